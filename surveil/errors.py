@@ -1,0 +1,81 @@
+"""Errors say who must act.
+
+    SurveilError
+    ├── ConfigError        the operator must mend the file: all messages at once, exit 78
+    ├── SourceError        a camera is unreachable, silent, or sends nonsense: capture retries for ever
+    ├── ModelError         model and decoder do not fit, or a required GPU is absent: fatal at start
+    ├── StateError         the state directory or the database cannot be used: fatal at start
+    ├── RetryLater         a sink cannot now: the courier backs off
+    └── Rejected           a sink never will: the alert goes to the dead letters
+
+Foreign exceptions become one of these at the module that calls the foreign library, where
+credentials are also cut out of the message. Anything else is a bug and ends the program.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+EXIT_CONFIG = 78
+"""EX_CONFIG of sysexits.h; systemd does not restart on it."""
+
+
+class SurveilError(Exception):
+    """Base of every error that surveil raises on purpose."""
+
+
+class ConfigError(SurveilError):
+    """The configuration cannot be used. `messages` are complete lines: place, what, remedy."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__("\n".join(messages))
+        self.messages = messages
+
+
+class Cause(StrEnum):
+    """Why a camera was lost: a closed set, because it is a metric label."""
+
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNAUTHORIZED = "unauthorized"
+    NOT_FOUND = "not_found"
+    TLS = "tls"
+    STALLED = "stalled"
+    ENDED = "ended"
+    RESET = "reset"
+    DAMAGED = "damaged"
+    NO_VIDEO = "no_video"
+    UNSUPPORTED = "unsupported"
+    BEHIND = "behind"
+    CHANGED = "changed"
+    """Resolution or codec changed in mid-stream and the stream was opened anew."""
+    OTHER = "other"
+
+
+class SourceError(SurveilError):
+    """A camera's stream cannot be opened or has ended. Never carries credentials."""
+
+    def __init__(self, cause: Cause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class ModelError(SurveilError):
+    """A model file, its decoder or its execution provider cannot be used."""
+
+
+class StateError(SurveilError):
+    """The state directory or the database cannot be used."""
+
+
+class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, not for what went wrong
+    """The sink cannot take the alert now."""
+
+    def __init__(self, message: str, after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Rejected(SurveilError):  # noqa: N818 - as above
+    """The sink will never take this alert."""
