@@ -1,0 +1,248 @@
+"""The hand-over of frames from the cameras to the analysis.
+
+A camera has one lane and one slot: at most one frame waits and at most one is in flight. `put` never
+makes a live camera wait: the newest frame replaces the one that waits, and that is counted. `take`
+serves the camera that was served least recently, so that a busy camera cannot starve a quiet one.
+
+Measured on two cores at 480 frames/s into a detector of 300: the median age of a frame at inference was
+17 ms with this policy, 250 ms with a FIFO of 8 and 1,292 ms with a FIFO of 64, at equal throughput.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from surveil.clock import Stop
+from surveil.types import Frame
+
+State = TypeVar("State")
+
+_POLL_S = 0.5
+"""How often a waiter looks up, so that its thread can show that it is alive."""
+
+
+class Drop(StrEnum):
+    """Why a decoded frame was not analysed: a closed set, because it is a metric label."""
+
+    DECIMATED = "decimated"
+    """Not due: the camera is analysed at fewer frames per second than it sends."""
+    OVERWRITTEN = "overwritten"
+    """Due, but a newer one came before the analysis was free."""
+    DAMAGED = "damaged"
+    """Decoded from damaged data."""
+    LOST = "lost"
+    """Waited when its camera was lost, or the program ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What became of one camera's frames: received == processed + Σ dropped + waiting, always."""
+
+    received: int
+    processed: int
+    waiting: int
+    """Waiting in the ring or in flight."""
+    dropped: Mapping[Drop, int]
+
+    @property
+    def balance(self) -> int:
+        """Frames unaccounted for: 0, or there is a bug."""
+        return self.received - self.processed - self.waiting - sum(self.dropped.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The camera's stream ended. Cannot be overwritten by frames."""
+
+    camera: str
+    t: float
+    t_wall: float
+    cause: str
+    final: bool = False
+    """A recording came to its end: nothing follows."""
+
+
+@dataclass(slots=True)
+class Slot(Generic[State]):
+    """The right to work on one camera, and what travels with it from stage to stage.
+
+    Whoever holds it owns `state` and the frame's picture; it goes back with `FrameRing.give_back`.
+    """
+
+    camera: str
+    state: State
+    item: Frame | Lost | None = None
+
+    @property
+    def frame(self) -> Frame:
+        """The frame in flight; only while `item` is a frame."""
+        assert isinstance(self.item, Frame)
+        return self.item
+
+
+@dataclass(slots=True)
+class _Lane(Generic[State]):
+    """One camera's side of the ring. Guarded by the ring's lock."""
+
+    slot: Slot[State]
+    interval_s: float
+    waiting: Frame | None = None
+    lost: Lost | None = None
+    slot_is_home: bool = True
+    next_due: float = float("-inf")
+    last_served: int = 0
+    received: int = 0
+    processed: int = 0
+    in_flight: int = 0
+    dropped: dict[Drop, int] = field(default_factory=lambda: dict.fromkeys(Drop, 0))
+
+    def is_ready(self) -> bool:
+        return self.slot_is_home and (self.waiting is not None or self.lost is not None)
+
+    def is_due(self, t: float) -> bool:
+        """Whether a frame at stream time `t` is to be analysed; moves the grid of due times on."""
+        if t < self.next_due:
+            return False
+        # Stay on the grid while the stream keeps up, so that jitter does not lower the rate.
+        self.next_due = max(self.next_due + self.interval_s, t + self.interval_s / 2)
+        return True
+
+    def drop_waiting(self, reason: Drop) -> None:
+        if self.waiting is not None:
+            self.dropped[reason] += 1
+            self.waiting = None
+
+    def load(self) -> Slot[State]:
+        """Put what is next into the slot. A loss goes first: frames that waited then are gone."""
+        slot, self.slot_is_home = self.slot, False
+        if self.lost is not None:
+            slot.item, self.lost = self.lost, None
+        else:
+            slot.item, self.waiting = self.waiting, None
+            self.in_flight = 1
+        return slot
+
+    def books(self) -> Books:
+        waiting = self.in_flight + (self.waiting is not None)
+        return Books(self.received, self.processed, waiting, dict(self.dropped))
+
+
+class FrameRing(Generic[State]):
+    """Where captures hand frames to the analysis. Every method may be called from any thread.
+
+    Capacity: one waiting frame a camera. Live (`lossless=False`) nobody blocks in `put` and the oldest is
+    dropped; for recordings (`lossless=True`) `put` waits until the frame before has been taken.
+    """
+
+    def __init__(self, *, lossless: bool = False) -> None:
+        self._lossless = lossless
+        self._lanes: dict[str, _Lane[State]] = {}
+        self._changed = threading.Condition()
+        self._served = 0
+        self._closed = False
+
+    def add(self, camera: str, state: State, fps: float) -> None:
+        """Open a lane; `fps` is the rate of analysis, in stream time."""
+        with self._changed:
+            self._lanes[camera] = _Lane(Slot(camera, state), 1.0 / fps)
+
+    def remove(self, camera: str) -> None:
+        """Close a lane once its slot is home; what waits is dropped as lost."""
+        with self._changed:
+            lane = self._lanes[camera]
+            lane.drop_waiting(Drop.LOST)
+            lane.lost = None
+            self._changed.wait_for(lambda: lane.slot_is_home, timeout=5.0)
+            del self._lanes[camera]
+
+    def put(self, frame: Frame) -> None:
+        """Offer a decoded frame. Counted whatever becomes of it."""
+        with self._changed:
+            lane = self._lanes.get(frame.camera)
+            if lane is None:
+                return
+            lane.received += 1
+            if reason := self._unwanted(lane, frame):
+                lane.dropped[reason] += 1
+                return
+            if self._lossless:
+                self._changed.wait_for(lambda: lane.waiting is None or self._closed)
+            lane.drop_waiting(Drop.OVERWRITTEN)
+            lane.waiting = frame
+            self._changed.notify_all() if self._lossless else self._changed.notify()
+
+    def _unwanted(self, lane: _Lane[State], frame: Frame) -> Drop | None:
+        if self._closed:
+            return Drop.LOST
+        if frame.damaged and not frame.degraded:
+            return Drop.DAMAGED
+        # A newer frame replaces a due one that waits: the analysis always gets the newest.
+        replaces = lane.waiting is not None and not self._lossless
+        return None if lane.is_due(frame.t) or replaces else Drop.DECIMATED
+
+    def lose(self, lost: Lost) -> None:
+        """Tell the analysis that the camera's stream ended."""
+        with self._changed:
+            lane = self._lanes.get(lost.camera)
+            if lane is None:
+                return
+            if self._lossless:
+                self._changed.wait_for(lambda: lane.waiting is None or self._closed)
+            lane.drop_waiting(Drop.LOST)
+            lane.lost = lost
+            lane.next_due = float("-inf")
+            self._changed.notify_all()
+
+    def take(self, stop: Stop, beat: Callable[[], None] = lambda: None) -> Slot[State] | None:
+        """Wait for a camera that has something; None once the ring is closed and empty, or on `stop`.
+
+        `beat` is called at least every half second, to show that the waiter lives.
+        """
+        with self._changed:
+            while not stop:
+                beat()
+                ready = [lane for lane in self._lanes.values() if lane.is_ready()]
+                if ready:
+                    return self._serve(min(ready, key=lambda lane: lane.last_served))
+                if self._closed and not any(lane.waiting or lane.lost for lane in self._lanes.values()):
+                    return None
+                self._changed.wait(_POLL_S)
+        return None
+
+    def _serve(self, lane: _Lane[State]) -> Slot[State]:
+        self._served += 1
+        lane.last_served = self._served
+        slot = lane.load()
+        if self._lossless:
+            self._changed.notify_all()
+        return slot
+
+    def give_back(self, slot: Slot[State]) -> None:
+        """Return a slot: its frame counts as processed."""
+        with self._changed:
+            lane = self._lanes[slot.camera]
+            lane.processed += lane.in_flight
+            lane.in_flight = 0
+            slot.item = None
+            lane.slot_is_home = True
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take no more frames; what waits is still served."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def books(self) -> dict[str, Books]:
+        """Every camera's books, read under one lock."""
+        with self._changed:
+            return {camera: lane.books() for camera, lane in self._lanes.items()}
+
+    def cameras(self) -> Iterable[str]:
+        """The cameras that have a lane."""
+        with self._changed:
+            return list(self._lanes)

@@ -1,0 +1,96 @@
+"""Threads that cannot be forgotten: every one belongs to a group, is watched, and is joined.
+
+A failed core thread stops the program with a non-zero exit, because a daemon that runs without one of
+its stages looks healthy and sees nothing.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from surveil.clock import Clock, Stop
+
+log = structlog.get_logger(__name__)
+
+
+class Heartbeats:
+    """When each required stage last showed that it advances. Any thread may call any method."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def beat(self, stage: str) -> None:
+        """Note that `stage` advances now, or waits for work as it should."""
+        self._last[stage] = self._clock.monotonic()
+
+    def forget(self, stage: str) -> None:
+        """Expect nothing of `stage` any more."""
+        self._last.pop(stage, None)
+
+    def stuck(self, patience_s: float) -> list[str]:
+        """Return the stages that have not advanced for `patience_s`."""
+        now = self._clock.monotonic()
+        return sorted(stage for stage, last in list(self._last.items()) if now - last > patience_s)
+
+    def ages(self) -> dict[str, float]:
+        """Seconds since each stage's last beat."""
+        now = self._clock.monotonic()
+        return {stage: now - last for stage, last in list(self._last.items())}
+
+
+class ThreadGroup:
+    """Starts threads, stops everything when one fails, and joins them all.
+
+    Owned by the thread that made it. `failure` holds the first exception of a core thread.
+    """
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+        self.failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    def start(self, name: str, run: Callable[[], None]) -> threading.Thread:
+        """Run `run` in a thread called `name`; an exception in it stops the group."""
+
+        def guarded() -> None:
+            try:
+                run()
+            except BaseException as error:  # noqa: BLE001 - the one place where a bug ends the program
+                self._fail(name, error)
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def _fail(self, name: str, error: BaseException) -> None:
+        log.critical("a core thread failed, the program ends", thread=name, exc_info=error)
+        if self.failure is None:
+            self.failure = error
+        self.stop.set()
+
+    def join(self, thread: threading.Thread, timeout_s: float) -> bool:
+        """Wait for one thread; return whether it ended."""
+        thread.join(timeout_s)
+        if thread.is_alive():
+            return False
+        if thread in self._threads:
+            self._threads.remove(thread)
+        return True
+
+    def join_all(self, timeout_s: float, clock: Clock) -> list[str]:
+        """Wait for all threads together; return the names of those that did not end."""
+        deadline = clock.monotonic() + timeout_s
+        for thread in list(self._threads):
+            self.join(thread, max(0.0, deadline - clock.monotonic()))
+        left = [thread.name for thread in self._threads]
+        if left:
+            log.error("threads did not end in time", threads=left, timeout_s=timeout_s)
+            faulthandler.dump_traceback(sys.stderr, all_threads=True)
+        return left
