@@ -29,35 +29,121 @@ class Metrics:
         r = self.registry = registry
         camera = ["camera"]
         # Capture.
-        self.camera_state = Gauge("surveil_camera_state", "1 for the state the camera is in, else 0.", ["camera", "state"], registry=r)
-        self.disconnects = Counter("surveil_camera_disconnects", "Times the stream was lost, by cause.", ["camera", "cause"], registry=r)
+        self.camera_state = Gauge(
+            "surveil_camera_state",
+            "1 for the state the camera is in, else 0.",
+            ["camera", "state"],
+            registry=r,
+        )
+        self.disconnects = Counter(
+            "surveil_camera_disconnects",
+            "Times the stream was lost, by cause.",
+            ["camera", "cause"],
+            registry=r,
+        )
         self.connects = Counter("surveil_camera_connects", "Times the stream was opened.", camera, registry=r)
-        self.lag = Gauge("surveil_capture_lag_seconds", "How far the stream is behind real time when it arrives.", camera, registry=r)
-        self.clock_skew = Gauge("surveil_camera_clock_skew_seconds", "Camera clock (RTCP) minus host clock.", camera, registry=r)
-        self.corrupt = Counter("surveil_capture_damage", "Times damage (loss, corruption, hole in time) was seen.", camera, registry=r)
+        self.lag = Gauge(
+            "surveil_capture_lag_seconds",
+            "How far the stream is behind real time when it arrives.",
+            camera,
+            registry=r,
+        )
+        self.clock_skew = Gauge(
+            "surveil_camera_clock_skew_seconds", "Camera clock (RTCP) minus host clock.", camera, registry=r
+        )
+        self.corrupt = Counter(
+            "surveil_capture_damage",
+            "Times damage (loss, corruption, hole in time) was seen.",
+            camera,
+            registry=r,
+        )
         self.capture_bytes = Counter("surveil_capture_bytes", "Encoded video received.", camera, registry=r)
-        self.decode_info = Gauge("surveil_capture_info", "1; what the stream is and how it is decoded.", ["camera", "codec", "resolution", "decoder", "transport"], registry=r)
+        self.decode_info = Gauge(
+            "surveil_capture_info",
+            "1; what the stream is and how it is decoded.",
+            ["camera", "codec", "resolution", "decoder", "transport"],
+            registry=r,
+        )
         # Ring: filled from one locked snapshot per scrape (see RingCollector in app).
         # Gate and detection.
-        self.gate = Counter("surveil_gate_decisions", "Analysed frames by what the motion gate decided.", ["camera", "decision"], registry=r)
-        self.motion_share = Gauge("surveil_motion_ratio", "Share of the picture that moved in the last analysed frame.", camera, registry=r)
+        self.gate = Counter(
+            "surveil_gate_decisions",
+            "Analysed frames by what the motion gate decided.",
+            ["camera", "decision"],
+            registry=r,
+        )
+        self.motion_share = Gauge(
+            "surveil_motion_ratio",
+            "Share of the picture that moved in the last analysed frame.",
+            camera,
+            registry=r,
+        )
         self.crops = Counter("surveil_detector_crops", "Crops given to the detector.", camera, registry=r)
-        self.batch = Histogram("surveil_detector_batch_size", "Crops per inference call.", buckets=(1, 2, 4, 8, 16, 32), registry=r)
-        self.inference = Histogram("surveil_inference_seconds", "Time of one inference call.", buckets=_FAST, registry=r)
-        self.objects = Counter("surveil_detections", "Objects detected, before tracking.", ["camera"], registry=r)
-        self.tracks = Gauge("surveil_tracks", "Confirmed tracks in the last analysed frame.", camera, registry=r)
-        self.provider = Info("surveil_execution_provider", "The ONNX Runtime provider that is really used.", registry=r)
-        self.stage = Histogram("surveil_stage_seconds", "Time a frame spent in a stage, waiting not included.", ["stage"], buckets=_FAST, registry=r)
-        self.frame_age = Histogram("surveil_frame_age_seconds", "Age of a frame (arrival and lag) when its analysis starts.", camera, buckets=_AGE, registry=r)
+        self.batch = Histogram(
+            "surveil_detector_batch_size",
+            "Crops per inference call.",
+            buckets=(1, 2, 4, 8, 16, 32),
+            registry=r,
+        )
+        self.inference = Histogram(
+            "surveil_inference_seconds", "Time of one inference call.", buckets=_FAST, registry=r
+        )
+        self.objects = Counter(
+            "surveil_detections", "Objects detected, before tracking.", ["camera"], registry=r
+        )
+        self.tracks = Gauge(
+            "surveil_tracks", "Confirmed tracks in the last analysed frame.", camera, registry=r
+        )
+        self.provider = Info(
+            "surveil_execution_provider", "The ONNX Runtime provider that is really used.", registry=r
+        )
+        self.stage = Histogram(
+            "surveil_stage_seconds",
+            "Time a frame spent in a stage, waiting not included.",
+            ["stage"],
+            buckets=_FAST,
+            registry=r,
+        )
+        self.frame_age = Histogram(
+            "surveil_frame_age_seconds",
+            "Age of a frame (arrival and lag) when its analysis starts.",
+            camera,
+            buckets=_AGE,
+            registry=r,
+        )
         # Events and alerts.
-        self.signals = Counter("surveil_signals", "Signals by what became of them.", ["camera", "rule", "outcome"], registry=r)
-        self.suppressed = Counter("surveil_signals_suppressed", "Suppressed signals by reason.", ["camera", "rule", "reason"], registry=r)
+        self.signals = Counter(
+            "surveil_signals", "Signals by what became of them.", ["camera", "rule", "outcome"], registry=r
+        )
+        self.suppressed = Counter(
+            "surveil_signals_suppressed",
+            "Suppressed signals by reason.",
+            ["camera", "rule", "reason"],
+            registry=r,
+        )
         self.alerts = Counter("surveil_alerts", "Alerts committed.", ["camera", "rule"], registry=r)
         self.event_open = Gauge("surveil_event_open", "Events open now.", ["camera", "rule"], registry=r)
-        self.rule_errors = Counter("surveil_rule_errors", "Exceptions inside a rule; the other rules went on.", ["camera", "rule"], registry=r)
-        self.capture_to_alert = Histogram("surveil_capture_to_alert_seconds", "From the arrival of a frame to its alert being on disk.", buckets=_AGE, registry=r)
-        self.evidence_errors = Counter("surveil_evidence_errors", "Evidence that could not be written, by reason.", ["reason"], registry=r)
-        self.delivery_attempts = Counter("surveil_delivery_attempts", "Attempts to deliver, by result.", ["sink", "result"], registry=r)
+        self.rule_errors = Counter(
+            "surveil_rule_errors",
+            "Exceptions inside a rule; the other rules went on.",
+            ["camera", "rule"],
+            registry=r,
+        )
+        self.capture_to_alert = Histogram(
+            "surveil_capture_to_alert_seconds",
+            "From the arrival of a frame to its alert being on disk.",
+            buckets=_AGE,
+            registry=r,
+        )
+        self.evidence_errors = Counter(
+            "surveil_evidence_errors",
+            "Evidence that could not be written, by reason.",
+            ["reason"],
+            registry=r,
+        )
+        self.delivery_attempts = Counter(
+            "surveil_delivery_attempts", "Attempts to deliver, by result.", ["sink", "result"], registry=r
+        )
         # Outbox depth is counted from the database per scrape (see OutboxCollector in app).
         self.info = Info("surveil_build", "Version.", registry=r)
 

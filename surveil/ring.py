@@ -23,6 +23,8 @@ State = TypeVar("State")
 
 _POLL_S = 0.5
 """How often a waiter looks up, so that its thread can show that it is alive."""
+_JITTER = 0.1
+"""Share of the interval by which a frame may come early and still be due."""
 
 
 class Drop(StrEnum):
@@ -105,10 +107,11 @@ class _Lane(Generic[State]):
 
     def is_due(self, t: float) -> bool:
         """Whether a frame at stream time `t` is to be analysed; moves the grid of due times on."""
-        if t < self.next_due:
+        if t < self.next_due - _JITTER * self.interval_s:
             return False
         # Stay on the grid while the stream keeps up, so that jitter does not lower the rate.
-        self.next_due = max(self.next_due + self.interval_s, t + self.interval_s / 2)
+        keeps_up = t < self.next_due + self.interval_s
+        self.next_due = (self.next_due if keeps_up else t) + self.interval_s
         return True
 
     def drop_waiting(self, reason: Drop) -> None:
@@ -173,7 +176,7 @@ class FrameRing(Generic[State]):
                 self._changed.wait_for(lambda: lane.waiting is None or self._closed)
             lane.drop_waiting(Drop.OVERWRITTEN)
             lane.waiting = frame
-            self._changed.notify_all() if self._lossless else self._changed.notify()
+            self._changed.notify_all()
 
     def _unwanted(self, lane: _Lane[State], frame: Frame) -> Drop | None:
         if self._closed:

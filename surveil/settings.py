@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """Strict, frozen settings. Give every field a `Field(description=…)`: the reference is generated from it."""
+    """Strict, frozen settings.
+
+    Every field has a `Field(description=…)`: the reference is generated from it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

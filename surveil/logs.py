@@ -1,0 +1,165 @@
+"""Logging: for people on a terminal, as journal fields under systemd, as JSON lines elsewhere.
+
+Transitions are logged, occurrences are counted in metrics. No secret reaches a log: every string value
+passes through `scrub`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+
+Format = Literal["auto", "human", "json", "journal"]
+_JOURNAL = "/run/systemd/journal/socket"
+_PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+_Event = MutableMapping[str, Any]
+
+
+def configure(fmt: Format = "auto", level: str = "info", stream: TextIO = sys.stderr) -> None:
+    """Set up logging for the whole process. Libraries' own loggers go the same way from warning up."""
+    kind = _detect(stream) if fmt == "auto" else fmt
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _scrub,
+            *_renderers(kind, stream),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=_journal_factory if kind == "journal" else structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
+
+
+def _detect(stream: TextIO) -> Format:
+    if stream.isatty():
+        return "human"
+    # systemd sets it to device:inode of the journal's stream; being set is enough to know it reads us.
+    return "journal" if "JOURNAL_STREAM" in os.environ and os.path.exists(_JOURNAL) else "json"  # noqa: PTH110
+
+
+def _renderers(kind: Format, stream: TextIO) -> list[Callable[..., Any]]:
+    if kind == "human":
+        return [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    traceback = structlog.processors.format_exc_info
+    return [
+        traceback,
+        _journal_fields if kind == "journal" else structlog.processors.JSONRenderer(sort_keys=False),
+    ]
+
+
+class _Secrets:
+    """The strings that must never be printed. Set once when the configuration is read, extended on reload."""
+
+    def __init__(self) -> None:
+        self.strings: tuple[str, ...] = ()
+
+    def add(self, secrets: Iterable[str]) -> None:
+        longest_first = sorted({*self.strings, *secrets} - {""}, key=len, reverse=True)
+        self.strings = tuple(longest_first)
+
+    def cut(self, text: str) -> str:
+        for secret in self.strings:
+            if secret in text:
+                text = text.replace(secret, "***")
+        return text
+
+
+_secrets = _Secrets()
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Never print these strings from now on."""
+    _secrets.add(secrets)
+
+
+def scrub(value: Any) -> Any:
+    """Return `value` with every known secret replaced, inside containers and exceptions too."""
+    match value:
+        case str():
+            return _secrets.cut(value)
+        case Mapping():
+            return {key: scrub(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [scrub(item) for item in value]
+        case bool() | int() | float() | None:
+            return value
+        case _:
+            return _secrets.cut(str(value))
+
+
+def _scrub(_logger: Any, _method: str, event: _Event) -> _Event:
+    exception = event.pop("exc_info", None)
+    clean: _Event = {key: scrub(value) for key, value in event.items()}
+    if exception:
+        text = structlog.processors.ExceptionRenderer()(None, "", {"exc_info": exception}).get(
+            "exception", ""
+        )
+        clean["exception"] = scrub(text)
+    return clean
+
+
+def _journal_fields(_logger: Any, _method: str, event: _Event) -> dict[str, str]:
+    fields = {
+        "MESSAGE": str(event.pop("event", "")),
+        "PRIORITY": str(_PRIORITIES.get(str(event.pop("level", "info")), 6)),
+        "SYSLOG_IDENTIFIER": "surveil",
+    }
+    event.pop("timestamp", None)
+    extras = {
+        key: value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in event.items()
+    }
+    if extras:
+        fields["MESSAGE"] += " " + " ".join(
+            f"{key}={value}" for key, value in extras.items() if key != "exception"
+        )
+    fields |= {f"SURVEIL_{key.upper()}": value for key, value in extras.items()}
+    return {"fields": json.dumps(fields)}
+
+
+class _Journal:
+    """Writes entries with fields over the journal's native protocol, else as JSON lines."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+
+    def _send(self, fields: str) -> None:
+        entry = b"".join(_encode(key, value) for key, value in json.loads(fields).items())
+        try:
+            self._socket.sendto(entry, _JOURNAL)
+        except OSError:
+            sys.stderr.write(fields + "\n")
+
+    debug = info = warning = error = critical = exception = msg = log = _send
+
+
+def _journal_factory(*_args: Any) -> _Journal:
+    return _Journal()
+
+
+def _encode(key: str, value: str) -> bytes:
+    """One field of the native protocol: sized when the value has newlines."""
+    data = value.encode()
+    if b"\n" not in data:
+        return key.encode() + b"=" + data + b"\n"
+    return key.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
+
+
+class _ToStructlog(logging.Handler):
+    """Brings what libraries log through `logging` into the same stream."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log one record of a library."""
+        logger = structlog.get_logger(record.name)
+        method = record.levelname.lower()
+        getattr(logger, method if method in _PRIORITIES else "info")(record.getMessage(), logger=record.name)

@@ -1,0 +1,194 @@
+"""The HTTP side of the daemon: /metrics, /livez, /readyz, /status and the evidence.
+
+Serves facts that others own, through the `Facts` protocol; holds no state. Listens on loopback unless
+told otherwise; away from loopback, evidence and status need the bearer token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from pydantic import Field, SecretStr, field_validator
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from surveil.clock import Stop
+from surveil.errors import ConfigError
+from surveil.settings import Settings
+
+
+class HttpSettings(Settings):
+    """Where metrics, health and evidence are served."""
+
+    listen: str = Field(
+        default="127.0.0.1:9108",
+        description="Address and port; `[::1]:9108` for IPv6, port 0 for any free one.",
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token (or `?token=`) for evidence and status; required when `listen` is not loopback.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _address_and_port(cls, value: str) -> str:
+        host, port = split_address(value)
+        ipaddress.ip_address(host)
+        if not 0 <= port <= 65535:
+            raise ValueError(f"port {port} is not between 0 and 65535")
+        return value
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(split_address(self.listen)[0]).is_loopback
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """Split `127.0.0.1:9108` or `[::1]:9108`; raise ValueError with the remedy."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ValueError(f"{listen!r} is not ADDRESS:PORT, such as 127.0.0.1:9108")
+    return host.strip("[]"), int(port)
+
+
+def bind(listen: str) -> socket.socket:
+    """Take the address now, so that a port in use is an error at start and not a silent page."""
+    host, port = split_address(listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        remedy = "stop what uses it, or set another address"
+        raise ConfigError([f"http.listen: cannot listen on {listen}: {reason}; {remedy}"]) from error
+    listener.listen(64)
+    return listener
+
+
+class Facts(Protocol):
+    """What the pages show."""
+
+    def liveness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether every required stage advances, with the details."""
+
+    def readiness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether every enabled camera delivers, with the state of each."""
+
+    def status(self) -> Mapping[str, Any]:
+        """Return everything worth a look: cameras, tracks, open events, deliveries."""
+
+
+class Web:
+    """Runs the pages on a socket that is already bound. Owned by the web thread."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        settings: HttpSettings,
+        facts: Facts,
+        registry: CollectorRegistry,
+        state_dir: Path,
+    ) -> None:
+        self._listener = listener
+        self._token = settings.token.get_secret_value() if settings.token else None
+        self._open = settings.is_loopback
+        self._facts = facts
+        self._registry = registry
+        self._evidence = (state_dir / "evidence").resolve()
+        config = uvicorn.Config(
+            self.app(),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=1,
+            limit_concurrency=64,
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serve until `stop` is called."""
+        self._server.run(sockets=[self._listener])
+
+    def stop(self) -> None:
+        """Ask the server to end; from any thread."""
+        self._server.should_exit = True
+
+    def app(self) -> Starlette:
+        """Build the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/", self._index),
+                Route("/metrics", self._metrics),
+                Route("/livez", self._livez),
+                Route("/readyz", self._readyz),
+                Route("/status", self._guarded(self._status)),
+                Route("/evidence/{path:path}", self._guarded(self._picture)),
+            ]
+        )
+
+    async def _index(self, _request: Request) -> Response:
+        return PlainTextResponse("surveil: /metrics /livez /readyz /status /evidence/\n")
+
+    async def _metrics(self, request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        # Collecting reads the database and takes the ring's lock: not on the event loop.
+        body = await run_in_threadpool(encode, self._registry)
+        return Response(body, headers={"content-type": content_type})
+
+    async def _livez(self, _request: Request) -> Response:
+        return _health(*self._facts.liveness())
+
+    async def _readyz(self, _request: Request) -> Response:
+        return _health(*self._facts.readiness())
+
+    async def _status(self, _request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(self._facts.status))
+
+    async def _picture(self, request: Request) -> Response:
+        path = (self._evidence / request.path_params["path"]).resolve()
+        if not path.is_relative_to(self._evidence) or not path.is_file():
+            return PlainTextResponse("no such evidence\n", 404)
+        return FileResponse(path, headers={"cache-control": "private, max-age=86400"})
+
+    def _guarded(
+        self, page: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Let a page be seen on loopback, or with the token."""
+
+        async def guarded(request: Request) -> Response:
+            if self._open or self._has_token(request):
+                return await page(request)
+            return PlainTextResponse("a bearer token is needed here\n", 401, {"www-authenticate": "Bearer"})
+
+        return guarded
+
+    def _has_token(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = given or request.query_params.get("token", "")
+        return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _health(good: bool, details: Mapping[str, Any]) -> Response:
+    return JSONResponse({"ok": good, **details}, status_code=200 if good else 503)
+
+
+def wait_until_started(web: Web, stop: Stop) -> None:
+    """Return once the pages answer."""
+    while not web._server.started and not stop.wait(0.02):  # noqa: SLF001 - same module
+        pass
