@@ -208,15 +208,23 @@ class FrameRing(Generic[State]):
         with self._changed:
             while not stop:
                 beat()
-                ready = [lane for lane in self._lanes.values() if lane.is_ready()]
-                if ready:
-                    return self._serve(min(ready, key=lambda lane: lane.last_served))
+                if slot := self._next():
+                    return slot
                 if self._closed and not any(lane.waiting or lane.lost for lane in self._lanes.values()):
                     return None
                 self._changed.wait(_POLL_S)
         return None
 
-    def _serve(self, lane: _Lane[State]) -> Slot[State]:
+    def poll(self) -> Slot[State] | None:
+        """Return a camera that has something now, or None: `take` for those who do not wait."""
+        with self._changed:
+            return self._next()
+
+    def _next(self) -> Slot[State] | None:
+        ready = [lane for lane in self._lanes.values() if lane.is_ready()]
+        if not ready:
+            return None
+        lane = min(ready, key=lambda lane: lane.last_served)
         self._served += 1
         lane.last_served = self._served
         slot = lane.load()

@@ -1,0 +1,144 @@
+"""The ring never makes a camera wait, always gives the newest frame, and its books balance."""
+
+import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surveil.clock import Stop
+from surveil.ring import Drop, FrameRing, Lost
+from surveil.types import Frame
+
+
+def frame(camera="gate", seq=0, t=0.0, **kind):
+    return Frame(camera, seq, t, t, picture=None, **kind)
+
+
+def ring_of(*cameras, fps=5.0, lossless=False):
+    ring = FrameRing(lossless=lossless)
+    for camera in cameras or ("gate",):
+        ring.add(camera, None, fps)
+    return ring
+
+
+def test_the_newest_frame_replaces_the_one_that_waits():
+    ring = ring_of()
+    for seq, t in enumerate((0.0, 0.05, 0.1)):
+        ring.put(frame(seq=seq, t=t))
+    assert ring.take(Stop()).frame.seq == 2
+    assert ring.books()["gate"].dropped[Drop.OVERWRITTEN] == 2
+
+
+def test_frames_between_due_times_are_decimated():
+    ring, stop, seen = ring_of(fps=5), Stop(), []
+    for seq in range(30):
+        ring.put(frame(seq=seq, t=seq / 15))
+        if ring.books()["gate"].waiting:
+            slot = ring.take(stop)
+            seen.append(slot.frame.seq)
+            ring.give_back(slot)
+    assert seen == list(range(0, 30, 3))
+    assert ring.books()["gate"].dropped[Drop.DECIMATED] == 20
+
+
+def test_jitter_of_the_stream_does_not_lower_the_rate():
+    ring, stop, seen = ring_of(fps=5), Stop(), 0
+    for seq in range(150):
+        ring.put(frame(seq=seq, t=seq / 15 + (0.004 if seq % 2 else -0.004)))
+        if ring.books()["gate"].waiting:
+            ring.give_back(ring.take(stop))
+            seen += 1
+    assert seen == 50
+
+
+def test_a_camera_has_one_frame_in_flight():
+    ring, stop = ring_of(), Stop()
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.take(stop)
+    ring.put(frame(seq=1, t=1.0))
+    stop.set()
+    assert ring.take(stop) is None
+    ring.give_back(slot)
+    assert ring.take(Stop()).frame.seq == 1
+
+
+def test_the_camera_served_least_recently_is_next():
+    ring, stop, order = ring_of("a", "b", "c"), Stop(), []
+    for turn in range(6):
+        for camera in "abc":
+            ring.put(frame(camera, t=turn * 1.0))
+        slot = ring.take(stop)
+        order.append(slot.camera)
+        ring.give_back(slot)
+    assert order == ["a", "b", "c"] * 2
+
+
+def test_a_loss_goes_before_newer_frames_and_drops_what_waited():
+    ring, stop = ring_of(), Stop()
+    ring.put(frame(seq=0, t=0.0))
+    ring.lose(Lost("gate", 0.1, 0.1, "stalled"))
+    ring.put(frame(seq=1, t=0.2))
+    slot = ring.take(stop)
+    assert slot.item == Lost("gate", 0.1, 0.1, "stalled")
+    ring.give_back(slot)
+    assert ring.take(stop).frame.seq == 1
+    assert ring.books()["gate"].dropped[Drop.LOST] == 1
+
+
+def test_damaged_frames_are_dropped_unless_the_camera_is_degraded():
+    ring = ring_of()
+    ring.put(frame(seq=0, t=0.0, damaged=True))
+    ring.put(frame(seq=1, t=1.0, damaged=True, degraded=True))
+    assert ring.take(Stop()).frame.seq == 1
+    assert ring.books()["gate"].dropped[Drop.DAMAGED] == 1
+
+
+def test_lossless_put_waits_so_that_every_due_frame_is_seen():
+    ring, seen = ring_of(lossless=True, fps=10), []
+
+    def feed():
+        for seq in range(50):
+            ring.put(frame(seq=seq, t=seq / 10))
+        ring.close()
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    while slot := ring.take(Stop()):
+        seen.append(slot.frame.seq)
+        ring.give_back(slot)
+    feeder.join()
+    assert seen == list(range(50))
+
+
+def test_a_closed_ring_serves_what_waits_and_then_nothing():
+    ring = ring_of()
+    ring.put(frame(seq=0, t=0.0))
+    ring.close()
+    ring.put(frame(seq=1, t=1.0))
+    assert ring.take(Stop()).frame.seq == 0
+    assert ring.take(Stop()) is None
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "damaged", "take", "give", "lose"]), st.sampled_from("ab"), st.floats(0, 0.5)
+    ),
+    max_size=80,
+)
+
+
+@given(steps)
+def test_the_books_balance_after_every_step(script):
+    ring, t, held, seq = ring_of("a", "b"), 0.0, [], 0
+    for action, camera, dt in script:
+        t, seq = t + dt, seq + 1
+        if action in ("put", "damaged"):
+            ring.put(frame(camera, seq, t, damaged=action == "damaged"))
+        elif action == "lose":
+            ring.lose(Lost(camera, t, t, "reset"))
+        elif action == "give" and held:
+            ring.give_back(held.pop())
+        elif action == "take":
+            if ready := ring.poll():
+                held.append(ready)
+        assert [books.balance for books in ring.books().values()] == [0, 0]

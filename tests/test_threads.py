@@ -1,0 +1,40 @@
+"""No thread outlives its group, and a failed core thread stops the program."""
+
+from surveil.clock import ManualClock, Stop, SystemClock
+from surveil.threads import Heartbeats, ThreadGroup
+
+
+def test_a_failed_thread_sets_stop_and_is_the_failure():
+    stop = Stop()
+    group = ThreadGroup(stop)
+    group.start("waits", lambda: stop.wait(10) and None)
+
+    def breaks():
+        raise RuntimeError("broken")
+
+    group.start("breaks", breaks)
+    assert group.join_all(5.0, SystemClock()) == []
+    assert stop
+    assert str(group.failure) == "broken"
+
+
+def test_a_thread_that_does_not_end_is_named():
+    stop, never = Stop(), Stop()
+    group = ThreadGroup(stop)
+    thread = group.start("stubborn", lambda: never.wait(10) and None)
+    assert group.join_all(0.05, SystemClock()) == ["stubborn"]
+    never.set()
+    assert group.join(thread, 5.0)
+
+
+def test_a_stage_is_stuck_once_it_has_not_advanced_for_the_patience():
+    clock = ManualClock()
+    beats = Heartbeats(clock)
+    beats.beat("detect")
+    beats.beat("analyse")
+    clock.advance(9)
+    beats.beat("analyse")
+    clock.advance(2)
+    assert beats.stuck(10) == ["detect"]
+    beats.forget("detect")
+    assert beats.stuck(10) == []
