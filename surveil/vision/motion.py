@@ -1,0 +1,193 @@
+"""The motion gate: whether the detector looks at a frame, and where something moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from surveil.types import Box, Bytes, Floats, Gate, Motion, Polygon, Track
+from surveil.vision.background import Background, Change
+from surveil.vision.settings import MotionSettings
+
+CELL = 4
+"""Pixels of the plane to the side of a cell."""
+CELL_MIN = 2 / CELL**2
+"""Share of a cell's pixels that must change: one pixel alone is noise."""
+BLOCKS = (8, 6)
+"""Columns and rows of the parts by which a change of the whole picture is told."""
+BLOCK_MIN = 0.25
+"""Share of a part's pixels that must jump."""
+JUMP = 8
+"""Levels by which a pixel must jump to count for a change of the whole picture."""
+GAP_S = 5.0
+"""After a hole this long in the stream, the background starts anew."""
+SETTLE_S = 2.0
+"""After a start or a change of the whole picture the detector looks at every frame for this long, so that
+the planner of crops gets round the picture once."""
+PLANE_OBJECT_PX = 6.7
+PLANE_MIN, PLANE_MAX = 320, 640
+
+KERNEL = np.ones((3, 3), np.uint8)
+NOTHING: Floats = np.zeros((0, 4), np.float32)
+NOTHING.setflags(write=False)
+
+
+def plane_size(width: int, height: int, min_object_px: float) -> tuple[int, int]:
+    """Return width and height of the brightness plane for a frame of `width` by `height` px.
+
+    An object of `min_object_px` is then 6.7 px high, where it can still be told from noise; the longer side
+    is between 320 and 640 px, and both are even.
+    """
+    longer = max(width, height)
+    target = min(PLANE_MAX, max(PLANE_MIN, longer * PLANE_OBJECT_PX / min_object_px))
+    scale = min(1.0, target / longer)
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+class MotionGate:
+    """The gate of one camera. Mutable; owned by whoever holds the camera's slot.
+
+    `masks` are polygons in fractions of the frame, 0..1, in which nothing counts.
+    """
+
+    def __init__(
+        self, settings: MotionSettings, *, idle_interval_s: float, masks: Sequence[Polygon] = ()
+    ) -> None:
+        self._enabled = settings.enabled
+        self._threshold = settings.threshold
+        self._absorb_s = settings.absorb_s
+        self._global_share = settings.global_share
+        self._global_max_s = settings.global_max_s
+        self._idle_interval_s = idle_interval_s
+        self._masks = tuple(masks)
+        self._background: Background | None = None
+        self._keep: Bytes | None = None
+        self._shape = (0, 0)
+        self._t = self._t_settled = self._t_looked = 0.0
+        self._t_global: float | None = None
+
+    def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track] = ()) -> Motion:
+        """Return what moved in the plane `luma` (uint8 (h, w)) of a frame of `size` (width, height) px.
+
+        `t` is stream time in s and may come at any rate; `tracks` are the objects followed so far.
+        """
+        if not self._enabled:
+            return Motion(Gate.OFF, NOTHING, 1.0)
+        background = self._background
+        if background is None or luma.shape != self._shape or not 0 <= t - self._t <= GAP_S:
+            return self._start(luma, t)
+        change = background.update(luma, t - self._t, self._learn_mask(size, tracks))
+        self._t = t
+        mask = (
+            change.mask
+            if self._keep is None
+            else np.asarray(cv2.bitwise_and(change.mask, self._keep), np.uint8)
+        )
+        if self._is_global(change, t):
+            background.seed(luma)
+            self._t_settled = t + SETTLE_S
+            return self._decide(Gate.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
+        boxes = moving_boxes(mask, size)
+        share = cv2.countNonZero(mask) / mask.size
+        gate = Gate.MOTION if len(boxes) else Gate.CLOSED_STILL
+        return self._decide(gate, boxes, share, t, tracks)
+
+    def _start(self, luma: Bytes, t: float) -> Motion:
+        """Begin with `luma` as the background."""
+        self._background = Background(luma, self._threshold, self._absorb_s)
+        self._shape = luma.shape
+        self._keep = self._rasterise(luma.shape) if self._masks else None
+        self._t = self._t_looked = t
+        self._t_settled = t + SETTLE_S
+        self._t_global = None
+        return Motion(Gate.IDLE, NOTHING, 0.0)
+
+    def _decide(self, gate: Gate, boxes: Floats, share: float, t: float, tracks: Sequence[Track]) -> Motion:
+        """Open a closed gate for objects that are followed, and for a look when it is time."""
+        if gate is not Gate.MOTION:
+            due = t - self._t_looked >= self._idle_interval_s - 1e-6
+            settling = gate is Gate.CLOSED_STILL and t < self._t_settled
+            if any(not track.stationary for track in tracks):
+                gate = Gate.TRACK
+            elif due or settling:
+                gate = Gate.IDLE
+        if gate.is_open:
+            self._t_looked = t
+        boxes.setflags(write=False)
+        return Motion(gate, boxes, share)
+
+    def _is_global(self, change: Change, t: float) -> bool:
+        """Tell whether most of the picture changes at once, and has not done so for too long."""
+        jumps = _above(change.jump, JUMP)
+        if cv2.countNonZero(jumps) < self._global_share * BLOCK_MIN * jumps.size:
+            self._t_global = None
+            return False
+        blocks = _shrunk(jumps, BLOCKS)
+        if cv2.countNonZero(_above(blocks, 255 * BLOCK_MIN)) < self._global_share * blocks.size:
+            self._t_global = None
+            return False
+        if self._t_global is None:
+            self._t_global = t
+        return t - self._t_global <= self._global_max_s
+
+    def _learn_mask(self, size: tuple[int, int], tracks: Sequence[Track]) -> Bytes | None:
+        """Return 0 where objects are followed, so that they do not pass for noise; None: nowhere."""
+        if not tracks:
+            return None
+        mask = np.full(self._shape, 255, np.uint8)
+        for track in tracks:
+            x1, y1, x2, y2 = _to_plane(track.box, size, self._shape)
+            mask[y1:y2, x1:x2] = 0
+        return mask
+
+    def _rasterise(self, shape: tuple[int, ...]) -> Bytes:
+        """Return 0 inside the masks, 255 elsewhere."""
+        keep = np.full(shape, 255, np.uint8)
+        scale = np.array([shape[1], shape[0]])
+        for polygon in self._masks:
+            cv2.fillPoly(keep, [np.round(np.array(polygon) * scale).astype(np.int32)], 0)
+        return keep
+
+
+def _to_plane(box: Box, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return `box` (px of the frame) in whole pixels of the plane, inside it, a pixel wider on each side."""
+    fx, fy = shape[1] / size[0], shape[0] / size[1]
+    return (
+        max(0, int(box[0] * fx) - 1),
+        max(0, int(box[1] * fy) - 1),
+        max(0, int(box[2] * fx) + 2),
+        max(0, int(box[3] * fy) + 2),
+    )
+
+
+def moving_boxes(mask: Bytes, size: tuple[int, int]) -> Floats:
+    """Return float32 (n, 4) px of the frame: connected areas of `mask` (uint8 (h, w), 0 or 255).
+
+    Areas less than a cell (4 px of the plane) apart are one.
+    """
+    if cv2.countNonZero(mask) < CELL_MIN * CELL**2:
+        return np.zeros((0, 4), np.float32)
+    height, width = mask.shape
+    grid = (-(-width // CELL), -(-height // CELL))
+    hits = _above(_shrunk(mask, grid), 255 * CELL_MIN - 1)
+    if not cv2.countNonZero(hits):
+        return np.zeros((0, 4), np.float32)
+    joined = cv2.dilate(hits, KERNEL)
+    stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2][1:, :4].astype(np.float32)
+    x, y, w, h = stats.T
+    # Dilation made the areas a cell wider on each side, except at the border of the picture.
+    boxes = np.stack([x + (x > 0), y + (y > 0), x + w - (x + w < grid[0]), y + h - (y + h < grid[1])], axis=1)
+    scale = np.array([size[0] / grid[0], size[1] / grid[1]] * 2, np.float32)
+    return np.asarray(boxes * scale, np.float32)
+
+
+def _above(plane: Bytes, level: float) -> Bytes:
+    """Return 255 where `plane` is above `level`, else 0."""
+    return np.asarray(cv2.threshold(plane, level, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _shrunk(plane: Bytes, grid: tuple[int, int]) -> Bytes:
+    """Return the means of `plane` over `grid` (columns, rows) cells."""
+    return np.asarray(cv2.resize(plane, grid, interpolation=cv2.INTER_AREA), np.uint8)
