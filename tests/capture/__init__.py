@@ -1,0 +1,1 @@
+"""Capture against files and the failing camera of the rig."""

@@ -1,0 +1,1 @@
+"""Cameras that fail on command, and the clips they play. Loopback only."""
