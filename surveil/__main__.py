@@ -1,0 +1,5 @@
+"""`python -m surveil` is the command `surveil`."""
+
+from surveil.cli import main
+
+main()
