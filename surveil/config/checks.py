@@ -1,0 +1,107 @@
+"""What only shows when the parts of the file are looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from surveil.config.document import Node
+from surveil.config.problems import Problems, suggest
+
+_REFERENCES = (("zone", "zones"), ("line", "lines"))
+"""A rule's key (and its plural) → the camera's mapping that the name must be in."""
+
+_TELLING = ("zone", "zones", "line", "lines", "classes")
+"""What tells two unnamed rules of one type apart."""
+
+
+def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+    """Check the names that one part of the file uses and another defines.
+
+    `labels` are the model's classes; empty when they are not known.
+    """
+    sinks = set(_children(root, "sinks"))
+    for camera in _children(root, "cameras").values():
+        _check_sinks(camera, sinks, problems)
+        _check_labels(camera.get("detect", "scores"), labels, problems)
+        rules = camera.get("rules")
+        for rule in rules.items if rules else []:
+            _check_rule(rule, camera, problems, labels)
+            _check_sinks(rule, sinks, problems)
+        _check_rule_names(rules.items if rules else [], problems)
+
+
+def check_streams(root: Node) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every camera that reads a stream which another reads too."""
+    first: dict[str, str] = {}
+    found = []
+    for name, camera in _children(root, "cameras").items():
+        for node in (camera.get("url"), camera.get("streams", "detect")):
+            if node is None or node.value is None:
+                continue
+            other = first.setdefault(str(node.value), name)
+            if other != name:
+                found.append((node.line, node.path, f"the camera '{other}' reads the same stream"))
+    return found
+
+
+def _children(root: Node, key: str) -> Mapping[str, Node]:
+    node = root.get(key)
+    return node.children if node else {}
+
+
+def _check_sinks(owner: Node, known: set[str], problems: Problems) -> None:
+    for node in _names(owner, "sinks"):
+        if node.text not in known:
+            problems.add(node.line, node.path, f"unknown sink '{node.text}'{_known('sinks', node, known)}")
+
+
+def _check_rule(rule: Node, camera: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+    for key, plural in _REFERENCES:
+        known = set(_children(camera, plural))
+        for node in (*_names(rule, key), *_names(rule, plural)):
+            if node.text not in known:
+                text = f"unknown {key} '{node.text}'{_known(plural, node, known)}"
+                problems.add(node.line, node.path, text)
+    _check_labels(rule.get("classes"), labels, problems)
+
+
+def _known(plural: str, node: Node, known: set[str]) -> str:
+    return suggest(node.text or "", known) or f": no {plural} are defined"
+
+
+def _names(owner: Node, key: str) -> Iterator[Node]:
+    """Return the strings under `key`, be it one or a list."""
+    node = owner.get(key)
+    candidates = [] if node is None else node.items or [node]
+    return (candidate for candidate in candidates if candidate.text is not None)
+
+
+def _check_labels(node: Node | None, labels: tuple[str, ...], problems: Problems) -> None:
+    if node is None or not labels:
+        return
+    used = {child: key for key, child in node.children.items()}.items() if node.children else ()
+    pairs = used or [(item, item.text) for item in node.items if item.text is not None]
+    for place, label in pairs:
+        if label not in labels:
+            text = f"the model has no class '{label}'{suggest(label or '', labels)}"
+            problems.add(place.line, place.path, text)
+
+
+def _check_rule_names(rules: list[Node], problems: Problems) -> None:
+    """Refuse a name given twice, and unnamed rules that nothing tells apart: names are in alerts and their ids."""
+    seen: dict[object, int] = {}
+    for rule in rules:
+        named = rule.get("name")
+        place = named or rule.get("type")
+        if place is None or place.text is None:
+            continue
+        identity = place.text if named else (place.text, *(_written(rule, key) for key in _TELLING))
+        if identity in seen:
+            remedy = "names must differ" if named else "give this one a name"
+            text = f"a rule '{place.text}' like this stands in line {seen[identity]} already: {remedy}"
+            problems.add(place.line, place.path, text)
+        seen.setdefault(identity, rule.line)
+
+
+def _written(rule: Node, key: str) -> tuple[str | None, ...]:
+    return tuple(sorted(str(node.text) for node in _names(rule, key)))

@@ -1,0 +1,164 @@
+"""pydantic's errors → problems with a line, a path and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from surveil.config.document import Node
+from surveil.config.problems import Problems, shorten, suggest
+
+_BOUNDS = {"greater_than": "greater than", "greater_than_equal": "at least"} | {
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+_WANTED = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "path_type": "a path",
+}
+
+
+def explain(error: ValidationError, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
+    """Add everything pydantic found wrong with the file."""
+    for detail in error.errors(include_url=False):
+        _explain_one(detail, root, schema, problems)
+
+
+def _explain_one(detail: ErrorDetails, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
+    node, below = _descend(root, detail["loc"])
+    path = node.path
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        text = (
+            f"unknown key{suggest(below or str(detail['loc'][-1]), known_keys(schema, detail['loc'][:-1]))}"
+        )
+    elif kind == "missing":
+        path = _join(path, str(detail["loc"][-1]))
+        text = "is missing"
+    elif kind in {"union_tag_not_found", "union_tag_invalid"}:
+        node, path, text = _tag(detail, node)
+    else:
+        text = _say(detail)
+    if path not in problems.settled:
+        problems.add(node.line, path, text)
+
+
+def _join(path: str, key: str) -> str:
+    return f"{path}.{key}" if path else key
+
+
+def _descend(root: Node, loc: tuple[int | str, ...]) -> tuple[Node, str]:
+    """Follow `loc` as far as the file goes; union tags and validators' names in it are passed over."""
+    node, last = root, ""
+    for step in loc:
+        if step == "[key]":
+            break
+        if child := node.get(step):
+            node, last = child, str(step)
+    return node, last
+
+
+def _tag(detail: ErrorDetails, node: Node) -> tuple[Node, str, str]:
+    context = detail.get("ctx", {})
+    known = _known_tags(detail)
+    if detail["type"] == "union_tag_not_found":
+        return node, _join(node.path, "type"), f"is missing{suggest('', known)}"
+    child = node.get("type") or node
+    return (
+        child,
+        child.path,
+        f"unknown type '{context.get('tag', '')}'{suggest(str(context.get('tag')), known)}",
+    )
+
+
+def _known_tags(detail: ErrorDetails) -> list[str]:
+    """Read the tags that pydantic names: they are in its message only for one of the two errors."""
+    said = str(detail.get("ctx", {}).get("expected_tags", ""))
+    return [word.strip().strip("'") for word in said.split(",") if word.strip()]
+
+
+def _say(detail: ErrorDetails) -> str:
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind in {"value_error", "assertion_error"}:
+        return str(context.get("error", detail["msg"]))
+    if kind in {"literal_error", "enum"}:
+        return _choice(str(context.get("expected", "")), value)
+    if words := _BOUNDS.get(kind):
+        bound = next(iter(context.values()))
+        return f"must be {words} {bound:g}, not {shorten(value)}"
+    for family in (kind, kind.partition("_")[0]):
+        if wanted := _WANTED.get(family):
+            if kind.endswith(("_type", "_parsing", "_from_float")):
+                return f"must be {wanted}, not {_what(value)}"
+    return _plain(detail)
+
+
+def _choice(expected: str, value: object) -> str:
+    words = [word.strip("' ") for word in expected.replace(" or ", ", ").split(",")]
+    wanted = expected if len(words) > 1 else f"must be {expected}"
+    near = suggest(value, words) if isinstance(value, str) else ""
+    said = f"must be {wanted.removeprefix('must be ')}, not {_what(value)}"
+    return said + (near if "did you mean" in near else "")
+
+
+def _what(value: object) -> str:
+    match value:
+        case dict():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return shorten(value)
+
+
+def _plain(detail: ErrorDetails) -> str:
+    message = detail["msg"]
+    return message[:1].lower() + message[1:]
+
+
+def known_keys(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that may stand at `loc`, found in the JSON Schema."""
+    node: Mapping[str, Any] = schema
+    for step in loc:
+        node = _step(schema, resolve(schema, node), step)
+    return list(resolve(schema, node).get("properties", {}))
+
+
+def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references, and the one part of `X | null` that is not null."""
+    while True:
+        if reference := node.get("$ref"):
+            node = schema["$defs"][str(reference).rpartition("/")[2]]
+        elif others := [part for part in node.get("anyOf", ()) if part.get("type") != "null"]:
+            node = others[0]
+        else:
+            return node
+
+
+def _step(schema: Mapping[str, Any], node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
+    if isinstance(step, int):
+        prefix = node.get("prefixItems", ())
+        return prefix[step] if step < len(prefix) else node.get("items", {})
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    if step in mapping:
+        return {"$ref": mapping[step]}
+    if step in node.get("properties", {}):
+        found: Mapping[str, Any] = node["properties"][step]
+        return found
+    further = node.get("additionalProperties")
+    return further if isinstance(further, dict) else {} if "oneOf" not in node else node

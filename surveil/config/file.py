@@ -1,0 +1,150 @@
+"""What a configuration file may say. Sections of other modules are one import and one field here.
+
+Only the border uses these models; the running code gets the frozen values of `running`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.config.parts import DetectSettings, ModelSettings, StreamSettings
+from surveil.config.plugins import AnyRule, AnySink
+from surveil.config.shapes import FileLine, FilePolygon
+from surveil.settings import Settings
+from surveil.track.settings import TrackSettings
+from surveil.vision.settings import MotionSettings
+from surveil.web import HttpSettings
+
+if TYPE_CHECKING:
+    Rule = Any
+    Sink = Any
+else:
+    Rule = AnyRule
+    Sink = AnySink
+
+VERSION = 1
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+
+
+def _check_name(name: str) -> str:
+    """Refuse a name that would not do as a metric label, a file name and a part of a URL."""
+    if not _NAME.match(name):
+        raise ValueError(
+            "a name has letters, digits, '_' and '-' only, begins with a letter or digit, "
+            "and is at most 63 characters long"
+        )
+    return name
+
+
+def _number_to_text(value: object) -> object:
+    """Let a webcam be given as `0`."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _number_items(value: object) -> object:
+    """Let masks be a mere list: nothing refers to them by name."""
+    return {str(index): item for index, item in enumerate(value)} if isinstance(value, list) else value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1)]
+
+
+class StreamUrls(Settings):
+    """A camera with several streams."""
+
+    detect: Url = Field(description="The stream that is analysed: 640 to 1280 pixels wide is enough.")
+    record: Url | None = Field(
+        default=None, description="The stream that clips are cut from; by default the one that is analysed."
+    )
+
+
+class LogSettings(Settings):
+    """What the daemon says, and how."""
+
+    format: Literal["auto", "human", "json", "journal"] = Field(
+        default="auto",
+        description="`human` on a terminal, `journal` fields under systemd, else `json` lines; `auto` chooses.",
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Messages below this level are not written."
+    )
+
+
+class CameraDefaults(StreamSettings):
+    """Settings that a camera may have; those under `defaults` are for every camera."""
+
+    enabled: bool = Field(default=True, description="Whether the camera is opened at all.")
+    detect: DetectSettings = Field(
+        default_factory=DetectSettings, description="How often the detector looks, and what it may report."
+    )
+    motion: MotionSettings = Field(
+        default_factory=MotionSettings, description="When the detector looks at a frame."
+    )
+    track: TrackSettings = Field(default_factory=TrackSettings, description="How detections become tracks.")
+    masks: Annotated[dict[Name, FilePolygon], BeforeValidator(_number_items)] = Field(
+        default_factory=dict,
+        description="Areas that are not looked at, by name or as a list: points [x, y] in fractions of the frame.",
+    )
+    zones: dict[Name, FilePolygon] = Field(
+        default_factory=dict,
+        description="Areas that rules refer to, by name: points [x, y] in fractions of the frame.",
+    )
+    lines: dict[Name, FileLine] = Field(
+        default_factory=dict,
+        description="Lines that rules refer to, by name: two points [x, y] in fractions of the frame.",
+    )
+    rules: list[Rule] = Field(default_factory=list, description="What is an event; see the rules below.")
+    sinks: list[str] | None = Field(
+        default=None, description="Names of the sinks that get this camera's alerts; by default all."
+    )
+    evidence: EvidenceSettings = Field(
+        default_factory=EvidenceSettings, description="Pictures and clips that are stored with alerts."
+    )
+
+
+class CameraSettings(CameraDefaults):
+    """One camera. Either `url` or `streams`."""
+
+    url: Url | None = Field(
+        default=None,
+        description="Where the pictures come from: rtsp(s)://, http(s)://, a file, a folder of images, "
+        "/dev/video0 or 0.",
+    )
+    streams: StreamUrls | None = Field(default=None, description="Two streams instead of `url`.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CameraSettings:
+        if (self.url is None) == (self.streams is None):
+            raise ValueError("give either 'url' or 'streams'")
+        return self
+
+
+class FileSettings(Settings):
+    """The whole file."""
+
+    version: Literal[1] = Field(default=VERSION, description="Version of this format.")
+    defaults: CameraDefaults = Field(
+        default_factory=CameraDefaults,
+        description="Settings for every camera, merged in depth: a camera's own values win, lists are replaced.",
+    )
+    cameras: dict[Name, CameraSettings] = Field(default_factory=dict, description="The cameras, by name.")
+    model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")
+    sinks: dict[Name, Sink] = Field(
+        default_factory=dict, description="Where alerts go, by name; see the sinks below."
+    )
+    outbox: OutboxSettings = Field(
+        default_factory=OutboxSettings, description="How undelivered alerts are kept."
+    )
+    state_dir: Path = Field(
+        default=Path("/var/lib/surveil"), description="Folder of the database and the evidence."
+    )
+    http: HttpSettings = Field(
+        default_factory=HttpSettings, description="Where metrics, health and evidence are served."
+    )
+    log: LogSettings = Field(default_factory=LogSettings, description="What the daemon says, and how.")

@@ -1,0 +1,147 @@
+"""From a file to a checked `Config`, or every mistake in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from surveil.config.checks import check_references, check_streams
+from surveil.config.document import Node, read
+from surveil.config.explain import explain, resolve
+from surveil.config.file import FileSettings
+from surveil.config.labels import model_labels
+from surveil.config.problems import Problem, Problems
+from surveil.config.running import Config, build
+from surveil.config.secrets import MASK, Secrets
+from surveil.errors import ConfigError
+
+_SNIPPET = "x-"
+"""Top-level keys that begin so are ignored: a place for anchors."""
+
+
+def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
+    """Read, fill, check and freeze a configuration.
+
+    Raises:
+        ConfigError: with all mistakes, each as `file:line: path: what is wrong`.
+    """
+    problems, secrets = Problems(), Secrets(env, path.parent)
+    root = read(path, problems)
+    if root is None and not problems.found:
+        problems.add(0, "", "is empty: at least 'version: 1' must be there")
+    settings = _check(root, secrets, problems) if root else None
+    if problems.found or root is None or settings is None:
+        raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
+    warnings = [Problem(*found).show(str(path)) for found in check_streams(root)]
+    return build(path, settings, secrets, warnings)
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the file, for editors and the reference."""
+    made = FileSettings.model_json_schema(mode="validation")
+    made["patternProperties"] = {f"^{_SNIPPET}": {"description": "Ignored: a place for YAML anchors."}}
+    made["required"] = ["version"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **made,
+        "title": "surveil configuration",
+    }
+
+
+_schema = cache(schema)
+
+
+def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | None:
+    """Note every mistake; return the settings unless there was one that pydantic saw."""
+    if not isinstance(root.value, dict):
+        problems.add(
+            root.line, "", "must be a mapping of sections such as 'cameras:', not one value or a list"
+        )
+        return None
+    if not _is_supported(root, problems):
+        return None
+    _drop_snippets(root)
+    _drop_empty_sections(root, _schema())
+    secrets.fill(root, problems)
+    _inherit(root)
+    check_references(root, problems, model_labels(_plain(root.get("model"))))
+    return _validate(root, problems)
+
+
+def _is_supported(root: Node, problems: Problems) -> bool:
+    """Check the version first: messages about a file of another version would mislead."""
+    version = root.get("version")
+    if version is None:
+        problems.add(1, "version", "is missing: write 'version: 1'")
+        return True
+    if version.value != 1 or isinstance(version.value, bool):
+        problems.add(version.line, version.path, f"{version.value!r} is not supported, this release reads 1")
+        return False
+    return True
+
+
+def _drop_snippets(root: Node) -> None:
+    root.value = {key: child for key, child in root.children.items() if not key.startswith(_SNIPPET)}
+
+
+def _drop_empty_sections(node: Node, shape: Mapping[str, Any]) -> None:
+    """Treat `cameras:` with nothing below as not given: its lines may all be comments."""
+    properties = resolve(_schema(), shape).get("properties", {})
+    for key, child in list(node.children.items()):
+        section = properties.get(key)
+        if section is None:
+            continue
+        if child.value is None and resolve(_schema(), section).get("type") in {"object", "array"}:
+            del node.children[key]
+        else:
+            _drop_empty_sections(child, section)
+
+
+def _inherit(root: Node) -> None:
+    """Merge `defaults` into every camera; a value keeps the line where it was written."""
+    defaults, cameras = root.get("defaults"), root.get("cameras")
+    for camera in cameras.children.values() if cameras and defaults else ():
+        if isinstance(camera.value, dict) and defaults:
+            camera.value = _merged(defaults, camera).value
+
+
+def _merged(below: Node, above: Node) -> Node:
+    if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
+        return above
+    value = dict(below.value)
+    for key, child in above.value.items():
+        value[key] = _merged(value[key], child) if key in value else child
+    return Node(value, above.line, above.path)
+
+
+def _validate(root: Node, problems: Problems) -> FileSettings | None:
+    try:
+        return FileSettings.model_validate(_plain(root))
+    except ValidationError as error:
+        explain(error, root, _schema(), problems)
+        return None
+
+
+def _plain(node: Node | None) -> Any:
+    match node:
+        case None:
+            return None
+        case Node(value=dict() as value):
+            return {key: _plain(child) for key, child in value.items()}
+        case Node(value=list() as value):
+            return [_plain(child) for child in value]
+        case Node(value=value):
+            return value
+
+
+def _clean(message: str, secrets: Secrets) -> str:
+    """Cut secrets out of a message: it may quote the value that did not fit."""
+    for secret in sorted(secrets.strings, key=len, reverse=True):
+        if len(secret) >= 4:
+            message = message.replace(secret, MASK)
+    return message

@@ -1,0 +1,150 @@
+"""The configuration as the running code sees it: frozen, complete, without references to look up."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.config.file import CameraSettings, FileSettings, LogSettings
+from surveil.config.parts import DetectSettings, ModelSettings, StreamSettings
+from surveil.config.secrets import MASK, Secrets
+from surveil.settings import Settings
+from surveil.track.settings import TrackSettings
+from surveil.types import Point, Polygon
+from surveil.vision.settings import MotionSettings
+from surveil.web import HttpSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """One camera. Fields with the name of a section are that section, as the file (or a default) has it."""
+
+    name: str
+    url: str
+    """The stream that is analysed; may hold credentials."""
+    record_url: str
+    """The stream that clips are cut from; equals `url` where there is one stream."""
+    enabled: bool
+    stream: StreamSettings
+    """How both streams are read."""
+    detect: DetectSettings
+    motion: MotionSettings
+    track: TrackSettings
+    masks: Mapping[str, Polygon]
+    """Fractions of the frame, as are `zones` and `lines`."""
+    zones: Mapping[str, Polygon]
+    lines: Mapping[str, tuple[Point, Point]]
+    rules: tuple[Settings, ...]
+    sinks: tuple[str, ...]
+    """Names of the sinks that get this camera's alerts."""
+    evidence: EvidenceSettings
+
+    @property
+    def has_own_record_stream(self) -> bool:
+        """Whether clips come from another stream than the one that is analysed."""
+        return self.record_url != self.url
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole configuration."""
+
+    path: Path
+    cameras: Mapping[str, CameraConfig]
+    """By name, in the order of the file."""
+    model: ModelSettings
+    sinks: Mapping[str, Settings]
+    outbox: OutboxSettings
+    state_dir: Path
+    http: HttpSettings
+    log: LogSettings
+    warnings: tuple[str, ...]
+    """Complete lines about what works but is hardly meant."""
+    secrets: frozenset[str]
+    """Every secret in it, for `logs.hide`; never print it."""
+    digest: str
+    """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
+    _printable: str
+
+    def redacted(self) -> dict[str, Any]:
+        """Return everything, defaults included, in a form that may be printed."""
+        printable: dict[str, Any] = json.loads(self._printable)
+        return printable
+
+    def __repr__(self) -> str:
+        """Return a short form: the full one would show passwords."""
+        return f"Config({str(self.path)!r}, cameras={list(self.cameras)}, digest={self.digest[:12]})"
+
+
+def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[str]) -> Config:
+    """Turn a checked file into the running configuration."""
+    printable = json.dumps(_redact(settings.model_dump(mode="json"), secrets), sort_keys=True)
+    own = {field: getattr(settings, field) for field in _shared(Config, FileSettings) - {"cameras", "sinks"}}
+    return Config(
+        path=path,
+        cameras=MappingProxyType(
+            {name: _camera(name, camera, tuple(settings.sinks)) for name, camera in settings.cameras.items()}
+        ),
+        sinks=MappingProxyType(dict(settings.sinks)),
+        warnings=tuple(warnings),
+        secrets=frozenset(secrets.strings),
+        digest=hashlib.sha256(printable.encode()).hexdigest(),
+        _printable=printable,
+        **own,
+    )
+
+
+def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> CameraConfig:
+    streams = settings.streams
+    url = streams.detect if streams else str(settings.url)
+    made = {
+        "name": name,
+        "url": url,
+        "record_url": streams.record if streams and streams.record else url,
+        "stream": StreamSettings(**{key: getattr(settings, key) for key in StreamSettings.model_fields}),
+        "masks": _polygons(settings.masks),
+        "zones": _polygons(settings.zones),
+        "lines": _polygons(settings.lines),
+        "rules": tuple(settings.rules),
+        "sinks": all_sinks if settings.sinks is None else tuple(settings.sinks),
+    }
+    same = {key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()}
+    return CameraConfig(**made, **same)
+
+
+def _shared(running: type, file: type[Settings]) -> set[str]:
+    """Return the names of sections: the fields that both have."""
+    return {field.name for field in fields(running)} & set(file.model_fields)
+
+
+def _polygons(shapes: Mapping[str, list[tuple[float, float]]]) -> Mapping[str, Any]:
+    return MappingProxyType({name: tuple(points) for name, points in shapes.items()})
+
+
+def _redact(value: Any, secrets: Secrets, path: str = "") -> Any:
+    """Return a dump with every secret as its reference, or masked."""
+    match value:
+        case dict():
+            return {
+                key: _redact(item, secrets, f"{path}.{key}" if path else key) for key, item in value.items()
+            }
+        case list():
+            return [_redact(item, secrets, f"{path}[{index}]") for index, item in enumerate(value)]
+        case str():
+            return secrets.templates.get(path) or _mask(value, secrets)
+        case _:
+            return value
+
+
+def _mask(text: str, secrets: Secrets) -> str:
+    """Mask a secret that has wandered; very short ones would mask half the words."""
+    for secret in sorted(secrets.strings, key=len, reverse=True):
+        if len(secret) >= 4:
+            text = text.replace(secret, MASK)
+    return text
