@@ -70,11 +70,15 @@ class StateError(SurveilError):
 
 
 class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, not for what went wrong
-    """The sink cannot take the alert now."""
+    """The sink cannot take the alert now.
 
-    def __init__(self, message: str, after_s: float | None = None) -> None:
+    `suspect`: the trouble may be this very alert (an HTTP 500), not the sink, so that others may go first.
+    """
+
+    def __init__(self, message: str, after_s: float | None = None, *, suspect: bool = False) -> None:
         super().__init__(message)
         self.after_s = after_s
+        self.suspect = suspect
 
 
 class Rejected(SurveilError):  # noqa: N818 - as above

@@ -1,0 +1,1 @@
+"""Alerts on their way out: evidence, the outbox that survives anything but the disk, couriers and sinks."""

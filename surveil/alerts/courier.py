@@ -1,0 +1,174 @@
+"""One courier for each sink: it owns the sink's connection and its back-off, and delays nobody else.
+
+`run_once` delivers one alert and raises nothing a sink may raise; `run` repeats it until the end is asked
+for, and then makes one more short pass.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from surveil.alerts.delivery import Delivery, Status
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.settings import OutboxSettings
+from surveil.alerts.sinks.base import Sink
+from surveil.clock import Clock, Stop
+from surveil.errors import Rejected, RetryLater
+from surveil.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+LAST_PASS_S = 0.5
+"""How long deliveries may go on after the end was asked for."""
+_IDLE_S = 0.5
+"""How often an idle courier looks for work it was not woken for, and for the end."""
+_PATIENCE = 3
+"""Suspect failures of one alert before others go first."""
+_LOG_EVERY_S = 60.0
+RESULTS = ("delivered", "retry", "rejected", "error")
+
+
+class Courier:
+    """Carries one sink's alerts. Owned by its own thread; `wake` may come from any."""
+
+    def __init__(
+        self,
+        name: str,
+        sink: Sink,
+        outbox: Outbox,
+        clock: Clock,
+        settings: OutboxSettings,
+        *,
+        metrics: Metrics | None = None,
+        rng: random.Random | None = None,
+        status: Callable[[], Status] | None = None,
+    ) -> None:
+        self.name = name
+        self._sink = sink
+        self._outbox = outbox
+        self._clock = clock
+        self._settings = settings
+        self._metrics = metrics
+        # Jitter needs no cryptography.
+        self._rng = rng or random.Random()  # noqa: S311
+        self._status = status or Status
+        self._wake = threading.Event()
+        self._failures = 0
+        self._resume_at = 0.0
+        self._maintain_at = 0.0
+        self._logged_at = float("-inf")
+        for result in RESULTS:
+            self._count(result, 0)
+
+    def wake(self) -> None:
+        """Say that there is work. Does not end a back-off."""
+        self._wake.set()
+
+    def waits_s(self) -> float:
+        """Seconds of back-off left."""
+        return max(0.0, self._resume_at - self._clock.monotonic())
+
+    def run(self, stop: Stop) -> None:
+        """Deliver until `stop`, then for at most half a second more. What is left stays in the outbox."""
+        try:
+            while not stop:
+                if self.waits_s():
+                    self._clock.sleep(self.waits_s(), stop)
+                elif not self.run_once():
+                    self._wake.wait(_IDLE_S)
+                    self._wake.clear()
+            self._last_pass()
+        finally:
+            self._sink.close()
+
+    def run_once(self) -> bool:
+        """Maintain what the sink keeps, deliver one alert if one is due; return whether one was tried."""
+        if self.waits_s():
+            return False
+        self._maintain()
+        delivery = None if self.waits_s() else self._outbox.next(self.name)
+        if delivery is None:
+            return False
+        self._attempt(delivery)
+        self._outbox.checkpoint()
+        return True
+
+    def _last_pass(self) -> None:
+        end = self._clock.monotonic() + LAST_PASS_S
+        while not self.waits_s() and self._clock.monotonic() < end and self.run_once():
+            pass
+
+    def _attempt(self, delivery: Delivery) -> None:
+        try:
+            self._sink.deliver(delivery)
+        except RetryLater as error:
+            self._retry(delivery, error)
+        except Rejected as error:
+            log.warning(
+                "sink refused an alert for good", sink=self.name, alert=delivery.alert.id, why=str(error)
+            )
+            self._count("rejected")
+            self._succeeded()
+            self._outbox.rejected(self.name, delivery.seq, str(error))
+        except Exception as error:  # noqa: BLE001 - a bug in a sink must not stop the others
+            self._bug(delivery, error)
+        else:
+            self._count("delivered")
+            self._succeeded()
+            self._outbox.delivered(self.name, delivery.seq)
+
+    def _retry(self, delivery: Delivery, error: RetryLater) -> None:
+        self._count("retry")
+        demerit = error.suspect and delivery.attempts + 1 >= _PATIENCE
+        self._outbox.failed(self.name, delivery.seq, str(error), demerit=demerit)
+        self._back_off(str(error), error.after_s)
+
+    def _bug(self, delivery: Delivery, error: Exception) -> None:
+        self._count("error")
+        now = self._clock.monotonic()
+        if now - self._logged_at >= _LOG_EVERY_S:
+            self._logged_at = now
+            log.error("bug in a sink", sink=self.name, exc_info=error)
+        text = f"bug in the sink: {type(error).__name__}"
+        self._outbox.failed(self.name, delivery.seq, text, demerit=delivery.attempts + 1 >= _PATIENCE)
+        self._back_off(text, None)
+
+    def _maintain(self) -> None:
+        """Let the sink refresh what would expire on the other side."""
+        now = self._clock.monotonic()
+        if self._sink.maintain_every_s is None or now < self._maintain_at:
+            return
+        try:
+            self._sink.maintain(self._current())
+        except (RetryLater, Rejected) as error:
+            self._back_off(str(error), getattr(error, "after_s", None))
+        except Exception as error:
+            log.error("bug in a sink", sink=self.name, exc_info=error)  # noqa: TRY400
+            self._back_off(type(error).__name__, None)
+        self._maintain_at = now + self._sink.maintain_every_s
+
+    def _current(self) -> Status:
+        status = self._status()
+        return Status(cameras=status.cameras, open=self._outbox.open_at(self.name))
+
+    def _back_off(self, why: str, after_s: float | None) -> None:
+        """Pause twice as long as before, less up to a quarter of jitter; longer when the sink asks for it."""
+        if not self._failures:
+            log.warning("sink cannot take alerts, they wait in the outbox", sink=self.name, why=why)
+        longest = self._settings.backoff_max_s
+        pause = min(longest, self._settings.backoff_s * 2 ** min(self._failures, 30))
+        pause *= 1 - 0.25 * self._rng.random()
+        self._failures += 1
+        self._resume_at = self._clock.monotonic() + max(pause, min(after_s or 0.0, 3600.0))
+
+    def _succeeded(self) -> None:
+        if self._failures:
+            log.info("sink takes alerts again", sink=self.name, after_failures=self._failures)
+        self._failures = 0
+
+    def _count(self, result: str, n: int = 1) -> None:
+        if self._metrics:
+            self._metrics.delivery_attempts.labels(self.name, result).inc(n)

@@ -1,0 +1,106 @@
+"""Sockets with one deadline for a whole exchange.
+
+A socket's own timeout starts anew with every byte, so a receiver that sends one byte a second holds its
+courier for ever. Here every wait is bounded by what is left of the whole, and ends soon after the stop.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+from typing import Any
+
+from surveil.alerts.delivery import STOP_GRACE_S
+from surveil.clock import Clock, Stop
+
+_SLICE_S = 0.25
+"""How long a wait may last before it looks whether the end was asked for."""
+
+
+class Deadline:
+    """The end of an exchange: `timeout_s` from now, or half a second after `stop`."""
+
+    def __init__(self, clock: Clock, stop: Stop, timeout_s: float) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._end = clock.monotonic() + timeout_s
+        self._stopped = False
+
+    def left_s(self) -> float:
+        """Seconds left. Raises TimeoutError when there are none."""
+        now = self._clock.monotonic()
+        if self._stop and not self._stopped:
+            self._stopped = True
+            self._end = min(self._end, now + STOP_GRACE_S)
+        left = self._end - now
+        if left <= 0:
+            raise TimeoutError("the whole exchange took too long")
+        return left
+
+    def slice_s(self) -> float:
+        """Seconds to wait before looking again. Raises TimeoutError as `left_s`."""
+        return min(_SLICE_S, self.left_s())
+
+
+class _Reader(io.RawIOBase):
+    """Reads from a socket until the deadline."""
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill `buffer`; raises TimeoutError at the deadline."""
+        while True:
+            self._sock.settimeout(self._deadline.slice_s())
+            try:
+                return self._sock.recv_into(buffer)
+            except TimeoutError:
+                continue
+
+
+class DeadlineSocket:
+    """As much of a socket as http.client and smtplib use, under one deadline."""
+
+    def __init__(self, raw: socket.socket, deadline: Deadline) -> None:
+        self.raw = raw
+        self._deadline = deadline
+
+    def makefile(self, _mode: str = "rb", *_args: object, **_kwargs: object) -> io.BufferedReader:
+        """Return a reader."""
+        return io.BufferedReader(_Reader(self.raw, self._deadline))
+
+    def sendall(self, data: Any) -> None:
+        """Send everything; raises TimeoutError at the deadline."""
+        rest = memoryview(data).cast("B") if not isinstance(data, str) else memoryview(data.encode())
+        while rest:
+            self.raw.settimeout(self._deadline.slice_s())
+            try:
+                rest = rest[self.raw.send(rest) :]
+            except TimeoutError:
+                continue
+
+    def close(self) -> None:
+        """Do nothing: http.client closes before it has read the answer. Whoever opened it calls `shut`."""
+
+    def shut(self) -> None:
+        """Close the socket."""
+        self.raw.close()
+
+
+def open_socket(host: str, port: int, deadline: Deadline, tls: ssl.SSLContext | None) -> DeadlineSocket:
+    """Connect, with TLS where asked for. Raises OSError (TimeoutError, ssl.SSLError among them)."""
+    raw = socket.create_connection((host, port), timeout=deadline.left_s())
+    try:
+        if tls:
+            raw.settimeout(deadline.left_s())
+            raw = tls.wrap_socket(raw, server_hostname=host)
+    except OSError:
+        raw.close()
+        raise
+    return DeadlineSocket(raw, deadline)

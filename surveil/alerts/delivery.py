@@ -1,0 +1,62 @@
+"""What a courier hands to a sink, and what a sink may know of the world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surveil.clock import Clock, Stop, SystemClock
+from surveil.types import Alert
+
+STOP_GRACE_S = 0.5
+"""How long a delivery under way may go on after the end was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One alert on its way to one sink."""
+
+    alert: Alert
+    attempts: int = 0
+    """How often it was tried before."""
+    seq: int = 0
+    """Its row in the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """What sinks that describe the installation (Home Assistant, retained states) know of a camera."""
+
+    state: str = "connecting"
+    zones: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The installation as of now: what `maintain` is given."""
+
+    cameras: Mapping[str, Camera] = field(default_factory=dict)
+    open: Sequence[Alert] = ()
+    """Start alerts of open events that this sink has taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every sink is given beside its settings."""
+
+    name: str = "sink"
+    """The sink's name in the configuration."""
+    state_dir: Path = Path()
+    """Evidence paths are relative to it."""
+    instance: str = "surveil"
+    """Names this daemon among others."""
+    clock: Clock = field(default_factory=SystemClock)
+    stop: Stop = field(default_factory=Stop)
+
+    def picture(self, alert: Alert, kind: str = "snapshot") -> Path | None:
+        """Return the file of a piece of evidence that exists, or None."""
+        relative = alert.evidence.get(kind, "missing:")
+        path = self.state_dir / relative
+        return None if relative.startswith("missing:") or not path.is_file() else path

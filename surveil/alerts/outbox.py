@@ -1,0 +1,300 @@
+"""The place where alerts are handed over: SQLite, and it survives anything but the disk.
+
+An alert is committed with one row for each sink in one synced transaction. It leaves only when its sink
+has said yes, or said never, or after days of running time. Everything is counted from the database, so the
+books are true after a restart.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+import structlog
+
+from surveil.alerts import rows
+from surveil.alerts.database import (
+    connect,
+    foreign_errors,
+    is_damaged,
+    migrate,
+    set_aside,
+    sync_directory,
+    transaction,
+)
+from surveil.alerts.delivery import Delivery
+from surveil.alerts.payload import load
+from surveil.alerts.rows import Entry
+from surveil.alerts.settings import OutboxSettings
+from surveil.clock import Clock
+from surveil.errors import StateError
+from surveil.metrics import DELIVERY
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+DAY_S = 86_400.0
+_CHECKPOINT_EVERY = 500
+"""Transactions between checkpoints; a transaction writes a few pages of 4 KiB."""
+
+
+def end_id(event_id: str) -> str:
+    """Return the id of the alert that ends an event: the same one, whoever ends it."""
+    try:
+        return str(uuid.uuid5(uuid.UUID(event_id), "end"))
+    except ValueError:
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{event_id}/end"))
+
+
+class Outbox:
+    """Alerts by sinks, on disk. Any thread may call any method; one lock serialises them.
+
+    Capacity: `max_pending` rows for each sink; a start beyond it is a dead letter at birth, which is counted.
+    `commit` syncs before it returns. Acknowledgements are not synced: they survive the process, and
+    losing one with the power only repeats a delivery under the same id.
+    """
+
+    def __init__(self, path: Path, sinks: Sequence[str], clock: Clock, settings: OutboxSettings) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sinks = tuple(sinks)
+        self._path = path
+        self._lock = threading.Lock()
+        self._checkpointing = threading.Lock()
+        self._since_checkpoint = 0
+        self.set_aside: Path | None = None
+        """Where a damaged database was moved to when this one was opened."""
+        self._writer = connect(path)
+        migrate(self._writer)
+        self._acks = connect(path, synchronous="NORMAL")
+        self._opened = clock.monotonic()
+        self._base_s = float(self.get_state("clock_s") or 0.0)
+        with transaction(self._writer):
+            rows.remove_sinks(self._writer, self._sinks)
+        self._pending = Counter(rows.count_pending(self._writer))
+
+    @classmethod
+    def open(
+        cls, path: Path, sinks: Sequence[str], clock: Clock, settings: OutboxSettings | None = None
+    ) -> Outbox:
+        """Open or create the database; a damaged one is set aside and replaced, which is said.
+
+        Raises StateError when the directory cannot be written or a newer surveil wrote the file.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            moved = cls._replace_damaged(path, clock)
+            with foreign_errors():
+                outbox = cls(path, sinks, clock, settings or OutboxSettings())
+            path.chmod(0o640)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise StateError(f"the state directory {path.parent} cannot be used: {error.strerror}") from error
+        except StateError as error:
+            raise StateError(f"{path}: {error}") from error
+        outbox.set_aside = moved
+        return outbox
+
+    @staticmethod
+    def _replace_damaged(path: Path, clock: Clock) -> Path | None:
+        if not is_damaged(path):
+            return None
+        stamp = datetime.fromtimestamp(clock.wall(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        moved = set_aside(path, stamp)
+        log.error("the outbox database is damaged and was set aside, a new one is used", moved_to=str(moved))
+        return moved
+
+    def close(self) -> None:
+        """Save the outbox's clock and close the file."""
+        with self._lock:
+            with transaction(self._acks) as db:
+                self._save_clock(db)
+            self._acks.close()
+            self._writer.close()
+
+    def age_s(self) -> float:
+        """Seconds of running time since the outbox was created: the clock that alerts age by."""
+        return self._base_s + self._clock.monotonic() - self._opened
+
+    # Committing.
+
+    def commit(
+        self,
+        alerts: Sequence[Alert],
+        counts: Mapping[Entry, int] | None = None,
+        state: Mapping[str, str] | None = None,
+    ) -> list[Alert]:
+        """Put alerts, ledger entries and small state on the disk as one; return the alerts that were new.
+
+        Alerts whose ids are there already are ignored. Raises NoRoomError when the disk is full.
+        """
+        with self._lock:
+            before = Counter(self._pending)
+            try:
+                with transaction(self._writer) as db:
+                    new = [alert for alert in alerts if self._insert(db, alert)]
+                    rows.add(db, counts or {})
+                    for key, value in (state or {}).items():
+                        rows.put(db, key, value)
+                    self._save_clock(db)
+            except StateError:
+                self._pending = before
+                raise
+            self._since_checkpoint += 1
+        return new
+
+    def known(self, ids: Collection[str]) -> set[str]:
+        """Return those ids that were committed before."""
+        with self._lock, foreign_errors():
+            query = "SELECT 1 FROM alerts WHERE id = ?"
+            return {i for i in ids if self._writer.execute(query, (i,)).fetchone()}
+
+    def end_open_events(self, t_wall: float, reason: str = "restart") -> list[Alert]:
+        """End what a crash left open: commit and return one end for each open event."""
+        ends = [_end(start, t_wall, reason) for start in self.open_events()]
+        return self.commit(ends) if ends else []
+
+    def open_events(self) -> list[Alert]:
+        """Return the start alerts of events without an end, in order of commit."""
+        with self._lock, foreign_errors():
+            return [load(body) for (body,) in self._writer.execute(rows.OPEN)]
+
+    def open_at(self, sink: str) -> list[Alert]:
+        """Return the start alerts of open events that `sink` has taken."""
+        with self._lock, foreign_errors():
+            return [load(body) for (body,) in self._writer.execute(rows.OPEN_AT, (sink,))]
+
+    # Delivering.
+
+    def next(self, sink: str) -> Delivery | None:
+        """Return what `sink` should be given now, or None: oldest first, those that failed on their own last.
+
+        An end waits for its start. Alerts that are too old become dead letters first.
+        """
+        with self._lock, foreign_errors():
+            self._expire(sink)
+            row = self._acks.execute(rows.NEXT, (sink,)).fetchone()
+        return None if row is None else Delivery(load(row[2]), attempts=row[1], seq=row[0])
+
+    def delivered(self, sink: str, seq: int) -> None:
+        """The sink has said yes."""
+        query = (
+            "UPDATE deliveries SET state='delivered', attempts=attempts+1, error='' WHERE sink=? AND alert=?"
+        )
+        self._acknowledge(sink, query, (sink, seq), left=1)
+
+    def failed(self, sink: str, seq: int, error: str, *, demerit: bool = False) -> None:
+        """The sink could not; with `demerit` the alert goes behind those that never failed."""
+        query = (
+            "UPDATE deliveries SET attempts=attempts+1, demerits=demerits+?, error=? WHERE sink=? AND alert=?"
+        )
+        self._acknowledge(sink, query, (int(demerit), error, sink, seq), left=0)
+
+    def rejected(self, sink: str, seq: int, error: str) -> None:
+        """The sink has said never: the alert, and the end that follows it, become dead letters."""
+        with self._lock, transaction(self._acks) as db:
+            update = "UPDATE deliveries SET attempts=attempts+1, error=? WHERE sink=? AND alert=?"
+            db.execute(update, (error, sink, seq))
+            self._pending[sink] -= rows.bury(db, sink, [seq], "rejected")
+
+    def _acknowledge(self, sink: str, query: str, values: tuple[object, ...], left: int) -> None:
+        with self._lock:
+            with transaction(self._acks) as db:
+                db.execute(query, values)
+                self._save_clock(db)
+            self._pending[sink] -= left
+            self._since_checkpoint += 1
+
+    def checkpoint(self, *, force: bool = False) -> None:
+        """Move the log into the database when it has grown. Couriers call it: no commit waits for it."""
+        if self._since_checkpoint < _CHECKPOINT_EVERY and not force:
+            return
+        if not self._checkpointing.acquire(blocking=False):
+            return
+        try:
+            self._since_checkpoint = 0
+            with foreign_errors():
+                db = connect(self._path, synchronous="NORMAL")
+                # PASSIVE never makes a writer wait.
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                db.close()
+        finally:
+            self._checkpointing.release()
+
+    # Books.
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return sink → state → number of alerts, those deleted since included."""
+        books = {sink: dict.fromkeys(DELIVERY, 0) for sink in self._sinks}
+        query = "SELECT sink, state, count(*) FROM deliveries GROUP BY sink, state"
+        with self._lock, foreign_errors():
+            live = self._writer.execute(query).fetchall()
+            self._pending = Counter({sink: n for sink, state, n in live if state == "pending"})
+            purged = self._writer.execute("SELECT sink, state, n FROM purged").fetchall()
+        for sink, state, n in (*live, *purged):
+            book = books.setdefault(sink, dict.fromkeys(DELIVERY, 0))
+            book[state] += n
+        return books
+
+    def ledger(self) -> dict[Entry, int]:
+        """Return what became of every signal since the outbox was created."""
+        with self._lock, foreign_errors():
+            lines = self._writer.execute("SELECT camera, rule, outcome, reason, n FROM ledger").fetchall()
+        return {Entry(*line[:4]): line[4] for line in lines}
+
+    def count(self, counts: Mapping[Entry, int]) -> None:
+        """Add to the signals ledger without an alert; not synced, as `delivered`."""
+        with self._lock, transaction(self._acks) as db:
+            rows.add(db, counts)
+
+    # Small state.
+
+    def get_state(self, key: str) -> str | None:
+        """Return what was kept under `key`."""
+        with self._lock, foreign_errors():
+            row = self._writer.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else cast("str", row[0])
+
+    def set_state(self, key: str, value: str) -> None:
+        """Keep `value` under `key`, synced: an armed switch survives the power."""
+        with self._lock, transaction(self._writer) as db:
+            rows.put(db, key, value)
+
+    def forget(self) -> int:
+        """Delete alerts that are done with and older than `keep_days` of running time; return how many."""
+        oldest = self.age_s() - self._settings.keep_days * DAY_S
+        with self._lock, transaction(self._acks) as db:
+            self._save_clock(db)
+            return rows.forget_before(db, oldest)
+
+    def _insert(self, db: sqlite3.Connection, alert: Alert) -> bool:
+        seq = rows.insert(db, alert, self.age_s())
+        if seq is None:
+            return False
+        for sink in self._sinks if alert.sinks is None else alert.sinks:
+            if sink in self._sinks:
+                full = self._pending[sink] >= self._settings.max_pending
+                self._pending[sink] += rows.address(db, alert, seq, sink, self.age_s(), full=full)
+        return True
+
+    def _expire(self, sink: str) -> None:
+        oldest = self.age_s() - self._settings.expire_after_days * DAY_S
+        old = rows.older(self._acks, sink, oldest)
+        if old:
+            with transaction(self._acks) as db:
+                self._pending[sink] -= rows.bury(db, sink, old, "expired")
+
+    def _save_clock(self, db: sqlite3.Connection) -> None:
+        rows.put(db, "clock_s", repr(self.age_s()))
+
+
+def _end(start: Alert, t_wall: float, reason: str) -> Alert:
+    """Return the alert that ends the event of `start`; never earlier than it."""
+    t_wall = max(t_wall, start.t_wall)
+    return replace(start, id=end_id(start.event_id), phase="end", t_wall=t_wall, reason=reason, evidence={})

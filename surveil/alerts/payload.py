@@ -1,0 +1,90 @@
+"""An alert as JSON, and back.
+
+`schema` is raised when a field is renamed, removed or changes its meaning; new fields do not raise it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from surveil.types import Alert, Box
+
+SCHEMA = 1
+_NAMES = tuple(f.name for f in fields(Alert))
+
+
+def rfc3339(t_wall: float) -> str:
+    """Return Unix seconds as RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(t_wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def to_dict(alert: Alert) -> dict[str, object]:
+    """Return the public form of an alert: what every sink sends. Box in pixels x1 y1 x2 y2, times in s."""
+    return {
+        "schema": SCHEMA,
+        "id": alert.id,
+        "event_id": alert.event_id,
+        "camera": alert.camera,
+        "rule": alert.rule,
+        "type": alert.type,
+        "phase": alert.phase,
+        "time": rfc3339(alert.t_wall),
+        "t": _finite(alert.t, 3),
+        "score": _finite(alert.score, 4),
+        "label": alert.label,
+        "zone": alert.zone,
+        "line": alert.line,
+        "direction": alert.direction,
+        "track": alert.track,
+        "box": [_finite(v, 1) for v in alert.box] if alert.box else None,
+        "text": alert.text,
+        "evidence": dict(alert.evidence),
+        "reason": alert.reason,
+        "degraded": alert.degraded,
+        "key": alert.key,
+        "details": _plain(alert.details),
+    }
+
+
+def to_json(alert: Alert) -> str:
+    """Return the public form as one line."""
+    return json.dumps(to_dict(alert), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def dump(alert: Alert) -> str:
+    """Return everything needed to make the same alert again: what the outbox stores."""
+    whole = to_dict(alert) | {"t_wall": alert.t_wall, "sinks": alert.sinks}
+    return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def load(body: str) -> Alert:
+    """Return the alert that was dumped."""
+    raw = json.loads(body)
+    values: dict[str, Any] = {name: raw[name] for name in _NAMES if name in raw}
+    values["sinks"] = None if raw.get("sinks") is None else tuple(raw["sinks"])
+    values["box"] = None if raw.get("box") is None else cast("Box", tuple(raw["box"]))
+    return Alert(**values)
+
+
+def _finite(value: float, digits: int) -> float | None:
+    """Return the rounded number, or None for what JSON cannot say."""
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+def _plain(value: object) -> object:
+    """Return details as JSON types: numpy scalars and arrays, tuples and sets become plain."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in value]
+    as_list = getattr(value, "tolist", None)
+    return _plain(as_list()) if callable(as_list) else str(value)

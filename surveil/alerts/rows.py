@@ -1,0 +1,136 @@
+"""The outbox's statements. Each function works inside the caller's transaction and knows no lock."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from surveil.alerts.payload import dump
+from surveil.types import Alert
+
+NEXT = """
+SELECT d.alert, d.attempts, a.body FROM deliveries d JOIN alerts a ON a.seq = d.alert
+WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
+    SELECT 1 FROM deliveries e
+    WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')
+ORDER BY d.demerits, d.alert LIMIT 1"""
+OPEN = "SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"
+OPEN_AT = """
+SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert
+JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""
+_FOLLOWERS = """
+UPDATE deliveries SET state = 'dead', reason = 'start_dead'
+WHERE state = 'pending' AND sink = ? AND alert > ?
+AND event_id = (SELECT event_id FROM alerts WHERE seq = ?)"""
+_FORGOTTEN = """
+SELECT seq FROM alerts a WHERE born_s < ?
+AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = 'pending')
+AND NOT EXISTS (SELECT 1 FROM open_events o WHERE o.alert = a.seq)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the signals ledger: what became of signals, or of alerts that were not committed."""
+
+    camera: str
+    rule: str
+    outcome: str
+    reason: str = ""
+
+
+def insert(db: sqlite3.Connection, alert: Alert, now: float) -> int | None:
+    """Insert an alert and note that its event opened or ended; return its row, None when it was there."""
+    values = (alert.id, alert.event_id, alert.camera, alert.rule, alert.phase, alert.t_wall)
+    cursor = db.execute(
+        "INSERT OR IGNORE INTO alerts (id, event_id, camera, rule, phase, t_wall, born_s, body) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (*values, now, dump(alert)),
+    )
+    if not cursor.rowcount:
+        return None
+    seq = cast("int", cursor.lastrowid)
+    if alert.phase == "end":
+        db.execute("DELETE FROM open_events WHERE event_id = ?", (alert.event_id,))
+    elif alert.reason != "instant":
+        db.execute("INSERT OR IGNORE INTO open_events VALUES (?, ?)", (alert.event_id, seq))
+    return seq
+
+
+def address(db: sqlite3.Connection, alert: Alert, seq: int, sink: str, now: float, *, full: bool) -> bool:
+    """Add the row of one sink; return whether it is pending and not dead at birth."""
+    reason = _born_dead(db, alert, sink, full=full)
+    state = "dead" if reason else "pending"
+    db.execute(
+        "INSERT INTO deliveries (alert, sink, event_id, state, born_s, reason) VALUES (?, ?, ?, ?, ?, ?)",
+        (seq, sink, alert.event_id, state, now, reason),
+    )
+    return not reason
+
+
+def _born_dead(db: sqlite3.Connection, alert: Alert, sink: str, *, full: bool) -> str:
+    """Return why a delivery is dead at birth: no room for a start, or an end whose start is dead."""
+    if alert.phase == "start":
+        return "overflow" if full else ""
+    query = "SELECT state FROM deliveries WHERE event_id = ? AND sink = ? ORDER BY alert LIMIT 1"
+    start = db.execute(query, (alert.event_id, sink)).fetchone()
+    return "start_dead" if start and start[0] == "dead" else ""
+
+
+def older(db: sqlite3.Connection, sink: str, born_s: float) -> list[int]:
+    """Return the pending rows of a sink that were born before `born_s`."""
+    query = "SELECT alert FROM deliveries WHERE sink = ? AND state = 'pending' AND born_s < ? ORDER BY alert"
+    return [seq for (seq,) in db.execute(query, (sink, born_s))]
+
+
+def bury(db: sqlite3.Connection, sink: str, seqs: Iterable[int], reason: str) -> int:
+    """Make pending rows dead letters, with the ends that follow them; return how many."""
+    update = "UPDATE deliveries SET state='dead', reason=? WHERE sink=? AND alert=? AND state='pending'"
+    gone = 0
+    for seq in seqs:
+        gone += db.execute(update, (reason, sink, seq)).rowcount
+        gone += db.execute(_FOLLOWERS, (sink, seq, seq)).rowcount
+    return gone
+
+
+def remove_sinks(db: sqlite3.Connection, sinks: Sequence[str]) -> None:
+    """Make what is pending for sinks that the configuration does not name any more dead letters."""
+    pending = set(count_pending(db)) - set(sinks)
+    for sink in pending:
+        db.execute(
+            "UPDATE deliveries SET state='dead', reason='removed' WHERE state='pending' AND sink=?", (sink,)
+        )
+
+
+def count_pending(db: sqlite3.Connection) -> dict[str, int]:
+    """Return sink → number of pending rows."""
+    query = "SELECT sink, count(*) FROM deliveries WHERE state = 'pending' GROUP BY sink"
+    return dict(db.execute(query).fetchall())
+
+
+def forget_before(db: sqlite3.Connection, born_s: float) -> int:
+    """Delete alerts that are done with, keeping the totals; return how many."""
+    seqs = db.execute(_FORGOTTEN, (born_s,)).fetchall()
+    keep = (
+        "INSERT INTO purged SELECT sink, state, 1 FROM deliveries WHERE alert = ? "
+        "ON CONFLICT DO UPDATE SET n = n + 1"
+    )
+    for seq in seqs:
+        db.execute(keep, seq)
+        db.execute("DELETE FROM deliveries WHERE alert = ?", seq)
+        db.execute("DELETE FROM alerts WHERE seq = ?", seq)
+    return len(seqs)
+
+
+def add(db: sqlite3.Connection, counts: Mapping[Entry, int]) -> None:
+    """Add to the signals ledger."""
+    upsert = "INSERT INTO ledger VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET n = n + excluded.n"
+    db.executemany(upsert, [(e.camera, e.rule, e.outcome, e.reason, n) for e, n in counts.items() if n])
+
+
+def put(db: sqlite3.Connection, key: str, value: str) -> None:
+    """Keep a value under a key."""
+    db.execute(
+        "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
+    )

@@ -1,0 +1,36 @@
+"""Where alerts go. A sink is one file, settings and behaviour together, and one line in `SINKS`.
+
+Optional libraries (paho-mqtt, apprise) are imported by the sink that is used, not by its module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from surveil.alerts.delivery import Context
+from surveil.alerts.sinks.base import Sink, SinkSettings
+from surveil.alerts.sinks.file import FileSettings, FileSink
+from surveil.alerts.sinks.log import LogSettings, LogSink
+from surveil.alerts.sinks.webhook import WebhookSettings, WebhookSink
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of sink: the settings it takes and what makes it of them."""
+
+    settings: type[SinkSettings]
+    make: Callable[[Any, Context], Sink]
+
+
+SINKS: dict[str, Kind] = {
+    "log": Kind(LogSettings, LogSink),
+    "file": Kind(FileSettings, FileSink),
+    "webhook": Kind(WebhookSettings, WebhookSink),
+}
+
+
+def make_sink(settings: SinkSettings, context: Context) -> Sink:
+    """Return the sink that `settings` describe."""
+    return SINKS[getattr(settings, "type", "")].make(settings, context)

@@ -1,0 +1,59 @@
+"""What a sink is, and the settings all sinks share."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pydantic import Field
+
+from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.settings import Settings
+
+
+class SinkSettings(Settings):
+    """Settings that every sink has."""
+
+    timeout_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=120,
+        description="Longest time one delivery may take, from connecting to the answer.",
+    )
+
+
+class Sink(Protocol):
+    """Takes alerts somewhere. Made, used and closed on its courier's thread.
+
+    Delivery is at least once: an alert may come twice with the same id, and `alert.id` is the key by which
+    the other side can tell.
+    """
+
+    maintain_every_s: float | None
+    """How often `maintain` is wanted, s; None: never."""
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Return when the other side has taken the alert.
+
+        Raises RetryLater when it cannot now and Rejected when it never will. Neither carries credentials.
+        """
+
+    def maintain(self, status: Status) -> None:
+        """Refresh what would expire on the other side; raises as `deliver`."""
+
+    def close(self) -> None:
+        """Let go of connections and files."""
+
+
+class BaseSink:
+    """A sink that needs no maintenance and holds nothing open."""
+
+    maintain_every_s: float | None = None
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def maintain(self, status: Status) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""

@@ -1,0 +1,103 @@
+"""A JSON Lines file: one alert a line, synced before it counts as delivered.
+
+A line that a crash cut short is removed when the file is opened, and its alert is written again. A file
+that was renamed or removed (log rotation) is made anew.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from pydantic import Field
+
+from surveil.alerts.database import sync_directory
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.payload import to_json
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import RetryLater
+
+_BLOCK = 65_536
+
+
+class FileSettings(SinkSettings):
+    """Append alerts to a file as JSON Lines."""
+
+    type: Literal["file"] = Field(default="file", description="A JSON Lines file.")
+    path: Path = Field(description="The file; relative to the state directory.")
+    sync: bool = Field(
+        default=True, description="Sync each line to the disk before the alert counts as delivered."
+    )
+
+
+class FileSink(BaseSink):
+    """Appends alerts to a file."""
+
+    def __init__(self, settings: FileSettings, context: Context) -> None:
+        super().__init__(context)
+        self._path = context.state_dir / settings.path
+        self._sync = settings.sync
+        self._file: BinaryIO | None = None
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Append one line. Raises RetryLater when the file cannot be written."""
+        line = to_json(delivery.alert).encode() + b"\n"
+        try:
+            self._append(line)
+        except OSError as error:
+            self.close()
+            raise RetryLater(f"{self._path}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _append(self, line: bytes) -> None:
+        file = self._opened()
+        end = file.seek(0, os.SEEK_END)
+        try:
+            written = file.write(line)
+        except OSError:
+            file.truncate(end)
+            raise
+        if written != len(line):
+            file.truncate(end)
+            raise OSError(0, "only a part of the line was written")
+        if self._sync:
+            os.fdatasync(file.fileno())
+
+    def _opened(self) -> BinaryIO:
+        if self._file and not self._same(self._file):
+            self.close()
+        if self._file is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            self._file = os.fdopen(handle, "r+b", buffering=0)
+            self._file.truncate(_whole_lines(self._file))
+            sync_directory(self._path.parent)
+        return self._file
+
+    def _same(self, file: BinaryIO) -> bool:
+        """Return whether the name still leads to the file that is open."""
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            return False
+        here = os.fstat(file.fileno())
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _whole_lines(file: BinaryIO) -> int:
+    """Return the length up to the last line end."""
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        cut = file.read(end - start).rfind(b"\n")
+        if cut >= 0:
+            return start + cut + 1
+        end = start
+    return 0

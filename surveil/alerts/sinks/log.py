@@ -1,0 +1,36 @@
+"""The log: one line for each alert. Delivered when it is written; nothing is kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import structlog
+from pydantic import Field
+
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.payload import to_dict
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+
+_FIELDS = (
+    "id", "camera", "rule", "phase", "time", "score", "label", "zone", "line", "direction", "track", "reason"
+)  # fmt: skip
+log = structlog.get_logger(__name__)
+
+
+class LogSettings(SinkSettings):
+    """Write alerts to the log."""
+
+    type: Literal["log"] = Field(default="log", description="The program's own log.")
+
+
+class LogSink(BaseSink):
+    """Writes alerts to the log."""
+
+    def __init__(self, _settings: LogSettings, context: Context) -> None:
+        super().__init__(context)
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Write one line; fields that say nothing are left out."""
+        alert = to_dict(delivery.alert)
+        fields = {name: alert[name] for name in _FIELDS if alert[name] not in ("", None)}
+        log.warning(delivery.alert.text or "alert", sink=self.context.name, **fields)

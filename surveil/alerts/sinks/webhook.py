@@ -1,0 +1,176 @@
+"""A webhook: one JSON POST for each alert, delivered when the answer is 2xx.
+
+`Idempotency-Key` is the alert's id, the same on every attempt. With a secret, `X-Surveil-Signature` is
+`sha256=` and the hexadecimal HMAC-SHA256 of the body's bytes. What a status means: see `http.judge`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.http import Server, judge, place_of, request, tls_context
+from surveil.alerts.payload import to_dict
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.types import Alert
+
+_FIELD = re.compile(r"\{(\w+)\}")
+FIELDS = frozenset(
+    {
+        "schema",
+        "id",
+        "event_id",
+        "camera",
+        "rule",
+        "type",
+        "phase",
+        "time",
+        "t",
+        "score",
+        "label",
+        "zone",
+        "line",
+    }
+    | {"direction", "track", "box", "text", "evidence", "reason", "degraded", "key", "details", "picture"}
+)
+"""What a template may name: the fields of an alert, and `picture`, the link to its snapshot."""
+
+
+def check_url(value: SecretStr) -> SecretStr:
+    """Return a usable http(s) URL. Raises ValueError without repeating it."""
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL with a host")
+    return value
+
+
+class WebhookSettings(SinkSettings):
+    """Post alerts as JSON."""
+
+    type: Literal["webhook"] = Field(default="webhook", description="A JSON POST over HTTP(S).")
+    url: SecretStr = Field(
+        description="Where to post; a user and a password in it become an Authorization header."
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Key of the HMAC-SHA256 of the body, sent as `X-Surveil-Signature`.",
+    )
+    headers: dict[str, SecretStr] = Field(
+        default={}, description="Further headers, for example Authorization."
+    )
+    body: dict[str, str] | None = Field(
+        default=None,
+        description="Fields to send instead of the alert's own; names such as `{camera}` are filled "
+        "in. A value that is one such name alone keeps its type.",
+    )
+    picture: Literal["none", "link", "multipart"] = Field(
+        default="none",
+        description="`link` adds `picture` (path behind `picture_base_url`); `multipart` sends the JPEG.",
+    )
+    picture_base_url: str = Field(default="", description="What a picture's path is appended to.")
+    ca_file: Path | None = Field(
+        default=None, description="Authorities to trust instead of the system's (PEM)."
+    )
+    verify_tls: bool = Field(default=True, description="Check the receiver's certificate.")
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: SecretStr) -> SecretStr:
+        return check_url(value)
+
+    @field_validator("body")
+    @classmethod
+    def _body(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        unknown = {name for text in (value or {}).values() for name in _FIELD.findall(text)} - FIELDS
+        if unknown:
+            raise ValueError(f"unknown field {min(unknown)!r}; known: {', '.join(sorted(FIELDS))}")
+        return value
+
+
+class WebhookSink(BaseSink):
+    """Posts alerts."""
+
+    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._url = settings.url.get_secret_value()
+        self._server = Server(
+            context, settings.timeout_s, tls_context(settings.ca_file, verify=settings.verify_tls)
+        )
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Post one alert."""
+        body, content_type = self._content(delivery.alert)
+        headers = {"Content-Type": content_type, "Idempotency-Key": delivery.alert.id, **self._headers(body)}
+        response = request(self._server, "POST", self._url, body, headers)
+        judge(response, place_of(self._url), self.context.clock.wall())
+
+    def _headers(self, body: bytes) -> dict[str, str]:
+        made = basic_auth(self._url)
+        made |= {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        if self._settings.secret:
+            made["X-Surveil-Signature"] = sign(self._settings.secret.get_secret_value(), body)
+        return made
+
+    def _content(self, alert: Alert) -> tuple[bytes, str]:
+        """Return body and content type."""
+        fields = to_dict(alert)
+        if self._settings.picture == "link" or self._settings.body:
+            fields["picture"] = self._link(alert)
+        if self._settings.body is not None:
+            fields = {name: fill(text, fields) for name, text in self._settings.body.items()}
+        encoded = json.dumps(fields, ensure_ascii=False).encode()
+        picture = self.context.picture(alert) if self._settings.picture == "multipart" else None
+        if picture is None:
+            return encoded, "application/json"
+        return multipart(alert.id, encoded, picture)
+
+    def _link(self, alert: Alert) -> str:
+        path = alert.evidence.get("snapshot", "missing:")
+        if path.startswith("missing:"):
+            return ""
+        return self._settings.picture_base_url.rstrip("/") + "/" + quote(path)
+
+
+def sign(secret: str, body: bytes) -> str:
+    """Return the value of the signature header."""
+    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def basic_auth(url: str) -> dict[str, str]:
+    """Return the Authorization header for the user and password in a URL, nothing when it has none."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def fill(text: str, fields: dict[str, object]) -> object:
+    """Return `text` with `{name}`s replaced; a name alone gives the value itself. No expressions."""
+    alone = _FIELD.fullmatch(text)
+    if alone:
+        return fields.get(alone[1])
+    return _FIELD.sub(lambda found: _word(fields.get(found[1])), text)
+
+
+def _word(value: object) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def multipart(boundary: str, encoded: bytes, picture: Path) -> tuple[bytes, str]:
+    """Return a multipart/form-data body (RFC 7578) with the parts `alert` and `picture`, and its type."""
+    line = f"--{boundary}\r\nContent-Disposition: form-data; name=".encode()
+    head = line + b'"alert"\r\nContent-Type: application/json\r\n\r\n' + encoded + b"\r\n"
+    name = f'"picture"; filename="{picture.name}"\r\nContent-Type: image/jpeg\r\n\r\n'.encode()
+    body = head + line + name + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    return body, f"multipart/form-data; boundary={boundary}"

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from surveil.alerts.courier import Courier
+from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.settings import OutboxSettings
+from surveil.alerts.sinks.base import BaseSink
+from surveil.clock import ManualClock, Stop, SystemClock
+from surveil.errors import Rejected, RetryLater
+from surveil.metrics import Metrics
+
+from .helpers import alert
+
+HOUR = 3600.0
+
+
+class Sink(BaseSink):
+    """A sink whose `behave` decides; notes what it took."""
+
+    def __init__(self, behave: Callable[[Delivery], None] = lambda _d: None) -> None:
+        super().__init__(Context())
+        self.behave = behave
+        self.tried: list[str] = []
+        self.took: list[str] = []
+        self.closed = False
+
+    def deliver(self, delivery: Delivery) -> None:
+        name = f"{delivery.alert.t:g} {delivery.alert.phase}"
+        self.tried.append(name)
+        self.behave(delivery)
+        self.took.append(name)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def courier(sink: BaseSink, outbox: Outbox, clock: ManualClock, **more: object) -> Courier:
+    return Courier("ops", sink, outbox, clock, OutboxSettings(), rng=random.Random(1), **more)
+
+
+def drive(c: Courier, clock: ManualClock, seconds: float) -> None:
+    """Let the courier work for so long; time passes only in back-off."""
+    end = clock.monotonic() + seconds
+    while clock.monotonic() < end:
+        if not c.run_once():
+            clock.advance(min(c.waits_s() or seconds, end - clock.monotonic()) or 1e-6)
+
+
+def test_a_sink_that_is_down_for_a_day_gets_everything_in_order_after_few_attempts(outbox, clock):
+    back = clock.monotonic() + 24 * HOUR
+
+    def behave(_delivery: Delivery) -> None:
+        if clock.monotonic() < back:
+            raise RetryLater("connection refused")
+
+    sink = Sink(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(n) for n in range(10_000)])
+    drive(c, clock, 24 * HOUR + 400)
+    assert sink.took == [f"{n} start" for n in range(10_000)]
+    assert len(sink.tried) - len(sink.took) <= 500
+    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 10_000, "dead": 0}
+
+
+def test_back_off_is_of_the_sink_and_new_alerts_do_not_end_it(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("down")
+
+    sink = Sink(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0)])
+    assert c.run_once()
+    outbox.commit([alert(1)])
+    c.wake()
+    assert not c.run_once()
+    assert 0.75 <= c.waits_s() <= 1.0
+    assert sink.tried == ["0 start"]
+
+
+def test_back_off_doubles_to_its_longest_with_jitter(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("down")
+
+    c = courier(Sink(behave), outbox, clock)
+    outbox.commit([alert(0)])
+    waits = []
+    for _ in range(12):
+        c.run_once()
+        waits.append(c.waits_s())
+        clock.advance(c.waits_s())
+    for wait, longest in zip(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300], strict=True):
+        assert 0.75 * longest <= wait <= longest
+    assert len({round(w, 6) for w in waits[-3:]}) == 3
+
+
+def test_the_sinks_own_wish_for_a_pause_is_honoured(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("HTTP 429", after_s=120)
+
+    c = courier(Sink(behave), outbox, clock)
+    outbox.commit([alert(0)])
+    c.run_once()
+    assert c.waits_s() == pytest.approx(120)
+
+
+def test_an_alert_that_a_living_sink_cannot_digest_holds_up_only_its_own_event(outbox, clock):
+    def behave(delivery: Delivery) -> None:
+        if delivery.alert.t == 0:
+            raise RetryLater("HTTP 500", suspect=True)
+
+    sink = Sink(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0), alert(0, "end"), alert(1), alert(2)])
+    drive(c, clock, HOUR)
+    assert sink.took == ["1 start", "2 start"]
+    assert outbox.counts()["ops"]["pending"] == 2
+
+
+def test_a_refused_alert_is_a_dead_letter_and_the_next_one_goes(outbox, clock):
+    def behave(delivery: Delivery) -> None:
+        if delivery.alert.t == 0:
+            raise Rejected("HTTP 400")
+
+    registry = CollectorRegistry()
+    sink = Sink(behave)
+    c = courier(sink, outbox, clock, metrics=Metrics(registry))
+    outbox.commit([alert(0), alert(1)])
+    drive(c, clock, 1)
+    assert sink.took == ["1 start"]
+    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 1}
+    results = {r: registry.get_sample_value("surveil_delivery_attempts_total", {"sink": "ops", "result": r})
+               for r in ("delivered", "retry", "rejected", "error")}  # fmt: skip
+    assert results == {"delivered": 1, "retry": 0, "rejected": 1, "error": 0}
+
+
+def test_a_bug_in_a_sink_is_counted_and_delays_only_that_sink(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise KeyError("secret")
+
+    registry = CollectorRegistry()
+    c = courier(Sink(behave), outbox, clock, metrics=Metrics(registry))
+    outbox.commit([alert(0)])
+    assert c.run_once()
+    assert c.waits_s() > 0
+    assert outbox.counts()["ops"]["pending"] == 1
+    sample = registry.get_sample_value("surveil_delivery_attempts_total", {"sink": "ops", "result": "error"})
+    assert sample == 1
+
+
+def test_a_sink_is_maintained_with_the_open_events_it_has_taken(outbox, clock):
+    class Keeper(Sink):
+        maintain_every_s = 60.0
+        seen: list[list[float]]
+
+        def maintain(self, status: Status) -> None:
+            self.seen.append([a.t for a in status.open])
+
+    sink = Keeper()
+    sink.seen = []
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0), alert(1), alert(1, "end")])
+    drive(c, clock, 1)
+    clock.advance(60)
+    c.run_once()
+    assert sink.seen == [[], [0.0]]
+
+
+def test_at_the_end_a_courier_makes_one_more_pass_and_closes_its_sink(tmp_path):
+    clock = SystemClock()
+    outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
+    stop = Stop()
+    sink = Sink()
+    c = courier(sink, outbox, clock)  # type: ignore[arg-type]
+    outbox.commit([alert(0), alert(0, "end")])
+    stop.set()
+    thread = threading.Thread(target=c.run, args=(stop,))
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert sink.took == ["0 start", "0 end"]
+    assert sink.closed
+    outbox.close()
+
+
+def test_a_running_courier_delivers_what_it_is_woken_for(tmp_path):
+    clock = SystemClock()
+    outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
+    stop = Stop()
+    done = threading.Event()
+    c = courier(Sink(lambda _d: done.set()), outbox, clock)  # type: ignore[arg-type]
+    thread = threading.Thread(target=c.run, args=(stop,))
+    thread.start()
+    outbox.commit([alert(0)])
+    c.wake()
+    assert done.wait(5)
+    stop.set()
+    c.wake()
+    thread.join(5)
+    outbox.close()
