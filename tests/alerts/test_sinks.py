@@ -104,13 +104,19 @@ def test_user_and_password_of_the_url_become_a_header_and_appear_nowhere_else():
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(200, None), (204, None), (400, Rejected), (401, RetryLater), (404, Rejected), (408, RetryLater), *[
+    [
+        (200, None),
+        (204, None),
+        (302, Rejected),
+        (400, Rejected),
+        (401, RetryLater),
+        (404, Rejected),
+        (408, RetryLater),
         (410, Rejected),
         (422, Rejected),
         (429, RetryLater),
         (500, RetryLater),
         (503, RetryLater),
-        (302, Rejected),
     ],
 )
 def test_the_status_decides_what_becomes_of_an_alert(status, error):
@@ -248,7 +254,14 @@ def test_a_url_that_cannot_work_is_refused_at_once(url):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(None, None), ("30", 30.0), ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0), ("soon", None), ("-5", None), *[("Tue, 14 Nov 2023 21:14:20 GMT", 0.0)]],
+    [
+        (None, None),
+        ("30", 30.0),
+        ("Tue, 14 Nov 2023 22:14:20 GMT", 60.0),
+        ("Tue, 14 Nov 2023 21:14:20 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+    ],
 )
 def test_retry_after_is_read_in_both_forms(value, seconds):
     assert retry_after(value, 1_700_000_000.0) == seconds
