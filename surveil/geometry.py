@@ -1,0 +1,141 @@
+"""Plane geometry on plain tuples and float arrays: zones, lines, overlaps, ground planes.
+
+Zones and lines come in fractions of the frame (0..1), so they fit any resolution. Whether a point
+lies in a polygon or beside a line does not change under the scaling from fractions to pixels;
+lengths do, and are always taken in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.types import Box, Point
+
+Line = tuple[Point, Point]
+Matrix = NDArray[np.float64]
+
+
+def inside(point: Point, polygon: Sequence[Point]) -> bool:
+    """Whether `point` lies in `polygon` (even-odd rule; points on the border belong to it)."""
+    x, y = point
+    odd = False
+    for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        if on_segment(point, ((x1, y1), (x2, y2))):
+            return True
+        if (y1 > y) != (y2 > y) and x < x1 + (y - y1) * (x2 - x1) / (y2 - y1):
+            odd = not odd
+    return odd
+
+
+def on_segment(point: Point, line: Line, tolerance: float = 1e-12) -> bool:
+    """Whether `point` lies on the segment."""
+    (x1, y1), (x2, y2) = line
+    if abs(cross(line, point)) > tolerance:
+        return False
+    return min(x1, x2) <= point[0] <= max(x1, x2) and min(y1, y2) <= point[1] <= max(y1, y2)
+
+
+def cross(line: Line, point: Point) -> float:
+    """Twice the signed area of the triangle line, point: its sign says on which side the point is."""
+    (x1, y1), (x2, y2) = line
+    return (x2 - x1) * (point[1] - y1) - (y2 - y1) * (point[0] - x1)
+
+
+def signed_distance(line: Line, point: Point) -> float:
+    """Distance of `point` from the straight line through `line`, signed by its side; 0 without a line."""
+    (x1, y1), (x2, y2) = line
+    length = math.hypot(x2 - x1, y2 - y1)
+    return cross(line, point) / length if length > 0 else 0.0
+
+
+def meet(path: Line, line: Line) -> bool:
+    """Whether the segment `path` touches or crosses the segment `line`."""
+    a, b = cross(line, path[0]), cross(line, path[1])
+    c, d = cross(path, line[0]), cross(path, line[1])
+    if a * b < 0 and c * d < 0:
+        return True
+    ends = ((path[0], line), (path[1], line), (line[0], path), (line[1], path))
+    return any(on_segment(point, segment) for point, segment in ends)
+
+
+def scaled(point: Point, width: float, height: float) -> Point:
+    """A point in fractions of the frame as pixels."""
+    return (point[0] * width, point[1] * height)
+
+
+def area(polygon: Sequence[Point]) -> float:
+    """Area of a polygon (shoelace formula), never negative."""
+    total = 0.0
+    for (x1, y1), (x2, y2) in zip(polygon, (*polygon[1:], polygon[0]), strict=True):
+        total += x1 * y2 - x2 * y1
+    return abs(total) / 2
+
+
+def simple(polygon: Sequence[Point]) -> bool:
+    """Whether no two sides of the polygon cross: a bow-tie is not simple."""
+    sides = list(zip(polygon, (*polygon[1:], polygon[0]), strict=True))
+    for i, first in enumerate(sides):
+        for j in range(i + 2, len(sides)):
+            if (i, j) != (0, len(sides) - 1) and meet(first, sides[j]):
+                return False
+    return True
+
+
+def iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes, 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    common = width * height
+    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
+    return common / both if both > 0 else 0.0
+
+
+def iou_matrix(a: Matrix, b: Matrix) -> Matrix:
+    """Intersection over union of every box of `a` (…, 4) with every box of `b`, by broadcasting."""
+    common = intersection(a, b)
+    both = areas(a) + areas(b) - common
+    return np.divide(common, both, out=np.zeros_like(common), where=both > 0)
+
+
+def intersection(a: Matrix, b: Matrix) -> Matrix:
+    """Area that boxes `a` and `b` share, by broadcasting over all but the last axis."""
+    size = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    common: Matrix = np.prod(np.clip(size, 0.0, None), axis=-1)
+    return common
+
+
+def areas(boxes: Matrix) -> Matrix:
+    """Area of each box of (…, 4); a box turned inside out has none."""
+    result: Matrix = np.prod(np.clip(boxes[..., 2:] - boxes[..., :2], 0.0, None), axis=-1)
+    return result
+
+
+def homography(image: Sequence[Point], ground: Sequence[Point]) -> Matrix:
+    """The 3x3 matrix that maps four points of the picture to four points of the ground plane.
+
+    Solved as the linear system of Hartley and Zisserman, Multiple View Geometry, 4.1. Raises ValueError
+    unless there are four of each and no three of them lie on one line.
+    """
+    if len(image) != 4 or len(ground) != 4:
+        raise ValueError("a scale needs four points of the picture and four of the ground")
+    rows: list[list[float]] = []
+    for (x, y), (u, v) in zip(image, ground, strict=True):
+        rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
+        rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
+    matrix = np.array(rows)
+    if np.linalg.cond(matrix) > 1e9:
+        raise ValueError("three of the four points lie on one line")
+    solution = np.linalg.solve(matrix, np.array(ground, float).ravel())
+    return np.append(solution, 1.0).reshape(3, 3)
+
+
+def to_ground(matrix: Matrix, point: Point) -> Point:
+    """Where a point of the picture lies on the ground; (inf, inf) on the horizon."""
+    u, v, w = (float(value) for value in matrix @ np.array([point[0], point[1], 1.0]))
+    return (u / w, v / w) if abs(w) > 1e-12 else (math.inf, math.inf)

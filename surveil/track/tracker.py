@@ -1,0 +1,238 @@
+"""Following objects from frame to frame.
+
+Two-stage association after ByteTrack (Zhang et al., ECCV 2022): sure detections are matched first, then
+weak ones may continue what is left. Different from it: the filter and every limit run in seconds, so
+dropped frames and slow cameras change nothing; matching allows for the filter's doubt about the place;
+a detector that did not look, or not there, is no evidence that an object is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.geometry import areas, intersection, iou_matrix
+from surveil.track import kalman
+from surveil.track.associate import assign, similarity
+from surveil.track.settings import TrackSettings
+from surveil.track.tracklet import Tracklet
+from surveil.types import Detections, Floats, Track
+
+Array = NDArray[np.float64]
+
+SURE_FIT, WEAK_FIT, NEW_FIT = 0.15, 0.4, 0.25
+"""Least similarity for sure detections (times their score), weak ones, and the second hit of a new object."""
+OTHER_LABEL = 0.6
+"""A detection of another class fits less: detectors waver between car and truck, not between places."""
+TWIN_IOU = 0.7
+"""A detection this close to a matched object is the same object under another class, not a new one."""
+SEEN_SHARE = 0.5
+"""An object was looked for when this share of its box lies in one of the regions that were looked at."""
+LONGEST_STEP_S = 2.0
+"""Nothing is extrapolated further than this."""
+LEAST_MISSES = 2
+"""One look that found nothing is not enough to forget an object, however long ago it was last seen."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The detections of one frame, as the tracker wants them."""
+
+    boxes: Array
+    scores: Array
+    labels: list[str]
+    sure: NDArray[np.bool_]
+
+
+class Tracker:
+    """The objects of one camera. Owned by its `CameraEngine`; pure: time comes in as an argument.
+
+    `scores`: least score by label for a detection to count as sure; others use `high_score`.
+    """
+
+    def __init__(self, settings: TrackSettings, scores: Mapping[str, float] | None = None) -> None:
+        self._settings = settings
+        self._scores = dict(scores or {})
+        self._known: list[Tracklet] = []
+        self._last_id = 0
+        self._t: float | None = None
+
+    def update(
+        self,
+        detections: Detections | None,
+        t: float,
+        labels: Sequence[str],
+        regions: Floats | None = None,
+    ) -> tuple[Track, ...]:
+        """The believed objects as of stream time `t` (s), oldest first.
+
+        `detections` None: the detector did not look, so nothing is known to have moved or gone. `regions`
+        (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes.
+        """
+        dt = self._step(t)
+        if detections is None:
+            self._hold(self._known, dt)
+        else:
+            self._look(self._sift(detections, labels), t, dt, regions)
+        self._forget(t)
+        return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
+
+    def unsettled(self, t: float) -> Floats:
+        """Boxes (n, 4) px of objects the detector should look at again: moving, new or missed ones."""
+        boxes = [k.box for k in self._known if k.missing_since is not None or not self._still(k, t)]
+        return np.array(boxes, np.float32).reshape(-1, 4)
+
+    def rescale(self, x: float, y: float) -> None:
+        """The picture is now `x` times as wide and `y` times as high: the resolution changed."""
+        for known in self._known:
+            known.rescale(x, y)
+
+    def reset(self) -> None:
+        """Forget every object; ids go on."""
+        self._known.clear()
+
+    def _step(self, t: float) -> float:
+        """Seconds since the last frame; after a long gap what moved is forgotten."""
+        dt = 0.0 if self._t is None else max(0.0, t - self._t)
+        if dt > self._settings.lost_s and self._t is not None:
+            before = self._t
+            self._known = [k for k in self._known if self._still(k, before)]
+        self._t = t
+        return min(dt, LONGEST_STEP_S)
+
+    def _sift(self, detections: Detections, labels: Sequence[str]) -> _Seen:
+        """Detections worth using."""
+        keep = detections.scores >= self._settings.low_score
+        names = [_name(int(c), labels) for c in detections.classes[keep]]
+        scores = detections.scores[keep].astype(np.float64)
+        least = np.array([self._scores.get(name, self._settings.high_score) for name in names])
+        return _Seen(detections.boxes[keep].astype(np.float64), scores, names, scores >= least)
+
+    def _look(self, seen: _Seen, t: float, dt: float, regions: Floats | None) -> None:
+        """Match what was seen with what is known; start new objects with the rest."""
+        states = _stacked(self._known)
+        later = kalman.predict(states, dt)
+        pairs = self._match(seen, later, t)
+        self._confirm(pairs, seen, later, t)
+        matched = {row for row, _ in pairs}
+        self._miss([row for row in range(len(self._known)) if row not in matched], later, t, dt, regions)
+        self._begin(seen, {column for _, column in pairs}, t)
+
+    def _match(self, seen: _Seen, later: Array, t: float) -> list[tuple[int, int]]:
+        """Pairs (known, seen)."""
+        fit = similarity(kalman.boxes(later), kalman.doubt(later), seen.boxes) * self._agreement(seen)
+        believed = [i for i, k in enumerate(self._known) if k.id]
+        sure, weak = np.flatnonzero(seen.sure), np.flatnonzero(~seen.sure)
+        pairs = _between(fit * seen.scores, believed, sure, SURE_FIT)
+        rest = [
+            i for i in believed if i not in {row for row, _ in pairs} and self._visible(self._known[i], t)
+        ]
+        pairs += _between(fit, rest, weak, WEAK_FIT)
+        taken = {column for _, column in pairs}
+        free = np.array([j for j in sure if j not in taken], int)
+        return pairs + _between(fit, [i for i, k in enumerate(self._known) if not k.id], free, NEW_FIT)
+
+    def _agreement(self, seen: _Seen) -> Array:
+        """1 where label of known and seen are the same, less elsewhere: (known, seen)."""
+        ours = np.array([k.label for k in self._known], object).reshape(-1, 1)
+        theirs = np.array(seen.labels, object).reshape(1, -1)
+        return np.where(ours == theirs, 1.0, OTHER_LABEL)
+
+    def _confirm(self, pairs: list[tuple[int, int]], seen: _Seen, later: Array, t: float) -> None:
+        """Take the detections that were matched."""
+        if not pairs:
+            return
+        rows, columns = [row for row, _ in pairs], [column for _, column in pairs]
+        after = kalman.correct(later[rows], seen.boxes[columns], seen.scores[columns])
+        for state, row, column in zip(after, rows, columns, strict=True):
+            known = self._known[row]
+            known.advance(state)
+            known.found(seen.labels[column], float(seen.scores[column]), t, bool(seen.sure[column]))
+            self._believe(known)
+
+    def _believe(self, known: Tracklet) -> None:
+        """Give it an id once there is evidence enough."""
+        if not known.id and known.hits >= self._settings.confirm_hits:
+            self._last_id += 1
+            known.id = self._last_id
+
+    def _miss(self, rows: list[int], later: Array, t: float, dt: float, regions: Floats | None) -> None:
+        """Deal with the known objects that no detection belongs to."""
+        looked = _looked_at(kalman.boxes(later[rows]), regions)
+        self._hold([self._known[row] for row, was in zip(rows, looked, strict=True) if not was], dt)
+        for row, was in zip(rows, looked, strict=True):
+            if was:
+                self._known[row].advance(later[row])
+                self._known[row].missed(t)
+
+    def _begin(self, seen: _Seen, taken: set[int], t: float) -> None:
+        """Start new objects with sure detections that belong to none."""
+        twins = iou_matrix(seen.boxes[:, None], seen.boxes[None]) > TWIN_IOU
+        order = sorted(np.flatnonzero(seen.sure), key=lambda column: -seen.scores[column])
+        for column in (int(c) for c in order):
+            if column in taken or twins[column, list(taken)].any():
+                continue
+            taken.add(column)
+            state = kalman.start(seen.boxes[column : column + 1])[0]
+            known = Tracklet(state, seen.labels[column], float(seen.scores[column]), t)
+            self._believe(known)
+            self._known.append(known)
+
+    def _hold(self, known: list[Tracklet], dt: float) -> None:
+        """Nothing is known about these: they stay where they are."""
+        for tracklet, state in zip(known, kalman.hold(_stacked(known), dt), strict=True):
+            tracklet.advance(state)
+
+    def _forget(self, t: float) -> None:
+        """Drop what is gone for good."""
+        self._known = [k for k in self._known if not self._gone(k, t)]
+
+    def _gone(self, known: Tracklet, t: float) -> bool:
+        if not known.id:
+            return t - known.t_seen > self._settings.confirm_within_s
+        if known.missing_since is None or known.misses < LEAST_MISSES:
+            return False
+        return t - known.missing_since >= self._settings.lost_s
+
+    def _visible(self, known: Tracklet, t: float) -> bool:
+        """Whether the rules may count on it."""
+        if not known.id:
+            return False
+        return known.missing_since is None or t - known.missing_since < self._settings.coast_s
+
+    def _still(self, known: Tracklet, t: float) -> bool:
+        return known.id > 0 and known.still(t, self._settings.stationary_s)
+
+    def _as_track(self, known: Tracklet, t: float) -> Track:
+        return known.as_track(self._still(known, t))
+
+
+def _name(index: int, labels: Sequence[str]) -> str:
+    """The label of a class, or its number when the model has no name for it."""
+    return labels[index] if 0 <= index < len(labels) else str(index)
+
+
+def _stacked(known: list[Tracklet]) -> Array:
+    """The states (n, 5, 4)."""
+    return np.array([k.state for k in known]).reshape(-1, 5, 4)
+
+
+def _between(
+    fit: Array, rows: Sequence[int], columns: NDArray[np.intp], least: float
+) -> list[tuple[int, int]]:
+    """Pairs of some rows with some columns."""
+    part = fit[np.ix_(np.array(rows, int), columns)]
+    return [(rows[r], int(columns[c])) for r, c in assign(part, least)]
+
+
+def _looked_at(boxes: Array, regions: Floats | None) -> list[bool]:
+    """For each box (n, 4) whether the detector looked there."""
+    if regions is None or not len(boxes):
+        return [True] * len(boxes)
+    if not len(regions):
+        return [False] * len(boxes)
+    common = intersection(boxes[:, None], regions[None].astype(np.float64)).max(axis=1)
+    return [bool(c >= SEEN_SHARE * a) for c, a in zip(common, areas(boxes), strict=True)]

@@ -1,0 +1,99 @@
+"""What the tracker knows about one object."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.geometry import iou
+from surveil.track import kalman
+from surveil.types import Box, Track
+
+Array = NDArray[np.float64]
+
+SCORE_WEIGHT = 0.3
+"""Weight of the newest score in the running mean: one weak detection does not fail a score filter."""
+STILL_IOU = 0.7
+"""An object that overlaps its place of before at least this much has not moved: detections jitter."""
+
+
+class Tracklet:
+    """One object, from its first detection until it is forgotten. Owned by one `Tracker`."""
+
+    __slots__ = (
+        "anchor", "anchor_t", "before", "box", "hits", "id", "misses", "missing_since", "score", "state",
+        "t_first", "t_seen", "votes",
+    )  # fmt: skip
+
+    def __init__(self, state: Array, label: str, score: float, t: float) -> None:
+        self.id = 0
+        """0 until the object is believed."""
+        self.state = state
+        self.score = score
+        self.votes = {label: score}
+        self.hits = 1
+        self.misses = 0
+        self.t_first = self.t_seen = self.anchor_t = t
+        self.missing_since: float | None = None
+        self.box = self.anchor = _box(state)
+        self.before: Box | None = None
+
+    @property
+    def label(self) -> str:
+        """The class most of the evidence speaks for; the older one when two are equal."""
+        return max(self.votes, key=lambda label: self.votes[label])
+
+    def advance(self, state: Array) -> None:
+        """Take the state of a new frame."""
+        self.before = self.box
+        self.state = state
+        self.box = _box(state)
+
+    def found(self, label: str, score: float, t: float, sure: bool) -> None:
+        """The detector confirmed it at `t`."""
+        self.votes[label] = self.votes.get(label, 0.0) + score
+        self.score += SCORE_WEIGHT * (score - self.score)
+        self.hits += sure
+        self.t_seen = t
+        self.misses = 0
+        self.missing_since = None
+        if iou(self.box, self.anchor) < STILL_IOU:
+            self.anchor, self.anchor_t = self.box, t
+
+    def missed(self, t: float) -> None:
+        """The detector looked where it should be and did not find it."""
+        self.misses += 1
+        if self.missing_since is None:
+            self.missing_since = t
+
+    def rescale(self, x: float, y: float) -> None:
+        """The picture is now `x` times as wide and `y` times as high."""
+        self.state = kalman.rescale(self.state[None], x, y)[0]
+        self.box = _box(self.state)
+        left, top, right, bottom = self.anchor
+        self.anchor = (left * x, top * y, right * x, bottom * y)
+        self.before = None
+
+    def still(self, t: float, after_s: float) -> bool:
+        """Whether it has not moved for `after_s`."""
+        return t - self.anchor_t >= after_s
+
+    def as_track(self, stationary: bool) -> Track:
+        """The object as others see it."""
+        return Track(
+            id=self.id,
+            label=self.label,
+            box=self.box,
+            score=self.score,
+            t_first=self.t_first,
+            t_last=self.t_seen,
+            velocity=(float(self.state[1, 0]), float(self.state[1, 1])),
+            stationary=stationary,
+            previous=self.before,
+        )
+
+
+def _box(state: Array) -> Box:
+    """The box of one state (5, 4)."""
+    x1, y1, x2, y2 = (float(value) for value in kalman.boxes(state[None])[0])
+    return (x1, y1, x2, y2)
