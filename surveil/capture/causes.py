@@ -1,0 +1,88 @@
+"""Turns what foreign libraries raise into a `SourceError`: a cause, and a message without credentials."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+
+import av.error
+
+from surveil.errors import Cause, SourceError
+from surveil.redact import redact, scrub
+
+_BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
+    (av.error.HTTPUnauthorizedError, Cause.UNAUTHORIZED),
+    (av.error.HTTPForbiddenError, Cause.UNAUTHORIZED),
+    (av.error.HTTPNotFoundError, Cause.NOT_FOUND),
+    (FileNotFoundError, Cause.NOT_FOUND),
+    (PermissionError, Cause.UNAUTHORIZED),
+    (ConnectionRefusedError, Cause.REFUSED),
+    (ConnectionResetError, Cause.RESET),
+    (BrokenPipeError, Cause.RESET),
+    (av.error.ExitError, Cause.TIMEOUT),
+    (TimeoutError, Cause.TIMEOUT),
+    (av.error.DecoderNotFoundError, Cause.UNSUPPORTED),
+    (av.error.DemuxerNotFoundError, Cause.UNSUPPORTED),
+    (av.error.ProtocolNotFoundError, Cause.UNSUPPORTED),
+    (NotImplementedError, Cause.UNSUPPORTED),
+)
+_UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
+_LOG_HINTS = (
+    ("Connection refused", Cause.REFUSED),
+    ("Connection timed out", Cause.TIMEOUT),
+    ("Immediate exit requested", Cause.TIMEOUT),
+    ("Failed to resolve", Cause.UNREACHABLE),
+    ("unreachable", Cause.UNREACHABLE),
+    ("No route to host", Cause.UNREACHABLE),
+    ("Connection reset", Cause.RESET),
+    ("Unsupported Transport", Cause.UNSUPPORTED),
+)
+"""FFmpeg's RTSP client reports most failures as `Invalid data`; what really happened is in its log only."""
+
+WORDS = {
+    Cause.REFUSED: "nobody listens at that port",
+    Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
+    Cause.TIMEOUT: "no answer in time",
+    Cause.UNAUTHORIZED: "user name or password refused",
+    Cause.NOT_FOUND: "there is no such stream or file",
+    Cause.TLS: "no TLS connection could be made",
+    Cause.RESET: "the connection was reset",
+    Cause.ENDED: "the camera closed the stream",
+    Cause.NO_VIDEO: "there is no video in it",
+    Cause.UNSUPPORTED: "this kind of stream cannot be read",
+    Cause.DAMAGED: "what came is not video, or is cut off",
+}
+
+LogLine = tuple[int, str, str]
+"""Level, name of the library's part, message: as PyAV captures them."""
+
+
+def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:
+    """Return what went wrong while opening."""
+    if "tls" in (line[1] for line in logs):
+        return Cause.TLS
+    for kind, cause in _BY_CLASS:
+        if isinstance(error, kind):
+            return cause
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return Cause.UNREACHABLE
+    text = " ".join(line[2] for line in logs)
+    for words, cause in _LOG_HINTS:
+        if words in text:
+            return cause
+    if isinstance(error, av.error.EOFError):
+        return Cause.DAMAGED
+    return Cause.DAMAGED if isinstance(error, av.error.InvalidDataError) else Cause.OTHER
+
+
+def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> SourceError:
+    """Return the error of a stream that cannot be opened."""
+    cause = cause_of(error, logs)
+    detail = getattr(error, "strerror", None) or str(error)
+    words = WORDS.get(cause) or detail
+    return SourceError(cause, scrub(f"{redact(url)}: {words}", url))
+
+
+def source_error(cause: Cause, url: str, words: str = "") -> SourceError:
+    """Return the error of `cause` with our own words for it."""
+    return SourceError(cause, scrub(f"{redact(url)}: {words or WORDS[cause]}", url))

@@ -1,0 +1,158 @@
+"""One connection to a stream: from opening it to losing it. Owned by the capture thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from surveil.capture.causes import source_error
+from surveil.capture.damage import Damage, Holes
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Arrival, Shot, Source
+from surveil.capture.timing import Lag
+from surveil.errors import Cause
+
+_WAITED_S = 0.002
+"""A read that took longer had to wait for the network: nothing is queued in front of us."""
+_CAUGHT_UP_S = 0.3
+"""With no more lag than this, all frames are decoded again."""
+
+
+class Watcher(Protocol):
+    """Whom a connection tells what comes out of it."""
+
+    def on_packet(self, arrival: Arrival, now: float) -> None:
+        """An encoded packet came."""
+
+    def on_shot(self, shot: Shot, arrival: Arrival, health: Connection) -> None:
+        """A picture was decoded."""
+
+    def on_damage(self) -> None:
+        """Pictures cannot be trusted from here to the next key frame."""
+
+    def on_state(self, state: str) -> None:
+        """The stream is in this state (one of `metrics.STATES`)."""
+
+
+class Connection:
+    """Reads a source that is open, decides what is decoded, and tells the watcher.
+
+    `lag_s`, `damaged`, `degraded` are as of the last picture.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        settings: StreamSettings,
+        now: float,
+        watcher: Watcher,
+        wants_all_frames: Callable[[], bool],
+    ) -> None:
+        self._source = source
+        self._settings = settings
+        self._watcher = watcher
+        self._wants_all_frames = wants_all_frames
+        self._decodes = "detect" in settings.roles
+        self._lag = Lag()
+        self._holes = Holes()
+        self._damage = Damage(settings.degraded_after_s)
+        self._broken = False
+        self._catching_up = False
+        self._skipping = True  # nothing before the first key frame can be decoded
+        self._last_picture = self._last_good = now
+        self.pictures = 0
+        self.lag_s = 0.0
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the last picture cannot be trusted."""
+        return self._damage.damaged
+
+    @property
+    def degraded(self) -> bool:
+        """Whether there has been nothing else for longer than the camera's patience."""
+        return self._damage.degraded
+
+    def take(self, arrival: Arrival, before: float, now: float) -> None:
+        """Work on what was read between the moments `before` and `now` (monotonic s). Raises SourceError."""
+        self._watcher.on_packet(arrival, now)
+        self._broken |= arrival.broken
+        if self._source.live:
+            self._follow_lag(arrival, before, now)
+        if not self._decodes:
+            self._watcher.on_state("streaming")
+            return
+        if self._is_wanted(arrival):
+            self._decode(arrival, now)
+        self._check_progress(now)
+
+    def finish(self, last: Arrival) -> None:
+        """Take what the decoder still holds at the end of a recording."""
+        if self._decodes:
+            self._emit(self._source.drain().shots, last, 0.0, broken=False)
+
+    # What is decoded.
+
+    def _follow_lag(self, arrival: Arrival, before: float, now: float) -> None:
+        self.lag_s = lag = self._lag.update(arrival.stamp, now, waited=now - before > _WAITED_S)
+        if lag > self._settings.max_lag_s:
+            raise source_error(Cause.BEHIND, self._settings.url, f"{lag:.1f} s behind real time")
+        if lag > self._settings.catch_up_lag_s:
+            self._catching_up = True
+        elif arrival.key and lag < _CAUGHT_UP_S:
+            self._catching_up = False
+
+    def _keys_only(self) -> bool:
+        idle = self._settings.keyframes_only_when_idle and not self._wants_all_frames()
+        return self._catching_up or idle
+
+    def _is_wanted(self, arrival: Arrival) -> bool:
+        """Whether to decode it: without the picture before, only a key frame can be."""
+        if arrival.key:
+            self._skipping = False
+        elif self._keys_only():
+            self._skipping = True
+        return not self._skipping
+
+    def _decode(self, arrival: Arrival, now: float) -> None:
+        decoded = self._source.decode(arrival)
+        shots: Sequence[Shot] = decoded.shots
+        if not shots and self._keys_only():
+            shots = self._source.drain().shots  # a decoder that re-orders keeps a lone key frame back
+        if decoded.broken and not shots:
+            self._broken = True
+        else:
+            self._last_good = now
+        self._emit(shots, arrival, now, broken=decoded.broken)
+
+    def _emit(self, shots: Sequence[Shot], arrival: Arrival, now: float, *, broken: bool) -> None:
+        for shot in shots:
+            self.pictures += 1
+            self._last_picture = now
+            self._follow_damage(shot, now, broken=broken or self._broken)
+            self._broken = False
+            self._watcher.on_state(self._state())
+            self._watcher.on_shot(shot, arrival, self)
+
+    # Health.
+
+    def _follow_damage(self, shot: Shot, now: float, *, broken: bool) -> None:
+        if self._source.live:
+            hole = self._holes.update(None if self._keys_only() else shot.stamp)
+            broken = broken or (hole and not shot.key)
+        if self._damage.update(now, key=shot.key, broken=broken):
+            self._watcher.on_damage()
+
+    def _state(self) -> str:
+        if self._damage.degraded:
+            return "degraded"
+        return "catching_up" if self._catching_up else "streaming"
+
+    def _check_progress(self, now: float) -> None:
+        """Open anew what sends, but nothing that can be used. Raises SourceError (damaged)."""
+        if not self._source.live:
+            return
+        if self._broken and now - self._last_good > self._settings.undecodable_s:
+            raise source_error(Cause.DAMAGED, self._settings.url, "nothing that comes can be decoded")
+        if now - self._last_picture > self._settings.keyframe_timeout_s:
+            raise source_error(Cause.DAMAGED, self._settings.url, "no key frame came")

@@ -1,0 +1,237 @@
+"""Keeps one stream open for ever and posts its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from surveil.capture.backoff import Backoff
+from surveil.capture.connection import Connection
+from surveil.capture.opening import is_recording, make_source
+from surveil.capture.packets import PacketRing, Parameters, StoredPacket
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Arrival, Shot, Source, StreamInfo
+from surveil.capture.status import Status
+from surveil.capture.timing import FileClock, StreamClock
+from surveil.clock import Clock, Stop
+from surveil.errors import Cause, SourceError
+from surveil.metrics import Metrics
+from surveil.ring import Lost
+from surveil.types import Frame
+
+_TRUSTED_SKEW_S = 2.0
+"""A camera whose clock agrees so well says when a picture was taken; others say 1970."""
+_AT_ONCE = (Cause.CHANGED, Cause.BEHIND)
+"""The camera is well: the first attempt after these does not wait."""
+
+
+class CaptureLoop:
+    """Opens, reads and closes one stream, all on the thread that calls `run`.
+
+    `put` takes every decoded frame and must not block for a live camera; `on_lost` is told of every loss
+    and of every attempt that failed. `wants(t)`, if given, may refuse a frame before it is made (and counts
+    it then). `wants_all_frames` says whether anything moves, for `keyframes_only_when_idle`. For a recording
+    that is not played in real time `start_wall` is the Unix time of its first frame.
+    """
+
+    def __init__(  # noqa: PLR0917 - the seven that every caller gives, in the order of the design
+        self,
+        camera: str,
+        settings: StreamSettings,
+        put: Callable[[Frame], None],
+        on_lost: Callable[[Lost], None],
+        metrics: Metrics,
+        clock: Clock,
+        stop: Stop,
+        *,
+        packets: PacketRing | None = None,
+        wants: Callable[[float], bool] | None = None,
+        wants_all_frames: Callable[[], bool] = lambda: True,
+        start_wall: float | None = None,
+        make: Callable[[StreamSettings], Source] = make_source,
+    ) -> None:
+        self._camera, self._settings = camera, settings
+        self._put, self._on_lost = put, on_lost
+        self._wants, self._wants_all_frames = wants, wants_all_frames
+        self._clock, self._stop, self._make = clock, stop, make
+        self._metrics = metrics
+        self._bytes = metrics.capture_bytes.labels(camera)
+        self._lag = metrics.lag.labels(camera)
+        self._speaks = "detect" in settings.roles
+        self.status = Status(camera, metrics, speaks=self._speaks)
+        self._packets = packets
+        self._backoff = Backoff()
+        self._live_time = StreamClock()
+        self._file_time = FileClock(1 / settings.fps)
+        self._start_wall = start_wall
+        self._started = 0.0
+        self._streamed_s = 0.0
+        self._next_second = 0.0
+        self._seq = -1
+        self._source: Source | None = None
+        self._info = StreamInfo("", "", "")
+        self._parameters = Parameters("", b"", 0, 0)
+
+    # Two loops: one retries, one works.
+
+    def run(self) -> None:
+        """Stream until `stop`, or until a recording ends: whatever happens to the camera."""
+        while not self._stop:
+            try:
+                self.run_once()
+                break
+            except SourceError as error:
+                delay_s = self._lose(error)
+            if self._clock.sleep(delay_s, self._stop):
+                break
+        self._end()
+
+    @property
+    def t(self) -> float:
+        """Stream time of the last picture of a recording, s."""
+        return self._file_time.t
+
+    def run_once(self) -> None:
+        """Open the stream and read it until `stop` or the end of a recording. Raises SourceError."""
+        self._streamed_s = 0.0
+        if self.status.state != "lost":
+            self.status.show("connecting")
+        source = self._source = self._make(self._settings)
+        try:
+            self._info = source.open()
+            self.status.opened()
+            self._read(source)
+        finally:
+            source.close()
+            self._source = None
+
+    def _read(self, source: Source) -> None:
+        clock, opened = self._clock, self._clock.monotonic()
+        self._live_time.restart()
+        self._file_time.restart()
+        if self._packets is not None:
+            self._packets.restart()
+        connection = Connection(source, self._settings, opened, self, self._wants_all_frames)
+        last: Arrival | None = None
+        while not self._stop:
+            before = clock.monotonic()
+            arrival = source.read()
+            now = clock.monotonic()
+            if arrival is None:
+                self._finish(source, connection, last)
+                return
+            connection.take(arrival, before, now)
+            self._streamed_s = now - opened
+            last = arrival
+
+    def _finish(self, source: Source, connection: Connection, last: Arrival | None) -> None:
+        """End a recording, or begin it again. Raises SourceError (ended, no_video)."""
+        if last is not None:
+            connection.finish(last)
+        if self._speaks and connection.pictures == 0:
+            raise SourceError(Cause.NO_VIDEO, f"{self._settings.url}: there is not one picture in it")
+        if self._settings.repeat:
+            source.close()
+            source.open()
+            self._read(source)
+
+    def _lose(self, error: SourceError) -> float:
+        """Tell everybody; return how long to wait."""
+        self.status.lost(error)
+        self._tell_lost(error.cause, final=False)
+        delay_s = self._backoff.delay_s(self._streamed_s)
+        return 0.0 if error.cause in _AT_ONCE and self._streamed_s >= 1.0 else delay_s
+
+    def _end(self) -> None:
+        if not self._stop:
+            self._tell_lost(Cause.ENDED, final=True)
+        self.status.show("ended")
+
+    def _tell_lost(self, cause: Cause, *, final: bool) -> None:
+        now = self._clock.monotonic()
+        t = self._file_time.t if self._is_replay() else self._live_time.at(now)
+        self._on_lost(Lost(self._camera, t, self._t_wall(None, t), cause.value, final))
+
+    # What a connection tells.
+
+    def on_packet(self, arrival: Arrival, now: float) -> None:
+        """Count a packet, keep it for clips, and show lag and skew once a second."""
+        self._bytes.inc(arrival.size)
+        if self._packets is not None and arrival.packet is not None:
+            self._packets.append(self._store(arrival, now))
+        if now >= self._next_second:
+            self._next_second = now + 1.0
+            if arrival.t_camera is not None:
+                skew = arrival.t_camera - self._clock.wall()
+                self._metrics.clock_skew.labels(self._camera).set(skew)
+
+    def on_shot(self, shot: Shot, arrival: Arrival, health: Connection) -> None:
+        """Post a picture."""
+        self._seq += 1
+        arrived = self._clock.monotonic()
+        t = self._time(shot, arrived, health.lag_s)
+        if t is None or (self._wants is not None and not self._wants(t)):
+            return
+        self._put(
+            Frame(
+                self._camera,
+                self._seq,
+                t,
+                self._t_wall(arrival.t_camera, t),
+                shot.picture,
+                arrived,
+                health.lag_s,
+                health.damaged,
+                health.degraded,
+            )
+        )
+        if self._seq % 32 == 0 or health.pictures == 1:
+            self._lag.set(health.lag_s)
+            self.status.describe(self._info, shot.picture.width, shot.picture.height)
+
+    def on_damage(self) -> None:
+        """Count the beginning of damage."""
+        self._metrics.corrupt.labels(self._camera).inc()
+
+    def on_state(self, state: str) -> None:
+        """Show a state."""
+        self.status.show(state)
+
+    # Time.
+
+    def _is_replay(self) -> bool:
+        return is_recording(self._settings.url) and not self._settings.realtime
+
+    def _time(self, shot: Shot, arrived: float, lag_s: float) -> float | None:
+        """Return `t`; a recording played in real time waits for its moment (None: stopped meanwhile)."""
+        assert self._source is not None
+        if self._source.live:
+            return self._live_time.update(shot.stamp, arrived, lag_s)
+        t = self._file_time.update(shot.stamp)
+        if self._settings.realtime:
+            if self._seq == 0:
+                self._started = arrived
+            elif self._clock.sleep(self._started + t - arrived, self._stop):
+                return None
+        return t
+
+    def _t_wall(self, t_camera: float | None, t: float) -> float:
+        wall = self._clock.wall()
+        if self._is_replay():
+            self._start_wall = wall if self._start_wall is None else self._start_wall
+            return self._start_wall + t
+        return t_camera if t_camera is not None and abs(t_camera - wall) < _TRUSTED_SKEW_S else wall
+
+    # Clips.
+
+    def _store(self, arrival: Arrival, now: float) -> StoredPacket:
+        packet = arrival.packet
+        if arrival.key:
+            self._parameters = self._parameters_of(packet)
+        return StoredPacket(
+            bytes(packet), packet.pts, packet.dts, packet.time_base, arrival.key, now, self._parameters
+        )
+
+    def _parameters_of(self, packet: object) -> Parameters:
+        codec = packet.stream.codec_context  # type: ignore[attr-defined]
+        found = Parameters(codec.name, bytes(codec.extradata or b""), codec.width, codec.height)
+        return self._parameters if found == self._parameters else found

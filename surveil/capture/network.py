@@ -1,0 +1,47 @@
+"""Cameras on the network: RTSP, RTSPS, HTTP and HTTPS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from surveil.capture.avsource import AvSource
+from surveil.capture.causes import source_error
+from surveil.capture.settings import StreamSettings
+from surveil.errors import Cause
+
+SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://", "srt://", "udp://", "tcp://")
+
+_QUICK = {"probesize": "32", "analyzeduration": "0"}
+"""Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
+frame that cameras send first, and with it up to a key frame interval."""
+_REORDER_PACKETS = {"tcp": "2", "udp": "64"}
+"""TCP needs none, but without a queue FFmpeg does not notice what the camera left out."""
+
+
+class NetworkSource(AvSource):
+    """A live stream. `timeout` is bounded, because PyAV cannot be interrupted otherwise."""
+
+    live = True
+
+    def __init__(self, settings: StreamSettings) -> None:
+        super().__init__(settings)
+        self._is_rtsp = settings.url.startswith("rtsp")
+        self.transport = settings.transport if self._is_rtsp else settings.url.partition(":")[0]
+
+    def _options(self) -> Mapping[str, str]:
+        if not self._is_rtsp:
+            return {"analyzeduration": "500000"}
+        transport = self._settings.transport
+        return {
+            **_QUICK,
+            "rtsp_transport": transport,
+            "allowed_media_types": "video",
+            "reorder_queue_size": _REORDER_PACKETS[transport],
+        }
+
+    def _timeout(self) -> tuple[float, float]:
+        return self._settings.open_timeout_s, self._settings.read_timeout_s
+
+    def _ended(self) -> None:
+        reset = any("reset" in text for _, _, text in self._logs)
+        raise source_error(Cause.RESET if reset else Cause.ENDED, self._url)

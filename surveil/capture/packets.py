@@ -1,0 +1,215 @@
+"""The last encoded packets of a stream, from which clips of events are cut without encoding anything.
+
+It stores bytes and numbers, never PyAV's packets: muxing changes those, and a stream used as a template
+after its container was closed on another thread crashes the interpreter.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Self
+
+import av
+
+from surveil.errors import Cause, SourceError
+
+_MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
+"""A clip that was cut off by a crash can still be played."""
+_LONGEST_STEP_S = 5.0
+"""A larger step of the stamps is a reconnect or a jump, and arrival says how long it really was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a muxer has to know of a stream."""
+
+    codec: str
+    extradata: bytes
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPacket:
+    """One encoded picture."""
+
+    data: bytes
+    pts: int | None
+    dts: int | None
+    time_base: Fraction
+    key: bool
+    arrived: float
+    """Monotonic s, the same axis as `Frame.arrived`."""
+    parameters: Parameters
+
+
+class Hold:
+    """Keeps what arrived since a moment from being thrown away. Release it, or use it in a `with`."""
+
+    def __init__(self, ring: PacketRing, since: float) -> None:
+        self._ring = ring
+        self.since = since
+
+    def release(self) -> None:
+        """Let go; a second time does nothing."""
+        self._ring.release(self)
+
+    def __enter__(self) -> Self:
+        """Keep holding."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go."""
+        self.release()
+
+
+class PacketRing:
+    """The last `seconds` of a stream in whole groups of pictures, never more than `max_bytes`.
+
+    Any thread may call any method. Nobody blocks for longer than a copy of the list takes. The oldest
+    group is dropped when the rest still covers `seconds` and nobody holds it, or when `max_bytes` are
+    exceeded even if somebody does; `cut_short` counts the latter.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int = 64 << 20) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._groups: deque[list[StoredPacket]] = deque()
+        self._holds: set[Hold] = set()
+        self._bytes = 0
+        self._awaits_key = True
+        self.cut_short = 0
+
+    def append(self, packet: StoredPacket) -> None:
+        """Store a packet; those before the first key frame are of no use and dropped."""
+        with self._lock:
+            if packet.key:
+                self._groups.append([])
+                self._awaits_key = False
+            elif self._awaits_key:
+                return
+            self._groups[-1].append(packet)
+            self._bytes += len(packet.data)
+            self._evict(packet.arrived)
+
+    def restart(self) -> None:
+        """Begin a new connection: what comes before its first key frame belongs to no group."""
+        with self._lock:
+            self._awaits_key = True
+
+    def _evict(self, now: float) -> None:
+        while len(self._groups) > 1:
+            full = self._bytes > self._max_bytes
+            oldest_needed = min((hold.since for hold in self._holds), default=now)
+            covered = self._groups[1][0].arrived <= min(now - self._seconds, oldest_needed)
+            if not full and not covered:
+                return
+            self.cut_short += full and not covered
+            self._bytes -= sum(len(packet.data) for packet in self._groups.popleft())
+
+    def secure(self, since: float) -> Hold:
+        """Keep what arrived from `since` on (and the key frame before it) until released."""
+        hold = Hold(self, since)
+        with self._lock:
+            self._holds.add(hold)
+        return hold
+
+    def release(self, hold: Hold) -> None:
+        """End a hold."""
+        with self._lock:
+            self._holds.discard(hold)
+
+    def clip(self, since: float, until: float) -> list[StoredPacket]:
+        """Return the packets that arrived in the span, from the key frame at or before its start.
+
+        Where the stream changed its codec or size within the span, only the last part is returned, since a
+        clip has one format.
+        """
+        with self._lock:
+            groups = list(self._groups)
+            starts = [i for i, group in enumerate(groups) if group[0].arrived <= since]
+            chosen = [
+                p for group in groups[starts[-1] if starts else 0 :] for p in group if p.arrived <= until
+            ]
+        if not chosen:
+            return []
+        return [packet for packet in chosen if packet.parameters == chosen[-1].parameters]
+
+    @property
+    def span_s(self) -> float:
+        """Seconds of video stored."""
+        with self._lock:
+            return self._groups[-1][-1].arrived - self._groups[0][0].arrived if self._groups else 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of video stored."""
+        with self._lock:
+            return self._bytes
+
+
+def mux(packets: Sequence[StoredPacket], path: Path) -> float:
+    """Write packets as fragmented MP4, starting at 0, without encoding; return the duration in s.
+
+    Raises SourceError (unsupported) when MP4 cannot hold the codec, OSError when the file cannot be written.
+    """
+    if not packets:
+        raise SourceError(Cause.NO_VIDEO, "no packets for a clip")
+    first = packets[0]
+    starts, shown = _timeline(packets)
+    with av.open(str(path), "w", format="mp4", options={"movflags": _MOVFLAGS}) as out:
+        try:
+            stream = out.add_mux_stream(
+                first.parameters.codec,
+                width=first.parameters.width,
+                height=first.parameters.height,
+                time_base=first.time_base,
+            )
+        except ValueError as error:
+            raise SourceError(Cause.UNSUPPORTED, f"no clip: {error}") from None
+        for i, stored in enumerate(packets):
+            packet = av.Packet(_with_headers(stored) if i == 0 else stored.data)
+            packet.stream = stream
+            packet.time_base = stored.time_base
+            packet.dts, packet.pts = starts[i], shown[i]
+            packet.duration = starts[i + 1] - starts[i]
+            packet.is_keyframe = stored.key
+            out.mux(packet)
+    return float(starts[-1] * first.time_base)
+
+
+def _timeline(packets: Sequence[StoredPacket]) -> tuple[list[int], list[int]]:
+    """Return decoding stamps (one more than packets: the end) and presentation stamps, from 0, in ticks."""
+    tick = packets[0].time_base
+    usual = max(1, round(Fraction(1, 15) / tick))
+    starts, shown = [0], []
+    for i, packet in enumerate(packets):
+        offset = packet.pts - packet.dts if packet.pts is not None and packet.dts is not None else 0
+        shown.append(starts[-1] + max(0, offset))
+        if i + 1 < len(packets):
+            usual = _step(packet, packets[i + 1], usual)
+        starts.append(starts[-1] + usual)
+    return starts, shown
+
+
+def _step(one: StoredPacket, following: StoredPacket, usual: int) -> int:
+    """Return the ticks from one packet to the next."""
+    if one.dts is not None and following.dts is not None:
+        step = following.dts - one.dts
+        if 0 < step * one.time_base <= _LONGEST_STEP_S:
+            return step
+    arrived = following.arrived - one.arrived
+    return max(1, round(arrived / one.time_base)) if arrived > _LONGEST_STEP_S else usual
+
+
+def _with_headers(packet: StoredPacket) -> bytes:
+    """Put the parameter sets before the first picture: some cameras send them in the SDP only."""
+    headers = packet.parameters.extradata
+    annex_b = headers.startswith((b"\0\0\1", b"\0\0\0\1"))
+    return headers + packet.data if annex_b and not packet.data.startswith(headers) else packet.data

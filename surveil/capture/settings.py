@@ -1,0 +1,77 @@
+"""How a camera's streams are opened, read and decoded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from surveil.settings import Settings
+
+Role = Literal["detect", "record"]
+
+
+class CaptureSettings(Settings):
+    """What is the same for all streams of a camera."""
+
+    transport: Literal["tcp", "udp"] = Field(
+        "tcp", description="How RTSP carries the video. UDP loses packets; use it where TCP cannot be had."
+    )
+    hwaccel: Literal["auto", "none", "cuda"] = Field(
+        "none",
+        description="Decode on a GPU: `auto` where one works, `cuda` or fail. Frames come back to main "
+        "memory, so it pays only for many or large streams.",
+    )
+    open_timeout_s: Annotated[float, Field(ge=0.2, le=4.0)] = Field(
+        3.0, description="A camera that does not answer for so long counts as unreachable."
+    )
+    read_timeout_s: Annotated[float, Field(ge=0.2, le=1.5)] = Field(
+        1.5, description="No video for twice this long is a stall."
+    )
+    keyframe_timeout_s: Annotated[float, Field(ge=5, le=120)] = Field(
+        30.0, description="Video without a key frame for so long: the stream is opened anew."
+    )
+    undecodable_s: Annotated[float, Field(ge=0.5, le=30)] = Field(
+        3.0,
+        description="Errors and no picture for so long: the stream is opened anew (its codec may have "
+        "changed).",
+    )
+    degraded_after_s: Annotated[float, Field(ge=0.5, le=60)] = Field(
+        5.0,
+        description="Nothing but damaged pictures for so long: they are analysed all the same, and marked.",
+    )
+    catch_up_lag_s: Annotated[float, Field(ge=0.2, le=5)] = Field(
+        1.0, description="Further behind real time than this, only key frames are decoded."
+    )
+    max_lag_s: Annotated[float, Field(ge=1, le=30)] = Field(
+        5.0, description="Further behind real time than this, the stream is opened anew."
+    )
+    skip_loop_filter: bool = Field(
+        False, description="Decode H.264 and H.265 without deblocking: less CPU, slightly blocky pictures."
+    )
+    keyframes_only_when_idle: bool = Field(
+        False,
+        description="Decode key frames only while nothing moves: a fifth of the CPU, and up to a key frame "
+        "interval more until something is seen.",
+    )
+    fps: Annotated[float, Field(gt=0, le=240)] = Field(
+        10.0, description="Frames per second of a folder of images, and asked of a webcam."
+    )
+    repeat: bool = Field(False, description="Start a file or a folder again when it ends.")
+
+
+class StreamSettings(CaptureSettings):
+    """One stream of a camera."""
+
+    url: str = Field(
+        description="rtsp://, rtsps://, http:// or https:// address, a file, a folder of images, "
+        "`/dev/video0`, or `0`.",
+        min_length=1,
+        repr=False,
+    )
+    roles: tuple[Role, ...] = Field(
+        ("detect", "record"),
+        description="`detect`: analysed; `record`: kept for clips of events.",
+        min_length=1,
+    )
+    realtime: bool = Field(True, description="Play a file at its own speed; otherwise as fast as it is read.")

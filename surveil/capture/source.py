@@ -1,0 +1,83 @@
+"""What the capture loop reads from, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from surveil.types import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What the stream is and how it is decoded; all of it goes into a metric."""
+
+    codec: str
+    """`h264`, `hevc`, `mjpeg`, …; `raw` for webcams and images."""
+    decoder: str
+    """`software` or `cuda`."""
+    transport: str
+    """`tcp`, `udp`, `http`, `file`, `v4l2`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Something came: an encoded packet, or a grabbed but not yet converted picture."""
+
+    size: int
+    """Encoded bytes; 0 if not encoded."""
+    key: bool
+    """Can be decoded without anything before it."""
+    stamp: float | None
+    """Stream time for measuring lag (decoding order), s; None if unknown."""
+    broken: bool
+    """Packets were lost before or in it, or it is flagged as corrupt."""
+    packet: Any = None
+    """`av.Packet`, valid until the next read; None if not encoded."""
+    t_camera: float | None = None
+    """Unix s by the camera's own clock (RTCP), where it was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A decoded picture."""
+
+    picture: Picture
+    stamp: float | None
+    """Presentation time, s on the stream's time line."""
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one arrival gave."""
+
+    shots: Sequence[Shot] = ()
+    broken: bool = False
+    """The decoder complained: the pictures from here to the next key frame cannot be trusted."""
+
+
+class Source(Protocol):
+    """A stream of pictures. Opened, read and closed on one thread."""
+
+    live: bool
+    """Paced by the world; a recording is read as fast as it is taken."""
+
+    def open(self) -> StreamInfo:
+        """Open the stream. Raises SourceError."""
+
+    def read(self) -> Arrival | None:
+        """Return what comes next, or None at the end. Blocks for a bounded time. Raises SourceError."""
+
+    def decode(self, arrival: Arrival) -> Decoded:
+        """Decode the last arrival. Raises SourceError."""
+
+    def drain(self) -> Decoded:
+        """Return what the decoder still holds, and leave it ready for a key frame."""
+
+    def close(self) -> None:
+        """Close the stream. May be called twice, and without `open`."""
+
+
+OpenSource = Callable[[], Source]

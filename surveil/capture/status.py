@@ -1,0 +1,69 @@
+"""What a capture shows of itself: one state, counters, and one log line per change."""
+
+from __future__ import annotations
+
+import structlog
+
+from surveil.capture.source import StreamInfo
+from surveil.errors import SourceError
+from surveil.metrics import STATES, Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Status:
+    """State of one stream. Written by the capture thread; `state` and `error` may be read by any.
+
+    Only the stream that is analysed speaks for its camera in the state metric.
+    """
+
+    def __init__(self, camera: str, metrics: Metrics, *, speaks: bool) -> None:
+        self.state = "connecting"
+        self.error = ""
+        """Why the stream was lost, without credentials; empty while it runs."""
+        self._camera = camera
+        self._metrics = metrics
+        self._speaks = speaks
+        self._info_labels: tuple[str, ...] | None = None
+        self._shown = ""
+        self._lost_cause = ""
+        self.show("connecting")
+
+    def show(self, state: str) -> None:
+        """Enter `state` (one of `metrics.STATES`)."""
+        if state == self._shown:
+            return
+        self.state = self._shown = state
+        if self._speaks:
+            for name in STATES:
+                self._metrics.camera_state.labels(self._camera, name).set(name == state)
+        if state == "streaming" and self._lost_cause:
+            log.info("camera is back", camera=self._camera)
+            self._lost_cause = self.error = ""
+
+    def opened(self) -> None:
+        """Count a connection."""
+        self._metrics.connects.labels(self._camera).inc()
+        self.show("waiting_for_keyframe")
+
+    def lost(self, error: SourceError) -> None:
+        """Count a loss; log it once per cause, not once per attempt."""
+        self._metrics.disconnects.labels(self._camera, error.cause.value).inc()
+        self.error = str(error)
+        if error.cause.value != self._lost_cause:
+            log.warning("camera lost", camera=self._camera, cause=error.cause.value, reason=str(error))
+        self._lost_cause = error.cause.value
+        self.show("lost")
+
+    def describe(self, info: StreamInfo, width: int, height: int) -> None:
+        """Say what the stream is and how it is decoded."""
+        labels = (self._camera, info.codec, f"{width}x{height}", info.decoder, info.transport)
+        if labels == self._info_labels:
+            return
+        if self._info_labels is not None:
+            self._metrics.decode_info.remove(*self._info_labels)
+        self._metrics.decode_info.labels(*labels).set(1)
+        self._info_labels = labels
+        log.info(
+            "camera streams", camera=self._camera, codec=info.codec, size=labels[2], decoder=info.decoder
+        )
