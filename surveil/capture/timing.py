@@ -1,6 +1,7 @@
 """Time of a stream: `t` that never steps, and how far the stream is behind. Pure.
 
-Owned by the capture thread. Everything is in seconds. `stamp` is the stream's own time, `arrived` a monotonic clock.
+Owned by the capture thread. Everything is in seconds: `stamp` is the stream's own time, `arrived` a
+monotonic clock.
 """
 
 from __future__ import annotations
