@@ -22,6 +22,9 @@ from model_build.tflite_reader import Operator, TfliteModel
 SIDE = 320
 CANDIDATES = 256
 """Anchors handed over a picture; LiteRT's own suppression returns 100 objects at most."""
+UNUSED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+COCO_IDS = tuple(i for i in range(1, 91) if i not in UNUSED)
+"""COCO numbers its 80 classes from 1 to 90, with holes."""
 FIRST, LAST = "pad_to_bounding_box/ExpandDims1", ("concat", "concat_1")
 MEAN, SCALE = 127.0, 1 / 128
 
@@ -30,16 +33,16 @@ def convert(content: bytes) -> onnx.ModelProto:
     """Return the ONNX model of the TFLite file.
 
     Input `images`: uint8 (n, 320, 320, 3) RGB. Outputs `boxes`: float32 (n, 256, 4), x1 y1 x2 y2 px
-    of the input; `logits`: float32 (n, 256, 90), sigmoid gives the score of a class.
+    of the input; `logits`: float32 (n, 256, 80), sigmoid gives the score of a class of COCO.
     """
     converter = _Converter(TfliteModel(content))
     converter.preprocess()
     converter.network()
     converter.decode()
-    metadata = {"name": "efficientdet-lite0", "surveil.decoder": "efficientdet", "surveil.channels": "rgb"}
+    metadata = {"name": "efficientdet-lite0", "surveil.decoder": "candidates", "surveil.channels": "rgb"}
     return converter.write.model(
         {"images": (TensorProto.UINT8, ["n", SIDE, SIDE, 3])},
-        {"boxes": ["n", CANDIDATES, 4], "logits": ["n", CANDIDATES, 90]},
+        {"boxes": ["n", CANDIDATES, 4], "logits": ["n", CANDIDATES, len(COCO_IDS)]},
         metadata,
     )
 
@@ -88,7 +91,8 @@ class _Converter:
         w.node("ReduceMax", ["concat", w.constant("last_axis", np.array([2]))], "best", keepdims=0)
         w.nodes("TopK", ["best", w.constant("k", np.array([CANDIDATES]))], ["top", "order"], axis=1, sorted=0)
         w.node("Unsqueeze", ["order", "last_axis"], "order_column")
-        w.node("GatherND", ["concat", "order_column"], "logits", batch_dims=1)
+        w.node("GatherND", ["concat", "order_column"], "all_logits", batch_dims=1)
+        w.node("Gather", ["all_logits", w.constant("coco", np.array(COCO_IDS) - 1)], "logits", axis=2)
         w.node("GatherND", ["concat_1", "order_column"], "codes", batch_dims=1)
         w.node("Gather", [w.constant("anchors", self._anchors()), "order"], "anchor", axis=0)
         w.nodes("Split", ["codes"], ["code_centre", "code_size"], axis=2, num_outputs=2)

@@ -1,0 +1,80 @@
+"""Names of the classes: from a file, from the model's metadata, or COCO's."""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from surveil.detect.coco import COCO, COCO_91
+from surveil.errors import ModelError
+
+_KEYS = ("names", "labels", "classes", "surveil.labels")
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Return one name a line; empty lines at the end do not count. Raises `ModelError`."""
+    try:
+        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ModelError(f"{path}: the labels cannot be read: {reason}") from error
+    if not lines:
+        raise ModelError(f"{path}: the file of labels is empty; it must have one class name a line")
+    return tuple(line.strip() for line in lines)
+
+
+def of_metadata(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the exporter stored: a list or a mapping from number to name; () when there is none."""
+    for key in _KEYS:
+        names = _parse(metadata.get(key, ""))
+        if names:
+            return names
+    return ()
+
+
+def standard(classes: int) -> tuple[str, ...]:
+    """Return COCO's names when the number fits (80, or 91 with the gaps of its numbering), else ()."""
+    if classes in (0, len(COCO)):
+        return COCO
+    return COCO_91[:classes] if classes in (90, 91) else ()
+
+
+def complete(known: tuple[str, ...], metadata: Mapping[str, str], classes: int) -> tuple[str, ...]:
+    """Return the names for `classes` classes (0: the outputs do not say). Raises `ModelError` when none fit."""
+    names = known or of_metadata(metadata) or standard(classes)
+    if not names:
+        raise ModelError(
+            f"the model has {classes} classes and no names for them; give a text file with one name a line "
+            "as `labels`"
+        )
+    if classes and len(names) != classes:
+        raise ModelError(f"the model has {classes} classes and there are {len(names)} labels")
+    return names
+
+
+def _parse(text: str) -> tuple[str, ...]:
+    """Read JSON, or Python's notation of a dict or list, as exporters write it."""
+    if not text.strip():
+        return ()
+    try:
+        value = json.loads(text)
+    except ValueError:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return ()
+    if isinstance(value, dict):
+        return _of_mapping(value)
+    return tuple(str(v) for v in value) if isinstance(value, list | tuple) else ()
+
+
+def _of_mapping(value: Mapping[object, object]) -> tuple[str, ...]:
+    try:
+        numbered = {int(str(key)): str(name) for key, name in value.items()}
+    except ValueError:
+        return ()
+    if set(numbered) != set(range(len(numbered))):
+        return ()
+    return tuple(numbered[i] for i in range(len(numbered)))

@@ -1,0 +1,55 @@
+"""Overlap of boxes, and the greedy non-maximum suppression that keeps one box an object."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.types import Detections, Floats
+
+MOST = 300
+"""Boxes that are compared with each other; a picture with more objects than that keeps the surest."""
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """Return intersection over union, float32 (n, m), of boxes (n, 4) and (m, 4)."""
+    shared = intersection(a, b)
+    union = area(a)[:, None] + area(b)[None, :] - shared
+    return np.asarray(shared / np.maximum(union, 1e-9), np.float32)
+
+
+def intersection(a: Floats, b: Floats) -> Floats:
+    """Return the shared area in px², float32 (n, m)."""
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    side = np.maximum(high - low, 0)
+    return np.asarray(side[..., 0] * side[..., 1], np.float32)
+
+
+def area(boxes: Floats) -> Floats:
+    """Return px², float32 (n,)."""
+    side = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(side[:, 0] * side[:, 1], np.float32)
+
+
+def suppress(found: Detections, overlap: float) -> Detections:
+    """Return the surest box of every heap of boxes of one class, surest first."""
+    order = np.argsort(-found.scores, kind="stable")[:MOST]
+    if len(order) > 1:
+        order = order[_survivors(found.boxes[order], found.classes[order], overlap)]
+    return take(found, order)
+
+
+def _survivors(boxes: Floats, classes: NDArray[np.int32], overlap: float) -> NDArray[np.bool_]:
+    """Return which of the boxes, surest first, stay."""
+    rivals = (iou(boxes, boxes) > overlap) & (classes[:, None] == classes[None, :])
+    alive = np.ones(len(boxes), np.bool_)
+    for i in range(len(boxes)):
+        if alive[i]:
+            alive[i + 1 :] &= ~rivals[i, i + 1 :]
+    return alive
+
+
+def take(found: Detections, index: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+    """Return those with that index."""
+    return Detections(found.boxes[index], found.scores[index], found.classes[index])

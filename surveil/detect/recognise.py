@@ -1,0 +1,112 @@
+"""From a loaded graph to its input and its decoder: by name, or by the shapes of its outputs."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from surveil.detect.decoders import DECODERS
+from surveil.detect.decoders.base import Decoder
+from surveil.detect.settings import ModelSettings
+from surveil.detect.spec import Graph, InputSpec, Layout, Port, Preprocess
+from surveil.errors import ModelError
+
+PICTURE_DTYPES = ("uint8", "float32", "float16")
+SIZES_INPUT = "orig_target_sizes"
+"""Second input of RT-DETR's and D-FINE's exports: what their boxes are scaled to."""
+FREE_SIDE = 640
+"""Side of the input where graph and settings leave it open: what most exports were trained with."""
+
+
+def choose(graph: Graph, name: str, size: tuple[int, int]) -> str:
+    """Return the name of the decoder: `name`, or the only one that fits when it is `auto`.
+
+    Raises `ModelError`: unknown name, a decoder that does not fit, none that fits, or several.
+    """
+    if name == "auto":
+        return _recognise(graph, size)
+    if name not in DECODERS:
+        near = difflib.get_close_matches(name, DECODERS, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ModelError(f"unknown decoder '{name}'{hint} Known: {', '.join(DECODERS)}")
+    if not DECODERS[name].fits(graph, size):
+        fitting = [known for known, decoder in DECODERS.items() if decoder.fits(graph, size)]
+        hint = f"; what fits is {', '.join(fitting)}" if fitting else ""
+        raise ModelError(f"the decoder '{name}' does not fit this model ({graph}){hint}")
+    return name
+
+
+def _recognise(graph: Graph, size: tuple[int, int]) -> str:
+    """The metadata's word, else the only decoder that fits."""
+    told = graph.metadata.get("surveil.decoder", "")
+    if told in DECODERS and DECODERS[told].fits(graph, size):
+        return told
+    fitting = [name for name, decoder in DECODERS.items() if decoder.fits(graph, size)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        raise ModelError(
+            f"no decoder fits this model's outputs ({graph}); surveil reads exports of "
+            f"{', '.join(DECODERS)}. Export the model in one of these forms, with a fixed input size"
+        )
+    raise ModelError(
+        f"several decoders fit this model's outputs ({graph}): {', '.join(fitting)}; name one with `decoder:`"
+    )
+
+
+def build(name: str, graph: Graph, size: tuple[int, int]) -> Decoder:
+    """Return the decoder of that name, made for the graph."""
+    return DECODERS[name](graph, size)
+
+
+def input_spec(graph: Graph, preprocess: Preprocess, size: tuple[int, int] | None) -> InputSpec:
+    """Return the graph's picture input. Raises `ModelError` when it has none."""
+    port = _picture_port(graph)
+    layout = _layout(port)
+    if layout is None or port.dtype not in PICTURE_DTYPES:
+        raise ModelError(f"the model's input is not a colour picture (n×3×h×w or n×h×w×3): {graph}")
+    height, width = port.shape[2:] if layout == "nchw" else port.shape[1:3]
+    default = size or (FREE_SIDE, FREE_SIDE)
+    return InputSpec(
+        name=port.name,
+        width=width or default[0],
+        height=height or default[1],
+        layout=layout,
+        dtype=port.dtype,  # type: ignore[arg-type]  # one of PICTURE_DTYPES
+        batch=port.shape[0],
+        preprocess=_of_bytes(preprocess) if port.dtype == "uint8" else preprocess,
+    )
+
+
+def sizes_input(graph: Graph) -> str | None:
+    """Return the name of the input that wants the picture's size. Raises `ModelError` for any other."""
+    others = [port.name for port in graph.inputs if port is not _picture_port(graph)]
+    if not others:
+        return None
+    if others == [SIZES_INPUT]:
+        return SIZES_INPUT
+    raise ModelError(f"the model wants inputs besides the picture: {', '.join(others)}; export it without them")
+
+
+def chosen_preprocess(base: Preprocess, settings: ModelSettings) -> Preprocess:
+    """Return the family's habits with what the settings say otherwise."""
+    said = {key: getattr(settings, key) for key in ("channels", "range", "placement")}
+    return replace(base, **{key: value for key, value in said.items() if value is not None})
+
+
+def _of_bytes(preprocess: Preprocess) -> Preprocess:
+    """A graph that takes bytes scales them itself."""
+    return replace(preprocess, range="0-255")
+
+
+def _picture_port(graph: Graph) -> Port:
+    pictures = [port for port in graph.inputs if len(port.shape) == 4]
+    if len(pictures) != 1:
+        raise ModelError(f"the model must have one picture input, it has {len(pictures)}: {graph}")
+    return pictures[0]
+
+
+def _layout(port: Port) -> Layout | None:
+    if port.shape[1] == 3:
+        return "nchw"
+    return "nhwc" if port.shape[3] == 3 else None
