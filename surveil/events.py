@@ -1,0 +1,168 @@
+"""Flickering signals become episodes: events that open once and close once.
+
+Episodes are keyed by rule and key (`yard/person`), never by track: an id switch or a reconnect is not a new
+event. Every signal has one outcome: it opened an event, joined one, waits (`pending`), or was suppressed
+for a reason. Pure: time comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from surveil.types import Event, Signal
+
+OutcomeKey = tuple[str, str, str]
+"""rule, outcome, reason (of suppression)."""
+Outcomes = Counter[OutcomeKey]
+_SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/event")
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How one rule's signals become events."""
+
+    name: str
+    type: str
+    after_s: float
+    linger_s: float
+    cooldown_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An event has opened or ended."""
+
+    event: Event
+    ended: str = ""
+    """Why it ended; empty: it has opened."""
+
+
+@dataclass(slots=True)
+class _Episode:
+    """One key of one rule while it is signalled."""
+
+    first: float
+    last: float
+    waiting: int = 0
+    """Signals whose outcome is not decided."""
+    event: Event | None = None
+    best: Signal | None = None
+
+
+@dataclass(slots=True)
+class Episodes:
+    """All episodes of one camera. Owned by its engine."""
+
+    camera: str
+    habits: list[Habit]
+    _open: dict[tuple[int, str], _Episode] = field(default_factory=dict)
+    _quiet_until: dict[tuple[int, str], float] = field(default_factory=dict)
+
+    @property
+    def events(self) -> list[Event]:
+        """The events that are open."""
+        return [e.event for e in self._open.values() if e.event is not None]
+
+    def pending(self) -> Counter[str]:
+        """Signals that wait for their outcome, by rule."""
+        waits: Counter[str] = Counter()
+        for (index, _), episode in self._open.items():
+            waits[self.habits[index].name] += episode.waiting
+        return waits
+
+    def step(
+        self, t: float, t_wall: float, signals: Iterable[tuple[int, Signal]], outcomes: Outcomes
+    ) -> list[Change]:
+        """Take one frame's signals, each with the index of its rule; return what opened and what ended."""
+        changes: list[Change] = []
+        for index, signal in signals:
+            if signal.instant:
+                changes += self._instant(index, signal, t, t_wall, outcomes)
+            else:
+                changes += self._take(index, signal, t, t_wall, outcomes)
+        return changes + self._fade(t, outcomes)
+
+    def _instant(
+        self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
+    ) -> list[Change]:
+        """Open and end at once what has no duration."""
+        habit, key = self.habits[index], (index, signal.key)
+        if t < self._quiet_until.get(key, t):
+            outcomes[habit.name, "suppressed", "cooldown"] += 1
+            return []
+        outcomes[habit.name, "opened", ""] += 1
+        self._charge(key, t)
+        # Two may cross in one frame: the track tells their ids apart.
+        event = self._event(index, signal, t, t_wall, f"{signal.key}#{signal.track}")
+        return [Change(event), Change(replace(event, t_end=t), "instant")]
+
+    def _take(self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes) -> list[Change]:
+        habit, key = self.habits[index], (index, signal.key)
+        episode = self._open.setdefault(key, _Episode(t, t))
+        episode.last = t
+        if episode.best is None or signal.score > episode.best.score:
+            episode.best = signal
+        if episode.event is not None:
+            outcomes[habit.name, "joined", ""] += 1
+            return []
+        if t < self._quiet_until.get(key, t):
+            outcomes[habit.name, "suppressed", "cooldown"] += 1
+            return []
+        episode.waiting += 1
+        if t - episode.first < habit.after_s:
+            return []
+        # Those that waited have joined the event they led to.
+        outcomes[habit.name, "opened", ""] += 1
+        if episode.waiting > 1:
+            outcomes[habit.name, "joined", ""] += episode.waiting - 1
+        episode.waiting = 0
+        episode.event = self._event(index, signal, t, t_wall, signal.key)
+        self._charge(key, t)
+        return [Change(episode.event)]
+
+    def _event(self, index: int, signal: Signal, t: float, t_wall: float, name: str) -> Event:
+        habit = self.habits[index]
+        made_of = f"{self.camera}|{habit.name}|{habit.type}|{name}|{t_wall:.3f}"
+        event_id = str(uuid.uuid5(_SPACE, made_of))
+        return Event(event_id, self.camera, habit.name, habit.type, signal.key, t, t_wall, signal)
+
+    def _charge(self, key: tuple[int, str], t: float) -> None:
+        if self.habits[key[0]].cooldown_s > 0:
+            self._quiet_until[key] = t + self.habits[key[0]].cooldown_s
+
+    def refund(self, event: Event) -> None:
+        """Take a cooldown back: the alert of its event was not committed."""
+        for key in [
+            k for k in self._quiet_until if k[1] == event.key and self.habits[k[0]].name == event.rule
+        ]:
+            del self._quiet_until[key]
+
+    def _fade(self, t: float, outcomes: Outcomes) -> list[Change]:
+        """End what was not signalled for longer than it may linger."""
+        gone = [key for key, e in self._open.items() if t - e.last > self.habits[key[0]].linger_s]
+        return self._end(gone, outcomes, "gone", "too_short")
+
+    def _end(
+        self, keys: Iterable[tuple[int, str]], outcomes: Outcomes, reason: str, pending_reason: str
+    ) -> list[Change]:
+        changes: list[Change] = []
+        for key in keys:
+            episode = self._open.pop(key)
+            if episode.waiting:
+                outcomes[self.habits[key[0]].name, "suppressed", pending_reason] += episode.waiting
+            if episode.event is not None:
+                best = episode.best or episode.event.signal
+                changes.append(Change(replace(episode.event, t_end=episode.last, signal=best), reason))
+        return changes
+
+    def resume(self, t: float) -> None:
+        """The camera is back: the time without it does not count as absence."""
+        for episode in self._open.values():
+            episode.last = max(episode.last, t)
+
+    def end_all(self, outcomes: Outcomes, reason: str) -> list[Change]:
+        """End every episode."""
+        return self._end(list(self._open), outcomes, reason, reason)

@@ -1,0 +1,134 @@
+"""What all rules share: settings, the filter of objects, and where things are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pydantic import Field
+
+from surveil.geometry import Line, inside
+from surveil.settings import Settings
+from surveil.types import Point, Polygon, Scene, Signal, Track
+
+Active = Callable[[float], bool]
+"""Whether a rule is on at a Unix time."""
+
+
+class RuleSettings(Settings):
+    """Settings that every rule has."""
+
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="Name in alerts and metrics; by default the type.",
+    )
+    linger_s: float = Field(
+        default=3.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+    )
+    cooldown_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="After an alert, no new event of the same zone and class opens for so long; counted as "
+        "suppressed.",
+    )
+
+
+class ObjectRuleSettings(RuleSettings):
+    """Settings of rules about tracked objects."""
+
+    classes: tuple[str, ...] = Field(
+        default=("person",), min_length=1, description="Classes of objects it is about."
+    )
+    min_score: float = Field(default=0.0, ge=0, le=1, description="Least score of the object.")
+    min_height: float = Field(
+        default=0.0, ge=0, le=1, description="Least height, share of the frame's height."
+    )
+    max_height: float = Field(
+        default=1.0, gt=0, le=1, description="Largest height, share of the frame's height."
+    )
+    min_aspect: float = Field(default=0.0, ge=0, le=100, description="Least width ÷ height of the box.")
+    max_aspect: float = Field(default=100.0, gt=0, le=100, description="Largest width ÷ height of the box.")
+    anchor: str = Field(
+        default="foot",
+        pattern="^(foot|centre)$",
+        description="Point of the box that counts: `foot` (bottom centre, on the ground) or `centre`.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """A camera's zones and lines, in fractions of the frame, and when its rules are on."""
+
+    zones: Mapping[str, Polygon] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
+
+
+class Rule(Protocol):
+    """Says what is true in a scene. Owned by one engine; pure: it may remember scenes, but knows no clock."""
+
+    @property
+    def settings(self) -> RuleSettings:
+        """How long things must last, linger and cool down."""
+
+    @property
+    def type(self) -> str:
+        """Its name in `RULES`."""
+
+    @property
+    def after_s(self) -> float:
+        """An event opens when its key was signalled for so long, s."""
+
+    def signals(self, scene: Scene) -> Iterable[Signal]:
+        """Return what is true now."""
+
+    def reset(self) -> None:
+        """Forget objects: the camera was lost and track ids start anew."""
+
+
+def name_of(rule: Rule) -> str:
+    """Return the rule's name in alerts and metrics."""
+    return rule.settings.name or rule.type
+
+
+def anchor(track: Track, which: str, size: tuple[int, int]) -> Point:
+    """Return the point of the track that counts, in fractions of the frame."""
+    x1, y1, x2, y2 = track.box
+    y = y2 if which == "foot" else (y1 + y2) / 2
+    return ((x1 + x2) / 2 / size[0], min(y / size[1], 1.0))
+
+
+def size_of(scene: Scene) -> tuple[int, int]:
+    """Return width and height of the frame, px."""
+    return scene.observation.width, scene.observation.height
+
+
+def wanted(settings: ObjectRuleSettings, scene: Scene) -> Iterator[Track]:
+    """Yield the tracks that pass the rule's filter."""
+    _, height = size_of(scene)
+    for track in scene.tracks:
+        if track.label not in settings.classes or track.score < settings.min_score:
+            continue
+        w, h = track.box[2] - track.box[0], track.box[3] - track.box[1]
+        tall = settings.min_height <= h / height <= settings.max_height
+        if tall and settings.min_aspect <= w / max(h, 1e-6) <= settings.max_aspect:
+            yield track
+
+
+def within(settings: ObjectRuleSettings, zone: Polygon | None, scene: Scene) -> list[Track]:
+    """Return the wanted tracks whose anchor lies in the zone (None: everywhere)."""
+    size = size_of(scene)
+    tracks = wanted(settings, scene)
+    return [t for t in tracks if zone is None or inside(anchor(t, settings.anchor, size), zone)]
+
+
+def by_class(tracks: Iterable[Track]) -> dict[str, Track]:
+    """Return the surest track of each class."""
+    best: dict[str, Track] = {}
+    for track in tracks:
+        if track.label not in best or track.score > best[track.label].score:
+            best[track.label] = track
+    return best

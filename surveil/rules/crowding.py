@@ -1,0 +1,48 @@
+"""Too many in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from surveil.rules.base import ObjectRuleSettings, Places, within
+from surveil.types import Scene, Signal
+
+
+class CrowdingSettings(ObjectRuleSettings):
+    """Many objects are in a zone at once."""
+
+    type: Literal["crowding"] = Field(default="crowding", description="Many objects are in a zone at once.")
+    zone: str | None = Field(default=None, description="The zone; by default the whole picture.")
+    count: int = Field(default=5, ge=2, le=1000, description="So many at once are a crowd.")
+    after_s: float = Field(default=5.0, ge=0, le=3600, description="Seconds for which they must be so many.")
+
+
+class Crowding:
+    """Signals `zone/crowd` while at least `count` objects are in the zone."""
+
+    type = "crowding"
+
+    def __init__(self, settings: CrowdingSettings, places: Places) -> None:
+        self.settings = settings
+        self.after_s = settings.after_s
+        self._zone = places.zones[settings.zone] if settings.zone else None
+
+    def signals(self, scene: Scene) -> Iterator[Signal]:
+        """Yield a signal while there is a crowd; its box goes around it."""
+        there = within(self.settings, self._zone, scene)
+        if len(there) < self.settings.count:
+            return
+        boxes = list(zip(*(track.box for track in there), strict=True))
+        around = (min(boxes[0]), min(boxes[1]), max(boxes[2]), max(boxes[3]))
+        zone = self.settings.zone or ""
+        yield Signal(
+            self.type, f"{zone or 'picture'}/crowd", min(t.score for t in there), there[0].label, zone=zone,
+            box=around, text=f"{len(there)} at once" + (f" in {zone}" if zone else ""),
+            details={"count": len(there)},
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """It remembers nothing."""

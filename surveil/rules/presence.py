@@ -1,0 +1,47 @@
+"""A class of objects that should not be here at all, or not now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
+from surveil.types import Scene, Signal
+
+
+class PresenceSettings(ObjectRuleSettings):
+    """An object of a class is in the picture."""
+
+    type: Literal["presence"] = Field(
+        default="presence", description="An object is in the picture or a zone."
+    )
+    zone: str | None = Field(default=None, description="Only in this zone; by default the whole picture.")
+    after_s: float = Field(default=0.5, ge=0, le=3600, description="Seconds before it is an event.")
+    linger_s: float = Field(
+        default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+    )
+
+
+class Presence:
+    """Signals `zone/class` (`picture/class` without a zone) while an object of the class is there."""
+
+    type = "presence"
+
+    def __init__(self, settings: PresenceSettings, places: Places) -> None:
+        self.settings = settings
+        self.after_s = settings.after_s
+        self._zone = places.zones[settings.zone] if settings.zone else None
+
+    def signals(self, scene: Scene) -> Iterator[Signal]:
+        """Yield one signal per class that is present."""
+        zone = self.settings.zone or ""
+        for label, track in by_class(within(self.settings, self._zone, scene)).items():
+            yield Signal(
+                self.type, f"{zone or 'picture'}/{label}", track.score, label, zone=zone, track=track.id,
+                box=track.box, text=f"{label} present" + (f" in {zone}" if zone else ""),
+            )  # fmt: skip
+
+    def reset(self) -> None:
+        """It remembers nothing."""
