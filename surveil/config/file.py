@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
-from surveil.config.parts import DetectSettings, ModelSettings, StreamSettings
+from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon
+from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import MotionSettings
@@ -76,7 +77,7 @@ class LogSettings(Settings):
     )
 
 
-class CameraDefaults(StreamSettings):
+class CameraDefaults(CaptureSettings):
     """Settings that a camera may have; those under `defaults` are for every camera."""
 
     enabled: bool = Field(default=True, description="Whether the camera is opened at all.")

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Union
 
 from pydantic import Field
 
-from surveil.config.parts import RULES, SINKS
+from surveil.alerts.sinks import SINKS
+from surveil.rules import RULES
 from surveil.settings import Settings
 
 

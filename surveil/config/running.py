@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
-from surveil.config.parts import DetectSettings, ModelSettings, StreamSettings
 from surveil.config.secrets import MASK, Secrets
+from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
@@ -32,7 +33,9 @@ class CameraConfig:
     """The stream that clips are cut from; equals `url` where there is one stream."""
     enabled: bool
     stream: StreamSettings
-    """How both streams are read."""
+    """The stream that is analysed, and how it is read."""
+    record: StreamSettings | None
+    """The stream that clips are cut from, where that is another one."""
     detect: DetectSettings
     motion: MotionSettings
     track: TrackSettings
@@ -107,7 +110,7 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         "name": name,
         "url": url,
         "record_url": streams.record if streams and streams.record else url,
-        "stream": StreamSettings(**{key: getattr(settings, key) for key in StreamSettings.model_fields}),
+        **_streams(settings, url),
         "masks": _polygons(settings.masks),
         "zones": _polygons(settings.zones),
         "lines": _polygons(settings.lines),
@@ -116,6 +119,18 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
     }
     same = {key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()}
     return CameraConfig(**made, **same)
+
+
+def _streams(settings: CameraSettings, url: str) -> dict[str, StreamSettings | None]:
+    """Return the settings of both streams; the second is None where one stream has both roles."""
+    how = {key: getattr(settings, key) for key in CaptureSettings.model_fields}
+    record = settings.streams.record if settings.streams else None
+    if record is None or record == url:
+        return {"stream": StreamSettings(url=url, **how), "record": None}
+    return {
+        "stream": StreamSettings(url=url, roles=("detect",), **how),
+        "record": StreamSettings(url=record, roles=("record",), **how),
+    }
 
 
 def _shared(running: type, file: type[Settings]) -> set[str]:

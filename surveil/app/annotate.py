@@ -1,0 +1,89 @@
+"""Writes what a replay saw as a video: boxes, zones, lines and alerts."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+
+import av
+import cv2
+import numpy as np
+
+from surveil.app.replay import Seen
+from surveil.config import CameraConfig
+from surveil.types import Bytes, Track
+
+_ALERT_SHOWN_S = 2.0
+_WIDTH = 960
+"""Pixels; wider recordings are shown smaller."""
+_BOX, _PLACE, _TEXT = (200, 200, 60), (60, 200, 250), (40, 40, 230)
+
+
+class Annotator:
+    """An H.264 file of the analysed frames at their own times. Use as a context manager."""
+
+    def __init__(self, path: Path, camera: CameraConfig) -> None:
+        self._camera = camera
+        self._out = av.open(str(path), "w")
+        self._stream: Any = None
+        self._shown: list[tuple[float, str]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._stream is not None:
+            self._out.mux(self._stream.encode())
+        self._out.close()
+
+    def add(self, seen: Seen) -> None:
+        """Append one frame."""
+        picture = seen.frame.picture.bgr().copy()
+        self._draw(picture, seen)
+        scale = min(1.0, _WIDTH / picture.shape[1])
+        size = (round(picture.shape[1] * scale / 2) * 2, round(picture.shape[0] * scale / 2) * 2)
+        frame = av.VideoFrame.from_ndarray(
+            cv2.resize(picture, size, interpolation=cv2.INTER_AREA), format="bgr24"
+        )
+        if self._stream is None:
+            self._stream = self._open(size)
+        frame.pts, frame.time_base = round(seen.frame.t * 1000), Fraction(1, 1000)
+        self._out.mux(self._stream.encode(frame))
+
+    def _open(self, size: tuple[int, int]) -> Any:
+        stream = self._out.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "24"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        return stream
+
+    def _draw(self, picture: Bytes, seen: Seen) -> None:
+        height, width = picture.shape[:2]
+        thick = max(1, width // 500)
+        for points in (*self._camera.zones.values(), *self._camera.lines.values()):
+            pixels = np.round(np.array(points) * (width, height)).astype(np.int32)
+            cv2.polylines(picture, [pixels], len(points) > 2, _PLACE, thick, cv2.LINE_AA)
+        for track in seen.tracks:
+            _box(picture, track, thick)
+        self._shown += [(seen.frame.t, alert.text) for alert in seen.alerts if alert.phase == "start"]
+        self._shown = [(t, text) for t, text in self._shown if seen.frame.t - t <= _ALERT_SHOWN_S]
+        for row, (_, text) in enumerate(self._shown[-5:]):
+            at = (10, round((row + 1) * width / 30))
+            cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, width / 1200, _TEXT, thick, cv2.LINE_AA)
+
+
+def _box(picture: Bytes, track: Track, thick: int) -> None:
+    x1, y1, x2, y2 = (round(v) for v in track.box)
+    cv2.rectangle(picture, (x1, y1), (x2, y2), _BOX, thick, cv2.LINE_AA)
+    name = f"{track.label} {track.id}"
+    cv2.putText(
+        picture,
+        name,
+        (x1, y1 - 4),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        picture.shape[1] / 1600,
+        _BOX,
+        thick,
+        cv2.LINE_AA,
+    )

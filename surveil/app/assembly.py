@@ -1,0 +1,160 @@
+"""Builds the parts of one camera and of the daemon from the configuration: the one place that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from surveil.alerts.courier import Courier
+from surveil.alerts.delivery import Context, Status
+from surveil.alerts.evidence import Evidence, Scenery
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.writer import AlertWriter
+from surveil.clock import Clock, Stop
+from surveil.config import CameraConfig, Config
+from surveil.detect.detector import Detector
+from surveil.engine import CameraEngine
+from surveil.metrics import Metrics
+from surveil.pipeline.analyse import AnalyseStage
+from surveil.pipeline.commit import CommitStage, Places
+from surveil.pipeline.detect import DetectStage
+from surveil.pipeline.prepare import PrepareStage
+from surveil.pipeline.work import Work
+from surveil.ring import FrameRing
+from surveil.rules import build_rules
+from surveil.track.tracker import Tracker
+from surveil.types import Alert
+from surveil.vision.motion import MotionGate
+from surveil.vision.regions import RegionPlanner
+
+log = structlog.get_logger(__name__)
+
+
+def make_work(camera: CameraConfig, detector: Detector) -> Work:
+    """Return the analysis state that travels with the camera's slot."""
+    detect = camera.detect
+    return Work(
+        camera=camera.name,
+        gate=MotionGate(
+            camera.motion, idle_interval_s=detect.idle_interval_s, masks=tuple(camera.masks.values())
+        ),
+        planner=RegionPlanner(
+            input_px=detector.input.side,
+            min_object_px=detect.min_object_px,
+            max_crops=detect.max_crops,
+            idle_interval_s=detect.idle_interval_s,
+        ),
+        min_object_px=detect.min_object_px,
+    )
+
+
+def make_engine(camera: CameraConfig, detector: Detector, metrics: Metrics, clock: Clock) -> CameraEngine:
+    """Return the camera's engine; an exception in a rule is counted and logged, the other rules go on."""
+    return CameraEngine(
+        camera.name,
+        build_rules(camera.rules, camera.zones, camera.lines),
+        Tracker(camera.track, camera.detect.scores),
+        labels=detector.labels,
+        sinks=camera.sinks,
+        on_rule_error=RuleErrors(camera.name, metrics, clock),
+    )
+
+
+class RuleErrors:
+    """Counts exceptions in rules and logs them at most once a minute. Owned by the analyse thread."""
+
+    def __init__(self, camera: str, metrics: Metrics, clock: Clock) -> None:
+        self._camera = camera
+        self._metrics = metrics
+        self._clock = clock
+        self._logged_at = float("-inf")
+
+    def __call__(self, rule: str, error: Exception) -> None:
+        """Note one exception."""
+        self._metrics.rule_errors.labels(self._camera, rule).inc()
+        if self._clock.monotonic() - self._logged_at >= 60.0:
+            self._logged_at = self._clock.monotonic()
+            log.error("bug in a rule, the others go on", camera=self._camera, rule=rule, exc_info=error)
+
+
+class CameraEvidence:
+    """Evidence by camera: each has settings of its own. Used by the commit thread alone."""
+
+    def __init__(self, by_camera: Mapping[str, Evidence]) -> None:
+        self.by_camera = dict(by_camera)
+
+    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
+        """Store what belongs to the alerts of one camera's frame; return them naming it."""
+        return self.by_camera[scenery.frame.camera].attach(alerts, scenery)
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """The stages, wired to each other."""
+
+    ring: FrameRing[Work]
+    prepare: PrepareStage
+    detect: DetectStage
+    analyse: AnalyseStage
+    commit: CommitStage
+
+
+def make_pipeline(
+    config: Config,
+    detector: Detector,
+    writer: AlertWriter,
+    metrics: Metrics,
+    clock: Clock,
+    *,
+    lossless: bool = False,
+    on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
+) -> Pipeline:
+    """Return the stages with a lane for every enabled camera."""
+    ring: FrameRing[Work] = FrameRing(lossless=lossless)
+    cameras = {name: camera for name, camera in config.cameras.items() if camera.enabled}
+    commit = CommitStage(
+        writer,
+        {name: make_places(camera) for name, camera in cameras.items()},
+        ring.give_back,
+        metrics,
+        clock,
+        on_alerts,
+    )
+    engines = {name: make_engine(camera, detector, metrics, clock) for name, camera in cameras.items()}
+    analyse = AnalyseStage(engines, commit.offer, metrics, clock)
+    detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
+    prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
+    for name, camera in cameras.items():
+        ring.add(name, make_work(camera, detector), camera.detect.fps)
+    return Pipeline(ring, prepare, detect, analyse, commit)
+
+
+def make_places(camera: CameraConfig) -> Places:
+    """Return what is drawn into the camera's pictures."""
+    return Places(camera.zones, camera.lines, camera.sinks)
+
+
+def make_couriers(
+    config: Config, outbox: Outbox, metrics: Metrics, clock: Clock, stop: Stop, status: Callable[[], Status]
+) -> list[Courier]:
+    """Return one courier for each sink."""
+    couriers = []
+    for name, settings in config.sinks.items():
+        context = Context(name=name, state_dir=config.state_dir, clock=clock, stop=stop)
+        sink = make_sink(settings, context)
+        couriers.append(Courier(name, sink, outbox, clock, config.outbox, metrics=metrics, status=status))
+    return couriers
+
+
+def make_writer(
+    config: Config, outbox: Outbox, metrics: Metrics, wake: Callable[[], None], state_dir: Path
+) -> AlertWriter:
+    """Return what puts evidence and alerts on the disk."""
+    evidence = CameraEvidence(
+        {name: Evidence(state_dir, camera.evidence, None, metrics) for name, camera in config.cameras.items()}
+    )
+    return AlertWriter(outbox, evidence, wake, metrics)

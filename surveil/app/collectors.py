@@ -1,0 +1,74 @@
+"""Metrics that are facts elsewhere: read at each scrape, under one lock or in one query, so they balance."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from surveil.ring import Books, Drop
+
+
+class RingCollector(Collector):
+    """The books of every camera's frames: received == processed + Σ dropped + waiting in every scrape."""
+
+    def __init__(self, books: Callable[[], Mapping[str, Books]]) -> None:
+        self._books = books
+
+    def collect(self) -> Iterator[Metric]:
+        """Read all books in one snapshot."""
+        received = CounterMetricFamily("surveil_frames_received", "Frames decoded.", labels=["camera"])
+        processed = CounterMetricFamily("surveil_frames_processed", "Frames analysed.", labels=["camera"])
+        dropped = CounterMetricFamily(
+            "surveil_frames_dropped",
+            "Frames decoded and not analysed, by reason.",
+            labels=["camera", "reason"],
+        )
+        waiting = GaugeMetricFamily(
+            "surveil_frames_waiting", "Frames in the ring or in flight.", labels=["camera"]
+        )
+        for camera, books in self._books().items():
+            received.add_metric([camera], books.received)
+            processed.add_metric([camera], books.processed)
+            waiting.add_metric([camera], books.waiting)
+            for reason in Drop:
+                dropped.add_metric([camera, reason.value], books.dropped[reason])
+        yield from (received, processed, dropped, waiting)
+
+
+class OutboxCollector(Collector):
+    """The ledger of alerts × sinks, counted from the database."""
+
+    def __init__(self, counts: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Count what waits, what was delivered and what is dead at every sink."""
+        pending = GaugeMetricFamily("surveil_outbox_pending", "Alerts not yet delivered.", labels=["sink"])
+        alerts = GaugeMetricFamily(
+            "surveil_outbox_alerts", "Alerts committed for a sink, by state.", labels=["sink", "state"]
+        )
+        for sink, states in self._counts().items():
+            pending.add_metric([sink], states["pending"])
+            for state, n in states.items():
+                alerts.add_metric([sink, state], n)
+        yield from (pending, alerts)
+
+
+class DiskCollector(Collector):
+    """Space where the state directory lies."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the file system."""
+        usage = shutil.disk_usage(self._state_dir)
+        free = GaugeMetricFamily("surveil_state_free_bytes", "Space left for alerts and evidence.")
+        free.add_metric([], usage.free)
+        size = GaugeMetricFamily("surveil_state_size_bytes", "Size of the file system with the state.")
+        size.add_metric([], usage.total)
+        yield from (free, size)

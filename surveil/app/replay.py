@@ -1,0 +1,160 @@
+"""Runs a recording through the same stages as the daemon, one after another, as fast as the machine allows.
+
+Time is the recording's own, so the same file, configuration and model give byte-identical alerts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.payload import to_json
+from surveil.app.assembly import Pipeline, make_pipeline, make_writer
+from surveil.capture.loop import CaptureLoop
+from surveil.clock import ManualClock, Stop, SystemClock
+from surveil.config import Config
+from surveil.detect.detector import Detector
+from surveil.errors import SourceError
+from surveil.metrics import Metrics
+from surveil.pipeline.work import CameraSlot
+from surveil.ring import Lost
+from surveil.types import Alert, Detections, Frame, Track
+
+log = structlog.get_logger(__name__)
+START_WALL = 1_704_067_200.0
+"""2024-01-01T00:00:00Z: the wall time of the first frame unless `--start` gives another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One analysed frame, for those who watch a replay."""
+
+    frame: Frame
+    tracks: tuple[Track, ...]
+    detections: Detections | None
+    alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a replay gave."""
+
+    alerts: tuple[Alert, ...]
+    frames: int
+    """Analysed."""
+    decoded: int
+    seconds: float
+    """Of the recording."""
+
+
+class Replay:
+    """One camera of the configuration, fed from recordings. State goes into a private folder."""
+
+    def __init__(self, config: Config, camera: str, detector: Detector, state_dir: Path) -> None:
+        # No sink of the configuration hears of it.
+        cameras = {camera: replace(config.cameras[camera], enabled=True)}
+        self._config = replace(config, cameras=cameras, sinks={}, state_dir=state_dir)
+        self._camera = camera
+        self._clock = ManualClock(wall=START_WALL)
+        self.metrics = Metrics(CollectorRegistry())
+        self._alerts: list[Alert] = []
+        self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
+        writer = make_writer(self._config, self._outbox, self.metrics, lambda: None, state_dir)
+        self._pipeline: Pipeline = make_pipeline(
+            self._config,
+            detector,
+            writer,
+            self.metrics,
+            self._clock,
+            lossless=True,
+            on_alerts=self._alerts.extend,
+        )
+
+    def run(
+        self,
+        videos: Sequence[Path],
+        start_wall: float = START_WALL,
+        on_seen: Callable[[Seen], None] = lambda _seen: None,
+        on_decoded: Callable[[float], None] = lambda _t: None,
+    ) -> Result:
+        """Play the videos one after the other; raise SourceError when one cannot be played."""
+        frames, decoded, t_end, wall = 0, 0, 0.0, start_wall
+        for video in videos:
+            for seen in self._play(video, wall, on_decoded):
+                frames, t_end = frames + 1, seen.frame.t
+                on_seen(seen)
+            wall = start_wall + t_end + 1.0
+        self._pipeline.commit.flush()
+        self._outbox.close()
+        decoded = self._pipeline.ring.books()[self._camera].received
+        return Result(tuple(self._alerts), frames, decoded, t_end)
+
+    def _play(self, video: Path, wall: float, on_decoded: Callable[[float], None]) -> Iterator[Seen]:
+        ring, stop = self._pipeline.ring, Stop()
+        failures: list[SourceError] = []
+
+        def put(frame: Frame) -> None:
+            ring.put(frame)
+            on_decoded(frame.t)
+
+        def feed() -> None:
+            stream = self._config.cameras[self._camera].stream.model_copy(
+                update={"url": str(video), "realtime": False, "repeat": False}
+            )
+            loop = CaptureLoop(
+                self._camera, stream, put, ring.lose, self.metrics, SystemClock(), stop, start_wall=wall
+            )
+            try:
+                loop.run_once()
+            except SourceError as error:
+                failures.append(error)
+            ring.lose(Lost(self._camera, loop.t, wall + loop.t, "ended", final=True))
+
+        feeder = threading.Thread(target=feed, name=f"replay-{video.name}")
+        feeder.start()
+        try:
+            yield from self._frames()
+        finally:
+            stop.set()
+            ring.poll()
+            feeder.join()
+        if failures:
+            raise failures[0]
+
+    def _frames(self) -> Iterator[Seen]:
+        """Take every slot through the stages on this thread until the recording ends."""
+        never = Stop()
+        while slot := self._pipeline.ring.take(never):
+            if isinstance(slot.item, Lost):
+                self._pipeline.analyse.process(slot)
+                self._settle()
+                return
+            frame, before = slot.frame, len(self._alerts)
+            self._through(slot)
+            detections, tracks = slot.state.detections, slot.state.tracks
+            self._settle()
+            yield Seen(frame, tracks, detections, tuple(self._alerts[before:]))
+
+    def _through(self, slot: CameraSlot) -> None:
+        stages = self._pipeline
+        stages.prepare.process(slot)
+        if len(stages.detect.inbox):
+            stages.detect.process(stages.detect.inbox.take(1))
+        for ready in stages.analyse.inbox.take(1):
+            stages.analyse.process(ready)
+
+    def _settle(self) -> None:
+        """Commit what waits."""
+        while len(self._pipeline.commit.inbox):
+            self._pipeline.commit.process(self._pipeline.commit.inbox.take(1))
+
+
+def write_lines(alerts: Sequence[Alert], path: Path) -> None:
+    """Write alerts as JSON Lines."""
+    path.write_text("".join(f"{to_json(alert)}\n" for alert in alerts))

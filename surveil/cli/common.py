@@ -1,0 +1,65 @@
+"""What several commands share: options, output, opening what a configuration names."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from surveil import logs
+from surveil.config import Config, load
+from surveil.detect.detector import Detector
+from surveil.models import store
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="SURVEIL_CONFIG",
+        help="The configuration file.",
+        show_default=True,
+        dir_okay=False,
+    ),
+]
+DEFAULT_CONFIG = Path("config.yaml")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+def read_config(path: Path) -> Config:
+    """Load the configuration, set up logging by it, and print its warnings."""
+    config = load(path)
+    logs.configure(config.log.format, config.log.level)
+    logs.hide(config.secrets)
+    for warning in config.warnings:
+        errors.print(f"[yellow]warning[/] {warning}", soft_wrap=True)
+    return config
+
+
+def open_detector(config: Config) -> Detector:
+    """Open the model that the configuration names. Raises ModelError."""
+    return store.open_detector(config.model, store.ModelStore(config.state_dir / "models"))
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    json.dump(value, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+
+
+def shows_progress() -> bool:
+    """Whether somebody watches: progress bars are for terminals."""
+    return sys.stderr.isatty() and not os.environ.get("NO_PROGRESS")

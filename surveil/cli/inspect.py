@@ -1,0 +1,64 @@
+"""`surveil schema`, `surveil models …` and `surveil alerts …`: look at things, and put them right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.config import schema as config_schema
+from surveil.models.store import ModelStore
+
+models = typer.Typer(no_args_is_help=True, help="The detection models: list, add, check.")
+alerts = typer.Typer(
+    no_args_is_help=True, help="The alerts in the database: list, show, retry, purge, check."
+)
+
+
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    print_json(config_schema())
+
+
+def _store(config: Path) -> ModelStore:
+    return ModelStore(read_config(config).state_dir / "models")
+
+
+@models.command("list")
+def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
+    """List the models that can be named in the configuration."""
+    found = _store(config).list()
+    if json:
+        print_json(found)
+        return
+    table = Table("name", "decoder", "classes", "sha256", "origin")
+    for model in found:
+        table.add_row(
+            model.name,
+            model.decoder,
+            str(len(model.labels)),
+            model.sha256[:12],
+            "built in" if model.embedded else "added",
+        )
+    console.print(table)
+
+
+@models.command("add")
+def add_model(
+    file: Annotated[Path, typer.Argument(help="An ONNX file.")],
+    name: Annotated[str | None, typer.Option(help="Its name; by default the file's.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Warm a model up, recognise its format, and store it with its sha256."""
+    added = _store(config).add(file, name=name)
+    if json:
+        print_json(added)
+        return
+    console.print(
+        f"added {added.name}: decoder {added.decoder}, {len(added.labels)} classes, sha256 {added.sha256[:12]}"
+    )

@@ -1,0 +1,123 @@
+"""`surveil replay`: what would the configuration have said of a recording?"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from surveil.app.annotate import Annotator
+from surveil.app.replay import START_WALL, Replay, Seen, write_lines
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    errors,
+    open_detector,
+    print_json,
+    read_config,
+    shows_progress,
+)  # fmt: skip
+from surveil.config import Config
+from surveil.errors import ConfigError
+
+
+def replay(
+    videos: Annotated[
+        list[Path], typer.Argument(exists=True, help="Files or folders of images, played in this order.")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    camera: Annotated[
+        str | None, typer.Option(help="Whose rules and zones to use; needed when there are several cameras.")
+    ] = None,
+    alerts: Annotated[
+        Path | None, typer.Option(help="Write the alerts here, one JSON object a line.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write a video with boxes, zones and alerts here.")
+    ] = None,
+    start: Annotated[
+        datetime | None, typer.Option(help="Wall time of the first frame (UTC unless it names a zone).")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Keep database and pictures in this folder instead of a temporary one."),
+    ] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Run recordings through a camera's configuration as fast as the machine allows.
+
+    The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
+    sent to the sinks of the configuration.
+    """
+    settings = read_config(config)
+    name = _choose(settings, camera)
+    wall = START_WALL if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
+    with ExitStack() as stack:
+        folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        job = Replay(settings, name, open_detector(settings), folder)
+        annotator = stack.enter_context(Annotator(annotate, settings.cameras[name])) if annotate else None
+        on_decoded = _progress(stack, videos)
+        on_seen = annotator.add if annotator else _ignore
+        result = job.run(videos, wall, on_seen, on_decoded)
+    if alerts:
+        write_lines(result.alerts, alerts)
+    summary = {"camera": name, "alerts": len(result.alerts), "frames": result.frames, "decoded": result.decoded,
+               "seconds": round(result.seconds, 3)}  # fmt: skip
+    if json:
+        print_json(summary)
+        return
+    for alert in result.alerts:
+        if alert.phase == "start":
+            console.print(f"{alert.t:8.1f} s  [bold]{alert.rule}[/]  {alert.text}")
+    console.print(
+        f"{summary['alerts']} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
+    )
+
+
+def _ignore(_seen: Seen) -> None:
+    pass
+
+
+def _choose(config: Config, camera: str | None) -> str:
+    """Return the camera meant; raise ConfigError with the choice."""
+    names = list(config.cameras)
+    if camera is None and len(names) == 1:
+        return names[0]
+    if camera in config.cameras:
+        return camera
+    choice = ", ".join(names) or "none"
+    raise ConfigError([f"{config.path}: cameras: name one with --camera; there are: {choice}"])
+
+
+def _progress(stack: ExitStack, videos: list[Path]):  # noqa: ANN202 - a closure
+    """Show how far the recordings are, on a terminal."""
+    if not shows_progress():
+        return lambda _t: None
+    total = sum(filter(None, map(_seconds, videos)))
+    bar = stack.enter_context(
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=errors,
+        )
+    )
+    task = bar.add_task("replay", total=total or None)
+    return lambda t: bar.update(task, completed=t)
+
+
+def _seconds(video: Path) -> float | None:
+    """Return how long a file plays, if it says so."""
+    from surveil.capture.file import duration_s  # noqa: PLC0415
+
+    return duration_s(video)

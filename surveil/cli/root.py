@@ -1,0 +1,44 @@
+"""The commands, in the order in which somebody meets them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from surveil import __version__
+from surveil.cli import demo, inspect, operate, replay
+
+app = typer.Typer(
+    help="Watch cameras, and say so when something happens.\n\n"
+    "Start with `surveil demo`. Then write your cameras into config.yaml, look at it with `surveil check`, "
+    "try it on a recording with `surveil replay`, and let it run with `surveil run`.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"surveil {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Watch cameras, and say so when something happens."""
+
+
+app.command("run")(operate.run)
+app.command("check")(operate.check)
+app.command("replay")(replay.replay)
+app.command("demo")(demo.demo)
+app.command("schema")(inspect.schema)
+app.add_typer(inspect.models, name="models")
+app.add_typer(inspect.alerts, name="alerts")

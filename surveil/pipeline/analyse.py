@@ -1,0 +1,106 @@
+"""The stage that owns every camera's engine: observation → tracks → events → alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from surveil.clock import Clock
+from surveil.engine import CameraEngine, Step
+from surveil.metrics import Metrics
+from surveil.pipeline.commit import Outcome
+from surveil.pipeline.inbox import Inbox
+from surveil.pipeline.work import CameraSlot
+from surveil.ring import Lost
+from surveil.types import Observation, Track
+
+_TICK_S = 0.5
+"""How often lost cameras are looked after: their open events end after the grace."""
+
+
+@dataclass(slots=True)
+class _Away:
+    """A camera without a stream."""
+
+    lost: Lost
+    since: float
+    """Monotonic s."""
+
+
+class AnalyseStage:
+    """One thread; no locks and no I/O here. `engines` belongs to it while the pipeline runs."""
+
+    def __init__(
+        self,
+        engines: Mapping[str, CameraEngine],
+        offer: Callable[[Outcome], None],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.engines = dict(engines)
+        self.inbox: Inbox[CameraSlot] = Inbox()
+        self._offer = offer
+        self._metrics = metrics
+        self._clock = clock
+        self._away: dict[str, _Away] = {}
+        self._tracks: dict[str, tuple[Track, ...]] = {}
+
+    def run(self, beat: Callable[[], None]) -> None:
+        """Serve until the inbox is closed and empty, then end what is open."""
+        while not self.inbox.is_done:
+            for slot in self.inbox.take(64, beat, patience_s=_TICK_S):
+                self.process(slot)
+            self.tick()
+        self.finish("stop")
+
+    def process(self, slot: CameraSlot) -> None:
+        """Analyse what one slot brings and hand it on."""
+        started = self._clock.monotonic()
+        step = self._lose(slot, slot.item) if isinstance(slot.item, Lost) else self._step(slot)
+        self._metrics.stage.labels("analyse").observe(self._clock.monotonic() - started)
+        self._offer(Outcome(slot.camera, step, slot))
+
+    def _step(self, slot: CameraSlot) -> Step:
+        work, frame = slot.state, slot.frame
+        self._away.pop(slot.camera, None)
+        observation = Observation(
+            frame=frame,
+            width=frame.picture.width,
+            height=frame.picture.height,
+            motion=work.motion,
+            detections=work.detections,
+            regions=work.regions,
+            extras=work.extras,
+        )
+        step = self.engines[slot.camera].step(observation)
+        work.tracks = self._tracks[slot.camera] = step.tracks
+        self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
+        return step
+
+    def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
+        engine = self.engines[slot.camera]
+        self._away[slot.camera] = _Away(lost, self._clock.monotonic())
+        slot.state.tracks = ()
+        if lost.final:
+            self._away.pop(slot.camera)
+            return engine.finish(lost.t, lost.t_wall, "ended")
+        return engine.lost(lost.t, lost.t_wall)
+
+    def tracks(self, camera: str) -> tuple[Track, ...]:
+        """Return the tracks as of the camera's last frame; any thread may ask."""
+        return self._tracks.get(camera, ())
+
+    def tick(self) -> None:
+        """Let time pass for cameras that send nothing, so that their open events end."""
+        for camera, away in self._away.items():
+            passed = self._clock.monotonic() - away.since
+            step = self.engines[camera].tick(away.lost.t + passed, away.lost.t_wall + passed)
+            if step.alerts or step.outcomes:
+                self._offer(Outcome(camera, step))
+
+    def finish(self, reason: str) -> None:
+        """End what is open at every camera."""
+        for camera, engine in self.engines.items():
+            step = engine.finish(engine.t, engine.t_wall, reason)
+            if step.alerts or step.outcomes:
+                self._offer(Outcome(camera, step))

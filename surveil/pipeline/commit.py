@@ -1,0 +1,169 @@
+"""The last stage: evidence and alerts go on the disk, then the slot goes back to the ring."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from surveil.alerts.drawing import Drawing
+from surveil.alerts.evidence import Scenery
+from surveil.alerts.rows import Entry
+from surveil.alerts.writer import AlertWriter, Job
+from surveil.clock import Clock, Stop
+from surveil.engine import Step
+from surveil.errors import StateError
+from surveil.metrics import Metrics
+from surveil.pipeline.inbox import Inbox
+from surveil.pipeline.work import CameraSlot
+from surveil.types import Alert, Bytes, Frame, Point, Polygon
+
+log = structlog.get_logger(__name__)
+_RETRY_S = 1.0
+FLUSH_S = 5.0
+"""Signals without an alert are written to the ledger this often."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What may be drawn into a camera's pictures, in fractions of the frame."""
+
+    zones: Mapping[str, Polygon]
+    lines: Mapping[str, tuple[Point, Point]]
+    sinks: tuple[str, ...]
+    hide: Callable[[Bytes], Bytes] | None = None
+
+    def drawing(self, width: int, height: int) -> Drawing:
+        """Return zones and lines in pixels of a frame."""
+        scale = lambda points: tuple((x * width, y * height) for x, y in points)  # noqa: E731 - used twice below
+        return Drawing(
+            {name: scale(zone) for name, zone in self.zones.items()},
+            {name: scale(line) for name, line in self.lines.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one step of an engine gave, and the slot to give back afterwards."""
+
+    camera: str
+    step: Step
+    slot: CameraSlot | None = None
+
+
+class CommitStage:
+    """One thread. Only steps with alerts wait for it; the others give their slot back at once."""
+
+    def __init__(
+        self,
+        writer: AlertWriter,
+        places: Mapping[str, Places],
+        give_back: Callable[[CameraSlot], None],
+        metrics: Metrics,
+        clock: Clock,
+        on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
+    ) -> None:
+        self.inbox: Inbox[Outcome] = Inbox()
+        self.places = dict(places)
+        self._writer = writer
+        self._give_back = give_back
+        self._metrics = metrics
+        self._clock = clock
+        self._on_alerts = on_alerts
+        self._lock = threading.Lock()
+        self._ledger: Counter[Entry] = Counter()
+        """Signals that came without an alert, not yet written. Guarded by the lock."""
+        self._flushed = clock.monotonic()
+
+    def offer(self, outcome: Outcome) -> None:
+        """Take what a step gave; called by the analysis, which never waits for a disk here."""
+        for (rule, what, reason), n in outcome.step.outcomes.items():
+            self._metrics.signals.labels(outcome.camera, rule, what).inc(n)
+            if reason:
+                self._metrics.suppressed.labels(outcome.camera, rule, reason).inc(n)
+        if outcome.step.alerts:
+            self.inbox.put(outcome)
+            return
+        if outcome.step.outcomes:
+            with self._lock:
+                self._ledger.update(_entries(outcome))
+        if outcome.slot is not None:
+            self._give_back(outcome.slot)
+
+    def run(self, beat: Callable[[], None], stop: Stop) -> None:
+        """Serve until the inbox is closed and empty."""
+        while not self.inbox.is_done:
+            if outcomes := self.inbox.take(64, beat, patience_s=FLUSH_S / 4):
+                self._persist(outcomes, beat, stop)
+            if self._clock.monotonic() - self._flushed >= FLUSH_S:
+                self.flush()
+        self.flush()
+
+    def _persist(self, outcomes: Sequence[Outcome], beat: Callable[[], None], stop: Stop) -> None:
+        """Commit, again and again while the disk refuses: the slots are held, so nothing piles up."""
+        while True:
+            try:
+                self.process(outcomes)
+            except StateError as error:
+                log.error("alerts cannot be committed, they are tried again", why=str(error))  # noqa: TRY400
+                self._metrics.evidence_errors.labels("database").inc()
+                beat()
+                if self._clock.sleep(_RETRY_S, stop):
+                    return
+            else:
+                return
+
+    def process(self, outcomes: Sequence[Outcome]) -> None:
+        """Commit the alerts of several cameras as one group, then give their slots back.
+
+        Raises StateError when the database cannot be written; nothing was given back then.
+        """
+        started = self._clock.monotonic()
+        new = self._writer.write([self._job(outcome) for outcome in outcomes])
+        self._show(outcomes, new)
+        self._metrics.stage.labels("commit").observe(self._clock.monotonic() - started)
+        if new:
+            self._on_alerts(new)
+        for outcome in outcomes:
+            if outcome.slot is not None:
+                self._give_back(outcome.slot)
+
+    def flush(self) -> None:
+        """Write the signals that came without an alert to the ledger."""
+        self._flushed = self._clock.monotonic()
+        with self._lock:
+            counts, self._ledger = self._ledger, Counter()
+        if counts:
+            self._writer.write([Job((), None, counts)])
+
+    def _job(self, outcome: Outcome) -> Job:
+        places = self.places[outcome.camera]
+        alerts = outcome.step.alerts
+        counts = _entries(outcome)
+        slot = outcome.slot
+        if slot is None or not isinstance(slot.item, Frame):
+            return Job(alerts, None, counts)
+        picture = slot.frame.picture
+        drawing = places.drawing(picture.width, picture.height)
+        return Job(alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide), counts)
+
+    def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:
+        now = self._clock.monotonic()
+        fresh = {alert.id for alert in new}
+        for outcome in outcomes:
+            if outcome.slot is None or not isinstance(outcome.slot.item, Frame):
+                continue
+            frame = outcome.slot.frame
+            for alert in outcome.step.alerts:
+                if alert.id in fresh and alert.phase == "start":
+                    self._metrics.capture_to_alert.observe(now - frame.arrived + frame.lag_s)
+
+
+def _entries(outcome: Outcome) -> dict[Entry, int]:
+    return {
+        Entry(outcome.camera, rule, what, reason): n
+        for (rule, what, reason), n in outcome.step.outcomes.items()
+    }

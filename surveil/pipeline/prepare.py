@@ -1,0 +1,71 @@
+"""The first stage: looks at the small picture, decides whether the detector looks, and fills its input.
+
+Identical workers, as many as cores; a camera's state travels with its slot, so no two work on one camera.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from surveil.clock import Clock, Stop
+from surveil.detect.detector import Detector
+from surveil.metrics import Metrics
+from surveil.pipeline.work import CameraSlot, View, Work
+from surveil.ring import FrameRing
+from surveil.types import Frame
+from surveil.vision.regions import as_boxes
+
+
+class PrepareStage:
+    """Shared by its workers; holds no state of its own but counters that are safe to share."""
+
+    def __init__(
+        self,
+        ring: FrameRing[Work],
+        detector: Detector,
+        to_detect: Callable[[CameraSlot], None],
+        to_analyse: Callable[[CameraSlot], None],
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._ring = ring
+        self._detector = detector
+        self._to_detect = to_detect
+        self._to_analyse = to_analyse
+        self._metrics = metrics
+        self._clock = clock
+
+    def run(self, stop: Stop, beat: Callable[[], None]) -> None:
+        """Serve until the ring is closed and empty, or on `stop`."""
+        while slot := self._ring.take(stop, beat):
+            self.process(slot)
+
+    def process(self, slot: CameraSlot) -> None:
+        """Prepare what the slot brings; hand it to the detector, or past it when there is nothing to look at."""
+        work = slot.state
+        work.clear()
+        if isinstance(slot.item, Frame):
+            started = self._clock.monotonic()
+            age = max(0.0, started - slot.item.arrived) + slot.item.lag_s
+            self._metrics.frame_age.labels(slot.camera).observe(age)
+            self._look(slot.item, work)
+            self._metrics.stage.labels("prepare").observe(self._clock.monotonic() - started)
+        (self._to_detect if work.looks else self._to_analyse)(slot)
+
+    def _look(self, frame: Frame, work: Work) -> None:
+        picture = frame.picture
+        size = (picture.width, picture.height)
+        view = View(frame, work.tracks)
+        motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, work.tracks)
+        view.motion = work.motion = motion
+        for analyser in work.analysers:
+            if (finding := analyser.observe(view)) is not None:
+                view.extras[analyser.name] = finding
+        work.extras = view.extras
+        self._metrics.gate.labels(work.camera, motion.gate.value).inc()
+        self._metrics.motion_share.labels(work.camera).set(motion.share)
+        crops = work.planner.plan(motion, work.tracks, size, frame.t)
+        if crops:
+            work.regions = as_boxes(crops)
+            work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)
+            self._metrics.crops.labels(work.camera).inc(len(crops))

@@ -1,0 +1,115 @@
+"""What travels with a camera's slot from stage to stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from surveil.detect.letterbox import Look
+from surveil.ring import Slot
+from surveil.types import Bytes, Detections, Floats, Frame, Motion, Picture, Track
+from surveil.vision.motion import plane_size
+
+Crop = tuple[int, int, int, int]
+"""x1 y1 x2 y2 in whole px of the frame."""
+
+
+class Gate(Protocol):
+    """Decides whether the detector looks at a frame, and where something moved."""
+
+    def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
+        """Compare the small picture of a frame of `size` (width, height) px with the ones before."""
+
+
+class Planner(Protocol):
+    """Chooses the parts of the picture that the detector looks at."""
+
+    def plan(
+        self, motion: Motion, tracks: Sequence[Track], size: tuple[int, int], t: float
+    ) -> tuple[Crop, ...]:
+        """Return crops that cover what moved and what is followed; none when the gate is closed."""
+
+
+class Analyser(Protocol):
+    """An optional look at the picture in `prepare`, such as picture health or learned normality.
+
+    Its finding is in `Observation.extras[name]`. State is owned by the holder of the camera's slot.
+    """
+
+    @property
+    def name(self) -> str:
+        """The key of its finding."""
+
+    def observe(self, view: View) -> object | None:
+        """Look at one frame; None: nothing to say about this one."""
+
+
+class View:
+    """One frame as the analysers see it: small luma planes are made once per size."""
+
+    def __init__(self, frame: Frame, tracks: Sequence[Track], motion: Motion | None = None) -> None:
+        self.frame = frame
+        self.tracks = tracks
+        self.motion = motion
+        self.extras: dict[str, object] = {}
+        """Findings of the analysers that looked before."""
+        self._lumas: dict[tuple[int, int], Bytes] = {}
+
+    @property
+    def picture(self) -> Picture:
+        """The picture of the frame."""
+        return self.frame.picture
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness, uint8 (height, width); read-only, since others see the same array."""
+        size = (width, height)
+        if size not in self._lumas:
+            plane = self.frame.picture.luma(width, height)
+            plane.setflags(write=False)
+            self._lumas[size] = plane
+        return self._lumas[size]
+
+    def luma_of_height(self, height: int) -> Bytes:
+        """Brightness at `height` rows, the width keeping the picture's aspect (even, at least 2)."""
+        width = max(2, round(self.picture.width * height / self.picture.height / 2) * 2)
+        return self.luma(width, height)
+
+
+@dataclass(slots=True)
+class Work:
+    """A camera's analysis state (`Slot.state`). Owned by the holder of the slot."""
+
+    camera: str
+    gate: Gate
+    planner: Planner
+    analysers: tuple[Analyser, ...] = ()
+    min_object_px: float = 40.0
+    tracks: tuple[Track, ...] = ()
+    """The tracks as of the frame analysed before."""
+
+    _size: tuple[int, int] = (0, 0)
+    _plane: tuple[int, int] = (0, 0)
+
+    # Of the frame in flight, filled from stage to stage.
+    motion: Motion | None = None
+    regions: Floats | None = None
+    looks: tuple[Look, ...] = ()
+    """Crops that are ready for the model; empty: the gate is closed."""
+    detections: Detections | None = None
+    extras: Mapping[str, object] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Forget the frame before, so that nothing of it can be taken for the next."""
+        self.motion = self.regions = self.detections = None
+        self.looks = ()
+        self.extras = {}
+
+    def plane(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the brightness plane that the gate wants for a frame of `size` px."""
+        if size != self._size:
+            self._size, self._plane = size, plane_size(*size, self.min_object_px)
+        return self._plane
+
+
+CameraSlot = Slot[Work]
