@@ -63,7 +63,9 @@ class Look:
         )  # fmt: skip
 
 
-def draw_figure(look: Look, pose: Pose, heading_deg: float, pitch_deg: float, scale: float, sun: Sun) -> Sprite:
+def draw_figure(
+    look: Look, pose: Pose, *, heading_deg: float, pitch_deg: float, scale: float, sun: Sun
+) -> Sprite:
     """Return the figure as seen by a camera that looks down by `pitch_deg`.
 
     `heading_deg`: 0 walks to the right of the picture, 90 away from the camera, 270 towards it.
@@ -71,7 +73,7 @@ def draw_figure(look: Look, pose: Pose, heading_deg: float, pitch_deg: float, sc
     """
     solids = [*_legs(look, pose), *_torso(look, pose), *_arms(look, pose), *_head(look, pose)]
     size = look.height / 1.75
-    return render(solids, heading_deg, pitch_deg, scale * size, sun, seed=look.seed)
+    return render(solids, (heading_deg, pitch_deg), scale * size, sun, seed=look.seed)
 
 
 def _legs(look: Look, pose: Pose) -> list[Solid]:
@@ -102,8 +104,12 @@ def _torso(look: Look, pose: Pose) -> list[Solid]:
     hem = pelvis - np.array([0.0, 0.01, 0.0])
     for z in (-1.0, 0.0, 1.0):
         solids += [
-            Solid(hem + across * 0.085 * z, waist + across * 0.06 * z, 0.115 * b, 0.10 * b, look.top, "cloth"),
-            Solid(waist + across * 0.06 * z, chest + across * 0.085 * z, 0.10 * b, 0.108 * b, look.top, "cloth"),
+            Solid(
+                hem + across * 0.085 * z, waist + across * 0.06 * z, 0.115 * b, 0.10 * b, look.top, "cloth"
+            ),
+            Solid(
+                waist + across * 0.06 * z, chest + across * 0.085 * z, 0.10 * b, 0.108 * b, look.top, "cloth"
+            ),
         ]
     inner = np.array([0.0, 0.012, 0.0])
     solids += [
@@ -119,7 +125,9 @@ def _backpack(look: Look, chest: Vec, waist: Vec, across: Vec) -> list[Solid]:
     back = np.array([-0.17, 0.0, 0.0])
     colour = (look.top[2] * 0.4, look.top[1] * 0.4, look.top[0] * 0.4)
     return [
-        Solid(chest + back + across * 0.06 * z, waist + back + across * 0.07 * z, 0.08, 0.09, colour, "leather")
+        Solid(
+            chest + back + across * 0.06 * z, waist + back + across * 0.07 * z, 0.08, 0.09, colour, "leather"
+        )
         for z in (-1.0, 1.0)
     ]
 
@@ -146,7 +154,7 @@ def _head(look: Look, pose: Pose) -> list[Solid]:
     head, neck = pose["head"], pose["neck"]
 
     def at(x: float, y: float, z: float = 0.0) -> Vec:
-        return head + np.array([x, y, z])
+        return np.asarray(head + np.array([x, y, z]))
 
     dark = (look.skin[0] * 0.35, look.skin[1] * 0.35, look.skin[2] * 0.4)
     solids = [
@@ -168,5 +176,14 @@ def _head(look: Look, pose: Pose) -> list[Solid]:
             Solid(at(0.0, 0.01, 0.082 * z), at(0.0, -0.02, 0.08 * z), 0.02, 0.014, look.skin, "skin"),
             Solid(at(0.078, 0.032, 0.02 * z), at(0.07, 0.034, 0.048 * z), 0.008, 0.007, look.hair, "hair"),
         ]
-    solids.append(Solid(at(0.08, -0.06, -0.018), at(0.08, -0.06, 0.018), 0.007, 0.007, (dark[0], dark[1], dark[2] * 1.6), "skin"))
+    solids.append(
+        Solid(
+            at(0.08, -0.06, -0.018),
+            at(0.08, -0.06, 0.018),
+            0.007,
+            0.007,
+            (dark[0], dark[1], dark[2] * 1.6),
+            "skin",
+        )
+    )
     return solids

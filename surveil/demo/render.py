@@ -35,7 +35,7 @@ class Solid:
 
 @dataclass(frozen=True, slots=True)
 class Sun:
-    """Light from one side and from the sky. `to` points to the sun in view axes: right, down, towards the camera."""
+    """Light from one side and the sky. `to` points to the sun: right, down, towards the camera."""
 
     to: tuple[float, float, float] = (-0.55, -0.65, 0.52)
     strength: float = 0.85
@@ -65,9 +65,12 @@ def folds(seed: int, size: int = 256) -> Plane:
     tile = np.zeros((size, size), np.float32)
     for octave, weight in ((4, 0.4), (9, 0.4), (22, 0.3), (60, 0.12)):
         coarse = rng.standard_normal((octave, octave)).astype(np.float32)
-        tile += weight * cv2.resize(np.tile(coarse, (3, 3)), (3 * size, 3 * size), interpolation=cv2.INTER_CUBIC)[
-            size : 2 * size, size : 2 * size
-        ]
+        tile += (
+            weight
+            * cv2.resize(np.tile(coarse, (3, 3)), (3 * size, 3 * size), interpolation=cv2.INTER_CUBIC)[
+                size : 2 * size, size : 2 * size
+            ]
+        )
     return tile
 
 
@@ -75,9 +78,7 @@ def view_axes(heading_deg: float, pitch_deg: float) -> Vec:
     """Return the matrix (3, 3) from body axes to view axes (right, down, towards the camera)."""
     h, p = np.radians(heading_deg), np.radians(pitch_deg)
     right_away = np.array([[np.cos(h), 0.0, np.sin(h)], [0.0, 1.0, 0.0], [np.sin(h), 0.0, -np.cos(h)]])
-    look = np.array(
-        [[1.0, 0.0, 0.0], [0.0, -np.cos(p), -np.sin(p)], [0.0, np.sin(p), -np.cos(p)]]
-    )
+    look = np.array([[1.0, 0.0, 0.0], [0.0, -np.cos(p), -np.sin(p)], [0.0, np.sin(p), -np.cos(p)]])
     return np.asarray(look @ right_away)
 
 
@@ -107,7 +108,11 @@ class _Canvas:
             return
         rows, cols = window
         x = (np.arange(cols.start, cols.stop, dtype=np.float32) + 0.5) / self.scale + self.low[0] - a[0]
-        y = (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5)[:, None] / self.scale + self.low[1] - a[1]
+        y = (
+            (np.arange(rows.start, rows.stop, dtype=np.float32) + 0.5)[:, None] / self.scale
+            + self.low[1]
+            - a[1]
+        )
         along = (b - a).astype(np.float32)
         flat = float(along[0] ** 2 + along[1] ** 2) + 1e-9
         t = np.clip((x * along[0] + y * along[1]) / flat, 0.0, 1.0)
@@ -133,11 +138,9 @@ def _texture(tile: Plane, along: Plane, side: Plane, number: int, material: str)
     return np.asarray(np.clip(1.0 + _FOLDS[material] * tile[u, v], 0.3, 1.7), np.float32)
 
 
-def render(
-    solids: list[Solid], heading_deg: float, pitch_deg: float, scale: float, sun: Sun, seed: int
-) -> Sprite:
-    """Draw `solids` at `scale` px per m, seen under `pitch_deg` from above."""
-    axes = view_axes(heading_deg, pitch_deg)
+def render(solids: list[Solid], view_deg: tuple[float, float], scale: float, sun: Sun, seed: int) -> Sprite:
+    """Draw `solids` at `scale` px per m; `view_deg`: heading and pitch (see `view_axes`)."""
+    axes = view_axes(*view_deg)
     ends = [(axes @ s.a, axes @ s.b) for s in solids]
     points = np.array([p[:2] for pair in ends for p in pair])
     radii = np.repeat([max(s.ra, s.rb) for s in solids], 2)[:, None]
@@ -183,6 +186,10 @@ def _hollows(canvas: _Canvas, mask: Mask) -> Plane:
     full = mask.astype(np.float32)
     small, weight = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (canvas.depth * full, full))
     sigma = 0.05 * canvas.scale / 4
-    around = cv2.GaussianBlur(small, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
-    behind = cv2.resize(around, (canvas.w, canvas.h), interpolation=cv2.INTER_LINEAR)[mask] - canvas.depth[mask]
+    around = cv2.GaussianBlur(small, (0, 0), sigma) / np.maximum(
+        cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3
+    )
+    behind = (
+        cv2.resize(around, (canvas.w, canvas.h), interpolation=cv2.INTER_LINEAR)[mask] - canvas.depth[mask]
+    )
     return np.asarray(np.clip(1.0 - 3.2 * np.maximum(behind, 0), 0.45, 1.0), np.float32)
