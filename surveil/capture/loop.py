@@ -71,6 +71,11 @@ class CaptureLoop:
         self._info = StreamInfo("", "", "")
         self._parameters = Parameters("", b"", 0, 0)
 
+    @property
+    def t(self) -> float:
+        """Stream time of the last frame, s."""
+        return self._file_time.t if is_recording(self._settings.url) else self._live_time.t
+
     # Two loops: one retries, one works.
 
     def run(self) -> None:

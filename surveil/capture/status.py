@@ -27,7 +27,6 @@ class Status:
         self._info_labels: tuple[str, ...] | None = None
         self._shown = ""
         self._lost_cause = ""
-        self.show("connecting")
 
     def show(self, state: str) -> None:
         """Enter `state` (one of `metrics.STATES`)."""
