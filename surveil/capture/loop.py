@@ -90,11 +90,6 @@ class CaptureLoop:
                 break
         self._end()
 
-    @property
-    def t(self) -> float:
-        """Stream time of the last picture of a recording, s."""
-        return self._file_time.t
-
     def run_once(self) -> None:
         """Open the stream and read it until `stop` or the end of a recording. Raises SourceError."""
         self._streamed_s = 0.0

@@ -1,0 +1,51 @@
+"""What every test gets: whoever leaves a thread or a file descriptor behind fails."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_GRACE_S = 3.0
+"""A thread that was asked to end may need so long to do it."""
+
+
+def _threads() -> set[threading.Thread]:
+    return set(threading.enumerate())
+
+
+def open_files() -> dict[int, str]:
+    """What every file descriptor of this process refers to; empty where /proc cannot be had."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir() if Path("/proc/self/fd").exists() else ():
+        try:
+            found[int(entry.name)] = os.readlink(entry)
+        except OSError:  # the listing's own descriptor
+            continue
+    return found
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread running."""
+    before = _threads()
+    yield
+    for thread in _threads() - before:
+        thread.join(_GRACE_S)
+    left = sorted(thread.name for thread in _threads() - before if thread.is_alive())
+    assert not left, f"threads left behind: {left}"
+
+
+@pytest.fixture
+def no_file_left_open() -> Iterator[None]:
+    """Fail a test that leaves a file, socket or pipe open. Ask for it where files are opened and closed."""
+    gc.collect()
+    before = set(open_files().values())
+    yield
+    gc.collect()
+    left = sorted(name for name in open_files().values() if name not in before)
+    assert not left, f"files left open: {left}"
