@@ -17,8 +17,8 @@ CELL_MIN = 2 / CELL**2
 """Share of a cell's pixels that must change: one pixel alone is noise."""
 BLOCKS = (8, 6)
 """Columns and rows of the parts by which a change of the whole picture is told."""
-BLOCK_MIN = 0.25
-"""Share of a part's pixels that must jump."""
+JUMP_MIN, MOVED_MIN = 0.25, 0.1
+"""Share of a part's pixels that must jump from one frame to the next, or move."""
 JUMP = 8
 """Levels by which a pixel must jump to count for a change of the whole picture."""
 GAP_S = 5.0
@@ -120,12 +120,8 @@ class MotionGate:
 
     def _is_global(self, change: Change, t: float) -> bool:
         """Tell whether most of the picture changes at once, and has not done so for too long."""
-        jumps = _above(change.jump, JUMP)
-        if cv2.countNonZero(jumps) < self._global_share * BLOCK_MIN * jumps.size:
-            self._t_global = None
-            return False
-        blocks = _shrunk(jumps, BLOCKS)
-        if cv2.countNonZero(_above(blocks, 255 * BLOCK_MIN)) < self._global_share * blocks.size:
+        jumps = spread(_above(change.jump, JUMP), JUMP_MIN) >= self._global_share
+        if not jumps and spread(change.mask, MOVED_MIN) < self._global_share:
             self._t_global = None
             return False
         if self._t_global is None:
@@ -160,6 +156,15 @@ def _to_plane(box: Box, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[
         max(0, int(box[2] * fx) + 2),
         max(0, int(box[3] * fy) + 2),
     )
+
+
+def spread(mask: Bytes, least: float) -> float:
+    """Return in what share of the picture's parts at least `least` of `mask` (uint8 (h, w)) is set."""
+    blocks = BLOCKS[0] * BLOCKS[1]
+    # Cheap first: below this, no distribution over the parts can reach half of them.
+    if cv2.countNonZero(mask) < 0.3 * least * mask.size:
+        return 0.0
+    return cv2.countNonZero(_above(_shrunk(mask, BLOCKS), 255 * least)) / blocks
 
 
 def moving_boxes(mask: Bytes, size: tuple[int, int]) -> Floats:

@@ -19,6 +19,8 @@ MIN_AT_INPUT_PX = 24.0
 """An object of `min_object_px` is at least this high at the model's input."""
 SLACK = 1.1
 """Crops may be this much larger than the limit if that spares a second one."""
+OVERLAP = 0.1
+"""Overlap of neighbouring tiles, of the limit: an object of the smallest size lies whole in one of them."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
@@ -220,13 +222,13 @@ def tiles(area: Crop, limit: float, size: tuple[int, int]) -> list[Crop]:
 
 
 def _spans(low: int, high: int, limit: float, edge: int) -> list[tuple[int, int]]:
-    """Return starts and lengths of pieces that cover low..high with an overlap of a tenth or more."""
+    """Return starts and lengths of pieces that cover low..high that overlap by `OVERLAP` or more."""
     length = high - low
-    if length <= limit * SLACK:
-        return [_span(low, high, length, edge)]
-    count = math.ceil((length - 0.1 * limit) / (0.9 * limit))
-    step = (length - limit) / (count - 1)
-    return [_span(low + i * step, low + i * step + limit, limit, edge) for i in range(count)]
+    overlap = OVERLAP * limit
+    count = max(1, math.ceil((length - overlap) / (limit * SLACK - overlap)))
+    piece = min(float(length), max(limit, (length + (count - 1) * overlap) / count))
+    step = (length - piece) / max(1, count - 1)
+    return [_span(low + i * step, low + i * step + piece, piece, edge) for i in range(count)]
 
 
 def as_boxes(crops: Sequence[Crop]) -> Floats:

@@ -16,7 +16,7 @@ class MotionSettings(Settings):
         "then at the rest. Off: it looks at every due frame.",
     )
     threshold: int = Field(
-        default=6,
+        default=3,
         ge=2,
         le=60,
         description="Change of brightness (of 255 levels, beyond three times the noise of the place) that "
