@@ -110,6 +110,7 @@ class Episodes:
             return []
         if t < self._quiet_until.get(key, t):
             outcomes[habit.name, "suppressed", "cooldown"] += 1
+            episode.first = t
             return []
         episode.waiting += 1
         if t - episode.first < habit.after_s:
@@ -119,7 +120,9 @@ class Episodes:
         if episode.waiting > 1:
             outcomes[habit.name, "joined", ""] += episode.waiting - 1
         episode.waiting = 0
-        episode.event = self._event(index, signal, t, t_wall, signal.key)
+        # It began with the first signal, not when it had lasted for long enough.
+        began_wall = t_wall - (t - episode.first)
+        episode.event = self._event(index, signal, episode.first, began_wall, signal.key)
         self._charge(key, t)
         return [Change(episode.event)]
 

@@ -26,7 +26,7 @@ class RuleSettings(Settings):
         description="Name in alerts and metrics; by default the type.",
     )
     linger_s: float = Field(
-        default=3.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+        default=2.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
     )
     cooldown_s: float = Field(
         default=0.0,

@@ -19,9 +19,6 @@ class PresenceSettings(ObjectRuleSettings):
     )
     zone: str | None = Field(default=None, description="Only in this zone; by default the whole picture.")
     after_s: float = Field(default=0.5, ge=0, le=3600, description="Seconds before it is an event.")
-    linger_s: float = Field(
-        default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
-    )
 
 
 class Presence:

@@ -45,9 +45,12 @@ def predict(states: Array, dt: float) -> Array:
     later[:, 0] = x + v * dt
     later[:, 1] = v
     later[:, 2] = p + 2 * dt * c + dt * dt * q + noise * dt**3 / 3
-    later[:, 3] = c + dt * q + noise * dt**2 / 2
-    # An unknown velocity stays within what objects can do, however long nobody looked.
-    later[:, 4] = np.minimum(q + noise * dt, (2 * SPEED * _size(x)) ** 2)
+    # An unknown velocity stays within what objects can do, however long nobody looked. The covariance
+    # shrinks with it, or the matrix would no longer be one.
+    grown = q + noise * dt
+    share = np.minimum(1.0, (2 * SPEED * _size(x)) ** 2 / grown)
+    later[:, 3] = (c + dt * q + noise * dt**2 / 2) * np.sqrt(share)
+    later[:, 4] = grown * share
     later[:, 0, 2:] = np.maximum(later[:, 0, 2:], x[:, 2:] * 0.5)
     return later
 
