@@ -1,0 +1,76 @@
+# surveil: `make demo` and `make test` set everything up and run; nothing else has to be installed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run
+DEV    := $(VENV)/.dev
+JOBS   ?= 2
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench bench-normality gpu-check dev install uninstall clean format docs
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+demo: $(RUN) ## Watch a drawn yard for a minute: RTSP, detector, alerts, webhook, metrics
+	$(BIN)/surveil demo
+
+test: $(DEV) ## Run the tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+check: $(DEV) ## Run what CI checks: format, lint, types, imports, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV) ## Print the benchmark tables
+	$(BIN)/python -m benchmarks
+
+bench-normality: $(DEV) ## Print the table of learned normality
+	$(BIN)/python -m benchmarks.normality
+
+gpu-check: $(DEV) ## Prove that CUDA is used and agrees with the CPU
+	$(BIN)/python -m benchmarks.gpu_check
+
+dev: $(DEV) ## Set up for development
+
+format: $(DEV) ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(DEV) ## Write the generated pages anew
+	$(BIN)/python -m surveil.cli.reference
+
+clean: ## Remove the environment and caches
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+
+# Debian's Python may lack venv: virtualenv does the same, where pip is there; else say what to install.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "surveil needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null && $(BIN)/python -m pip --version >/dev/null 2>&1 || \
+	  { rm -rf $(VENV); $(PYTHON) -m virtualenv -q $(VENV) 2>/dev/null; } || \
+	  { rm -rf $(VENV); $(PYTHON) -m pip install -q --user --break-system-packages virtualenv 2>/dev/null \
+	    && $(PYTHON) -m virtualenv -q $(VENV); } || \
+	  { rm -rf $(VENV); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
+
+# The pins hold for Python 3.11 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
+PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.version_info[:2] == (3, 11) and platform.machine() == "x86_64" and sys.platform == "linux"))')
+
+$(RUN): $(BIN)/python requirements/run.txt pyproject.toml hatch_build.py
+	@echo "installing surveil into $(VENV) (some 500 MB, a few minutes)"
+ifeq ($(PINNED),1)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
+else
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
+endif
+	@touch $@
+
+$(DEV): $(RUN) requirements/dev.txt
+ifeq ($(PINNED),1)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+else
+	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
+endif
+	@touch $@
