@@ -171,7 +171,9 @@ class _Converter:
         strides = [options.StrideH(), options.StrideW()]
         pads = self._same(operator, kernel, strides)
         source = self._names[operator.inputs[0]]
-        self.write.node("MaxPool", [source], self._set(operator), kernel_shape=kernel, strides=strides, pads=pads)
+        self.write.node(
+            "MaxPool", [source], self._set(operator), kernel_shape=kernel, strides=strides, pads=pads
+        )
 
     def _same(self, operator: Operator, kernel: list[int], strides: list[int]) -> list[int]:
         """Return TensorFlow's SAME padding: the odd pixel goes to the bottom and to the right."""
@@ -185,7 +187,8 @@ class _Converter:
         assert not operator.options.HalfPixelCenters()
         sizes = self.write.constant(f"s{operator.inputs[1]}", self._int64(operator.inputs[1]))
         self.write.node(
-            "Resize", [self._names[operator.inputs[0]], "", "", sizes], self._set(operator), axes=[2, 3], mode="nearest",
+            "Resize", [self._names[operator.inputs[0]], "", "", sizes], self._set(operator), axes=[2, 3],
+            mode="nearest",
             coordinate_transformation_mode="asymmetric", nearest_mode="floor",
         )  # fmt: skip
 

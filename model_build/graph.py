@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-import numpy as np
 
 OPSET = 18
 """The oldest opset in which Resize takes `axes`, so that the batch stays free."""
@@ -47,7 +47,9 @@ class GraphWriter:
             [helper.make_tensor_value_info(n, TensorProto.FLOAT, shape) for n, shape in outputs.items()],
             list(self._constants.values()),
         )
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="surveil")
+        made = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="surveil"
+        )
         made.ir_version = IR_VERSION
         helper.set_model_props(made, metadata)
         onnx.checker.check_model(made, full_check=True)

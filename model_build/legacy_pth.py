@@ -11,7 +11,7 @@ import io
 import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,14 +40,16 @@ class _Tensor:
         return np.lib.stride_tricks.as_strided(flat, self.shape, strides).copy()
 
 
-def _rebuild(storage: _Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: object) -> _Tensor:
+def _rebuild(
+    storage: _Storage, offset: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> _Tensor:
     return _Tensor(storage, offset, shape, stride)
 
 
 class _Unpickler(pickle.Unpickler):
     """Knows four names; anything else in the file is refused."""
 
-    _KNOWN: dict[tuple[str, str], Any] = {
+    _KNOWN: ClassVar[dict[tuple[str, str], Any]] = {
         ("collections", "OrderedDict"): OrderedDict,
         ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
         ("torch", "FloatStorage"): np.dtype("<f4"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,7 @@ def open_files() -> dict[int, str]:
     found = {}
     for entry in Path("/proc/self/fd").iterdir() if Path("/proc/self/fd").exists() else ():
         try:
-            found[int(entry.name)] = os.readlink(entry)
+            found[int(entry.name)] = str(entry.readlink())
         except OSError:  # the listing's own descriptor
             continue
     return found

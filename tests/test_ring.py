@@ -138,7 +138,6 @@ def test_the_books_balance_after_every_step(script):
             ring.lose(Lost(camera, t, t, "reset"))
         elif action == "give" and held:
             ring.give_back(held.pop())
-        elif action == "take":
-            if ready := ring.poll():
-                held.append(ready)
+        elif action == "take" and (ready := ring.poll()):
+            held.append(ready)
         assert [books.balance for books in ring.books().values()] == [0, 0]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from surveil.alerts.evidence import Evidence, Scenery
+from surveil.alerts.evidence import Scenery
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.metrics import Metrics
@@ -23,13 +24,20 @@ class Job:
     counts: Mapping[Entry, int] = field(default_factory=dict)
 
 
+class Attaches(Protocol):
+    """Stores the pictures of alerts."""
+
+    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
+        """Return the alerts naming their synced pictures."""
+
+
 class AlertWriter:
     """Puts alerts on the disk. Any thread may call `write`; a lock makes it one at a time."""
 
     def __init__(
         self,
         outbox: Outbox,
-        evidence: Evidence,
+        evidence: Attaches,
         wake: Callable[[], None] = lambda: None,
         metrics: Metrics | None = None,
     ) -> None:

@@ -43,9 +43,8 @@ class Annotator:
         self._draw(picture, seen)
         scale = min(1.0, _WIDTH / picture.shape[1])
         size = (round(picture.shape[1] * scale / 2) * 2, round(picture.shape[0] * scale / 2) * 2)
-        frame = av.VideoFrame.from_ndarray(
-            cv2.resize(picture, size, interpolation=cv2.INTER_AREA), format="bgr24"
-        )
+        shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        frame = av.VideoFrame.from_ndarray(shown, format="bgr24")
         if self._stream is None:
             self._stream = self._open(size)
         frame.pts, frame.time_base = round(seen.frame.t * 1000), Fraction(1, 1000)

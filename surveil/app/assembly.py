@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import structlog
 
@@ -13,6 +14,7 @@ from surveil.alerts.delivery import Context, Status
 from surveil.alerts.evidence import Evidence, Scenery
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig, Config
@@ -145,7 +147,7 @@ def make_couriers(
     couriers = []
     for name, settings in config.sinks.items():
         context = Context(name=name, state_dir=config.state_dir, clock=clock, stop=stop)
-        sink = make_sink(settings, context)
+        sink = make_sink(cast("SinkSettings", settings), context)
         couriers.append(Courier(name, sink, outbox, clock, config.outbox, metrics=metrics, status=status))
     return couriers
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,6 +26,7 @@ from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.errors import StateError
 from surveil.metrics import Metrics
+from surveil.rules.base import rule_name
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
@@ -116,7 +118,7 @@ class Daemon:
         stages = self.pipeline
         self._web_thread = start("web", self.web.run)
         self._courier_threads = [
-            start(f"courier-{c.name}", lambda c=c: c.run(self._couriers_stop)) for c in self.couriers
+            start(f"courier-{c.name}", partial(c.run, self._couriers_stop)) for c in self.couriers
         ]
         self._commit_thread = start(
             "commit", lambda: stages.commit.run(self._beat("commit"), self._couriers_stop)
@@ -124,7 +126,7 @@ class Daemon:
         self._analyse_thread = start("analyse", lambda: stages.analyse.run(self._beat("analyse")))
         self._detect_thread = start("detect", lambda: stages.detect.run(self._beat("detect")))
         self._prepare_threads = [
-            start(name, lambda name=name: stages.prepare.run(Stop(), self._beat(name)))
+            start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
         ]
         self._capture_threads = [
@@ -158,7 +160,8 @@ class Daemon:
 
     def _join(self, threads: Sequence[threading.Thread], timeout_s: float) -> bool:
         deadline = self.clock.monotonic() + timeout_s
-        return all([self._group.join(t, max(0.05, deadline - self.clock.monotonic())) for t in threads])
+        ended = [self._group.join(t, max(0.05, deadline - self.clock.monotonic())) for t in threads]
+        return all(ended)
 
     def _handle_signals(self) -> None:
         def end(_number: int, _frame: FrameType | None) -> None:
@@ -187,7 +190,7 @@ class Daemon:
 
     def _show(self) -> None:
         for name, camera in self.config.cameras.items():
-            self.metrics.add_camera(name, tuple(rule.name or rule.type for rule in camera.rules))
+            self.metrics.add_camera(name, tuple(rule_name(rule) for rule in camera.rules))
             if not camera.enabled:
                 self.metrics.camera_state.labels(name, "disabled").set(1)
         self.metrics.info.info({"version": __version__, "config": self.config.digest[:12]})
@@ -252,7 +255,7 @@ class Daemon:
         states = self.states()
         return Status(
             cameras={
-                name: Camera(states[name], tuple(camera.zones), tuple(r.name or r.type for r in camera.rules))
+                name: Camera(states[name], tuple(camera.zones), tuple(rule_name(r) for r in camera.rules))
                 for name, camera in self.config.cameras.items()
             }
         )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.live import Live
@@ -112,7 +112,7 @@ class _Receiver:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the base class names it
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 outer.alerts.append(json.loads(body))
                 outer.keys.append(self.headers.get("idempotency-key", ""))
@@ -129,7 +129,7 @@ class _Receiver:
     def port(self) -> int:
         return self._server.server_address[1]
 
-    def __enter__(self) -> _Receiver:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -167,7 +167,7 @@ def _page(daemon: Daemon, path: Path) -> Path:
     """Keep the last state of the metrics page."""
     from urllib.request import urlopen  # noqa: PLC0415
 
-    with urlopen(f"http://{daemon.address}/metrics", timeout=5) as page:  # noqa: S310 - our own page
+    with urlopen(f"http://{daemon.address}/metrics", timeout=5) as page:
         path.write_bytes(page.read())
     return path
 

@@ -68,7 +68,7 @@ def _report(config: Config, detector: Detector) -> dict[str, Any]:
             "classes": len(detector.labels),
             "inference_ms": round(detector.canary.seconds * 1000, 2),
         },
-        "sinks": {name: sink.type for name, sink in config.sinks.items()},
+        "sinks": {name: getattr(sink, "type", "") for name, sink in config.sinks.items()},
         "state_dir": str(config.state_dir),
     }
 

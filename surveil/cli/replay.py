@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from surveil.app.annotate import Annotator
 from surveil.app.replay import START_WALL, Replay, Seen, write_lines
+from surveil.capture.file import duration_s
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -92,17 +94,17 @@ def _choose(config: Config, camera: str | None) -> str:
     names = list(config.cameras)
     if camera is None and len(names) == 1:
         return names[0]
-    if camera in config.cameras:
+    if camera is not None and camera in config.cameras:
         return camera
     choice = ", ".join(names) or "none"
     raise ConfigError([f"{config.path}: cameras: name one with --camera; there are: {choice}"])
 
 
-def _progress(stack: ExitStack, videos: list[Path]):  # noqa: ANN202 - a closure
+def _progress(stack: ExitStack, videos: list[Path]) -> Callable[[float], None]:
     """Show how far the recordings are, on a terminal."""
     if not shows_progress():
         return lambda _t: None
-    total = sum(filter(None, map(_seconds, videos)))
+    total = sum(filter(None, map(duration_s, videos)))
     bar = stack.enter_context(
         Progress(
             TextColumn("{task.description}"),
@@ -114,10 +116,3 @@ def _progress(stack: ExitStack, videos: list[Path]):  # noqa: ANN202 - a closure
     )
     task = bar.add_task("replay", total=total or None)
     return lambda t: bar.update(task, completed=t)
-
-
-def _seconds(video: Path) -> float | None:
-    """Return how long a file plays, if it says so."""
-    from surveil.capture.file import duration_s  # noqa: PLC0415
-
-    return duration_s(video)

@@ -39,7 +39,7 @@ class Node:
         """Return the value below, or None when there is none."""
         node: Node | None = self
         for key in keys:
-            node = node._child(key) if node else None
+            node = node._child(key) if node else None  # noqa: SLF001 - of the same class
         return node
 
     def _child(self, key: str | int) -> Node | None:
@@ -94,7 +94,7 @@ class _Loader(
         """Compose, not deeper than allowed: Python's stack is finite."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            line = self.peek_event().start_mark.line + 1
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
             raise _TooMuchError(line, f"is nested deeper than {MAX_DEPTH} levels")
         try:
             return super().compose_node(parent, index)

@@ -98,9 +98,8 @@ def _say(detail: ErrorDetails) -> str:
         bound = next(iter(context.values()))
         return f"must be {words} {bound:g}, not {shorten(value)}"
     for family in (kind, kind.partition("_")[0]):
-        if wanted := _WANTED.get(family):
-            if kind.endswith(("_type", "_parsing", "_from_float")):
-                return f"must be {wanted}, not {_what(value)}"
+        if (wanted := _WANTED.get(family)) and kind.endswith(("_type", "_parsing", "_from_float")):
+            return f"must be {wanted}, not {_what(value)}"
     return _plain(detail)
 
 
@@ -135,7 +134,7 @@ def known_keys(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> list[st
     """Return the keys that may stand at `loc`, found in the JSON Schema."""
     node: Mapping[str, Any] = schema
     for step in loc:
-        node = _step(schema, resolve(schema, node), step)
+        node = _step(resolve(schema, node), step)
     return list(resolve(schema, node).get("properties", {}))
 
 
@@ -150,10 +149,11 @@ def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, 
             return node
 
 
-def _step(schema: Mapping[str, Any], node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
+def _step(node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
     if isinstance(step, int):
         prefix = node.get("prefixItems", ())
-        return prefix[step] if step < len(prefix) else node.get("items", {})
+        item: Mapping[str, Any] = prefix[step] if step < len(prefix) else node.get("items", {})
+        return item
     mapping = node.get("discriminator", {}).get("mapping", {})
     if step in mapping:
         return {"$ref": mapping[step]}

@@ -129,7 +129,7 @@ class CameraSettings(CameraDefaults):
 class FileSettings(Settings):
     """The whole file."""
 
-    version: Literal[1] = Field(default=VERSION, description="Version of this format.")
+    version: Literal[1] = Field(description="Version of this format.")
     defaults: CameraDefaults = Field(
         default_factory=CameraDefaults,
         description="Settings for every camera, merged in depth: a camera's own values win, lists are replaced.",

@@ -15,6 +15,7 @@ from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.rules.base import RuleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
@@ -43,7 +44,7 @@ class CameraConfig:
     """Fractions of the frame, as are `zones` and `lines`."""
     zones: Mapping[str, Polygon]
     lines: Mapping[str, tuple[Point, Point]]
-    rules: tuple[Settings, ...]
+    rules: tuple[RuleSettings, ...]
     sinks: tuple[str, ...]
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
@@ -106,7 +107,7 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
 def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> CameraConfig:
     streams = settings.streams
     url = streams.detect if streams else str(settings.url)
-    made = {
+    made: dict[str, Any] = {
         "name": name,
         "url": url,
         "record_url": streams.record if streams and streams.record else url,
@@ -117,7 +118,9 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         "rules": tuple(settings.rules),
         "sinks": all_sinks if settings.sinks is None else tuple(settings.sinks),
     }
-    same = {key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()}
+    same: dict[str, Any] = {
+        key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()
+    }
     return CameraConfig(**made, **same)
 
 

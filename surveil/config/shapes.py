@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -37,7 +38,7 @@ def _simple(points: list[FilePoint]) -> list[FilePoint]:
 
 def _distinct(points: list[FilePoint]) -> list[FilePoint]:
     """Refuse a line of no length."""
-    if any(first == second for first, second in zip(points, points[1:], strict=False)):
+    if any(first == second for first, second in itertools.pairwise(points)):
         raise ValueError("two successive points of the line are the same")
     return points
 

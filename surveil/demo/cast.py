@@ -47,7 +47,10 @@ def draw(walker: Walker, t: float, camera: Pinhole) -> Drawn:
     ratio = camera.scale(step.z) / coarse
     h, w = sprite.alpha.shape
     size = (max(1, round(w * ratio)), max(1, round(h * ratio)))
-    bgr, alpha = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (sprite.bgr, sprite.alpha))
+    bgr, alpha = (
+        np.asarray(cv2.resize(p, size, interpolation=cv2.INTER_AREA), np.float32)
+        for p in (sprite.bgr, sprite.alpha)
+    )
     gx, gy = camera.ground(step.x, step.z)
     ground = (sprite.ground[0] * ratio, sprite.ground[1] * ratio)
     left, up = round(gx - ground[0]), round(gy - ground[1])

@@ -126,7 +126,7 @@ class _Canvas:
         fold = _texture(tile, t[seen] * np.sqrt(flat), side[seen], number, solid.material)
         self.depth[rows, cols][seen] = depth[seen]
         self.normal[rows, cols][seen] = np.stack([dx[seen], dy[seen], rise[seen]], -1) / r[seen][:, None]
-        self.colour[rows, cols][seen] = np.float32(solid.colour) * fold[:, None]
+        self.colour[rows, cols][seen] = np.array(solid.colour, np.float32) * fold[:, None]
         self.shine[rows, cols][seen] = _SHINE[solid.material]
 
 
@@ -151,8 +151,8 @@ def render(solids: list[Solid], view_deg: tuple[float, float], scale: float, sun
     lit, alpha = _shade(canvas, sun)
     size = (max(1, round(canvas.w / SUPERSAMPLE)), max(1, round(canvas.h / SUPERSAMPLE)))
     return Sprite(
-        bgr=cv2.resize(lit, size, interpolation=cv2.INTER_AREA),
-        alpha=cv2.resize(alpha, size, interpolation=cv2.INTER_AREA),
+        bgr=np.asarray(cv2.resize(lit, size, interpolation=cv2.INTER_AREA), np.float32),
+        alpha=np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32),
         ground=(float(-low[0] * scale), float(-low[1] * scale)),
     )
 

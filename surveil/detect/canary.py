@@ -51,7 +51,9 @@ def same(a: Detections, b: Detections, box_px: float = BOX_PX, score: float = SC
 def _contained(a: Detections, b: Detections, box_px: float, score: float) -> bool:
     border = min(a.scores.min(initial=1.0), b.scores.min(initial=1.0)) + score
     for i in np.flatnonzero(a.scores > border):
-        near = (np.abs(b.boxes - a.boxes[i]) <= box_px).all(axis=1) & (np.abs(b.scores - a.scores[i]) <= score)
+        near = (np.abs(b.boxes - a.boxes[i]) <= box_px).all(axis=1) & (
+            np.abs(b.scores - a.scores[i]) <= score
+        )
         if not (near & (b.classes == a.classes[i])).any():
             return False
     return True

@@ -10,6 +10,7 @@ import numpy as np
 from surveil.clock import Clock, SystemClock
 from surveil.detect import labels as names
 from surveil.detect.canary import Canary, best_time, same, test_picture
+from surveil.detect.decoders import DECODERS
 from surveil.detect.decoders.base import Decoder
 from surveil.detect.letterbox import Crop, Fit, Look, Tensor, letterbox, write
 from surveil.detect.merge import merge
@@ -18,7 +19,6 @@ from surveil.detect.recognise import SIZES_INPUT, build, choose, chosen_preproce
 from surveil.detect.session import CPU, RunOn, Session, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import InputSpec, ModelFile
-from surveil.detect.decoders import DECODERS
 from surveil.errors import ModelError
 from surveil.types import Detections, Floats, Picture
 

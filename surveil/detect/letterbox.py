@@ -33,7 +33,7 @@ class Fit:
         scale = np.array([sx, sy, sx, sy], np.float32)
         shift = np.array([x1 - self.left * sx, y1 - self.top * sy] * 2, np.float32)
         low, high = np.array([x1, y1, x1, y1], np.float32), np.array([x2, y2, x2, y2], np.float32)
-        return np.clip(boxes * scale + shift, low, high, dtype=np.float32)
+        return np.asarray(np.clip(boxes * scale + shift, low, high), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +86,15 @@ def write(spec: InputSpec, rgb: Bytes, where: Fit, tensor: Tensor) -> None:
 def _affine(spec: InputSpec) -> tuple[Floats, Floats]:
     """Return scale and shift of a byte, float32 (3,) each, in the model's order of channels."""
     kind = spec.preprocess.range
-    one = np.ones(3, np.float32)
+    one: Floats = np.ones(3, np.float32)
     if kind == "0-255":
         return one, one * 0
     if kind == "0-1":
-        return one / 255, one * 0
+        return np.asarray(one / 255, np.float32), one * 0
     mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
     if spec.preprocess.channels == "bgr":
         mean, std = mean[::-1], std[::-1]
-    return 1 / std, -mean / std
+    return np.asarray(1 / std, np.float32), np.asarray(-mean / std, np.float32)
 
 
 def _pad(hwc: Tensor, where: Fit, value: Floats) -> None:

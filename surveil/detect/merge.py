@@ -23,9 +23,7 @@ SAME_SPAN = 0.6
 """Two cut boxes whose extents along the border agree this much are halves of one object."""
 
 
-def merge(
-    parts: Sequence[tuple[Fit, Detections]], frame: tuple[int, int], overlap: float
-) -> Detections:
+def merge(parts: Sequence[tuple[Fit, Detections]], frame: tuple[int, int], overlap: float) -> Detections:
     """Return the objects of a frame of `frame` (width, height) px.
 
     `parts`: where each crop lay in the model's input, and what was found there in px of the input.
@@ -39,7 +37,7 @@ def merge(
     cut = np.concatenate([_cut(d.boxes, where.crop, frame) for where, d in placed])
     crop = np.concatenate([np.full(len(d), i) for i, (_, d) in enumerate(placed)])
     found = _glued(found, cut, crop)
-    keep = ~_covered(found, cut.any(axis=1))
+    keep = ~_covered(found, np.asarray(cut.any(axis=1)))
     return suppress(take(found, keep), overlap)
 
 
@@ -75,7 +73,9 @@ def _glued(found: Detections, cut: NDArray[np.bool_], crop: NDArray[np.intp]) ->
         pairs &= found.classes[:, None] == found.classes[None, :]
         pairs &= _reach(found.boxes, axis) & (_span(found.boxes, 1 - axis) >= SAME_SPAN)
         for i, j in np.argwhere(pairs):
-            union = np.concatenate([np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])])
+            union = np.concatenate(
+                [np.minimum(boxes[i, :2], boxes[j, :2]), np.maximum(boxes[i, 2:], boxes[j, 2:])]
+            )
             boxes[i] = boxes[j] = union
             # What was a half is whole on this side now.
             cut[i, axis + 2] = cut[j, axis] = False

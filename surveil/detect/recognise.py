@@ -85,7 +85,9 @@ def sizes_input(graph: Graph) -> str | None:
         return None
     if others == [SIZES_INPUT]:
         return SIZES_INPUT
-    raise ModelError(f"the model wants inputs besides the picture: {', '.join(others)}; export it without them")
+    raise ModelError(
+        f"the model wants inputs besides the picture: {', '.join(others)}; export it without them"
+    )
 
 
 def chosen_preprocess(base: Preprocess, settings: ModelSettings) -> Preprocess:

@@ -56,7 +56,7 @@ class Session:
         """Return all outputs in the graph's order. Raises `ModelError` when the inputs do not fit."""
         try:
             return list(self._session.run(self._names, dict(feeds)))
-        except (RuntimeError, ValueError, *_ORT_ERRORS) as error:
+        except _ORT_ERRORS as error:
             raise ModelError(f"the model cannot be run: {_brief(error)}") from error
 
 
@@ -68,7 +68,7 @@ def _ort_errors() -> tuple[type[Exception], ...]:
     return tuple(getattr(state, name) for name in names if hasattr(state, name))
 
 
-_ORT_ERRORS = _ort_errors()
+_ORT_ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError, *_ort_errors())
 
 
 def gpu_present() -> bool:
@@ -126,7 +126,7 @@ def _create(
 ) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(str(path), _options(where, config or {}), providers=list(providers))
-    except (RuntimeError, ValueError, *_ORT_ERRORS) as error:
+    except _ORT_ERRORS as error:
         raise ModelError(f"{path.name} cannot be loaded as an ONNX model: {_brief(error)}") from error
 
 

@@ -62,14 +62,15 @@ class ModelSettings(Settings):
     )
     decoder: str = Field(
         default="auto",
-        description="How the model's outputs are read (`surveil models list` names the decoders); `auto` recognises it.",
+        description="How the model's outputs are read (`surveil models list` names them); `auto` recognises it.",
     )
     labels: Path | None = Field(
         default=None,
-        description="Text file with one class name a line. Without: the model's metadata, or COCO where the number fits.",
+        description="Text file with one class name a line. Without: the model's metadata, or COCO's names.",
     )
     channels: Channels | None = Field(
-        default=None, description="Order of colours the model was trained with, where the decoder's default is wrong."
+        default=None,
+        description="Order of colours the model was trained with, where the decoder's default is wrong.",
     )
     range: Range | None = Field(
         default=None,
@@ -77,7 +78,7 @@ class ModelSettings(Settings):
     )
     placement: Placement | None = Field(
         default=None,
-        description="How a picture is fitted into the input: kept in shape at the top left or in the centre, or stretched.",
+        description="How a picture fits into the input: in shape at the top left or in the centre, or stretched.",
     )
     size: int | None = Field(
         default=None,
@@ -105,7 +106,10 @@ class ModelSettings(Settings):
         description="CPU threads of one inference. One is best by throughput; more make a single picture faster.",
     )
     max_batch: int = Field(
-        default=32, ge=1, le=32, description="Most pictures in one inference on a GPU (rounded down to a power of two)."
+        default=32,
+        ge=1,
+        le=32,
+        description="Most pictures in one inference on a GPU (rounded down to a power of two).",
     )
     overlap: float = Field(
         default=0.5,

@@ -55,7 +55,9 @@ class Graph:
 
 
 def _ports(ports: tuple[Port, ...]) -> str:
-    return ", ".join(f"{p.name} {p.dtype} {'×'.join('?' if d is None else str(d) for d in p.shape)}" for p in ports)
+    return ", ".join(
+        f"{p.name} {p.dtype} {'×'.join('?' if d is None else str(d) for d in p.shape)}" for p in ports
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from surveil.detect.coco import COCO
 from surveil.detect.detector import Detector
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile, Preprocess

@@ -38,10 +38,13 @@ class Places:
 
     def drawing(self, width: int, height: int) -> Drawing:
         """Return zones and lines in pixels of a frame."""
-        scale = lambda points: tuple((x * width, y * height) for x, y in points)  # noqa: E731 - used twice below
+
+        def scaled(points: Sequence[Point]) -> tuple[Point, ...]:
+            return tuple((x * width, y * height) for x, y in points)
+
         return Drawing(
-            {name: scale(zone) for name, zone in self.zones.items()},
-            {name: scale(line) for name, line in self.lines.items()},
+            {name: scaled(zone) for name, zone in self.zones.items()},
+            {name: scaled(line) for name, line in self.lines.items()},
         )
 
 

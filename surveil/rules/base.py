@@ -17,7 +17,9 @@ Active = Callable[[float], bool]
 
 
 class RuleSettings(Settings):
-    """Settings that every rule has."""
+    """Settings that every rule has; each names its `type`."""
+
+    type: str
 
     name: str | None = Field(
         default=None,
@@ -89,9 +91,14 @@ class Rule(Protocol):
         """Forget objects: the camera was lost and track ids start anew."""
 
 
+def rule_name(settings: RuleSettings) -> str:
+    """Return the rule's name in alerts and metrics: its type unless it was given one."""
+    return settings.name or settings.type
+
+
 def name_of(rule: Rule) -> str:
     """Return the rule's name in alerts and metrics."""
-    return rule.settings.name or rule.type
+    return rule_name(rule.settings)
 
 
 def anchor(track: Track, which: str, size: tuple[int, int]) -> Point:

@@ -42,7 +42,7 @@ def still(_number: int, width: int, height: int) -> NDArray[np.uint8]:
     return background(width, height)
 
 
-def make_clip(  # noqa: PLR0917 - every argument has a default
+def make_clip(
     path: Path,
     codec: str = "h264",
     size: tuple[int, int] = (320, 240),

@@ -47,9 +47,11 @@ class FastestDet:
         # No class is surer than 1, so objectness^0.6 bounds the score.
         sure = np.flatnonzero(flat[0] >= float(floors.min(initial=np.inf)) ** (1 / 0.6))
         some = flat[:, sure].T
-        picked, classes, scores = best(some[:, :1] ** 0.6 * np.maximum(some[:, 5:], 0) ** 0.4, floors)
+        table = np.asarray(some[:, :1] ** 0.6 * np.maximum(some[:, 5:], 0) ** 0.4, np.float32)
+        picked, classes, scores = best(table, floors)
         some, at = some[picked], sure[picked]
         cell = np.stack([at % columns, at // columns], axis=1)
         centre = (np.tanh(some[:, 1:3]) + cell) / np.array([columns, rows]) * self._size
         size = 1 / (1 + np.exp(-some[:, 3:5])) * self._size
-        return Detections(corners(centre, size), scores, classes)
+        both = np.asarray(centre, np.float32), np.asarray(size, np.float32)
+        return Detections(corners(*both), scores, classes)

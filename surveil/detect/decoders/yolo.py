@@ -110,4 +110,6 @@ class YoloEndToEnd:
         known = (classes >= 0) & (classes < len(floors))
         keep = np.flatnonzero(known)
         keep = keep[table[keep, 4] >= floors[classes[keep]]]
-        return Detections(table[keep, :4].astype(np.float32), table[keep, 4].astype(np.float32), classes[keep])
+        return Detections(
+            table[keep, :4].astype(np.float32), table[keep, 4].astype(np.float32), classes[keep]
+        )

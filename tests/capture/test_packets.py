@@ -1,0 +1,167 @@
+"""The packet ring: bounded, cut at key frames, and clips that play."""
+
+from fractions import Fraction
+
+import av
+import pytest
+
+from surveil.capture.packets import PacketRing, Parameters, StoredPacket, mux
+from surveil.errors import Cause, SourceError
+from tests.rig.clips import make_clip
+
+H264 = Parameters("h264", b"", 320, 240)
+TICK = Fraction(1, 90_000)
+
+
+def packet(i, *, key=None, size=100, parameters=H264, arrived=None):
+    """Packet `i` of a stream of 10 pictures a second with a key frame every second."""
+    is_key = i % 10 == 0 if key is None else key
+    at = i / 10 if arrived is None else arrived
+    return StoredPacket(bytes(size), i * 9000, i * 9000, TICK, is_key, at, parameters)
+
+
+def fill(ring, numbers):
+    for i in numbers:
+        ring.append(packet(i))
+
+
+def test_the_ring_covers_its_seconds_in_whole_groups() -> None:
+    ring = PacketRing(3.0)
+    fill(ring, range(105))
+    assert ring.clip(-1, 99)[0].arrived == 7.0
+    assert 3.0 <= ring.span_s <= 4.0
+
+
+def test_the_ring_never_holds_more_bytes_than_allowed() -> None:
+    ring = PacketRing(60.0, max_bytes=2500)
+    for i in range(200):
+        ring.append(packet(i))
+        assert ring.size_bytes <= 2500 + 1000
+    assert ring.cut_short > 0
+
+
+def test_a_clip_starts_at_the_key_frame_before_its_start() -> None:
+    ring = PacketRing(30.0)
+    fill(ring, range(100))
+    clip = ring.clip(4.35, 6.05)
+    assert (clip[0].arrived, clip[0].key, clip[-1].arrived) == (4.0, True, 6.0)
+
+
+def test_what_is_held_is_not_thrown_away_until_released() -> None:
+    ring = PacketRing(2.0)
+    fill(ring, range(50))
+    hold = ring.secure(3.5)
+    fill(ring, range(50, 200))
+    assert ring.clip(3.5, 99)[0].arrived == 3.0
+    hold.release()
+    hold.release()
+    fill(ring, range(200, 211))
+    assert ring.clip(3.5, 99)[0].arrived >= 17.0
+
+
+def test_the_byte_limit_is_stronger_than_a_hold() -> None:
+    ring = PacketRing(1.0, max_bytes=5000)
+    fill(ring, range(10))
+    with ring.secure(0.0):
+        fill(ring, range(10, 300))
+        assert ring.size_bytes <= 6000
+    assert ring.cut_short > 0
+
+
+def test_packets_before_the_first_key_frame_are_of_no_use() -> None:
+    ring = PacketRing(10.0)
+    fill(ring, range(5, 25))
+    assert ring.clip(0, 99)[0].arrived == 1.0
+
+
+def test_a_new_connection_begins_at_its_key_frame() -> None:
+    ring = PacketRing(10.0)
+    fill(ring, range(15))
+    ring.restart()
+    fill(ring, range(17, 25))
+    assert [p.arrived for p in ring.clip(0, 99)] == [i / 10 for i in [*range(15), *range(20, 25)]]
+
+
+def test_a_clip_has_one_format() -> None:
+    ring = PacketRing(10.0)
+    fill(ring, range(10))
+    large = Parameters("h264", b"", 640, 480)
+    for i in range(10, 20):
+        ring.append(packet(i, parameters=large))
+    assert {p.parameters for p in ring.clip(0, 99)} == {large}
+
+
+def stored(path, first_arrival=100.0, drop=()):
+    """What a capture stores of a clip on disk."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        codec = stream.codec_context
+        parameters = Parameters(codec.name, bytes(codec.extradata or b""), codec.width, codec.height)
+        return [
+            StoredPacket(
+                bytes(p),
+                p.pts,
+                p.dts,
+                p.time_base,
+                p.is_keyframe,
+                first_arrival + float(p.dts * p.time_base),
+                parameters,
+            )
+            for i, p in enumerate(container.demux(stream))
+            if p.size and i not in drop
+        ]
+
+
+@pytest.mark.parametrize(("codec", "name"), [("h264", "a.ts"), ("hevc", "a.ts"), ("mjpeg", "a.avi")])
+def test_a_clip_plays_from_a_key_frame_with_the_right_durations(tmp_path, codec, name) -> None:
+    packets = stored(make_clip(tmp_path / name, codec, seconds=3.0, gop=15))
+    ring = PacketRing(10.0)
+    for one in packets:
+        ring.append(one)
+    start = packets[20].arrived
+    clip = ring.clip(start, 200.0)
+    duration = mux(clip, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        frames = list(container.decode(video=0))
+        length = container.duration / av.time_base
+    assert duration == pytest.approx(len(clip) / 15, abs=0.01)
+    assert length == pytest.approx(duration, abs=0.01)
+    assert len(frames) == len(clip)
+    assert frames[0].key_frame
+    assert [float(f.time) for f in frames] == pytest.approx([i / 15 for i in range(len(clip))], abs=0.001)
+    assert not any(f.is_corrupt for f in frames)
+
+
+def test_muxing_twice_gives_the_same_file(tmp_path) -> None:
+    """Packets are made anew each time: muxing changes them."""
+    packets = stored(make_clip(tmp_path / "a.ts"))
+    for name in ("one.mp4", "two.mp4"):
+        mux(packets, tmp_path / name)
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_an_outage_in_a_clip_lasts_as_long_as_it_did(tmp_path) -> None:
+    """Stamps start anew with a connection; the arrival tells how long nothing came."""
+    packets = stored(make_clip(tmp_path / "a.ts", seconds=2.0))
+    later = stored(tmp_path / "a.ts", first_arrival=packets[-1].arrived + 20.0)
+    assert mux([*packets, *later], tmp_path / "clip.mp4") == pytest.approx(2 + 20 + 2, abs=0.2)
+
+
+def test_parameter_sets_that_came_in_the_sdp_only_are_put_into_the_clip(tmp_path) -> None:
+    packets = stored(make_clip(tmp_path / "a.ts", seconds=1.0))
+    headers = packets[0].parameters.extradata
+    assert headers.startswith(b"\0\0\0\1")
+    bare = packets[0].data.replace(headers, b"")
+    assert len(bare) < len(packets[0].data)
+    first = StoredPacket(
+        bare, packets[0].pts, packets[0].dts, packets[0].time_base, True, 0.0, packets[0].parameters
+    )
+    mux([first, *packets[1:]], tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 15
+
+
+def test_no_packets_make_no_clip(tmp_path) -> None:
+    with pytest.raises(SourceError) as error:
+        mux([], tmp_path / "clip.mp4")
+    assert error.value.cause is Cause.NO_VIDEO
