@@ -124,6 +124,7 @@ def paste(
     step: int,
     foot: tuple[float, float],
     height: float,
+    *,
     contrast: float = 1.0,
 ) -> NDArray[np.float64]:
     """Draw `walker` at `step` with its feet at `foot` px, `height` px high; return its box x1 y1 x2 y2.

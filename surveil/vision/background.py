@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from surveil.types import Bytes, Floats
+from surveil.types import Bytes
 
 REFERENCE_S = 1.0
 """The reference is between this and twice this old: somebody slow has moved by some of his width in it."""
@@ -78,13 +78,19 @@ class Background:
         cv2.blur(plane, (3, 3), self._smooth)
         self._light *= 1.0 - rate(dt, LIGHT_S)
         self._relight()
-        doubt = min(100.0, LIGHT_DOUBT * self._light)
-        threshold = self._threshold if doubt < 1.0 else np.asarray(cv2.add(self._threshold, doubt), np.uint8)
+        threshold = self._threshold_now()
         recent = np.asarray(cv2.absdiff(self._smooth, self._reference), np.uint8)
         cv2.compare(recent, threshold, cv2.CMP_LE, self._still)
         mask = self._changed(threshold)
         self._learn(recent, dt, learn)
         return Change(mask, np.asarray(cv2.absdiff(self._smooth, self._previous), np.uint8))
+
+    def _threshold_now(self) -> Bytes:
+        """Return the threshold per pixel, raised while the light changes."""
+        doubt = min(100.0, LIGHT_DOUBT * self._light)
+        if doubt < 1.0:
+            return self._threshold
+        return np.asarray(cv2.convertScaleAbs(self._threshold, alpha=1.0, beta=doubt), np.uint8)
 
     def _changed(self, threshold: Bytes) -> Bytes:
         """Return 255 where the plane differs from the reference and from the background."""
@@ -127,4 +133,6 @@ class Background:
     def _set_threshold(self) -> None:
         """Compute the threshold per pixel from the noise map."""
         noise = cv2.threshold(self._noise, NOISE_MAX, 0, cv2.THRESH_TRUNC)[1]
-        self._threshold = cv2.convertScaleAbs(noise, alpha=NOISE_FACTOR, beta=float(self._floor))
+        self._threshold: Bytes = np.asarray(
+            cv2.convertScaleAbs(noise, alpha=NOISE_FACTOR, beta=float(self._floor)), np.uint8
+        )
