@@ -25,10 +25,10 @@ MIN_ALARMS = 20.0
 REACH = 4.0
 """The tail is used for rates down to one alarm in this many times the footage."""
 PEAKS = 200
-"""Measured on simulated streams with 20 expected alarms: rates off by more than half in 2 % of runs with 200 or
-400 peaks, 6 % with 30 peaks or an order statistic."""
+"""On simulated streams with 20 expected alarms, the rate is off by more than half in 2 % of runs with 200 or
+400 peaks, in 6 % with 30 peaks or an order statistic."""
 COUNT_FROM = 60.0
-"""Expected alarms from which the order statistic is as good as the tail, and taken because it assumes less."""
+"""Expected alarms from which the order statistic is as good as the tail; it is taken as it assumes less."""
 SHRINK = 30.0
 """Peaks whose weight the belief in an exponential tail has."""
 CONFIDENCE = 0.95
@@ -61,7 +61,7 @@ class GpdTail:
         if abs(self.shape) < 1e-6:
             return self.per_second * exp(-z)
         inner = 1.0 + self.shape * z
-        return self.per_second * inner ** (-1.0 / self.shape) if inner > 0 else 0.0
+        return float(self.per_second * exp(-log(inner) / self.shape)) if inner > 0 else 0.0
 
     def threshold(self, per_second: float) -> float:
         """Return the threshold with this rate of alarms."""
@@ -70,7 +70,7 @@ class GpdTail:
             return self.base
         if abs(self.shape) < 1e-6:
             return self.base + self.scale * log(ratio)
-        return self.base + self.scale / self.shape * (ratio**self.shape - 1.0)
+        return float(self.base + self.scale / self.shape * (ratio**self.shape - 1.0))
 
 
 def _moments(excess: NDArray[np.float64]) -> tuple[float, float]:
@@ -93,7 +93,7 @@ class Threshold:
     budget: float
     """Alarms a day that were asked for."""
     rate: float
-    """Alarms a day that are expected at `value`; more than the budget when the footage is too short for it."""
+    """Alarms a day expected at `value`: more than the budget when the footage is too short for it."""
     at_most: float
     """Alarms a day that the held-out footage rules out exceeding (95 % Poisson bound)."""
     held_out_s: float
@@ -103,7 +103,7 @@ class Threshold:
     @property
     def provisional(self) -> bool:
         """Whether the footage does not hold enough expected alarms to vouch for the budget."""
-        return not 0.0 < self.budget or self.budget * self.held_out_s / DAY_S < MIN_ALARMS
+        return not self.budget > 0.0 or self.budget * self.held_out_s / DAY_S < MIN_ALARMS
 
     @property
     def supported(self) -> bool:
@@ -125,8 +125,9 @@ class Threshold:
             return f"vouched for: {self.budget:g} a day ({seen}; at most {self.at_most:.2g} a day, 95 %)"
         vouched = MIN_ALARMS * DAY_S / max(self.held_out_s, 1e-9)
         return (
-            f"provisional: set for {self.rate:.3g} a day, asked {self.budget:g}; {seen} vouch for {vouched:.3g} a day "
-            f"and rule out more than {self.at_most:.3g} (95 %); {self.needed_s / DAY_S:.3g} days are needed"
+            f"provisional: set for {self.rate:.3g} a day, asked {self.budget:g}; {seen} vouch for "
+            f"{vouched:.3g} a day and rule out more than {self.at_most:.3g} (95 %); "
+            f"{self.needed_s / DAY_S:.3g} days are needed"
         )
 
 
@@ -169,13 +170,20 @@ def empirical(ladder: Ladder, expected: float) -> float:
     return (above + float(ladder.values[within])) / 2
 
 
-def once_in(ladder: Ladder, value: float) -> float:
-    """Return seconds between events that reach `value`: counted where possible, from the tail beyond."""
-    count = ladder.count(value)
-    if count >= MIN_ALARMS:
-        return ladder.seconds / count
-    tail = GpdTail.fit(ladder)
-    if tail is None:
-        return ladder.seconds / max(count, 1)
-    rate = tail.rate(value)
-    return min(1.0 / rate if rate > 0 else inf, 100.0 * max(ladder.seconds, 1.0))
+class Rarity:
+    """How often normal footage reaches a value: counted where there is enough, from the tail beyond."""
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._ladder = ladder
+        self._tail = GpdTail.fit(ladder)
+
+    def once_in(self, value: float) -> float:
+        """Return seconds between events that reach `value`; infinite where the footage cannot say."""
+        count = self._ladder.count(value)
+        if count >= MIN_ALARMS:
+            return self._ladder.seconds / count
+        if self._tail is None:
+            return self._ladder.seconds / count if count else inf
+        rate = self._tail.rate(value)
+        # A tail from so few peaks is not believed further than a hundred times the footage.
+        return 1.0 / rate if rate * self._ladder.seconds > 0.01 else inf

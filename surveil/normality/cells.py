@@ -94,8 +94,11 @@ class Usual:
     @classmethod
     def prior(cls, mean: tuple[float, ...], sd: tuple[float, ...], floor: tuple[float, ...]) -> Usual:
         """Return a single-cell prior with independent components."""
-        spread = np.diag(1.0 / np.square(np.array(sd, np.float32)))
-        return cls(np.array(mean, np.float32)[:, None, None], spread[..., None, None], np.diag(floor))
+        spread = np.diag(1.0 / np.square(np.array(sd))).astype(np.float32)
+        centre = np.array(mean, np.float32)[:, None, None]
+        return cls(
+            centre, np.asarray(spread[..., None, None], np.float32), np.diag(np.array(floor, np.float64))
+        )
 
     def excess(self, values: Floats) -> Floats:
         """Return (value − mean) / sd (rows, columns) of a one-dimensional attribute: high is unusual."""
@@ -106,21 +109,21 @@ class Usual:
         x = values - self.mean
         return np.asarray(np.sqrt(np.einsum("irc,ijrc,jrc->rc", x, self.inverse, x)), np.float32)
 
-    def sd(self) -> Floats:
-        """Return the standard deviation of the first component (rows, columns)."""
-        covariance = np.linalg.inv(self.inverse.transpose(2, 3, 0, 1))
-        return np.asarray(np.sqrt(covariance[..., 0, 0]), np.float32)
+    def sd_at(self, row: int, column: int) -> float:
+        """Return the standard deviation of the first component at a cell."""
+        covariance = np.linalg.inv(self.inverse[:, :, row, column].astype(np.float64))
+        return float(np.sqrt(covariance[0, 0]))
 
 
 def smooth(sums: Sums, sigma: tuple[float, float] = (SIGMA_ROWS, SIGMA_COLUMNS)) -> Sums:
-    """Kernel-weighted sums over neighbours; the kernel is 1 at its centre, so a lonely cell keeps its weight."""
+    """Sums over neighbours, weighted by a kernel that is 1 at its centre: a lonely cell keeps its weight."""
     ky, kx = _kernel(sigma[0]), _kernel(sigma[1])
     flat = sums.reshape(-1, *sums.shape[-2:])
     border = cv2.BORDER_CONSTANT
     done = [cv2.sepFilter2D(plane, cv2.CV_64F, kx, ky, borderType=border) for plane in flat]
-    return np.stack(done).reshape(sums.shape)
+    return np.asarray(np.stack(done), np.float64).reshape(sums.shape)
 
 
 def _kernel(sigma: float) -> Sums:
     reach = int(3 * sigma)
-    return np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma))
+    return np.asarray(np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / sigma)), np.float64)

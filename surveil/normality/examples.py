@@ -28,9 +28,7 @@ class Examples:
     def nearest(self, attribute: str, place: tuple[float, float]) -> bytes | None:
         """Return the JPEG of the nearest part of the picture that has one for `attribute`."""
         _, row, column = _key(attribute, place)
-        found = [
-            ((r - row) ** 2 + (c - column) ** 2, r, c) for name, r, c in self.kept if name == attribute
-        ]
+        found = [((r - row) ** 2 + (c - column) ** 2, r, c) for name, r, c in self.kept if name == attribute]
         if not found:
             return None
         _, r, c = min(found)

@@ -28,7 +28,7 @@ ACTIVE = 0.2
 """Share of moving pixels in a window above which its motion means something."""
 ENERGY_CAP = 60.0
 BACKGROUND_STEP_S = 60.0
-"""The background follows the scene by one luma step in this time: light wanders, a bag stays visible for minutes."""
+"""The background follows by one luma step in this time: light wanders, a bag stays visible for minutes."""
 _CHANNELS = 5
 
 
@@ -79,7 +79,8 @@ class FeatureExtractor:
             return None
         foreground = self._foreground(moved, t)
         self._remember(t, self._windows.sums(moved, foreground))
-        return _features(t, moved.dt, sum(s for _, s in self._sums) / np.float32(len(self._sums)))
+        mean = np.asarray(np.mean(np.stack([s for _, s in self._sums]), axis=0), np.float32)
+        return _features(t, moved.dt, mean)
 
     def _remember(self, t: float, sums: Floats) -> None:
         self._sums.append((t, sums))
@@ -152,7 +153,7 @@ class _Windows:
 def _span(
     centre: NDArray[np.float64], side: NDArray[np.float64], limit: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return first and one-past-last index of windows of `side` around `centre`, at least 1 px, inside 0..limit."""
+    """Return first and one-past-last index of windows of `side` around `centre`, kept inside 0..limit."""
     first = np.clip(np.rint(centre - side / 2), 0, limit - 1).astype(np.intp)
     last = np.clip(np.rint(centre + side / 2), first + 1, limit).astype(np.intp)
     return first, last

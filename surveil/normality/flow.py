@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,13 +52,13 @@ class MotionField:
     """Turns a stream of planes into `Moved`; owned by whoever holds the camera's slot."""
 
     def __init__(self) -> None:
-        dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         dis.setFinestScale(1)
         dis.setPatchSize(8)
         dis.setPatchStride(4)
         dis.setGradientDescentIterations(16)
         dis.setVariationalRefinementIterations(5)
-        self._dis = dis
+        self._dis: Any = dis  # The stubs do not know that the flow may be None.
         self._past: deque[tuple[float, Bytes, Bytes]] = deque(maxlen=8)
 
     def reset(self) -> None:

@@ -50,7 +50,7 @@ class _Pair:
 
 
 class GeometrySketch:
-    """Collects pairs of frames, evenly over any length of footage in bounded memory, and fits a `Geometry`."""
+    """Collects pairs of frames, evenly over any length of footage, in bounded memory; fits a `Geometry`."""
 
     def __init__(self, size: PlaneSize, every_s: float = 0.5) -> None:
         self._size = size
@@ -96,7 +96,7 @@ class GeometrySketch:
 
 
 def _perspective(background: Bytes, pairs: list[_Pair]) -> tuple[float, float]:
-    """Fit height against foot row (Theil-Sen over bins of equal weight); (0, default) without enough people."""
+    """Fit height against foot row (Theil-Sen, bins of equal weight); (0, default) without enough people."""
     seen = np.array([blob for pair in pairs for blob in _people(background, pair)], np.float64).reshape(-1, 2)
     bins = (seen[:, 0] // BIN).astype(int)
     rows, heights = [], []
@@ -132,7 +132,9 @@ def _people(background: Bytes, pair: _Pair) -> list[tuple[float, float]]:
     return found
 
 
-def _share(moving: BoolMap, labels: cv2.typing.MatLike, i: int, box: tuple[int, int, int, int], area: int) -> float:
+def _share(
+    moving: BoolMap, labels: cv2.typing.MatLike, i: int, box: tuple[int, int, int, int], area: int
+) -> float:
     x, y, w, h = box
     part = np.s_[y : y + h, x : x + w]
     return float(np.count_nonzero(moving[part] & (labels[part] == i))) / area

@@ -131,17 +131,29 @@ class Learner:
             self.learn(features, t_wall, objects, plane)
 
     def learn(
-        self, features: Features, t_wall: float, objects: tuple[ObjectSample, ...] = (), plane: Bytes | None = None
+        self,
+        features: Features,
+        t_wall: float,
+        objects: tuple[ObjectSample, ...] = (),
+        plane: Bytes | None = None,
+        *,
+        usual: bool = True,
     ) -> None:
-        """Learn from features that were already extracted."""
+        """Learn from features that were already extracted.
+
+        What is not `usual` (an alarm is open) does not count as normal, but it stays in the held-out footage:
+        else every alarm would be missing from the count, and each new threshold would be lower than the last.
+        """
         if self._last is not None and features.t - self._last > 1.0:
             self._spool.gap()
         self._last = features.t
-        self._folds[self._spool.fold()].add(features, objects)
+        fold = self._folds[self._spool.fold()]
+        if usual:
+            fold.add(features, objects)
         dropped = self._spool.add(pack(features, objects))
         if dropped:
             self._score_early(dropped)
-        if plane is not None:
+        if plane is not None and usual:
             self._offer(features, plane)
         moving = features.dt if ATTRIBUTES["speed"].active(features).any() else 0.0
         old = self._seen
@@ -168,9 +180,12 @@ class Learner:
         if self._seen.seconds <= 0:
             raise TooLittleFootageError("no two frames close in time: nothing to learn from")
         folds = tuple(
-            FoldSums({n: s.scaled(1.0) for n, s in fold.cells.items()}, fold.objects.scaled(1.0)) for fold in self._folds
+            FoldSums({n: s.scaled(1.0) for n, s in fold.cells.items()}, fold.objects.scaled(1.0))
+            for fold in self._folds
         )
-        blocks = tuple(Block(b.fold, b.seconds, list(b.frames), b.size, b.follows) for b in self._spool.blocks)
+        blocks = tuple(
+            Block(b.fold, b.seconds, list(b.frames), b.size, b.follows) for b in self._spool.blocks
+        )
         early = Peaks.unpack(self._early.pack())
         examples = Examples(self._examples.kept)
         return Learned(
@@ -230,12 +245,16 @@ class _Fit:
         return self._judges[fold]
 
     def _scores(self, block: Block) -> Raw:
-        """Return held-out raw scores (frames,) per attribute of a block; NaN where an attribute was silent."""
+        """Return a block's held-out raw scores (frames,) per attribute; NaN where one was silent."""
         if id(block) not in self._raw:
             scorer, objects = self._judge(block.fold)
             raw: Raw = {name: np.full(len(block.frames), np.nan) for name in (*ATTRIBUTES, OBJECT)}
             for i, frame in enumerate(block.frames):
-                scores = scorer.score(unpack(frame, self._size.rows, self._size.columns)) if len(frame.cells) else {}
+                scores = (
+                    scorer.score(unpack(frame, self._size.rows, self._size.columns))
+                    if len(frame.cells)
+                    else {}
+                )
                 for name, score in scores.items():
                     if score.active:
                         raw[name][i] = score.raw
@@ -271,7 +290,7 @@ class _Fit:
                 peaks.gap()
             raw = self._scores(block)
             for i, frame in enumerate(block.frames):
-                here = {name: float(values[i]) for name, values in raw.items() if values[i] == values[i]}  # noqa: PLR0124
+                here = {name: float(values[i]) for name, values in raw.items() if values[i] == values[i]}
                 _, sustained = trend.update(fuse(surprises(here, tails)), frame.t, frame.dt)
                 peaks.add(sustained, frame.dt)
         peaks.close_slot()

@@ -148,7 +148,7 @@ def _to_arrays(model: SceneModel) -> Arrays:
         arrays[f"tail.{name}"] = tail.knots.astype(np.float32)
     for name, sums in model.sums.items():
         arrays.update(_sums_arrays(f"cells.{name}", sums))
-    for i, label in enumerate(meta["classes"]):
+    for i, label in enumerate(sorted(model.objects.classes)):
         arrays.update(_sums_arrays(f"objects.{i}", model.objects.classes[label]))
     return arrays
 
@@ -190,7 +190,9 @@ def _build(arrays: Arrays, meta: dict[str, Any]) -> SceneModel:
 
 def _shaped(array: NDArray[Any], shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[Any]:
     if array.shape != shape or array.dtype != kind or not np.isfinite(array).all():
-        raise ValueError(f"an array has shape {array.shape} and type {array.dtype}, not {shape} and {kind.__name__}")
+        raise ValueError(
+            f"an array has shape {array.shape} and type {array.dtype}, not {shape} and {kind.__name__}"
+        )
     return array
 
 

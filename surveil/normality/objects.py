@@ -156,7 +156,9 @@ class ObjectScorer:
             r, c = sample.place
             for i, what in enumerate(_WHAT):
                 sd = float(np.linalg.inv(usual.inverse[:, :, r, c])[i, i]) ** 0.5
-                parts.append(((sample.values[i] - float(usual.mean[i, r, c])) / sd, f"a {sample.label} {what} here"))
+                parts.append(
+                    ((sample.values[i] - float(usual.mean[i, r, c])) / sd, f"a {sample.label} {what} here")
+                )
         raw, words = max(parts)
         return ObjectFinding(max(0.0, raw), sample, words)
 
@@ -166,4 +168,6 @@ class ObjectScorer:
         others = any(float(p[sample.place]) > 10 * (here + 1.0) for p in self._presence.values())
         if label not in self._presence:
             return rare, f"a {sample.label}, which was never seen here"
-        return rare, f"a {sample.label} where " + ("others go, but no such thing" if others else "hardly anything goes")
+        return rare, f"a {sample.label} where " + (
+            "others go, but no such thing" if others else "hardly anything goes"
+        )

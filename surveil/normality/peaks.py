@@ -9,7 +9,7 @@ autocorrelated frames into independent events.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from heapq import heappushpop, heappush
+from heapq import heappush, heappushpop
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,9 @@ class Peaks:
         self.close_slot()
         order = sorted(self._top, key=lambda entry: (-entry[0], entry[1]))
         return Ladder.climb(
-            np.array([v for v, _ in order], np.float64), np.array([s for _, s in order], np.int64), self.seconds
+            np.array([v for v, _ in order], np.float64),
+            np.array([s for _, s in order], np.int64),
+            self.seconds,
         )
 
     def pack(self) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from surveil.normality.tails import Tail
 from surveil.types import Floats
 
 SMOOTH_S = 0.144
-"""Time constant of the smoothing: half of the new value at 10 frames a second. Twice as slow costs two points."""
+"""Time constant: half of the new value at 10 frames a second. Twice as slow costs two points of AUC."""
 SUSTAIN_S = 1.0
 """An alarm needs a score that stays up this long. On held-out *normal* footage (Ped2's training clips) the
 highest peak falls from 2.8 decades at 0.3 s to 1.6 at 1 s, because what is briefly odd is mostly noise."""
@@ -64,16 +64,20 @@ class Scorer:
         usual = self._usual[name]
         measured = tuple(float(v) for v in score.values[:, r, c])
         expected = tuple(float(v) for v in usual.mean[:, r, c])
-        return Finding(measured, expected, float(usual.sd()[r, c]))
+        return Finding(measured, expected, usual.sd_at(r, c))
 
 
 def surprises(raw: Mapping[str, float], tails: Mapping[str, Tail]) -> dict[str, float]:
     """Return −log10 tail probability per attribute; 0 for a raw score of 0."""
-    return {name: tails[name].surprise(value) if value > 0 else 0.0 for name, value in raw.items() if name in tails}
+    return {
+        name: tails[name].surprise(value) if value > 0 else 0.0
+        for name, value in raw.items()
+        if name in tails
+    }
 
 
 def fuse(surprise: Mapping[str, float]) -> float:
-    """Return the sum of what each attribute exceeds its offset by: several weak hints add up, noise does not."""
+    """Return the sum of what attributes exceed their offsets by: weak hints add up, noise does not."""
     return sum(max(0.0, value - OFFSETS[name]) for name, value in surprise.items())
 
 

@@ -35,7 +35,11 @@ class NormalitySettings(Settings):
         14.0, gt=0, le=3650, allow_inf_nan=False, description="After this many days, old footage counts half."
     )
     max_age_days: float = Field(
-        60.0, gt=0, le=3650, allow_inf_nan=False, description="A model that learned nothing for longer is too old to alert."
+        60.0,
+        gt=0,
+        le=3650,
+        allow_inf_nan=False,
+        description="A model that learned nothing for longer is too old to alert.",
     )
     exclude_hours: tuple[Annotated[str, Field(max_length=11)], ...] = Field(
         (), description="Local hours not to learn from, such as `22:00-06:00`; an interval may pass midnight."

@@ -31,7 +31,7 @@ class Tail:
 
     @classmethod
     def fit(cls, scores: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> Tail:
-        """Fit to frame scores (n,); `weights` (n,) are the seconds each stands for. Few scores give `unknown`."""
+        """Fit to frame scores (n,) that stand for `weights` (n,) seconds. Few scores give `unknown`."""
         if len(scores) < MIN_SCORES or float(np.ptp(scores)) == 0.0:
             return cls.unknown()
         order = np.argsort(scores, kind="stable")

@@ -17,7 +17,7 @@ def duration_words(seconds: float) -> str:
 
 
 def rarity_words(once_in_s: float, footage_s: float) -> str:
-    """Return “once in 9 days”, or what the footage can say at most."""
-    if once_in_s == inf or once_in_s >= 99.0 * max(footage_s, 1.0):
-        return f"never in {duration_words(footage_s)} of footage"
+    """Return “once in 9 days”, or that the `footage_s` seconds of footage never had the like."""
+    if once_in_s == inf:
+        return f"nothing like it in {duration_words(footage_s)} of footage"
     return f"once in {duration_words(once_in_s)}"

@@ -16,7 +16,16 @@ from surveil.normality.cells import Usual
 from surveil.normality.features import Features
 from surveil.types import Floats
 
-_NAMES = ("right", "down to the right", "down", "down to the left", "left", "up to the left", "up", "up to the right")
+_NAMES = (
+    "right",
+    "down to the right",
+    "down",
+    "down to the left",
+    "left",
+    "up to the left",
+    "up",
+    "up to the right",
+)
 
 
 def velocity(features: Features) -> Floats:

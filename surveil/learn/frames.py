@@ -1,0 +1,78 @@
+"""Frames of recordings for learning and evaluation: the daemon's own sources, read one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from surveil.capture.file import FileSource, FolderSource
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Arrival, Shot, Source
+from surveil.errors import Cause, ConfigError, SourceError
+from surveil.types import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One frame of a recording."""
+
+    index: int
+    """Place in the recording, from 0."""
+    t: float
+    """s since its first frame; never steps back."""
+    picture: Picture
+
+
+def stills(path: Path, fps: float = 10.0) -> Iterator[Still]:
+    """Yield the frames of a video, or of a folder of images at `fps` a second.
+
+    Raises ConfigError when there is nothing there, SourceError when it cannot be read.
+    """
+    if not path.exists():
+        raise ConfigError([f"{path}: there is no such video or folder"])
+    settings = StreamSettings(url=str(path), fps=fps, realtime=False)
+    source: Source = FolderSource(settings) if path.is_dir() else FileSource(settings)
+    try:
+        source.open()
+        yield from _numbered(_shots(source), fps)
+    finally:
+        source.close()
+
+
+def _shots(source: Source) -> Iterator[Shot]:
+    while (arrival := source.read()) is not None:
+        yield from _decoded(source, arrival)
+    yield from source.drain().shots
+
+
+def _decoded(source: Source, arrival: Arrival) -> Iterator[Shot]:
+    decoded = source.decode(arrival)
+    if decoded.broken and not decoded.shots:
+        raise SourceError(Cause.DAMAGED, "a frame cannot be decoded: labels would no longer match")
+    yield from decoded.shots
+
+
+def _numbered(shots: Iterator[Shot], fps: float) -> Iterator[Still]:
+    first, last = None, -1.0
+    for index, shot in enumerate(shots):
+        stamp = index / fps if shot.stamp is None else shot.stamp
+        first = stamp if first is None else first
+        # A recording whose time steps back goes on a frame later: order is what learning needs.
+        last = max(stamp - first, last + 1e-3 if index else 0.0)
+        yield Still(index, last, shot.picture)
+
+
+def count_images(path: Path) -> int | None:
+    """Return the number of images of a folder; None for a video, which has to be read for that."""
+    if not path.is_dir():
+        return None
+    source = FolderSource(StreamSettings(url=str(path)))
+    try:
+        source.open()
+    except SourceError:
+        return 0
+    count = 0
+    while source.read() is not None:
+        count += 1
+    return count

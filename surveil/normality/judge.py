@@ -1,0 +1,116 @@
+"""A model at work: features to a result. Shared by the daemon and by `surveil evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.budget import Rarity
+from surveil.normality.examples import Examples
+from surveil.normality.features import WINDOW, Features
+from surveil.normality.modelfile import LoadedModel
+from surveil.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
+from surveil.normality.plane import CELL
+from surveil.normality.result import Explanation, NormalityResult
+from surveil.normality.score import CellScore, Scorer, Trend, fuse, leading, surprises
+from surveil.normality.validity import Status
+from surveil.normality.words import rarity_words
+from surveil.types import Box
+
+REGION = 0.6
+"""The box holds the cells connected to the highest whose score is at least this share of it."""
+
+
+class Judge:
+    """Scores one camera's features against one model. Owned by the slot's holder."""
+
+    def __init__(self, loaded: LoadedModel, budget: float) -> None:
+        model = self._model = loaded.model
+        self.name = loaded.name
+        self.threshold = model.threshold(budget)
+        self._scorer = Scorer(model.usual())
+        self._objects = ObjectScorer(model.objects)
+        self._rarity = Rarity(model.ladder())
+        self._examples = Examples(dict(model.examples))
+        self._trend = Trend()
+        self.knee = float(model.tails["speed"].knots[-1])
+
+    def reset(self) -> None:
+        """Forget the past of the score, after a gap."""
+        self._trend.reset()
+
+    def judge(
+        self,
+        features: Features,
+        samples: Sequence[ObjectSample],
+        status: Status,
+        *,
+        alerting: bool,
+        explain: bool,
+    ) -> tuple[NormalityResult, float | None]:
+        """Return the result and the raw speed score (None when nothing moved)."""
+        cells = self._scorer.score(features)
+        objects = self._objects.score(samples) if self._objects.known else ObjectFinding(0.0, None, "")
+        raw = {name: score.raw for name, score in cells.items() if score.active}
+        speed = raw.get("speed")
+        if objects.sample is not None:
+            raw[OBJECT] = objects.raw
+        surprise = surprises(raw, self._model.tails)
+        score, sustained = self._trend.update(fuse(surprise), features.t, features.dt)
+        over = sustained >= self.threshold.value
+        explanation = None
+        if surprise and (over or explain):
+            explanation = self._explain(surprise, cells, objects, sustained if over else score)
+        result = NormalityResult(
+            features.t,
+            status,
+            score,
+            sustained,
+            self.threshold.value,
+            surprise,
+            over,
+            over and alerting,
+            self.name,
+            explanation,
+        )
+        return result, speed
+
+    def _explain(
+        self, surprise: dict[str, float], cells: dict[str, CellScore], objects: ObjectFinding, value: float
+    ) -> Explanation:
+        name = leading(surprise)
+        once = self._rarity.once_in(value)
+        rarity = rarity_words(once, self._model.seen.seconds)
+        if name == OBJECT and objects.sample is not None:
+            shown = cells["speed"]
+            box = self._scaled(objects.sample.box)
+            return Explanation(name, f"{objects.words}; {rarity}", box, shown.map, once, None)
+        score = cells[name]
+        words = ATTRIBUTES[name].words(self._scorer.finding(name, score))
+        size = self._model.geometry.size
+        place = ((score.cell[0] + 0.5) / size.rows, (score.cell[1] + 0.5) / size.columns)
+        example = self._examples.nearest(name, place)
+        return Explanation(name, f"{words}; {rarity}", self._box(score), score.map, once, example)
+
+    def _box(self, score: CellScore) -> Box:
+        mask = (score.map >= REGION * max(score.raw, 1e-6)).astype(np.uint8)
+        _, labels = cv2.connectedComponents(mask)
+        rows, columns = np.nonzero(labels == labels[score.cell])
+        centre = (float(rows.mean()) + 0.5) * CELL
+        side = WINDOW * self._model.geometry.height_at(centre)
+        x1, x2 = float(columns.min() + 0.5) * CELL - side / 2, float(columns.max() + 0.5) * CELL + side / 2
+        y1, y2 = float(rows.min() + 0.5) * CELL - side / 2, float(rows.max() + 0.5) * CELL + side / 2
+        return self._scaled((x1, y1, x2, y2))
+
+    def _scaled(self, box: Box) -> Box:
+        model, size = self._model, self._model.geometry.size
+        sx, sy = model.width / size.width, model.height / size.height
+        return (
+            max(0.0, box[0] * sx),
+            max(0.0, box[1] * sy),
+            min(float(model.width), box[2] * sx),
+            min(float(model.height), box[3] * sy),
+        )
