@@ -159,7 +159,7 @@ class Scene:
         for walker, feet in self._feet().items():
             sides = [_side(a, b, foot) for _, foot in feet]
             found += [
-                Crossing(walker, feet[k][0], "right" if sides[k] > 0 else "left")
+                Crossing(walker, feet[k][0], "right" if feet[k][1][0] > feet[k - 1][1][0] else "left")
                 for k in range(1, len(sides))
                 if sides[k] != sides[k - 1] and _within(a, b, feet[k][1])
             ]

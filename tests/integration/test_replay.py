@@ -1,0 +1,119 @@
+"""A recording gives the same alerts on every run, on one thread or on many."""
+
+import json
+import random
+import threading
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from surveil.alerts.outbox import Outbox
+from surveil.app.assembly import make_pipeline, make_writer
+from surveil.app.replay import START_WALL, Replay, write_lines
+from surveil.capture.loop import CaptureLoop
+from surveil.clock import Stop, SystemClock
+from surveil.config import load
+from surveil.detect.settings import ModelSettings
+from surveil.metrics import Metrics
+from surveil.models.store import ModelStore, open_detector
+from tests.integration.world import config_text
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory):
+    return open_detector(ModelSettings(), ModelStore(tmp_path_factory.mktemp("models")))
+
+
+@pytest.fixture
+def config(tmp_path, passing_clip):
+    path = tmp_path / "config.yaml"
+    path.write_text(config_text(str(passing_clip), tmp_path / "state"))
+    return load(path)
+
+
+def replayed(config, detector, clip, folder):
+    folder.mkdir()
+    return Replay(config, "yard", detector, folder).run([clip])
+
+
+def test_two_replays_are_byte_identical(config, detector, passing_clip, tmp_path):
+    for name in "ab":
+        write_lines(
+            replayed(config, detector, passing_clip, tmp_path / name).alerts, tmp_path / f"{name}.jsonl"
+        )
+    first = (tmp_path / "a.jsonl").read_bytes()
+    assert first == (tmp_path / "b.jsonl").read_bytes()
+    assert first
+
+
+def test_every_drawn_person_crosses_the_line_once_in_his_direction(
+    config, detector, passing, passing_clip, tmp_path
+):
+    truth = replace(passing, lines={"gate": ((0.5, 0.0), (0.5, 1.0))}).crossings("gate")
+    alerts = replayed(config, detector, passing_clip, tmp_path / "r").alerts
+    crossed = [a for a in alerts if a.rule == "line_crossing" and a.phase == "start"]
+    assert [a.direction for a in crossed] == [c.direction for c in truth]
+    assert [a.t for a in crossed] == pytest.approx([c.t for c in truth], abs=1.0)
+
+
+def test_every_start_has_one_end_after_it(config, detector, passing_clip, tmp_path):
+    alerts = replayed(config, detector, passing_clip, tmp_path / "r").alerts
+    for alert in alerts:
+        phases = [a.phase for a in alerts if a.event_id == alert.event_id]
+        assert phases == ["start", "end"]
+
+
+class Jittering:
+    """A clock whose reader is sometimes held up, so that threads meet in ever different order."""
+
+    def __init__(self):
+        self._clock, self._random, self._stop = SystemClock(), random.Random(5), Stop()
+
+    def monotonic(self):
+        self._clock.sleep(self._random.choice((0, 0, 0.003)), self._stop)
+        return self._clock.monotonic()
+
+    def wall(self):
+        return self._clock.wall()
+
+    def sleep(self, seconds, stop):
+        return self._clock.sleep(seconds, stop)
+
+
+def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_clip, tmp_path):
+    alone = replayed(config, detector, passing_clip, tmp_path / "alone").alerts
+    clock, stop, together = Jittering(), Stop(), []
+    metrics = Metrics(CollectorRegistry())
+    outbox = Outbox.open(tmp_path / "threads" / "surveil.db", [], clock)
+    writer = make_writer(config, outbox, metrics, lambda: None, tmp_path / "threads")
+    stages = make_pipeline(config, detector, writer, metrics, clock, lossless=True, on_alerts=together.extend)
+    stream = config.cameras["yard"].stream.model_copy(update={"realtime": False})
+    capture = CaptureLoop(
+        "yard", stream, stages.ring.put, stages.ring.lose, metrics, clock, stop, start_wall=START_WALL
+    )
+    beat = lambda: None  # noqa: E731
+    threads = {
+        "capture": [capture.run],
+        "prepare": [lambda: stages.prepare.run(Stop(), beat)] * 2,
+        "detect": [lambda: stages.detect.run(beat)],
+        "analyse": [lambda: stages.analyse.run(beat)],
+        "commit": [lambda: stages.commit.run(beat, stop)],
+    }
+    running = {name: [threading.Thread(target=run) for run in runs] for name, runs in threads.items()}
+    for group in running.values():
+        for thread in group:
+            thread.start()
+    after = {"capture": stages.ring.close, "prepare": stages.detect.inbox.close,
+             "detect": stages.analyse.inbox.close, "analyse": stages.commit.inbox.close}  # fmt: skip
+    for name, group in running.items():
+        for thread in group:
+            thread.join()
+        after.get(name, lambda: None)()
+    books = stages.ring.books()["yard"]
+    outbox.close()
+    assert books.balance == 0
+    as_text = [[json.dumps(str(alert)) for alert in alerts] for alerts in (alone, together)]
+    assert as_text[0] == as_text[1]
