@@ -7,8 +7,8 @@
     invalid ── the camera moved, sends another resolution, what is normal has drifted, or the model is
                too old: does not alert, says why, and learns anew where it is allowed to
 
-Fitting takes seconds and files take I/O, so neither happens here: when `wants_fit` says so, the owner
-takes `freeze()`, runs `Learned.fit()` on another thread, saves it, and hands it back with `use`.
+Fitting takes seconds and files take I/O, so neither happens here: another thread takes what is ripe
+(`take_learned`), runs `Learned.fit()`, saves it, and hands it back with `offer`.
 """
 
 from __future__ import annotations
@@ -66,6 +66,8 @@ class SceneNormality:
         self._last_over = -1e18
         self._last: NormalityResult | None = None
         self._holding = ""
+        self._offered: LoadedModel | None = None
+        self._ripe: Learned | None = None
         self.dwell = Dwell()
         self.drift = DriftWatch()
         self.shadowed = 0
@@ -74,6 +76,15 @@ class SceneNormality:
             self.use(loaded)
 
     # Models come and go.
+
+    def offer(self, loaded: LoadedModel) -> None:
+        """Hand over a model from any thread; it judges from the next frame on."""
+        self._offered = loaded
+
+    def take_learned(self) -> Learned | None:
+        """Return what there is to fit, once, to any thread; None: nothing yet."""
+        learned, self._ripe = self._ripe, None
+        return learned
 
     def use(self, loaded: LoadedModel) -> None:
         """Judge with `loaded` from the next frame on; learning goes on."""
@@ -102,6 +113,15 @@ class SceneNormality:
         base = replace(loaded.model, geometry=self._geometry).faded(days, self._settings.half_life_days)
         self._learner = Learner(self.camera, self._frame, self._geometry, base, LIVE_SPOOL_BYTES)
         self._next_fit_s = DAY_S
+
+    def _take_offer(self, frame: tuple[int, int]) -> None:
+        loaded, self._offered = self._offered, None
+        if loaded is None:
+            return
+        if (loaded.model.width, loaded.model.height) == frame:
+            self.use(loaded)
+        elif self._judge is None:
+            self._invalid = f"the model is for {loaded.model.width}x{loaded.model.height}"
 
     @property
     def wants_fit(self) -> bool:
@@ -139,6 +159,8 @@ class SceneNormality:
             tracks: confirmed tracks in pixels of the frame, as of now or of the frame before.
             hold: why not to learn (an alarm of another rule, frozen, covered, moved); empty: learn.
         """
+        if self._offered is not None:
+            self._take_offer(frame)
         if self._frame != frame:
             self._resolution(frame)
         if self._extractor is None:
@@ -200,6 +222,8 @@ class SceneNormality:
         self._holding = ""
         usual = not 0.0 <= features.t - self._last_over <= ALARM_S
         self._learner.learn(features, t_wall, samples, plane, usual=usual)
+        if self.wants_fit:
+            self._ripe = self.freeze()
 
     def _pause(self, reason: str) -> None:
         if self._learner is not None and not self._holding:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from surveil.geometry import Line
+from surveil.rules.anomaly import Anomaly, AnomalySettings
 from surveil.rules.base import Places, Rule, RuleSettings
 from surveil.rules.crowding import Crowding, CrowdingSettings
 from surveil.rules.intrusion import Intrusion, IntrusionSettings
@@ -33,6 +34,7 @@ RULES: dict[str, Kind] = {
     "loitering": Kind(LoiteringSettings, Loitering),
     "crowding": Kind(CrowdingSettings, Crowding),
     "presence": Kind(PresenceSettings, Presence),
+    "anomaly": Kind(AnomalySettings, Anomaly),
 }
 
 

@@ -1,0 +1,68 @@
+"""Learned normality as an analyser of the prepare stage: planes in, a finding in `Observation.extras`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from surveil.normality.plane import plane_size
+from surveil.normality.result import EXTRA, NormalityResult
+from surveil.normality.scene import SceneNormality
+from surveil.types import Bytes, Frame, Gate, Motion, Track
+
+
+class View(Protocol):
+    """One frame as analysers see it (see `surveil.pipeline.work`)."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame."""
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """Tracks as of the frame before."""
+
+    @property
+    def motion(self) -> Motion | None:
+        """What the gate says."""
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness, uint8 (height, width)."""
+
+
+V = TypeVar("V", bound=View, contravariant=True)
+Hold = Callable[[V], str]
+"""Why not to learn from this frame (an alarm of a rule, frozen, covered …); empty: learn."""
+
+
+def no_hold(_view: View) -> str:
+    """Learn from everything."""
+    return ""
+
+
+class NormalityAnalyser:
+    """Owned, with its scene, by the holder of the camera's slot."""
+
+    name = EXTRA
+
+    def __init__(self, scene: SceneNormality, hold: Callable[[View], str] = no_hold) -> None:
+        self.scene = scene
+        self._hold = hold
+
+    def observe(self, view: View) -> NormalityResult | None:
+        """Judge one frame; None for a damaged one, which would look like motion."""
+        frame = view.frame
+        if frame.damaged and not frame.degraded:
+            return None
+        size = (frame.picture.width, frame.picture.height)
+        plane = plane_size(*size)
+        tracks = view.tracks
+        luma = view.luma(plane.width, plane.height)
+        return self.scene.observe(luma, frame.t, frame.t_wall, size, tracks, self._why_not(view))
+
+    def _why_not(self, view: View) -> str:
+        if view.frame.degraded:
+            return "damaged pictures"
+        if view.motion is not None and view.motion.gate is Gate.CLOSED_GLOBAL:
+            return "the whole picture changed"
+        return self._hold(view)

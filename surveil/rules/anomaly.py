@@ -1,0 +1,116 @@
+"""Something that is not usual here: what learned normality found, held to the camera's budget of alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, Protocol, cast
+
+from pydantic import Field
+
+from surveil.rules.base import Places, RuleSettings
+from surveil.types import Box, Scene, Signal
+
+EXTRA = "normality"
+"""The finding's key in `Observation.extras`."""
+
+
+class Explanation(Protocol):
+    """Why a frame is unusual."""
+
+    @property
+    def attribute(self) -> str:
+        """What is unusual: speed, static, direction, energy, object."""
+
+    @property
+    def words(self) -> str:
+        """The explanation."""
+
+    @property
+    def box(self) -> Box:
+        """Where, px of the frame."""
+
+    @property
+    def once_in_s(self) -> float:
+        """How rare, s."""
+
+
+class Finding(Protocol):
+    """What learned normality says about one frame (see `surveil.normality.result`)."""
+
+    @property
+    def alarm(self) -> bool:
+        """Unusual beyond the budget's threshold, by a valid model that may alert."""
+
+    @property
+    def sustained(self) -> float:
+        """Decades of surprise."""
+
+    @property
+    def threshold(self) -> float:
+        """Decades that make an alarm."""
+
+    @property
+    def surprise(self) -> Mapping[str, float]:
+        """Decades by attribute."""
+
+    @property
+    def model(self) -> str:
+        """Version and hash of the model."""
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """Present with an alarm."""
+
+
+class AnomalySettings(RuleSettings):
+    """Something is not usual here, as learned from the camera (needs its `normality`)."""
+
+    type: Literal["anomaly"] = Field(default="anomaly", description="Something is not usual here.")
+    linger_s: float = Field(
+        default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+    )
+    attributes: tuple[str, ...] = Field(
+        default=(),
+        description="Alert only on these: speed, static, direction, energy, object. By default on all.",
+    )
+
+
+class Anomaly:
+    """Signals `anomaly` while the sustained score is over the threshold. The score is 1 at a certain alarm."""
+
+    type = "anomaly"
+    after_s = 0.0
+    """The score has been sustained already."""
+
+    def __init__(self, settings: AnomalySettings, places: Places) -> None:  # noqa: ARG002 - as every rule is made
+        self.settings = settings
+
+    def signals(self, scene: Scene) -> Iterator[Signal]:
+        """Yield a signal while the finding is an alarm."""
+        finding = cast("Finding | None", scene.observation.extras.get(EXTRA))
+        if finding is None or not finding.alarm or finding.explanation is None:
+            return
+        why = finding.explanation
+        if self.settings.attributes and why.attribute not in self.settings.attributes:
+            return
+        yield Signal(
+            self.type, "anomaly", 1.0 - 10.0**-finding.sustained, why.attribute, box=why.box, text=why.words,
+            details=_details(finding, why),
+        )  # fmt: skip
+
+    def reset(self) -> None:
+        """It remembers nothing."""
+
+
+def _details(finding: Finding, why: Explanation) -> dict[str, object]:
+    rounded = {name: round(value, 2) for name, value in sorted(finding.surprise.items())}
+    details: dict[str, object] = {
+        "attribute": why.attribute,
+        "surprise": round(finding.sustained, 2),
+        "threshold": round(finding.threshold, 2),
+        "surprise_by_attribute": rounded,
+        "model": finding.model,
+    }
+    if why.once_in_s != float("inf"):
+        details["once_in_s"] = round(why.once_in_s)
+    return details
