@@ -96,3 +96,7 @@ def _grain(sd: float, shape: tuple[int, ...], offset: int) -> NDArray[np.float32
     y, x = (offset * 31) % 128, (offset * 17) % 256
     tile = _grain_tile(sd)[y : y + shape[0], x : x + shape[1]]
     return tile if tile.shape[:2] == shape else np.zeros((*shape, 1), np.float32)
+
+
+def _scaled(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.float32)

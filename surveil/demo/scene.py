@@ -50,7 +50,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """A person's foot went over a line at `t` s, to its `left` or `right` seen from its first point."""
+    """A person's foot went over a line at `t` s, to the `left` or `right` in the picture."""
 
     walker: int
     t: float
