@@ -1,0 +1,123 @@
+"""Each rule says what is true in one scene, and nothing else."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surveil.rules import RULES, build_rules
+from tests.scenes import scene, track
+
+YARD = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
+
+
+def rule_of(kind, **settings):
+    made = RULES[kind].settings(type=kind, **settings)
+    lines = {"door": ((0.5, 0.0), (0.5, 1.0)), "kerb": ((0.0, 0.5), (1.0, 0.5))}
+    return build_rules([made], {"yard": YARD}, lines)[0]
+
+
+def keys(rule, *scenes):
+    return [[signal.key for signal in rule.signals(one)] for one in scenes]
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_every_rule_has_a_description_for_every_setting(kind):
+    for name, field in RULES[kind].settings.model_fields.items():
+        assert name == "type" or field.description, name
+
+
+def test_intrusion_is_about_feet_in_the_zone():
+    rule = rule_of("intrusion", zone="yard")
+    head_inside_only = track(1, 0.5, 0.95, height=400)
+    assert keys(rule, scene(0, track(1, 0.5, 0.5)), scene(1, head_inside_only)) == [["yard/person"], []]
+
+
+def test_intrusion_signals_once_per_class_with_the_surest_object():
+    rule = rule_of("intrusion", zone="yard", classes=("person", "dog"))
+    tracks = track(1, 0.4, 0.5, score=0.5), track(2, 0.5, 0.5, score=0.8), track(3, 0.6, 0.5, "dog")
+    signals = list(rule.signals(scene(0, *tracks)))
+    assert [(s.key, s.track) for s in signals] == [("yard/person", 2), ("yard/dog", 3)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, ["yard/person"]),
+        ({"min_score": 0.95}, []),
+        ({"min_height": 0.3}, []),
+        ({"max_height": 0.1}, []),
+        ({"min_aspect": 0.5}, []),
+        ({"max_aspect": 0.3}, []),
+        ({"classes": ("car",)}, []),
+    ],
+)
+def test_the_filter_of_objects(limits, expected):
+    assert keys(rule_of("intrusion", zone="yard", **limits), scene(0, track(1, 0.5, 0.5))) == [expected]
+
+
+def test_presence_needs_no_zone():
+    assert keys(rule_of("presence"), scene(0, track(1, 0.9, 0.9)), scene(1)) == [["picture/person"], []]
+
+
+def test_crowding_counts_and_boxes_the_crowd():
+    rule = rule_of("crowding", zone="yard", count=2)
+    few, many = scene(0, track(1, 0.3, 0.5)), scene(1, track(1, 0.3, 0.5), track(2, 0.7, 0.5))
+    assert keys(rule, few, many) == [[], ["yard/crowd"]]
+    assert next(iter(rule.signals(many))).box == (280, 150, 720, 250)
+
+
+def test_loitering_is_the_dwell_of_one_object_not_of_the_zone():
+    rule = rule_of("loitering", zone="yard", after_s=10)
+    changing = [scene(t, track(t, 0.5, 0.5)) for t in range(20)]
+    staying = [scene(t, track(99, 0.5, 0.5)) for t in range(20, 32)]
+    assert keys(rule, *changing) == [[]] * 20
+    assert keys(rule, *staying) == [[]] * 10 + [["yard/person"]] * 2
+
+
+def test_loitering_survives_a_short_absence():
+    rule = rule_of("loitering", zone="yard", after_s=10)
+    found = keys(rule, *[scene(t, *([] if t in (4, 5) else [track(1, 0.5, 0.5)])) for t in range(12)])
+    assert found[10:] == [["yard/person"]] * 2
+
+
+def walk(rule, *places, number=1):
+    """Signals of somebody who is at these places, one a second."""
+    return [s.key for t, at in enumerate(places) for s in rule.signals(scene(float(t), track(number, *at)))]
+
+
+@pytest.mark.parametrize(
+    ("line", "places", "expected"),
+    [
+        ("door", [(0.4, 0.5), (0.6, 0.5)], ["door/right"]),
+        ("door", [(0.6, 0.5), (0.4, 0.5)], ["door/left"]),
+        ("kerb", [(0.5, 0.3), (0.5, 0.7)], ["kerb/down"]),
+        ("kerb", [(0.5, 0.7), (0.5, 0.3)], ["kerb/up"]),
+        ("door", [(0.4, 0.5), (0.5, 0.5), (0.4, 0.5)], []),
+        ("door", [(0.4, 0.5), (0.499, 0.5), (0.501, 0.5), (0.499, 0.6), (0.6, 0.6)], ["door/right"]),
+        ("door", [(0.4, 0.5), (0.6, 0.5), (0.4, 0.5), (0.6, 0.5)], ["door/right", "door/left", "door/right"]),
+        ("door", [(0.5, 0.2), (0.5, 0.4), (0.5, 0.9)], []),
+    ],
+)
+def test_a_crossing_is_from_one_clear_side_to_the_other(line, places, expected):
+    assert walk(rule_of("line_crossing", line=line), *places) == expected
+
+
+def test_only_the_wanted_direction_is_signalled():
+    rule = rule_of("line_crossing", line="door", direction="left")
+    assert walk(rule, (0.4, 0.5), (0.6, 0.5), (0.4, 0.5)) == ["door/left"]
+
+
+def test_going_round_the_end_of_a_line_is_no_crossing():
+    made = RULES["line_crossing"].settings(type="line_crossing", line="short")
+    rule = build_rules([made], {}, {"short": ((0.5, 0.4), (0.5, 0.6))})[0]
+    assert walk(rule, (0.4, 0.9), (0.6, 0.9)) == []
+
+
+@given(st.lists(st.floats(0.05, 0.95), min_size=2, max_size=40))
+def test_crossings_alternate_and_end_on_the_side_where_the_walker_is(xs):
+    rule = rule_of("line_crossing", line="door")
+    crossed = [key.rpartition("/")[2] for key in walk(rule, *[(x, 0.5) for x in xs])]
+    assert all(a != b for a, b in zip(crossed, crossed[1:], strict=False))
+    settled = [x for x in xs if abs(x - 0.5) * 1000 >= 10]
+    if crossed:
+        assert crossed[-1] == ("right" if settled[-1] > 0.5 else "left")

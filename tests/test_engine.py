@@ -1,0 +1,111 @@
+"""The engine: the same observations give the same alerts, whatever clock and threads do."""
+
+from surveil.engine import CameraEngine
+from surveil.rules import RULES, build_rules
+from surveil.track.settings import TrackSettings
+from surveil.track.tracker import Tracker
+from tests.scenes import START_WALL, observation
+
+ZONES = {"yard": ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))}
+LINES = {"door": ((0.5, 0.0), (0.5, 1.0))}
+
+
+def engine_of(*rules, on_error=lambda *_: None):
+    made = [RULES[r["type"]].settings(**r) for r in rules]
+    return CameraEngine(
+        "gate", build_rules(made, ZONES, LINES), Tracker(TrackSettings()), labels=("person", "car"),
+        on_rule_error=on_error,
+    )  # fmt: skip
+
+
+INTRUSION = {"type": "intrusion", "zone": "yard", "after_s": 1.0, "linger_s": 2.0}
+CROSSING = {"type": "line_crossing", "line": "door"}
+
+
+def person(x):
+    return (x, 200.0, x + 60, 400.0)
+
+
+def walk(engine, until=16.0, fps=5.0, speed=60.0):
+    """Somebody walks from left to right through the picture; return all alerts."""
+    alerts = []
+    for i in range(round(until * fps)):
+        t = i / fps
+        x = -60 + speed * t
+        alerts += engine.step(observation(t, [person(x)] if x < 1000 else [])).alerts
+    return alerts
+
+
+def told(alerts):
+    return [(a.rule, a.phase, a.key, a.reason) for a in alerts]
+
+
+def test_a_walk_through_zone_and_line_as_literals():
+    alerts = walk(engine_of(INTRUSION, CROSSING), until=22.0)
+    assert told(alerts) == [
+        ("intrusion", "start", "yard/person", ""),
+        ("line_crossing", "start", "door/right", ""),
+        ("line_crossing", "end", "door/right", "instant"),
+        ("intrusion", "end", "yard/person", "gone"),
+    ]
+    start, crossing, _, end = alerts
+    assert (start.t, crossing.t, end.t) == (4.0, 9.2, 13.8)
+    assert start.t_wall == START_WALL + start.t
+    assert end.event_id == start.event_id
+    assert end.details["duration_s"] == 9.8
+
+
+def test_slow_cameras_tell_the_same_story():
+    for fps in (2.0, 5.0, 15.0):
+        assert told(walk(engine_of(INTRUSION, CROSSING), until=22.0, fps=fps))[0] == (
+            "intrusion", "start", "yard/person", "",
+        )  # fmt: skip
+
+
+def test_a_short_loss_does_not_end_an_event_and_a_long_one_does():
+    engine = engine_of(INTRUSION)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    assert engine.lost(4.0, START_WALL + 4).alerts == ()
+    assert engine.tick(9.0, START_WALL + 9).alerts == ()
+    assert [a for i in range(50, 60) for a in engine.step(observation(i / 5, [person(450)])).alerts] == []
+    engine.lost(12.0, START_WALL + 12)
+    assert told(engine.tick(22.1, START_WALL + 22.1).alerts) == [("intrusion", "end", "yard/person", "lost")]
+
+
+def test_finishing_ends_what_is_open():
+    engine = engine_of(INTRUSION)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    assert told(engine.finish(4.0, START_WALL + 4, "stop").alerts) == [
+        ("intrusion", "end", "yard/person", "stop")
+    ]
+    assert engine.open_events == []
+
+
+def test_a_bug_in_one_rule_does_not_blind_the_others():
+    errors = []
+    engine = engine_of(CROSSING, INTRUSION, on_error=lambda rule, error: errors.append((rule, str(error))))
+
+    def broken(_scene):
+        raise RuntimeError("broken")
+
+    engine._rules[0].signals = broken
+    assert told(walk(engine))[0] == ("intrusion", "start", "yard/person", "")
+    assert errors[0] == ("line_crossing", "broken")
+
+
+def test_degraded_frames_mark_their_alerts():
+    engine = engine_of(INTRUSION)
+    alerts = [
+        a for i in range(20) for a in engine.step(observation(i / 5, [person(450)], degraded=True)).alerts
+    ]
+    assert [a.degraded for a in alerts] == [True]
+
+
+def test_frames_that_nobody_looked_at_do_not_make_an_object_vanish():
+    engine = engine_of(INTRUSION)
+    alerts = []
+    for i in range(100):
+        alerts += engine.step(observation(i / 5, [person(450)], looked=i < 20 or i % 25 == 0)).alerts
+    assert told(alerts) == [("intrusion", "start", "yard/person", "")]

@@ -1,0 +1,105 @@
+"""Flickering signals become episodes that open once and close once, and every signal is accounted for."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surveil.events import Episodes, Habit, Outcomes
+from surveil.types import Signal
+
+HABIT = Habit("intrusion", "intrusion", after_s=1.0, linger_s=2.0, cooldown_s=0.0)
+
+
+def run(script, habit=HABIT):
+    """Feed (t, signalled keys); return (t, what, key) of every change, and the outcomes."""
+    episodes, outcomes, changes = Episodes("gate", [habit]), Outcomes(), []
+    for t, keys in script:
+        signals = [(0, Signal("intrusion", key, 0.5)) for key in keys]
+        for change in episodes.step(t, 1000.0 + t, signals, outcomes):
+            changes.append((t, change.ended or "opened", change.event.key))
+    return changes, outcomes, episodes
+
+
+def every(step, until, keys=("yard/person",)):
+    return [(round(i * step, 3), keys) for i in range(round(until / step))]
+
+
+def test_an_event_opens_when_it_has_lasted_and_ends_when_it_has_lingered():
+    changes, outcomes, _ = run([*every(0.5, 3), (3.5, ()), (4.5, ()), (5.0, ())])
+    assert changes == [(1.0, "opened", "yard/person"), (5.0, "gone", "yard/person")]
+    assert outcomes == {("intrusion", "opened", ""): 1, ("intrusion", "joined", ""): 5}
+
+
+def test_an_event_begins_with_its_first_signal_and_ends_with_its_last():
+    episodes, outcomes, found = Episodes("gate", [HABIT]), Outcomes(), []
+    for t in (0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
+        signals = [(0, Signal("intrusion", "k", 0.5))] if t < 5 else []
+        found += episodes.step(t, 1000.0 + t, signals, outcomes)
+    assert [(c.event.t_start, c.event.t_end) for c in found] == [(0.0, None), (0.0, 2.0)]
+
+
+def test_what_does_not_last_is_suppressed_as_too_short():
+    changes, outcomes, _ = run([(0.0, ("k",)), (0.5, ("k",)), (5.0, ())])
+    assert changes == []
+    assert outcomes == {("intrusion", "suppressed", "too_short"): 2}
+
+
+def test_flicker_within_the_linger_is_one_event():
+    script = [(t, ("k",) if int(t) % 2 == 0 else ()) for t in range(20)]
+    changes, _, _ = run([(float(t), keys) for t, keys in script])
+    assert [what for _, what, _ in changes] == ["opened"]
+
+
+def test_keys_are_episodes_of_their_own():
+    changes, _, _ = run([*every(0.5, 2, ("a", "b")), *[(t + 2, ("b",)) for t, _ in every(0.5, 4)]])
+    assert changes == [(1.0, "opened", "a"), (1.0, "opened", "b"), (4.0, "gone", "a")]
+
+
+def test_cooldown_suppresses_and_then_lets_through():
+    habit = Habit("intrusion", "intrusion", 0.0, 1.0, cooldown_s=10.0)
+    script = [(0.0, ("k",)), (3.0, ()), (5.0, ("k",)), (8.0, ()), (11.0, ("k",))]
+    changes, outcomes, _ = run(script, habit)
+    assert changes == [(0.0, "opened", "k"), (3.0, "gone", "k"), (11.0, "opened", "k")]
+    assert outcomes["intrusion", "suppressed", "cooldown"] == 1
+
+
+def test_an_instant_signal_opens_and_ends_at_once():
+    episodes, outcomes = Episodes("gate", [HABIT]), Outcomes()
+    two = [(0, Signal("line", "door/left", 0.9, track=n, instant=True)) for n in (1, 2)]
+    changes = episodes.step(4.0, 1004.0, two, outcomes)
+    assert [c.ended for c in changes] == ["", "instant", "", "instant"]
+    assert len({c.event.id for c in changes}) == 2
+    assert outcomes == {("intrusion", "opened", ""): 2}
+
+
+def test_ids_come_from_what_happened_not_from_chance():
+    ids = [
+        [
+            c.event.id
+            for c in Episodes("gate", [HABIT]).step(
+                0.0, 5.0, [(0, Signal("x", "k", 1.0, instant=True))], Outcomes()
+            )
+        ]
+        for _ in "ab"
+    ]
+    assert ids[0] == ids[1]
+
+
+moments = st.lists(st.tuples(st.floats(0.01, 3.0), st.sets(st.sampled_from("abc"))), min_size=1, max_size=60)
+
+
+@given(moments, st.floats(0, 4), st.floats(0, 4), st.floats(0, 10))
+def test_every_signal_has_one_outcome_and_every_event_one_end(script, after_s, linger_s, cooldown_s):
+    habit = Habit("intrusion", "intrusion", after_s, linger_s, cooldown_s)
+    episodes, outcomes, changes, t, given_signals = Episodes("gate", [habit]), Outcomes(), [], 0.0, 0
+    for dt, keys in script:
+        t += dt
+        given_signals += len(keys)
+        changes += episodes.step(t, t, [(0, Signal("intrusion", k, 0.5)) for k in sorted(keys)], outcomes)
+        assert sum(outcomes.values()) + sum(episodes.pending().values()) == given_signals
+    changes += episodes.end_all(outcomes, "stop")
+    assert sum(outcomes.values()) == given_signals
+    phases = Counter((c.event.id, bool(c.ended)) for c in changes)
+    assert set(phases.values()) <= {1}
+    assert {i for i, ended in phases if ended} == {i for i, ended in phases if not ended}
