@@ -1,0 +1,120 @@
+"""What the operator sees when something is wrong: the place, what, the remedy, and the right exit code."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.world import config_text
+
+CONFIG, FAILED = 78, 1
+
+
+def surveil(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "surveil", *map(str, words)],
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def write(tmp_path):
+    def made(**changes):
+        path = tmp_path / "config.yaml"
+        whole = json.loads(config_text("rtsp://127.0.0.1:9/cam", tmp_path / "state"))
+        path.write_text(json.dumps({**whole, **changes}, indent=1))
+        return path
+
+    return made
+
+
+def test_help_teaches_and_lists_every_command():
+    done = surveil("--help")
+    assert done.returncode == 0
+    for command in ("run", "check", "replay", "demo", "models", "alerts", "schema"):
+        assert command in done.stdout
+
+
+def test_check_is_good_about_a_good_file(write):
+    done = surveil("check", "-c", write(), "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["model"]["provider"]) == (0, "CPUExecutionProvider")
+    assert report["cameras"]["yard"]["rules"] == ["intrusion", "line_crossing"]
+
+
+def test_a_wrong_file_is_78_with_every_mistake_and_its_line(write, tmp_path):
+    path = write(camera={}, model={"nam": "x"}, http={"listen": "nowhere"})
+    done = surveil("check", "-c", path)
+    lines = done.stderr.splitlines()
+    assert done.returncode == CONFIG
+    assert all(line.startswith(f"{path}:") for line in lines)
+    assert {"camera", "model.nam", "http.listen"} <= {line.split(": ")[1] for line in lines}
+
+
+def test_a_missing_file_is_78(tmp_path):
+    done = surveil("check", "-c", tmp_path / "none.yaml")
+    assert done.returncode == CONFIG
+    assert "none.yaml" in done.stderr
+
+
+def test_a_port_in_use_is_78_and_names_the_address(write):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = surveil("run", "-c", write(http={"listen": listen}))
+    assert done.returncode == CONFIG
+    assert listen in done.stderr
+    assert "in use" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["/proc/nowhere", "/dev/null/state"])
+def test_a_state_directory_that_cannot_be_written_is_told(write, folder):
+    done = surveil("run", "-c", write(state_dir=folder))
+    assert done.returncode == FAILED
+    assert f"state_dir: {folder} cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ({"name": "efficientdet-lite1"}, "did you mean 'efficientdet-lite0'?"),
+        ({"file": "/nowhere/model.onnx"}, "no such model file"),
+        ({"require_gpu": True}, "a GPU is required"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_told(write, model, text):
+    done = surveil("check", "-c", write(model=model), CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == FAILED
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_no_model_is_told(write, tmp_path):
+    file = tmp_path / "cat.onnx"
+    file.write_bytes(b"this is a cat, not a model")
+    done = surveil("check", "-c", write(model={"file": str(file)}))
+    assert done.returncode == FAILED
+    assert "cat.onnx cannot be loaded as an ONNX model" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video at all", os.urandom(4096)])
+def test_a_file_that_is_no_video_is_told(write, tmp_path, content):
+    file = tmp_path / "film.mp4"
+    file.write_bytes(content)
+    done = surveil("replay", file, "-c", write())
+    assert done.returncode == FAILED
+    assert "film.mp4" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_schema_is_a_json_schema():
+    assert json.loads(surveil("schema").stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_models_list_names_the_built_in_ones(write):
+    listed = json.loads(surveil("models", "list", "-c", write(), "--json").stdout)
+    assert [model["name"] for model in listed] == ["efficientdet-lite0", "efficientnet-lite0"]
