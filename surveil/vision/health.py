@@ -1,0 +1,242 @@
+"""Whether the picture can still be trusted: frozen, dark, bright, blurred, covered, moved, noise.
+
+Runs on the gate's brightness plane. Cheap sums are taken of every frame; structure is compared with a slowly
+learned reference twice a second, on a mean of about a second, in which rain, headlights and passers-by fade.
+While anything is wrong the reference rests, so that it cannot learn the fault.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import cv2
+import numpy as np
+
+from surveil.types import Bytes
+from surveil.vision import picture_measures as pm
+from surveil.vision.background import rate
+from surveil.vision.settings import HealthSettings
+
+MEAN_S = 0.8
+EVALUATE_S = 0.5
+RECENT_S = 2.0
+"""Span over which grain and liveliness are judged: over more than one encoder's key frame in most streams."""
+LEARN_S = 60.0
+"""Time constant of the reference."""
+READY_S = 4.0
+"""The reference is not compared with before it has been learned for this long."""
+USUAL_S = 300
+"""Seconds of grain that are remembered."""
+LIVELY = 0.8
+"""Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
+GRAIN_MIN = 0.004
+"""A camera whose picture has no grain above this (levels) cannot be told from a frozen one."""
+GAP_S = 5.0
+
+
+class State(StrEnum):
+    """What can be wrong with a picture: a closed set, because it is a metric label."""
+
+    FROZEN = "frozen"
+    DARK = "dark"
+    BRIGHT = "bright"
+    BLURRED = "blurred"
+    COVERED = "covered"
+    MOVED = "moved"
+    NOISE = "noise"
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """The states that are raised, and the numbers behind them."""
+
+    states: tuple[State, ...] = ()
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """level, sharpness (share of the usual), lost (share), grain (levels), alike (-1..1)."""
+    displacement: tuple[float, float] | None = None
+    """Where the picture has moved by, shares of width and height; None: not moved, or no telling."""
+
+    @property
+    def fits_reference(self) -> bool:
+        """Whether zones and learned models still mean what they meant."""
+        return not {State.MOVED, State.COVERED, State.BLURRED}.intersection(self.states)
+
+
+class Held:
+    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without."""
+
+    def __init__(self, raise_s: float, clear_s: float) -> None:
+        self._raise_s, self._clear_s = raise_s, clear_s
+        self._since: float | None = None
+        self.is_on = False
+
+    def update(self, *, now: bool, t: float) -> bool:
+        """Take what is true at `t` s; return whether the flag is on."""
+        if now == self.is_on:
+            self._since = None
+        elif self._since is None:
+            self._since = t
+        if self._since is not None and t - self._since >= (self._raise_s if now else self._clear_s) - 1e-6:
+            self.is_on, self._since = now, None
+        return self.is_on
+
+
+class PictureHealth:
+    """The health of one camera's picture. Mutable; owned by whoever holds the camera's slot."""
+
+    def __init__(self, settings: HealthSettings) -> None:
+        self._settings = settings
+        self._held = {state: Held(settings.raise_s - EVALUATE_S, settings.clear_s) for state in State}
+        self._grain: deque[tuple[float, float, float]] = deque()
+        self._usual: deque[float] = deque(maxlen=USUAL_S)
+        self._previous: Bytes | None = None
+        self._t = self._t_evaluated = self._t_usual = 0.0
+        self._reference = Reference()
+        self._report = HealthReport()
+        self._odd_s = 0.0
+
+    def update(self, luma: Bytes, t: float) -> HealthReport:
+        """Take the plane (uint8 (h, w), about 320 px wide) at stream time `t` s; return what is known by now."""
+        if self._previous is None or luma.shape != self._previous.shape or not 0 < t - self._t <= GAP_S:
+            self._start(luma, t)
+            return self._report
+        self._measure(luma, t)
+        cv2.accumulateWeighted(luma, self._mean, rate(t - self._t, MEAN_S))
+        self._t, self._previous = t, luma
+        if t - self._t_evaluated >= EVALUATE_S - 1e-6:
+            self._report = self._evaluate(t)
+            self._t_evaluated = t
+        return self._report
+
+    def _start(self, luma: Bytes, t: float) -> None:
+        """Begin anew after a hole; the reference stays, the view is most likely the same."""
+        self._previous, self._mean = luma, luma.astype(np.float32)
+        self._t = self._t_evaluated = self._t_usual = t
+        self._grain.clear()
+
+    def _measure(self, luma: Bytes, t: float) -> None:
+        """Note grain and liveliness of one frame."""
+        assert self._previous is not None
+        blocks = pm.change(luma, self._previous)
+        self._grain.append((t, float(np.median(blocks)), float(blocks[1:-1].max())))
+        while t - self._grain[0][0] > RECENT_S:
+            self._grain.popleft()
+
+    def _evaluate(self, t: float) -> HealthReport:
+        """Compare with the reference, hold the states, and learn."""
+        now = pm.structure(self._mean)
+        sharpness = pm.sharpness(self._mean)
+        grain = float(np.median([g[1] for g in self._grain]))
+        truth, measures, shift = self._judge(now, sharpness, grain)
+        odd = bool(truth - {State.FROZEN, State.NOISE})
+        if not truth:
+            self._reference.learn(now, sharpness)
+        self._learn_grain(grain, t, frozen=State.FROZEN in truth)
+        self._accept(odd=odd)
+        raised = tuple(s for s in State if self._held[s].update(now=s in truth, t=t))
+        return HealthReport(raised, measures, shift if State.MOVED in raised else None)
+
+    def _judge(
+        self, now: pm.Structure, sharpness: float, grain: float
+    ) -> tuple[set[State], dict[str, float], tuple[float, float] | None]:
+        """Return what is wrong at the moment, the measures, and the displacement."""
+        low, high = (float(v) for v in np.percentile(now.picture, (5, 95)))
+        measures = {"level": float(now.picture.mean()), "grain": grain, "usual_grain": self._usual_grain()}
+        truth = set[State]()
+        if high < self._settings.dark_below:
+            truth.add(State.DARK)
+        elif low > self._settings.bright_above:
+            truth.add(State.BRIGHT)
+        if grain / pm.GRAIN_PER_SIGMA > self._settings.noise_above:
+            truth.add(State.NOISE)
+        if self._is_frozen(grain):
+            truth.add(State.FROZEN)
+        shift = None
+        if not truth - {State.FROZEN} and self._reference.is_ready:
+            found, shift = compare(self._reference, now, sharpness, self._settings, measures)
+            truth |= found
+        return truth, measures, shift
+
+    def _is_frozen(self, grain: float) -> bool:
+        """Tell whether grain and life are gone that this camera's picture usually has."""
+        usual = self._usual_grain()
+        lively = float(np.median([g[2] for g in self._grain]))
+        return usual > GRAIN_MIN and grain < self._settings.frozen_share * usual and lively < LIVELY
+
+    def _usual_grain(self) -> float:
+        """Return what the grain is in the quieter times of the last minutes, levels; 0: not known yet."""
+        return float(np.quantile(self._usual, 0.2)) if len(self._usual) >= READY_S else 0.0
+
+    def _learn_grain(self, grain: float, t: float, *, frozen: bool) -> None:
+        if not frozen and t - self._t_usual >= 1.0:
+            self._usual.append(grain)
+            self._t_usual = t
+
+    def _accept(self, *, odd: bool) -> None:
+        """Take a view that has stayed odd for long for the usual one."""
+        self._odd_s = self._odd_s + EVALUATE_S if odd else 0.0
+        if self._odd_s >= self._settings.accept_after_s:
+            self._reference = Reference()
+            self._odd_s = 0.0
+
+
+class Reference:
+    """What the picture usually looks like."""
+
+    def __init__(self) -> None:
+        self._learned_s = 0.0
+        self._sums: list[pm.Floats] = []
+        self.sharpness = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether enough was learned to compare with."""
+        return self._learned_s >= READY_S
+
+    @property
+    def structure(self) -> pm.Structure:
+        """The mean structure."""
+        return pm.Structure(*self._sums)
+
+    def learn(self, now: pm.Structure, sharpness: float) -> None:
+        """Move towards the picture of the moment: a plain mean at first, a running one later."""
+        parts = [now.picture, now.gx, now.gy, now.texture, now.level]
+        self._learned_s += EVALUATE_S
+        if not self._sums:
+            self._sums, self.sharpness = [part.copy() for part in parts], sharpness
+            return
+        weight = max(EVALUATE_S / self._learned_s, rate(EVALUATE_S, LEARN_S))
+        for mean, part in zip(self._sums, parts, strict=True):
+            cv2.accumulateWeighted(part, mean, weight)
+        self.sharpness += weight * (sharpness - self.sharpness)
+
+
+def compare(
+    reference: Reference,
+    now: pm.Structure,
+    sharpness: float,
+    settings: HealthSettings,
+    measures: dict[str, float],
+) -> tuple[set[State], tuple[float, float] | None]:
+    """Return which of moved, blurred and covered is true, in this order of precedence, and the displacement."""
+    was = reference.structure
+    measures["sharpness"] = sharpness / max(reference.sharpness, 1e-6)
+    measures["alike"] = alike = pm.alike(was, now)
+    measures["lost"], measures["flat"] = pm.lost(was, now)
+    if alike < pm.SAME:
+        shift = pm.displacement(was, now)
+        measures["shifted"] = pm.shifted_alike(was, now, shift)
+        measures["dx"], measures["dy"] = shift
+        far = max(abs(shift[0]), abs(shift[1])) >= settings.moved_above
+        if far and measures["shifted"] > max(0.35, alike + 0.15):
+            return {State.MOVED}, shift
+    if measures["sharpness"] < settings.sharpness_below and pm.coarse_alike(was, now) > 0.7:
+        return {State.BLURRED}, None
+    if measures["lost"] >= settings.covered_above:
+        # Everything is different, and as rich as before: the camera looks elsewhere.
+        elsewhere = measures["lost"] > 0.75 and measures["flat"] < 0.3
+        return {State.MOVED if elsewhere else State.COVERED}, None
+    return set(), None

@@ -1,0 +1,152 @@
+"""Numbers that tell a healthy picture from a sick one, on a small brightness plane.
+
+Everything is relative to a *reference* of the same camera, and built so that light cancels out: gradients are
+divided by their local energy, sharpness is a ratio of two bands, and brightness is compared after a common
+factor was taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.types import Bytes, Floats
+
+SMALL = (160, 90)
+"""Width and height of the plane on which structure is compared."""
+BLOCKS = (16, 9)
+TEXTURE_MIN = 2.0
+"""Mean gradient (levels per px) from which a block has structure that can be lost."""
+LOST = 0.3
+"""Correlation of gradients below which a block's structure is another."""
+PLAIN = 1.5
+"""Mean gradient below which a block has no structure."""
+LEVEL_CHANGE = 35.0
+"""Levels by which a plain block must change beyond the light."""
+SUPPORT = 0.1
+FLAT_SHARE = 0.5
+VISIBLE = 1.0
+"""Gradient that must be left in the light there is, levels per px: the rest drowns in noise."""
+SAME = 0.7
+"""Correlation of two pictures above which nobody asks whether the camera has moved."""
+GRAIN_PER_SIGMA = 1.13
+"""Mean absolute difference of two samples of Gaussian noise, by its standard deviation: 2 / sqrt(pi)."""
+Blocks = NDArray[np.float32]
+"""float32 (9, 16)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a picture looks like, lighting aside."""
+
+    picture: Floats
+    """float32 (90, 160): brightness."""
+    gx: Floats
+    """float32 (90, 160): gradient, by local energy."""
+    gy: Floats
+    texture: Blocks
+    """Mean gradient of each block, levels per px."""
+    level: Blocks
+    """Mean brightness of each block."""
+
+
+def structure(plane: Floats) -> Structure:
+    """Return the structure of a plane, float32 of any size."""
+    small = np.asarray(cv2.resize(plane, SMALL, interpolation=cv2.INTER_AREA), np.float32)
+    gx = cv2.Sobel(small, cv2.CV_32F, 1, 0, scale=0.125)
+    gy = cv2.Sobel(small, cv2.CV_32F, 0, 1, scale=0.125)
+    size = cv2.magnitude(gx, gy)
+    local = cv2.blur(size, (15, 15)) + 1.0
+    gx, gy = cv2.divide(gx, local), cv2.divide(gy, local)
+    return Structure(small, _floats(gx), _floats(gy), _blocks(_floats(size)), _blocks(small))
+
+
+def _floats(array: object) -> Floats:
+    return np.asarray(array, np.float32)
+
+
+def _blocks(plane: Floats) -> Blocks:
+    return _floats(cv2.resize(plane, BLOCKS, interpolation=cv2.INTER_AREA))
+
+
+def similarity(a: Structure, b: Structure) -> Blocks:
+    """Return the correlation of gradients in each block, -1..1: about 1 for the same things in any light."""
+    dot = _blocks(a.gx * b.gx + a.gy * b.gy)
+    norm = _blocks(a.gx**2 + a.gy**2) * _blocks(b.gx**2 + b.gy**2)
+    return _floats(dot / np.sqrt(norm + 1e-6))
+
+
+def alike(a: Structure, b: Structure) -> float:
+    """Return the correlation of gradients of two whole pictures, -1..1."""
+    dot = float(cv2.mean(a.gx * b.gx + a.gy * b.gy)[0])
+    norm = float(cv2.mean(a.gx**2 + a.gy**2)[0]) * float(cv2.mean(b.gx**2 + b.gy**2)[0])
+    return dot / (norm + 1e-9) ** 0.5
+
+
+def sharpness(plane: Floats) -> float:
+    """Return the energy of the finest band by that of the next: falls with blur, light cancels out."""
+    fine = cv2.blur(plane, (3, 3))
+    coarse = cv2.blur(fine, (9, 9))
+    return float(
+        cv2.norm(plane, fine, cv2.NORM_L1) / (cv2.norm(fine, coarse, cv2.NORM_L1) + plane.size * 0.05)
+    )
+
+
+def displacement(reference: Structure, now: Structure) -> tuple[float, float]:
+    """Return by which share of width and height the picture has moved against the reference.
+
+    Phase correlation (Kuglin and Hines 1975) of the brightness under a Hanning window.
+    """
+    window = cv2.createHanningWindow(SMALL, cv2.CV_32F)
+    (dx, dy), _ = cv2.phaseCorrelate(reference.picture, now.picture, window)
+    return dx / SMALL[0], dy / SMALL[1]
+
+
+def shifted_alike(reference: Structure, now: Structure, shift: tuple[float, float]) -> float:
+    """Return `alike` of the parts of two pictures that overlap after `shift` (shares of width, height)."""
+    dx, dy = round(shift[0] * SMALL[0]), round(shift[1] * SMALL[1])
+    if abs(dx) > SMALL[0] * 0.6 or abs(dy) > SMALL[1] * 0.6:
+        return 0.0
+    here = (slice(max(0, dy), SMALL[1] + min(0, dy)), slice(max(0, dx), SMALL[0] + min(0, dx)))
+    there = (slice(max(0, -dy), SMALL[1] + min(0, -dy)), slice(max(0, -dx), SMALL[0] + min(0, -dx)))
+    a = (reference.gx[there], reference.gy[there])
+    b = (now.gx[here], now.gy[here])
+    dot = float(np.sum(a[0] * b[0] + a[1] * b[1]))
+    norm = float(np.sum(a[0] ** 2 + a[1] ** 2)) * float(np.sum(b[0] ** 2 + b[1] ** 2))
+    return dot / (norm + 1e-9) ** 0.5
+
+
+def coarse_alike(a: Structure, b: Structure) -> float:
+    """Return the correlation of the brightness of two pictures on coarse blocks, -1..1: blur leaves it."""
+    x, y = a.level - a.level.mean(), b.level - b.level.mean()
+    return float((x * y).sum() / (np.sqrt((x**2).sum() * (y**2).sum()) + 1e-6))
+
+
+def lost(was: Structure, now: Structure) -> tuple[float, float]:
+    """Return the share of the picture that shows nothing of what it did, and what share of that is flat.
+
+    Blocks with structure are lost when their gradients do not agree. Blocks without are lost when their
+    brightness has changed by far more than the light has; they count only beside blocks of the first kind.
+    """
+    gain = float(np.median((now.level + 8.0) / (was.level + 8.0)))
+    textured = (was.texture >= TEXTURE_MIN) & (was.texture * gain >= VISIBLE)
+    gone = textured & (similarity(was, now) < LOST)
+    plain = (was.texture < PLAIN) & (now.texture < PLAIN)
+    changed = plain & (np.abs(now.level - was.level * gain) > LEVEL_CHANGE)
+    few = gone.sum() < SUPPORT * max(1, textured.sum())
+    all_lost = gone if few else gone | changed
+    judged = max(1, int(textured.sum() + (0 if few else plain.sum())))
+    flat = all_lost & (now.texture < FLAT_SHARE * np.maximum(was.texture, TEXTURE_MIN))
+    return float(all_lost.sum() / judged), float(flat.sum() / max(1, all_lost.sum()))
+
+
+def change(plane: Bytes, previous: Bytes) -> Blocks:
+    """Return the mean absolute change of each block, levels.
+
+    Its median is the grain of the sensor: a clock and a few people touch fewer than half of the blocks.
+    """
+    difference = cv2.absdiff(plane, previous)
+    return _floats(cv2.resize(difference.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA))
