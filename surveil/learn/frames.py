@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from surveil.capture.file import FileSource, FolderSource
+from surveil.capture.file import FolderSource
+from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
 from surveil.errors import Cause, ConfigError, SourceError
@@ -31,8 +32,15 @@ def stills(path: Path, fps: float = 10.0) -> Iterator[Still]:
     """
     if not path.exists():
         raise ConfigError([f"{path}: there is no such video or folder"])
-    settings = StreamSettings(url=str(path), fps=fps, realtime=False)
-    source: Source = FolderSource(settings) if path.is_dir() else FileSource(settings)
+    yield from stream(StreamSettings(url=str(path), fps=fps, realtime=False))
+
+
+def stream(settings: StreamSettings) -> Iterator[Still]:
+    """Yield the frames of a recording or of a running camera, as they come.
+
+    Raises SourceError when it cannot be opened or read, or is lost.
+    """
+    source, fps = make_source(settings), settings.fps
     try:
         source.open()
         yield from _numbered(_shots(source), fps)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from surveil.normality.plane import plane_size
 from surveil.normality.result import EXTRA, NormalityResult
@@ -30,13 +30,8 @@ class View(Protocol):
         """Brightness, uint8 (height, width)."""
 
 
-V = TypeVar("V", bound=View, contravariant=True)
-Hold = Callable[[V], str]
-"""Why not to learn from this frame (an alarm of a rule, frozen, covered …); empty: learn."""
-
-
 def no_hold(_view: View) -> str:
-    """Learn from everything."""
+    """Return why not to learn from this frame (an alarm of a rule, frozen, covered …): never."""
     return ""
 
 

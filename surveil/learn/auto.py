@@ -1,0 +1,60 @@
+"""Fits what running cameras have learned and picks up models that were deployed: one background loop for all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from surveil.clock import Clock, Stop
+from surveil.errors import ModelError, StateError
+from surveil.learn.deploy import NormalityStore
+from surveil.normality.scene import SceneNormality
+
+PERIOD_S = 5.0
+Report = Callable[[str, str], None]
+"""Called with a camera and what happened to its model, once per transition."""
+
+
+class NormalityKeeper:
+    """Belongs to its own thread. Scenes are only touched through `offer` and `take_learned`."""
+
+    def __init__(self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report) -> None:
+        self._scenes = dict(scenes)
+        self._stores = {camera: NormalityStore(state_dir, camera) for camera in scenes}
+        self._in_use: dict[str, str | None] = dict.fromkeys(scenes)
+        self._failed: dict[str, str] = {}
+        self._report = report
+
+    def run(self, stop: Stop, clock: Clock, beat: Callable[[], None] = lambda: None) -> None:
+        """Look after the models until `stop`."""
+        while not stop:
+            beat()
+            self.run_once()
+            clock.sleep(PERIOD_S, stop)
+
+    def run_once(self) -> None:
+        """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""
+        for camera, scene in self._scenes.items():
+            try:
+                self._fit(camera, scene)
+                self._pick_up(camera, scene)
+                self._failed.pop(camera, None)
+            except (ModelError, StateError) as error:
+                if self._failed.get(camera) != str(error):
+                    self._report(camera, f"the model cannot be used: {error}")
+                self._failed[camera] = str(error)
+
+    def _fit(self, camera: str, scene: SceneNormality) -> None:
+        learned = scene.take_learned()
+        if learned is not None:
+            self._stores[camera].deploy(learned.fit())
+
+    def _pick_up(self, camera: str, scene: SceneNormality) -> None:
+        name = self._stores[camera].current()
+        if name is None or name == self._in_use[camera]:
+            return
+        loaded = self._stores[camera].load()
+        if loaded is not None:
+            scene.offer(loaded)
+            self._in_use[camera] = name
+            self._report(camera, f"model {loaded.name} (version {name.removesuffix('.npz')}) is in use")

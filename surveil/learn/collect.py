@@ -1,0 +1,251 @@
+"""`surveil collect`: features of normal footage and sample frames on disk, resumable, bounded, for learning later.
+
+    OUT/geometry.npz   background and perspective, from the first minutes
+    OUT/000001.npz …   features of five minutes each
+    OUT/sample-….jpg   a picture now and then
+
+Features are some 2 kB a frame in which something moves and next to nothing otherwise. When the folder
+reaches its bound, collecting ends and says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.errors import ConfigError
+from surveil.learn.frames import Still, stills
+from surveil.learn.normality import Progress, luma, quiet
+from surveil.normality.draw import jpeg
+from surveil.normality.features import FeatureExtractor
+from surveil.normality.geometry import Geometry, GeometrySketch
+from surveil.normality.learner import Learner
+from surveil.normality.modelfile import LoadedModel, fingerprint
+from surveil.normality.plane import plane_size
+from surveil.normality.spool import Packed, pack, unpack
+
+CHUNK_S = 300.0
+SKETCH = 120
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """When collecting ends, and how many pictures are kept."""
+
+    hours: float = 24.0
+    max_bytes: int = 2 * 1024**3
+    sample_every_s: float = 300.0
+    max_samples: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What the folder holds."""
+
+    seconds: float
+    chunks: int
+    samples: int
+    bytes: int
+    full: bool
+    """The bound on bytes was reached before the hours."""
+
+
+class Collector:
+    """Writes one camera's features into one folder; opens it where an earlier run left off."""
+
+    def __init__(self, camera: str, folder: Path, bounds: Bounds) -> None:
+        self._camera = camera
+        self._folder = folder
+        self._bounds = bounds
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in folder.glob("*.part"):
+            part.unlink()
+        self._chunks = sorted(folder.glob("[0-9]*.npz"))
+        self._seconds = sum(_seconds(chunk) for chunk in self._chunks)
+        self._frame, self._geometry = _read_geometry(folder / "geometry.npz", camera)
+        self._bytes = sum(p.stat().st_size for p in folder.iterdir())
+        self._samples = len(list(folder.glob("sample-*.jpg")))
+        self._pending: list[Packed] = []
+        self._sample_due = self._seconds
+
+    def collected(self) -> Collected:
+        """Return what is on disk."""
+        full = self._bytes >= self._bounds.max_bytes
+        return Collected(self._seconds, len(self._chunks), self._samples, self._bytes, full)
+
+    @property
+    def done(self) -> bool:
+        """Whether a bound is reached."""
+        pending = sum(p.dt for p in self._pending)
+        return self._seconds + pending >= self._bounds.hours * 3600 or self._bytes >= self._bounds.max_bytes
+
+    def run_files(self, paths: Sequence[Path], fps: float = 10.0, progress: Progress = quiet) -> Collected:
+        """Take recordings; what an earlier run has of them is passed over."""
+        if self._geometry is None:
+            self._sketch((still for path in paths for still in stills(path, fps)), bound=10**6)
+        for path in paths:
+            if not self.done:
+                self.run(stills(path, fps), str(path), progress)
+        return self.collected()
+
+    def run(self, frames: Iterable[Still], source: str = "", progress: Progress = quiet) -> Collected:
+        """Take the frames of one camera or recording until it ends or a bound is reached.
+
+        A `source` with a name is a recording, whose frames up to where the last run came are passed over.
+        """
+        coming = iter(frames)
+        geometry = self._geometry or self._sketch(coming, SKETCH)
+        extractor = FeatureExtractor(geometry)
+        reached = max((_reached(chunk, source) for chunk in self._chunks), default=-1.0) if source else -1.0
+        for still in coming:
+            if still.t <= reached:
+                continue
+            self._check(still)
+            plane = luma(still, geometry.size)
+            features = extractor.observe(plane, still.t)
+            if features is None:
+                continue
+            self._pending.append(pack(features))
+            if self._seconds >= self._sample_due and self._samples < self._bounds.max_samples:
+                self._sample(plane)
+            if self._pending_s() >= CHUNK_S:
+                self._flush(source, progress)
+            if self.done:
+                break
+        self._flush(source, progress)
+        return self.collected()
+
+    def _pending_s(self) -> float:
+        return self._pending[-1].t - self._pending[0].t if self._pending else 0.0
+
+    def _check(self, still: Still) -> None:
+        size = (still.picture.width, still.picture.height)
+        if self._frame is not None and size != self._frame:
+            raise ConfigError(
+                [f"{self._folder}: holds {self._frame[0]}x{self._frame[1]}, now comes {size[0]}x{size[1]}"]
+            )
+
+    def _sketch(self, frames: Iterator[Still], bound: int) -> Geometry:
+        sketch: GeometrySketch | None = None
+        for still in frames:
+            if sketch is None:
+                self._frame = (still.picture.width, still.picture.height)
+                size = plane_size(*self._frame)
+                sketch = GeometrySketch(size)
+            self._check(still)
+            sketch.add(luma(still, size), still.t)
+            if len(sketch) >= bound:
+                break
+        if sketch is None or not len(sketch) or self._frame is None:
+            raise ConfigError([f"{self._folder}: no two frames close in time: nothing to collect"])
+        self._geometry = sketch.fit()
+        _write(self._folder / "geometry.npz", _geometry_arrays(self._camera, self._frame, self._geometry))
+        return self._geometry
+
+    def _sample(self, plane: NDArray[np.uint8]) -> None:
+        data = jpeg(plane)
+        (self._folder / f"sample-{self._samples:06d}.jpg").write_bytes(data)
+        self._samples += 1
+        self._bytes += len(data)
+        self._sample_due += self._bounds.sample_every_s
+
+    def _flush(self, source: str, progress: Progress) -> None:
+        if not self._pending:
+            return
+        path = self._folder / f"{len(self._chunks) + 1:06d}.npz"
+        self._bytes += _write(path, {**_chunk_arrays(self._pending), "source": np.array(source)})
+        self._chunks.append(path)
+        self._seconds += sum(p.dt for p in self._pending)
+        self._pending = []
+        progress("collecting", min(1.0, self._seconds / (self._bounds.hours * 3600)))
+
+
+def learn_collected(
+    camera: str, folder: Path, base: LoadedModel | None = None, progress: Progress = quiet
+) -> LoadedModel:
+    """Return a model of what was collected. Raises ConfigError when there is nothing."""
+    frame, geometry = _read_geometry(folder / "geometry.npz", camera)
+    chunks = sorted(folder.glob("[0-9]*.npz"))
+    if geometry is None or frame is None or not chunks:
+        raise ConfigError([f"{folder}: holds no collected features"])
+    if base is not None:
+        base = replace(base, model=replace(base.model, geometry=geometry))
+    learner = Learner(camera, frame, geometry, base.model if base else None)
+    wall = 0.0
+    for i, chunk in enumerate(chunks):
+        learner.gap()
+        for packed in _read_chunk(chunk):
+            wall += packed.dt
+            learner.learn(unpack(packed, geometry.size.rows, geometry.size.columns), wall)
+        progress("learning", (i + 1) / len(chunks))
+    return fingerprint(learner.freeze().fit())
+
+
+def _write(path: Path, arrays: Arrays) -> int:
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    beside.replace(path)
+    return path.stat().st_size
+
+
+def _chunk_arrays(frames: list[Packed]) -> Arrays:
+    return {
+        "t": np.array([(p.t, p.dt) for p in frames], np.float64),
+        "counts": np.array([len(p.cells) for p in frames], np.uint32),
+        "cells": np.concatenate([p.cells for p in frames]),
+        "values": np.concatenate([p.values for p in frames], axis=1),
+    }
+
+
+def _read_chunk(path: Path) -> Iterator[Packed]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            t, counts, cells, values = (file[name] for name in ("t", "counts", "cells", "values"))
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
+    ends = np.cumsum(counts)
+    for (when, dt), end, n in zip(t, ends, counts, strict=True):
+        yield Packed(float(when), float(dt), cells[end - n : end], values[:, end - n : end])
+
+
+def _reached(path: Path, source: str) -> float:
+    """Return the time in `source` up to which the chunk goes; -1 if it is of another."""
+    with np.load(path, allow_pickle=False) as file:
+        return float(file["t"][-1, 0]) if str(file["source"]) == source else -1.0
+
+
+def _seconds(path: Path) -> float:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return float(file["t"][:, 1].sum())
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
+
+
+def _geometry_arrays(camera: str, frame: tuple[int, int], geometry: Geometry) -> Arrays:
+    meta = {"camera": camera, "frame": frame, "perspective": [geometry.slope, geometry.offset]}
+    return {"meta": np.array(json.dumps(meta)), "background": geometry.background}
+
+
+def _read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geometry | None]:
+    if not path.exists():
+        return None, None
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            meta, background = json.loads(str(file["meta"])), np.asarray(file["background"], np.uint8)
+        width, height = (int(v) for v in meta["frame"])
+        slope, offset = (float(v) for v in meta["perspective"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    if meta["camera"] != camera:
+        raise ConfigError([f"{path.parent}: was collected from camera {meta['camera']!r}, not {camera!r}"])
+    background.setflags(write=False)
+    return (width, height), Geometry(plane_size(width, height), background, slope, offset)
