@@ -39,7 +39,8 @@ format: $(DEV) ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 docs: $(DEV) ## Write the generated pages anew
-	$(BIN)/python -m surveil.cli.reference
+	$(BIN)/surveil schema --as yaml > config.yaml
+	$(BIN)/surveil schema --as markdown > docs/configuration.md
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

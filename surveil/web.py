@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -48,6 +48,14 @@ class HttpSettings(Settings):
         if not 0 <= port <= 65535:
             raise ValueError(f"port {port} is not between 0 and 65535")
         return value
+
+    @model_validator(mode="after")
+    def _token_away_from_loopback(self) -> HttpSettings:
+        if not self.is_loopback and self.token is None:
+            raise ValueError(
+                "listens beyond this machine: set 'token', so that not everybody sees the pictures"
+            )
+        return self
 
     @property
     def is_loopback(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ from rich.table import Table
 
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.config import schema as config_schema
+from surveil.config.reference import example, reference
 from surveil.models.store import ModelStore
 
 models = typer.Typer(no_args_is_help=True, help="The detection models: list, add, check.")
@@ -18,9 +21,27 @@ alerts = typer.Typer(
 )
 
 
-def schema() -> None:
-    """Print the JSON Schema of the configuration, for editors."""
-    print_json(config_schema())
+class Form(StrEnum):
+    """What `surveil schema` prints."""
+
+    JSON = "json"
+    YAML = "yaml"
+    MARKDOWN = "markdown"
+
+
+def schema(
+    form: Annotated[
+        Form,
+        typer.Option(
+            "--as", help="`json`: JSON Schema; `yaml`: a commented file; `markdown`: the reference."
+        ),
+    ] = Form.JSON,
+) -> None:
+    """Print what a configuration may say: a JSON Schema for editors, a commented file, or the reference."""
+    if form is Form.JSON:
+        print_json(config_schema())
+    else:
+        sys.stdout.write(example() if form is Form.YAML else reference())
 
 
 def _store(config: Path) -> ModelStore:

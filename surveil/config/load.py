@@ -78,6 +78,7 @@ def _is_supported(root: Node, problems: Problems) -> bool:
     version = root.get("version")
     if version is None:
         problems.add(1, "version", "is missing: write 'version: 1'")
+        root.value["version"] = Node(1, 1, "version")  # so that the rest is checked as well
         return True
     if version.value != 1 or isinstance(version.value, bool):
         problems.add(version.line, version.path, f"{version.value!r} is not supported, this release reads 1")
