@@ -1,156 +1,242 @@
-"""The detector: pictures in, objects out, on one ONNX model that all cameras share."""
+"""The detector: pictures in, objects in px of the frame out."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from surveil.clock import Clock, SystemClock
-from surveil.detect import labels as names
-from surveil.detect.canary import Canary, best_time, same, test_picture
-from surveil.detect.decoders import DECODERS
+from surveil.detect import canary, labels, recognise
+from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder
 from surveil.detect.letterbox import Crop, Fit, Look, Tensor, letterbox, write
 from surveil.detect.merge import merge
 from surveil.detect.nms import suppress
-from surveil.detect.recognise import SIZES_INPUT, build, choose, chosen_preprocess, input_spec, sizes_input
 from surveil.detect.session import CPU, RunOn, Session, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import InputSpec, ModelFile
 from surveil.errors import ModelError
 from surveil.types import Detections, Floats, Picture
 
-FLOOR = 0.1
-"""Nothing less sure leaves the detector; the tracker has its own, higher limits."""
+SPARE = 64
+"""Tensors kept for reuse; more than that are in flight only in bursts and are given back to the system."""
+CANARY_FLOOR = 0.05
+"""Least score of what the two providers must agree on."""
+
+
+class Models(Protocol):
+    """Where model files come from."""
+
+    def find(self, settings: ModelSettings) -> ModelFile:
+        """Return the file that the settings mean. Raises `ModelError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to detect in one frame."""
+
+    looks: tuple[Look, ...]
+    floors: Floats
+    """float32 (labels,): least score of what is reported, by class."""
 
 
 class Detector:
-    """A loaded model. `prepare` may be called by any thread; `detect` by one at a time.
+    """Owns the ONNX session. `prepare` and `release` may be called from any thread, `run` from one."""
 
-    Tensors are lent out by `prepare` and come back in `detect`, so that none is allocated twice.
-    """
-
-    def __init__(self, model: ModelFile, settings: ModelSettings, clock: Clock | None = None) -> None:
-        """Load, recognise, warm up and prove. Raises ModelError."""
-        self.name = model.name
-        self._clock = clock or SystemClock()
+    def __init__(
+        self,
+        session: Session,
+        decoder_name: str,
+        decoder: Decoder,
+        spec: InputSpec,
+        names: tuple[str, ...],
+        settings: ModelSettings,
+    ) -> None:  # noqa: E501
+        self.input = spec
+        self.labels = names
+        self.decoder = decoder_name
+        self.experimental = decoder.experimental
+        self.provider = session.provider
+        self.on_call: Callable[[int, float], None] | None = None
+        """Told the number of pictures and the seconds of every inference; set before the first `run`."""
+        self.canary: Canary | None = None
+        self.batches = _batch_sizes(spec, session.provider, settings.max_batch)
+        """The sizes in which pictures are run; each has been warmed up."""
+        self._session = session
+        self._decoder = decoder
         self._overlap = settings.overlap
+        self._clock: Clock = SystemClock()
+        self._spare: deque[Tensor] = deque(maxlen=SPARE)
+        self._sizes = recognise.sizes_input(session.graph)
+        self._buffer = zeros((self.batches[-1], *spec.shape), spec.dtype)
+        self._running = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
+        """Load, warm up and time the model. Raises `ModelError`: no such model, no decoder fits, no GPU."""
+        file = models.find(settings)
         where = RunOn(
             settings.provider, settings.require_gpu, settings.gpu, settings.gpu_memory_mb, settings.threads
         )
-        self._session = Session(model.path, where)
-        self.provider = self._session.provider
-        self.input, self.decoder, self._decode = read_graph(self._session, model, settings)
-        self.labels = names.complete(model.labels, self._session.graph.metadata, self._decode.classes)
-        self._sizes = sizes_input(self._session.graph)
-        self._floors: Floats = np.full(len(self.labels), FLOOR, np.float32)
-        self._pool: deque[Tensor] = deque()
-        self._batches = _batches(self.input, settings.max_batch) if self.provider != CPU else (1,)
-        self._inputs = {n: zeros((n, *self.input.shape), self.input.dtype) for n in self._batches if n > 1}
-        self._warm_up()
-        self.canary = self._prove(model, settings)
+        detector = cls._load(file, settings, where)
+        detector._clock = clock or SystemClock()
+        detector._warm_up()
+        detector.canary = detector._prove(file, settings)
+        return detector
 
-    @property
-    def most_frames(self) -> int:
-        """How many frames pay to be taken at once: batches gain nothing on a CPU."""
-        return self._batches[-1]
+    @classmethod
+    def _load(cls, file: ModelFile, settings: ModelSettings, where: RunOn) -> Detector:
+        session = Session(file.path, where)
+        graph = session.graph
+        size = (settings.size, settings.size) if settings.size else file.size
+        spec = recognise.input_spec(graph, file.preprocess, size)
+        pixels = (spec.width, spec.height)
+        wanted = settings.decoder if settings.decoder != "auto" else file.decoder
+        name = recognise.choose(graph, wanted, pixels)
+        decoder = recognise.build(name, graph, pixels)
+        habits = file.preprocess if file.decoder == name else decoder.preprocess
+        spec = recognise.input_spec(graph, recognise.chosen_preprocess(habits, settings), size)
+        names = labels.complete(_labels(file, settings), graph.metadata, decoder.classes)
+        return cls(session, name, decoder, spec, names, settings)
 
     def prepare(self, picture: Picture, crop: Crop) -> Look:
-        """Fit a part of a picture into a tensor that is lent until `detect` has seen it."""
-        try:
-            tensor = self._pool.pop()
-        except IndexError:
-            tensor = zeros(self.input.shape, self.input.dtype)
+        """Fit a part of a picture into a tensor that is lent until `run` or `release`."""
+        tensor = self._tensor()
         where = letterbox(self.input, picture, crop, tensor)
         return Look(tensor, where, (picture.width, picture.height))
 
-    def detect(self, frames: Sequence[Sequence[Look]]) -> list[Detections]:
-        """Return the objects of each frame, in px of the frame, given the parts that were looked at.
+    def release(self, looks: Iterable[Look]) -> None:
+        """Take back tensors of looks that will not be run."""
+        self._spare.extend(look.tensor for look in looks)
 
-        Raises ModelError when the model fails.
+    def floors(self, least: float, scores: Mapping[str, float] | None = None) -> Floats:
+        """Return the least score by class: `least`, or what `scores` says where that is lower.
+
+        Weaker detections than a class's score are still wanted: they continue a track.
         """
-        looks = [look for frame in frames for look in frame]
-        found = self._infer([look.tensor for look in looks])
-        self._pool.extend(look.tensor for look in looks)
-        parts = iter(zip((look.fit for look in looks), found, strict=True))
-        return [self._merged([next(parts) for _ in frame], frame) for frame in frames]
+        floors = np.full(len(self.labels), least, np.float32)
+        for i, name in enumerate(self.labels):
+            floors[i] = min(least, (scores or {}).get(name, least)) if name else np.inf
+        return floors
 
-    def _merged(self, parts: list[tuple[Fit, Detections]], looks: Sequence[Look]) -> Detections:
-        return merge(parts, looks[0].frame, self._overlap) if parts else Detections.empty()
+    def run(self, jobs: Sequence[Job]) -> list[Detections]:
+        """Return the objects of each frame, in px of the frame, surest first; takes the tensors back.
 
-    def _infer(self, tensors: Sequence[Tensor]) -> list[Detections]:
-        found: list[Detections] = []
-        largest = self._batches[-1]
-        for start in range(0, len(tensors), largest):
-            found += self._batch(tensors[start : start + largest])
-        return found
+        Raises `ModelError` when inference fails, as after the loss of the GPU.
+        """
+        looks = [(look, job) for job in jobs for look in job.looks]
+        found: list[tuple[Fit, Detections]] = []
+        with self._running:
+            for start in range(0, len(looks), self.batches[-1]):
+                found += self._run_batch(looks[start : start + self.batches[-1]])
+        self.release(look for look, _ in looks)
+        parts = iter(found)
+        return [
+            merge([next(parts) for _ in job.looks], job.looks[0].frame, self._overlap)
+            if job.looks
+            else Detections.empty()
+            for job in jobs
+        ]
 
-    def _batch(self, tensors: Sequence[Tensor]) -> list[Detections]:
-        """Run one batch, padded to a size that was warmed up: a GPU tunes itself anew for every other."""
-        if len(tensors) == 1 and 1 in self._batches:
+    def _run_batch(self, looks: Sequence[tuple[Look, Job]]) -> list[tuple[Fit, Detections]]:
+        outputs = self._infer([look.tensor for look, _ in looks])
+        return [
+            (look.fit, self._decode([output[i] for output in outputs], job.floors))
+            for i, (look, job) in enumerate(looks)
+        ]
+
+    def _infer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """Run up to a full batch; the rest of it is whatever the buffer held, and is not read."""
+        size = next(b for b in self.batches if b >= len(tensors))
+        if size == 1:
             batch = tensors[0][None]
         else:
-            size = next(n for n in self._batches if n >= len(tensors))
-            batch = self._inputs[size]
-            for row, tensor in zip(batch, tensors, strict=False):
-                row[...] = tensor
+            batch = self._buffer[:size]
+            for slot, tensor in zip(batch, tensors, strict=False):
+                slot[...] = tensor
+        start = self._clock.monotonic()
         outputs = self._session.run(self._feeds(batch))
-        return [self._objects([output[i] for output in outputs]) for i in range(len(tensors))]
+        if self.on_call is not None:
+            self.on_call(len(tensors), self._clock.monotonic() - start)
+        return outputs
 
     def _feeds(self, batch: Tensor) -> dict[str, Tensor]:
         feeds = {self.input.name: batch}
         if self._sizes:
-            feeds[SIZES_INPUT] = np.tile(
-                np.array([[self.input.width, self.input.height]], np.int64), (len(batch), 1)
-            )
+            feeds[self._sizes] = np.array([[self.input.width, self.input.height]] * len(batch), np.int64)
         return feeds
 
-    def _objects(self, outputs: list[Tensor]) -> Detections:
-        found = self._decode(outputs, self._floors)
-        return suppress(found, self._overlap) if self._decode.suppresses else found
+    def _decode(self, outputs: Sequence[Tensor], floors: Floats) -> Detections:
+        found = self._decoder(outputs, floors)
+        return suppress(found, self._overlap) if self._decoder.suppresses else found
+
+    def _tensor(self) -> Tensor:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return zeros(self.input.shape, self.input.dtype)
 
     def _warm_up(self) -> None:
-        for size in self._batches:
-            self._session.run(self._feeds(zeros((size, *self.input.shape), self.input.dtype)))
+        """Run every batch size once: a GPU picks its algorithms by shape, and a wrong shape shows now."""
+        for size in self.batches:
+            outputs = self._session.run(self._feeds(self._buffer[:size]))
+            if any(len(output) != size for output in outputs):
+                raise ModelError(
+                    f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
+                    f"{', '.join(str(output.shape) for output in outputs)}"
+                )
+        self._check_decoding([output[0] for output in outputs])
 
-    def _prove(self, model: ModelFile, settings: ModelSettings) -> Canary:
-        """Time one picture, and on a GPU compare with the CPU: what is slower or differs is no GPU."""
-        tensor = self._test_tensor()
-        seconds = best_time(lambda: self._session.run(self._feeds(tensor[None])), self._clock)
+    def _check_decoding(self, outputs: Sequence[Tensor]) -> None:
+        try:
+            self._decode(outputs, self.floors(CANARY_FLOOR))
+        except (ValueError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"the decoder '{self.decoder}' cannot read this model's outputs "
+                f"{[output.shape for output in outputs]}: {error}"
+            ) from error
+
+    def _prove(self, file: ModelFile, settings: ModelSettings) -> Canary:
+        """Time one picture; on a GPU also on the CPU, and compare what is found."""
+        mine, found = self._time_one()
         if self.provider == CPU:
-            return Canary(self.provider, seconds)
-        other = Session(model.path, RunOn("cpu", threads=settings.threads))
-        cpu_s = best_time(lambda: other.run(self._feeds(tensor[None])), self._clock)
-        here = self._objects([o[0] for o in self._session.run(self._feeds(tensor[None]))])
-        there = self._objects([o[0] for o in other.run(self._feeds(tensor[None]))])
-        return Canary(self.provider, seconds, cpu_s, same(here, there))
+            return Canary(self.provider, mine)
+        other = Detector._load(file, settings, RunOn("cpu", threads=settings.threads))
+        theirs, expected = other._time_one()
+        result = Canary(self.provider, mine, theirs, canary.same(found, expected))
+        if settings.require_gpu and not result.agrees:
+            raise ModelError(
+                f"{self.provider} finds other objects than the CPU in the same picture; the driver or its "
+                "libraries do not work; set model.provider: cpu until they do"
+            )
+        return result
 
-    def _test_tensor(self) -> Tensor:
-        tensor = zeros(self.input.shape, self.input.dtype)
-        size = (self.input.width, self.input.height)
-        write(self.input, test_picture(*size), Fit((0, 0, *size), 0, 0, *size), tensor)
-        return tensor
-
-
-def read_graph(session: Session, model: ModelFile, settings: ModelSettings) -> tuple[InputSpec, str, Decoder]:
-    """Return the model's input, the name of its decoder, and the decoder. Raises ModelError when unsure."""
-    free = (settings.size, settings.size) if settings.size else model.size
-    spec = input_spec(session.graph, model.preprocess, free)
-    size = (spec.width, spec.height)
-    wanted = settings.decoder if settings.decoder != "auto" else model.decoder
-    decoder = choose(session.graph, wanted, size)
-    base = model.preprocess if model.embedded else DECODERS[decoder].preprocess
-    spec = input_spec(session.graph, chosen_preprocess(base, settings), free)
-    try:
-        return spec, decoder, build(decoder, session.graph, size)
-    except (ValueError, IndexError) as error:
-        raise ModelError(f"{model.name}: the decoder '{decoder}' cannot read this model: {error}") from error
+    def _time_one(self) -> tuple[float, Detections]:
+        spec = self.input
+        tensor = zeros(spec.shape, spec.dtype)
+        whole = Fit((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
+        write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)
+        feeds = self._feeds(
+            np.ascontiguousarray(np.broadcast_to(tensor[None], (self.batches[0], *spec.shape)))
+        )
+        seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
+        outputs = self._session.run(feeds)
+        return seconds / self.batches[0], self._decode([o[0] for o in outputs], self.floors(CANARY_FLOOR))
 
 
-def _batches(spec: InputSpec, most: int) -> tuple[int, ...]:
-    """Return the sizes that are warmed up: powers of two up to `most`, or the only one the graph takes."""
+def _labels(file: ModelFile, settings: ModelSettings) -> tuple[str, ...]:
+    return labels.read_labels(settings.labels) if settings.labels else file.labels
+
+
+def _batch_sizes(spec: InputSpec, provider: str, most: int) -> tuple[int, ...]:
+    """Return 1, 2, 4, … on a GPU; one by one on a CPU, where batches gain nothing; the graph's own if fixed."""
     if spec.batch is not None:
         return (spec.batch,)
-    return tuple(n for n in (1, 2, 4, 8, 16, 32) if n <= most)
+    if provider == CPU:
+        return (1,)
+    return tuple(2**i for i in range(most.bit_length()) if 2**i <= most)

@@ -1,145 +1,136 @@
-"""The models that can be named: two that lie in the package, and those a user has added.
-
-An added model is a folder `state_dir/models/NAME/` with `model.onnx` and `model.json`; it appears under its
-name only when it is complete.
-"""
+"""The models on this machine: those inside the package, and those a user added to a folder."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
 import json
+import os
 import re
-import shutil
-from importlib import resources
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from surveil.detect.detector import Detector
+from surveil.detect.labels import read_labels
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile, Preprocess
 from surveil.errors import ModelError
+from surveil.models.embedded import embedded
 
-DATA = Path(str(resources.files("surveil.models") / "data"))
-_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
-_EMBEDDED: dict[str, dict[str, Any]] = {
-    "efficientdet-lite0": {
-        "decoder": "auto",
-        "preprocess": Preprocess("rgb", "0-255", "top_left", 127),
-        "licence": "Apache-2.0",
-        "source": "google/automl, COCO 2017",
-    },
-    "efficientnet-lite0": {
-        "decoder": "embedding",
-        "preprocess": Preprocess("rgb", "0-255", "centre", 127),
-        "licence": "Apache-2.0",
-        "source": "google/efficientnet, ImageNet",
-    },
-}
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_AUTO = "auto"
 
 
 class ModelStore:
-    """Models by name. `folder` need not exist; it is made when the first model is added."""
+    """A folder with `NAME.onnx` and `NAME.json` for each model, beside the embedded ones."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
+        """None: the embedded models only."""
 
-    def list(self) -> list[ModelFile]:
-        """Return the embedded models and then the added ones, by name."""
-        added = sorted(self._folder.glob("*/model.json")) if self._folder.is_dir() else []
-        return [self._embedded(name) for name in _EMBEDDED] + [self._read(path.parent) for path in added]
+    def list(self) -> tuple[ModelFile, ...]:
+        """Return all models, the embedded first. Raises `ModelError` for a description that cannot be read."""
+        own = sorted(self.folder.glob("*.json")) if self.folder and self.folder.is_dir() else []
+        return (*embedded().values(), *(_read(path) for path in own))
 
-    def resolve(self, settings: ModelSettings) -> ModelFile:
-        """Return the model that the settings name. Raises ModelError with a remedy."""
+    def resolve(self, name: str) -> ModelFile:
+        """Return the model of that name. Raises `ModelError`, with the nearest name, when there is none."""
+        known = {model.name: model for model in self.list()}
+        if name in known:
+            return known[name]
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
+        raise ModelError(f"unknown model '{name}'; {hint} `surveil models add FILE` adds one")
+
+    def find(self, settings: ModelSettings) -> ModelFile:
+        """Return the file that the settings mean, its content checked. Raises `ModelError`."""
         if settings.file is not None:
-            return self._of_file(settings.file, settings)
-        if settings.name in _EMBEDDED:
-            return self._embedded(settings.name)
-        folder = self._folder / settings.name
-        if _NAME.match(settings.name) and (folder / "model.json").is_file():
-            return self._read(folder)
-        known = [model.name for model in self.list()]
-        near = difflib.get_close_matches(settings.name, known, 1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
+            return loose(settings.file)
+        model = self.resolve(settings.name)
+        verify(model)
+        return model
+
+    def labels(self, settings: ModelSettings) -> tuple[str, ...]:
+        """Return the class names that the settings mean, as far as that is known without loading the model."""
+        if settings.labels is not None:
+            return read_labels(settings.labels)
+        return self.resolve(settings.name).labels if settings.file is None else ()
+
+    def put(self, content: bytes, model: ModelFile) -> ModelFile:
+        """Store a model under `model.name`, durably; return it as stored. Raises `ModelError`."""
+        if self.folder is None:
+            raise ModelError("there is no folder for models; set state_dir in the configuration or name one")
+        check_name(model.name)
+        if model.name in embedded():
+            raise ModelError(f"'{model.name}' is an embedded model; choose another name with --name")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            path = self.folder / f"{model.name}.onnx"
+            _write(path, content)
+            _write(path.with_suffix(".json"), _describe(model))
+        except OSError as error:
+            raise ModelError(f"{self.folder}: the model cannot be stored: {error.strerror}") from error
+        return _read(path.with_suffix(".json"))
+
+
+def check_name(name: str) -> None:
+    """Raise `ModelError` unless the name can be a file's and an option's."""
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"'{name}' cannot be a model's name: small letters, digits, '.', '-' and '_' only")
+
+
+def loose(path: Path) -> ModelFile:
+    """Return a description of a file that is in no store; the decoder is to be recognised."""
+    return ModelFile(path.stem.lower(), path, sha256_of(path), _AUTO, (), Preprocess())
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's sha256. Raises `ModelError` when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read: {error.strerror}") from error
+
+
+def verify(model: ModelFile) -> None:
+    """Raise `ModelError` when the file is missing or not the one that was stored."""
+    found = sha256_of(model.path)
+    if found != model.sha256:
+        remedy = "install surveil again" if model.embedded else "`surveil models add` it again"
         raise ModelError(
-            f"model.name: there is no model '{settings.name}'; {hint} `surveil models add FILE` adds one"
+            f"{model.path}: damaged or replaced (sha256 {found[:12]}…, expected {model.sha256[:12]}…); {remedy}"
         )
 
-    def add(self, file: Path, name: str | None = None, settings: ModelSettings | None = None) -> ModelFile:
-        """Warm a file up, recognise it and store it with its sha256. Raises ModelError."""
-        name = name or re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("-._")
-        if not _NAME.match(name) or name in _EMBEDDED:
-            raise ModelError(f"'{name}' cannot be a model's name; give another with --name")
-        settings = settings or ModelSettings(file=file)
-        detector = Detector(self._of_file(file, settings), settings)
-        folder, temporary = self._folder / name, self._folder / f".{name}.tmp"
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
-            temporary.mkdir(parents=True)
-            shutil.copyfile(file, temporary / "model.onnx")
-            said = {"decoder": detector.decoder, "labels": list(detector.labels), "size": settings.size,
-                    "sha256": _sha256(file), "preprocess": _habits(detector.input.preprocess)}  # fmt: skip
-            (temporary / "model.json").write_text(json.dumps(said, indent=1))
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-        except OSError as error:
-            raise ModelError(f"{folder}: the model cannot be stored: {error.strerror}") from error
-        return self._read(folder)
 
-    def check(self) -> dict[str, str]:
-        """Return name → what is wrong with it, empty when its file has the sha256 it was stored with."""
-        found = {}
-        for model in self.list():
-            good = model.path.is_file() and _sha256(model.path) == model.sha256
-            found[model.name] = "" if good else "the file is missing or has changed since it was stored"
-        return found
-
-    def _of_file(self, file: Path, settings: ModelSettings) -> ModelFile:
-        if not file.is_file():
-            raise ModelError(f"{file}: no such model file")
-        from surveil.detect.labels import read_labels  # noqa: PLC0415 - only here
-
-        labels = read_labels(settings.labels) if settings.labels else ()
-        size = (settings.size, settings.size) if settings.size else None
-        return ModelFile(file.stem, file, _sha256(file), settings.decoder, labels, Preprocess(), size)
-
-    def _embedded(self, name: str) -> ModelFile:
-        path = DATA / f"{name}.onnx"
-        if not path.is_file():
-            raise ModelError(f"{path}: missing from the installed package; install surveil again")
-        manifest = json.loads((DATA / "manifest.json").read_text())["sha256"]
-        about = _EMBEDDED[name]
-        labels = COCO_LABELS if about["decoder"] != "embedding" else ()
-        return ModelFile(name, path, manifest[path.name], labels=labels, embedded=True, **about)
-
-    def _read(self, folder: Path) -> ModelFile:
-        try:
-            said = json.loads((folder / "model.json").read_text())
-            size = (said["size"], said["size"]) if said["size"] else None
-            return ModelFile(
-                folder.name, folder / "model.onnx", said["sha256"], said["decoder"], tuple(said["labels"]),
-                Preprocess(**said["preprocess"]), size,
-            )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f"{folder}: not a stored model ({error}); remove the folder and add it again"
-            ) from error
+def _describe(model: ModelFile) -> bytes:
+    known = asdict(model)
+    for key in ("path", "embedded"):
+        del known[key]
+    return (json.dumps(known, indent=2) + "\n").encode()
 
 
-COCO_LABELS: tuple[str, ...] = ()
-"""Empty: the graph's own metadata names the classes."""
+def _read(path: Path) -> ModelFile:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        size = known.pop("size")
+        return ModelFile(
+            path=path.with_suffix(".onnx"),
+            preprocess=Preprocess(**known.pop("preprocess")),
+            labels=tuple(known.pop("labels")),
+            size=tuple(size) if size else None,
+            **known,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: not a model's description ({error}); remove it, or add the model again"
+        ) from error
 
 
-def open_detector(settings: ModelSettings, store: ModelStore) -> Detector:
-    """Return the detector that the settings describe. Raises ModelError."""
-    return Detector(store.resolve(settings), settings)
-
-
-def _habits(preprocess: Preprocess) -> dict[str, Any]:
-    return {"channels": preprocess.channels, "range": preprocess.range, "placement": preprocess.placement,
-            "pad": preprocess.pad}  # fmt: skip
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _write(path: Path, content: bytes) -> None:
+    """Write whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
