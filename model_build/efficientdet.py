@@ -69,8 +69,8 @@ class _Converter:
         w = self.write
         w.node("Transpose", ["images"], "planes", perm=[0, 3, 1, 2])
         w.node("Cast", ["planes"], "floats", to=TensorProto.FLOAT)
-        w.node("Sub", ["floats", w.constant("mean", np.float32(MEAN))], "centred")
-        w.node("Mul", ["centred", w.constant("scale", np.float32(SCALE))], "normalised")
+        w.node("Sub", ["floats", w.constant("mean", np.array(MEAN, np.float32))], "centred")
+        w.node("Mul", ["centred", w.constant("scale", np.array(SCALE, np.float32))], "normalised")
         self._names[self.source.by_name(FIRST)] = "normalised"
 
     def network(self) -> None:
@@ -101,7 +101,7 @@ class _Converter:
         w.node("Add", ["shift", "anchor_centre"], "centre")
         w.node("Exp", ["code_size"], "growth")
         w.node("Mul", ["growth", "anchor_size"], "size")
-        w.node("Mul", ["size", w.constant("half", np.float32(0.5))], "reach")
+        w.node("Mul", ["size", w.constant("half", np.array(0.5, np.float32))], "reach")
         w.node("Sub", ["centre", "reach"], "top_left")
         w.node("Add", ["centre", "reach"], "bottom_right")
         w.node("Concat", ["top_left", "bottom_right"], "yxyx", axis=2)
@@ -134,7 +134,10 @@ class _Converter:
 
     def _activate(self, operator: Operator, activation: int) -> None:
         if activation == tflite.ActivationFunctionType.RELU6:
-            bounds = [self.write.constant("zero", np.float32(0)), self.write.constant("six", np.float32(6))]
+            bounds = [
+                self.write.constant("zero", np.array(0, np.float32)),
+                self.write.constant("six", np.array(6, np.float32)),
+            ]
             name = self._names[operator.outputs[0]]
             self.write.node("Clip", [f"{name}_linear", *bounds], name)
 

@@ -51,8 +51,8 @@ class _Network:
         w = self.write
         w.node("Transpose", ["images"], "planes", perm=[0, 3, 1, 2])
         w.node("Cast", ["planes"], "floats", to=TensorProto.FLOAT)
-        w.node("Sub", ["floats", w.constant("mean", np.float32(MEAN))], "centred")
-        at = w.node("Mul", ["centred", w.constant("scale", np.float32(SCALE))], "normalised")
+        w.node("Sub", ["floats", w.constant("mean", np.array(MEAN, np.float32))], "centred")
+        at = w.node("Mul", ["centred", w.constant("scale", np.array(SCALE, np.float32))], "normalised")
         at = self._conv(at, "_conv_stem", "_bn0", "stem", stride=2)
         for index in range(16):
             at = self._block(at, index)
@@ -96,7 +96,7 @@ class _Network:
         )  # fmt: skip
         if linear:
             return output
-        bounds = [w.constant("zero", np.float32(0)), w.constant("six", np.float32(6))]
+        bounds = [w.constant("zero", np.array(0, np.float32)), w.constant("six", np.array(6, np.float32))]
         return w.node("Clip", [output, *bounds], name)
 
     def _folded(self, conv: str, norm: str) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -24,12 +26,12 @@ class GraphWriter:
             self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
         return name
 
-    def node(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Append a node with one output; return the output's name."""
         self.nodes(op, inputs, [output], **attributes)
         return output
 
-    def nodes(self, op: str, inputs: list[str], outputs: list[str], **attributes: object) -> None:
+    def nodes(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
         """Append a node with several outputs."""
         self._nodes.append(helper.make_node(op, inputs, outputs, name=outputs[0], **attributes))
 

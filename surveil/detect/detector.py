@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +24,8 @@ from surveil.types import Detections, Floats, Picture
 
 SPARE = 64
 """Tensors kept for reuse; more than that are in flight only in bursts and are given back to the system."""
+LEAST = 0.1
+"""Least score that is reported; trackers continue a track with much less than they start one with."""
 CANARY_FLOOR = 0.05
 """Least score of what the two providers must agree on."""
 
@@ -36,45 +37,45 @@ class Models(Protocol):
         """Return the file that the settings mean. Raises `ModelError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What to detect in one frame."""
-
-    looks: tuple[Look, ...]
-    floors: Floats
-    """float32 (labels,): least score of what is reported, by class."""
-
-
 class Detector:
-    """Owns the ONNX session. `prepare` and `release` may be called from any thread, `run` from one."""
+    """Owns the ONNX session. `prepare` and `release` may be called from any thread, `detect` from one."""
 
     def __init__(
         self,
+        name: str,
         session: Session,
         decoder_name: str,
         decoder: Decoder,
         spec: InputSpec,
         names: tuple[str, ...],
         settings: ModelSettings,
-    ) -> None:  # noqa: E501
+        clock: Clock,
+    ) -> None:
+        self.name = name
         self.input = spec
         self.labels = names
         self.decoder = decoder_name
         self.experimental = decoder.experimental
         self.provider = session.provider
         self.on_call: Callable[[int, float], None] | None = None
-        """Told the number of pictures and the seconds of every inference; set before the first `run`."""
-        self.canary: Canary | None = None
+        """Told the number of pictures and the seconds of every inference; set before the first `detect`."""
+        self.canary = Canary(session.provider, 0.0)
         self.batches = _batch_sizes(spec, session.provider, settings.max_batch)
         """The sizes in which pictures are run; each has been warmed up."""
         self._session = session
         self._decoder = decoder
         self._overlap = settings.overlap
-        self._clock: Clock = SystemClock()
+        self._clock = clock
         self._spare: deque[Tensor] = deque(maxlen=SPARE)
         self._sizes = recognise.sizes_input(session.graph)
         self._buffer = zeros((self.batches[-1], *spec.shape), spec.dtype)
         self._running = threading.Lock()
+        self._least = self.floors(LEAST)
+
+    @property
+    def most_frames(self) -> int:
+        """How many frames are worth handing over at once: one on a CPU, a full batch on a GPU."""
+        return self.batches[-1]
 
     @classmethod
     def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
@@ -83,14 +84,15 @@ class Detector:
         where = RunOn(
             settings.provider, settings.require_gpu, settings.gpu, settings.gpu_memory_mb, settings.threads
         )
-        detector = cls._load(file, settings, where)
-        detector._clock = clock or SystemClock()
-        detector._warm_up()
-        detector.canary = detector._prove(file, settings)
+        clock = clock or SystemClock()
+        detector = cls.load(file, settings, where, clock)
+        detector.warm_up()
+        detector.canary = detector.prove(file, settings)
         return detector
 
     @classmethod
-    def _load(cls, file: ModelFile, settings: ModelSettings, where: RunOn) -> Detector:
+    def load(cls, file: ModelFile, settings: ModelSettings, where: RunOn, clock: Clock) -> Detector:
+        """Load without warming up or proving anything. Raises `ModelError`."""
         session = Session(file.path, where)
         graph = session.graph
         size = (settings.size, settings.size) if settings.size else file.size
@@ -102,10 +104,10 @@ class Detector:
         habits = file.preprocess if file.decoder == name else decoder.preprocess
         spec = recognise.input_spec(graph, recognise.chosen_preprocess(habits, settings), size)
         names = labels.complete(_labels(file, settings), graph.metadata, decoder.classes)
-        return cls(session, name, decoder, spec, names, settings)
+        return cls(file.name, session, name, decoder, spec, names, settings, clock)
 
     def prepare(self, picture: Picture, crop: Crop) -> Look:
-        """Fit a part of a picture into a tensor that is lent until `run` or `release`."""
+        """Fit a part of a picture into a tensor that is lent until `detect` or `release`."""
         tensor = self._tensor()
         where = letterbox(self.input, picture, crop, tensor)
         return Look(tensor, where, (picture.width, picture.height))
@@ -124,30 +126,32 @@ class Detector:
             floors[i] = min(least, (scores or {}).get(name, least)) if name else np.inf
         return floors
 
-    def run(self, jobs: Sequence[Job]) -> list[Detections]:
-        """Return the objects of each frame, in px of the frame, surest first; takes the tensors back.
+    def detect(
+        self, frames: Sequence[Sequence[Look]], floors: Sequence[Floats] | None = None
+    ) -> list[Detections]:
+        """Return the objects of each frame, in px of the frame; takes the tensors back.
 
-        Raises `ModelError` when inference fails, as after the loss of the GPU.
+        `frames`: the looks of each; `floors`: for each, the least score by class (see `floors`), or `LEAST`
+        for all. Raises `ModelError` when inference fails, as after the loss of the GPU.
         """
-        looks = [(look, job) for job in jobs for look in job.looks]
+        floors = [self._least] * len(frames) if floors is None else floors
+        looks = [(look, floor) for frame, floor in zip(frames, floors, strict=True) for look in frame]
         found: list[tuple[Fit, Detections]] = []
         with self._running:
             for start in range(0, len(looks), self.batches[-1]):
                 found += self._run_batch(looks[start : start + self.batches[-1]])
         self.release(look for look, _ in looks)
         parts = iter(found)
-        return [
-            merge([next(parts) for _ in job.looks], job.looks[0].frame, self._overlap)
-            if job.looks
-            else Detections.empty()
-            for job in jobs
-        ]
+        return [self._merged(frame, [next(parts) for _ in frame]) for frame in frames]
 
-    def _run_batch(self, looks: Sequence[tuple[Look, Job]]) -> list[tuple[Fit, Detections]]:
+    def _merged(self, looks: Sequence[Look], parts: Sequence[tuple[Fit, Detections]]) -> Detections:
+        return merge(parts, looks[0].frame, self._overlap) if looks else Detections.empty()
+
+    def _run_batch(self, looks: Sequence[tuple[Look, Floats]]) -> list[tuple[Fit, Detections]]:
         outputs = self._infer([look.tensor for look, _ in looks])
         return [
-            (look.fit, self._decode([output[i] for output in outputs], job.floors))
-            for i, (look, job) in enumerate(looks)
+            (look.fit, self._decode([output[i] for output in outputs], floors))
+            for i, (look, floors) in enumerate(looks)
         ]
 
     def _infer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -181,7 +185,7 @@ class Detector:
         except IndexError:
             return zeros(self.input.shape, self.input.dtype)
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Run every batch size once: a GPU picks its algorithms by shape, and a wrong shape shows now."""
         for size in self.batches:
             outputs = self._session.run(self._feeds(self._buffer[:size]))
@@ -201,13 +205,13 @@ class Detector:
                 f"{[output.shape for output in outputs]}: {error}"
             ) from error
 
-    def _prove(self, file: ModelFile, settings: ModelSettings) -> Canary:
+    def prove(self, file: ModelFile, settings: ModelSettings) -> Canary:
         """Time one picture; on a GPU also on the CPU, and compare what is found."""
-        mine, found = self._time_one()
+        mine, found = self.time_one()
         if self.provider == CPU:
             return Canary(self.provider, mine)
-        other = Detector._load(file, settings, RunOn("cpu", threads=settings.threads))
-        theirs, expected = other._time_one()
+        other = Detector.load(file, settings, RunOn("cpu", threads=settings.threads), self._clock)
+        theirs, expected = other.time_one()
         result = Canary(self.provider, mine, theirs, canary.same(found, expected))
         if settings.require_gpu and not result.agrees:
             raise ModelError(
@@ -216,7 +220,8 @@ class Detector:
             )
         return result
 
-    def _time_one(self) -> tuple[float, Detections]:
+    def time_one(self) -> tuple[float, Detections]:
+        """Return the seconds of one picture, and what was found in the test picture, in px of the input."""
         spec = self.input
         tensor = zeros(spec.shape, spec.dtype)
         whole = Fit((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)

@@ -102,5 +102,7 @@ class ModelFile:
     size: tuple[int, int] | None = None
     """Width and height in px for a graph that leaves them free."""
     embedded: bool = False
+    experimental: bool = False
+    """No real export has been run through its decoder yet."""
     licence: str = ""
     source: str = ""

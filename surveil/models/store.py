@@ -3,21 +3,41 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
-import os
-import re
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
+from surveil.clock import Clock
+from surveil.detect.decoders import DECODERS
+from surveil.detect.detector import Detector
 from surveil.detect.labels import read_labels
+from surveil.detect.session import RunOn, Session
 from surveil.detect.settings import ModelSettings
-from surveil.detect.spec import ModelFile, Preprocess
+from surveil.detect.spec import ModelFile
 from surveil.errors import ModelError
 from surveil.models.embedded import embedded
+from surveil.models.files import check_name, describe, loose, read_description, slug, verify, write_whole
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_AUTO = "auto"
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `surveil models check` found out about one model."""
+
+    name: str
+    ok: bool
+    message: str
+    """What is wrong; empty when it is well."""
+    decoder: str = ""
+    experimental: bool = False
+    provider: str = ""
+    input: str = ""
+    """Such as `320×320 rgb uint8`."""
+    milliseconds: float = 0.0
+    """Of one picture."""
+    cpu_milliseconds: float | None = None
+    """The same on the CPU, where a GPU is in use."""
+    agrees: bool | None = None
+    """Whether GPU and CPU found the same."""
+    sha256: str = ""
 
 
 class ModelStore:
@@ -30,7 +50,7 @@ class ModelStore:
     def list(self) -> tuple[ModelFile, ...]:
         """Return all models, the embedded first. Raises `ModelError` for a description that cannot be read."""
         own = sorted(self.folder.glob("*.json")) if self.folder and self.folder.is_dir() else []
-        return (*embedded().values(), *(_read(path) for path in own))
+        return (*embedded().values(), *(read_description(path) for path in own))
 
     def resolve(self, name: str) -> ModelFile:
         """Return the model of that name. Raises `ModelError`, with the nearest name, when there is none."""
@@ -46,6 +66,10 @@ class ModelStore:
         if settings.file is not None:
             return loose(settings.file)
         model = self.resolve(settings.name)
+        if model.decoder not in DECODERS and settings.decoder == "auto":
+            raise ModelError(
+                f"'{model.name}' detects nothing (it is an {model.decoder}); choose another model"
+            )
         verify(model)
         return model
 
@@ -55,82 +79,90 @@ class ModelStore:
             return read_labels(settings.labels)
         return self.resolve(settings.name).labels if settings.file is None else ()
 
-    def put(self, content: bytes, model: ModelFile) -> ModelFile:
-        """Store a model under `model.name`, durably; return it as stored. Raises `ModelError`."""
+    def add(
+        self,
+        file: Path,
+        name: str | None = None,
+        settings: ModelSettings | None = None,
+        clock: Clock | None = None,
+    ) -> ModelFile:
+        """Recognise, warm up and store a model file; return it as stored.
+
+        `settings` say what the file does not: decoder, labels, channels, range, placement, size. Raises
+        `ModelError`, and stores nothing, when the file is no model that can be used.
+        """
+        wanted = name or slug(file.stem)
+        check_name(wanted)
+        settings = (settings or ModelSettings()).model_copy(update={"file": file})
+        detector = Detector.open(settings, self, clock)
+        model = ModelFile(
+            name=wanted,
+            path=file,
+            sha256=loose(file).sha256,
+            decoder=detector.decoder,
+            labels=detector.labels,
+            preprocess=detector.input.preprocess,
+            size=(detector.input.width, detector.input.height),
+            source=file.name,
+        )
+        return self._put(file.read_bytes(), model)
+
+    def check(self, settings: ModelSettings | None = None, clock: Clock | None = None) -> tuple[Checked, ...]:
+        """Check every model: its sha256, that it loads, runs and decodes. A bad one is reported, not raised."""
+        base = settings or ModelSettings()
+        return tuple(self._check_one(model, base, clock) for model in self.list())
+
+    def _check_one(self, model: ModelFile, base: ModelSettings, clock: Clock | None) -> Checked:
+        try:
+            if model.decoder not in DECODERS:
+                return _check_plain(model)
+            keep = {"provider", "require_gpu", "gpu", "threads"}
+            settings = ModelSettings(name=model.name, **base.model_dump(include=keep))
+            return _checked(model, Detector.open(settings, self, clock))
+        except ModelError as error:
+            return Checked(model.name, ok=False, message=str(error), sha256=model.sha256)
+
+    def _put(self, content: bytes, model: ModelFile) -> ModelFile:
         if self.folder is None:
-            raise ModelError("there is no folder for models; set state_dir in the configuration or name one")
-        check_name(model.name)
+            raise ModelError("there is no folder for models; name one")
         if model.name in embedded():
             raise ModelError(f"'{model.name}' is an embedded model; choose another name with --name")
+        path = self.folder / f"{model.name}.onnx"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            path = self.folder / f"{model.name}.onnx"
-            _write(path, content)
-            _write(path.with_suffix(".json"), _describe(model))
+            write_whole(path, content)
+            write_whole(path.with_suffix(".json"), describe(model))
         except OSError as error:
             raise ModelError(f"{self.folder}: the model cannot be stored: {error.strerror}") from error
-        return _read(path.with_suffix(".json"))
+        return read_description(path.with_suffix(".json"))
 
 
-def check_name(name: str) -> None:
-    """Raise `ModelError` unless the name can be a file's and an option's."""
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"'{name}' cannot be a model's name: small letters, digits, '.', '-' and '_' only")
+def open_detector(settings: ModelSettings, store: ModelStore, clock: Clock | None = None) -> Detector:
+    """Return the detector that the settings mean, warmed up and timed. Raises `ModelError`."""
+    return Detector.open(settings, store, clock)
 
 
-def loose(path: Path) -> ModelFile:
-    """Return a description of a file that is in no store; the decoder is to be recognised."""
-    return ModelFile(path.stem.lower(), path, sha256_of(path), _AUTO, (), Preprocess())
+def _check_plain(model: ModelFile) -> Checked:
+    """Check a model that detects nothing: its content, and that it loads."""
+    verify(model)
+    provider = Session(model.path, RunOn()).provider
+    return Checked(
+        model.name, ok=True, message="", decoder=model.decoder, provider=provider, sha256=model.sha256
+    )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the file's sha256. Raises `ModelError` when it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path}: the model cannot be read: {error.strerror}") from error
-
-
-def verify(model: ModelFile) -> None:
-    """Raise `ModelError` when the file is missing or not the one that was stored."""
-    found = sha256_of(model.path)
-    if found != model.sha256:
-        remedy = "install surveil again" if model.embedded else "`surveil models add` it again"
-        raise ModelError(
-            f"{model.path}: damaged or replaced (sha256 {found[:12]}…, expected {model.sha256[:12]}…); {remedy}"
-        )
-
-
-def _describe(model: ModelFile) -> bytes:
-    known = asdict(model)
-    for key in ("path", "embedded"):
-        del known[key]
-    return (json.dumps(known, indent=2) + "\n").encode()
-
-
-def _read(path: Path) -> ModelFile:
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-        size = known.pop("size")
-        return ModelFile(
-            path=path.with_suffix(".onnx"),
-            preprocess=Preprocess(**known.pop("preprocess")),
-            labels=tuple(known.pop("labels")),
-            size=tuple(size) if size else None,
-            **known,
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"{path}: not a model's description ({error}); remove it, or add the model again"
-        ) from error
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+def _checked(model: ModelFile, detector: Detector) -> Checked:
+    spec, proof = detector.input, detector.canary
+    return Checked(
+        name=model.name,
+        ok=True,
+        message="",
+        decoder=detector.decoder,
+        experimental=detector.experimental,
+        provider=detector.provider,
+        input=f"{spec.width}×{spec.height} {spec.preprocess.channels} {spec.dtype}",
+        milliseconds=round(proof.seconds * 1000, 2),
+        cpu_milliseconds=round(proof.cpu_seconds * 1000, 2) if proof.cpu_seconds else None,
+        agrees=proof.agrees,
+        sha256=model.sha256,
+    )
