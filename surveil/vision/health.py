@@ -15,15 +15,15 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from surveil.types import Bytes
+from surveil.types import Bytes, Floats
 from surveil.vision import picture_measures as pm
 from surveil.vision.background import rate
 from surveil.vision.settings import HealthSettings
 
-MEAN_S = 0.8
+MEAN_S = 0.5
 EVALUATE_S = 0.5
-RECENT_S = 2.0
-"""Span over which grain and liveliness are judged: over more than one encoder's key frame in most streams."""
+RECENT_S = 1.5
+"""Span over which grain and liveliness are judged; their medians ignore an encoder's key frame."""
 LEARN_S = 60.0
 """Time constant of the reference."""
 READY_S = 4.0
@@ -35,6 +35,8 @@ LIVELY = 0.8
 GRAIN_MIN = 0.004
 """A camera whose picture has no grain above this (levels) cannot be told from a frozen one."""
 GAP_S = 5.0
+DOUBT = 0.1
+"""Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
 
 
 class State(StrEnum):
@@ -65,6 +67,23 @@ class HealthReport:
         return not {State.MOVED, State.COVERED, State.BLURRED}.intersection(self.states)
 
 
+@dataclass(frozen=True, slots=True)
+class FrameNumbers:
+    """What is taken of every frame, levels."""
+
+    t: float
+    grain: float
+    """Change since the frame before in the median block: the sensor's noise, and not what moves."""
+    lively: float
+    """Change in the block that changed most, the rows of a clock left out."""
+    noise: float
+    """Change of the median pixel: rain and passers-by touch fewer than half of them."""
+    low: float
+    """The darkest twentieth."""
+    high: float
+    """The brightest twentieth."""
+
+
 class Held:
     """A flag with patience: on after `raise_s` of truth, off after `clear_s` without."""
 
@@ -89,8 +108,8 @@ class PictureHealth:
 
     def __init__(self, settings: HealthSettings) -> None:
         self._settings = settings
-        self._held = {state: Held(settings.raise_s - EVALUATE_S, settings.clear_s) for state in State}
-        self._grain: deque[tuple[float, float, float]] = deque()
+        self._held = {state: Held(settings.raise_s, settings.clear_s) for state in State}
+        self._frames: deque[FrameNumbers] = deque()
         self._usual: deque[float] = deque(maxlen=USUAL_S)
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = self._t_usual = 0.0
@@ -115,65 +134,73 @@ class PictureHealth:
         """Begin anew after a hole; the reference stays, the view is most likely the same."""
         self._previous, self._mean = luma, luma.astype(np.float32)
         self._t = self._t_evaluated = self._t_usual = t
-        self._grain.clear()
+        self._frames.clear()
 
     def _measure(self, luma: Bytes, t: float) -> None:
         """Note grain and liveliness of one frame."""
         assert self._previous is not None
-        blocks = pm.change(luma, self._previous)
-        self._grain.append((t, float(np.median(blocks)), float(blocks[1:-1].max())))
-        while t - self._grain[0][0] > RECENT_S:
-            self._grain.popleft()
+        difference = np.asarray(cv2.absdiff(luma, self._previous), np.uint8)
+        blocks = pm.blocks_of(difference)
+        low, high = pm.quantiles(luma, 0.05, 0.95)
+        (median,) = pm.quantiles(difference, 0.5)
+        self._frames.append(
+            FrameNumbers(t, float(np.median(blocks)), float(blocks[1:-1].max()), median, low, high)
+        )
+        while t - self._frames[0].t > RECENT_S:
+            self._frames.popleft()
+
+    def _typical(self, name: str) -> float:
+        """Return the median of a number over the recent frames."""
+        return float(np.median([getattr(frame, name) for frame in self._frames]))
 
     def _evaluate(self, t: float) -> HealthReport:
         """Compare with the reference, hold the states, and learn."""
-        now = pm.structure(self._mean)
-        sharpness = pm.sharpness(self._mean)
-        grain = float(np.median([g[1] for g in self._grain]))
-        truth, measures, shift = self._judge(now, sharpness, grain)
-        odd = bool(truth - {State.FROZEN, State.NOISE})
+        measures = {name: self._typical(name) for name in ("grain", "noise", "low", "high")}
+        measures["usual_grain"] = self._usual_grain()
+        truth = self._judge_frames(measures)
+        shift = None
         if not truth:
-            self._reference.learn(now, sharpness)
-        self._learn_grain(grain, t, frozen=State.FROZEN in truth)
-        self._accept(odd=odd)
+            truth, shift = self._judge_structure(measures)
+        if not truth and self._is_frozen(measures):
+            truth.add(State.FROZEN)
+        elif t - self._t_usual >= 1.0:
+            self._usual.append(measures["grain"])
+            self._t_usual = t
+        self._accept(odd=bool(truth & {State.BLURRED, State.COVERED, State.MOVED}))
         raised = tuple(s for s in State if self._held[s].update(now=s in truth, t=t))
         return HealthReport(raised, measures, shift if State.MOVED in raised else None)
 
-    def _judge(
-        self, now: pm.Structure, sharpness: float, grain: float
-    ) -> tuple[set[State], dict[str, float], tuple[float, float] | None]:
-        """Return what is wrong at the moment, the measures, and the displacement."""
-        low, high = (float(v) for v in np.percentile(now.picture, (5, 95)))
-        measures = {"level": float(now.picture.mean()), "grain": grain, "usual_grain": self._usual_grain()}
-        truth = set[State]()
-        if high < self._settings.dark_below:
-            truth.add(State.DARK)
-        elif low > self._settings.bright_above:
-            truth.add(State.BRIGHT)
-        if grain / pm.GRAIN_PER_SIGMA > self._settings.noise_above:
-            truth.add(State.NOISE)
-        if self._is_frozen(grain):
-            truth.add(State.FROZEN)
-        shift = None
-        if not truth - {State.FROZEN} and self._reference.is_ready:
-            found, shift = compare(self._reference, now, sharpness, self._settings, measures)
-            truth |= found
-        return truth, measures, shift
+    def _judge_frames(self, measures: Mapping[str, float]) -> set[State]:
+        """Return which of dark, bright and noise is true at the moment."""
+        limits = self._settings
+        checks = {
+            State.DARK: measures["high"] < limits.dark_below,
+            State.BRIGHT: measures["low"] > limits.bright_above,
+            State.NOISE: measures["noise"] / pm.MEDIAN_PER_SIGMA > limits.noise_above,
+        }
+        return {state for state, true in checks.items() if true}
 
-    def _is_frozen(self, grain: float) -> bool:
+    def _judge_structure(self, measures: dict[str, float]) -> tuple[set[State], tuple[float, float] | None]:
+        """Return which of moved, blurred and covered is true, and the displacement; learn when none is."""
+        now, sharpness = pm.structure(self._mean), pm.sharpness(self._mean)
+        if not self._reference.is_ready:
+            self._reference.learn(now, sharpness)
+            return set(), None
+        truth, shift = compare(self._reference, now, sharpness, self._settings, measures)
+        if not truth:
+            in_doubt = measures["lost"] > self._settings.covered_above / 2
+            self._reference.learn(now, sharpness, DOUBT if in_doubt else 1.0)
+        return truth, shift
+
+    def _is_frozen(self, measures: Mapping[str, float]) -> bool:
         """Tell whether grain and life are gone that this camera's picture usually has."""
-        usual = self._usual_grain()
-        lively = float(np.median([g[2] for g in self._grain]))
-        return usual > GRAIN_MIN and grain < self._settings.frozen_share * usual and lively < LIVELY
+        usual = measures["usual_grain"]
+        gone = usual > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual
+        return gone and self._typical("lively") < LIVELY
 
     def _usual_grain(self) -> float:
         """Return what the grain is in the quieter times of the last minutes, levels; 0: not known yet."""
         return float(np.quantile(self._usual, 0.2)) if len(self._usual) >= READY_S else 0.0
-
-    def _learn_grain(self, grain: float, t: float, *, frozen: bool) -> None:
-        if not frozen and t - self._t_usual >= 1.0:
-            self._usual.append(grain)
-            self._t_usual = t
 
     def _accept(self, *, odd: bool) -> None:
         """Take a view that has stayed odd for long for the usual one."""
@@ -188,7 +215,7 @@ class Reference:
 
     def __init__(self) -> None:
         self._learned_s = 0.0
-        self._sums: list[pm.Floats] = []
+        self._sums: list[Floats] = []
         self.sharpness = 0.0
 
     @property
@@ -201,14 +228,14 @@ class Reference:
         """The mean structure."""
         return pm.Structure(*self._sums)
 
-    def learn(self, now: pm.Structure, sharpness: float) -> None:
+    def learn(self, now: pm.Structure, sharpness: float, trust: float = 1.0) -> None:
         """Move towards the picture of the moment: a plain mean at first, a running one later."""
         parts = [now.picture, now.gx, now.gy, now.texture, now.level]
         self._learned_s += EVALUATE_S
         if not self._sums:
             self._sums, self.sharpness = [part.copy() for part in parts], sharpness
             return
-        weight = max(EVALUATE_S / self._learned_s, rate(EVALUATE_S, LEARN_S))
+        weight = trust * max(EVALUATE_S / self._learned_s, rate(EVALUATE_S, LEARN_S))
         for mean, part in zip(self._sums, parts, strict=True):
             cv2.accumulateWeighted(part, mean, weight)
         self.sharpness += weight * (sharpness - self.sharpness)

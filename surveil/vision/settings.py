@@ -51,7 +51,7 @@ class HealthSettings(Settings):
         description="Watch the picture itself: frozen, dark, bright, blurred, covered, moved, noise.",
     )
     raise_s: float = Field(
-        default=3.0, ge=0.5, le=600, description="A state must last this long before it is raised."
+        default=2.5, ge=0.5, le=600, description="A state must last this long before it is raised."
     )
     clear_s: float = Field(
         default=5.0, ge=0.5, le=3600, description="It must have been gone for this long before it is cleared."
@@ -63,7 +63,7 @@ class HealthSettings(Settings):
         description="Dark: even the brightest twentieth of the picture is below this level (of 255).",
     )
     bright_above: float = Field(
-        default=225.0,
+        default=215.0,
         ge=1,
         le=255,
         description="Bright: even the darkest twentieth of the picture is above this level (of 255).",
@@ -87,7 +87,7 @@ class HealthSettings(Settings):
         description="Moved: the picture has shifted by this share of its width.",
     )
     noise_above: float = Field(
-        default=6.0,
+        default=5.0,
         gt=0,
         le=100,
         description="Noise: standard deviation from one picture to the next at 320 px width, levels of 255.",
