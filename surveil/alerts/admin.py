@@ -1,0 +1,185 @@
+"""What an operator does with the outbox while the daemon runs or not: list, show, retry, purge, check."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from surveil.alerts.database import connect, foreign_errors, is_damaged, transaction
+from surveil.alerts.payload import load
+from surveil.alerts.rows import forget_before
+from surveil.errors import StateError
+from surveil.types import Alert
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """How far an alert has come on its way to one sink."""
+
+    sink: str
+    state: str
+    attempts: int
+    reason: str
+    """Why it is dead: rejected, expired, overflow, start_dead, removed, purged."""
+    error: str
+    """The last error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An alert and its ways."""
+
+    alert: Alert
+    sinks: tuple[SinkState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `check` found; no problems means that every invariant holds."""
+
+    alerts: int
+    pending: int
+    problems: tuple[str, ...]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an outbox that exists. Raises StateError when it does not, or is damaged."""
+    if not path.is_file():
+        raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+    with foreign_errors():
+        db = connect(path)
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+def list_alerts(
+    path: Path,
+    *,
+    state: str | None = None,
+    sink: str | None = None,
+    camera: str | None = None,
+    limit: int = 50,
+) -> list[Listed]:
+    """Return the newest alerts first, those with a delivery in `state` or to `sink` when given."""
+    query = (
+        "SELECT a.seq, a.body FROM alerts a WHERE (:camera IS NULL OR a.camera = :camera) AND "
+        "(:state IS NULL AND :sink IS NULL OR EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq "
+        "AND (:state IS NULL OR d.state = :state) AND (:sink IS NULL OR d.sink = :sink))) "
+        "ORDER BY a.seq DESC LIMIT :limit"
+    )
+    values = {"state": state, "sink": sink, "camera": camera, "limit": limit}
+    with _opened(path) as db:
+        return [_listed(db, seq, body) for seq, body in db.execute(query, values).fetchall()]
+
+
+def show(path: Path, prefix: str) -> list[Listed]:
+    """Return the alerts whose id, or whose event's id, begins with `prefix`, in order of commit."""
+    query = (
+        "SELECT seq, body FROM alerts WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ? ORDER BY seq"
+    )
+    n = len(prefix)
+    with _opened(path) as db:
+        return [_listed(db, *row) for row in db.execute(query, (n, prefix, n, prefix)).fetchall()]
+
+
+def _listed(db: sqlite3.Connection, seq: int, body: str) -> Listed:
+    query = "SELECT sink, state, attempts, reason, error FROM deliveries WHERE alert = ? ORDER BY sink"
+    return Listed(load(body), tuple(SinkState(*row) for row in db.execute(query, (seq,))))
+
+
+def retry(path: Path, *, sink: str | None = None, ids: tuple[str, ...] = ()) -> int:
+    """Make dead letters pending again, their age counted anew; return how many.
+
+    The other alerts of an event come along, so that its end still follows its start.
+    """
+    events = "SELECT event_id FROM alerts WHERE id = ?"
+    revive = (
+        "UPDATE deliveries SET state = 'pending', reason = '', demerits = 0, born_s = ? "
+        "WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
+    )
+    with _opened(path) as db, transaction(db):
+        row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
+        values = (float(row[0]) if row else 0.0, sink, sink)
+        if not ids:
+            return db.execute(revive, values).rowcount
+        found = [db.execute(events, (i,)).fetchone() for i in ids]
+        return sum(db.execute(revive + " AND event_id = ?", (*values, e[0])).rowcount for e in found if e)
+
+
+def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:
+    """Give up what is `dead` or `pending` for a sink, or for all: delete what nobody waits for; return how many.
+
+    Totals stay in the books: what was pending counts as dead.
+    """
+    with _opened(path) as db, transaction(db):
+        if state == "pending":
+            give_up = "UPDATE deliveries SET state='dead', reason='purged' WHERE state='pending' AND (? IS NULL OR sink=?)"
+            return db.execute(give_up, (sink, sink)).rowcount
+        keep = (
+            "INSERT INTO purged SELECT sink, state, count(*) FROM deliveries "
+            "WHERE state = 'dead' AND (? IS NULL OR sink = ?) GROUP BY sink, state "
+            "ON CONFLICT DO UPDATE SET n = n + excluded.n"
+        )
+        db.execute(keep, (sink, sink))
+        query = "DELETE FROM deliveries WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
+        return db.execute(query, (sink, sink)).rowcount
+
+
+def forget(path: Path, older_than_s: float) -> int:
+    """Delete alerts that are done with and older than so many seconds of running time; return how many."""
+    with _opened(path) as db, transaction(db):
+        row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
+        return forget_before(db, (float(row[0]) if row else 0.0) - older_than_s)
+
+
+_INVARIANTS = {
+    "{n} deliveries belong to no alert": (
+        "SELECT count(*) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.seq = d.alert)"
+    ),
+    "{n} ends were delivered before their starts": (
+        "SELECT count(*) FROM deliveries e JOIN alerts a ON a.seq = e.alert AND a.phase = 'end' "
+        "JOIN deliveries s ON s.event_id = e.event_id AND s.sink = e.sink AND s.alert < e.alert "
+        "WHERE e.state = 'delivered' AND s.state = 'pending'"
+    ),
+    "{n} open events have no start alert": (
+        "SELECT count(*) FROM open_events o WHERE NOT EXISTS "
+        "(SELECT 1 FROM alerts a WHERE a.seq = o.alert AND a.phase = 'start')"
+    ),
+    "{n} open events have ended": (
+        "SELECT count(*) FROM open_events o JOIN alerts a ON a.event_id = o.event_id WHERE a.phase = 'end'"
+    ),
+    "{n} events have more than one start": (
+        "SELECT count(*) FROM (SELECT 1 FROM alerts WHERE phase = 'start' GROUP BY event_id HAVING count(*) > 1)"
+    ),
+    "{n} ends stand before their starts": (
+        "SELECT count(*) FROM alerts e JOIN alerts s ON s.event_id = e.event_id "
+        "WHERE e.phase = 'end' AND s.phase = 'start' AND e.seq < s.seq"
+    ),
+    "{n} lines of the ledger are negative": "SELECT count(*) FROM ledger WHERE n < 0",
+    "{n} deliveries were tried less than once and count as delivered": (
+        "SELECT count(*) FROM deliveries WHERE state = 'delivered' AND attempts < 1"
+    ),
+}
+
+
+def check(path: Path) -> Verdict:
+    """Verify SQLite's own structure and the outbox's invariants. Raises StateError when there is no outbox."""
+    if path.is_file() and is_damaged(path):
+        return Verdict(0, 0, ("the database is damaged: SQLite cannot read all of it",))
+    with _opened(path) as db:
+        problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
+        problems += [
+            f"table {row[0]} refers to a row that is gone" for row in db.execute("PRAGMA foreign_key_check")
+        ]
+        for text, query in _INVARIANTS.items():
+            n = db.execute(query).fetchone()[0]
+            problems += [text.format(n=n)] if n else []
+        alerts = db.execute("SELECT count(*) FROM alerts").fetchone()[0]
+        pending = db.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()[0]
+    return Verdict(alerts, pending, tuple(problems))

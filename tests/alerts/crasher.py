@@ -1,0 +1,71 @@
+"""A process that commits alerts and delivers them until it is killed: the victim of the kill -9 tests.
+
+Prints the id of each alert after its commit has returned. Arguments: state directory, receiver's URL, the
+number of the first alert. Sinks: the receiver, a file, and one at a closed port.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from pathlib import Path
+
+from surveil.alerts.courier import Courier
+from surveil.alerts.delivery import Context
+from surveil.alerts.evidence import Evidence, Scenery
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.rows import Entry
+from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.base import SinkSettings
+from surveil.alerts.sinks.file import FileSettings
+from surveil.alerts.sinks.webhook import WebhookSettings
+from surveil.alerts.writer import AlertWriter, Job
+from surveil.clock import Stop, SystemClock
+
+from .helpers import alert, frame
+
+
+def sinks(url: str) -> dict[str, SinkSettings]:
+    return {
+        "live": WebhookSettings(url=url),
+        "file": FileSettings(path="alerts.jsonl"),
+        "dead": WebhookSettings(url="http://127.0.0.1:9/"),
+    }
+
+
+def start_couriers(
+    outbox: Outbox, state_dir: Path, kinds: dict[str, SinkSettings], stop: Stop
+) -> list[Courier]:
+    clock = SystemClock()
+    couriers = []
+    for name, settings in kinds.items():
+        sink = make_sink(settings, Context(name=name, state_dir=state_dir, stop=stop))
+        couriers.append(Courier(name, sink, outbox, clock, OutboxSettings(backoff_max_s=1)))
+        threading.Thread(target=couriers[-1].run, args=(stop,), daemon=True).start()
+    return couriers
+
+
+def main(state_dir: Path, url: str, first: int) -> None:
+    kinds = sinks(url)
+    outbox = Outbox.open(state_dir / "outbox.db", list(kinds), SystemClock())
+    couriers = start_couriers(outbox, state_dir, kinds, Stop())
+
+    def wake() -> None:
+        for courier in couriers:
+            courier.wake()
+
+    writer = AlertWriter(outbox, Evidence(state_dir, EvidenceSettings(clean=False)), wake=wake)
+    ended = outbox.end_open_events(0.0)
+    print(*[a.id for a in ended], sep="\n", flush=True)
+    picture = frame(160, 90)
+    for n in itertools.count(first):
+        for phase in ("start", "end"):
+            counts = {Entry("gate", "intrusion", "opened"): 1} if phase == "start" else {}
+            new = writer.write([Job([alert(n, phase)], Scenery(picture), counts)])
+            print(*[a.id for a in new], sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
