@@ -33,7 +33,7 @@ class CaptureLoop:
     that is not played in real time `start_wall` is the Unix time of its first frame.
     """
 
-    def __init__(  # noqa: PLR0917 - the seven that every caller gives, in the order of the design
+    def __init__(
         self,
         camera: str,
         settings: StreamSettings,

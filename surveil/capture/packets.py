@@ -20,6 +20,8 @@ from surveil.errors import Cause, SourceError
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
 """A clip that was cut off by a crash can still be played."""
+_HEAD = 4096
+"""Bytes at the start of a packet in which its parameter sets would stand."""
 _LONGEST_STEP_S = 5.0
 """A larger step of the stamps is a reconnect or a jump, and arrival says how long it really was."""
 
@@ -212,4 +214,4 @@ def _with_headers(packet: StoredPacket) -> bytes:
     """Put the parameter sets before the first picture: some cameras send them in the SDP only."""
     headers = packet.parameters.extradata
     annex_b = headers.startswith((b"\0\0\1", b"\0\0\0\1"))
-    return headers + packet.data if annex_b and not packet.data.startswith(headers) else packet.data
+    return headers + packet.data if annex_b and headers not in packet.data[:_HEAD] else packet.data

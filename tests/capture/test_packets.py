@@ -150,7 +150,7 @@ def test_an_outage_in_a_clip_lasts_as_long_as_it_did(tmp_path) -> None:
 def test_parameter_sets_that_came_in_the_sdp_only_are_put_into_the_clip(tmp_path) -> None:
     packets = stored(make_clip(tmp_path / "a.ts", seconds=1.0))
     headers = packets[0].parameters.extradata
-    assert headers.startswith(b"\0\0\0\1")
+    assert headers.startswith(b"\0\0\1")
     bare = packets[0].data.replace(headers, b"")
     assert len(bare) < len(packets[0].data)
     first = StoredPacket(
