@@ -76,10 +76,11 @@ def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | N
 def _is_supported(root: Node, problems: Problems) -> bool:
     """Check the version first: messages about a file of another version would mislead."""
     version = root.get("version")
-    if version is None:
+    if version is None and isinstance(root.value, dict):
         problems.add(1, "version", "is missing: write 'version: 1'")
         root.value["version"] = Node(1, 1, "version")  # so that the rest is checked as well
         return True
+    assert version is not None
     if version.value != 1 or isinstance(version.value, bool):
         problems.add(version.line, version.path, f"{version.value!r} is not supported, this release reads 1")
         return False

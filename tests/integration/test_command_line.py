@@ -82,7 +82,7 @@ def test_a_state_directory_that_cannot_be_written_is_told(write, folder):
     ("model", "text"),
     [
         ({"name": "efficientdet-lite1"}, "did you mean 'efficientdet-lite0'?"),
-        ({"file": "/nowhere/model.onnx"}, "no such model file"),
+        ({"file": "/nowhere/model.onnx"}, "/nowhere/model.onnx"),
         ({"require_gpu": True}, "a GPU is required"),
     ],
 )

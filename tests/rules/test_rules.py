@@ -1,5 +1,7 @@
 """Each rule says what is true in one scene, and nothing else."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,7 +119,7 @@ def test_going_round_the_end_of_a_line_is_no_crossing():
 def test_crossings_alternate_and_end_on_the_side_where_the_walker_is(xs):
     rule = rule_of("line_crossing", line="door")
     crossed = [key.rpartition("/")[2] for key in walk(rule, *[(x, 0.5) for x in xs])]
-    assert all(a != b for a, b in zip(crossed, crossed[1:], strict=False))
+    assert all(a != b for a, b in pairwise(crossed))
     settled = [x for x in xs if abs(x - 0.5) * 1000 >= 10]
     if crossed:
         assert crossed[-1] == ("right" if settled[-1] > 0.5 else "left")
