@@ -1,4 +1,4 @@
-"""`surveil schema`, `surveil models …` and `surveil alerts …`: look at things, and put them right."""
+"""`surveil schema` and `surveil models …`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from rich.table import Table
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.config import schema as config_schema
 from surveil.config.reference import example, reference
+from surveil.detect.decoders import DECODERS
 from surveil.models.store import ModelStore
 
 models = typer.Typer(no_args_is_help=True, help="The detection models: list, add, check.")
-alerts = typer.Typer(
-    no_args_is_help=True, help="The alerts in the database: list, show, retry, purge, check."
-)
 
 
 class Form(StrEnum):
@@ -57,9 +55,10 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
         return
     table = Table("name", "decoder", "classes", "sha256", "origin")
     for model in found:
+        unproven = " (experimental)" if is_experimental(model.decoder) else ""
         table.add_row(
             model.name,
-            model.decoder,
+            model.decoder + unproven,
             str(len(model.labels)),
             model.sha256[:12],
             "built in" if model.embedded else "added",
@@ -83,3 +82,25 @@ def add_model(
     console.print(
         f"added {added.name}: decoder {added.decoder}, {len(added.labels)} classes, sha256 {added.sha256[:12]}"
     )
+
+
+def is_experimental(decoder: str) -> bool:
+    """Whether no real export has been run through this decoder yet."""
+    return decoder in DECODERS and DECODERS[decoder].experimental
+
+
+@models.command("check")
+def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
+    """Check every model: its sha256, that it loads, runs and decodes. Exit code 1 when one is bad."""
+    settings = read_config(config)
+    found = _store(config).check(settings.model)
+    if json:
+        print_json(found)
+    else:
+        table = Table("name", "state", "provider", "input", "ms a picture")
+        for one in found:
+            state = "[green]good[/]" if one.ok else f"[red]{one.message}[/]"
+            table.add_row(one.name, state, one.provider, one.input, f"{one.milliseconds:.1f}")
+        console.print(table)
+    if not all(one.ok for one in found):
+        raise typer.Exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from surveil import __version__
 from surveil.cli import demo, inspect, operate, replay
+from surveil.cli.alerts import alerts
 
 app = typer.Typer(
     help="Watch cameras, and say so when something happens.\n\n"
@@ -41,4 +42,4 @@ app.command("replay")(replay.replay)
 app.command("demo")(demo.demo)
 app.command("schema")(inspect.schema)
 app.add_typer(inspect.models, name="models")
-app.add_typer(inspect.alerts, name="alerts")
+app.add_typer(alerts, name="alerts")
