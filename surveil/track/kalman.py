@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-MEASURED = np.array([0.06, 0.06, 0.10, 0.10])
+MEASURED = np.array([0.09, 0.09, 0.15, 0.15])
 """Standard deviation of a detection, in object sizes."""
 SPEED = np.array([1.2, 1.2, 0.15, 0.15])
 """Standard deviation of an unknown velocity, in object sizes a second."""
-CHANGE = np.array([0.6, 0.6, 0.15, 0.15])
+CHANGE = np.array([0.35, 0.35, 0.09, 0.09])
 """How much a velocity may change in a second (standard deviation), in object sizes a second."""
 LEAST_SIZE_PX = 4.0
 HOLD_S = 0.5

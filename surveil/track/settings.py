@@ -11,13 +11,19 @@ class TrackSettings(Settings):
     """How detections become tracks."""
 
     high_score: float = Field(
-        default=0.4,
+        default=0.45,
         gt=0,
         le=1,
         description="Detections at least this sure are matched first, and may start a track.",
     )
+    certain_score: float = Field(
+        default=0.65,
+        gt=0,
+        le=1,
+        description="A new object is believed when it was once as sure as this, or when it moves.",
+    )
     low_score: float = Field(
-        default=0.15,
+        default=0.2,
         ge=0,
         le=1,
         description="Detections of at least this may continue a track, but not start one.",
@@ -35,13 +41,13 @@ class TrackSettings(Settings):
         description="A new object that is not seen again within this time is forgotten.",
     )
     lost_s: float = Field(
-        default=3.0,
+        default=2.5,
         gt=0,
         le=60,
         description="An object that the detector looked for in vain keeps its id this long.",
     )
     coast_s: float = Field(
-        default=0.7,
+        default=0.2,
         ge=0,
         le=10,
         description="An object that was missed still counts for the rules this long.",

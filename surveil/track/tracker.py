@@ -45,12 +45,14 @@ class _Seen:
     scores: Array
     labels: list[str]
     sure: NDArray[np.bool_]
+    certain: NDArray[np.bool_]
 
 
 class Tracker:
     """The objects of one camera. Owned by its `CameraEngine`; pure: time comes in as an argument.
 
-    `scores`: least score by label for a detection to count as sure; others use `high_score`.
+    `scores`: least score by label for a detection to count as sure, and certain; other labels use
+    `high_score` and `certain_score`.
     """
 
     def __init__(self, settings: TrackSettings, scores: Mapping[str, float] | None = None) -> None:
@@ -108,8 +110,12 @@ class Tracker:
         keep = detections.scores >= self._settings.low_score
         names = [_name(int(c), labels) for c in detections.classes[keep]]
         scores = detections.scores[keep].astype(np.float64)
-        least = np.array([self._scores.get(name, self._settings.high_score) for name in names])
-        return _Seen(detections.boxes[keep].astype(np.float64), scores, names, scores >= least)
+        sure = scores >= self._least(names, self._settings.high_score)
+        certain = scores >= self._least(names, self._settings.certain_score)
+        return _Seen(detections.boxes[keep].astype(np.float64), scores, names, sure, certain)
+
+    def _least(self, names: list[str], otherwise: float) -> Array:
+        return np.array([self._scores.get(name, otherwise) for name in names])
 
     def _look(self, seen: _Seen, t: float, dt: float, regions: Floats | None) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
@@ -150,12 +156,13 @@ class Tracker:
         for state, row, column in zip(after, rows, columns, strict=True):
             known = self._known[row]
             known.advance(state)
-            known.found(seen.labels[column], float(seen.scores[column]), t, bool(seen.sure[column]))
+            known.found(seen.boxes[column], seen.labels[column], float(seen.scores[column]), t)
+            known.weigh(bool(seen.sure[column]), bool(seen.certain[column]))
             self._believe(known)
 
     def _believe(self, known: Tracklet) -> None:
         """Give it an id once there is evidence enough."""
-        if not known.id and known.hits >= self._settings.confirm_hits:
+        if not known.id and known.credible and known.hits >= self._settings.confirm_hits:
             self._last_id += 1
             known.id = self._last_id
 
@@ -178,6 +185,7 @@ class Tracker:
             taken.add(column)
             state = kalman.start(seen.boxes[column : column + 1])[0]
             known = Tracklet(state, seen.labels[column], float(seen.scores[column]), t)
+            known.weigh(True, bool(seen.certain[column]))
             self._believe(known)
             self._known.append(known)
 

@@ -15,14 +15,18 @@ SCORE_WEIGHT = 0.3
 """Weight of the newest score in the running mean: one weak detection does not fail a score filter."""
 STILL_IOU = 0.7
 """An object that overlaps its place of before at least this much has not moved: detections jitter."""
+MOVED_IOU = 0.3
+"""An object that overlaps its first place less than this has moved."""
+MEASURED_SHARE = 0.5
+"""Weight of the detection in the box that others see: the filter alone lags, the detection alone jitters."""
 
 
 class Tracklet:
     """One object, from its first detection until it is forgotten. Owned by one `Tracker`."""
 
     __slots__ = (
-        "anchor", "anchor_t", "before", "box", "hits", "id", "misses", "missing_since", "score", "state",
-        "t_first", "t_seen", "votes",
+        "anchor", "anchor_t", "before", "birth", "box", "credible", "hits", "id", "misses", "missing_since",
+        "score", "state", "t_first", "t_seen", "votes",
     )  # fmt: skip
 
     def __init__(self, state: Array, label: str, score: float, t: float) -> None:
@@ -31,11 +35,13 @@ class Tracklet:
         self.state = state
         self.score = score
         self.votes = {label: score}
-        self.hits = 1
+        self.hits = 0
+        self.credible = False
+        """Whether it was seen for certain, or moves: what never does either is often a bush or a post."""
         self.misses = 0
         self.t_first = self.t_seen = self.anchor_t = t
         self.missing_since: float | None = None
-        self.box = self.anchor = _box(state)
+        self.box = self.anchor = self.birth = _box(state)
         self.before: Box | None = None
 
     @property
@@ -49,16 +55,22 @@ class Tracklet:
         self.state = state
         self.box = _box(state)
 
-    def found(self, label: str, score: float, t: float, sure: bool) -> None:
-        """The detector confirmed it at `t`."""
+    def found(self, box: Array, label: str, score: float, t: float) -> None:
+        """The detector confirmed it at `t`, in `box` (4,) px."""
+        blend = MEASURED_SHARE * box + (1 - MEASURED_SHARE) * np.array(self.box)
+        self.box = (float(blend[0]), float(blend[1]), float(blend[2]), float(blend[3]))
         self.votes[label] = self.votes.get(label, 0.0) + score
         self.score += SCORE_WEIGHT * (score - self.score)
-        self.hits += sure
         self.t_seen = t
         self.misses = 0
         self.missing_since = None
         if iou(self.box, self.anchor) < STILL_IOU:
             self.anchor, self.anchor_t = self.box, t
+
+    def weigh(self, sure: bool, certain: bool) -> None:
+        """Take a detection as evidence that there is an object at all."""
+        self.hits += sure
+        self.credible = self.credible or certain or iou(self.box, self.birth) < MOVED_IOU
 
     def missed(self, t: float) -> None:
         """The detector looked where it should be and did not find it."""
@@ -70,8 +82,7 @@ class Tracklet:
         """The picture is now `x` times as wide and `y` times as high."""
         self.state = kalman.rescale(self.state[None], x, y)[0]
         self.box = _box(self.state)
-        left, top, right, bottom = self.anchor
-        self.anchor = (left * x, top * y, right * x, bottom * y)
+        self.anchor, self.birth = _scaled(self.anchor, x, y), _scaled(self.birth, x, y)
         self.before = None
 
     def still(self, t: float, after_s: float) -> bool:
@@ -91,6 +102,10 @@ class Tracklet:
             stationary=stationary,
             previous=self.before,
         )
+
+
+def _scaled(box: Box, x: float, y: float) -> Box:
+    return (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
 
 
 def _box(state: Array) -> Box:
