@@ -207,7 +207,7 @@ def _chunk_arrays(frames: list[Packed]) -> Arrays:
 
 def _read_chunk(path: Path) -> Iterator[Packed]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             t, counts, cells, values = (file[name] for name in ("t", "counts", "cells", "values"))
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
@@ -218,13 +218,13 @@ def _read_chunk(path: Path) -> Iterator[Packed]:
 
 def _reached(path: Path, source: str) -> float:
     """Return the time in `source` up to which the chunk goes; -1 if it is of another."""
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
         return float(file["t"][-1, 0]) if str(file["source"]) == source else -1.0
 
 
 def _seconds(path: Path) -> float:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             return float(file["t"][:, 1].sum())
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
@@ -239,7 +239,7 @@ def _read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geo
     if not path.exists():
         return None, None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             meta, background = json.loads(str(file["meta"])), np.asarray(file["background"], np.uint8)
         width, height = (int(v) for v in meta["frame"])
         slope, offset = (float(v) for v in meta["perspective"])

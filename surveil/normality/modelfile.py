@@ -102,7 +102,8 @@ def _read(path: Path) -> Arrays:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ModelError(f"{path}: {path.stat().st_size} bytes are too many for a model")
-        with np.load(path, allow_pickle=False) as file:
+        # NumPy leaves a file open that it opened itself and could not read.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model file") from None

@@ -47,7 +47,9 @@ class Peaks:
         self._slot += 1
 
     def close_slot(self) -> None:
-        """Keep the slot if it is among the highest and open the next."""
+        """Keep the slot if it is among the highest and open the next; an empty slot stays open."""
+        if self._filled <= 0.0:
+            return
         if self._highest > 0.0:
             entry = (self._highest, self._slot)
             if len(self._top) < KEEP:
@@ -60,20 +62,19 @@ class Peaks:
     def merge(self, other: Peaks) -> None:
         """Append another record, as later footage."""
         self.gap()
-        other.close_slot()
-        for value, slot in other._top:
-            entry = (value, self._slot + slot)
+        for value, slot in other.pack()[1:].tolist():
+            entry = (value, self._slot + int(slot))
             if len(self._top) < KEEP:
                 heappush(self._top, entry)
             else:
                 heappushpop(self._top, entry)
-        self._slot += other._slot + 1
+        self._slot += other._slot + 2
         self.seconds += other.seconds
 
     def ladder(self) -> Ladder:
         """Return alarms against threshold."""
-        self.close_slot()
-        order = sorted(self._top, key=lambda entry: (-entry[0], entry[1]))
+        last = [(self._highest, self._slot)] if self._highest > 0.0 else []
+        order = sorted([*self._top, *last], key=lambda entry: (-entry[0], entry[1]))
         return Ladder.climb(
             np.array([v for v, _ in order], np.float64),
             np.array([s for _, s in order], np.int64),
@@ -82,7 +83,10 @@ class Peaks:
 
     def pack(self) -> NDArray[np.float64]:
         """Return the record as (n, 2) rows of value and slot, after a first row (seconds, next slot)."""
-        rows = [(self.seconds, float(self._slot)), *((v, float(s)) for v, s in sorted(self._top))]
+        last = [(self._highest, self._slot)] if self._highest > 0.0 else []
+        following = self._slot + (1 if self._filled > 0.0 else 0)
+        top = sorted([*self._top, *last])
+        rows = [(self.seconds, float(following)), *((v, float(s)) for v, s in top)]
         return np.array(rows, np.float64)
 
     @classmethod

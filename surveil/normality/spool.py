@@ -81,6 +81,7 @@ class Spool:
     """Blocks in the order of the footage. Owned by one learner."""
 
     def __init__(self, max_bytes: int) -> None:
+        # Two rounds of folds stay whatever the bound: with fewer there is nothing to judge by.
         self._max = max_bytes
         self._fold = 0
         self._in_fold = 0.0
