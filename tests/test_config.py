@@ -36,6 +36,22 @@ def test_every_message_names_the_file(path):
     [
         b"\x00\xff\xfe binary",
         b"version: 1\n" + b"x-a: y\n" * 200_000,
+        "version: 1\n".encode("utf-16"),
+        b"version: 1\nx-a: " + b"[" * 5_000,
+        b"version: 1\nx-a: &a {b: *a}\n",
+        b"version: 1\nhttp: 9" + b"9" * 10_000,
+        b"version: 1\n? [a, b]\n: 2\n",
+        b"version: 1\n---\nversion: 1\n",
+    ],
+    ids=[
+        "binary",
+        "long",
+        "utf-16",
+        "deep",
+        "alias of itself",
+        "huge number",
+        "list as key",
+        "two documents",
     ],
 )
 def test_odd_files_are_errors_and_not_crashes(tmp_path, content):
@@ -141,3 +157,62 @@ def test_the_digest_is_of_the_meaning_without_secrets(tmp_path):
 def test_two_cameras_on_one_stream_are_a_warning(tmp_path):
     text = "version: 1\ncameras:\n  a: {url: rtsp://h/x}\n  b: {url: rtsp://h/x}\n"
     assert "reads the same stream" in load(write(tmp_path, text)).warnings[0]
+
+
+def test_each_stream_is_compared_and_cameras_that_are_off_are_not(tmp_path):
+    text = """
+version: 1
+cameras:
+  a: {url: rtsp://h/x}
+  b: {streams: {detect: rtsp://h/y, record: rtsp://h/x}}
+  c: {url: rtsp://h/y, enabled: false}
+"""
+    (warning,) = load(write(tmp_path, text)).warnings
+    assert "cameras.b.streams.record: the camera 'a' reads the same stream" in warning
+
+
+def test_a_class_that_the_model_knows_may_have_a_score_of_its_own(tmp_path):
+    text = "version: 1\ncameras: {a: {url: x, detect: {scores: {person: 0.3}}}}\n"
+    assert load(write(tmp_path, text)).cameras["a"].detect.scores == {"person": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://u:hunter22@h/a", "rtsp://u:***@h/a"),
+        ("http://h/v?channel=1&password=hunter22", "http://h/v?channel=1&password=***"),
+        ("rtsp://h/user=viewer_password=hunter22_channel=1", "rtsp://h/user=***_password=***_channel=1"),
+    ],
+)
+def test_a_password_that_stands_in_the_file_itself_is_a_secret_too(tmp_path, url, shown):
+    config = load(write(tmp_path, f"version: 1\ncameras: {{a: {{url: '{url}'}}}}\n"))
+    assert config.redacted()["cameras"]["a"]["url"] == shown
+    assert "hunter22" in config.secrets
+    assert "hunter22" not in repr(config.cameras["a"])
+
+
+def test_what_is_a_secret_by_its_type_is_hidden_wherever_it_came_from(tmp_path):
+    config = load(write(tmp_path, "version: 1\nhttp: {token: literally-here}\n"))
+    assert "literally-here" in config.secrets
+    assert "literally-here" not in str(config.redacted())
+
+
+def test_credentials_of_the_service_manager_are_read(tmp_path):
+    (tmp_path / "gate").write_text("s3cret\n")
+    text = 'version: 1\ncameras: {a: {url: "rtsp://u:${credential:gate}@h/a"}}\n'
+    config = load(write(tmp_path, text), {"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert config.cameras["a"].url == "rtsp://u:s3cret@h/a"
+
+
+def test_anchors_and_merge_keys_work_and_times_stay_text(tmp_path):
+    text = """
+version: 1
+x-shared: &shared {yard: [[0, 0], [1, 0], [1, 1]]}
+cameras:
+  a: {url: "x", zones: *shared}
+  b: {url: 01:30, zones: {<<: *shared, door: [[0, 0], [1, 0], [0, 1]]}}
+"""
+    cameras = load(write(tmp_path, text)).cameras
+    assert set(cameras["b"].zones) == {"yard", "door"}
+    assert cameras["a"].zones["yard"] == cameras["b"].zones["yard"]
+    assert cameras["b"].url == "01:30"

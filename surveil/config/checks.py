@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from surveil.config.document import Node
+from surveil.config.explain import resolve, step_into
 from surveil.config.problems import Problems, suggest
 
 _REFERENCES = (("zone", "zones"), ("line", "lines"))
@@ -30,12 +32,29 @@ def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) ->
         _check_rule_names(rules.items if rules else [], problems)
 
 
+def check_booleans(
+    node: Node, shape: Mapping[str, Any], schema: Mapping[str, Any], problems: Problems
+) -> None:
+    """Refuse `true` where a number is wanted: Python, and so pydantic, would take it for 1."""
+    shape = resolve(schema, shape)
+    if isinstance(node.value, bool) and shape.get("type") in {"number", "integer"}:
+        problems.add(node.line, node.path, f"must be a number, not {str(node.value).lower()}")
+    kind = node.get("type")
+    if "oneOf" in shape and kind and kind.text:
+        shape = resolve(schema, step_into(shape, kind.text))
+    below: list[tuple[str | int, Node]] = [*node.children.items(), *enumerate(node.items)]
+    for step, child in below:
+        check_booleans(child, step_into(shape, step), schema, problems)
+
+
 def check_streams(root: Node) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every camera that reads a stream which another reads too."""
     first: dict[str, str] = {}
     found = []
     for name, camera in _children(root, "cameras").items():
-        for node in (camera.get("url"), camera.get("streams", "detect")):
+        if (enabled := camera.get("enabled")) and enabled.value is False:
+            continue
+        for node in (camera.get("url"), camera.get("streams", "detect"), camera.get("streams", "record")):
             if node is None or node.value is None:
                 continue
             other = first.setdefault(str(node.value), name)
@@ -79,11 +98,10 @@ def _names(owner: Node, key: str) -> Iterator[Node]:
 def _check_labels(node: Node | None, labels: tuple[str, ...], problems: Problems) -> None:
     if node is None or not labels:
         return
-    used = {child: key for key, child in node.children.items()}.items() if node.children else ()
-    pairs = used or [(item, item.text) for item in node.items if item.text is not None]
-    for place, label in pairs:
+    keys = [(child, key) for key, child in node.children.items()]
+    for place, label in keys or [(item, item.text) for item in node.items if item.text is not None]:
         if label not in labels:
-            text = f"the model has no class '{label}'{suggest(label or '', labels)}"
+            text = f"the model has no class '{label}'{suggest(label, labels)}"
             problems.add(place.line, place.path, text)
 
 

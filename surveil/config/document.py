@@ -18,7 +18,7 @@ from surveil.config.problems import Problems
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
-MAX_NODES = 200_000
+MAX_NODES = 100_000
 
 type_prefix = "tag:yaml.org,2002:"
 Scalar = str | int | float | bool | None
@@ -89,10 +89,16 @@ class _Loader(
         yaml.composer.Composer.__init__(self)
         yaml.resolver.BaseResolver.__init__(self)
         self._depth = 0
+        self._count = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """Compose, not deeper than allowed: Python's stack is finite."""
         self._depth += 1
+        self._count += 1
+        if self._count > MAX_NODES:
+            # Composing costs a tenth of a millisecond a value: no use in reading a megabyte of them.
+            line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
+            raise _TooMuchError(line, f"has more than {MAX_NODES} values: this is no configuration")
         if self._depth > MAX_DEPTH:
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
             raise _TooMuchError(line, f"is nested deeper than {MAX_DEPTH} levels")
@@ -239,6 +245,7 @@ class _Tree:
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._problems.add(line, path, f"must be a finite number, not {node.value}")
+            self._problems.settled.add(path)
             return 0.0
         return value
 

@@ -134,7 +134,7 @@ def known_keys(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> list[st
     """Return the keys that may stand at `loc`, found in the JSON Schema."""
     node: Mapping[str, Any] = schema
     for step in loc:
-        node = _step(resolve(schema, node), step)
+        node = step_into(resolve(schema, node), step)
     return list(resolve(schema, node).get("properties", {}))
 
 
@@ -149,7 +149,8 @@ def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, 
             return node
 
 
-def _step(node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
+def step_into(node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
+    """Return the schema of what stands under `step`: a key, an index or the tag of a union."""
     if isinstance(step, int):
         prefix = node.get("prefixItems", ())
         item: Mapping[str, Any] = prefix[step] if step < len(prefix) else node.get("items", {})

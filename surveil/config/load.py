@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from surveil.config.checks import check_references, check_streams
+from surveil.config.checks import check_booleans, check_references, check_streams
 from surveil.config.document import Node, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
@@ -69,6 +69,7 @@ def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | N
     _drop_empty_sections(root, _schema())
     secrets.fill(root, problems)
     _inherit(root)
+    check_booleans(root, _schema(), _schema(), problems)
     check_references(root, problems, model_labels(_plain(root.get("model"))))
     return _validate(root, problems)
 

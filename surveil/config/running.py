@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import BaseModel, SecretStr
 
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
@@ -28,9 +31,9 @@ class CameraConfig:
     """One camera. Fields with the name of a section are that section, as the file (or a default) has it."""
 
     name: str
-    url: str
+    url: str = field(repr=False)
     """The stream that is analysed; may hold credentials."""
-    record_url: str
+    record_url: str = field(repr=False)
     """The stream that clips are cut from; equals `url` where there is one stream."""
     enabled: bool
     stream: StreamSettings
@@ -89,7 +92,7 @@ class Config:
 def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[str]) -> Config:
     """Turn a checked file into the running configuration."""
     printable = json.dumps(_redact(settings.model_dump(mode="json"), secrets), sort_keys=True)
-    own = {field: getattr(settings, field) for field in _shared(Config, FileSettings) - {"cameras", "sinks"}}
+    own = {name: getattr(settings, name) for name in _shared(Config, FileSettings) - {"cameras", "sinks"}}
     return Config(
         path=path,
         cameras=MappingProxyType(
@@ -97,7 +100,7 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
         ),
         sinks=MappingProxyType(dict(settings.sinks)),
         warnings=tuple(warnings),
-        secrets=frozenset(secrets.strings),
+        secrets=frozenset(secrets.strings.union(_secret_values(settings))),
         digest=hashlib.sha256(printable.encode()).hexdigest(),
         _printable=printable,
         **own,
@@ -138,7 +141,7 @@ def _streams(settings: CameraSettings, url: str) -> dict[str, StreamSettings | N
 
 def _shared(running: type, file: type[Settings]) -> set[str]:
     """Return the names of sections: the fields that both have."""
-    return {field.name for field in fields(running)} & set(file.model_fields)
+    return {own.name for own in fields(running)} & set(file.model_fields)
 
 
 def _polygons(shapes: Mapping[str, list[tuple[float, float]]]) -> Mapping[str, Any]:
@@ -158,6 +161,22 @@ def _redact(value: Any, secrets: Secrets, path: str = "") -> Any:
             return secrets.templates.get(path) or _mask(value, secrets)
         case _:
             return value
+
+
+def _secret_values(value: Any) -> Iterator[str]:
+    """Return what is marked as secret by its type, also where it stands in the file itself."""
+    match value:
+        case SecretStr():
+            yield from {value.get_secret_value(), *secrets_of(value.get_secret_value())} - {""}
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secret_values(getattr(value, name))
+        case Mapping():
+            for item in value.values():
+                yield from _secret_values(item)
+        case list() | tuple():
+            for item in value:
+                yield from _secret_values(item)
 
 
 def _mask(text: str, secrets: Secrets) -> str:

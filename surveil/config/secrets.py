@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from surveil.config.document import Node
 from surveil.config.problems import Problems, suggest
+from surveil.redact import secrets_of
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """systemd names the unit's credentials directory so (systemd.exec(5), LoadCredential=)."""
@@ -65,18 +66,19 @@ class Secrets:
             return quote(value, safe="") if match.end() <= end else value
 
         text = _REFERENCE.sub(replace, template)
-        if text != template or userinfo:
+        if text != template or "://" in text:
             self._note(text, template, node.path)
         return text
 
     def _note(self, text: str, template: str, path: str) -> None:
-        """Remember a password that stands in the file itself, and how the value may be printed."""
-        self.templates[path] = mask_url(template)
-        if userinfo := _USERINFO.match(text):
-            _, colon, password = userinfo["userinfo"].partition(":")
-            if colon and password:
-                self._remember(unquote(password))
-                self.strings.add(password)
+        """Remember what stands in the address itself (login, parameters), and how the value may be printed."""
+        printable = mask_url(template)
+        for secret in secrets_of(text) if "://" in text else ():
+            self._remember(unquote(secret))
+            self.strings.add(secret)
+            printable = printable.replace(secret, MASK)
+        if printable != text:
+            self.templates[path] = printable
 
     def _remember(self, value: str) -> None:
         self.strings |= {value, quote(value, safe="")} - {""}
