@@ -57,6 +57,8 @@ class AvSource:
         self._packets: Iterator[Any] = iter(())
         self._tick = 0.0
         self._size = (0, 0)
+        self._was_reset = False
+        """FFmpeg tells of it only in its log, before the last packet of the connection."""
 
     # What sorts of stream differ in.
 
@@ -88,6 +90,7 @@ class AvSource:
         self._packets = self._container.demux(self._stream)
         self._tick = float(self._stream.time_base)
         self._logs.clear()
+        self._was_reset, self._size = False, (0, 0)
         codec = self._stream.codec_context
         return StreamInfo(codec.name, "cuda" if codec.is_hwaccel else "software", self.transport)
 
@@ -173,6 +176,7 @@ class AvSource:
         if not self._logs:
             return False
         damage = any(map(_means_damage, self._logs))
+        self._was_reset |= any("Connection reset" in text for _, _, text in self._logs)
         self._logs.clear()
         return damage
 

@@ -43,5 +43,5 @@ class NetworkSource(AvSource):
         return self._settings.open_timeout_s, self._settings.read_timeout_s
 
     def _ended(self) -> None:
-        reset = any("reset" in text for _, _, text in self._logs)
-        raise source_error(Cause.RESET if reset else Cause.ENDED, self._url)
+        self._take_damage()
+        raise source_error(Cause.RESET if self._was_reset else Cause.ENDED, self._url)

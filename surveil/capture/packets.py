@@ -207,7 +207,8 @@ def _step(one: StoredPacket, following: StoredPacket, usual: int) -> int:
         if 0 < step * one.time_base <= _LONGEST_STEP_S:
             return step
     arrived = following.arrived - one.arrived
-    return max(1, round(arrived / one.time_base)) if arrived > _LONGEST_STEP_S else usual
+    is_missing = one.dts is None or following.dts is None
+    return max(1, round(arrived / one.time_base)) if is_missing or arrived > _LONGEST_STEP_S else usual
 
 
 def _with_headers(packet: StoredPacket) -> bytes:

@@ -25,21 +25,22 @@ class Continuous:
 
     def __init__(self) -> None:
         self._stamp: float | None = None
-        self._arrived = 0.0
+        self._arrived: float | None = None
         self.now = 0.0
         """Seconds since the first stamp."""
         self.jumped = False
         """The last stamp was a step."""
 
     def update(self, stamp: float | None, arrived: float, lag_s: float) -> float:
-        """Return the seconds since the stamp before; 0 for the first."""
-        previous, waited = self._stamp, max(0.0, arrived - self._arrived)
+        """Return the seconds since the stamp before; 0 for the first.
+
+        A live stream's first picture often has no stamp: arrival stands in where one is missing.
+        """
+        previous = self._stamp
+        waited = 0.0 if self._arrived is None else max(0.0, arrived - self._arrived)
         self._arrived = arrived
+        self._stamp = previous if stamp is None else stamp
         self.jumped = False
-        if stamp is not None:
-            self._stamp = stamp
-            if previous is None:
-                return 0.0
         step = waited if stamp is None or previous is None else stamp - previous
         if step < 0 or step > waited + lag_s + _JUMP_S:
             self.jumped, step = True, min(waited, _JUMP_S)

@@ -27,6 +27,7 @@ class Watch:
         self.frames: list[Frame] = []
         self.losses: list[Lost] = []
         self.states: list[str] = []
+        self._asked = 0
         self._news = threading.Condition()
         self.stop = Stop()
         self.registry = CollectorRegistry()
@@ -76,10 +77,10 @@ class Watch:
         self.until(lambda: len(self.frames) >= target, f"{count} frames")
 
     def until_lost(self, cause: str) -> Lost:
-        """Wait for a loss that was not there before, and check its cause."""
-        known = len(self.losses)
+        """Wait for the next loss that was not asked for yet, and check its cause."""
+        known, self._asked = self._asked, self._asked + 1
         self.until(lambda: len(self.losses) > known, f"loss ({cause})")
-        assert self.losses[known].cause == cause
+        assert self.losses[known].cause == cause, str(self)
         return self.losses[known]
 
     def value(self, name: str, **labels: str) -> float:
