@@ -16,7 +16,7 @@ from surveil.demo.render import Sprite, Sun
 from surveil.demo.walks import Walker
 from surveil.types import Box, Point
 
-_PHASES = 14
+_PHASES = 12
 _HEADING_BIN = 30
 
 
@@ -38,7 +38,7 @@ def draw(walker: Walker, t: float, camera: Pinhole) -> Drawn:
     """Return the walker's picture at `t`, scaled to his distance and placed on his ground point."""
     step = walker.at(t)
     heading = step.heading_deg + float(np.degrees(np.arctan2(step.x, step.z)))
-    coarse = camera.scale(6.0 if step.z < 9.0 else 9.0)
+    coarse = camera.scale(7.0 if step.z < 9.0 else 9.0)
     pitch = 17 if step.z < 9.0 else 11
     phase = round(step.phase * _PHASES) % _PHASES if step.moving else -1
     sprite, top, bottom = _sprite(

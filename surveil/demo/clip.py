@@ -13,8 +13,8 @@ from av.video.stream import VideoStream
 from surveil.demo.scene import Scene
 
 _SPEED = {
-    "libx264": {"preset": "superfast", "bf": "0"},
-    "libx265": {"preset": "ultrafast", "x265-params": "log-level=error"},
+    "libx264": {"preset": "ultrafast", "bf": "0"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=error:bframes=0:open-gop=0:scenecut=0"},
 }
 
 
@@ -24,7 +24,7 @@ def write_clip(
     *,
     codec: str = "libx264",
     gop: int = 30,
-    crf: int = 23,
+    crf: int = 25,
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
     """Encode `scene` to `path` (container by its suffix). Key frames every `gop` frames and nowhere else.

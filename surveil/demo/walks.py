@@ -108,7 +108,7 @@ def busy_yard(seed: int, seconds: float) -> tuple[Walker, ...]:
 
 
 def _yard_way(n: int, t: float, rng: np.random.Generator) -> tuple[tuple[float, float, float], ...]:
-    z0, z1 = (float(z) for z in rng.uniform(6.3, 12.0, 2))
+    z0, z1 = (float(z) for z in rng.uniform(6.0, 10.0, 2))
     side = -1.0 if n % 2 == 0 else 1.0
     points = [(side * edge(z0), z0, 0.0)]
     if n % 4 == 2:
