@@ -30,10 +30,17 @@ READY_S = 4.0
 """The reference is not compared with before it has been learned for this long."""
 USUAL_S = 300
 """Seconds of grain that are remembered."""
+LATELY_S = 6
+"""Seconds that do not count for what is usual: they may be frozen already."""
 LIVELY = 0.8
 """Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
-GRAIN_MIN = 0.004
-"""A camera whose picture has no grain above this (levels) cannot be told from a frozen one."""
+GRAIN_MIN, COARSE_MIN = 0.004, 0.01
+"""A camera without grain above this (levels; share of pixels by two levels) cannot be told from a frozen one."""
+ELSEWHERE, ELSEWHERE_STILL = 0.75, 0.5
+"""Share that must be lost for a camera to look elsewhere, and to go on doing so."""
+RICH = 0.5
+SHIFTED = 0.45
+"""Correlation that the shifted picture must reach to have been found again."""
 GAP_S = 5.0
 DOUBT = 0.1
 """Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
@@ -74,6 +81,8 @@ class FrameNumbers:
     t: float
     grain: float
     """Change since the frame before in the median block: the sensor's noise, and not what moves."""
+    coarse: float
+    """Share of the median block's pixels that changed by two levels: an encoder's ripples are finer."""
     lively: float
     """Change in the block that changed most, the rows of a clock left out."""
     noise: float
@@ -85,21 +94,21 @@ class FrameNumbers:
 
 
 class Held:
-    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without."""
+    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without.
+
+    What speaks against it takes back as much patience as it lasts, so that a flicker does not start it anew.
+    """
 
     def __init__(self, raise_s: float, clear_s: float) -> None:
         self._raise_s, self._clear_s = raise_s, clear_s
-        self._since: float | None = None
+        self._for_s = 0.0
         self.is_on = False
 
-    def update(self, *, now: bool, t: float) -> bool:
-        """Take what is true at `t` s; return whether the flag is on."""
-        if now == self.is_on:
-            self._since = None
-        elif self._since is None:
-            self._since = t
-        if self._since is not None and t - self._since >= (self._raise_s if now else self._clear_s) - 1e-6:
-            self.is_on, self._since = now, None
+    def update(self, *, now: bool, dt: float) -> bool:
+        """Take what has been true for the last `dt` s; return whether the flag is on."""
+        self._for_s = max(0.0, self._for_s + (dt if now != self.is_on else -dt))
+        if self._for_s >= (self._clear_s if self.is_on else self._raise_s) - 1e-6:
+            self.is_on, self._for_s = not self.is_on, 0.0
         return self.is_on
 
 
@@ -110,12 +119,13 @@ class PictureHealth:
         self._settings = settings
         self._held = {state: Held(settings.raise_s, settings.clear_s) for state in State}
         self._frames: deque[FrameNumbers] = deque()
-        self._usual: deque[float] = deque(maxlen=USUAL_S)
+        self._usual: deque[tuple[float, float]] = deque(maxlen=USUAL_S)
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = self._t_usual = 0.0
         self._reference = Reference()
         self._report = HealthReport()
         self._odd_s = 0.0
+        self._shift: tuple[float, float] | None = None
 
     def update(self, luma: Bytes, t: float) -> HealthReport:
         """Take the plane (uint8 (h, w), about 320 px wide) at stream time `t` s; return what is known by now."""
@@ -141,10 +151,11 @@ class PictureHealth:
         assert self._previous is not None
         difference = np.asarray(cv2.absdiff(luma, self._previous), np.uint8)
         blocks = pm.blocks_of(difference)
+        coarse = float(np.median(pm.blocks_of(pm.at_least(difference, 2))))
         low, high = pm.quantiles(luma, 0.05, 0.95)
         (median,) = pm.quantiles(difference, 0.5)
         self._frames.append(
-            FrameNumbers(t, float(np.median(blocks)), float(blocks[1:-1].max()), median, low, high)
+            FrameNumbers(t, float(np.median(blocks)), coarse, float(blocks[1:-1].max()), median, low, high)
         )
         while t - self._frames[0].t > RECENT_S:
             self._frames.popleft()
@@ -155,20 +166,21 @@ class PictureHealth:
 
     def _evaluate(self, t: float) -> HealthReport:
         """Compare with the reference, hold the states, and learn."""
-        measures = {name: self._typical(name) for name in ("grain", "noise", "low", "high")}
-        measures["usual_grain"] = self._usual_grain()
+        dt = t - self._t_evaluated
+        measures = {
+            name: self._typical(name) for name in ("grain", "coarse", "lively", "noise", "low", "high")
+        }
         truth = self._judge_frames(measures)
-        shift = None
         if not truth:
-            truth, shift = self._judge_structure(measures)
+            truth = self._judge_structure(measures)
         if not truth and self._is_frozen(measures):
             truth.add(State.FROZEN)
         elif t - self._t_usual >= 1.0:
-            self._usual.append(measures["grain"])
+            self._usual.append((measures["grain"], measures["coarse"]))
             self._t_usual = t
-        self._accept(odd=bool(truth & {State.BLURRED, State.COVERED, State.MOVED}))
-        raised = tuple(s for s in State if self._held[s].update(now=s in truth, t=t))
-        return HealthReport(raised, measures, shift if State.MOVED in raised else None)
+        self._accept(dt if truth & {State.BLURRED, State.COVERED, State.MOVED} else 0.0)
+        raised = tuple(s for s in State if self._held[s].update(now=s in truth, dt=dt))
+        return HealthReport(raised, measures, self._shift if State.MOVED in raised else None)
 
     def _judge_frames(self, measures: Mapping[str, float]) -> set[State]:
         """Return which of dark, bright and noise is true at the moment."""
@@ -180,31 +192,41 @@ class PictureHealth:
         }
         return {state for state, true in checks.items() if true}
 
-    def _judge_structure(self, measures: dict[str, float]) -> tuple[set[State], tuple[float, float] | None]:
-        """Return which of moved, blurred and covered is true, and the displacement; learn when none is."""
+    def _judge_structure(self, measures: dict[str, float]) -> set[State]:
+        """Return which of moved, blurred and covered is true; learn when none is."""
         now, sharpness = pm.structure(self._mean), pm.sharpness(self._mean)
         if not self._reference.is_ready:
             self._reference.learn(now, sharpness)
-            return set(), None
-        truth, shift = compare(self._reference, now, sharpness, self._settings, measures)
+            return set()
+        truth, shift = compare(
+            self._reference, now, sharpness, self._settings, measures, was_moved=self._held[State.MOVED].is_on
+        )
         if not truth:
-            in_doubt = measures["lost"] > self._settings.covered_above / 2
+            in_doubt = measures["covered"] > self._settings.covered_above / 2
             self._reference.learn(now, sharpness, DOUBT if in_doubt else 1.0)
-        return truth, shift
+            self._shift = None
+        # A later look that cannot tell by how much takes nothing back.
+        self._shift = shift or self._shift
+        return truth
 
-    def _is_frozen(self, measures: Mapping[str, float]) -> bool:
-        """Tell whether grain and life are gone that this camera's picture usually has."""
-        usual = measures["usual_grain"]
-        gone = usual > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual
-        return gone and self._typical("lively") < LIVELY
+    def _is_frozen(self, measures: dict[str, float]) -> bool:
+        """Tell whether grain and life are gone that this camera's picture usually has.
 
-    def _usual_grain(self) -> float:
-        """Return what the grain is in the quieter times of the last minutes, levels; 0: not known yet."""
-        return float(np.quantile(self._usual, 0.2)) if len(self._usual) >= READY_S else 0.0
+        What is usual is what the quieter times of the last minutes had, the last seconds left out.
+        """
+        past = list(self._usual)[:-LATELY_S]
+        if len(past) < READY_S or measures["lively"] >= LIVELY:
+            return False
+        usual = np.quantile(np.array(past), 0.2, axis=0)
+        measures["usual_grain"], measures["usual_coarse"] = float(usual[0]), float(usual[1])
+        share = self._settings.frozen_share
+        fine = usual[0] > GRAIN_MIN and measures["grain"] < share * usual[0]
+        coarse = usual[1] > COARSE_MIN and measures["coarse"] < share * usual[1]
+        return bool(fine or coarse)
 
-    def _accept(self, *, odd: bool) -> None:
+    def _accept(self, odd_s: float) -> None:
         """Take a view that has stayed odd for long for the usual one."""
-        self._odd_s = self._odd_s + EVALUATE_S if odd else 0.0
+        self._odd_s = self._odd_s + odd_s if odd_s else 0.0
         if self._odd_s >= self._settings.accept_after_s:
             self._reference = Reference()
             self._odd_s = 0.0
@@ -247,23 +269,27 @@ def compare(
     sharpness: float,
     settings: HealthSettings,
     measures: dict[str, float],
+    *,
+    was_moved: bool,
 ) -> tuple[set[State], tuple[float, float] | None]:
     """Return which of moved, blurred and covered is true, in this order of precedence, and the displacement."""
     was = reference.structure
     measures["sharpness"] = sharpness / max(reference.sharpness, 1e-6)
     measures["alike"] = alike = pm.alike(was, now)
-    measures["lost"], measures["flat"] = pm.lost(was, now)
+    loss = pm.lost(was, now)
+    measures["lost"], measures["covered"] = loss.share, loss.covered
     if alike < pm.SAME:
         shift = pm.displacement(was, now)
         measures["shifted"] = pm.shifted_alike(was, now, shift)
         measures["dx"], measures["dy"] = shift
         far = max(abs(shift[0]), abs(shift[1])) >= settings.moved_above
-        if far and measures["shifted"] > max(0.35, alike + 0.15):
+        if far and measures["shifted"] > max(SHIFTED, alike + 0.15):
             return {State.MOVED}, shift
     if measures["sharpness"] < settings.sharpness_below and pm.coarse_alike(was, now) > 0.7:
         return {State.BLURRED}, None
-    if measures["lost"] >= settings.covered_above:
-        # Everything is different, and as rich as before: the camera looks elsewhere.
-        elsewhere = measures["lost"] > 0.75 and measures["flat"] < 0.3
-        return {State.MOVED if elsewhere else State.COVERED}, None
+    # Everything is different, and as rich as before: the camera looks elsewhere.
+    if loss.share > (ELSEWHERE_STILL if was_moved else ELSEWHERE) and loss.texture > RICH:
+        return {State.MOVED}, None
+    if loss.covered >= settings.covered_above:
+        return {State.COVERED}, None
     return set(), None

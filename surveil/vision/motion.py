@@ -85,7 +85,10 @@ class MotionGate:
             if self._keep is None
             else np.asarray(cv2.bitwise_and(change.mask, self._keep), np.uint8)
         )
-        if self._is_global(change, t):
+        lasting_s = self._global_for(change, t)
+        if lasting_s > self._global_max_s:
+            return self._decide(Gate.MOTION, np.array([[0, 0, *size]], np.float32), 1.0, t, tracks)
+        if lasting_s >= 0:
             background.seed(luma)
             self._t_settled = t + SETTLE_S
             return self._decide(Gate.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
@@ -118,15 +121,15 @@ class MotionGate:
         boxes.setflags(write=False)
         return Motion(gate, boxes, share)
 
-    def _is_global(self, change: Change, t: float) -> bool:
-        """Tell whether most of the picture changes at once, and has not done so for too long."""
+    def _global_for(self, change: Change, t: float) -> float:
+        """Return for how long most of the picture has been changing at once, s; below 0: it does not."""
         jumps = spread(_above(change.jump, JUMP), JUMP_MIN) >= self._global_share
         if not jumps and spread(change.mask, MOVED_MIN) < self._global_share:
             self._t_global = None
-            return False
+            return -1.0
         if self._t_global is None:
             self._t_global = t
-        return t - self._t_global <= self._global_max_s
+        return t - self._t_global
 
     def _learn_mask(self, size: tuple[int, int], tracks: Sequence[Track]) -> Bytes | None:
         """Return 0 where objects are followed, so that they do not pass for noise; None: nowhere."""

@@ -30,6 +30,7 @@ LEVEL_CHANGE = 35.0
 SUPPORT = 0.1
 VANISHED = 0.25
 FLAT_SHARE = 0.5
+BURNT = 240.0
 VISIBLE = 1.0
 """Gradient that must be left in the light there is, levels per px: the rest drowns in noise."""
 SAME = 0.7
@@ -127,23 +128,39 @@ def coarse_alike(a: Structure, b: Structure) -> float:
     return float((x * y).sum() / (np.sqrt((x**2).sum() * (y**2).sum()) + 1e-6))
 
 
-def lost(was: Structure, now: Structure) -> tuple[float, float]:
-    """Return the share of the picture that shows nothing of what it did, and what share of that is flat.
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How much of a picture shows nothing of what it did."""
+
+    share: float
+    """Of the parts that can be judged."""
+    covered: float
+    """The same, parts that still have structure by half: a sheet is plainer than a passer-by."""
+    texture: float
+    """Structure that is there, by what was there before, in the light of the moment."""
+
+
+def lost(was: Structure, now: Structure) -> Loss:
+    """Return what was lost between two pictures.
 
     Blocks with structure are lost when their gradients do not agree. Blocks without are lost when their
     brightness has changed by far more than the light has; they count only beside blocks of the first kind.
+    Blocks that the light has drowned or burnt out are not judged.
     """
     gain = float(np.median((now.level + 8.0) / (was.level + 8.0)))
-    textured = (was.texture >= TEXTURE_MIN) & (was.texture * gain >= VISIBLE)
+    fit = now.level < BURNT
+    textured = fit & (was.texture >= TEXTURE_MIN) & (was.texture * gain >= VISIBLE)
     vanished = now.texture < VANISHED * gain * was.texture
     gone = textured & ((similarity(was, now) < LOST) | vanished)
-    plain = (was.texture < PLAIN) & (now.texture < PLAIN)
-    changed = plain & (np.abs(now.level - was.level * gain) > LEVEL_CHANGE)
-    few = gone.sum() < SUPPORT * max(1, textured.sum())
-    all_lost = gone if few else gone | changed
-    judged = max(1, int(textured.sum() + (0 if few else plain.sum())))
-    flat = all_lost & (now.texture < FLAT_SHARE * np.maximum(was.texture, TEXTURE_MIN))
-    return float(all_lost.sum() / judged), float(flat.sum() / max(1, all_lost.sum()))
+    plain = fit & (was.texture < PLAIN) & (now.texture < PLAIN)
+    judged = int(textured.sum())
+    if gone.sum() >= SUPPORT * max(1, judged):
+        gone |= plain & (np.abs(now.level - was.level * gain) > LEVEL_CHANGE)
+        judged += int(plain.sum())
+    flat = gone & (now.texture < FLAT_SHARE * np.maximum(was.texture, TEXTURE_MIN))
+    count, judged = float(gone.sum()), max(1, judged)
+    texture = float(now.texture.sum() / (gain * was.texture.sum() + 1e-6))
+    return Loss(count / judged, 0.5 * (count + float(flat.sum())) / judged, texture)
 
 
 def blocks_of(difference: Bytes) -> Blocks:
@@ -155,3 +172,8 @@ def quantiles(plane: Bytes, *shares: float) -> tuple[float, ...]:
     """Return the levels below which the given shares of the pixels lie, from every ninth pixel."""
     counts = np.cumsum(np.bincount(plane[::3, ::3].ravel(), minlength=256))
     return tuple(float(np.searchsorted(counts, share * counts[-1])) for share in shares)
+
+
+def at_least(plane: Bytes, level: int) -> Bytes:
+    """Return 1 where `plane` is at least `level`, else 0."""
+    return np.asarray(cv2.threshold(plane, level - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)

@@ -207,7 +207,8 @@ def _span(low: float, high: float, side: float, edge: int) -> tuple[int, int]:
     """
     length = min(edge, math.ceil(side / 2) * 2)
     start = min(max(0.0, (low + high - length) / 2), edge - length)
-    return int(start) // 2 * 2, length
+    begin = int(start) // 2 * 2
+    return begin, length if begin + length >= min(high, edge) else min(length + 2, edge - begin)
 
 
 def tiles(area: Crop, limit: float, size: tuple[int, int]) -> list[Crop]:

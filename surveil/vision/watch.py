@@ -1,0 +1,37 @@
+"""Picture health as an analyser of the prepare stage."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from surveil.types import Bytes, Frame
+from surveil.vision.health import HealthReport, PictureHealth
+from surveil.vision.motion import plane_size
+from surveil.vision.settings import HealthSettings
+
+
+class Glance(Protocol):
+    """One frame, as the prepare stage offers it."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame."""
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness, uint8 (height, width); shared, read-only."""
+
+
+class HealthAnalyser:
+    """Adds `Observation.extras["health"]`. Owned by whoever holds the camera's slot."""
+
+    name = "health"
+
+    def __init__(self, settings: HealthSettings) -> None:
+        self._health = PictureHealth(settings)
+
+    def observe(self, view: Glance) -> HealthReport:
+        """Return the state of the picture as of this frame."""
+        picture = view.frame.picture
+        # The smallest plane of the gate: for most cameras the gate has already asked for the same.
+        size = plane_size(picture.width, picture.height, picture.height)
+        return self._health.update(view.luma(*size), view.frame.t)

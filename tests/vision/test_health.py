@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from surveil.clock import ManualClock
+from surveil.rules.base import Places
+from surveil.rules.picture import PictureRule, PictureSettings
+from surveil.types import Frame, Observation, Scene
+from surveil.vision.health import Held, PictureHealth, State
+from surveil.vision.settings import HealthSettings
+from surveil.vision.watch import HealthAnalyser
+from tests.vision.drawn import SIZE, Camera, ground, person
+
+WIDE = ground((1800, 1000), seed=3)
+SCENE = WIDE[100:820, 100:1380]
+H, W = SCENE.shape
+LEAD_S = 12.0
+
+
+class Watch:
+    """Feeds planes at 5 fps to a health monitor and notes when states are raised and cleared."""
+
+    def __init__(self, noise=3.0, **settings):
+        self.health = PictureHealth(HealthSettings(**settings))
+        self.camera, self.t, self.raised, self.cleared = Camera(noise=noise), 0.0, {}, {}
+        self.report = None
+
+    def plane(self, plane):
+        before = set(self.report.states) if self.report else set()
+        self.report = self.health.update(plane, self.t)
+        for state in set(self.report.states) - before:
+            self.raised[state] = self.t
+        for state in before - set(self.report.states):
+            self.cleared[state] = self.t
+        self.t = round(self.t + 0.2, 3)
+
+    def see(self, seconds, scene):
+        for i in range(round(seconds / 0.2)):
+            self.plane(self.camera.plane(scene(i * 0.2) if callable(scene) else scene))
+        return self
+
+
+def usual(**options):
+    return Watch(**options).see(LEAD_S, SCENE)
+
+
+def covered(share, texture=0.0):
+    out = SCENE.copy()
+    out[:, : int(W * share)] = 90 + texture * np.sin(np.arange(int(W * share)) / 40.0)
+    return out
+
+
+def shifted(share):
+    d = round(share * W)
+    return WIDE[100:820, 100 + d : 1380 + d] if d < 400 else WIDE[100:820, 100 - d : 1380 - d]
+
+
+SICK = {
+    "dark": SCENE * 0.05,
+    "bright": SCENE * 0.1 + 228,
+    "blurred": cv2.GaussianBlur(SCENE, (0, 0), 6),
+    "covered-30%": covered(0.3),
+    "covered-60%": covered(0.6, 10),
+    "covered-100%": covered(1.0, 10),
+    "moved-2%": shifted(0.02),
+    "moved-10%": shifted(0.1),
+    "moved-30%": shifted(0.30),
+    "moved-elsewhere": ground(SIZE, seed=99),
+}
+
+
+@pytest.mark.parametrize("case", SICK)
+def test_a_sick_picture_is_named_within_five_seconds_and_nothing_else_is(case):
+    watch = usual().see(8.0, SICK[case])
+    state = case.split("-")[0]
+    assert set(watch.raised) == {state}
+    assert watch.raised[state] - LEAD_S <= 5.0
+
+
+@pytest.mark.parametrize("case", ["dark", "blurred", "covered-60%", "moved-10%"])
+def test_a_state_is_cleared_when_the_picture_is_well_again(case):
+    watch = usual().see(8.0, SICK[case]).see(10.0, SCENE)
+    assert watch.report.states == ()
+    assert 4.0 <= next(iter(watch.cleared.values())) - (LEAD_S + 8.0) <= 8.0
+
+
+def test_noise_is_named():
+    watch = usual()
+    watch.camera = Camera(noise=60.0)
+    watch.see(6.0, SCENE)
+    assert set(watch.raised) == {"noise"}
+
+
+def clock_in(plane, i):
+    out = plane.copy()
+    cv2.putText(out, f"12:00:{i / 5:04.1f}", (4, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.4, 255, 1)
+    return out
+
+
+@pytest.mark.parametrize("clock", [False, True])
+def test_a_picture_that_stops_living_is_frozen_even_with_a_running_clock(clock):
+    watch, last = Watch(), None
+    for i in range(110):
+        plane = watch.camera.plane(SCENE) if i < 60 else last
+        last = plane
+        watch.plane(clock_in(plane, i) if clock else plane)
+    assert set(watch.raised) == {"frozen"}
+    assert watch.raised["frozen"] - LEAD_S <= 5.0
+
+
+def test_a_camera_whose_still_picture_never_had_grain_is_not_called_frozen():
+    plane = Camera().plane(SCENE)
+    watch = Watch()
+    for _ in range(150):
+        watch.plane(plane)
+    assert not watch.raised
+
+
+def test_a_still_night_with_grain_is_not_frozen():
+    assert not Watch(noise=2.0).see(60.0, SCENE * 0.25 + 5).raised
+
+
+HARMLESS = {
+    "gamma .7": lambda _: 255 * (SCENE / 255) ** 0.7,
+    "gamma 1.3": lambda _: 255 * (SCENE / 255) ** 1.3,
+    "light off": lambda _: SCENE * 0.4,
+    "light on": lambda _: np.clip(SCENE * 1.4, 0, 255),
+    "lamp at one side": lambda _: SCENE * np.linspace(0.6, 1.4, W)[None],
+    "headlights": lambda t: np.clip(
+        SCENE + 160 * np.exp(-(((np.arange(W)[None] - 500 * (t % 4)) / 150.0) ** 2)), 0, 255
+    ),
+    "somebody walks": lambda t: person(SCENE, 100 + 80 * t, 600, 300)[0],
+    "somebody stands": lambda _: person(SCENE, 600, 600, 400)[0],
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_harmless_changes_raise_nothing(case):
+    assert not usual().see(12.0, HARMLESS[case]).raised
+
+
+def test_the_amount_of_a_move_is_told():
+    watch = usual().see(6.0, shifted(0.1))
+    dx, dy = watch.report.displacement
+    assert abs(dx) == pytest.approx(0.1, abs=0.01)
+    assert abs(dy) < 0.01
+    assert not watch.report.fits_reference
+
+
+def test_a_new_view_is_the_usual_one_after_a_while():
+    watch = usual(accept_after_s=20.0).see(40.0, shifted(0.1))
+    assert State.MOVED in watch.raised
+    assert watch.report.states == ()
+
+
+def test_the_rate_of_frames_does_not_matter():
+    watch = Watch()
+    for i in range(40):
+        watch.t = i * 0.5
+        watch.plane(watch.camera.plane(SCENE if i < 24 else SICK["covered-60%"]))
+    assert set(watch.raised) == {"covered"}
+    assert watch.raised["covered"] - 12.0 <= 5.0
+
+
+def test_patience_is_not_lost_by_one_flicker_and_not_won_by_a_coin():
+    held = Held(raise_s=2.0, clear_s=2.0)
+    truth = [True, True, False, True, True, True]
+    assert [held.update(now=x, dt=0.5) for x in truth] == [False] * 5 + [True]
+    held = Held(raise_s=2.0, clear_s=2.0)
+    assert not any(held.update(now=i % 2 == 0, dt=0.5) for i in range(100))
+
+
+class _View:
+    def __init__(self, frame):
+        self.frame = frame
+
+    def luma(self, width, height):
+        return self.frame.picture.luma(width, height)
+
+
+def test_the_analyser_feeds_the_rule_and_the_rule_signals_each_wanted_state():
+    from surveil.capture.picture import ArrayPicture
+
+    analyser, clock = HealthAnalyser(HealthSettings()), ManualClock()
+    camera = Camera()
+    rule = PictureRule(PictureSettings(states=("moved", "dark")), Places())
+    keys = []
+    for i in range(100):
+        scene = SCENE if i < 60 else shifted(0.1)
+        picture = ArrayPicture(cv2.cvtColor(camera.picture(scene), cv2.COLOR_GRAY2BGR))
+        frame = Frame("gate", i, i * 0.2, clock.wall() + i * 0.2, picture)
+        found = analyser.observe(_View(frame))
+        seen = Scene(Observation(frame, W, H, extras={analyser.name: found}), ())
+        keys.append([s.key for s in rule.signals(seen)])
+    assert keys[:60] == [[]] * 60
+    assert keys[-1] == ["moved"]
+    (signal,) = rule.signals(seen)
+    assert signal.text == "the camera was turned or shifted by 10% of the width and 0% of the height"
+    assert not list(PictureRule(PictureSettings(states=("dark",)), Places()).signals(seen))
+
+
+def test_the_rule_is_silent_where_nobody_watches_the_picture():
+    frame = Frame("gate", 0, 0.0, 0.0, None)
+    assert not list(PictureRule(PictureSettings(), Places()).signals(Scene(Observation(frame, W, H), ())))

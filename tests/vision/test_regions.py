@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from surveil.types import Gate, Motion, Track
+from surveil.vision.regions import CropLimits, RegionPlanner, as_boxes, cover, tiles
+
+HD = (1920, 1080)
+UHD = (3840, 2160)
+LIMITS = CropLimits.of(320, 40)
+
+
+def planner(max_crops=4, idle_s=5.0, input_px=320, min_object_px=40):
+    return RegionPlanner(
+        input_px=input_px, min_object_px=min_object_px, max_crops=max_crops, idle_interval_s=idle_s
+    )
+
+
+def motion(*boxes, gate=Gate.MOTION):
+    return Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1)
+
+
+def track(box, *, stationary=False):
+    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary)
+
+
+def settled(size=HD, **options):
+    """A planner whose first idle look is behind it, at t = 0."""
+    made = planner(**options)
+    made.plan(motion(gate=Gate.IDLE), (), size, 0.0)
+    return made
+
+
+def holds(crop, box):
+    return crop[0] <= box[0] and crop[1] <= box[1] and crop[2] >= box[2] and crop[3] >= box[3]
+
+
+def test_nothing_is_looked_at_while_the_gate_is_closed():
+    assert planner().plan(motion(gate=Gate.CLOSED_STILL), (), HD, 0.0) == ()
+
+
+def test_a_picture_that_keeps_its_scale_is_one_letterbox():
+    assert planner().plan(motion((10, 10, 40, 90)), (), (480, 360), 0.0) == ((0, 0, 480, 360),)
+
+
+def test_somebody_alone_is_one_crop_at_native_scale():
+    person = (1000, 500, 1016, 540)
+    assert settled().plan(motion(person), (), HD, 1.0) == ((848, 360, 1168, 680),)
+
+
+def test_neighbours_share_one_crop_and_people_apart_do_not():
+    near = settled().plan(motion((500, 500, 520, 560), (700, 600, 720, 660)), (), HD, 1.0)
+    apart = settled().plan(motion((100, 500, 120, 560), (1700, 600, 1720, 660)), (), HD, 1.0)
+    assert (len(near), len(apart)) == (1, 2)
+
+
+def test_a_track_is_looked_at_where_nothing_moves():
+    box = (1000.0, 500.0, 1030.0, 580.0)
+    (crop,) = settled().plan(motion(gate=Gate.TRACK), (track(box),), HD, 1.0)
+    assert holds(crop, box)
+
+
+def test_a_stationary_track_is_checked_at_the_idle_interval_only():
+    made, parked = settled(idle_s=5.0), track((300.0, 800.0, 500.0, 900.0), stationary=True)
+    moving = motion((1700, 200, 1720, 260))
+    looks = [
+        t for t in np.arange(1, 21, 0.2).round(1).tolist()
+        if any(holds(c, parked.box) for c in made.plan(moving, (parked,), HD, t))
+    ]  # fmt: skip
+    assert 3 <= len(looks) <= 6
+    assert max(np.diff(looks)) <= 5.21
+
+
+def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every_second():
+    made, large = settled(idle_s=60.0, max_crops=6), (200, 100, 1300, 1000)
+    plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 4, 0.2).tolist()]
+    assert all(any(holds(c, large) for c in plan) for plan in plans)
+    small = [sum(c[2] - c[0] <= LIMITS.limit * 1.1 + 2 for c in plan) for plan in plans]
+    assert small[0] > 0
+    assert small[1:5].count(0) >= 3
+
+
+def test_more_crops_than_allowed_take_turns():
+    spots = [(x, y, x + 20, y + 60) for x in (100, 1100, 2100, 3100) for y in (200, 1000, 1800)]
+    made = settled(UHD, max_crops=4, idle_s=1e6)
+    seen = {}
+    for i in range(9):
+        plan = made.plan(motion(*spots), (), UHD, 1.0 + i * 0.2)
+        assert len(plan) <= 4
+        for spot in spots:
+            if any(holds(crop, spot) for crop in plan):
+                seen.setdefault(spot, []).append(i)
+    assert all(spot in seen and max(np.diff([-1, *seen[spot]])) <= 4 for spot in spots)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), HD, UHD])
+def test_idle_looks_get_round_the_whole_picture(size):
+    made = planner()
+    count = len(tiles((0, 0, *size), LIMITS.limit, size))
+    seen = np.zeros(size[::-1], bool)
+    for i in range(count):
+        (crop,) = made.plan(motion(gate=Gate.IDLE), (), size, i * 5.0)
+        seen[crop[1] : crop[3], crop[0] : crop[2]] = True
+    assert seen.all()
+
+
+def test_the_rest_of_the_picture_is_not_forgotten_while_something_moves():
+    made, seen = planner(), np.zeros(HD[::-1], bool)
+    for t in np.arange(0, 60, 0.2).tolist():
+        for x1, y1, x2, y2 in made.plan(motion((100, 100, 120, 160)), (), HD, t):
+            seen[y1:y2, x1:x2] = True
+    assert seen.all()
+
+
+def test_without_a_gate_all_tiles_take_turns():
+    made, seen = planner(), np.zeros(HD[::-1], bool)
+    for i in range(3):
+        for x1, y1, x2, y2 in made.plan(motion(gate=Gate.OFF), (), HD, i * 0.2):
+            seen[y1:y2, x1:x2] = True
+    assert seen.all()
+
+
+boxes_in_hd = st.lists(
+    st.tuples(st.integers(0, 1900), st.integers(0, 1050), st.integers(5, 700), st.integers(5, 700)),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(boxes_in_hd)
+def test_crops_hold_every_box_whole_and_stay_in_the_frame(spots):
+    boxes = np.array(
+        [(x, y, min(x + w, 1920), min(y + h, 1080)) for x, y, w, h in spots], np.float32
+    ).reshape(-1, 4)
+    crops = cover(boxes, LIMITS, HD)
+    assert len(crops) <= len(boxes)
+    for box in boxes:
+        assert any(holds(crop, box) for crop in crops)
+    for x1, y1, x2, y2 in crops:
+        assert 0 <= x1 < x2 <= 1920
+        assert 0 <= y1 < y2 <= 1080
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(16, 4000), st.integers(16, 3000))
+def test_tiles_cover_any_picture_without_growing_beyond_the_limit(width, height):
+    found = tiles((0, 0, width, height), LIMITS.limit, (width, height))
+    seen = np.zeros((height // 4, width // 4), bool)
+    for x1, y1, x2, y2 in found:
+        assert x2 <= width
+        assert y2 <= height
+        assert max(x2 - x1, y2 - y1) <= LIMITS.limit * 1.1 + 2
+        seen[y1 // 4 : -(-y2 // 4), x1 // 4 : -(-x2 // 4)] = True
+    assert seen.all()
+
+
+def test_forty_pixels_stay_twenty_four_at_the_input():
+    assert CropLimits.of(320, 40).limit * 24 / 40 == 320
+    assert CropLimits.of(416, 10) == CropLimits(416 * 10 / 24, 416 * 10 / 24)
+
+
+def test_crops_travel_as_read_only_boxes():
+    boxes = as_boxes(((0, 0, 10, 20),))
+    assert boxes.tolist() == [[0, 0, 10, 20]]
+    assert not boxes.flags.writeable
