@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from surveil.events import Change, Episodes, Habit, Outcomes
-from surveil.rules.base import Rule, name_of
+from surveil.rules.base import Active, Rule, RuleSettings, name_of, places_of
 from surveil.track.tracker import Tracker
 from surveil.types import Alert, Event, Observation, Phase, Scene, Signal, Track
 
@@ -31,6 +32,7 @@ class Step:
 class CameraEngine:
     """Tracks, rules and events of one camera. Owned by the analyse thread.
 
+    `active`: by rule name, whether it is on at a Unix time; what it signals otherwise is suppressed.
     `on_rule_error(rule, error)` is told of an exception in a rule; the other rules go on.
     """
 
@@ -43,6 +45,7 @@ class CameraEngine:
         labels: Sequence[str] = (),
         sinks: tuple[str, ...] | None = None,
         lost_grace_s: float = LOST_GRACE_S,
+        active: Mapping[str, Active] | None = None,
         on_rule_error: Callable[[str, Exception], None] = lambda _rule, _error: None,
     ) -> None:
         self.camera = camera
@@ -53,7 +56,9 @@ class CameraEngine:
         self._labels = tuple(labels)
         self._sinks = sinks
         self._lost_grace_s = lost_grace_s
+        self._active = dict(active or {})
         self._on_rule_error = on_rule_error
+        self._size: tuple[int, int] | None = None
         self._lost_at: float | None = None
         self._degraded = False
         self._episodes = Episodes(camera, [_habit(rule) for rule in self._rules])
@@ -69,17 +74,44 @@ class CameraEngine:
 
     def step(self, observation: Observation) -> Step:
         """Take one observation; return the alerts it led to."""
-        frame = observation.frame
+        frame, outcomes = observation.frame, Outcomes()
+        ended = self._return(frame.t, outcomes)
         self._degraded = frame.degraded
-        if self._lost_at is not None:
-            self._lost_at = None
-            self._episodes.resume(frame.t)
         self.t, self.t_wall = frame.t, frame.t_wall
+        self._resize(observation.width, observation.height)
         tracks = self._tracker.update(observation.detections, frame.t, self._labels, observation.regions)
-        scene = Scene(observation, tracks)
-        outcomes = Outcomes()
-        changes = self._episodes.step(frame.t, frame.t_wall, self._signals(scene), outcomes)
-        return Step(self._alerts(changes), outcomes, tracks)
+        signals = self._allowed(self._signals(Scene(observation, tracks)), outcomes)
+        changes = self._episodes.step(frame.t, frame.t_wall, signals, outcomes)
+        return Step(self._alerts([*ended, *changes]), outcomes, tracks)
+
+    def _return(self, t: float, outcomes: Outcomes) -> list[Change]:
+        """Go on after a loss: as if nothing had been within the grace, anew after it."""
+        if self._lost_at is None:
+            return []
+        away, self._lost_at = t - self._lost_at, None
+        if away < self._lost_grace_s:
+            self._episodes.resume(t)
+            return []
+        self._forget()
+        return self._episodes.end_all(outcomes, "lost")
+
+    def _resize(self, width: int, height: int) -> None:
+        """Keep what is followed where it is when the resolution changes in mid-stream."""
+        if self._size not in (None, (width, height)):
+            before = self._size or (width, height)
+            self._tracker.rescale(width / before[0], height / before[1])
+        self._size = (width, height)
+
+    def _allowed(
+        self, signals: Iterator[tuple[int, Signal]], outcomes: Outcomes
+    ) -> Iterator[tuple[int, Signal]]:
+        """Hold back the signals of rules that are off now."""
+        for index, signal in signals:
+            name = name_of(self._rules[index])
+            if name in self._active and not self._active[name](self.t_wall):
+                outcomes[name, "suppressed", "schedule"] += 1
+            else:
+                yield index, signal
 
     def _signals(self, scene: Scene) -> Iterator[tuple[int, Signal]]:
         for index, rule in enumerate(self._rules):
@@ -91,13 +123,16 @@ class CameraEngine:
             yield from ((index, signal) for signal in signals)
 
     def lost(self, t: float, t_wall: float) -> Step:
-        """Note that the stream has ended: tracks are forgotten, open events wait for the grace."""
+        """Note that the stream has ended: open events and tracks wait for the grace."""
         if self._lost_at is None:
             self._lost_at = t
-            self._tracker.reset()
-            for rule in self._rules:
-                rule.reset()
         return self.tick(t, t_wall)
+
+    def _forget(self) -> None:
+        """Forget every object: after a long loss nothing says that it is still the same."""
+        self._tracker.reset()
+        for rule in self._rules:
+            rule.reset()
 
     def tick(self, t: float, t_wall: float) -> Step:
         """Let time pass while the camera is away; its events end when the grace is over."""
@@ -113,6 +148,24 @@ class CameraEngine:
         self.t, self.t_wall = max(self.t, t), max(self.t_wall, t_wall)
         outcomes = Outcomes()
         return Step(self._alerts(self._episodes.end_all(outcomes, reason)), outcomes)
+
+    def replace_rules(
+        self,
+        rules: Sequence[Rule],
+        moved: AbstractSet[str] = frozenset(),
+        active: Mapping[str, Active] | None = None,
+    ) -> Step:
+        """Go on with other rules; those that are the same keep their state and their open events.
+
+        `moved`: names of zones and lines that are not where they were; rules about them are new.
+        """
+        outcomes = Outcomes()
+        kept = _same([rule.settings for rule in self._rules], [rule.settings for rule in rules], moved)
+        stays = {new: self._rules[old] for old, new in kept.items()}
+        self._rules = tuple(stays.get(new, rule) for new, rule in enumerate(rules))
+        self._active = dict(active or {})
+        habits = [_habit(rule) for rule in self._rules]
+        return Step(self._alerts(self._episodes.replace(habits, kept, outcomes, "config")), outcomes)
 
     def refund(self, event_id: str) -> None:
         """An alert was not committed: its cooldown is not charged."""
@@ -155,6 +208,19 @@ class CameraEngine:
             sinks=self._sinks,
             details=details,
         )
+
+
+def _same(
+    old: Sequence[RuleSettings], new: Sequence[RuleSettings], moved: AbstractSet[str]
+) -> dict[int, int]:
+    """Index of each rule that stays → its new index."""
+    kept: dict[int, int] = {}
+    for index, settings in enumerate(new):
+        equal = (i for i, one in enumerate(old) if i not in kept and one == settings)
+        found = next(equal, None)
+        if found is not None and not places_of(settings) & moved:
+            kept[found] = index
+    return kept
 
 
 def _habit(rule: Rule) -> Habit:

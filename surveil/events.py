@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from surveil.types import Event, Signal
@@ -103,6 +103,8 @@ class Episodes:
         habit, key = self.habits[index], (index, signal.key)
         episode = self._open.setdefault(key, _Episode(t, t))
         episode.last = t
+        if signal.since is not None and episode.event is None:
+            episode.first = min(episode.first, signal.since)
         if episode.best is None or signal.score > episode.best.score:
             episode.best = signal
         if episode.event is not None:
@@ -169,3 +171,15 @@ class Episodes:
     def end_all(self, outcomes: Outcomes, reason: str) -> list[Change]:
         """End every episode."""
         return self._end(list(self._open), outcomes, reason, reason)
+
+    def replace(
+        self, habits: Sequence[Habit], kept: Mapping[int, int], outcomes: Outcomes, reason: str
+    ) -> list[Change]:
+        """Go on with other rules. `kept`: old → new index of those that stay; episodes of the others end."""
+        changes = self._end([key for key in self._open if key[0] not in kept], outcomes, reason, reason)
+        self.habits = list(habits)
+        self._open = {(kept[index], key): episode for (index, key), episode in self._open.items()}
+        self._quiet_until = {
+            (kept[index], key): until for (index, key), until in self._quiet_until.items() if index in kept
+        }
+        return changes

@@ -206,6 +206,8 @@ class Signal:
     """What happened, in words; empty: made from the other fields."""
     instant: bool = False
     """The event has no duration of its own (a crossing): it opens at once and each signal is one event."""
+    since: float | None = None
+    """Stream time, s, since when it has been true, where that only shows later (loitering); None: since now."""
     details: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -1,5 +1,8 @@
 """The engine: the same observations give the same alerts, whatever clock and threads do."""
 
+from collections import Counter
+from dataclasses import replace
+
 from surveil.engine import CameraEngine
 from surveil.rules import RULES, build_rules
 from surveil.track.settings import TrackSettings
@@ -71,6 +74,66 @@ def test_a_short_loss_does_not_end_an_event_and_a_long_one_does():
     assert [a for i in range(50, 60) for a in engine.step(observation(i / 5, [person(450)])).alerts] == []
     engine.lost(12.0, START_WALL + 12)
     assert told(engine.tick(22.1, START_WALL + 22.1).alerts) == [("intrusion", "end", "yard/person", "lost")]
+
+
+def test_a_camera_that_is_back_after_the_grace_has_ended_its_events_though_nobody_ticked():
+    engine = engine_of(INTRUSION)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    engine.lost(4.0, START_WALL + 4)
+    assert told(engine.step(observation(15.0, [])).alerts) == [("intrusion", "end", "yard/person", "lost")]
+
+
+def test_an_object_keeps_its_id_when_the_resolution_changes():
+    engine = engine_of(INTRUSION)
+    for i in range(10):
+        engine.step(observation(i / 5, [person(450)]))
+    smaller = replace(observation(2.0, [tuple(v / 2 for v in person(450))]), width=500, height=250)
+    assert [track.id for track in engine.step(smaller).tracks] == [1]
+
+
+def test_a_rule_that_is_off_is_held_back_and_accounted_for():
+    made = [RULES["intrusion"].settings(**INTRUSION)]
+    rules = build_rules(made, ZONES, LINES)
+    off = {"intrusion": lambda t_wall: t_wall < START_WALL + 2}
+    engine = CameraEngine("gate", rules, Tracker(TrackSettings()), labels=("person",), active=off)
+    steps = [engine.step(observation(i / 5, [person(450)])) for i in range(30)]
+    assert told([a for s in steps for a in s.alerts]) == [
+        ("intrusion", "start", "yard/person", ""),
+        ("intrusion", "end", "yard/person", "gone"),
+    ]
+    outcomes = sum((s.outcomes for s in steps), Counter())
+    assert outcomes["intrusion", "suppressed", "schedule"] == 20
+    assert sum(outcomes.values()) == 29
+
+
+def test_new_rules_leave_the_events_of_unchanged_ones_open():
+    engine = engine_of(INTRUSION, {**INTRUSION, "name": "other"})
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    changed = [RULES["intrusion"].settings(**{**INTRUSION, "name": "other", "linger_s": 5.0})]
+    kept = [RULES["intrusion"].settings(**INTRUSION)]
+    step = engine.replace_rules(build_rules([*changed, *kept], ZONES, LINES))
+    assert told(step.alerts) == [("other", "end", "yard/person", "config")]
+    assert [event.rule for event in engine.open_events] == ["intrusion"]
+    assert told(engine.finish(4.0, START_WALL + 4, "stop").alerts) == [
+        ("intrusion", "end", "yard/person", "stop")
+    ]
+
+
+def test_a_zone_that_moved_ends_the_events_about_it():
+    engine = engine_of(INTRUSION)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    same = [RULES["intrusion"].settings(**INTRUSION)]
+    step = engine.replace_rules(build_rules(same, ZONES, LINES), moved={"yard"})
+    assert [a.reason for a in step.alerts] == ["config"]
+
+
+def test_loitering_begins_with_the_entry_not_when_it_shows():
+    engine = engine_of({"type": "loitering", "zone": "yard", "after_s": 5.0})
+    alerts = [a for i in range(40) for a in engine.step(observation(i / 5, [person(450)])).alerts]
+    assert [(a.phase, a.t) for a in alerts] == [("start", 0.2)]
 
 
 def test_finishing_ends_what_is_open():

@@ -101,6 +101,12 @@ def name_of(rule: Rule) -> str:
     return rule_name(rule.settings)
 
 
+def places_of(settings: RuleSettings) -> frozenset[str]:
+    """Return the names of the zones and lines that a rule is about."""
+    named = (getattr(settings, key, None) for key in ("zone", "line"))
+    return frozenset(name for name in named if isinstance(name, str))
+
+
 def anchor(track: Track, which: str, size: tuple[int, int]) -> Point:
     """Return the point of the track that counts, in fractions of the frame."""
     x1, y1, x2, y2 = track.box

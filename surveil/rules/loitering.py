@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
+from surveil.rules.dwell import Visits
 from surveil.types import Scene, Signal
 
 FORGET_S = 5.0
@@ -23,7 +24,7 @@ class LoiteringSettings(ObjectRuleSettings):
 
 
 class Loitering:
-    """Signals `zone/class` while one object has been in the zone for `after_s`: dwell is counted per track."""
+    """Signals `zone/class` while one object has been in the zone for `after_s`, since it came."""
 
     type = "loitering"
     after_s = 0.0
@@ -31,32 +32,21 @@ class Loitering:
     def __init__(self, settings: LoiteringSettings, places: Places) -> None:
         self.settings = settings
         self._zone = places.zones[settings.zone]
-        self._since: dict[int, float] = {}
-        self._last: dict[int, float] = {}
+        self._visits = Visits(FORGET_S)
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield one signal per class that has somebody who stays."""
         there = within(self.settings, self._zone, scene)
-        self._note({track.id for track in there}, scene.t)
-        stays = [track for track in there if self._dwell(track.id, scene.t) >= self.settings.after_s]
+        self._visits.update(there, scene.t)
+        stays = [t for t in there if self._visits.of(t.id).dwell_s >= self.settings.after_s]
         for label, track in by_class(stays).items():
-            zone, dwell = self.settings.zone, self._dwell(track.id, scene.t)
+            zone, visit = self.settings.zone, self._visits.of(track.id)
             yield Signal(
                 self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
-                text=f"{label} has been in {zone} for {dwell:.0f} s", details={"dwell_s": round(dwell, 1)},
+                text=f"{label} has been in {zone} for {visit.dwell_s:.0f} s", since=visit.since,
+                details={"dwell_s": round(visit.dwell_s, 1)},
             )  # fmt: skip
 
     def reset(self) -> None:
         """Forget who was there."""
-        self._since.clear()
-        self._last.clear()
-
-    def _note(self, there: set[int], t: float) -> None:
-        for track in there:
-            self._since.setdefault(track, t)
-            self._last[track] = t
-        for track in [k for k, last in self._last.items() if t - last > FORGET_S]:
-            del self._since[track], self._last[track]
-
-    def _dwell(self, track: int, t: float) -> float:
-        return t - self._since[track]
+        self._visits.clear()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from surveil.geometry import iou_matrix
+from surveil.track.assignment import least_cost
 
 Array = NDArray[np.float64]
 Pairs = list[tuple[int, int]]
@@ -29,5 +29,4 @@ def assign(score: Array, least: float) -> Pairs:
     if score.size == 0:
         return []
     allowed = np.where(score >= least, score, 0.0)
-    rows, columns = linear_sum_assignment(allowed, maximize=True)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if allowed[r, c] > 0]
+    return [(row, column) for row, column in least_cost((-allowed).tolist()) if allowed[row, column] > 0]

@@ -209,7 +209,11 @@ class Tracker:
         """Whether the rules may count on it."""
         if not known.id:
             return False
-        return known.missing_since is None or t - known.missing_since < self._settings.coast_s
+        if known.missing_since is None:
+            return True
+        # What stood still and was not seen to move off is hidden or overlooked, not gone.
+        patience = self._settings.lost_s if self._still(known, known.t_seen) else self._settings.coast_s
+        return t - known.missing_since < patience
 
     def _still(self, known: Tracklet, t: float) -> bool:
         return known.id > 0 and known.still(t, self._settings.stationary_s)

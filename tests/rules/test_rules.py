@@ -70,8 +70,8 @@ def test_crowding_counts_and_boxes_the_crowd():
 
 def test_loitering_is_the_dwell_of_one_object_not_of_the_zone():
     rule = rule_of("loitering", zone="yard", after_s=10)
-    changing = [scene(t, track(t, 0.5, 0.5)) for t in range(20)]
-    staying = [scene(t, track(99, 0.5, 0.5)) for t in range(20, 32)]
+    changing = [scene(t, track(t, 0.2 + 0.1 * (t % 7), 0.5)) for t in range(20)]
+    staying = [scene(t, track(99, 0.5, 0.5)) for t in range(40, 52)]
     assert keys(rule, *changing) == [[]] * 20
     assert keys(rule, *staying) == [[]] * 10 + [["yard/person"]] * 2
 
@@ -80,6 +80,19 @@ def test_loitering_survives_a_short_absence():
     rule = rule_of("loitering", zone="yard", after_s=10)
     found = keys(rule, *[scene(t, *([] if t in (4, 5) else [track(1, 0.5, 0.5)])) for t in range(12)])
     assert found[10:] == [["yard/person"]] * 2
+
+
+def test_loitering_goes_on_when_the_id_of_somebody_who_stays_breaks():
+    rule = rule_of("loitering", zone="yard", after_s=10)
+    found = keys(rule, *[scene(t, track(1 if t < 6 else 2, 0.5, 0.5)) for t in range(12)])
+    assert found[10:] == [["yard/person"]] * 2
+
+
+def test_loitering_is_since_the_entry_into_the_zone_not_into_the_picture():
+    rule = rule_of("loitering", zone="yard", after_s=10)
+    scenes = [scene(t, track(1, 0.1 if t < 20 else 0.5, 0.5)) for t in range(31)]
+    signals = [s for one in scenes for s in rule.signals(one)]
+    assert [(s.since, s.details["dwell_s"]) for s in signals] == [(20, 10)]
 
 
 def walk(rule, *places, number=1):
