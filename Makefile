@@ -4,6 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
+BOOT   := $(VENV)-boot
 JOBS   ?= 2
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-normality gpu-check dev install uninstall clean format docs
@@ -22,6 +23,9 @@ check: $(DEV) ## Run what CI checks: format, lint, types, imports, generated fil
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/surveil schema --as yaml | diff -u config.yaml - && \
+	  $(BIN)/surveil schema --as markdown | diff -u docs/configuration.md - || \
+	  { echo "generated pages are out of date: run make docs" >&2; exit 1; }
 
 bench: $(DEV) ## Print the benchmark tables
 	$(BIN)/python -m benchmarks
@@ -43,7 +47,7 @@ docs: $(DEV) ## Write the generated pages anew
 	$(BIN)/surveil schema --as markdown > docs/configuration.md
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BOOT) build dist .mypy_cache .ruff_cache .pytest_cache
 
 # Debian's Python may lack venv: virtualenv does the same, where pip is there; else say what to install.
 $(BIN)/python:
@@ -51,14 +55,14 @@ $(BIN)/python:
 	  { echo "surveil needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) 2>/dev/null && $(BIN)/python -m pip --version >/dev/null 2>&1 || \
 	  { rm -rf $(VENV); $(PYTHON) -m virtualenv -q $(VENV) 2>/dev/null; } || \
-	  { rm -rf $(VENV); $(PYTHON) -m pip install -q --user --break-system-packages virtualenv 2>/dev/null \
-	    && $(PYTHON) -m virtualenv -q $(VENV); } || \
-	  { rm -rf $(VENV); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
+	  { rm -rf $(VENV) $(BOOT); $(PYTHON) -m pip install -q --target $(BOOT) virtualenv 2>/dev/null \
+	    && PYTHONPATH=$(BOOT) $(PYTHON) -m virtualenv -q $(VENV) && rm -rf $(BOOT); } || \
+	  { rm -rf $(VENV) $(BOOT); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 
 # The pins hold for Python 3.11 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
 PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.version_info[:2] == (3, 11) and platform.machine() == "x86_64" and sys.platform == "linux"))')
 
-$(RUN): $(BIN)/python requirements/run.txt pyproject.toml hatch_build.py
+$(RUN): $(BIN)/python requirements/run.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
 	@echo "installing surveil into $(VENV) (some 500 MB, a few minutes)"
 ifeq ($(PINNED),1)
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
