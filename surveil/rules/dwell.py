@@ -12,6 +12,10 @@ REACH = 1.0
 """A new track this near (in heights of its box) to where one vanished goes on with its visit."""
 
 
+BREAK_S = 1.5
+"""Within this a broken id is mended; later it is the next one who comes through the same door."""
+
+
 @dataclass(slots=True)
 class Visit:
     """One object's stay in one place."""
@@ -63,7 +67,8 @@ class Visits:
 
     def _adopt(self, track: Track, present: set[int], t: float) -> Visit:
         """Start a visit, or go on with that of an object of the class that vanished nearby."""
-        away = [v for v in self._by_track.values() if v.track not in present and v.label == track.label]
+        recent = (v for v in self._by_track.values() if t - v.last <= BREAK_S)
+        away = [v for v in recent if v.track not in present and v.label == track.label]
         nearest = min(away, key=lambda visit: _apart(visit.box, track.box), default=None)
         if nearest is None or _apart(nearest.box, track.box) > REACH:
             visit = Visit(track.id, track.label, t, t, track.box)

@@ -70,7 +70,7 @@ def test_crowding_counts_and_boxes_the_crowd():
 
 def test_loitering_is_the_dwell_of_one_object_not_of_the_zone():
     rule = rule_of("loitering", zone="yard", after_s=10)
-    changing = [scene(t, track(t, 0.2 + 0.1 * (t % 7), 0.5)) for t in range(20)]
+    changing = [scene(t, track(t, (0.3, 0.7)[t % 2], 0.5)) for t in range(20)]
     staying = [scene(t, track(99, 0.5, 0.5)) for t in range(40, 52)]
     assert keys(rule, *changing) == [[]] * 20
     assert keys(rule, *staying) == [[]] * 10 + [["yard/person"]] * 2
@@ -86,6 +86,12 @@ def test_loitering_goes_on_when_the_id_of_somebody_who_stays_breaks():
     rule = rule_of("loitering", zone="yard", after_s=10)
     found = keys(rule, *[scene(t, track(1 if t < 6 else 2, 0.5, 0.5)) for t in range(12)])
     assert found[10:] == [["yard/person"]] * 2
+
+
+def test_whoever_comes_through_the_same_door_later_is_somebody_else():
+    rule = rule_of("loitering", zone="yard", after_s=10)
+    found = keys(rule, *[scene(t, *([track(t // 10, 0.5, 0.5)] if t % 10 < 7 else [])) for t in range(40)])
+    assert found == [[]] * 40
 
 
 def test_loitering_is_since_the_entry_into_the_zone_not_into_the_picture():
