@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from surveil.clock import Clock
-from surveil.detect.nms import iou
 from surveil.types import Detections
 
 RUNS = 3
@@ -40,35 +40,26 @@ def test_picture(width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtyp
     return (np.stack(planes, axis=-1) & 255).astype(np.uint8)
 
 
-def same(a: Detections, b: Detections, box_px: float = BOX_PX, score: float = SCORE) -> bool:
+def same(a: Detections, b: Detections, floor: float) -> bool:
     """Whether two lists of detections are the same objects, in whatever order.
 
-    Objects whose score is within the tolerance of the floor may be on one side only.
+    Objects that are hardly surer than `floor`, the least score of both lists, may be on one side only.
     """
-    return _contained(a, b, box_px, score) and _contained(b, a, box_px, score)
+    return _contained(a, b, floor) and _contained(b, a, floor)
 
 
-def _contained(a: Detections, b: Detections, box_px: float, score: float) -> bool:
-    border = min(a.scores.min(initial=1.0), b.scores.min(initial=1.0)) + score
-    for i in np.flatnonzero(a.scores > border):
-        near = (np.abs(b.boxes - a.boxes[i]) <= box_px).all(axis=1) & (
-            np.abs(b.scores - a.scores[i]) <= score
+def _contained(a: Detections, b: Detections, floor: float) -> bool:
+    for i in np.flatnonzero(a.scores > floor + SCORE):
+        near = (np.abs(b.boxes - a.boxes[i]) <= BOX_PX).all(axis=1) & (
+            np.abs(b.scores - a.scores[i]) <= SCORE
         )
         if not (near & (b.classes == a.classes[i])).any():
             return False
     return True
 
 
-def overlap(a: Detections, b: Detections) -> float:
-    """Return the mean overlap of each box of `a` with its nearest in `b`; 1.0 for no boxes."""
-    if not len(a):
-        return 1.0
-    return float(iou(a.boxes, b.boxes).max(axis=1).mean()) if len(b) else 0.0
-
-
-def best_time(run: object, clock: Clock) -> float:
+def best_time(run: Callable[[], object], clock: Clock) -> float:
     """Return the shortest of a few runs, s; the first, which warms up, does not count."""
-    assert callable(run)
     run()
     times = []
     for _ in range(RUNS):

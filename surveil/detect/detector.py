@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,7 @@ from surveil.detect.merge import merge
 from surveil.detect.nms import suppress
 from surveil.detect.session import CPU, RunOn, Session, zeros
 from surveil.detect.settings import ModelSettings
-from surveil.detect.spec import InputSpec, ModelFile
+from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
 from surveil.errors import ModelError
 from surveil.types import Detections, Floats, Picture
 
@@ -94,9 +95,9 @@ class Detector:
     def load(cls, file: ModelFile, settings: ModelSettings, where: RunOn, clock: Clock) -> Detector:
         """Load without warming up or proving anything. Raises `ModelError`."""
         session = Session(file.path, where)
-        graph = session.graph
         size = (settings.size, settings.size) if settings.size else file.size
-        spec = recognise.input_spec(graph, file.preprocess, size)
+        spec = recognise.input_spec(session.graph, file.preprocess, size)
+        graph = _measured(session, spec)
         pixels = (spec.width, spec.height)
         wanted = settings.decoder if settings.decoder != "auto" else file.decoder
         name = recognise.choose(graph, wanted, pixels)
@@ -170,10 +171,7 @@ class Detector:
         return outputs
 
     def _feeds(self, batch: Tensor) -> dict[str, Tensor]:
-        feeds = {self.input.name: batch}
-        if self._sizes:
-            feeds[self._sizes] = np.array([[self.input.width, self.input.height]] * len(batch), np.int64)
-        return feeds
+        return _feeds(self.input, self._sizes, batch)
 
     def _decode(self, outputs: Sequence[Tensor], floors: Floats) -> Detections:
         found = self._decoder(outputs, floors)
@@ -212,7 +210,7 @@ class Detector:
             return Canary(self.provider, mine)
         other = Detector.load(file, settings, RunOn("cpu", threads=settings.threads), self._clock)
         theirs, expected = other.time_one()
-        result = Canary(self.provider, mine, theirs, canary.same(found, expected))
+        result = Canary(self.provider, mine, theirs, canary.same(found, expected, CANARY_FLOOR))
         if settings.require_gpu and not result.agrees:
             raise ModelError(
                 f"{self.provider} finds other objects than the CPU in the same picture; the driver or its "
@@ -232,6 +230,24 @@ class Detector:
         seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
         outputs = self._session.run(feeds)
         return seconds / self.batches[0], self._decode([o[0] for o in outputs], self.floors(CANARY_FLOOR))
+
+
+def _feeds(spec: InputSpec, sizes: str | None, batch: Tensor) -> dict[str, Tensor]:
+    feeds = {spec.name: batch}
+    if sizes:
+        feeds[sizes] = np.array([[spec.width, spec.height]] * len(batch), np.int64)
+    return feeds
+
+
+def _measured(session: Session, spec: InputSpec) -> Graph:
+    """Return the graph with the shapes of its outputs, from a run where it leaves them open."""
+    graph = session.graph
+    if all(None not in port.shape[1:] and port.shape for port in graph.outputs):
+        return graph
+    batch = zeros((spec.batch or 1, *spec.shape), spec.dtype)
+    outputs = session.run(_feeds(spec, recognise.sizes_input(graph), batch))
+    ports = zip(graph.outputs, outputs, strict=True)
+    return replace(graph, outputs=tuple(Port(p.name, (spec.batch, *o.shape[1:]), p.dtype) for p, o in ports))
 
 
 def _labels(file: ModelFile, settings: ModelSettings) -> tuple[str, ...]:

@@ -125,13 +125,17 @@ def _create(
     path: Path, where: RunOn, providers: Sequence[Any], config: Mapping[str, str] | None = None
 ) -> ort.InferenceSession:
     try:
-        return ort.InferenceSession(str(path), _options(where, config or {}), providers=list(providers))
+        return ort.InferenceSession(
+            str(path), _options(where, providers, config or {}), providers=list(providers)
+        )
     except _ORT_ERRORS as error:
         raise ModelError(f"{path.name} cannot be loaded as an ONNX model: {_brief(error)}") from error
 
 
-def _options(where: RunOn, config: Mapping[str, str]) -> ort.SessionOptions:
+def _options(where: RunOn, providers: Sequence[Any], config: Mapping[str, str]) -> ort.SessionOptions:
     options = ort.SessionOptions()
+    # On the CPU the planned block of memory buys no time and costs 20 MB.
+    options.enable_mem_pattern = list(providers) != [CPU]
     options.intra_op_num_threads = where.threads
     options.inter_op_num_threads = 1
     # Its messages go to stderr, which belongs to our log; what matters comes as an exception.

@@ -23,7 +23,7 @@ class DetectSettings(Settings):
         description="Pictures a second that are analysed; the rest is decoded, counted and passed over.",
     )
     idle_interval_s: float = Field(
-        default=5.0,
+        default=10.0,
         gt=0.0,
         le=3600.0,
         description="Where nothing moves, the detector looks at least this often; a parked car is re-checked as often.",

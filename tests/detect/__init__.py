@@ -1,0 +1,1 @@
+"""Tests of the detector: tiny real ONNX models, one for each decoder."""
