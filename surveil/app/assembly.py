@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import cv2
 import structlog
 
 from surveil.alerts.courier import Courier
@@ -116,6 +117,8 @@ def make_pipeline(
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera."""
+    # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
+    cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     cameras = {name: camera for name, camera in config.cameras.items() if camera.enabled}
     commit = CommitStage(
