@@ -83,6 +83,7 @@ class Session:
         self.mode = ""
         """`tcp`, `udp`, or empty before SETUP."""
         self.playing = False
+        self._closing = False
 
     # Requests.
 
@@ -98,8 +99,10 @@ class Session:
         self.playing = False
 
     def close(self, *, reset: bool) -> None:
-        """Close the connection by FIN or by RST."""
-        self.playing = False
+        """Close the connection by FIN or by RST; the first to ask decides which."""
+        if self._closing:
+            return
+        self._closing, self.playing = True, False
         with suppress(OSError):
             if reset:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
