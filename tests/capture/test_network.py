@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
+from itertools import pairwise
 
 import pytest
 import structlog
@@ -69,7 +70,7 @@ def test_every_codec_comes_over_both_transports(clips, codec, transport) -> None
         watch.until_frames(12)
         assert camera("stats")["modes"] == [transport]
         assert watch.shown_states() == ["streaming"]
-        steps = [b.t - a.t for a, b in zip(watch.frames, watch.frames[1:], strict=False)]
+        steps = [b.t - a.t for a, b in pairwise(watch.frames)]
         assert steps == pytest.approx([1 / 15] * len(steps), abs=0.02)
         assert not any(f.damaged for f in watch.frames)
         labels = {"codec": codec, "resolution": "320x240", "decoder": "software", "transport": transport}
@@ -275,7 +276,7 @@ def test_a_jump_of_the_camera_s_clock_does_not_step_time(camera) -> None:
         for jump in ("100", "-100"):
             camera(f"jump {jump}")
             watch.until_frames(10)
-        steps = [b.t - a.t for a, b in zip(watch.frames, watch.frames[1:], strict=False)]
+        steps = [b.t - a.t for a, b in pairwise(watch.frames)]
         assert min(steps) > 0
         assert max(steps) < 1.0
         assert watch.losses == []

@@ -1,0 +1,182 @@
+"""What a capture does when it cannot keep up, or need not: a scripted camera in virtual time."""
+
+from itertools import pairwise
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from surveil.capture.loop import CaptureLoop
+from surveil.capture.picture import ArrayPicture
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
+from surveil.clock import ManualClock, Stop
+from surveil.errors import Cause, SourceError
+from surveil.metrics import Metrics
+from tests.rig.clips import background
+
+FPS = 15
+PICTURE = ArrayPicture(background(32, 24))
+
+
+class ScriptedCamera:
+    """Sends a picture every 1/15 s with a key frame every `gop`; decoding takes `cost_s` of virtual time."""
+
+    live = True
+
+    def __init__(self, clock, stop, *, gop=30, cost_s=0.0, seconds=60.0, broken=(), keys=True, first_key=0):
+        self.clock, self.stop = clock, stop
+        self.gop, self.cost_s, self.broken = gop, cost_s, broken
+        self.last = round(seconds * FPS)
+        self.keys, self.first_key = keys, first_key
+        self.began = clock.monotonic()
+        self.decoded = []
+        self.connects = 0
+
+    def open(self):
+        self.connects += 1
+        # What was sent while nobody was connected is gone.
+        self.next = round((self.clock.monotonic() - self.began) * FPS)
+        return StreamInfo("h264", "software", "tcp")
+
+    def read(self):
+        number, self.next = self.next, self.next + 1
+        ready = self.began + number / FPS
+        self.clock.advance(max(0.0, ready - self.clock.monotonic()))
+        if number >= self.last:
+            self.stop.set()
+        key = self.keys and number >= self.first_key and number % self.gop == 0
+        return Arrival(1000, key, number / FPS, False, number)
+
+    def decode(self, arrival):
+        if self.cost_s:
+            self.clock.advance(self.cost_s)
+        self.decoded.append(arrival.packet)
+        if arrival.packet in self.broken:
+            return Decoded(broken=True)
+        return Decoded([Shot(PICTURE, arrival.stamp, arrival.key)])
+
+    def drain(self):
+        return Decoded()
+
+    def close(self):
+        pass
+
+
+def capture(camera_options=None, *, wants_all_frames=lambda: True, **settings):
+    clock, stop = ManualClock(), Stop()
+    camera = ScriptedCamera(clock, stop, **(camera_options or {}))
+    frames, losses = [], []
+    metrics = Metrics(CollectorRegistry())
+    metrics.add_camera("cam", ())
+    loop = CaptureLoop(
+        "cam",
+        StreamSettings(url="rtsp://192.0.2.1/cam", **settings),
+        frames.append,
+        losses.append,
+        metrics,
+        clock,
+        stop,
+        wants_all_frames=wants_all_frames,
+        make=lambda _: camera,
+    )
+    return loop, camera, frames, losses
+
+
+def ages(camera, frames):
+    """How old each frame was when it left the decoder, by the moment it was sent."""
+    return [f.arrived - camera.began - n / FPS for f, n in zip(frames, camera.decoded, strict=True)]
+
+
+def test_half_the_decoding_speed_keeps_frames_young_for_ever() -> None:
+    """The bar: age at most 1 s and one group of pictures (2 s), without a single reconnect."""
+    loop, camera, frames, losses = capture({"cost_s": 2 / FPS, "seconds": 1800.0})
+    loop.run()
+    found = ages(camera, frames)
+    assert max(found) <= 1.0 + 2.0
+    assert max(found[-100:]) <= 1.0 + 2.0
+    assert losses == []
+    assert len(frames) > 1800 * FPS / 4
+    assert max(abs(f.lag_s - age) for f, age in zip(frames, found, strict=True)) < 0.4
+
+
+def test_a_decoder_without_hope_reconnects_instead_of_showing_the_past() -> None:
+    """Even key frames alone take too long."""
+    loop, camera, frames, losses = capture({"cost_s": 3.0, "gop": 15, "seconds": 300.0})
+    loop.run()
+    assert {lost.cause for lost in losses} == {"behind"}
+    assert max(ages(camera, frames)) <= 5.0 + 3.0 + 3.0
+    assert camera.connects > 3
+
+
+def test_key_frames_only_while_idle_and_everything_from_the_next_key_frame_on() -> None:
+    state = {"busy": False}
+    loop, camera, _, _ = capture(
+        {"seconds": 20.0}, keyframes_only_when_idle=True, wants_all_frames=lambda: state["busy"]
+    )
+    read = camera.read
+
+    def watched():
+        arrival = read()
+        state["busy"] = 100 <= arrival.packet < 200
+        return arrival
+
+    camera.read = watched
+    loop.run()
+    # From 200 on, what follows the last key frame (180) is left out at once.
+    assert camera.decoded == [0, 30, 60, 90, *range(120, 200), 210, 240, 270, 300]
+
+
+def test_nothing_before_the_first_key_frame_is_given_to_the_decoder() -> None:
+    loop, camera, frames, losses = capture({"first_key": 40, "seconds": 6.0})
+    loop.run()
+    assert camera.decoded == list(range(60, 91))
+    assert (frames[0].t, losses) == (0.0, [])
+
+
+def test_a_stream_without_key_frames_is_opened_anew() -> None:
+    loop, _, frames, _ = capture({"keys": False, "seconds": 100.0}, keyframe_timeout_s=30.0)
+    with pytest.raises(SourceError, match="no key frame") as error:
+        loop.run_once()
+    assert (error.value.cause, frames) == (Cause.DAMAGED, [])
+
+
+def test_nothing_but_errors_for_three_seconds_is_opened_anew() -> None:
+    loop, _, frames, _ = capture({"broken": range(30, 1000), "seconds": 60.0}, undecodable_s=3.0)
+    with pytest.raises(SourceError, match="can be decoded") as error:
+        loop.run_once()
+    assert error.value.cause is Cause.DAMAGED
+    assert len(frames) == 30
+
+
+def test_a_picture_that_fails_damages_the_rest_of_its_group() -> None:
+    loop, _, frames, _ = capture({"broken": (40,), "seconds": 6.0})
+    loop.run()
+    assert [f.seq for f in frames if f.damaged] == list(range(40, 59))
+    assert loop.status.state == "ended"
+
+
+def test_a_camera_that_is_never_there_is_tried_for_ever_with_growing_pauses() -> None:
+    clock, stop, tries = ManualClock(), Stop(), []
+    losses = []
+
+    def make(_):
+        tries.append(clock.monotonic())
+        if len(tries) == 40:
+            stop.set()
+        raise SourceError(Cause.REFUSED, "nobody listens")
+
+    metrics = Metrics(CollectorRegistry())
+    metrics.add_camera("cam", ())
+    url = "rtsp://192.0.2.1/cam"
+    loop = CaptureLoop(
+        "cam", StreamSettings(url=url), [].append, losses.append, metrics, clock, stop, make=make
+    )
+    loop.run()
+    pauses = [b - a for a, b in pairwise(tries)]
+    assert all(0.25 <= p <= 30.0 for p in pauses)
+    assert sum(pauses[10:]) / 29 == pytest.approx(22.5, abs=4.0)
+    assert pauses[0] <= 0.5
+    assert len(losses) == 40
+    assert metrics.registry.get_sample_value(
+        "surveil_camera_disconnects_total", {"camera": "cam", "cause": "refused"}
+    ) == pytest.approx(40)
