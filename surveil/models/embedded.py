@@ -11,6 +11,10 @@ from surveil.errors import ModelError
 
 DATA = Path(__file__).with_name("data")
 DEFAULT = "efficientdet-lite0"
+"""Its scores run low: on people in a campus scene (labelled PETS footage, 445 boxes) recall and precision are
+.88 and .74 at a score of .25, .82 and .92 at .4, .70 and .95 at .5; F1 is best at .4, also for native crops
+(.90 and .90). `track.high_score` therefore is .4.
+"""
 EMBEDDING = "efficientnet-lite0"
 
 
