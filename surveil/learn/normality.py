@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from surveil.errors import ConfigError
 from surveil.learn.frames import Still, stills
 from surveil.normality.geometry import Geometry, GeometrySketch
@@ -101,11 +99,11 @@ def _same_size(path: Path, fps: float, frame: tuple[int, int]) -> Iterator[Still
 
 def _geometry(paths: Sequence[Path], fps: float, size: PlaneSize, progress: Progress) -> Geometry:
     sketch = GeometrySketch(size)
-    seen = np.zeros((size.height, size.width), np.uint8)
     for i, path in enumerate(paths):
         for still in stills(path, fps):
-            seen = luma(still, size)
-            sketch.add(seen, i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t)
+            t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
+            if sketch.wants(t):
+                sketch.add(luma(still, size), t)
         progress("background", (i + 1) / len(paths))
     try:
         return sketch.fit()

@@ -127,27 +127,24 @@ class _Windows:
             (yy[:, None] * stride + xx).astype(np.intp) for yy, xx in ((y1, x1), (y0, x1), (y1, x0), (y0, x0))
         )
         self._scale = (1.0 / ((y1 - y0)[:, None] * (x1 - x0))).astype(np.float32)
-        self._stack = np.zeros((height, width, _CHANNELS), np.float32)
 
     def sums(self, moved: Moved, foreground: Floats) -> Floats:
         """Return window means (5, rows, columns): moving, moving·vx, moving·vy, energy, foreground."""
-        stack = self._stack
-        if moved.mask is None or moved.velocity is None:
-            stack[..., :3] = 0.0
-        else:
-            stack[..., 0] = moved.mask
-            np.multiply(moved.velocity, moved.mask[..., None], out=stack[..., 1:3])
-        np.minimum(moved.difference, ENERGY_CAP, out=stack[..., 3])
-        stack[..., 4] = foreground
-        return self._pool(stack)
+        sums = np.zeros((_CHANNELS, *self._scale.shape), np.float32)
+        if moved.mask is not None and moved.velocity is not None:
+            mask = np.asarray(moved.mask, np.float32)
+            sums[0] = self._pool(mask)
+            sums[1] = self._pool(moved.velocity[..., 0] * mask)
+            sums[2] = self._pool(moved.velocity[..., 1] * mask)
+            sums[3] = self._pool(np.minimum(moved.difference, ENERGY_CAP))
+        sums[4] = self._pool(foreground)
+        return sums
 
-    def _pool(self, stack: Floats) -> Floats:
-        integral = np.concatenate(
-            [cv2.integral(stack[..., :3]), cv2.integral(np.ascontiguousarray(stack[..., 3:]))], axis=2
-        ).reshape(-1, _CHANNELS)
-        a, b, c, d = (integral[corner] for corner in self._corners)
-        pooled = (a - b - c + d) * self._scale[..., None]
-        return np.ascontiguousarray(pooled.transpose(2, 0, 1), np.float32)
+    def _pool(self, values: Floats) -> Floats:
+        """Return the mean of (h, w) values in every window."""
+        integral = cv2.integral(values).ravel()
+        a, b, c, d = (integral.take(corner) for corner in self._corners)
+        return np.asarray((a - b - c + d) * self._scale, np.float32)
 
 
 def _span(

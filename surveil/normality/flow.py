@@ -13,6 +13,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from surveil.normality.plane import half
 from surveil.types import BoolMap, Bytes, Floats
@@ -28,6 +29,9 @@ DIFFERENCE = 8.0
 MOVING_PX_S = 5.0
 MOVING_PX = 0.4
 """A pixel with flow above both limits moves: the first is physics, the second the noise of the flow."""
+ROOM, ALIGN = 16, 8
+"""Half-resolution pixels of room around what changed, and of what the part's sides are multiples. Flow of the rest
+is noise: leaving it out costs nothing in AUC and halves the time of a scene with one person in it."""
 STILL_PIXELS = 10
 """Half-resolution pixels that must differ before flow is worth computing."""
 
@@ -90,11 +94,29 @@ class MotionField:
         mask = difference > DIFFERENCE
         if np.count_nonzero(mask) < STILL_PIXELS:
             return Moved(dt, small, difference, None, None)
-        flow = self._dis.calc(previous, plane, None)
-        flow = cv2.resize(flow, (small.shape[1], small.shape[0]), interpolation=cv2.INTER_AREA)
+        part = _changed(difference)
+        whole = tuple(slice(2 * s.start, 2 * s.stop) for s in part)
+        pair = (np.ascontiguousarray(picture[whole]) for picture in (previous, plane))
+        inside = self._dis.calc(*pair, None)
+        shape = difference[part].shape
+        flow = np.zeros((*difference.shape, 2), np.float32)
+        flow[part] = cv2.resize(inside, shape[::-1], interpolation=cv2.INTER_AREA)
         limit = max(MOVING_PX, MOVING_PX_S * dt)
         mask |= (flow[..., 0] ** 2 + flow[..., 1] ** 2) > limit * limit
-        return Moved(dt, small, difference, mask, flow / np.float32(dt))
+        flow /= np.float32(dt)
+        return Moved(dt, small, difference, mask, flow)
+
+
+def _changed(difference: Floats) -> tuple[slice, slice]:
+    """Return the part of the half-resolution plane that flow is computed for: what changed, and room around it."""
+    changed = difference > DIFFERENCE / 2
+    return _extent(np.any(changed, axis=1)), _extent(np.any(changed, axis=0))
+
+
+def _extent(changed: NDArray[Any]) -> slice:
+    places = np.flatnonzero(changed)
+    first, last = int(places[0]) - ROOM, int(places[-1]) + 1 + ROOM
+    return slice(max(0, first // ALIGN * ALIGN), min(len(changed), -(-last // ALIGN) * ALIGN))
 
 
 def _difference(now: Bytes, then: Bytes) -> Floats:

@@ -63,6 +63,10 @@ class GeometrySketch:
         """Return the number of samples."""
         return len(self._pairs)
 
+    def wants(self, t: float) -> bool:
+        """Whether `add` would look at a frame of stream time `t` (s)."""
+        return t >= self._due or self._last is not None
+
     def add(self, plane: Bytes, t: float) -> None:
         """Offer a frame of stream time `t` (s); most are declined."""
         if self._last is not None and not 0.0 < t - self._last[0] <= 0.5:
