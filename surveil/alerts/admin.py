@@ -119,7 +119,10 @@ def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:
     """
     with _opened(path) as db, transaction(db):
         if state == "pending":
-            give_up = "UPDATE deliveries SET state='dead', reason='purged' WHERE state='pending' AND (? IS NULL OR sink=?)"
+            give_up = (
+                "UPDATE deliveries SET state = 'dead', reason = 'purged' "
+                "WHERE state = 'pending' AND (? IS NULL OR sink = ?)"
+            )
             return db.execute(give_up, (sink, sink)).rowcount
         keep = (
             "INSERT INTO purged SELECT sink, state, count(*) FROM deliveries "

@@ -5,6 +5,7 @@ The standard library's client is enough for one request at a time, and a depende
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ssl
 from collections.abc import Mapping
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from pydantic import SecretStr
 
 from surveil import __version__
 from surveil.alerts.deadline import Deadline, open_socket
@@ -137,3 +140,20 @@ def place_of(url: str) -> str:
     """Return host and port, for messages: paths of webhooks are secrets often enough."""
     parts = urlsplit(url)
     return f"{parts.hostname}:{_port(parts)}"
+
+
+def check_url(value: SecretStr) -> SecretStr:
+    """Return a usable http(s) URL. Raises ValueError without repeating it."""
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http:// or https:// URL with a host")
+    return value
+
+
+def basic_auth(url: str) -> dict[str, str]:
+    """Return the Authorization header for the user and password in a URL, nothing when it has none."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}

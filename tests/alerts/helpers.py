@@ -75,6 +75,7 @@ def frame(width: int = 640, height: int = 360, camera: str = "gate", t: float = 
 class Got:
     """One request that a receiver got."""
 
+    method: str
     path: str
     headers: dict[str, str]
     body: bytes
@@ -88,7 +89,7 @@ class Got:
 class Receiver:
     """A real HTTP server on a free port; `answer` decides status and headers of each request."""
 
-    answer: Callable[[Got], tuple[int, dict[str, str]]] = lambda _got: (200, {})
+    answer: Callable[[Got], tuple] = lambda _got: (200, {})
     got: list[Got] = field(default_factory=list)
     body: bytes = b"{}"
 
@@ -98,17 +99,18 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 size = int(self.headers.get("Content-Length", "0"))
-                got = Got(self.path, dict(self.headers.items()), self.rfile.read(size))
+                got = Got(self.command, self.path, dict(self.headers.items()), self.rfile.read(size))
                 receiver.got.append(got)
-                status, headers = receiver.answer(got)
+                status, headers, *body = receiver.answer(got)
+                sent = body[0] if body else receiver.body
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(receiver.body)))
+                self.send_header("Content-Length", str(len(sent)))
                 self.end_headers()
-                self.wfile.write(receiver.body)
+                self.wfile.write(sent)
 
-            do_PATCH = do_PUT = do_POST  # noqa: N815
+            do_GET = do_PATCH = do_POST  # noqa: N815
 
             def log_message(self, *_args: object) -> None:
                 pass

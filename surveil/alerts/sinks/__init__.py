@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from surveil.alerts.delivery import Context
+from surveil.alerts.sinks.alertmanager import AlertmanagerSettings, AlertmanagerSink
+from surveil.alerts.sinks.apprise import AppriseSettings, AppriseSink
 from surveil.alerts.sinks.base import Sink, SinkSettings
+from surveil.alerts.sinks.email import EmailSettings, EmailSink
 from surveil.alerts.sinks.file import FileSettings, FileSink
+from surveil.alerts.sinks.grafana import GrafanaSettings, GrafanaSink
 from surveil.alerts.sinks.log import LogSettings, LogSink
+from surveil.alerts.sinks.mqtt import MqttSettings, MqttSink
 from surveil.alerts.sinks.webhook import WebhookSettings, WebhookSink
 
 
@@ -28,6 +33,11 @@ SINKS: dict[str, Kind] = {
     "log": Kind(LogSettings, LogSink),
     "file": Kind(FileSettings, FileSink),
     "webhook": Kind(WebhookSettings, WebhookSink),
+    "mqtt": Kind(MqttSettings, MqttSink),
+    "alertmanager": Kind(AlertmanagerSettings, AlertmanagerSink),
+    "email": Kind(EmailSettings, EmailSink),
+    "apprise": Kind(AppriseSettings, AppriseSink),
+    "grafana": Kind(GrafanaSettings, GrafanaSink),
 }
 
 

@@ -6,19 +6,18 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
 import re
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import Server, judge, place_of, request, tls_context
+from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, request, tls_context
+from surveil.alerts.links import picture_link
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.types import Alert
@@ -43,14 +42,6 @@ FIELDS = frozenset(
     | {"direction", "track", "box", "text", "evidence", "reason", "degraded", "key", "details", "picture"}
 )
 """What a template may name: the fields of an alert, and `picture`, the link to its snapshot."""
-
-
-def check_url(value: SecretStr) -> SecretStr:
-    """Return a usable http(s) URL. Raises ValueError without repeating it."""
-    parts = urlsplit(value.get_secret_value())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http:// or https:// URL with a host")
-    return value
 
 
 class WebhookSettings(SinkSettings):
@@ -125,7 +116,7 @@ class WebhookSink(BaseSink):
         """Return body and content type."""
         fields = to_dict(alert)
         if self._settings.picture == "link" or self._settings.body:
-            fields["picture"] = self._link(alert)
+            fields["picture"] = picture_link(self._settings.picture_base_url, alert)
         if self._settings.body is not None:
             fields = {name: fill(text, fields) for name, text in self._settings.body.items()}
         encoded = json.dumps(fields, ensure_ascii=False).encode()
@@ -134,25 +125,10 @@ class WebhookSink(BaseSink):
             return encoded, "application/json"
         return multipart(alert.id, encoded, picture)
 
-    def _link(self, alert: Alert) -> str:
-        path = alert.evidence.get("snapshot", "missing:")
-        if path.startswith("missing:"):
-            return ""
-        return self._settings.picture_base_url.rstrip("/") + "/" + quote(path)
-
 
 def sign(secret: str, body: bytes) -> str:
     """Return the value of the signature header."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-
-
-def basic_auth(url: str) -> dict[str, str]:
-    """Return the Authorization header for the user and password in a URL, nothing when it has none."""
-    parts = urlsplit(url)
-    if parts.username is None:
-        return {}
-    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
 def fill(text: str, fields: dict[str, object]) -> object:

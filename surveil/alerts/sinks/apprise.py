@@ -1,0 +1,77 @@
+"""Apprise: some hundred services by URL (ntfy, Telegram, Slack, Matrix, Pushover, …). Extra `surveil[apprise]`.
+
+One service for each sink, so that what one refuses is not sent to another twice. Apprise says only whether
+it worked; a refusal is tried again later, and alerts that fail go behind those that have not. Services
+know no idempotency key: the alert's id stands at the end of the message.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr
+
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.payload import rfc3339
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import ConfigError, RetryLater
+
+
+class AppriseSettings(SinkSettings):
+    """Send through Apprise."""
+
+    type: Literal["apprise"] = Field(
+        default="apprise", description="Any of Apprise's services; needs surveil[apprise]."
+    )
+    url: SecretStr = Field(description="Apprise URL of one service, for example ntfy://ntfy.example/yard.")
+    picture: bool = Field(default=True, description="Attach the snapshot, where the service takes one.")
+    ends: bool = Field(default=True, description="Tell of the end of events, too.")
+
+
+class AppriseSink(BaseSink):
+    """Sends messages through one of Apprise's services."""
+
+    def __init__(self, settings: AppriseSettings, context: Context) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._scheme = urlsplit(settings.url.get_secret_value()).scheme
+        self._service = self._load()
+
+    def _load(self) -> Any:
+        """Return the service. Raises ConfigError, without the URL, when it cannot be used."""
+        try:
+            import apprise  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise ConfigError(
+                [f"sinks.{self.context.name}: needs apprise; install surveil[apprise]"]
+            ) from error
+        # Its log tells addresses of services, which are credentials.
+        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        half = max(1.0, self._settings.timeout_s / 2)
+        url = self._settings.url.get_secret_value()
+        url += ("&" if "?" in url else "?") + f"cto={half:g}&rto={half:g}"
+        # No pool of threads for one service.
+        service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+        if not service.add(url):
+            raise ConfigError(
+                [f"sinks.{self.context.name}.url: Apprise does not understand this {self._scheme}:// URL"]
+            )
+        return service
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Send one message. Raises RetryLater when the service did not take it."""
+        alert = delivery.alert
+        if alert.phase == "end" and not self._settings.ends:
+            return
+        picture = self.context.picture(alert) if self._settings.picture else None
+        over = " (over)" if alert.phase == "end" else ""
+        taken = self._service.notify(
+            title=f"{alert.camera}: {alert.rule}{over}",
+            body=f"{alert.text}\n{rfc3339(alert.t_wall)}\n{alert.id}",
+            notify_type="success" if alert.phase == "end" else "warning",
+            attach=str(picture) if picture else None,
+        )
+        if not taken:
+            raise RetryLater(f"the {self._scheme} service did not take the message", suspect=True)

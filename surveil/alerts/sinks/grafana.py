@@ -1,0 +1,105 @@
+"""Grafana annotations: one for each event, opened at its start and closed at its end, on every panel's time line.
+
+The annotation is found again by the tag `event:<id>`, so nothing has to be remembered, and a repeated
+delivery changes nothing. Contract: https://grafana.com/docs/grafana/latest/developers/http_api/annotations/
+(POST and PATCH /api/annotations, GET /api/annotations?tags=). Needs a service account token that may write
+annotations.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlencode
+
+from pydantic import Field, SecretStr, field_validator
+
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.http import Response, Server, check_url, judge, place_of, request, tls_context
+from surveil.alerts.links import picture_link
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import RetryLater
+from surveil.types import Alert
+
+
+class GrafanaSettings(SinkSettings):
+    """Annotate Grafana's time line."""
+
+    type: Literal["grafana"] = Field(default="grafana", description="Annotations in Grafana.")
+    url: SecretStr = Field(description="Grafana's address, for example https://grafana.example.")
+    token: SecretStr = Field(description="Token of a service account that may write annotations.")
+    dashboard_uid: str = Field(
+        default="", description="Annotate one dashboard only; empty: the whole organisation."
+    )
+    tags: list[str] = Field(default=["surveil"], description="Tags beside camera, rule and instance.")
+    picture_base_url: str = Field(default="", description="What a picture's path is appended to in the link.")
+    ca_file: Path | None = Field(
+        default=None, description="Authorities to trust instead of the system's (PEM)."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: SecretStr) -> SecretStr:
+        return check_url(value)
+
+
+class GrafanaSink(BaseSink):
+    """Writes annotations."""
+
+    def __init__(self, settings: GrafanaSettings, context: Context) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._url = settings.url.get_secret_value().rstrip("/")
+        self._server = Server(context, settings.timeout_s, tls_context(settings.ca_file))
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Open the event's annotation, or close it; one that is there already is not made again."""
+        alert = delivery.alert
+        there = self._find(alert)
+        if alert.phase == "start":
+            if there is None:
+                self._call("POST", "/api/annotations", self._annotation(alert), alert.id)
+            return
+        end = round(alert.t_wall * 1000)
+        if there is None:
+            self._call("POST", "/api/annotations", self._annotation(alert) | {"timeEnd": end}, alert.id)
+        else:
+            self._call("PATCH", f"/api/annotations/{there}", {"timeEnd": end}, alert.id)
+
+    def _find(self, alert: Alert) -> int | None:
+        """Return the id of the event's annotation."""
+        query = urlencode({"tags": f"event:{alert.event_id}", "limit": 1, "type": "annotation"})
+        response = self._call("GET", f"/api/annotations?{query}", None, alert.id)
+        try:
+            found = json.loads(response.body)
+            return int(found[0]["id"]) if found else None
+        except (ValueError, LookupError, TypeError) as error:
+            raise RetryLater(f"{place_of(self._url)}: the answer is not a list of annotations") from error
+
+    def _annotation(self, alert: Alert) -> dict[str, object]:
+        lasted = alert.details.get("duration_s") if alert.phase == "end" else None
+        starts = alert.t_wall - (float(lasted) if isinstance(lasted, int | float) else 0.0)
+        link = picture_link(self._settings.picture_base_url, alert)
+        text = html.escape(f"{alert.camera}: {alert.text}")
+        tags = [*self._settings.tags, f"camera:{alert.camera}", f"rule:{alert.rule}"]
+        tags += [f"instance:{self.context.instance}", f"event:{alert.event_id}"]
+        made = {
+            "time": round(starts * 1000),
+            "tags": tags,
+            "text": f'{text} <a href="{html.escape(link)}">picture</a>' if link else text,
+        }
+        return made | ({"dashboardUID": self._settings.dashboard_uid} if self._settings.dashboard_uid else {})
+
+    def _call(self, method: str, path: str, body: dict[str, object] | None, key: str) -> Response:
+        headers = {
+            "Authorization": f"Bearer {self._settings.token.get_secret_value()}",
+            "Content-Type": "application/json",
+            "Accept": "application/json",
+            "Idempotency-Key": key,
+        }
+        encoded = b"" if body is None else json.dumps(body).encode()
+        response = request(self._server, method, self._url + path, encoded, headers)
+        judge(response, place_of(self._url), self.context.clock.wall())
+        return response

@@ -1,0 +1,301 @@
+"""MQTT 5, with Home Assistant discovery. Extra `surveil[mqtt]`.
+
+Delivered when the broker has acknowledged (QoS 1). Topics below `<prefix>/<instance>`:
+
+    status                   retained `online`; `offline` is the last will
+    <camera>/alert           every alert as JSON, with `event_type` for Home Assistant
+    <camera>/state           retained state of the camera
+    <camera>/zone/<zone>     retained `ON` while an event is open there, else `OFF`
+    <camera>/snapshot        retained JPEG of the last alert
+
+No thread of its own: the courier's thread reads and writes, while it delivers and in `maintain`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from surveil.alerts.deadline import Deadline
+from surveil.alerts.delivery import Camera, Context, Delivery, Status
+from surveil.alerts.http import tls_context
+from surveil.alerts.payload import to_dict
+from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import ConfigError, RetryLater
+
+if TYPE_CHECKING:
+    import paho.mqtt.client as mqtt
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_KEEPALIVE_S = 30
+_UP = ("streaming", "degraded", "catching_up")
+
+
+class MqttSettings(SinkSettings):
+    """Publish alerts and states over MQTT."""
+
+    type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs surveil[mqtt].")
+    host: str = Field(min_length=1, description="The broker.")
+    port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
+    tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
+    ca_file: Path | None = Field(
+        default=None, description="Authorities to trust instead of the system's (PEM)."
+    )
+    username: str = Field(default="", description="Name to log in with; empty: no login.")
+    password: SecretStr = Field(default=SecretStr(""), description="Password to log in with.")
+    prefix: str = Field(default="surveil", pattern=r"^[^#+]+$", description="What every topic begins with.")
+    pictures: bool = Field(default=True, description="Publish the snapshot of the last alert of each camera.")
+    discovery: bool = Field(default=True, description="Announce cameras, zones and alerts to Home Assistant.")
+    discovery_prefix: str = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
+
+    @model_validator(mode="after")
+    def _no_clear_password(self) -> MqttSettings:
+        if not self.tls and self.username and self.host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError("a password is not sent in the clear over the network: set tls")
+        return self
+
+
+class MqttSink(BaseSink):
+    """Publishes alerts, states and, for Home Assistant, what there is."""
+
+    maintain_every_s: float | None = 5.0
+
+    def __init__(self, settings: MqttSettings, context: Context) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._base = f"{settings.prefix}/{topic_part(context.instance)}"
+        self._place = f"{settings.host}:{settings.port or (8883 if settings.tls else 1883)}"
+        self._client: mqtt.Client | None = None
+        self._socket: Any = None
+        self._refused = ""
+        self._said: dict[str, bytes] = {}
+        """What is retained at the broker, so that only changes are published."""
+        try:
+            import paho.mqtt.client  # noqa: F401, PLC0415 - optional
+        except ImportError as error:
+            raise ConfigError([f"sinks.{context.name}: needs paho-mqtt; install surveil[mqtt]"]) from error
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Publish one alert and its picture; returns when the broker has acknowledged both."""
+        alert = delivery.alert
+        deadline = self._deadline()
+        client = self._connected(deadline)
+        camera = f"{self._base}/{topic_part(alert.camera)}"
+        kind = alert.rule if alert.phase == "start" else f"{alert.rule}_end"
+        body = json.dumps(to_dict(alert) | {"event_type": kind}, ensure_ascii=False).encode()
+        picture = self.context.picture(alert) if self._settings.pictures else None
+        if picture:
+            self._publish(client, f"{camera}/snapshot", picture.read_bytes(), deadline, retain=True)
+        self._publish(client, f"{camera}/alert", body, deadline, key=alert.id)
+
+    def maintain(self, status: Status) -> None:
+        """Keep the connection alive and publish what has changed since."""
+        deadline = self._deadline()
+        client = self._connected(deadline)
+        self._loop(client, 0.0)
+        wanted = states(self._base, status)
+        if self._settings.discovery:
+            wanted |= discovery(self._settings.discovery_prefix, self._base, self.context.instance, status)
+        for topic, payload in wanted.items():
+            if self._said.get(topic) != payload:
+                self._publish(client, topic, payload, deadline, retain=True)
+                self._said[topic] = payload
+
+    def close(self) -> None:
+        """Say `offline` and disconnect."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        try:
+            end = Deadline(self.context.clock, self.context.stop, 0.5)
+            self._publish(client, f"{self._base}/status", b"offline", end, retain=True)
+            client.disconnect()
+            client.loop(0.0)
+        except RetryLater:
+            return
+        finally:
+            _hang_up(self._socket)
+
+    # The connection.
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self.context.clock, self.context.stop, self._settings.timeout_s)
+
+    def _connected(self, deadline: Deadline) -> mqtt.Client:
+        """Return a client that is connected. Raises RetryLater."""
+        if self._client is None:
+            self._client = self._connect(deadline)
+        return self._client
+
+    def _connect(self, deadline: Deadline) -> mqtt.Client:
+        client = self._make()
+        self._said.clear()
+        self._refused = ""
+        try:
+            client.connect_timeout = deadline.left_s()
+            client.connect(self._settings.host, int(self._place.rpartition(":")[2]), _KEEPALIVE_S)
+            self._socket = client.socket()
+            while not client.is_connected():
+                self._loop(client, deadline.slice_s())
+            self._publish(client, f"{self._base}/status", b"online", deadline, retain=True)
+        except ssl.SSLCertVerificationError as error:
+            _hang_up(client.socket())
+            raise RetryLater(f"{self._place}: certificate refused: {error.verify_message}") from error
+        except OSError as error:
+            _hang_up(client.socket())
+            why = "no answer" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
+            raise RetryLater(f"{self._place}: {why}") from error
+        except RetryLater:
+            _hang_up(self._socket)
+            raise
+        return client
+
+    def _make(self) -> mqtt.Client:
+        import paho.mqtt.client as mqtt  # noqa: PLC0415 - optional
+        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - optional
+
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}",
+            protocol=mqtt.MQTTv5,
+            reconnect_on_failure=False,
+        )
+        if self._settings.tls:
+            client.tls_set_context(tls_context(self._settings.ca_file))
+        if self._settings.username:
+            client.username_pw_set(self._settings.username, self._settings.password.get_secret_value())
+        client.will_set(f"{self._base}/status", b"offline", qos=1, retain=True)
+        client.on_connect = self._on_connect
+        return client
+
+    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+        self._refused = str(reason) if reason.is_failure else ""
+
+    def _loop(self, client: mqtt.Client, seconds: float) -> None:
+        """Read, write and keep alive once. Raises RetryLater when the connection is gone."""
+        code = client.loop(seconds)
+        if code or self._refused:
+            self._drop(client, self._refused or "the broker closed the connection")
+
+    def _drop(self, client: mqtt.Client, why: str) -> None:
+        self._client = None
+        # Paho forgets its socket without closing it when the broker was first.
+        _hang_up(self._socket or client.socket())
+        raise RetryLater(f"{self._place}: {why}")
+
+    def _publish(
+        self,
+        client: mqtt.Client,
+        topic: str,
+        payload: bytes,
+        deadline: Deadline,
+        *,
+        retain: bool = False,
+        key: str = "",
+    ) -> None:
+        """Publish and wait for the acknowledgement. Raises RetryLater."""
+        info = client.publish(topic, payload, qos=1, retain=retain, properties=_properties(key))
+        try:
+            while not info.is_published():
+                self._loop(client, deadline.slice_s())
+        except TimeoutError:
+            self._drop(client, f"no acknowledgement in {self._settings.timeout_s:g} s")
+        except (ValueError, RuntimeError) as error:
+            self._drop(client, f"not published: {type(error).__name__}")
+
+
+def _properties(key: str) -> Any:
+    """Return the MQTT 5 properties of an alert's message."""
+    if not key:
+        return None
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415 - optional
+    from paho.mqtt.properties import Properties  # noqa: PLC0415 - optional
+
+    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    properties.ContentType = "application/json"
+    properties.UserProperty = ("idempotency-key", key)
+    return properties
+
+
+def _hang_up(sock: Any) -> None:
+    """Close the socket without a word: the broker then publishes the will."""
+    if sock is not None:
+        sock.close()
+
+
+def topic_part(name: str) -> str:
+    """Return a name as one level of a topic."""
+    return _UNSAFE.sub("_", name) or "_"
+
+
+def states(base: str, status: Status) -> dict[str, bytes]:
+    """Return topic → payload of the retained states of cameras and zones."""
+    occupied = {(alert.camera, alert.zone) for alert in status.open if alert.zone}
+    said: dict[str, bytes] = {}
+    for name, camera in status.cameras.items():
+        said[f"{base}/{topic_part(name)}/state"] = camera.state.encode()
+        for zone in camera.zones:
+            there = b"ON" if (name, zone) in occupied else b"OFF"
+            said[f"{base}/{topic_part(name)}/zone/{topic_part(zone)}"] = there
+    return said
+
+
+def discovery(prefix: str, base: str, instance: str, status: Status) -> dict[str, bytes]:
+    """Return topic → payload that make cameras, zones and alerts entities of Home Assistant.
+
+    See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
+    """
+    said: dict[str, bytes] = {}
+    for name, camera in status.cameras.items():
+        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera):
+            unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
+            config |= {
+                "unique_id": unique,
+                "availability_topic": f"{base}/status",
+                "device": {
+                    "identifiers": [f"surveil_{topic_part(instance)}_{topic_part(name)}"],
+                    "name": name,
+                    "manufacturer": "surveil",
+                    "model": "camera",
+                },
+            }
+            said[f"{prefix}/{component}/{unique}/config"] = json.dumps(config, sort_keys=True).encode()
+    return said
+
+
+def _entities(topic: str, camera: Camera) -> list[tuple[str, str, dict[str, object]]]:
+    """Return component, key and configuration of a camera's entities."""
+    kinds = [kind for rule in camera.rules for kind in (rule, f"{rule}_end")]
+    up = " or ".join(f"value == '{state}'" for state in _UP)
+    made: list[tuple[str, str, dict[str, object]]] = [
+        (
+            "binary_sensor",
+            "state",
+            {
+                "name": "Connected",
+                "state_topic": f"{topic}/state",
+                "device_class": "connectivity",
+                "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
+            },
+        ),
+        ("event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}),
+        (
+            "image",
+            "snapshot",
+            {"name": "Last alert", "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
+        ),
+    ]
+    made += [
+        (
+            "binary_sensor",
+            f"zone_{topic_part(zone)}",
+            {"name": zone, "state_topic": f"{topic}/zone/{topic_part(zone)}", "device_class": "occupancy"},
+        )
+        for zone in camera.zones
+    ]
+    return made

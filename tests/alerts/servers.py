@@ -1,0 +1,176 @@
+"""Real counterparts of the sinks on free ports of the loopback: broker, Alertmanager, mail server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip where a server is not installed, unless on CI, where it must be."""
+    missing = [name for name in programs if not find(name)]
+    skip = bool(missing) and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(skip, reason=f"not installed: {', '.join(missing)}")
+
+
+def find(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def wait_for(done: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+    """Poll a foreign process until it is ready."""
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.05)):
+        if done():
+            return
+        pause.wait(0.05)
+    pytest.fail(f"no {what} within {seconds} s")
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def make_certificate(folder: Path, name: str = "127.0.0.1") -> tuple[Path, Path]:
+    """Return certificate and key of a server that is called `name`; the certificate is its own authority."""
+    folder.mkdir(parents=True, exist_ok=True)
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    kind = "IP" if name[0].isdigit() else "DNS"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        f"/CN={name}",
+    ]
+    command += ["-addext", f"subjectAltName={kind}:{name}", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    key.chmod(0o644)
+    return certificate, key
+
+
+def server_tls(certificate: Path, key: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+@contextmanager
+def process(command: list[str], ready: Callable[[], bool], what: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program until the block ends."""
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: ready() or running.poll() is not None, what)
+        assert running.poll() is None, f"{what} ended at once"
+        yield running
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+@contextmanager
+def mosquitto(folder: Path, port: int, certificate: Path, key: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A broker with TLS and a password: user `nvr`, password `s3cret`."""
+    passwords = folder / "passwords"
+    subprocess.run(
+        [find("mosquitto_passwd"), "-b", "-c", passwords, "nvr", "s3cret"], check=True, capture_output=True
+    )
+    passwords.chmod(0o644)
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nallow_anonymous false\n"
+        f"password_file {passwords}\nuser root\npersistence false\nlog_dest none\n"
+    )
+    with process([find("mosquitto"), "-c", str(config)], lambda: listens(port), "mosquitto") as running:
+        yield running
+
+
+@contextmanager
+def alertmanager(folder: Path, hook: str) -> Iterator[str]:
+    """An Alertmanager that groups for no time and tells a webhook; gives its address."""
+    config = folder / "alertmanager.yml"
+    config.write_text(
+        "route: {receiver: hook, group_by: [alertname, camera], group_wait: 100ms, group_interval: 500ms}\n"
+        f"receivers: [{{name: hook, webhook_configs: [{{url: '{hook}', send_resolved: true}}]}}]\n"
+    )
+    port = free_port()
+    command = [find("prometheus-alertmanager"), f"--config.file={config}", f"--storage.path={folder / 'am'}"]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+    with process(command, lambda: listens(port), "alertmanager"):
+        yield f"http://127.0.0.1:{port}"
+
+
+class Mailbox:
+    """An aiosmtpd handler that keeps what it gets; `answers` are given before it accepts."""
+
+    def __init__(self, answers: tuple[str, ...] = ()) -> None:
+        self.answers = list(answers)
+        self.messages: list[bytes] = []
+        self.logins: list[tuple[bytes, bytes]] = []
+
+    async def handle_DATA(  # noqa: N802
+        self, _server: Any, _session: Any, envelope: Any
+    ) -> str:
+        if self.answers:
+            return self.answers.pop(0)
+        self.messages.append(envelope.original_content)
+        return "250 OK"
+
+    def authenticate(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> Any:
+        from aiosmtpd.smtp import AuthResult
+
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"s3cret", handled=False)
+
+
+@contextmanager
+def smtp(mailbox: Mailbox, tls: ssl.SSLContext, security: str) -> Iterator[int]:
+    """A mail server that demands TLS and a password; gives its port."""
+    from aiosmtpd.controller import Controller
+    from aiosmtpd.smtp import SMTP
+
+    class Server(Controller):
+        def factory(self) -> SMTP:
+            with warnings.catch_warnings():
+                # It does not know that the whole connection is encrypted already.
+                warnings.simplefilter("ignore", UserWarning)
+                return SMTP(
+                    self.handler,
+                    authenticator=mailbox.authenticate,
+                    auth_required=True,
+                    auth_require_tls=security == "starttls",
+                    tls_context=tls if security == "starttls" else None,
+                    require_starttls=security == "starttls",
+                )
+
+    port = free_port()
+    context = tls if security == "tls" else None
+    server = Server(mailbox, hostname="127.0.0.1", port=port, ssl_context=context)
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop()

@@ -1,0 +1,433 @@
+"""Each sink against its real counterpart."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import gc
+import json
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from pydantic import ValidationError
+
+from surveil.alerts.delivery import Camera, Context, Delivery, Status
+from surveil.alerts.payload import to_dict
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
+from surveil.alerts.sinks.apprise import AppriseSettings
+from surveil.alerts.sinks.email import EmailSettings
+from surveil.alerts.sinks.grafana import GrafanaSettings
+from surveil.alerts.sinks.mqtt import MqttSettings
+from surveil.alerts.sinks.webhook import WebhookSettings
+from surveil.clock import ManualClock, SystemClock
+from surveil.errors import ConfigError, Rejected, RetryLater
+
+from .helpers import Got, Receiver, alert
+from .servers import (
+    Mailbox,
+    alertmanager,
+    free_port,
+    make_certificate,
+    mosquitto,
+    needs,
+    server_tls,
+    smtp,
+    wait_for,
+)
+
+pytestmark = [
+    pytest.mark.server,
+    pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning"),  # Apprise imports it.
+]
+JPEG = b"\xff\xd8picture\xff\xd9"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
+def with_picture(tmp_path: Path, n: int = 0, phase: str = "start"):
+    (tmp_path / "a.jpg").write_bytes(JPEG)
+    return alert(n, phase, evidence={"snapshot": "a.jpg"})
+
+
+# Webhook over TLS.
+
+
+def test_a_webhook_whose_certificate_is_not_known_or_not_its_own_gets_nothing(tmp_path, certificate):
+    other = make_certificate(tmp_path, "elsewhere.example")
+    for files, trusted in ((certificate, None), (other, other[0])):
+        with Receiver() as receiver:
+            receiver.server.socket = server_tls(*files).wrap_socket(receiver.server.socket, server_side=True)
+            url = f"https://127.0.0.1:{receiver.port}/"
+            sink = make_sink(WebhookSettings(url=url, ca_file=trusted), Context())
+            with pytest.raises(RetryLater, match="certificate refused"):
+                sink.deliver(Delivery(alert(0)))
+        assert receiver.got == []
+
+
+def test_a_webhook_with_a_known_certificate_is_served(certificate):
+    with Receiver() as receiver:
+        receiver.server.socket = server_tls(*certificate).wrap_socket(
+            receiver.server.socket, server_side=True
+        )
+        url = f"https://127.0.0.1:{receiver.port}/"
+        make_sink(WebhookSettings(url=url, ca_file=certificate[0]), Context()).deliver(Delivery(alert(0)))
+    assert receiver.got[0].json == to_dict(alert(0))
+
+
+# MQTT.
+
+
+def mqtt_settings(port: int, certificate: tuple[Path, Path], **changes: object) -> MqttSettings:
+    values = {
+        "host": "127.0.0.1",
+        "port": port,
+        "ca_file": certificate[0],
+        "username": "nvr",
+        "password": "s3cret",
+    }
+    return MqttSettings(**(values | changes))
+
+
+class Listener:
+    """An MQTT client that notes everything it hears; driven by hand."""
+
+    def __init__(self, port: int, certificate: tuple[Path, Path]) -> None:
+        import paho.mqtt.client as mqtt
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        self.heard: dict[str, list] = {}
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+        self.client.tls_set(str(certificate[0]))
+        self.client.username_pw_set("nvr", "s3cret")
+        self.client.on_message = lambda _c, _d, m: self.heard.setdefault(m.topic, []).append(m)
+        self.client.on_connect = lambda c, *_: c.subscribe("#", qos=1)
+        subscribed = []
+        self.client.on_subscribe = lambda *_: subscribed.append(1)
+        self.client.connect("127.0.0.1", port)
+        self.socket = self.client.socket()
+        wait_for(lambda: self.client.loop(0.05) == 0 and bool(subscribed), "subscription")
+
+    def wait(self, topic: str, n: int = 1) -> bytes:
+        def there() -> bool:
+            self.client.loop(0.05)
+            return len(self.heard.get(topic, [])) >= n
+
+        wait_for(there, f"message on {topic}")
+        return self.heard[topic][-1].payload
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop(0.05)
+        self.socket.close()
+
+
+@needs("mosquitto", "openssl")
+def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, certificate):
+    port = free_port()
+    status = Status(
+        {"gate": Camera("streaming", ("yard",), ("intrusion",)), "door": Camera("lost", (), ())}, (alert(0),)
+    )
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        sink = make_sink(mqtt_settings(port, certificate), Context(name="bus", state_dir=tmp_path))
+        sink.deliver(Delivery(with_picture(tmp_path)))
+        sink.maintain(status)
+        body = json.loads(listener.wait("surveil/surveil/gate/alert"))
+        assert body == to_dict(with_picture(tmp_path)) | {"event_type": "intrusion"}
+        message = listener.heard["surveil/surveil/gate/alert"][0]
+        assert message.properties.UserProperty == [("idempotency-key", alert(0).id)]
+        assert listener.wait("surveil/surveil/gate/snapshot") == JPEG
+        assert listener.wait("surveil/surveil/gate/zone/yard") == b"ON"
+        assert listener.wait("surveil/surveil/door/state") == b"lost"
+        assert listener.wait("surveil/surveil/status") == b"online"
+        event = json.loads(listener.wait("homeassistant/event/surveil_surveil_gate_alert/config"))
+        assert event["event_types"] == ["intrusion", "intrusion_end"]
+        assert event["availability_topic"] == "surveil/surveil/status"
+        zone = json.loads(listener.wait("homeassistant/binary_sensor/surveil_surveil_gate_zone_yard/config"))
+        assert (zone["device_class"], zone["state_topic"]) == ("occupancy", "surveil/surveil/gate/zone/yard")
+        sink.close()
+        assert listener.wait("surveil/surveil/status", 2) == b"offline"
+        listener.close()
+        late = Listener(port, certificate)
+        assert late.wait("surveil/surveil/gate/state") == b"streaming"  # Retained.
+        late.close()
+
+
+@needs("mosquitto", "openssl")
+def test_the_last_will_says_offline_when_the_daemon_vanishes(tmp_path, certificate):
+    port = free_port()
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        sink = make_sink(mqtt_settings(port, certificate), Context())
+        sink.deliver(Delivery(alert(0)))
+        assert listener.wait("surveil/surveil/status") == b"online"
+        sink._client.socket().close()
+        assert listener.wait("surveil/surveil/status", 2) == b"offline"
+        listener.close()
+
+
+def refusal(settings: MqttSettings) -> str:
+    """Return why a broker could not be used."""
+    sink = make_sink(settings, Context())
+    try:
+        sink.deliver(Delivery(alert(0)))
+    except RetryLater as error:
+        return str(error)
+    finally:
+        sink.close()
+    return ""
+
+
+# Paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@needs("mosquitto", "openssl")
+def test_mqtt_says_why_it_cannot(tmp_path, certificate):
+    port = free_port()
+    place = f"127.0.0.1:{port}"
+    other = make_certificate(tmp_path / "other", "elsewhere.example")
+    with mosquitto(tmp_path, port, *certificate):
+        wrong = refusal(mqtt_settings(port, certificate, password="hunter2"))
+        unknown = refusal(mqtt_settings(port, certificate, ca_file=other[0]))
+    nobody = refusal(mqtt_settings(port, certificate))
+    gc.collect()
+    assert wrong == f"{place}: Not authorized"
+    assert unknown.startswith(f"{place}: certificate refused: ")
+    assert nobody == f"{place}: Connection refused"
+
+
+@needs("mosquitto", "openssl")
+def test_mqtt_goes_on_after_the_broker_was_restarted(tmp_path, certificate):
+    port = free_port()
+    with mosquitto(tmp_path, port, *certificate):
+        sink = make_sink(mqtt_settings(port, certificate), Context())
+        sink.deliver(Delivery(alert(0)))
+    with pytest.raises(RetryLater):
+        sink.deliver(Delivery(alert(1)))
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        sink.deliver(Delivery(alert(1)))
+        assert json.loads(listener.wait("surveil/surveil/gate/alert"))["t"] == 1.0
+        listener.close()
+        sink.close()
+
+
+def test_an_mqtt_password_is_not_sent_in_the_clear():
+    with pytest.raises(ValidationError, match="not sent in the clear"):
+        MqttSettings(host="broker.example", tls=False, username="nvr", password="x")
+
+
+# Alertmanager.
+
+
+@needs("prometheus-alertmanager")
+@pytest.mark.slow
+def test_alertmanager_fires_while_the_event_is_open_and_resolves_at_its_end(tmp_path):
+    with Receiver() as hook, alertmanager(tmp_path, hook.url) as url:
+        settings = AlertmanagerSettings(url=url, resend_s=1, min_firing_s=0, labels={"severity": "page"})
+        now = SystemClock().wall()
+        sink = make_sink(settings, Context(instance="nvr1"))
+        start = alert(0, t_wall=now)
+        sink.deliver(Delivery(start))
+        wait_for(lambda: len(hook.got) >= 1, "notification")
+        # Open for longer than one post lasts (4 s): only the re-sending keeps it firing.
+        seen = len(hook.got)
+        for _ in range(11):
+            sink.maintain(Status(open=(start,)))
+            pytest.importorskip("threading").Event().wait(0.5)
+        assert all(got.json["status"] == "firing" for got in hook.got[seen:])
+        end = alert(0, "end", t_wall=SystemClock().wall(), details={"duration_s": 5.0})
+        sink.deliver(Delivery(end))
+        wait_for(lambda: hook.got[-1].json["status"] == "resolved", "resolution")
+    fired = hook.got[0].json["alerts"][0]
+    assert fired["labels"] == {
+        "alertname": "intrusion",
+        "camera": "gate",
+        "rule": "intrusion",
+        "key": "yard/person",
+        "zone": "yard",
+        "object": "person",
+        "instance": "nvr1",
+        "severity": "page",
+    }
+    assert fired["annotations"]["event_id"] == start.event_id
+    assert hook.got[0].json["groupLabels"] == {"alertname": "intrusion", "camera": "gate"}
+
+
+def test_what_is_over_at_once_fires_for_longer_than_alertmanager_waits():
+    clock = ManualClock(wall=1_700_000_010.0)
+    with Receiver() as api:
+        settings = AlertmanagerSettings(url=api.url.removesuffix("/hook"))
+        make_sink(settings, Context(clock=clock)).deliver(
+            Delivery(alert(0, "end", details={"duration_s": 0.0}))
+        )
+    (entry,) = json.loads(api.got[0].body)
+    assert entry["startsAt"] == "2023-11-14T22:13:20.000Z"
+    assert entry["endsAt"] == "2023-11-14T22:14:50.000Z"
+    assert api.got[0].path == "/api/v2/alerts"
+
+
+# Mail.
+
+
+def mail_settings(
+    port: int, certificate: tuple[Path, Path], security: str, **changes: object
+) -> EmailSettings:
+    values = {"host": "127.0.0.1", "port": port, "security": security, "ca_file": certificate[0]}
+    values |= {
+        "username": "nvr",
+        "password": "s3cret",
+        "sender": "nvr@x.example",
+        "recipients": ["ops@x.example"],
+    }
+    return EmailSettings(**(values | changes))
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@needs("openssl")
+def test_mail_of_one_event_is_one_thread_with_its_picture(tmp_path, certificate, security):
+    box = Mailbox()
+    with smtp(box, server_tls(*certificate), security) as port:
+        sink = make_sink(mail_settings(port, certificate, security), Context(state_dir=tmp_path))
+        sink.deliver(Delivery(with_picture(tmp_path)))
+        sink.deliver(Delivery(alert(0, "end")))
+    start, end = (email.message_from_bytes(raw, policy=email.policy.default) for raw in box.messages)
+    assert box.logins[0] == (b"nvr", b"s3cret")
+    assert start["Subject"] == "[gate] intrusion: person in yard"
+    assert end["Subject"] == "Re: [gate] intrusion: person in yard"
+    assert end["References"] == end["In-Reply-To"] == start["Message-ID"]
+    assert start["Message-ID"] != end["Message-ID"]
+    assert start["Idempotency-Key"] == alert(0).id
+    (attached,) = start.iter_attachments()
+    assert (attached.get_content(), attached.get_content_type()) == (JPEG, "image/jpeg")
+    assert "person in yard" in start.get_body().get_content()
+
+
+@needs("openssl")
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [(("451 greylisted",), RetryLater), (("554 no",), Rejected), (("421 busy",), RetryLater)],
+)
+def test_the_mail_servers_answer_decides(certificate, answers, error):
+    box = Mailbox(answers)
+    with smtp(box, server_tls(*certificate), "tls") as port:
+        sink = make_sink(mail_settings(port, certificate, "tls"), Context())
+        with pytest.raises(error, match=f"SMTP {answers[0][:3]}"):
+            sink.deliver(Delivery(alert(0)))
+        sink.deliver(Delivery(alert(0)))
+    assert len(box.messages) == 1
+
+
+@needs("openssl")
+def test_a_wrong_password_waits_for_the_operator_and_is_not_told(certificate):
+    with smtp(Mailbox(), server_tls(*certificate), "tls") as port:
+        sink = make_sink(mail_settings(port, certificate, "tls", password="hunter2"), Context())
+        with pytest.raises(RetryLater, match="login refused") as caught:
+            sink.deliver(Delivery(alert(0)))
+    assert "hunter2" not in str(caught.value)
+
+
+@needs("openssl")
+def test_no_mail_goes_to_a_server_with_a_certificate_that_is_not_known(certificate):
+    box = Mailbox()
+    with smtp(box, server_tls(*certificate), "tls") as port:
+        sink = make_sink(mail_settings(port, certificate, "tls", ca_file=None), Context())
+        with pytest.raises(RetryLater, match="certificate refused"):
+            sink.deliver(Delivery(alert(0)))
+    assert box.messages == []
+
+
+# Apprise.
+
+
+@pytest.fixture(scope="module")
+def apprise_threads() -> None:
+    """Let Apprise start its pools before anybody counts threads: they live as long as the process."""
+    pytest.importorskip("apprise")
+    with Receiver() as receiver:
+        make_sink(AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/"), Context()).deliver(
+            Delivery(alert(0))
+        )
+
+
+def test_apprise_sends_title_text_and_id(apprise_threads):
+    with Receiver() as receiver:
+        sink = make_sink(AppriseSettings(url=f"json://me:hunter2@127.0.0.1:{receiver.port}/x"), Context())
+        sink.deliver(Delivery(alert(0)))
+    got = receiver.got[0].json
+    assert got["title"] == "gate: intrusion"
+    assert got["message"].splitlines() == ["person in yard", "2023-11-14T22:13:20.000Z", alert(0).id]
+
+
+def test_a_service_that_refuses_is_tried_again_and_its_url_is_not_told(apprise_threads, caplog, capfd):
+    with Receiver(answer=lambda _got: (500, {})) as receiver:
+        sink = make_sink(AppriseSettings(url=f"json://me:hunter2@127.0.0.1:{receiver.port}/x"), Context())
+        with pytest.raises(RetryLater, match="the json service did not take the message") as caught:
+            sink.deliver(Delivery(alert(0)))
+    told = str(caught.value) + caplog.text + "".join(capfd.readouterr())
+    assert "hunter2" not in told
+
+
+def test_a_url_that_apprise_does_not_understand_is_a_mistake_in_the_configuration():
+    pytest.importorskip("apprise")
+    with pytest.raises(
+        ConfigError, match=r"sinks\.phone\.url: Apprise does not understand this nope:// URL"
+    ) as caught:
+        make_sink(AppriseSettings(url="nope://hunter2"), Context(name="phone"))
+    assert "hunter2" not in str(caught.value)
+
+
+# Grafana, against its documented contract.
+
+
+class Grafana:
+    """As much of the annotations API as its documentation promises."""
+
+    def __init__(self) -> None:
+        self.annotations: list[dict] = []
+
+    def __call__(self, got: Got) -> tuple[int, dict[str, str], bytes]:
+        if got.headers.get("Authorization") != "Bearer t0ken":
+            return 401, {}, b'{"message":"Unauthorized"}'
+        url = urlsplit(got.path)
+        if got.method == "GET":
+            wanted = set(parse_qs(url.query)["tags"])
+            return 200, {}, json.dumps([a for a in self.annotations if wanted <= set(a["tags"])]).encode()
+        if got.method == "POST":
+            self.annotations.append({"id": len(self.annotations) + 1, **got.json})
+            return 200, {}, b'{"message":"Annotation added"}'
+        self.annotations[int(url.path.rpartition("/")[2]) - 1].update(got.json)
+        return 200, {}, b'{"message":"Annotation patched"}'
+
+
+def test_grafana_has_one_annotation_for_each_event_however_often_it_is_delivered(tmp_path):
+    grafana = Grafana()
+    with Receiver(answer=grafana) as api:
+        settings = GrafanaSettings(
+            url=api.url.removesuffix("/hook"), token="t0ken", picture_base_url="https://nvr.example"
+        )
+        sink = make_sink(settings, Context(instance="nvr1"))
+        for a in (with_picture(tmp_path), with_picture(tmp_path), alert(0, "end", t_wall=1_700_000_009.5)):
+            sink.deliver(Delivery(a))
+        sink.deliver(Delivery(alert(1, "end", t_wall=1_700_000_020.0, details={"duration_s": 4.0})))
+    whole, late = grafana.annotations
+    assert whole == {
+        "id": 1,
+        "time": 1_700_000_000_000,
+        "timeEnd": 1_700_000_009_500,
+        "tags": ["surveil", "camera:gate", "rule:intrusion", "instance:nvr1", f"event:{alert(0).event_id}"],
+        "text": 'gate: person in yard <a href="https://nvr.example/a.jpg">picture</a>',
+    }
+    assert (late["time"], late["timeEnd"]) == (1_700_000_016_000, 1_700_000_020_000)
+
+
+def test_a_wrong_grafana_token_waits_for_the_operator():
+    with Receiver(answer=Grafana()) as api:
+        sink = make_sink(GrafanaSettings(url=api.url.removesuffix("/hook"), token="hunter2"), Context())
+        with pytest.raises(RetryLater, match="HTTP 401") as caught:
+            sink.deliver(Delivery(alert(0)))
+    assert "hunter2" not in str(caught.value)
