@@ -134,7 +134,9 @@ def main() -> None:
     parser.add_argument("--warm", type=float, default=8.0)
     parser.add_argument("--busy", action="store_true", help="somebody walks about all the time")
     given = parser.parse_args()
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     print("| what | daemon, CPU s/s | bare decode | ratio (90 % interval) | RSS MB |\n|---|---|---|---|---|")
     for size in given.sizes:
         kind = Scene.default if given.busy else Scene.still

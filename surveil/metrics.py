@@ -147,6 +147,23 @@ class Metrics:
         # Outbox depth is counted from the database per scrape (see OutboxCollector in app).
         self.info = Info("surveil_build", "Version.", registry=r)
 
+        # What the picture tells.
+        self.picture_state = Gauge(
+            "surveil_picture_state",
+            "1 while the picture is ill in this way.",
+            ["camera", "state"],
+            registry=r,
+        )
+        self.surprise = Gauge(
+            "surveil_normality_surprise", "How unusual the last frame was, powers of ten.", camera, registry=r
+        )
+        self.normality_valid = Gauge(
+            "surveil_normality_alerting",
+            "1 when the learned model is valid and may alert.",
+            camera,
+            registry=r,
+        )
+
     def add_camera(self, camera: str, rules: tuple[str, ...]) -> None:
         """Create the series of one camera at 0."""
         for state in STATES:

@@ -22,26 +22,85 @@ from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.engine import CameraEngine
 from surveil.metrics import Metrics
+from surveil.normality.analyser import NormalityAnalyser
+from surveil.normality.result import NormalityResult
+from surveil.normality.scene import SceneNormality
 from surveil.pipeline.analyse import AnalyseStage
 from surveil.pipeline.commit import CommitStage, Places
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
-from surveil.pipeline.work import Work
+from surveil.pipeline.work import Analyser, View, Work
 from surveil.ring import FrameRing
 from surveil.rules import build_rules
 from surveil.track.tracker import Tracker
 from surveil.types import Alert
+from surveil.vision.health import HealthReport, State
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
+from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
 
 
-def make_work(camera: CameraConfig, detector: Detector) -> Work:
+class MeteredHealth:
+    """Picture health, shown as a metric. Owned by the holder of the camera's slot."""
+
+    name = HealthAnalyser.name
+
+    def __init__(self, camera: CameraConfig, metrics: Metrics) -> None:
+        self._analyser = HealthAnalyser(camera.health)
+        self._states = {
+            state.value: metrics.picture_state.labels(camera.name, state.value) for state in State
+        }
+
+    def observe(self, view: View) -> HealthReport:
+        """Judge one frame."""
+        report = self._analyser.observe(view)
+        for name, gauge in self._states.items():
+            gauge.set(name in report.states)
+        return report
+
+
+class MeteredNormality:
+    """Learned normality, shown as a metric. Owned by the holder of the camera's slot."""
+
+    name = NormalityAnalyser.name
+
+    def __init__(self, camera: CameraConfig, scene: SceneNormality, metrics: Metrics) -> None:
+        self._analyser = NormalityAnalyser(scene, _why_not_to_learn)
+        self._surprise = metrics.surprise.labels(camera.name)
+
+    def observe(self, view: View) -> NormalityResult | None:
+        """Judge one frame."""
+        result = self._analyser.observe(view)
+        if result is not None:
+            self._surprise.set(result.sustained)
+        return result
+
+
+def _why_not_to_learn(view: object) -> str:
+    """Name the ill health of the picture, or nothing: the health analyser has looked before."""
+    report = getattr(view, "extras", {}).get(HealthAnalyser.name)
+    return ", ".join(report.states) if isinstance(report, HealthReport) and report.states else ""
+
+
+def make_scenes(config: Config) -> dict[str, SceneNormality]:
+    """Return what learns, for every camera that wants it."""
+    wanted = {n: c for n, c in config.cameras.items() if c.enabled and c.normality.enabled}
+    return {name: SceneNormality(name, camera.normality) for name, camera in wanted.items()}
+
+
+def make_work(
+    camera: CameraConfig, detector: Detector, metrics: Metrics, scene: SceneNormality | None
+) -> Work:
     """Return the analysis state that travels with the camera's slot."""
     detect = camera.detect
+    analysers: list[Analyser] = [MeteredHealth(camera, metrics)] if camera.health.enabled else []
+    if scene is not None:
+        analysers.append(MeteredNormality(camera, scene, metrics))
     return Work(
         camera=camera.name,
+        analysers=tuple(analysers),
         gate=MotionGate(
             camera.motion, idle_interval_s=detect.idle_interval_s, masks=tuple(camera.masks.values())
         ),
@@ -114,6 +173,7 @@ def make_pipeline(
     clock: Clock,
     *,
     lossless: bool = False,
+    scenes: Mapping[str, SceneNormality] | None = None,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera."""
@@ -134,7 +194,7 @@ def make_pipeline(
     detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     for name, camera in cameras.items():
-        ring.add(name, make_work(camera, detector), camera.detect.fps)
+        ring.add(name, make_work(camera, detector, metrics, (scenes or {}).get(name)), camera.detect.fps)
     return Pipeline(ring, prepare, detect, analyse, commit)
 
 

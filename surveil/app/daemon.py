@@ -18,13 +18,14 @@ from surveil import __version__, logs
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
-from surveil.app.assembly import make_couriers, make_pipeline, make_writer
+from surveil.app.assembly import make_couriers, make_pipeline, make_scenes, make_writer
 from surveil.app.collectors import DiskCollector, OutboxCollector, RingCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.errors import StateError
+from surveil.learn.auto import NormalityKeeper
 from surveil.metrics import Metrics
 from surveil.rules.base import rule_name
 from surveil.systemd import Notifier
@@ -74,7 +75,10 @@ class Daemon:
             config, self.outbox, self.metrics, self.clock, self._couriers_stop, self._sink_status
         )
         writer = make_writer(config, self.outbox, self.metrics, self._wake, self._state_dir)
-        self.pipeline = make_pipeline(config, detector, writer, self.metrics, self.clock, on_alerts=on_alerts)
+        self._scenes = make_scenes(config)
+        self.pipeline = make_pipeline(
+            config, detector, writer, self.metrics, self.clock, scenes=self._scenes, on_alerts=on_alerts
+        )
         self.captures: dict[str, CaptureLoop] = {
             name: self._capture(camera) for name, camera in config.cameras.items() if camera.enabled
         }
@@ -129,6 +133,10 @@ class Daemon:
             start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
         ]
+        if self._scenes:
+            keeper = NormalityKeeper(self._state_dir, self._scenes, _report_model)
+            keeper.run_once()
+            start("normality", partial(keeper.run, self.stop, self.clock))
         self._capture_threads = [
             start(f"capture-{name}", capture.run) for name, capture in self.captures.items()
         ]
@@ -259,6 +267,10 @@ class Daemon:
                 for name, camera in self.config.cameras.items()
             }
         )
+
+
+def _report_model(camera: str, what: str) -> None:
+    log.info("learned normality", camera=camera, what=what)
 
 
 def _usable(folder: Path) -> Path:

@@ -15,12 +15,13 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
-from surveil.app.assembly import Pipeline, make_pipeline, make_writer
+from surveil.app.assembly import Pipeline, make_pipeline, make_scenes, make_writer
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import SourceError
+from surveil.learn.deploy import NormalityStore
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
@@ -66,6 +67,10 @@ class Replay:
         self._alerts: list[Alert] = []
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
         writer = make_writer(self._config, self._outbox, self.metrics, lambda: None, state_dir)
+        scenes = make_scenes(self._config)
+        for name, scene in scenes.items():
+            if loaded := NormalityStore(config.state_dir, name).load():
+                scene.offer(loaded)
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
@@ -73,6 +78,7 @@ class Replay:
             self.metrics,
             self._clock,
             lossless=True,
+            scenes=scenes,
             on_alerts=self._alerts.extend,
         )
 

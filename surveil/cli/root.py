@@ -9,6 +9,7 @@ import typer
 from surveil import __version__
 from surveil.cli import demo, inspect, operate, replay
 from surveil.cli.alerts import alerts
+from surveil.cli.learn import collect, evaluate_command, normality
 
 app = typer.Typer(
     help="Watch cameras, and say so when something happens.\n\n"
@@ -40,6 +41,9 @@ app.command("run")(operate.run)
 app.command("check")(operate.check)
 app.command("replay")(replay.replay)
 app.command("demo")(demo.demo)
+app.command("collect")(collect)
+app.command("evaluate")(evaluate_command)
+app.add_typer(normality, name="normality")
 app.command("schema")(inspect.schema)
 app.add_typer(inspect.models, name="models")
 app.add_typer(alerts, name="alerts")

@@ -16,9 +16,10 @@ from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.normality.settings import NormalitySettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
-from surveil.vision.settings import MotionSettings
+from surveil.vision.settings import HealthSettings, MotionSettings
 from surveil.web import HttpSettings
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ class CameraDefaults(CaptureSettings):
         default_factory=MotionSettings, description="When the detector looks at a frame."
     )
     track: TrackSettings = Field(default_factory=TrackSettings, description="How detections become tracks.")
+    health: HealthSettings = Field(
+        default_factory=HealthSettings,
+        description="Whether the picture is well: what a `picture` rule tells of.",
+    )
+    normality: NormalitySettings = Field(
+        default_factory=NormalitySettings,
+        description="What is usual in front of the camera, learned: what an `anomaly` rule tells of.",
+    )
     masks: Annotated[dict[Name, FilePolygon], BeforeValidator(_number_items)] = Field(
         default_factory=dict,
         description="Areas that are not looked at, by name or as a list: points [x, y] in fractions of the frame.",

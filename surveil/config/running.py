@@ -17,12 +17,13 @@ from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
-from surveil.vision.settings import MotionSettings
+from surveil.vision.settings import HealthSettings, MotionSettings
 from surveil.web import HttpSettings
 
 
@@ -43,6 +44,8 @@ class CameraConfig:
     detect: DetectSettings
     motion: MotionSettings
     track: TrackSettings
+    health: HealthSettings
+    normality: NormalitySettings
     masks: Mapping[str, Polygon]
     """Fractions of the frame, as are `zones` and `lines`."""
     zones: Mapping[str, Polygon]

@@ -16,6 +16,7 @@ from surveil.rules.crowding import Crowding, CrowdingSettings
 from surveil.rules.intrusion import Intrusion, IntrusionSettings
 from surveil.rules.line_crossing import LineCrossing, LineCrossingSettings
 from surveil.rules.loitering import Loitering, LoiteringSettings
+from surveil.rules.picture import PictureRule, PictureSettings
 from surveil.rules.presence import Presence, PresenceSettings
 from surveil.types import Polygon
 
@@ -35,6 +36,7 @@ RULES: dict[str, Kind] = {
     "crowding": Kind(CrowdingSettings, Crowding),
     "presence": Kind(PresenceSettings, Presence),
     "anomaly": Kind(AnomalySettings, Anomaly),
+    "picture": Kind(PictureSettings, PictureRule),
 }
 
 

@@ -1,0 +1,205 @@
+"""`surveil collect`, `surveil evaluate` and `surveil normality …`: what is usual in front of a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    errors,
+    print_json,
+    read_config,
+    shows_progress,
+)  # fmt: skip
+from surveil.config import Config
+from surveil.errors import ConfigError, ModelError
+from surveil.learn.collect import Bounds, Collector, learn_collected
+from surveil.learn.dataset import load_dataset
+from surveil.learn.deploy import NormalityStore, compare, show
+from surveil.learn.evaluate import evaluate
+from surveil.learn.gate import failures, parse_gate
+from surveil.learn.normality import Progress as OnProgress
+from surveil.learn.normality import learn_files
+from surveil.learn.report import lines, to_json, write_report
+from surveil.normality.modelfile import LoadedModel, load
+
+normality = typer.Typer(
+    no_args_is_help=True, help="What is usual in front of a camera: learn, evaluate, deploy, rollback, show."
+)
+Fps = Annotated[float, typer.Option(min=0.1, help="Frames per second of folders of images.")]
+Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
+
+
+@contextmanager
+def _bar() -> Iterator[OnProgress]:
+    """Show progress on a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+def evaluate_command(
+    dataset: Annotated[Path, typer.Argument(help="DATASET.yaml: name, fps, normal, clips with labels.")],
+    model: ModelPath = None,
+    budget: Budget = 0.5,
+    gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
+    ] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Judge learned normality on labelled footage with the code of the daemon.
+
+    Without --model, one is learned from the dataset's `normal:`. Exit code 1 when a gate does not hold.
+    """
+    conditions = parse_gate(gate) if gate else ()
+    data = load_dataset(dataset)
+    with _bar() as progress:
+        judged = evaluate(data, load(model) if model else None, budget, progress)
+    if report:
+        page = write_report(judged, report)
+        errors.print(f"report: {page}", soft_wrap=True)
+    console.print_json(to_json(judged)) if json else console.print("\n".join(lines(judged)))
+    failed = failures(conditions, judged.values())
+    for line in failed:
+        errors.print(f"[red]{line}[/]")
+    if failed:
+        raise typer.Exit(1)
+
+
+def collect(
+    camera: Annotated[str, typer.Argument(help="The camera the footage is of.")],
+    videos: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders of images.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    hours: Annotated[float, typer.Option(min=0.001, help="Collect at most so much.")] = 24.0,
+    fps: Fps = 10.0,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Record what a learner needs from recordings; goes on where it left off."""
+    with _bar() as progress:
+        collector = Collector(camera, _collected(read_config(config), camera), Bounds(hours=hours))
+        found = collector.run_files(videos, fps, progress)
+    if json:
+        print_json(found)
+    else:
+        console.print(
+            f"{found.seconds:.0f} s in {found.chunks} chunks, {found.bytes / 1e6:.1f} MB, {found.samples} samples"
+        )
+
+
+def _collected(config: Config, camera: str) -> Path:
+    return config.state_dir / "collected" / camera
+
+
+def _store(config: Config, camera: str) -> NormalityStore:
+    return NormalityStore(config.state_dir, camera)
+
+
+def _in_use(config: Config, camera: str) -> LoadedModel:
+    found = _store(config, camera).load()
+    if found is None:
+        raise ModelError(
+            f"camera {camera} has no model yet; `surveil normality learn {camera} VIDEO` makes one"
+        )
+    return found
+
+
+@normality.command("learn")
+def learn(
+    camera: Annotated[str, typer.Argument(help="The camera.")],
+    videos: Annotated[
+        list[Path] | None,
+        typer.Argument(exists=True, help="Normal footage; without: what `surveil collect` recorded."),
+    ] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    fps: Fps = 10.0,
+    *,
+    go_on: Annotated[bool, typer.Option("--continue", help="Add to the model in use.")] = False,
+    deploy: Annotated[bool, typer.Option(help="Put the model into use at once.")] = True,
+) -> None:
+    """Learn what is usual from normal footage, and put it into use; the running daemon picks it up."""
+    settings = read_config(config)
+    store = _store(settings, camera)
+    base = store.load() if go_on else None
+    with _bar() as progress:
+        if videos:
+            model = learn_files(camera, videos, fps, progress, base)
+        else:
+            model = learn_collected(camera, _collected(settings, camera), base, progress)
+    if deploy:
+        model = store.deploy(model.model)
+    for line in show(model).lines:
+        console.print(line)
+
+
+@normality.command("evaluate")
+def evaluate_camera(
+    camera: Annotated[str, typer.Argument(help="The camera.")],
+    dataset: Annotated[Path, typer.Argument(help="Held-out footage, DATASET.yaml.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: ModelPath = None,
+    budget: Budget = 0.5,
+) -> None:
+    """Judge a new model beside the one in use on held-out footage. Exit code 1 when it is worse."""
+    settings = read_config(config)
+    old = _store(settings, camera).load()
+    new = load(model) if model else _in_use(settings, camera)
+    with _bar() as progress:
+        found = compare(new, old if model else None, load_dataset(dataset), budget, progress)
+    for report in filter(None, (found.new, found.old)):
+        console.print("\n".join(lines(report)) + "\n")
+    if not found.better:
+        raise typer.Exit(1)
+
+
+@normality.command("deploy")
+def deploy(
+    camera: Annotated[str, typer.Argument(help="The camera.")],
+    model: Annotated[Path, typer.Argument(help="The model file.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Put a model into use; the running daemon picks it up."""
+    deployed = _store(read_config(config), camera).deploy(load(model, camera).model)
+    console.print(f"{deployed.name} is in use")
+
+
+@normality.command("rollback")
+def rollback(
+    camera: Annotated[str, typer.Argument(help="The camera.")], config: ConfigPath = DEFAULT_CONFIG
+) -> None:
+    """Put the model before into use again."""
+    console.print(f"{_store(read_config(config), camera).rollback()} is in use")
+
+
+@normality.command("show")
+def show_model(
+    camera: Annotated[str, typer.Argument(help="The camera.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    budget: Annotated[float | None, typer.Option(min=0, help="By default the camera's.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Draw what is usual where into this file.")] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Say what the model has seen and what it can vouch for."""
+    settings = read_config(config)
+    if camera not in settings.cameras:
+        raise ConfigError([f"{config}: cameras: there is no camera {camera}"])
+    wanted = settings.cameras[camera].normality.budget if budget is None else budget
+    shown = show(_in_use(settings, camera), wanted, png)
+    if json:
+        print_json(shown)
+    else:
+        console.print("\n".join(shown.lines))
