@@ -205,7 +205,8 @@ def recall_table(empty: Image, people: list[Walker], detector: Detector, count: 
                         around = centred(box, detector.input.side, size)
                         native += overlaps(people_of(look(detector, picture, [around]), label), box, 0.4)
             print(
-                f"{size[0]}x{size[1]} {height} px: {ours / total:.3f} : {native / total:.3f} = {ours / max(1, native):.2f}"
+                f"{size[0]}x{size[1]} {height} px: {ours / total:.3f} : {native / total:.3f}"
+                f" = {ours / max(1, native):.2f}"
                 f"   crops/frame {np.mean(crops):.2f}   gate {np.median(gated.gate_s) * 1e3:.2f} ms"
                 f"   plan {np.median(gated.plan_s) * 1e3:.2f} ms",
                 flush=True,

@@ -118,7 +118,8 @@ def grain_of(bank: np.ndarray, rng: np.random.Generator, shape: tuple[int, ...])
 
 
 SICK: dict[str, Callable[[int], Effect]] = {
-    "frozen": Freeze, "dark": darken, "bright": brighten, "blurred": blur, "covered": cover, "moved": shift, "noise": noise,
+    "frozen": Freeze, "dark": darken, "bright": brighten, "blurred": blur, "covered": cover, "moved": shift,
+    "noise": noise,
 }  # fmt: skip
 
 
@@ -169,8 +170,8 @@ def rain(i: int) -> Effect:
     return effect
 
 
-def overlay(i: int) -> Effect:
-    return lambda p, t: clock(p, t)
+def overlay(_i: int) -> Effect:
+    return clock
 
 
 def night(i: int) -> Effect:
@@ -180,8 +181,8 @@ def night(i: int) -> Effect:
     return lambda p, t: p if t < 0 else clipped(p * np.float32(gain) + 8 + grain_of(bank, rng, p.shape))
 
 
-def unchanged(i: int) -> Effect:
-    return lambda p, t: p
+def unchanged(_i: int) -> Effect:
+    return lambda p, _t: p
 
 
 HARMLESS: dict[str, Callable[[int], Effect]] = {
