@@ -1,6 +1,6 @@
 """From a budget of alarms a day to a threshold, and what the footage can vouch for.
 
-Two estimators, chosen by measurement (docs/adr/0003-calibration.md): where held-out footage holds
+Two estimators, chosen by measurement (docs/adr/0010-budget-on-event-peaks.md): where held-out footage holds
 enough alarms of its own, the threshold is an order statistic of the event peaks, which needs no
 assumption but that tomorrow is like the days seen (the conformal argument: Vovk et al., 2005). Beyond
 that a generalised Pareto tail is fitted to the highest peaks (Pickands, 1975) by probability-weighted

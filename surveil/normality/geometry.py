@@ -43,6 +43,12 @@ class Geometry:
         return min(MAX_HEIGHT, max(MIN_HEIGHT, (slope * row + self.offset) / (1.0 - slope / 2)))
 
 
+def same_geometry(a: Geometry, b: Geometry) -> bool:
+    """Whether two geometries are equal: one may have been to a file and back."""
+    alike = (a.size, a.slope, a.offset) == (b.size, b.slope, b.offset)
+    return alike and np.array_equal(a.background, b.background)
+
+
 @dataclass(frozen=True, slots=True)
 class _Pair:
     now: Bytes

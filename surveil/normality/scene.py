@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from surveil.normality.features import FeatureExtractor, Features
-from surveil.normality.geometry import Geometry, GeometrySketch
+from surveil.normality.geometry import Geometry, GeometrySketch, same_geometry
 from surveil.normality.judge import Judge
 from surveil.normality.learner import LIVE_SPOOL_BYTES, Learned, Learner
 from surveil.normality.modelfile import LoadedModel
@@ -89,10 +89,8 @@ class SceneNormality:
     def use(self, loaded: LoadedModel) -> None:
         """Judge with `loaded` from the next frame on; learning goes on."""
         model = loaded.model
-        if self._loaded is None or model.geometry is not self._geometry:
-            same = self._geometry is not None and model.geometry.background is self._geometry.background
-            if not same:
-                self._adopt(model.geometry, (model.width, model.height))
+        if self._geometry is None or not same_geometry(model.geometry, self._geometry):
+            self._adopt(model.geometry, (model.width, model.height))
         self._loaded, self._judge = loaded, Judge(loaded, self._settings.budget)
         self._invalid = ""
         self.drift = DriftWatch()
@@ -112,7 +110,7 @@ class SceneNormality:
         days = self._learner.seen.seconds / DAY_S if self._learner else 0.0
         base = replace(loaded.model, geometry=self._geometry).faded(days, self._settings.half_life_days)
         self._learner = Learner(self.camera, self._frame, self._geometry, base, LIVE_SPOOL_BYTES)
-        self._next_fit_s = DAY_S
+        self._next_fit_s = min(DAY_S, max(FIRST_FIT_S, base.seen.seconds))
 
     def _take_offer(self, frame: tuple[int, int]) -> None:
         loaded, self._offered = self._offered, None
