@@ -1,0 +1,162 @@
+"""What an evaluation found, for people, for scripts and for a gate; and what its data cannot carry."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surveil.learn.figures import Estimate
+from surveil.train.dataset import Item
+from surveil.train.head import Doubles, Labels
+from surveil.train.measures import (
+    Indices,
+    Operating,
+    Wanted,
+    choose_threshold,
+    confusion,
+    curve,
+    figures,
+    operating,
+    precision_recall_f1,
+    reliability,
+)
+
+FEW_TEST, FEW_CLASS, UNEVEN = 100, 30, 10
+_DAY_S = 86_400.0
+WORST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A picture that the classifier got wrong, and how sure it was."""
+
+    item: Item
+    predicted: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one classifier on one test split."""
+
+    model: str
+    classes: tuple[str, ...]
+    positive: str
+    pictures: int
+    figures: Mapping[str, Estimate]
+    """accuracy, recall, precision, f1 (means over classes), roc_auc, pr_auc, calibration_error."""
+    per_class: Mapping[str, tuple[float, float, float, int]]
+    """precision, recall, F1, pictures."""
+    per_camera: Mapping[str, tuple[float, int]]
+    """accuracy, pictures."""
+    table: Indices
+    """Counts (true class, predicted class)."""
+    at: Operating
+    """What the threshold, chosen on validation, gives on the test split."""
+    roc: Doubles
+    bins: Sequence[tuple[float, float, int]]
+    worst: tuple[Mistake, ...]
+    """The surest mistakes first."""
+
+    def values(self) -> dict[str, float]:
+        """Return the figures by name, for a gate (`surveil.learn.gate`)."""
+        at = {
+            "threshold": self.at.threshold,
+            "false_alarms": self.at.false_alarms,
+            "recall_at": self.at.recall,
+        }
+        return {name: estimate.value for name, estimate in self.figures.items()} | at
+
+
+def judge(
+    model: str,
+    classes: tuple[str, ...],
+    scores: Doubles,
+    items: Sequence[Item],
+    units: Labels,
+    positive: str,
+    threshold: float,
+) -> Evaluation:
+    """Judge probabilities float64 (n, classes) of `items`, which `units` (n,) were split as."""
+    truth = np.array([classes.index(item.label) for item in items], np.int64)
+    predicted = scores.argmax(1)
+    table = confusion(truth, predicted, len(classes))
+    each = precision_recall_f1(table)
+    which = classes.index(positive)
+    return Evaluation(
+        model=model, classes=classes, positive=positive, pictures=len(items),
+        figures=figures(scores, truth, units),
+        per_class={c: (*(float(v) for v in each[k]), int(table[k].sum())) for k, c in enumerate(classes)},  # type: ignore[misc]
+        per_camera=_per_camera(items, predicted == truth),
+        table=table, at=operating(scores[:, which], truth == which, threshold),
+        roc=curve(scores[:, which], truth == which), bins=reliability(scores, truth),
+        worst=_worst(items, classes, scores, truth),
+    )  # fmt: skip
+
+
+def threshold_for(
+    classes: tuple[str, ...], scores: Doubles, items: Sequence[Item], positive: str, wanted: Wanted
+) -> float:
+    """Return the threshold for `positive`, chosen on these (validation) pictures."""
+    which = classes.index(positive)
+    return choose_threshold(scores[:, which], np.array([item.label == positive for item in items]), wanted)
+
+
+def _per_camera(items: Sequence[Item], right: Sequence[bool]) -> dict[str, tuple[float, int]]:
+    by: dict[str, list[bool]] = defaultdict(list)
+    for item, ok in zip(items, right, strict=True):
+        by[item.camera or "unknown"].append(bool(ok))
+    return {camera: (float(np.mean(oks)), len(oks)) for camera, oks in sorted(by.items())}
+
+
+def _worst(
+    items: Sequence[Item], classes: tuple[str, ...], scores: Doubles, truth: Labels
+) -> tuple[Mistake, ...]:
+    predicted = scores.argmax(1)
+    wrong = sorted(np.flatnonzero(predicted != truth).tolist(), key=lambda i: -float(scores[i].max()))
+    return tuple(Mistake(items[i], classes[int(predicted[i])], float(scores[i].max())) for i in wrong[:WORST])
+
+
+def doubts(items: Sequence[Item], test: Sequence[Item], units: int) -> tuple[str, ...]:
+    """Return in words why the data cannot carry the claim; nothing when it can.
+
+    `units`: how many independent units (photos, moments) the test split has.
+    """
+    counts: dict[str, int] = defaultdict(int)
+    for item in items:
+        counts[item.label] += 1
+    few = [
+        f"class {c!r} has {n} pictures; figures need {FEW_CLASS} at the least"
+        for c, n in counts.items()
+        if n < FEW_CLASS
+    ]
+    most, least = max(counts.values()), min(counts.values())
+    if most >= UNEVEN * least:
+        few.append(f"classes are uneven, {most} to {least}: look at recall of each class, not at accuracy")
+    if len(test) < FEW_TEST:
+        few.append(
+            f"{len(test)} test pictures: one picture more or less changes accuracy by {1 / len(test):.1%}"
+        )
+    elif units < FEW_TEST / 4:
+        few.append(f"the {len(test)} test pictures come from {units} independent places or moments only")
+    return (*few, *_narrow(items))
+
+
+def _narrow(items: Sequence[Item]) -> list[str]:
+    cameras = {item.camera for item in items}
+    times = [item.t_wall for item in items if item.t_wall is not None]
+    found = []
+    if len(cameras) == 1:
+        found.append(
+            "all pictures are of one camera" if cameras != {""} else "the pictures' cameras are not known"
+        )
+    if not times:
+        found.append(
+            "when the pictures were taken is not known: weather, light and season may all be the same"
+        )
+    elif max(times) - min(times) < _DAY_S:
+        found.append("all pictures were taken within a day")
+    return found

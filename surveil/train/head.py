@@ -1,0 +1,108 @@
+"""The part that is learned: a regularised linear classifier on the network's features, with honest probabilities.
+
+Multinomial logistic regression with class weights and an L2 penalty, by L-BFGS; then one temperature, fitted on
+pictures that were not learned from (C. Guo and others, *On Calibration of Modern Neural Networks*, 2017).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from surveil.types import Floats
+
+Doubles = NDArray[np.float64]
+Labels = NDArray[np.int64]
+PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """logits = features @ weights.T + bias; scaling and temperature are folded in."""
+
+    weights: Doubles
+    """float64 (classes, features)."""
+    bias: Doubles
+    """float64 (classes,)."""
+
+    def logits(self, features: Floats) -> Doubles:
+        """Return float64 (n, classes)."""
+        return np.asarray(features.astype(np.float64) @ self.weights.T + self.bias)
+
+    def probabilities(self, features: Floats) -> Doubles:
+        """Return float64 (n, classes), rows sum to 1."""
+        return np.asarray(softmax(self.logits(features), axis=1))
+
+    def cooled(self, temperature: float) -> Head:
+        """Return the head with its logits divided by `temperature`."""
+        return Head(self.weights / temperature, self.bias / temperature)
+
+
+def class_weights(labels: Labels, classes: int) -> Doubles:
+    """Return a weight for each picture, mean 1, that makes every class count the same."""
+    counts = np.bincount(labels, minlength=classes)
+    return np.asarray((len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels], np.float64)
+
+
+def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: Doubles | None = None) -> Head:
+    """Fit on float32 (n, d) and class numbers (n,). `penalty`: L2 per standardised feature."""
+    x = features.astype(np.float64)
+    mean, spread = x.mean(0), x.std(0) + 1e-3
+    # The root of the number of features keeps the meaning of the penalty whatever the network.
+    x = (x - mean) / spread * (10 / np.sqrt(x.shape[1]))
+    weights = class_weights(labels, classes) / len(labels)
+    target = np.eye(classes)[labels]
+
+    def loss(flat: Doubles) -> tuple[float, Doubles]:
+        w, b = flat[:-classes].reshape(classes, -1), flat[-classes:]
+        logs = log_softmax(x @ w.T + b, axis=1)
+        error = weights[:, None] * (np.exp(logs) - target)
+        value = -float(weights @ (logs * target).sum(1)) + penalty * float((w * w).sum()) / 2
+        return value, np.concatenate([(error.T @ x + penalty * w).ravel(), error.sum(0)])
+
+    begin = np.zeros(classes * (x.shape[1] + 1)) if start is None else start
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    w = found[:-classes].reshape(classes, -1) * (10 / np.sqrt(x.shape[1])) / spread
+    return Head(w, found[-classes:] - w @ mean)
+
+
+def log_loss(logits: Doubles, labels: Labels, weights: Doubles | None = None) -> float:
+    """Return the mean negative log probability of the true class."""
+    each = -log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    return float(np.average(each, weights=weights))
+
+
+def temperature(logits: Doubles, labels: Labels) -> float:
+    """Return the divisor of the logits, 0.2..20, that fits probabilities best to what was true."""
+    found = minimize_scalar(
+        lambda log_t: log_loss(logits / np.exp(log_t), labels),
+        bounds=(np.log(0.2), np.log(20)),
+        method="bounded",
+    )
+    return float(np.exp(found.x))
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A head and how it was chosen."""
+
+    head: Head
+    penalty: float
+    temperature: float
+    losses: tuple[tuple[float, float], ...]
+    """(penalty, log loss on validation) of each that was tried."""
+
+
+def choose(train: tuple[Floats, Labels], validation: tuple[Floats, Labels], classes: int) -> Fitted:
+    """Fit with each penalty, keep the one with the least loss on validation (classes weighted), calibrate it."""
+    held, truth = validation
+    weights = class_weights(truth, classes)
+    heads = {penalty: fit(*train, classes, penalty) for penalty in PENALTIES}
+    losses = {penalty: log_loss(head.logits(held), truth, weights) for penalty, head in heads.items()}
+    best = min(losses, key=lambda penalty: losses[penalty])
+    warm = temperature(heads[best].logits(held), truth)
+    return Fitted(heads[best].cooled(warm), best, warm, tuple(losses.items()))
