@@ -135,6 +135,7 @@ class Metrics:
             buckets=_AGE,
             registry=r,
         )
+        self.withheld = Counter("surveil_alerts_withheld", "Alerts that were not committed, by reason; a digest tells of them.", ["camera", "reason"], registry=r)
         self.evidence_errors = Counter(
             "surveil_evidence_errors",
             "Evidence that could not be written, by reason.",

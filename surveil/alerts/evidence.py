@@ -71,7 +71,8 @@ class Evidence:
             clean = self._clean(alerts, picture, written)
             return [self._with_pictures(a, picture, scenery, clean, written) for a in alerts]
 
-    def folder(self, alert: Alert) -> Path:
+    @staticmethod
+    def folder(alert: Alert) -> Path:
         """Return the folder of an alert's evidence, relative to the state directory."""
         day = datetime.fromtimestamp(alert.t_wall, UTC).strftime("%Y-%m-%d")
         return Path(FOLDER) / safe_name(alert.camera) / day

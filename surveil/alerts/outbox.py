@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import structlog
 
@@ -30,8 +29,9 @@ from surveil.alerts.database import (
     transaction,
 )
 from surveil.alerts.delivery import Delivery
+from surveil.alerts.ledgers import Ledgers
 from surveil.alerts.payload import load
-from surveil.alerts.rows import Entry
+from surveil.alerts.rows import Entry, Stored
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
 from surveil.errors import StateError
@@ -52,7 +52,7 @@ def end_id(event_id: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{event_id}/end"))
 
 
-class Outbox:
+class Outbox(Ledgers):
     """Alerts by sinks, on disk. Any thread may call any method; one lock serialises them.
 
     Capacity: `max_pending` rows for each sink; a start beyond it is a dead letter at birth, which is counted.
@@ -129,8 +129,9 @@ class Outbox:
         alerts: Sequence[Alert],
         counts: Mapping[Entry, int] | None = None,
         state: Mapping[str, str] | None = None,
+        files: Sequence[Stored] = (),
     ) -> list[Alert]:
-        """Put alerts, ledger entries and small state on the disk as one; return the alerts that were new.
+        """Put alerts, ledger entries, small state and names of evidence on the disk as one; return the new alerts.
 
         Alerts whose ids are there already are ignored. Raises NoRoomError when the disk is full.
         """
@@ -140,6 +141,7 @@ class Outbox:
                 with transaction(self._writer) as db:
                     new = [alert for alert in alerts if self._insert(db, alert)]
                     rows.add(db, counts or {})
+                    rows.store(db, files, self.age_s())
                     for key, value in (state or {}).items():
                         rows.put(db, key, value)
                     self._save_clock(db)
@@ -241,30 +243,6 @@ class Outbox:
             book = books.setdefault(sink, dict.fromkeys(DELIVERY, 0))
             book[state] += n
         return books
-
-    def ledger(self) -> dict[Entry, int]:
-        """Return what became of every signal since the outbox was created."""
-        with self._lock, foreign_errors():
-            lines = self._writer.execute("SELECT camera, rule, outcome, reason, n FROM ledger").fetchall()
-        return {Entry(*line[:4]): line[4] for line in lines}
-
-    def count(self, counts: Mapping[Entry, int]) -> None:
-        """Add to the signals ledger without an alert; not synced, as `delivered`."""
-        with self._lock, transaction(self._acks) as db:
-            rows.add(db, counts)
-
-    # Small state.
-
-    def get_state(self, key: str) -> str | None:
-        """Return what was kept under `key`."""
-        with self._lock, foreign_errors():
-            row = self._writer.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        return None if row is None else cast("str", row[0])
-
-    def set_state(self, key: str, value: str) -> None:
-        """Keep `value` under `key`, synced: an armed switch survives the power."""
-        with self._lock, transaction(self._writer) as db:
-            rows.put(db, key, value)
 
     def forget(self) -> int:
         """Delete alerts that are done with and older than `keep_days` of running time; return how many."""

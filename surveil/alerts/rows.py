@@ -40,6 +40,18 @@ class Entry:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file of evidence."""
+
+    path: str
+    """Relative to the state directory."""
+    camera: str
+    """The folder's name."""
+    size: int
+    """Bytes."""
+
+
 def insert(db: sqlite3.Connection, alert: Alert, now: float) -> int | None:
     """Insert an alert and note that its event opened or ended; return its row, None when it was there."""
     values = (alert.id, alert.event_id, alert.camera, alert.rule, alert.phase, alert.t_wall)
@@ -134,3 +146,17 @@ def put(db: sqlite3.Connection, key: str, value: str) -> None:
     db.execute(
         "INSERT INTO state VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
     )
+
+
+def store(db: sqlite3.Connection, files: Iterable[Stored], now: float) -> None:
+    """Note files of evidence."""
+    query = "INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)"
+    db.executemany(query, [(f.path, f.camera, now, f.size) for f in files])
+
+
+def stored_before(db: sqlite3.Connection, born_s: float, camera: str | None, limit: int) -> list[Stored]:
+    """Return the oldest files of a camera, or of all, that were born before `born_s`."""
+    where = "camera = ? AND" if camera is not None else ""
+    values = (camera, born_s, limit) if camera is not None else (born_s, limit)
+    query = f"SELECT path, camera, bytes FROM evidence WHERE {where} born_s < ? ORDER BY born_s, path LIMIT ?"  # noqa: S608
+    return [Stored(*row) for row in db.execute(query, values)]

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
-from surveil.alerts.evidence import Scenery
+from surveil.alerts.clips import Clips
+from surveil.alerts.database import NoRoomError
+from surveil.alerts.disk import DiskWatch
+from surveil.alerts.evidence import Scenery, safe_name
 from surveil.alerts.outbox import Outbox
-from surveil.alerts.rows import Entry
+from surveil.alerts.retention import Retention
+from surveil.alerts.rows import Entry, Stored
+from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings
+from surveil.clock import Clock, SystemClock
+from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.types import Alert
+
+_DATABASE_ROOM = 4 << 20
+"""Space made for the database when it says that the disk is full."""
+_SWEEP_S = 60.0
+
+
+class Attach(Protocol):
+    """What stores the pictures of alerts: `Evidence`, or one for each camera behind it."""
+
+    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
+        """Return the alerts, naming their synced pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +44,48 @@ class Job:
     counts: Mapping[Entry, int] = field(default_factory=dict)
 
 
-class Attaches(Protocol):
-    """Stores the pictures of alerts."""
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction will hold."""
 
-    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
-        """Return the alerts naming their synced pictures."""
+    storm: StormCap
+    alerts: list[Alert] = field(default_factory=list)
+    counts: Counter[Entry] = field(default_factory=Counter)
+    withheld: Counter[Entry] = field(default_factory=Counter)
 
 
 class AlertWriter:
-    """Puts alerts on the disk. Any thread may call `write`; a lock makes it one at a time."""
+    """Puts alerts on the disk. Any thread may call it; a lock makes it one at a time.
+
+    Nothing is committed in part: an alert, its books, the storm cap's state and the names of its files are one
+    transaction. A call that raises has changed nothing that a second call would not do again.
+    """
 
     def __init__(
         self,
         outbox: Outbox,
-        evidence: Attaches,
+        evidence: Attach,
         wake: Callable[[], None] = lambda: None,
         metrics: Metrics | None = None,
+        *,
+        state_dir: Path | None = None,
+        storm: StormSettings | None = None,
+        retention: Retention | None = None,
+        clips: Clips | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._outbox = outbox
         self._evidence = evidence
         self._wake = wake
         self._metrics = metrics
+        self._state_dir = state_dir
+        self._storm_settings = storm or StormSettings(max_per_hour=0)
+        self._storm_state = outbox.get_state(STATE_KEY)
+        self._retention = retention
+        self._clips = clips
+        self._clock = clock or SystemClock()
+        self._disk = DiskWatch()
+        self._swept = float("-inf")
         self._lock = threading.Lock()
 
     def write(self, jobs: Sequence[Job]) -> list[Alert]:
@@ -53,20 +94,120 @@ class AlertWriter:
         On the disk when it returns. Raises StateError when the database cannot be written.
         """
         with self._lock:
-            alerts = [alert for job in jobs for alert in self._with_evidence(job)]
-            counts = _sum(job.counts for job in jobs)
-            if not alerts:
-                if counts:
-                    self._outbox.count(counts)
-                return []
-            new = self._outbox.commit(alerts, counts)
+            batch = self._batch()
+            for job in jobs:
+                self._take(batch, job)
+            disk = self._disk.open
+            batch.alerts += self._disk.look(batch.alerts, self._clock.wall())
+            try:
+                new = self._commit(batch)
+            except StateError:
+                self._disk.open = disk
+                raise
         self._committed(new)
         return new
 
-    def _with_evidence(self, job: Job) -> list[Alert]:
+    def tick(self) -> list[Alert]:
+        """Do what is due without a frame: clips, digests, retention. Call it about once a second."""
+        with self._lock:
+            now = self._clock.monotonic()
+            batch = self._batch()
+            batch.alerts += batch.storm.tick(self._clock.wall())
+            new = self._commit_clips(batch, now)
+            self._sweep(now)
+        self._committed(new)
+        return new
+
+    def finish(self) -> list[Alert]:
+        """Commit the end alerts that wait for their clips, with what has been recorded by now."""
+        with self._lock:
+            new = self._commit_clips(self._batch(), float("inf"))
+        self._committed(new)
+        return new
+
+    # One transaction.
+
+    def _batch(self) -> _Batch:
+        """Return an empty batch; its cap is made of what was committed, so a failed commit counts nothing."""
+        return _Batch(StormCap(self._storm_settings, self._storm_state))
+
+    def _take(self, batch: _Batch, job: Job) -> None:
+        """Add what is new and not withheld, with its evidence."""
+        batch.counts.update(job.counts)
         known = self._outbox.known([a.id for a in job.alerts]) if job.alerts else set()
         fresh = [a for a in job.alerts if a.id not in known]
-        return self._evidence.attach(fresh, job.scenery) if fresh and job.scenery else fresh
+        verdict = batch.storm.admit(fresh)
+        batch.withheld.update(verdict.withheld)
+        batch.alerts += [a for a in verdict.alerts if a not in fresh]
+        told = [a for a in verdict.alerts if a in fresh]
+        batch.alerts += self._with_evidence(told, job.scenery)
+
+    def _commit_clips(self, batch: _Batch, now: float) -> list[Alert]:
+        ends = self._clips.due(now) if self._clips else []
+        batch.alerts += ends
+        try:
+            return self._commit(batch)
+        except StateError:
+            if self._clips:
+                self._clips.again(ends)
+            raise
+
+    def _commit(self, batch: _Batch) -> list[Alert]:
+        counts = batch.counts + batch.withheld
+        if not batch.alerts and not batch.withheld:
+            if counts:
+                self._outbox.count(counts)
+            return []
+        state = batch.storm.dump()
+        new = self._save(batch.alerts, counts, {STATE_KEY: state})
+        self._storm_state = state
+        if self._metrics:
+            for entry, n in batch.withheld.items():
+                self._metrics.withheld.labels(entry.camera, entry.reason).inc(n)
+        return new
+
+    def _save(
+        self, alerts: Sequence[Alert], counts: Mapping[Entry, int], state: Mapping[str, str]
+    ) -> list[Alert]:
+        files = self._files(alerts)
+        try:
+            return self._outbox.commit(alerts, counts, state, files)
+        except NoRoomError:
+            if not self._retention or not self._retention.make_room(_DATABASE_ROOM):
+                raise
+        return self._outbox.commit(alerts, counts, state, files)
+
+    def _files(self, alerts: Iterable[Alert]) -> list[Stored]:
+        """Return the files that alerts name, for the retention."""
+        if self._state_dir is None:
+            return []
+        named = {(path, safe_name(a.camera)) for a in alerts for path in a.evidence.values()}
+        found = [
+            (path, camera, self._state_dir / path)
+            for path, camera in named
+            if not path.startswith("missing:")
+        ]
+        return [Stored(path, camera, file.stat().st_size) for path, camera, file in found if file.is_file()]
+
+    def _with_evidence(self, alerts: list[Alert], scenery: Scenery | None) -> list[Alert]:
+        """Return the alerts naming their pictures, without those that wait for their clips."""
+        if alerts and scenery:
+            alerts = self._evidence.attach(alerts, scenery)
+        if self._clips is None:
+            return alerts
+        return [a for a in (self._clips.see(a, self._moment(a, scenery)) for a in alerts) if a is not None]
+
+    def _moment(self, alert: Alert, scenery: Scenery | None) -> float:
+        """Return the monotonic time at which what an alert is about arrived."""
+        if scenery is None:
+            return self._clock.monotonic()
+        return scenery.frame.arrived - max(0.0, scenery.frame.t - alert.t)
+
+    def _sweep(self, now: float) -> None:
+        if self._retention and now - self._swept >= _SWEEP_S:
+            self._swept = now
+            self._retention.sweep()
+            self._outbox.forget()
 
     def _committed(self, alerts: Sequence[Alert]) -> None:
         if self._metrics:
@@ -74,11 +215,3 @@ class AlertWriter:
                 self._metrics.alerts.labels(alert.camera, alert.rule).inc()
         if alerts:
             self._wake()
-
-
-def _sum(many: object) -> dict[Entry, int]:
-    total: dict[Entry, int] = {}
-    for counts in many:  # type: ignore[attr-defined]
-        for entry, n in counts.items():
-            total[entry] = total.get(entry, 0) + n
-    return total

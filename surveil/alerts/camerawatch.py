@@ -1,0 +1,115 @@
+"""A camera is an alerting thing too: lost, and back.
+
+Pure: states and times come in. An alert starts when no picture has come for `after_s`, and ends when pictures
+have come for `back_after_s` without a break, so that a camera that flaps is one event.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import Field
+
+from surveil.settings import Settings
+from surveil.types import Alert
+
+RULE = "camera_lost"
+_UP = frozenset({"streaming", "degraded", "catching_up"})
+_QUIET = frozenset({"disabled", "ended"})
+_SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/camera")
+
+
+class CameraWatchSettings(Settings):
+    """When a camera without pictures is an alert."""
+
+    enabled: bool = Field(default=True, description="Alert when a camera is lost, and when it is back.")
+    after_s: float = Field(
+        default=30.0, ge=0, le=86_400, description="Seconds without a picture before the alert."
+    )
+    back_after_s: float = Field(
+        default=10.0, ge=0, le=3600, description="Seconds with pictures before it is over."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is known of a camera now."""
+
+    state: str
+    """One of `metrics.STATES`."""
+    cause: str = ""
+    """Why it was lost last."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    down_since: float | None = None
+    down_wall: float = 0.0
+    up_since: float | None = None
+    start: Alert | None = None
+
+
+class CameraWatch:
+    """Turns cameras' states into alerts. Owned by whoever calls `step`."""
+
+    def __init__(self, settings: CameraWatchSettings, sinks: Mapping[str, tuple[str, ...] | None]) -> None:
+        self._settings = settings
+        self._sinks = dict(sinks)
+        """Camera → where its alerts go."""
+        self._cameras = {name: _Watched() for name in sinks}
+
+    def step(self, sights: Mapping[str, Sight], t: float, t_wall: float) -> list[Alert]:
+        """Return what is to be told. `t`: monotonic s."""
+        if not self._settings.enabled:
+            return []
+        alerts: list[Alert] = []
+        for name, watched in self._cameras.items():
+            sight = sights.get(name)
+            if sight and sight.state not in _QUIET:
+                alerts += self._look(name, watched, sight, t, t_wall)
+        return alerts
+
+    def _look(self, name: str, watched: _Watched, sight: Sight, t: float, t_wall: float) -> list[Alert]:
+        if sight.state in _UP:
+            return self._up(watched, t, t_wall)
+        watched.up_since = None
+        if watched.down_since is None:
+            watched.down_since, watched.down_wall = t, t_wall
+        if watched.start is not None or t - watched.down_since < self._settings.after_s:
+            return []
+        watched.start = self._lost(name, watched.down_wall, sight, t)
+        return [watched.start]
+
+    def _up(self, watched: _Watched, t: float, t_wall: float) -> list[Alert]:
+        watched.up_since = t if watched.up_since is None else watched.up_since
+        if watched.start is None:
+            watched.down_since = None
+            return []
+        if t - watched.up_since < self._settings.back_after_s:
+            return []
+        start, down_since = watched.start, watched.down_since
+        watched.start = watched.down_since = None
+        lasted = round(watched.up_since - (down_since if down_since is not None else t), 3)
+        end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
+        end = replace(start, id=end_id, phase="end", t=t, t_wall=t_wall, reason="back")
+        return [replace(end, text=f"camera {start.camera} is back", details={"duration_s": lasted})]
+
+    def _lost(self, name: str, t_wall: float, sight: Sight, t: float) -> Alert:
+        event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
+        return Alert(
+            id=str(uuid.uuid5(uuid.UUID(event_id), "start")),
+            event_id=event_id,
+            camera=name,
+            rule=RULE,
+            type=RULE,
+            key="camera",
+            phase="start",
+            t=t,
+            t_wall=t_wall,
+            score=1.0,
+            text=f"camera {name} sends no pictures" + (f": {sight.cause}" if sight.cause else ""),
+            sinks=self._sinks[name],
+            details={"state": sight.state, "cause": sight.cause},
+        )

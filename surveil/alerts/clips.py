@@ -1,0 +1,174 @@
+"""Clips: the camera's own packets around an event as MP4, never encoded anew, named by the end alert.
+
+The pre-roll is secured when the event starts. The end alert waits until `post_s` have been recorded, and is
+committed after the clip is synced, or says why there is none. Each event has a clip of its own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from surveil.alerts.database import sync_directory
+from surveil.alerts.evidence import Evidence, make_folders
+from surveil.alerts.settings import EvidenceSettings
+from surveil.errors import SourceError
+from surveil.types import Alert
+
+ROOM_BYTES = 32 << 20
+"""Space asked for before a clip is written; what it takes is known only afterwards."""
+_MOST_HELD = 64
+"""Events of a camera whose pre-roll is held at once; further ones get what the ring still has."""
+
+
+class Hold(Protocol):
+    """Keeps packets from being thrown away."""
+
+    def release(self) -> None:
+        """Let go."""
+
+
+class Recorder(Protocol):
+    """A camera's packet ring. Times are monotonic s of arrival, as `Frame.arrived`."""
+
+    def secure(self, since: float) -> Hold:
+        """Keep what arrived from `since` on."""
+
+    def mux(self, path: Path, since: float, until: float) -> float:
+        """Write the packets of the span, from the key frame at or before it; return the duration, s.
+
+        Raises SourceError when there are none or MP4 cannot hold them, OSError when the disk cannot.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An end alert that waits for its clip."""
+
+    alert: Alert
+    since: float
+    until: float
+
+
+@dataclass(slots=True)
+class _Held:
+    hold: Hold | None
+    since: float
+
+
+class Clips:
+    """Makes the clips of all cameras. Used by the alert writer alone."""
+
+    def __init__(
+        self,
+        state_dir: Path,
+        settings: Mapping[str, EvidenceSettings],
+        recorders: Mapping[str, Recorder],
+        make_room: Callable[[int], bool] | None = None,
+        masked: frozenset[str] = frozenset(),
+    ) -> None:
+        """`masked` cameras have a mask on what is stored: their packets cannot be masked, so there is no clip."""
+        self._root = state_dir
+        self._settings = {name: s for name, s in settings.items() if s.clip}
+        self._recorders = recorders
+        self._make_room = make_room or (lambda _size: True)
+        self._masked = masked
+        self._held: dict[str, _Held] = {}
+        self._waiting: list[Waiting] = []
+        self._ready: list[Alert] = []
+        """Made, but not committed."""
+
+    @property
+    def cameras(self) -> frozenset[str]:
+        """Cameras whose end alerts name a clip, or say why there is none."""
+        return frozenset(self._settings)
+
+    def see(self, alert: Alert, moment: float) -> Alert | None:
+        """Take note of an alert; return it, or None when it waits for its clip.
+
+        `moment`: monotonic s at which what the alert is about arrived.
+        """
+        settings = self._settings.get(alert.camera)
+        if settings is None:
+            return alert
+        why = self._impossible(alert.camera)
+        if why:
+            return _missing(alert, why) if alert.phase == "end" else alert
+        if alert.phase == "start":
+            self._secure(alert, moment - settings.pre_s)
+            return alert
+        held = self._held.get(alert.event_id)
+        if any(waiting.alert.id == alert.id for waiting in self._waiting):
+            return None
+        if held is None:
+            return _missing(alert, "the start was not recorded")
+        until = min(moment + settings.post_s, held.since + settings.max_clip_s)
+        self._waiting.append(Waiting(alert, held.since, until))
+        return None
+
+    def due(self, now: float) -> list[Alert]:
+        """Write the clips whose time has come; return their end alerts."""
+        ready = [w for w in self._waiting if w.until <= now]
+        self._waiting = [w for w in self._waiting if w.until > now]
+        again, self._ready = self._ready, []
+        return again + [self._finish(waiting) for waiting in ready]
+
+    def again(self, alerts: list[Alert]) -> None:
+        """Take back what could not be committed; the next `due` returns it."""
+        self._ready = alerts
+
+    def _impossible(self, camera: str) -> str:
+        if camera in self._masked:
+            return "a mask hides a part of this camera in what is stored"
+        return "" if camera in self._recorders else "this camera has no recorded stream"
+
+    def _secure(self, alert: Alert, since: float) -> None:
+        room = len(self._held) < _MOST_HELD * len(self._settings)
+        hold = self._recorders[alert.camera].secure(since) if room else None
+        self._held[alert.event_id] = _Held(hold, since)
+
+    def _finish(self, waiting: Waiting) -> Alert:
+        alert = waiting.alert
+        held = self._held.pop(alert.event_id, None)
+        relative = Evidence.folder(alert) / f"{Evidence.stem(alert)}.mp4"
+        try:
+            self._write(alert.camera, relative, waiting)
+        except SourceError as error:
+            return _missing(alert, str(error))
+        except OSError as error:
+            return _missing(alert, error.strerror or "write failed")
+        finally:
+            if held and held.hold:
+                held.hold.release()
+        return replace(alert, evidence={**alert.evidence, "clip": relative.as_posix()})
+
+    def _write(self, camera: str, relative: Path, waiting: Waiting) -> None:
+        path = self._root / relative
+        if not self._make_room(ROOM_BYTES):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make_folders(path.parent)
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            self._recorders[camera].mux(temporary, waiting.since, waiting.until)
+            temporary.chmod(0o640)
+            _sync(temporary)
+            temporary.rename(path)
+            sync_directory(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _missing(alert: Alert, why: str) -> Alert:
+    return replace(alert, evidence={**alert.evidence, "clip": f"missing: {why}"})

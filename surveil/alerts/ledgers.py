@@ -1,0 +1,85 @@
+"""The outbox's books beside the alerts: signals, small state, and the files of evidence."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
+
+from surveil.alerts import rows
+from surveil.alerts.database import foreign_errors, transaction
+from surveil.alerts.rows import Entry, Stored
+
+ARMED = "armed"
+
+
+class Ledgers:
+    """Reads and writes the small tables. Any thread may call any method; the outbox's lock serialises them."""
+
+    _lock: threading.Lock
+    _writer: sqlite3.Connection
+    _acks: sqlite3.Connection
+
+    def age_s(self) -> float:
+        """Seconds of running time since the outbox was created: the clock that alerts and evidence age by."""
+        raise NotImplementedError
+
+    def ledger(self) -> dict[Entry, int]:
+        """Return what became of every signal since the outbox was created."""
+        with self._lock, foreign_errors():
+            lines = self._writer.execute("SELECT camera, rule, outcome, reason, n FROM ledger").fetchall()
+        return {Entry(*line[:4]): line[4] for line in lines}
+
+    def count(self, counts: Mapping[Entry, int]) -> None:
+        """Add to the signals ledger without an alert; survives the process, not synced."""
+        with self._lock, transaction(self._acks) as db:
+            rows.add(db, counts)
+
+    def get_state(self, key: str) -> str | None:
+        """Return what was kept under `key`."""
+        with self._lock, foreign_errors():
+            row = self._writer.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else cast("str", row[0])
+
+    def set_state(self, key: str, value: str) -> None:
+        """Keep `value` under `key`, synced."""
+        with self._lock, transaction(self._writer) as db:
+            rows.put(db, key, value)
+
+    @property
+    def armed(self) -> bool:
+        """The operator's switch, on until it is switched off; kept across restarts."""
+        return self.get_state(ARMED) != "off"
+
+    def arm(self, *, on: bool) -> None:
+        """Set the operator's switch."""
+        self.set_state(ARMED, "on" if on else "off")
+
+    # Files of evidence.
+
+    def evidence_paths(self) -> set[str]:
+        """Return every known file, relative to the state directory."""
+        with self._lock, foreign_errors():
+            return {path for (path,) in self._writer.execute("SELECT path FROM evidence")}
+
+    def evidence_before(self, born_s: float, camera: str | None, limit: int) -> list[Stored]:
+        """Return the oldest files of a camera, or of all, born before `born_s` of running time."""
+        with self._lock, foreign_errors():
+            return rows.stored_before(self._writer, born_s, camera, limit)
+
+    def evidence_bytes(self, camera: str) -> int:
+        """Return how much a camera's evidence takes."""
+        query = "SELECT coalesce(sum(bytes), 0) FROM evidence WHERE camera = ?"
+        with self._lock, foreign_errors():
+            return int(self._writer.execute(query, (camera,)).fetchone()[0])
+
+    def adopt_evidence(self, files: Sequence[Stored]) -> None:
+        """Note files that no alert of this database names."""
+        with self._lock, transaction(self._acks) as db:
+            rows.store(db, files, self.age_s())
+
+    def forget_evidence(self, paths: Collection[str]) -> None:
+        """Forget files that were deleted."""
+        with self._lock, transaction(self._acks) as db:
+            db.executemany("DELETE FROM evidence WHERE path = ?", [(path,) for path in paths])

@@ -1,0 +1,112 @@
+"""How long evidence stays: by age, by bytes, and by the space that is left.
+
+Age is the outbox's own count of running time, so a clock step deletes nothing. When the disk is full the
+oldest evidence of all cameras goes first; the space of `min_free_bytes` stays for the outbox.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from surveil.alerts.evidence import FOLDER, safe_name
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.rows import Stored
+from surveil.alerts.settings import EvidenceSettings
+
+log = structlog.get_logger(__name__)
+_DAY_S = 86_400.0
+_BATCH = 64
+"""Files deleted at once; a sweep that has more to do goes on at the next tick."""
+_SHARE_FREE = 20
+"""Of the disk, at most one part in so many is kept free."""
+
+
+class Retention:
+    """Deletes evidence. Used by the commit thread alone."""
+
+    def __init__(self, state_dir: Path, cameras: Mapping[str, EvidenceSettings], outbox: Outbox) -> None:
+        self._root = state_dir
+        self._cameras = {safe_name(name): settings for name, settings in cameras.items()}
+        self._outbox = outbox
+        self.deleted: int = 0
+        """Files deleted since the start."""
+
+    def adopt(self) -> int:
+        """Take in files that the database does not know (a crash, a new database); return how many.
+
+        Half-written files are removed.
+        """
+        known = self._outbox.evidence_paths()
+        found: list[Stored] = []
+        for path in sorted((self._root / FOLDER).rglob("*")):
+            relative = path.relative_to(self._root).as_posix()
+            if path.name.endswith(".tmp"):
+                path.unlink(missing_ok=True)
+            elif path.is_file() and relative not in known:
+                found.append(Stored(relative, path.relative_to(self._root).parts[1], path.stat().st_size))
+        self._outbox.adopt_evidence(found)
+        return len(found)
+
+    def sweep(self) -> int:
+        """Delete what is too old or too much; return how many files."""
+        gone = 0
+        for camera, settings in self._cameras.items():
+            oldest = self._outbox.age_s() - settings.keep_days * _DAY_S
+            gone += self._delete(self._outbox.evidence_before(oldest, camera, _BATCH))
+            excess = self._outbox.evidence_bytes(camera) - settings.max_bytes
+            if excess > 0:
+                gone += self._delete_bytes(excess, camera)
+        return gone
+
+    def make_room(self, size: int) -> bool:
+        """Delete the oldest evidence until `size` bytes fit beside what must stay free; return whether they do."""
+        for _ in range(10_000):
+            lacking = size + self._reserve() - self._free()
+            if lacking <= 0:
+                return True
+            if not self._delete_bytes(lacking, None):
+                return False
+        return False
+
+    def _free(self) -> int:
+        found = os.statvfs(self._root)
+        return found.f_bavail * found.f_frsize
+
+    def _reserve(self) -> int:
+        """Bytes that stay free, as the strictest camera wants it."""
+        found = os.statvfs(self._root)
+        most = found.f_blocks * found.f_frsize // _SHARE_FREE
+        return min(max((s.min_free_bytes for s in self._cameras.values()), default=0), most)
+
+    def _delete_bytes(self, size: int, camera: str | None) -> int:
+        """Delete the oldest files until `size` bytes are gone, or a batch of them."""
+        chosen: list[Stored] = []
+        for stored in self._outbox.evidence_before(float("inf"), camera, _BATCH):
+            if size <= 0:
+                break
+            size -= max(stored.size, 1)
+            chosen.append(stored)
+        return self._delete(chosen)
+
+    def _delete(self, files: list[Stored]) -> int:
+        if not files:
+            return 0
+        for stored in files:
+            path = self._root / stored.path
+            path.unlink(missing_ok=True)
+            _remove_empty(path.parent)
+        self._outbox.forget_evidence([stored.path for stored in files])
+        self.deleted += len(files)
+        return len(files)
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a day's folder that has become empty."""
+    try:
+        folder.rmdir()
+    except OSError:
+        return
