@@ -11,9 +11,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from surveil.events import Change, Episodes, Habit, Outcomes
+from surveil.geometry import inside
 from surveil.rules.base import Active, Rule, RuleSettings, name_of, places_of
 from surveil.track.tracker import Tracker
-from surveil.types import Alert, Event, Observation, Phase, Scene, Signal, Track
+from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 
 LOST_GRACE_S = 10.0
 """A camera that is back within this has not ended its events."""
@@ -32,6 +33,7 @@ class Step:
 class CameraEngine:
     """Tracks, rules and events of one camera. Owned by the analyse thread.
 
+    What has its centre in one of `masks` (fractions of the frame) is not seen.
     `active`: by rule name, whether it is on at a Unix time; what it signals otherwise is suppressed.
     `on_rule_error(rule, error)` is told of an exception in a rule; the other rules go on.
     """
@@ -44,6 +46,7 @@ class CameraEngine:
         *,
         labels: Sequence[str] = (),
         sinks: tuple[str, ...] | None = None,
+        masks: Sequence[Polygon] = (),
         lost_grace_s: float = LOST_GRACE_S,
         active: Mapping[str, Active] | None = None,
         on_rule_error: Callable[[str, Exception], None] = lambda _rule, _error: None,
@@ -55,6 +58,7 @@ class CameraEngine:
         self._tracker = tracker
         self._labels = tuple(labels)
         self._sinks = sinks
+        self._masks = tuple(masks)
         self._lost_grace_s = lost_grace_s
         self._active = dict(active or {})
         self._on_rule_error = on_rule_error
@@ -79,10 +83,20 @@ class CameraEngine:
         self._degraded = frame.degraded
         self.t, self.t_wall = frame.t, frame.t_wall
         self._resize(observation.width, observation.height)
-        tracks = self._tracker.update(observation.detections, frame.t, self._labels, observation.regions)
+        found = self._unmasked(observation)
+        tracks = self._tracker.update(found, frame.t, self._labels, observation.regions)
         signals = self._allowed(self._signals(Scene(observation, tracks)), outcomes)
         changes = self._episodes.step(frame.t, frame.t_wall, signals, outcomes)
         return Step(self._alerts([*ended, *changes]), outcomes, tracks)
+
+    def _unmasked(self, observation: Observation) -> Detections | None:
+        """Leave out what has its centre in a mask."""
+        found, size = observation.detections, (observation.width, observation.height)
+        if found is None or not len(found) or not self._masks:
+            return found
+        centres = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2 / size
+        keep = [not any(inside((float(x), float(y)), mask) for mask in self._masks) for x, y in centres]
+        return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
     def _return(self, t: float, outcomes: Outcomes) -> list[Change]:
         """Go on after a loss: as if nothing had been within the grace, anew after it."""

@@ -27,6 +27,11 @@ class Notifier:
         """How often to feed the watchdog: a third of its patience; None when there is none."""
         return self._watchdog_us / 3e6 if self._watchdog_us else None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether there is a service manager."""
+        return bool(self._address)
+
     def ready(self, status: str) -> None:
         """Say that the service does its work now."""
         self._send(f"READY=1\nSTATUS={status}")

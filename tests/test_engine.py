@@ -172,3 +172,14 @@ def test_frames_that_nobody_looked_at_do_not_make_an_object_vanish():
     for i in range(100):
         alerts += engine.step(observation(i / 5, [person(450)], looked=i < 20 or i % 25 == 0)).alerts
     assert told(alerts) == [("intrusion", "start", "yard/person", "")]
+
+
+def test_what_has_its_centre_in_a_mask_is_not_seen():
+    masked = CameraEngine(
+        "gate",
+        build_rules([RULES["intrusion"].settings(**INTRUSION)], ZONES, LINES),
+        Tracker(TrackSettings()),
+        labels=("person", "car"),
+        masks=[((0.4, 0.0), (0.6, 0.0), (0.6, 1.0), (0.4, 1.0))],
+    )
+    assert [a for i in range(20) for a in masked.step(observation(i / 5, [person(450)])).alerts] == []

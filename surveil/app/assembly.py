@@ -122,6 +122,7 @@ def make_engine(camera: CameraConfig, detector: Detector, metrics: Metrics, cloc
         Tracker(camera.track, camera.detect.scores),
         labels=detector.labels,
         sinks=camera.sinks,
+        masks=tuple(camera.masks.values()),
         on_rule_error=RuleErrors(camera.name, metrics, clock),
     )
 

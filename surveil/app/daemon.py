@@ -15,6 +15,8 @@ import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from surveil import __version__, logs
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
+from surveil.alerts.camerawatch import CameraWatch, Sight
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
@@ -24,9 +26,11 @@ from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
+from surveil.engine import Step
 from surveil.errors import StateError
 from surveil.learn.auto import NormalityKeeper
 from surveil.metrics import Metrics
+from surveil.pipeline.commit import Outcome
 from surveil.rules.base import rule_name
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
@@ -37,6 +41,8 @@ log = structlog.get_logger(__name__)
 
 STUCK_S = 20.0
 """A stage that has not advanced for so long is stuck; the watchdog is no longer fed."""
+_LOOK_S = 1.0
+"""How often the main thread looks after stages and cameras."""
 _CAPTURES_S = 3.2
 _STAGE_S = 2.0
 _COURIERS_S = 1.5
@@ -83,6 +89,9 @@ class Daemon:
             name: self._capture(camera) for name, camera in config.cameras.items() if camera.enabled
         }
         self.web = Web(self._listener, config.http, self, self.registry, self._state_dir)
+        self._watch = CameraWatch(
+            config.camera_lost, {name: config.cameras[name].sinks for name in self.captures}
+        )
         self._show()
 
     @property
@@ -102,16 +111,24 @@ class Daemon:
         log.info(
             "surveil runs", version=__version__, cameras=len(self.captures), pages=f"http://{self.address}"
         )
-        interval_s = min(notifier.watchdog_interval_s or 5.0, 5.0)
+        interval_s = min(notifier.watchdog_interval_s or _LOOK_S, _LOOK_S)
         while not self.stop.wait(interval_s):
             if stuck := self.beats.stuck(STUCK_S):
                 log.error("stages do not advance", stages=stuck)
             else:
                 notifier.watchdog()
-            notifier.status(self.summary())
+            if notifier.is_listening:
+                notifier.status(self.summary())
+            self.watch_cameras()
         notifier.stopping()
         clean = self.end()
         return _FAILED if self._group.failure or not clean else 0
+
+    def watch_cameras(self) -> None:
+        """Alert when a camera has been away for long, and when it is back."""
+        sights = {name: Sight(c.status.state, c.status.cause) for name, c in self.captures.items()}
+        for alert in self._watch.step(sights, self.clock.monotonic(), self.clock.wall()):
+            self.pipeline.commit.offer(Outcome(alert.camera, Step((alert,))))
 
     def start(self) -> None:
         """Start every thread, from sink to source."""
@@ -198,7 +215,7 @@ class Daemon:
 
     def _show(self) -> None:
         for name, camera in self.config.cameras.items():
-            self.metrics.add_camera(name, tuple(rule_name(rule) for rule in camera.rules))
+            self.metrics.add_camera(name, (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST))
             if not camera.enabled:
                 self.metrics.camera_state.labels(name, "disabled").set(1)
         self.metrics.info.info({"version": __version__, "config": self.config.digest[:12]})

@@ -28,6 +28,11 @@ class Status:
         self._shown = ""
         self._lost_cause = ""
 
+    @property
+    def cause(self) -> str:
+        """Why the stream was lost, as the metric names it; empty while it runs."""
+        return self._lost_cause
+
     def show(self, state: str) -> None:
         """Enter `state` (one of `metrics.STATES`)."""
         if state == self._shown:

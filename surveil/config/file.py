@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
@@ -99,7 +100,7 @@ class CameraDefaults(CaptureSettings):
     )
     masks: Annotated[dict[Name, FilePolygon], BeforeValidator(_number_items)] = Field(
         default_factory=dict,
-        description="Areas that are not looked at, by name or as a list: points [x, y] in fractions of the frame.",
+        description="Areas in which nothing counts, neither movement nor objects with their centre there.",
     )
     zones: dict[Name, FilePolygon] = Field(
         default_factory=dict,
@@ -156,5 +157,8 @@ class FileSettings(Settings):
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="Where metrics, health and evidence are served."
+    )
+    camera_lost: CameraWatchSettings = Field(
+        default_factory=CameraWatchSettings, description="A camera without pictures is an alert, too."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="What the daemon says, and how.")

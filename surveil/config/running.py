@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
+from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
@@ -73,6 +74,7 @@ class Config:
     outbox: OutboxSettings
     state_dir: Path
     http: HttpSettings
+    camera_lost: CameraWatchSettings
     log: LogSettings
     warnings: tuple[str, ...]
     """Complete lines about what works but is hardly meant."""

@@ -24,6 +24,11 @@ def written(tmp_path, camera, webhook, **more):
     return path
 
 
+def ended(hook, start):
+    """The alerts that end the event of `start`."""
+    return [a for a in hook.alerts if a["event_id"] == start["event_id"] and a["phase"] == "end"]
+
+
 def balance(page):
     """What is left of received − processed − dropped − waiting, by camera."""
     values = samples(page)
@@ -92,3 +97,21 @@ def test_a_wrong_password_is_a_named_cause_and_the_daemon_goes_on(tmp_path, came
         assert daemon.get("/livez")[0] == 200
         assert daemon.end() == 0
     assert "wrong-one" not in daemon.log.read_text()
+
+
+def test_a_lost_camera_is_an_alert_that_ends_when_it_is_back(tmp_path, camera):
+    quick = {"camera_lost": {"after_s": 0.5, "back_after_s": 0.5}}
+    with (
+        Webhook() as hook,
+        Process(written(tmp_path, camera, hook.url, top=quick), CAM_PW=PASSWORD) as daemon,
+    ):
+        wait_for(lambda: daemon.get("/readyz")[0] == 200, 40)
+        camera.close_listener()
+        camera.close_clients(reset=True)
+        start = wait_for(lambda: hook.starts("camera_lost"), 30)[0]
+        camera.listen()
+        ends = wait_for(
+            lambda: [a for a in hook.alerts if a["event_id"] == start["event_id"] and a["phase"] == "end"], 40
+        )
+        assert daemon.end() == 0
+    assert len(ends) == 1

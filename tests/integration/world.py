@@ -127,7 +127,7 @@ def samples(text):
     }
 
 
-def config_text(url, state, webhook=None, rules=None, **camera):
+def config_text(url, state, webhook=None, rules=None, top=None, **camera):
     """Return a configuration with one camera called yard."""
     made = {
         "version": 1,
@@ -147,5 +147,6 @@ def config_text(url, state, webhook=None, rules=None, **camera):
         "sinks": {"ops": {"type": "webhook", "url": webhook}} if webhook else {},
         "state_dir": str(state),
         "http": {"listen": "127.0.0.1:0"},
+        **(top or {}),
     }
     return json.dumps(made)
