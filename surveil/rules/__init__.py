@@ -14,10 +14,12 @@ from surveil.rules.anomaly import Anomaly, AnomalySettings
 from surveil.rules.base import Places, Rule, RuleSettings
 from surveil.rules.crowding import Crowding, CrowdingSettings
 from surveil.rules.intrusion import Intrusion, IntrusionSettings
+from surveil.rules.left_object import LeftObject, LeftObjectSettings
 from surveil.rules.line_crossing import LineCrossing, LineCrossingSettings
 from surveil.rules.loitering import Loitering, LoiteringSettings
 from surveil.rules.picture import PictureRule, PictureSettings
 from surveil.rules.presence import Presence, PresenceSettings
+from surveil.rules.removed_object import RemovedObject, RemovedObjectSettings
 from surveil.types import Polygon
 
 
@@ -35,6 +37,8 @@ RULES: dict[str, Kind] = {
     "loitering": Kind(LoiteringSettings, Loitering),
     "crowding": Kind(CrowdingSettings, Crowding),
     "presence": Kind(PresenceSettings, Presence),
+    "left_object": Kind(LeftObjectSettings, LeftObject),
+    "removed_object": Kind(RemovedObjectSettings, RemovedObject),
     "anomaly": Kind(AnomalySettings, Anomaly),
     "picture": Kind(PictureSettings, PictureRule),
 }

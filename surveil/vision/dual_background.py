@@ -1,0 +1,84 @@
+"""Two backgrounds of the small brightness plane: what is there now and still, and what is there as a rule.
+
+A pixel where they differ for long belongs to something that was put down or taken away (after Porikli,
+Ivanov and Haga, Robust Abandoned Object Detection Using Dual Foregrounds, 2008). Unlike there, the short
+background is a value that has held still, not a fast mean, so that a walker leaves no trail in it; and
+what the neighbourhood has changed by, bounded so that one object cannot sway it, is taken for light.
+(Planes less their local mean were tried: every dark walker wears a halo in them; less their local median:
+it jumps where a lawn meets a road.)
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.types import BoolMap, Bytes
+from surveil.vision.background import rate
+
+Plane = NDArray[np.float32]
+
+DIFFERS = 12.0
+"""Levels of brightness that make a difference."""
+AROUND = 0.35
+"""Side of the neighbourhood, share of the plane's height: larger than what one puts down."""
+LIGHT_MAX = 40.0
+"""Levels; a larger change of a pixel does not count as more."""
+STILL_S = 2.0
+"""A pixel that has held its value for this long is still."""
+LEARN_S = 8.0
+"""What has been still for this long, and under no track, is taken for the scene at first sight."""
+SHORT_S, LONG_S = 2.0, 30.0
+"""Time constants with which the two follow what differs little from them."""
+
+
+class DualBackground:
+    """The two backgrounds of one camera, for planes of one size. Owned by the camera's slot."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.short: Plane = np.zeros(shape, np.float32)
+        """Brightness (h, w) as it is now, where `still`."""
+        self.long: Plane = np.zeros(shape, np.float32)
+        """Brightness (h, w) as it is as a rule, where `known`."""
+        self.known: BoolMap = np.zeros(shape, np.bool_)
+        self._still_s: Plane = np.zeros(shape, np.float32)
+
+    @property
+    def still(self) -> BoolMap:
+        """Where the picture holds still (h, w)."""
+        still: BoolMap = self._still_s >= STILL_S
+        return still
+
+    @property
+    def differs(self) -> BoolMap:
+        """Where it holds still and is not as it is as a rule (h, w)."""
+        far: BoolMap = np.abs(self.change()) > DIFFERS
+        return far & self.known & self.still
+
+    def change(self) -> Plane:
+        """Levels (h, w) by which what is there now differs from the rule, the light taken out."""
+        change = np.where(self.known & self.still, self.short - self.long, np.float32(0))
+        side = max(5, round(change.shape[0] * AROUND) | 1)
+        light = cv2.blur(np.clip(change, -LIGHT_MAX, LIGHT_MAX), (side, side))
+        levels: Plane = change - light
+        return levels
+
+    def update(self, plane: Bytes, dt: float, busy: BoolMap) -> None:
+        """Take a plane uint8 (h, w) that is `dt` s after the last; `busy`: where tracked objects are."""
+        now: Plane = cv2.blur(plane, (3, 3)).astype(np.float32)
+        moved = np.abs(now - self.short) > DIFFERS
+        self._still_s = np.where(moved, np.float32(0), self._still_s + np.float32(dt))
+        self.short += (now - self.short) * np.where(moved, 1.0, rate(dt, SHORT_S)).astype(np.float32)
+        self._learn(dt, busy)
+
+    def accept(self, where: BoolMap) -> None:
+        """Take what is there now for what is there as a rule."""
+        self.long[where] = self.short[where]
+        self.known |= where
+
+    def _learn(self, dt: float, busy: BoolMap) -> None:
+        fresh = ~self.known & (self._still_s >= LEARN_S) & ~busy
+        self.accept(fresh)
+        same = self.known & ~busy & self.still & (np.abs(self.change()) <= DIFFERS)
+        self.long += (self.short - self.long) * same * np.float32(rate(dt, LONG_S))
