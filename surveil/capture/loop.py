@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from surveil.capture.backoff import Backoff
 from surveil.capture.connection import Connection
+from surveil.capture.memory import give_back
 from surveil.capture.opening import is_recording, make_source
 from surveil.capture.packets import PacketRing, Parameters, StoredPacket
 from surveil.capture.settings import StreamSettings
@@ -56,6 +57,8 @@ class CaptureLoop:
         self._metrics = metrics
         self._bytes = metrics.capture_bytes.labels(camera)
         self._lag = metrics.lag.labels(camera)
+        self._is_recording = is_recording(settings.url)
+        self._is_replay = self._is_recording and not settings.realtime
         self._speaks = "detect" in settings.roles
         self.status = Status(camera, metrics, speaks=self._speaks)
         self._packets = packets
@@ -74,7 +77,7 @@ class CaptureLoop:
     @property
     def t(self) -> float:
         """Stream time of the last frame, s."""
-        return self._file_time.t if is_recording(self._settings.url) else self._live_time.t
+        return self._file_time.t if self._is_recording else self._live_time.t
 
     # Two loops: one retries, one works.
 
@@ -103,6 +106,7 @@ class CaptureLoop:
         finally:
             source.close()
             self._source = None
+            give_back()
 
     def _read(self, source: Source) -> None:
         clock, opened = self._clock, self._clock.monotonic()
@@ -148,7 +152,7 @@ class CaptureLoop:
 
     def _tell_lost(self, cause: Cause, *, final: bool) -> None:
         now = self._clock.monotonic()
-        t = self._file_time.t if self._is_replay() else self._live_time.at(now)
+        t = self._file_time.t if self._is_replay else self._live_time.at(now)
         self._on_lost(Lost(self._camera, t, self._t_wall(None, t), cause.value, final))
 
     # What a connection tells.
@@ -198,9 +202,6 @@ class CaptureLoop:
 
     # Time.
 
-    def _is_replay(self) -> bool:
-        return is_recording(self._settings.url) and not self._settings.realtime
-
     def _time(self, shot: Shot, arrived: float, lag_s: float) -> float | None:
         """Return `t`; a recording played in real time waits for its moment (None: stopped meanwhile)."""
         assert self._source is not None
@@ -216,7 +217,7 @@ class CaptureLoop:
 
     def _t_wall(self, t_camera: float | None, t: float) -> float:
         wall = self._clock.wall()
-        if self._is_replay():
+        if self._is_replay:
             self._start_wall = wall if self._start_wall is None else self._start_wall
             return self._start_wall + t
         return t_camera if t_camera is not None and abs(t_camera - wall) < _TRUSTED_SKEW_S else wall
