@@ -231,7 +231,12 @@ def _seconds(path: Path) -> float:
 
 
 def _geometry_arrays(camera: str, frame: tuple[int, int], geometry: Geometry) -> Arrays:
-    meta = {"camera": camera, "frame": frame, "perspective": [geometry.slope, geometry.offset]}
+    meta = {
+        "camera": camera,
+        "frame": frame,
+        "perspective": [geometry.slope, geometry.offset],
+        "equalise": geometry.equalise,
+    }
     return {"meta": np.array(json.dumps(meta)), "background": geometry.background}
 
 
@@ -248,4 +253,6 @@ def _read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geo
     if meta["camera"] != camera:
         raise ConfigError([f"{path.parent}: was collected from camera {meta['camera']!r}, not {camera!r}"])
     background.setflags(write=False)
-    return (width, height), Geometry(plane_size(width, height), background, slope, offset)
+    return (width, height), Geometry(
+        plane_size(width, height), background, slope, offset, bool(meta["equalise"])
+    )

@@ -43,6 +43,8 @@ def learn_files(
     fps: float = 10.0,
     progress: Progress = quiet,
     base: LoadedModel | None = None,
+    *,
+    equalise: bool = False,
 ) -> LoadedModel:
     """Return a model of the footage. Two passes: background and perspective first, then motion.
 
@@ -52,7 +54,11 @@ def learn_files(
         raise ConfigError(["there is no normal footage to learn from"])
     frame = _frame_size(paths, fps)
     try:
-        geometry = base.model.geometry if base else _geometry(paths, fps, plane_size(*frame), progress)
+        geometry = (
+            base.model.geometry
+            if base
+            else _geometry(paths, fps, GeometrySketch(plane_size(*frame), equalise=equalise), progress)
+        )
         learner = Learner(camera, frame, geometry, base.model if base else None)
         for i, path in enumerate(paths):
             learner.gap()
@@ -97,13 +103,12 @@ def _same_size(path: Path, fps: float, frame: tuple[int, int]) -> Iterator[Still
         yield still
 
 
-def _geometry(paths: Sequence[Path], fps: float, size: PlaneSize, progress: Progress) -> Geometry:
-    sketch = GeometrySketch(size)
+def _geometry(paths: Sequence[Path], fps: float, sketch: GeometrySketch, progress: Progress) -> Geometry:
     for i, path in enumerate(paths):
         for still in stills(path, fps):
             t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
             if sketch.wants(t):
-                sketch.add(luma(still, size), t)
+                sketch.add(luma(still, sketch.size), t)
         progress("background", (i + 1) / len(paths))
     try:
         return sketch.fit()

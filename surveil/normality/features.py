@@ -74,7 +74,7 @@ class FeatureExtractor:
         size = self._geometry.size
         if plane.shape != (size.height, size.width):
             raise ValueError(f"plane is {plane.shape[::-1]}, the model expects {(size.width, size.height)}")
-        moved = self._motion.observe(plane, t)
+        moved = self._motion.observe(self._geometry.prepared(plane), t)
         if moved is None:
             return None
         foreground = self._foreground(moved, t)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from scipy.stats import theilslopes
 
-from surveil.normality.plane import PlaneSize, half
+from surveil.normality.plane import PlaneSize, equalised, half
 from surveil.types import BoolMap, Bytes
 
 SAMPLES = 240
@@ -36,6 +36,12 @@ class Geometry:
     """Growth of a person's height per row of the foot, px/px."""
     offset: float
     """Height at row 0, px of the plane."""
+    equalise: bool = False
+    """Whether planes have their local contrast stretched first."""
+
+    def prepared(self, plane: Bytes) -> Bytes:
+        """Return the plane as features are made of it."""
+        return equalised(plane) if self.equalise else plane
 
     def height_at(self, row: float) -> float:
         """Return the height (px of the plane) of a person centred on `row`."""
@@ -45,7 +51,7 @@ class Geometry:
 
 def same_geometry(a: Geometry, b: Geometry) -> bool:
     """Whether two geometries are equal: one may have been to a file and back."""
-    alike = (a.size, a.slope, a.offset) == (b.size, b.slope, b.offset)
+    alike = (a.size, a.slope, a.offset, a.equalise) == (b.size, b.slope, b.offset, b.equalise)
     return alike and np.array_equal(a.background, b.background)
 
 
@@ -58,8 +64,9 @@ class _Pair:
 class GeometrySketch:
     """Collects pairs of frames, evenly over any length of footage, in bounded memory; fits a `Geometry`."""
 
-    def __init__(self, size: PlaneSize, every_s: float = 0.5) -> None:
-        self._size = size
+    def __init__(self, size: PlaneSize, every_s: float = 0.5, *, equalise: bool = False) -> None:
+        self.size = size
+        self._equalise = equalise
         self._every_s = every_s
         self._pairs: list[_Pair] = []
         self._last: tuple[float, Bytes] | None = None
@@ -79,7 +86,7 @@ class GeometrySketch:
             self._last, self._due = None, min(self._due, t)
         if t < self._due:
             return
-        small = half(plane)
+        small = half(equalised(plane) if self._equalise else plane)
         if self._last is None:
             self._last = (t, small)
         elif t - self._last[0] >= 0.15:
@@ -102,7 +109,7 @@ class GeometrySketch:
         background = np.median(np.stack([pair.now for pair in self._pairs]), axis=0).astype(np.uint8)
         background.setflags(write=False)
         slope, offset = _perspective(background, self._pairs)
-        return Geometry(self._size, background, slope, offset)
+        return Geometry(self.size, background, slope, offset, self._equalise)
 
 
 def _perspective(background: Bytes, pairs: list[_Pair]) -> tuple[float, float]:

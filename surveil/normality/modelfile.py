@@ -134,6 +134,7 @@ def _to_arrays(model: SceneModel) -> Arrays:
         "camera": model.camera,
         "frame": [model.width, model.height],
         "perspective": [model.geometry.slope, model.geometry.offset],
+        "equalise": model.geometry.equalise,
         "seen": [seen.seconds, seen.moving_s, seen.first_wall, seen.last_wall],
         "tails": {name: tail.excess for name, tail in model.tails.items()},
         "classes": sorted(model.objects.classes),
@@ -173,7 +174,7 @@ def _build(arrays: Arrays, meta: dict[str, Any]) -> SceneModel:
     background = _shaped(arrays["background"], (size.height // 2, size.width // 2), np.uint8)
     background.setflags(write=False)
     slope, offset = (float(v) for v in meta["perspective"])
-    geometry = Geometry(size, background, slope, offset)
+    geometry = Geometry(size, background, slope, offset, bool(meta["equalise"]))
     sums = {name: _sums(arrays, f"cells.{name}", a.dimensions, size) for name, a in ATTRIBUTES.items()}
     return SceneModel(
         str(meta["camera"]),

@@ -99,7 +99,7 @@ class SceneNormality:
     def _adopt(self, geometry: Geometry, frame: tuple[int, int]) -> None:
         self._frame, self._size, self._geometry = frame, geometry.size, geometry
         self._extractor = FeatureExtractor(geometry)
-        self._moved = MovedWatch(geometry.background)
+        self._moved = MovedWatch(geometry)
         self._learner, self._sketch = None, None
 
     def _rebase(self, loaded: LoadedModel) -> None:
@@ -259,7 +259,9 @@ class SceneNormality:
         self._extractor, self._geometry, self._moved, self._last = None, None, None, None
         self._next_fit_s = FIRST_FIT_S
         learns = self._settings.learn == "auto" and self._size is not None
-        self._sketch = GeometrySketch(self._size) if learns and self._size is not None else None
+        self._sketch = None
+        if learns and self._size is not None:
+            self._sketch = GeometrySketch(self._size, equalise=self._settings.equalise)
 
     # What it says of itself.
 

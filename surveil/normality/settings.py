@@ -31,6 +31,11 @@ class NormalitySettings(Settings):
         "0 never alerts.",
     )
     shadow: bool = Field(False, description="Count what would have been said instead of alerting.")
+    equalise: bool = Field(
+        False,
+        description="Stretch local contrast before anything else: for scenes that are dark at all hours. By "
+        "day it brings nothing. Takes effect when a model is learned anew.",
+    )
     half_life_days: float = Field(
         14.0, gt=0, le=3650, allow_inf_nan=False, description="After this many days, old footage counts half."
     )

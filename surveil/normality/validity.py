@@ -9,6 +9,7 @@ from math import exp
 import cv2
 import numpy as np
 
+from surveil.normality.geometry import Geometry
 from surveil.normality.plane import half
 from surveil.types import Bytes, Floats
 
@@ -45,8 +46,9 @@ class Status:
 class MovedWatch:
     """Correlates the edges of the picture with those of the background. Owned by the slot's holder."""
 
-    def __init__(self, background: Bytes) -> None:
-        self._edges = _edges(background)
+    def __init__(self, geometry: Geometry) -> None:
+        self._geometry = geometry
+        self._edges = _edges(geometry.background)
         self._due = -np.inf
         self._bad_since: float | None = None
         self.correlation = 1.0
@@ -55,7 +57,7 @@ class MovedWatch:
         """Return whether the camera has looked elsewhere for a minute; checks every ten seconds."""
         if t >= self._due or t < self._due - 2 * CHECK_S:
             self._due = t + CHECK_S
-            self.correlation = _correlation(self._edges, _edges(half(plane)))
+            self.correlation = _correlation(self._edges, _edges(half(self._geometry.prepared(plane))))
             if self.correlation >= MOVED_BELOW:
                 self._bad_since = None
             elif self._bad_since is None or t < self._bad_since:

@@ -199,7 +199,7 @@ def test_a_car_where_only_people_go_is_an_object_anomaly():
 
 
 def test_a_turned_picture_is_told_from_the_same_picture():
-    watcher = MovedWatch(geometry().background)
+    watcher = MovedWatch(geometry())
     watcher.update(picture(5.0), 0.0)
     assert watcher.correlation > 0.5
     watcher.update(np.ascontiguousarray(picture(5.0)[:, ::-1]), 20.0)
@@ -246,3 +246,14 @@ def test_a_model_of_a_camera_may_be_replaced_by_itself():
     scene = SceneNormality("yard", settings(), replace(model()))
     scene.use(model())
     assert watch(scene, WALKERS)[-1].model == model().name
+
+
+def test_a_dark_camera_may_have_its_contrast_stretched():
+    dark = [((p * 0.3).astype(np.uint8), t) for p, t in frames(8, start=0)]
+    scene = SceneNormality("yard", settings(learn="auto", equalise=True))
+    for plane, t in dark:
+        scene.observe(plane, t, WALL + t, FRAME)
+    g = geometry()
+    bright = replace(g, equalise=True).prepared(dark[0][0])
+    assert bright.std() > 1.3 * dark[0][0].std()
+    assert g.prepared(dark[0][0]) is dark[0][0]
