@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,10 +12,12 @@ import typer
 from rich.table import Table
 
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.config import load
 from surveil.config import schema as config_schema
 from surveil.config.reference import example, reference
 from surveil.detect.decoders import DECODERS
-from surveil.models.store import ModelStore
+from surveil.detect.settings import ModelSettings
+from surveil.models.store import ModelStore, open_detector
 
 models = typer.Typer(no_args_is_help=True, help="The detection models: list, add, check.")
 
@@ -40,6 +43,28 @@ def schema(
         print_json(config_schema())
     else:
         sys.stdout.write(example() if form is Form.YAML else reference())
+
+
+def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
+    """Measure what this machine can carry, each part beside the bare call it stands on.
+
+    CPU time of this process, medians; run it on a quiet machine.
+    """
+    from surveil.app.bench import bench as measure  # noqa: PLC0415 - only here
+
+    settings = load(config) if config.exists() else None
+    chosen = settings.model if settings else ModelSettings()
+    rows = list(measure(open_detector(chosen, ModelStore())))
+    if json:
+        print_json([{**asdict(row), "ratio": row.ratio} for row in rows])
+        return
+    table = Table("what", "CPU ms", "bare ms", "ratio")
+    for row in rows:
+        bare = "" if row.bare_milliseconds is None else f"{row.bare_milliseconds:.2f}"
+        table.add_row(
+            row.what, f"{row.milliseconds:.2f}", bare, "" if row.ratio is None else f"{row.ratio:.2f}"
+        )
+    console.print(table)
 
 
 def _store(config: Path) -> ModelStore:

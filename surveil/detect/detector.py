@@ -170,6 +170,10 @@ class Detector:
             self.on_call(len(tensors), self._clock.monotonic() - start)
         return outputs
 
+    def run_bare(self, batch: Tensor) -> None:
+        """Run the session on a batch and throw the outputs away: what a benchmark compares with."""
+        self._session.run(self._feeds(batch))
+
     def _feeds(self, batch: Tensor) -> dict[str, Tensor]:
         return _feeds(self.input, self._sizes, batch)
 

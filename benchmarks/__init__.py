@@ -1,0 +1,1 @@
+"""What the documentation claims, measured. Each module is a command: `python -m benchmarks.NAME`."""
