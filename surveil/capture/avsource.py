@@ -26,6 +26,8 @@ _HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Du
 _LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
 """Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
 
+_NO_CUDA = "hwaccel: cuda is asked for, but cannot decode this stream here"
+
 
 def listen_to_ffmpeg() -> None:
     """Have FFmpeg's warnings reported to the thread that caused them, and to no log: they carry addresses."""
@@ -138,10 +140,12 @@ class AvSource:
         arguments: dict[str, Any] = {"options": dict(self._options()), "timeout": self._timeout()}
         try:
             return av.open(self._url, hwaccel=accelerator, **arguments)
-        except (RuntimeError, NotImplementedError, av.error.FFmpegError):
+        except (RuntimeError, NotImplementedError, av.error.FFmpegError) as error:
             # A machine without a working device refuses here, and so does a dead camera.
-            if self._settings.hwaccel != "auto" or not _speaks_of_device(self._logs):
+            if accelerator is None or not _is_about_device(error, self._logs):
                 raise
+            if self._settings.hwaccel == "cuda":
+                raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA) from None
             self._logs.clear()
             return av.open(self._url, **arguments)
 
@@ -154,9 +158,7 @@ class AvSource:
         if self._settings.skip_loop_filter:
             codec.options = {**codec.options, "skip_loop_filter": "all"}
         if self._settings.hwaccel == "cuda" and not codec.is_hwaccel:
-            raise source_error(
-                Cause.UNSUPPORTED, self._url, "hwaccel: cuda is asked for, but does not work here"
-            )
+            raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA)
         return videos[0]
 
     # Reading.
@@ -216,5 +218,8 @@ def _accelerator(wanted: str) -> Any:
     return av.codec.hwaccel.HWAccel("cuda", allow_software_fallback=wanted == "auto")
 
 
-def _speaks_of_device(logs: Sequence[LogLine]) -> bool:
-    return any("cuda" in text.lower() or "device" in text.lower() or "hw" in name for _, name, text in logs)
+def _is_about_device(error: Exception, logs: Sequence[LogLine]) -> bool:
+    """Whether the device could not be had, and not the stream."""
+    if not isinstance(error, av.error.FFmpegError):
+        return True
+    return any("cuda" in name.lower() or "hwdevice" in name.lower() for _, name, _ in logs)

@@ -68,7 +68,7 @@ class CaptureLoop:
         self._start_wall = start_wall
         self._started = 0.0
         self._streamed_s = 0.0
-        self._next_second = 0.0
+        self._next_second = self._next_description = 0.0
         self._seq = -1
         self._source: Source | None = None
         self._info = StreamInfo("", "", "")
@@ -188,7 +188,8 @@ class CaptureLoop:
                 health.degraded,
             )
         )
-        if self._seq % 32 == 0 or health.pictures == 1:
+        if arrived >= self._next_description or health.pictures == 1:
+            self._next_description = arrived + 1.0
             self._lag.set(health.lag_s)
             self.status.describe(self._info, shot.picture.width, shot.picture.height)
 

@@ -23,7 +23,9 @@ class CaptureSettings(Settings):
         "memory, so it pays only for many or large streams.",
     )
     open_timeout_s: Annotated[float, Field(ge=0.2, le=4.0)] = Field(
-        3.0, description="A camera that does not answer for so long counts as unreachable."
+        2.0,
+        description="A camera that does not answer for so long counts as unreachable. Opening takes up to twice "
+        "this, and so does ending the program meanwhile.",
     )
     read_timeout_s: Annotated[float, Field(ge=0.2, le=1.5)] = Field(
         1.5, description="No video for twice this long is a stall."

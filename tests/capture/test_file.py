@@ -1,5 +1,6 @@
 """Recordings: deterministic, and clear words for what is none."""
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -176,6 +177,38 @@ def test_without_deblocking_the_pictures_are_nearly_the_same(tmp_path) -> None:
         pictures.append(np.stack([f.picture.luma(160, 120) for f in frames]).astype(int))
     difference = np.abs(pictures[0] - pictures[1]).mean()
     assert 0 < difference < 4
+
+
+def _has_cuda():
+    try:
+        av.codec.hwaccel.HWAccel("cuda").create(av.codec.Codec("h264"))
+    except (av.error.FFmpegError, NotImplementedError):
+        return False
+    return True
+
+
+@pytest.mark.skipif(_has_cuda(), reason="this machine can decode with CUDA")
+def test_without_a_gpu_auto_decodes_in_software_and_cuda_says_that_it_cannot(tmp_path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", seconds=1.0)
+    loop, frames, _ = capture(clip, hwaccel="auto")
+    loop.run()
+    assert len(frames) == 15
+    loop, _, _ = capture(clip, hwaccel="cuda")
+    with pytest.raises(SourceError, match="cuda is asked for") as error:
+        loop.run_once()
+    assert error.value.cause is Cause.UNSUPPORTED
+
+
+@pytest.mark.skipif(not _has_cuda(), reason="no GPU here that decodes: run on one")
+def test_with_a_gpu_the_decode_path_is_cuda_and_the_pictures_are_the_same(tmp_path) -> None:
+    clip = make_clip(tmp_path / "a.mp4", seconds=1.0)
+    seen = {}
+    for way in ("none", "cuda"):
+        loop, frames, _ = capture(clip, hwaccel=way)
+        loop.run()
+        seen[way] = np.stack([f.picture.luma(80, 60) for f in frames]).astype(int)
+    assert loop._info.decoder == "cuda"
+    assert np.abs(seen["none"] - seen["cuda"]).max() <= 2
 
 
 def test_refused_frames_are_not_made_but_counted_in_their_numbers(tmp_path) -> None:
