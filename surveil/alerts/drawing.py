@@ -36,29 +36,44 @@ class Drawing:
 def annotate(picture: Bytes, alert: Alert, tracks: Sequence[Track], drawing: Drawing) -> Bytes:
     """Return a copy, uint8 BGR, with boxes, the zone or line of the alert, and a bar of text below."""
     scale = max(1.0, _MIN_WIDTH / picture.shape[1])
-    canvas: Bytes = picture.copy()
+    height, width = round(picture.shape[0] * scale), round(picture.shape[1] * scale)
+    whole = np.empty((height + _bar_height(width), width, 3), np.uint8)
+    canvas = whole[:height]
     if scale > 1:
-        canvas = np.asarray(cv2.resize(picture, None, fx=scale, fy=scale), np.uint8)
-    thick = max(2, round(canvas.shape[1] / 480))
+        cv2.resize(picture, (width, height), dst=canvas)
+    else:
+        canvas[:] = picture
+    thick = max(2, round(width / 480))
     _draw_places(canvas, alert, drawing, scale, thick)
     for track in tracks:
         if track.id != alert.track:
             _draw_box(canvas, track.box, _TRACK, scale, max(1, thick // 2))
     if alert.box:
         _draw_box(canvas, alert.box, _ALERT, scale, thick)
-    return np.vstack([canvas, _bar(canvas.shape[1], alert)])
+    _write_bar(whole[height:], alert)
+    return whole
 
 
 def _draw_places(canvas: Bytes, alert: Alert, drawing: Drawing, scale: float, thick: int) -> None:
     if alert.zone in drawing.zones:
         points = _pixels(drawing.zones[alert.zone], scale)
-        tint = canvas.copy()
-        cv2.fillPoly(tint, [points], _ZONE)
-        cv2.addWeighted(tint, 0.15, canvas, 0.85, 0, dst=canvas)
+        _tint(canvas, points)
         cv2.polylines(canvas, [points], isClosed=True, color=_ZONE, thickness=thick, lineType=cv2.LINE_AA)
     if alert.line in drawing.lines:
         points = _pixels(drawing.lines[alert.line], scale)
         cv2.polylines(canvas, [points], isClosed=False, color=_ZONE, thickness=thick, lineType=cv2.LINE_AA)
+
+
+def _tint(canvas: Bytes, points: np.ndarray[tuple[int, ...], np.dtype[np.int32]]) -> None:
+    """Lay a thin colour over a polygon; touches only the rectangle around it."""
+    height, width = canvas.shape[:2]
+    x1, y1 = np.clip(points.min(axis=0), 0, (width, height))
+    x2, y2 = np.clip(points.max(axis=0) + 1, 0, (width, height))
+    part = canvas[y1:y2, x1:x2]
+    if part.size:
+        tint = part.copy()
+        cv2.fillPoly(tint, [points - np.array([x1, y1], np.int32)], _ZONE)
+        cv2.addWeighted(tint, 0.15, part, 0.85, 0, dst=part)
 
 
 def _draw_box(
@@ -72,14 +87,23 @@ def _pixels(points: Sequence[Point], scale: float) -> np.ndarray[tuple[int, ...]
     return np.round(np.asarray(points, np.float64) * scale).astype(np.int32)
 
 
-def _bar(width: int, alert: Alert) -> Bytes:
-    """Return the bar: two lines, the first what happened, the second when and how sure."""
-    size = max(18, width // 48)
-    bar = np.full((size * 3 + size // 2, width, 3), _BAR, np.uint8)
+def _text_size(width: int) -> int:
+    """Return the height of a capital letter and a bit, px."""
+    return max(18, width // 48)
+
+
+def _bar_height(width: int) -> int:
+    return _text_size(width) * 7 // 2
+
+
+def _write_bar(bar: Bytes, alert: Alert) -> None:
+    """Fill the bar: two lines, the first what happened, the second when and how sure."""
+    bar[:] = _BAR
+    size = _text_size(bar.shape[1])
+    font = cv2.FontFace("sans")
     first, second = caption(alert)
-    _line(bar, first, size, round(size * 1.35), _WHITE)
-    _line(bar, second, size, round(size * 2.75), _GREY)
-    return bar
+    _line(bar, first, size, round(size * 1.35), _WHITE, font)
+    _line(bar, second, size, round(size * 2.75), _GREY, font)
 
 
 def caption(alert: Alert) -> tuple[str, str]:
@@ -93,9 +117,8 @@ def caption(alert: Alert) -> tuple[str, str]:
     return what, " · ".join(rest)
 
 
-def _line(bar: Bytes, text: str, size: int, y: int, colour: Colour) -> None:
+def _line(bar: Bytes, text: str, size: int, y: int, colour: Colour, font: cv2.FontFace) -> None:
     """Write one line, cut to the width."""
-    font = cv2.FontFace("sans")
     space = bar.shape[1] - size
     while text and cv2.getTextSize((bar.shape[1], 100), text, (0, 0), font, size, 400)[2] > space:
         text = text[:-2].rstrip("…") + "…" if len(text) > 2 else ""

@@ -6,11 +6,10 @@ room; when that is not enough, the alert goes on and says `missing:` and why.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,9 +66,11 @@ class Evidence:
         picture = scenery.frame.picture.bgr()
         if scenery.hide:
             picture = scenery.hide(picture)
-        with self._group() as written:
-            clean = self._clean(alerts, picture, written)
-            return [self._with_pictures(a, picture, scenery, clean, written) for a in alerts]
+        staged: list[str] = []
+        clean = self._clean(alerts, picture, staged)
+        made = [self._with_pictures(a, picture, scenery, clean, staged) for a in alerts]
+        lost = self._settle(staged)
+        return [_without(a, lost) for a in made] if lost else made
 
     @staticmethod
     def folder(alert: Alert) -> Path:
@@ -83,49 +84,68 @@ class Evidence:
         time = datetime.fromtimestamp(alert.t_wall, UTC).strftime("%H%M%S")
         return f"{time}-{safe_name(alert.rule)}-{safe_name(alert.id)[:13]}"
 
-    def _clean(self, alerts: Sequence[Alert], picture: Bytes, written: set[Path]) -> str | None:
+    def _clean(self, alerts: Sequence[Alert], picture: Bytes, staged: list[str]) -> str | None:
         """Store the picture without drawings once for all alerts of the frame; return its path."""
         if not self._settings.clean:
             return None
         first = next(a for a in alerts if a.phase == "start")
-        return self._store(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture, written)
+        return self._store(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture, staged)
 
     def _with_pictures(
-        self, alert: Alert, picture: Bytes, scenery: Scenery, clean: str | None, written: set[Path]
+        self, alert: Alert, picture: Bytes, scenery: Scenery, clean: str | None, staged: list[str]
     ) -> Alert:
         if alert.phase != "start":
             return alert
         drawn = annotate(picture, alert, scenery.tracks, scenery.drawing)
         evidence = dict(alert.evidence)
-        evidence["snapshot"] = self._store(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn, written)
+        evidence["snapshot"] = self._store(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn, staged)
         if clean is not None:
             evidence["clean"] = clean
         return replace(alert, evidence=evidence)
 
-    def _store(self, relative: Path, picture: Bytes, written: set[Path]) -> str:
-        """Encode and write one picture; return its path or `missing: why`."""
+    def _store(self, relative: Path, picture: Bytes, staged: list[str]) -> str:
+        """Encode a picture and write it beside its place; return its path or `missing: why`."""
         ok, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._settings.quality])
         if not ok:
             return self._missing("encode", "the picture could not be encoded")
         try:
-            self._write(relative, data.tobytes())
+            self._stage(self._root / relative, data.tobytes())
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            return self._missing("disk_full" if full else "io", error.strerror or "write failed")
-        self.last_error = ""
-        written.add(self._root / relative.parent)
+            return self._failed(error)
+        staged.append(relative.as_posix())
         return relative.as_posix()
 
-    def _write(self, relative: Path, data: bytes) -> None:
+    def _stage(self, path: Path, data: bytes) -> None:
         """Write when there is room, making it if needed. Raises OSError."""
         if not self._make_room(len(data)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
-            write_whole(self._root / relative, data)
+            stage(path, data)
         except OSError as error:
             if error.errno != errno.ENOSPC or not self._make_room(4 * len(data)):
                 raise
-            write_whole(self._root / relative, data)
+            stage(path, data)
+
+    def _settle(self, staged: Sequence[str]) -> dict[str, str]:
+        """Sync what was staged and give it its names; return path → `missing: why` of what failed.
+
+        All is written before the first sync, which then takes most of the rest along.
+        """
+        lost: dict[str, str] = {}
+        for path in staged:
+            try:
+                settle(self._root / path)
+            except OSError as error:
+                lost[path] = self._failed(error)
+        for folder in {(self._root / path).parent for path in staged}:
+            sync_directory(folder)
+        if staged and not lost:
+            self.last_error = ""
+        return lost
+
+    def _failed(self, error: OSError) -> str:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return self._missing("disk_full" if full else "io", error.strerror or "write failed")
 
     def _missing(self, reason: str, why: str) -> str:
         if not self.last_error:
@@ -135,28 +155,41 @@ class Evidence:
             self._metrics.evidence_errors.labels(reason).inc()
         return f"missing: {why}"
 
-    @contextlib.contextmanager
-    def _group(self) -> Iterator[set[Path]]:
-        """Sync the folders that files were written to, once each, at the end."""
-        written: set[Path] = set()
-        yield written
-        for folder in written:
-            sync_directory(folder)
+
+def _without(alert: Alert, lost: dict[str, str]) -> Alert:
+    """Return the alert with those pictures that were lost told as missing."""
+    return replace(alert, evidence={kind: lost.get(path, path) for kind, path in alert.evidence.items()})
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, mode 0640, so that its name never stands for less than all of it. Raises OSError.
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
 
-    The caller syncs the folder.
-    """
+
+def stage(path: Path, data: bytes) -> None:
+    """Write what shall become `path` beside it, mode 0640. Raises OSError and leaves nothing."""
     make_folders(path.parent)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fdatasync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def settle(path: Path) -> None:
+    """Sync what was staged and rename it: a name never stands for less than all of a file. Raises OSError.
+
+    The caller syncs the folder.
+    """
+    temporary = _temporary(path)
+    try:
+        handle = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
         temporary.rename(path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -40,6 +40,7 @@ from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
 DAY_S = 86_400.0
+_EXPIRE_EVERY_S = 60.0
 _CHECKPOINT_EVERY = 500
 """Transactions between checkpoints; a transaction writes a few pages of 4 KiB."""
 
@@ -68,6 +69,7 @@ class Outbox(Ledgers):
         self._lock = threading.Lock()
         self._checkpointing = threading.Lock()
         self._since_checkpoint = 0
+        self._expire_at: dict[str, float] = {}
         self.set_aside: Path | None = None
         """Where a damaged database was moved to when this one was opened."""
         self._writer = connect(path)
@@ -204,6 +206,7 @@ class Outbox(Ledgers):
             update = "UPDATE deliveries SET attempts=attempts+1, error=? WHERE sink=? AND alert=?"
             db.execute(update, (error, sink, seq))
             self._pending[sink] -= rows.bury(db, sink, [seq], "rejected")
+            self._save_clock(db)
 
     def _acknowledge(self, sink: str, query: str, values: tuple[object, ...], left: int) -> None:
         with self._lock:
@@ -262,11 +265,16 @@ class Outbox(Ledgers):
         return True
 
     def _expire(self, sink: str) -> None:
+        """Bury what is too old. Once a minute: it reads every pending row, as an index would cost each commit."""
+        if self.age_s() < self._expire_at.get(sink, 0.0):
+            return
+        self._expire_at[sink] = self.age_s() + _EXPIRE_EVERY_S
         oldest = self.age_s() - self._settings.expire_after_days * DAY_S
         old = rows.older(self._acks, sink, oldest)
         if old:
             with transaction(self._acks) as db:
                 self._pending[sink] -= rows.bury(db, sink, old, "expired")
+                self._save_clock(db)
 
     def _save_clock(self, db: sqlite3.Connection) -> None:
         rows.put(db, "clock_s", repr(self.age_s()))

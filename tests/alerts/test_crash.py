@@ -59,7 +59,8 @@ def deliver_the_rest(state_dir: Path, url: str) -> Outbox:
     return outbox
 
 
-def kill_often(tmp_path: Path, times: int, seed: int = 1) -> None:
+def kill_often(tmp_path: Path, times: int, seed: int = 1) -> tuple[int, int]:
+    """Kill `times`; assert that nothing is lost; return how many were committed and how many came twice."""
     rng = random.Random(seed)
     committed: list[str] = []
     with Receiver() as receiver:
@@ -85,6 +86,7 @@ def kill_often(tmp_path: Path, times: int, seed: int = 1) -> None:
     assert repeated <= times
     for path in tmp_path.rglob("*.jpg"):
         assert path.read_bytes()[-2:] == b"\xff\xd9"
+    return len(set(committed)), len(received) - len(set(received))
 
 
 def assert_ordered(received: list[str], receiver: Receiver) -> None:

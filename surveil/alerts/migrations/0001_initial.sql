@@ -11,7 +11,6 @@ CREATE TABLE alerts (
     born_s REAL NOT NULL,
     body TEXT NOT NULL
 );
-CREATE INDEX alerts_by_event ON alerts (event_id);
 
 CREATE TABLE deliveries (
     alert INTEGER NOT NULL REFERENCES alerts (seq),
@@ -26,7 +25,6 @@ CREATE TABLE deliveries (
     PRIMARY KEY (alert, sink)
 ) WITHOUT ROWID;
 CREATE INDEX deliveries_pending ON deliveries (sink, demerits, alert) WHERE state = 'pending';
-CREATE INDEX deliveries_by_age ON deliveries (sink, born_s) WHERE state = 'pending';
 CREATE INDEX deliveries_by_event ON deliveries (event_id, sink, alert);
 CREATE INDEX deliveries_by_state ON deliveries (sink, state);
 
