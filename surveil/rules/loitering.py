@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from surveil.paths import Visits
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
-from surveil.rules.dwell import Visits
 from surveil.types import Scene, Signal
 
 FORGET_S = 5.0

@@ -36,7 +36,9 @@ SHORT_S, LONG_S = 2.0, 30.0
 class DualBackground:
     """The two backgrounds of one camera, for planes of one size. Owned by the camera's slot."""
 
-    def __init__(self, shape: tuple[int, int]) -> None:
+    def __init__(self, shape: tuple[int, ...], learn_s: float = LEARN_S) -> None:
+        self._learn_s = learn_s
+        self._now: Plane = np.zeros(shape, np.float32)
         self.short: Plane = np.zeros(shape, np.float32)
         """Brightness (h, w) as it is now, where `still`."""
         self.long: Plane = np.zeros(shape, np.float32)
@@ -47,8 +49,22 @@ class DualBackground:
     @property
     def still(self) -> BoolMap:
         """Where the picture holds still (h, w)."""
-        still: BoolMap = self._still_s >= STILL_S
+        return self.still_for(STILL_S)
+
+    def still_for(self, seconds: float) -> BoolMap:
+        """Where the picture has held still for so long (h, w)."""
+        still: BoolMap = self._still_s >= seconds
         return still
+
+    def foreground(self) -> BoolMap:
+        """Where the last plane is not as it is as a rule, be it still or moving (h, w)."""
+        if not self.known.any():
+            return self.known
+        change = self._now - self.long
+        # Of the whole picture: something large and near is no light, though it fills its neighbourhood.
+        light = np.median(change[self.known])
+        away: BoolMap = self.known & (np.abs(change - light) > DIFFERS)
+        return away
 
     @property
     def differs(self) -> BoolMap:
@@ -58,7 +74,11 @@ class DualBackground:
 
     def change(self) -> Plane:
         """Levels (h, w) by which what is there now differs from the rule, the light taken out."""
-        change = np.where(self.known & self.still, self.short - self.long, np.float32(0))
+        return self._unlit(np.where(self.known & self.still, self.short - self.long, np.float32(0)))
+
+    @staticmethod
+    def _unlit(change: Plane) -> Plane:
+        """Take out of a change (h, w) what the whole neighbourhood has changed by."""
         side = max(5, round(change.shape[0] * AROUND) | 1)
         light = cv2.blur(np.clip(change, -LIGHT_MAX, LIGHT_MAX), (side, side))
         levels: Plane = change - light
@@ -66,7 +86,7 @@ class DualBackground:
 
     def update(self, plane: Bytes, dt: float, busy: BoolMap) -> None:
         """Take a plane uint8 (h, w) that is `dt` s after the last; `busy`: where tracked objects are."""
-        now: Plane = cv2.blur(plane, (3, 3)).astype(np.float32)
+        now = self._now = cv2.blur(plane, (3, 3)).astype(np.float32)
         moved = np.abs(now - self.short) > DIFFERS
         self._still_s = np.where(moved, np.float32(0), self._still_s + np.float32(dt))
         self.short += (now - self.short) * np.where(moved, 1.0, rate(dt, SHORT_S)).astype(np.float32)
@@ -78,7 +98,7 @@ class DualBackground:
         self.known |= where
 
     def _learn(self, dt: float, busy: BoolMap) -> None:
-        fresh = ~self.known & (self._still_s >= LEARN_S) & ~busy
+        fresh = ~self.known & (self._still_s >= self._learn_s) & ~busy
         self.accept(fresh)
         same = self.known & ~busy & self.still & (np.abs(self.change()) <= DIFFERS)
         self.long += (self.short - self.long) * same * np.float32(rate(dt, LONG_S))
