@@ -135,7 +135,12 @@ class Metrics:
             buckets=_AGE,
             registry=r,
         )
-        self.withheld = Counter("surveil_alerts_withheld", "Alerts that were not committed, by reason; a digest tells of them.", ["camera", "reason"], registry=r)
+        self.withheld = Counter(
+            "surveil_alerts_withheld",
+            "Alerts that were not committed, by reason; a digest tells of them.",
+            ["camera", "reason"],
+            registry=r,
+        )
         self.evidence_errors = Counter(
             "surveil_evidence_errors",
             "Evidence that could not be written, by reason.",
@@ -163,6 +168,15 @@ class Metrics:
             "1 when the learned model is valid and may alert.",
             camera,
             registry=r,
+        )
+        self.normality_drift = Gauge(
+            "surveil_normality_drift_ratio",
+            "Share of high scores in multiples of what was learned: 1 as learned, over 5 invalid.",
+            camera,
+            registry=r,
+        )
+        self.normality_shadowed = Counter(
+            "surveil_normality_shadowed", "Alarms that `shadow` kept from being raised.", camera, registry=r
         )
 
     def add_camera(self, camera: str, rules: tuple[str, ...]) -> None:

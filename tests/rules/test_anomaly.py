@@ -1,0 +1,63 @@
+"""The rule reads what learned normality found; it decides nothing itself."""
+
+import numpy as np
+
+from surveil.normality.result import EXTRA, Explanation, NormalityResult
+from surveil.normality.validity import State, Status
+from surveil.rules import anomaly, build_rules
+from surveil.rules.anomaly import AnomalySettings
+from surveil.types import Frame, Observation, Scene, Signal
+
+WHY = Explanation(
+    "speed", "4.1 × the usual speed here; once in 9 days", (1.0, 2.0, 30.0, 40.0), np.zeros((2, 2), np.float32),
+    9 * 86400.0, None,
+)  # fmt: skip
+
+
+def signals(finding: NormalityResult | None, **settings: object) -> list[Signal]:
+    (rule,) = build_rules([AnomalySettings(**settings)], {}, {})
+    extras = {} if finding is None else {EXTRA: finding}
+    frame = Frame("yard", 0, 1.0, 1.0, picture=None)  # type: ignore[arg-type]
+    return list(rule.signals(Scene(Observation(frame, 320, 240, extras=extras), ())))
+
+
+def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResult:
+    return NormalityResult(
+        1.0,
+        Status(State.READY),
+        3.5,
+        3.0,
+        2.5,
+        {"speed": 3.456},
+        True,
+        alarm,
+        "normality-v1-abc",
+        explanation,
+    )
+
+
+def test_the_rule_and_the_analyser_mean_the_same_finding():
+    assert anomaly.EXTRA == EXTRA
+
+
+def test_an_alarm_is_a_signal_that_explains_itself():
+    (signal,) = signals(finding(alarm=True))
+    assert (signal.rule, signal.key, signal.label) == ("anomaly", "anomaly", "speed")
+    assert signal.text == "4.1 × the usual speed here; once in 9 days"
+    assert signal.box == (1.0, 2.0, 30.0, 40.0)
+    assert signal.score == 0.999
+    assert signal.details == {
+        "attribute": "speed", "surprise": 3.0, "threshold": 2.5, "surprise_by_attribute": {"speed": 3.46},
+        "model": "normality-v1-abc", "once_in_s": 777600,
+    }  # fmt: skip
+
+
+def test_without_a_finding_an_alarm_or_an_explanation_there_is_no_signal():
+    assert signals(None) == []
+    assert signals(finding(alarm=False)) == []
+    assert signals(finding(alarm=True, explanation=None)) == []
+
+
+def test_only_the_attributes_asked_for_alert():
+    assert signals(finding(alarm=True), attributes=("object",)) == []
+    assert len(signals(finding(alarm=True), attributes=("speed", "object"))) == 1
