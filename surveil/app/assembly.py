@@ -10,13 +10,17 @@ from typing import cast
 import cv2
 import structlog
 
+from surveil.alerts.clips import Clips, Hold
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, Status
 from surveil.alerts.evidence import Evidence, Scenery
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.retention import Retention
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
+from surveil.capture.webcam import device_number
+from surveil.capture.packets import PacketRing, mux
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
@@ -40,6 +44,7 @@ from surveil.vision.regions import RegionPlanner
 from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
+_LONG_GOP_S = 12.0
 
 
 class MeteredHealth:
@@ -62,20 +67,38 @@ class MeteredHealth:
 
 
 class MeteredNormality:
-    """Learned normality, shown as a metric. Owned by the holder of the camera's slot."""
+    """Learned normality, shown as metrics; changes of its state are logged. Owned by the slot's holder."""
 
     name = NormalityAnalyser.name
 
     def __init__(self, camera: CameraConfig, scene: SceneNormality, metrics: Metrics) -> None:
+        self._scene = scene
+        self._camera = camera.name
         self._analyser = NormalityAnalyser(scene, _why_not_to_learn)
         self._surprise = metrics.surprise.labels(camera.name)
+        self._alerting = metrics.normality_valid.labels(camera.name)
+        self._drift = metrics.normality_drift.labels(camera.name)
+        self._shadowed = metrics.normality_shadowed.labels(camera.name)
+        self._counted = 0
+        self._state = ""
 
     def observe(self, view: View) -> NormalityResult | None:
         """Judge one frame."""
         result = self._analyser.observe(view)
         if result is not None:
             self._surprise.set(result.sustained)
+            self._drift.set(self._scene.drift.ratio)
+            self._shadowed.inc(self._scene.shadowed - self._counted)
+            self._counted = self._scene.shadowed
+            self._tell(result)
         return result
+
+    def _tell(self, result: NormalityResult) -> None:
+        state = result.status.state.value
+        if state != self._state:
+            self._alerting.set(state in {"provisional", "ready"})
+            log.info("normality", camera=self._camera, state=state, reason=result.status.reason)
+            self._state = state
 
 
 def _why_not_to_learn(view: object) -> str:
@@ -216,11 +239,58 @@ def make_couriers(
     return couriers
 
 
+class CameraRecorder:
+    """A camera's packet ring as clips want it."""
+
+    def __init__(self, seconds: float) -> None:
+        self.packets = PacketRing(seconds)
+
+    def secure(self, since: float) -> Hold:
+        """Keep what arrived from `since` on."""
+        return self.packets.secure(since)
+
+    def mux(self, path: Path, since: float, until: float) -> float:
+        """Write the packets of the span; return the duration, s. Raises SourceError or OSError."""
+        return mux(self.packets.clip(since, until), path)
+
+
+def make_recorders(config: Config) -> dict[str, CameraRecorder]:
+    """Return what keeps packets, for every camera that makes clips of streams that have packets."""
+    found = {}
+    for name, camera in config.cameras.items():
+        evidence = camera.evidence
+        is_webcam = device_number((camera.record or camera.stream).url) is not None
+        if camera.enabled and evidence.clip and not is_webcam:
+            # The longest wait before an event opens, and a long GOP, come before the pre-roll.
+            waits = max((getattr(rule, "after_s", 0.0) for rule in camera.rules), default=0.0)
+            found[name] = CameraRecorder(evidence.pre_s + evidence.post_s + min(waits, 60.0) + _LONG_GOP_S)
+    return found
+
+
 def make_writer(
-    config: Config, outbox: Outbox, metrics: Metrics, wake: Callable[[], None], state_dir: Path
+    config: Config,
+    outbox: Outbox,
+    metrics: Metrics,
+    wake: Callable[[], None],
+    state_dir: Path,
+    clock: Clock,
+    recorders: Mapping[str, CameraRecorder] | None = None,
 ) -> AlertWriter:
     """Return what puts evidence and alerts on the disk."""
+    settings = {name: camera.evidence for name, camera in config.cameras.items()}
+    retention = Retention(state_dir, settings, outbox)
     evidence = CameraEvidence(
-        {name: Evidence(state_dir, camera.evidence, None, metrics) for name, camera in config.cameras.items()}
+        {name: Evidence(state_dir, one, retention.make_room, metrics) for name, one in settings.items()}
     )
-    return AlertWriter(outbox, evidence, wake, metrics)
+    clips = None if recorders is None else Clips(state_dir, settings, recorders, retention.make_room)
+    return AlertWriter(
+        outbox,
+        evidence,
+        wake,
+        metrics,
+        state_dir=state_dir,
+        storm=config.storm,
+        retention=retention,
+        clips=clips,
+        clock=clock,
+    )

@@ -20,7 +20,7 @@ from surveil.alerts.camerawatch import CameraWatch, Sight
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
-from surveil.app.assembly import make_couriers, make_pipeline, make_scenes, make_writer
+from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
 from surveil.app.collectors import DiskCollector, OutboxCollector, RingCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
@@ -80,7 +80,10 @@ class Daemon:
         self.couriers: list[Courier] = make_couriers(
             config, self.outbox, self.metrics, self.clock, self._couriers_stop, self._sink_status
         )
-        writer = make_writer(config, self.outbox, self.metrics, self._wake, self._state_dir)
+        self._recorders = make_recorders(config)
+        writer = make_writer(
+            config, self.outbox, self.metrics, self._wake, self._state_dir, self.clock, self._recorders
+        )
         self._scenes = make_scenes(config)
         self.pipeline = make_pipeline(
             config, detector, writer, self.metrics, self.clock, scenes=self._scenes, on_alerts=on_alerts
@@ -154,6 +157,11 @@ class Daemon:
             keeper = NormalityKeeper(self._state_dir, self._scenes, _report_model)
             keeper.run_once()
             start("normality", partial(keeper.run, self.stop, self.clock))
+        self._record_threads = [
+            start(f"record-{name}", self._record(name).run)
+            for name, camera in self.config.cameras.items()
+            if camera.record is not None and name in self._recorders
+        ]
         self._capture_threads = [
             start(f"capture-{name}", capture.run) for name, capture in self.captures.items()
         ]
@@ -162,7 +170,7 @@ class Daemon:
         """Stop from source to sink; return whether every thread ended."""
         self.stop.set()
         stages = self.pipeline
-        good = self._join(self._capture_threads, _CAPTURES_S)
+        good = self._join([*self._capture_threads, *self._record_threads], _CAPTURES_S)
         stages.ring.close()
         good &= self._join(self._prepare_threads, _STAGE_S)
         stages.detect.inbox.close()
@@ -200,9 +208,32 @@ class Daemon:
     # Parts.
 
     def _capture(self, camera: CameraConfig) -> CaptureLoop:
+        ring, recorder = self.pipeline.ring, self._recorders.get(camera.name)
+        return CaptureLoop(
+            camera.name,
+            camera.stream,
+            ring.put,
+            ring.lose,
+            self.metrics,
+            self.clock,
+            self.stop,
+            packets=recorder.packets if recorder and camera.record is None else None,
+        )
+
+    def _record(self, name: str) -> CaptureLoop:
+        """Return what keeps the packets of a camera's second stream; nothing of it is decoded."""
+        stream, recorder = self.config.cameras[name].record, self._recorders[name]
+        assert stream is not None
         ring = self.pipeline.ring
         return CaptureLoop(
-            camera.name, camera.stream, ring.put, ring.lose, self.metrics, self.clock, self.stop
+            name,
+            stream,
+            ring.put,
+            lambda _lost: None,
+            self.metrics,
+            self.clock,
+            self.stop,
+            packets=recorder.packets,
         )
 
     def _beat(self, stage: str) -> Callable[[], None]:

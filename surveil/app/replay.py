@@ -66,7 +66,7 @@ class Replay:
         self.metrics = Metrics(CollectorRegistry())
         self._alerts: list[Alert] = []
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
-        writer = make_writer(self._config, self._outbox, self.metrics, lambda: None, state_dir)
+        writer = make_writer(self._config, self._outbox, self.metrics, lambda: None, state_dir, self._clock)
         scenes = make_scenes(self._config)
         for name, scene in scenes.items():
             if loaded := NormalityStore(config.state_dir, name).load():

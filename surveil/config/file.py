@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon
@@ -157,6 +158,9 @@ class FileSettings(Settings):
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="Where metrics, health and evidence are served."
+    )
+    storm: StormSettings = Field(
+        default_factory=StormSettings, description="How many alerts of one camera are too many."
     )
     camera_lost: CameraWatchSettings = Field(
         default_factory=CameraWatchSettings, description="A camera without pictures is an alert, too."

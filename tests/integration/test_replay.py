@@ -88,7 +88,7 @@ def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_c
     clock, stop, together = Jittering(), Stop(), []
     metrics = Metrics(CollectorRegistry())
     outbox = Outbox.open(tmp_path / "threads" / "surveil.db", [], clock)
-    writer = make_writer(config, outbox, metrics, lambda: None, tmp_path / "threads")
+    writer = make_writer(config, outbox, metrics, lambda: None, tmp_path / "threads", clock)
     stages = make_pipeline(config, detector, writer, metrics, clock, lossless=True, on_alerts=together.extend)
     stream = config.cameras["yard"].stream.model_copy(update={"realtime": False})
     capture = CaptureLoop(
