@@ -7,17 +7,15 @@ package at run time. Field numbers are those of onnx.proto (ONNX IR 8).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.errors import ModelError
 from surveil.train.head import Head
+from surveil.train.onnxgraph import GRAPH, LENGTH, TENSOR, VARINT, fields, graph_bytes, tensor_name
 
-_GRAPH, _METADATA = 7, 14
-_OUTPUT = 12
-_BYTES, _VARINT = 2, 0
+_METADATA, _OUTPUT = 14, 12
 
 
 def classifier(network: bytes, head: Head, metadata: Mapping[str, str]) -> bytes:
@@ -33,13 +31,13 @@ def classifier(network: bytes, head: Head, metadata: Mapping[str, str]) -> bytes
         _tensor("head_bias", head.bias.astype(np.float32)),
         _output("logits", classes), _output("probabilities", classes),
     ])  # fmt: skip
-    graph = b"".join(raw for number, raw, _ in _fields(_only(network, _GRAPH)) if number != _OUTPUT)
-    rest = b"".join(raw for number, raw, _ in _fields(network) if number not in (_GRAPH, _METADATA))
+    graph = b"".join(raw for number, raw, _ in fields(graph_bytes(network)) if number != _OUTPUT)
+    rest = b"".join(raw for number, raw, _ in fields(network) if number not in (GRAPH, _METADATA))
     entries = b"".join(
         _field(_METADATA, _field(1, key.encode()) + _field(2, text.encode()))
         for key, text in sorted(metadata.items())
     )
-    return rest + _field(_GRAPH, graph + added) + entries
+    return rest + _field(GRAPH, graph + added) + entries
 
 
 def _varint(value: int) -> bytes:
@@ -52,8 +50,8 @@ def _varint(value: int) -> bytes:
 
 def _field(number: int, content: bytes | int) -> bytes:
     if isinstance(content, int):
-        return _varint(number << 3 | _VARINT) + _varint(content)
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
+        return _varint(number << 3 | VARINT) + _varint(content)
+    return _varint(number << 3 | LENGTH) + _varint(len(content)) + content
 
 
 def _node(kind: str, inputs: Sequence[str], output: str, **attributes: int) -> bytes:
@@ -76,43 +74,11 @@ def _output(name: str, classes: int) -> bytes:
     return _field(_OUTPUT, _field(1, name.encode()) + _field(2, _field(1, _field(1, 1) + _field(2, shape))))
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if not byte & 0x80:
-            return value, at
-        shift += 7
-
-
-_FIXED = {1: 8, 5: 4}
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield each field's number, its bytes with the tag, and its content (empty unless it has a length)."""
-    at = 0
-    while at < len(data):
-        start = at
-        tag, at = _read_varint(data, at)
-        content = b""
-        if tag & 7 == _BYTES:
-            length, at = _read_varint(data, at)
-            content = data[at : at + length]
-            at += length
-        elif tag & 7 == _VARINT:
-            _, at = _read_varint(data, at)
-        else:
-            at += _FIXED[tag & 7]
-        yield tag >> 3, data[start:at], content
-
-
-def _only(data: bytes, number: int) -> bytes:
-    try:
-        found = [content for n, _, content in _fields(data) if n == number]
-    except (IndexError, KeyError):
-        found = []
-    if len(found) != 1:
-        raise ModelError("the network's file is no ONNX model, or damaged")
-    return found[0]
+def with_weights(network: bytes, weights: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """Return the network with these tensors in place of its own of the same names."""
+    parts = []
+    for number, raw, content in fields(graph_bytes(network)):
+        name = tensor_name(content) if number == TENSOR else None
+        parts.append(_tensor(name, weights[name]) if name in weights and name is not None else raw)
+    rest = b"".join(raw for number, raw, _ in fields(network) if number != GRAPH)
+    return rest + _field(GRAPH, b"".join(parts))

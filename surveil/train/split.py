@@ -102,15 +102,18 @@ def _order(items: Sequence[Item], indices: list[int], seed: int) -> tuple[float,
 def _cut(queue: list[list[int]], side: NDArray[np.int64]) -> None:
     """Deal units, in order, by the share of pictures before them; three units or more reach all sides."""
     total = sum(len(indices) for indices in queue)
-    before = 0
-    for k, indices in enumerate(queue):
+    where: list[int] = []
+    before = 0.0
+    for indices in queue:
         middle = (before + len(indices) / 2) / total
-        where = TRAIN if middle < _SHARES[0] else VALIDATION if middle < _SHARES[0] + _SHARES[1] else TEST
-        if len(queue) >= 3:
-            where = {0: TRAIN, len(queue) - 2: max(where, VALIDATION), len(queue) - 1: TEST}.get(k, where)
-            where = VALIDATION if k == len(queue) - 2 else where
-        side[indices] = where
+        where.append(TRAIN if middle < _SHARES[0] else VALIDATION if middle < sum(_SHARES[:2]) else TEST)
         before += len(indices)
+    if len(queue) >= 3:
+        where[0], where[-1] = TRAIN, TEST
+        if VALIDATION not in where:
+            where[-2] = VALIDATION
+    for indices, one in zip(queue, where, strict=True):
+        side[indices] = one
 
 
 def _check(items: Sequence[Item], labels: list[str], side: NDArray[np.int64]) -> None:

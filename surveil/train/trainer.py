@@ -140,7 +140,7 @@ def train(
     fitted = choose(learned, (plain[held], ready.labels[held]), len(ready.classes))
     progress("fitting", 1.0)
     probabilities = fitted.head.probabilities(plain)
-    worth = _worth(ready, options, backbone, plain) if options.preprocess != Preprocess() else None
+    worth = _worth(ready, options, backbone, plain) if options.preprocess != _default(options) else None
     card = make_card(ready, options, probabilities, target.stem, "head")
     content = classifier(backbone.path.read_bytes(), fitted.head, card.metadata())
     return finish(ready, content, card, target, probabilities, fitted, worth)
@@ -248,6 +248,11 @@ def _varied_features(
     return _run(vary(), len(of), backbone, "varying pictures", progress), of
 
 
+def features_of(ready: Prepared, preprocess: Preprocess, threads: int, progress: Progress = quiet) -> Floats:
+    """Return the frozen network's features of every picture as it is: float32 (n, d)."""
+    return _plain_features(ready, preprocess, Backbone(threads), progress)
+
+
 def _run(pictures: Iterator[Bytes], count: int, backbone: Backbone, what: str, progress: Progress) -> Floats:
     rows: list[Floats] = []
     done = 0
@@ -258,10 +263,13 @@ def _run(pictures: Iterator[Bytes], count: int, backbone: Backbone, what: str, p
     return np.concatenate(rows) if rows else np.zeros((0, 1392), np.float32)
 
 
+def _default(options: Options) -> Preprocess:
+    return Preprocess(size=options.preprocess.size)
+
+
 def _worth(ready: Prepared, options: Options, backbone: Backbone, chosen: Floats) -> Worth:
     """Fit with and without the chosen pre-processing, on pictures as they are."""
-    default = replace(Preprocess(), size=options.preprocess.size)
-    without = _plain_features(ready, default, backbone, quiet)
+    without = _plain_features(ready, _default(options), backbone, quiet)
     return Worth(_validated(ready, without), _validated(ready, chosen))
 
 

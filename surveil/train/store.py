@@ -1,0 +1,102 @@
+"""Deployed classifiers: versions are files that never change, a pointer says which one is in use.
+
+    STATE/classifiers/NAME/0001.onnx 0002.onnx …   current, shadow (each a line with a file name)
+
+A pointer is replaced atomically, so that a running daemon reads the old one or the new one. The shadow runs
+beside the one in use and is only counted and logged.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from surveil.errors import ModelError, StateError
+from surveil.models.files import check_name, write_whole
+from surveil.train.classifier import Card, Classifier
+
+KEEP = 5
+_VERSION = re.compile(r"^(\d{4,})\.onnx$")
+Role = Literal["current", "shadow"]
+
+
+class ClassifierStore:
+    """The versions of one classifier."""
+
+    def __init__(self, state_dir: Path, name: str) -> None:
+        """Raises ModelError for a name that cannot be a folder's."""
+        check_name(name)
+        self.name = name
+        self.folder = state_dir / "classifiers" / name
+
+    def versions(self) -> list[str]:
+        """Return the file names, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        return sorted((p.name for p in self.folder.iterdir() if _VERSION.match(p.name)), key=_number)
+
+    def path(self, role: Role = "current") -> Path | None:
+        """Return the file in use, or the shadow; None when there is none. Raises StateError."""
+        try:
+            name = (self.folder / role).read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StateError(f"{self.folder / role}: cannot be read: {error}") from None
+        if not _VERSION.match(name):
+            raise StateError(f"{self.folder / role}: does not name a version")
+        return self.folder / name
+
+    def deploy(self, file: Path, shadow: bool = False) -> Card:
+        """Check a trained file by loading it, store it as a new version, and put it into use or in the shadow.
+
+        Raises ModelError when it is no classifier, or has other classes than the one in use.
+        """
+        card = Classifier(file).card
+        current = self.path()
+        if current is not None and set(Classifier(current).card.labels) != set(card.labels):
+            raise ModelError(
+                f"{file}: has other classes than the deployed {self.name}; deploy it under another name"
+            )
+        name = f"{_number(self.versions()[-1]) + 1 if self.versions() else 1:04d}.onnx"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / name, file.read_bytes())
+            self._point("shadow" if shadow else "current", name)
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        self._prune()
+        return card
+
+    def promote(self) -> str:
+        """Put the shadow into use; return its file name. Raises StateError when there is none."""
+        shadow = self.path("shadow")
+        if shadow is None:
+            raise StateError(f"{self.name}: has no shadow to promote")
+        self._point("current", shadow.name)
+        (self.folder / "shadow").unlink()
+        return shadow.name
+
+    def rollback(self) -> str:
+        """Put the version before the one in use into use; return its file name. Raises StateError."""
+        current = self.path()
+        older = [v for v in self.versions() if current is not None and _number(v) < _number(current.name)]
+        if not older:
+            raise StateError(f"{self.name}: there is no version to go back to")
+        Classifier(self.folder / older[-1])
+        self._point("current", older[-1])
+        return older[-1]
+
+    def _point(self, role: Role, name: str) -> None:
+        write_whole(self.folder / role, f"{name}\n".encode("ascii"))
+
+    def _prune(self) -> None:
+        used = {path.name for path in (self.path("current"), self.path("shadow")) if path is not None}
+        for name in self.versions()[:-KEEP]:
+            if name not in used:
+                (self.folder / name).unlink(missing_ok=True)
+
+
+def _number(name: str) -> int:
+    return int(name.removesuffix(".onnx"))

@@ -1,0 +1,246 @@
+"""From pictures to a classifier file that says in the daemon what it said in training."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from surveil.errors import ConfigError, ModelError, StateError
+from surveil.learn.gate import failures, parse_gate
+from surveil.train import dataset
+from surveil.train.classifier import Classifier
+from surveil.train.features import backbone_path
+from surveil.train.head import Head, class_weights, fit, temperature
+from surveil.train.measures import (
+    Wanted,
+    calibration_error,
+    choose_threshold,
+    confusion,
+    operating,
+    precision_recall_f1,
+)
+from surveil.train.onnxfile import classifier, with_weights
+from surveil.train.onnxgraph import nodes, weights
+from surveil.train.preprocess import Preprocess
+from surveil.train.report import lines, to_html, to_json, write_report
+from surveil.train.store import ClassifierStore
+from surveil.train.trainer import Options, evaluate_file, train
+from tests.train.pictures import draw, fill
+
+FAST = Options(variations=1, threads=1, preprocess=Preprocess(size=96))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("train")
+    data = dataset.load(fill(folder / "set", 30))
+    return data, train(data, folder / "shapes.onnx", FAST)
+
+
+def test_a_disc_and_a_cross_are_told_apart(made):
+    _, trained = made
+    assert trained.evaluation.figures["accuracy"].value >= 0.9
+    assert trained.sizes == {"train": 36, "validation": 12, "test": 12}
+
+
+def test_the_file_says_of_the_test_pictures_what_the_report_says(made):
+    data, trained = made
+    again = evaluate_file(trained.path, data, FAST)
+    assert again.values() == pytest.approx(trained.evaluation.values(), abs=1e-4)
+    assert (again.table == trained.evaluation.table).all()
+
+
+def test_the_file_is_a_valid_onnx_model_with_everything_about_itself(made):
+    data, trained = made
+    model = onnx.load(trained.path)
+    onnx.checker.check_model(model, full_check=True)
+    about = {entry.key: entry.value for entry in model.metadata_props}
+    assert json.loads(about["surveil.labels"]) == ["cross", "disc"]
+    assert about["surveil.dataset"] == data.sha256
+    assert Preprocess.from_json(about["surveil.preprocess"]) == Preprocess(size=96)
+    assert [o.name for o in model.graph.output] == ["logits", "probabilities"]
+
+
+def test_training_twice_gives_the_same_file(made, tmp_path):
+    data, trained = made
+    again = train(data, tmp_path / trained.path.name, replace(FAST))
+    assert again.path.read_bytes() == trained.path.read_bytes()
+
+
+def test_probabilities_are_those_of_the_head_on_the_networks_features(made):
+    _, trained = made
+    found = Classifier(trained.path).probabilities(
+        [draw("disc", 100)[:, :, ::-1], draw("cross", 100, 200)[:, :, ::-1]]
+    )
+    assert found.shape == (2, 2)
+    assert found.sum(1) == pytest.approx([1, 1], abs=1e-5)
+    assert found.argmax(1).tolist() == [1, 0]
+
+
+def test_the_report_is_json_text_and_a_page_that_needs_no_other_file(made, tmp_path):
+    data, trained = made
+    document = json.loads(to_json(trained, beside=trained.evaluation))
+    assert document["evaluation"]["figures"]["accuracy"]["value"] == pytest.approx(
+        trained.evaluation.values()["accuracy"], abs=1e-4
+    )
+    page = write_report(trained, data, tmp_path / "report").read_text()
+    assert page == to_html(trained, data)
+    assert "src='http" not in page
+    assert any(
+        line.startswith("accuracy") and "deployed" in line for line in lines(trained, trained.evaluation)
+    )
+
+
+def test_a_gate_on_the_figures_holds_or_names_what_fails(made):
+    _, trained = made
+    values = trained.evaluation.values()
+    assert failures(parse_gate("accuracy>=0.5,false_alarms<=1"), values) == []
+    assert len(failures(parse_gate("accuracy>1"), values)) == 1
+
+
+def test_it_warns_when_the_data_cannot_carry_the_claim(made):
+    _, trained = made
+    text = "\n".join(trained.warnings)
+    assert "12 test pictures: one picture more or less changes accuracy by 8.3%" in text
+    assert "when the pictures were taken is not known" in text
+
+
+def test_uneven_classes_are_learned_all_the_same_and_warned_of(tmp_path):
+    fill(tmp_path / "set", 60, labels=("cross",))
+    data = dataset.load(fill(tmp_path / "set", 6, labels=("disc",)))
+    trained = train(data, tmp_path / "uneven.onnx", FAST)
+    assert any("classes are uneven, 60 to 6" in w for w in trained.warnings)
+    assert trained.evaluation.per_class["disc"][1] >= 0.5
+
+
+def test_one_class_or_three_pictures_are_refused(tmp_path):
+    data = dataset.load(fill(tmp_path / "one", 9, labels=("disc",)))
+    with pytest.raises(ConfigError, match="one class only, 'disc'"):
+        train(data, tmp_path / "x.onnx", FAST)
+    data = dataset.load(fill(tmp_path / "few", 3))
+    with pytest.raises(ConfigError, match="class 'cross' has 3 pictures; at least 5 are needed"):
+        train(data, tmp_path / "x.onnx", FAST)
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(made, tmp_path):
+    data, _ = made
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(StateError, match="cannot be written"):
+        train(data, blocked / "x.onnx", replace(FAST, variations=0))
+    assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_other_pre_processing_is_stored_used_and_its_worth_told(made, tmp_path):
+    data, _ = made
+    chosen = Preprocess(size=96, placement="stretch", clahe=2.0, denoise=10.0)
+    trained = train(data, tmp_path / "clahe.onnx", replace(FAST, preprocess=chosen, variations=0))
+    assert Classifier(trained.path).card.preprocess == chosen
+    assert trained.worth is not None
+    assert "pre-processing is worth" in to_html(trained, data)
+
+
+def test_any_other_onnx_file_is_no_classifier():
+    with pytest.raises(ModelError, match="no classifier that `surveil train` wrote"):
+        Classifier(backbone_path())
+
+
+def test_the_graph_is_read_as_the_onnx_package_reads_it():
+    raw = backbone_path().read_bytes()
+    model = onnx.load_from_string(raw)
+    assert [(n.kind, n.inputs, n.outputs) for n in nodes(raw)] == [
+        (n.op_type, tuple(n.input), tuple(n.output)) for n in model.graph.node
+    ]
+    for mine, theirs in zip(nodes(raw), model.graph.node, strict=True):
+        for attribute in theirs.attribute:
+            value = onnx.helper.get_attribute_value(attribute)
+            assert mine.attributes[attribute.name] == (tuple(value) if isinstance(value, list) else (value,))
+    found = weights(raw)
+    for tensor in model.graph.initializer:
+        assert np.array_equal(found[tensor.name], onnx.numpy_helper.to_array(tensor))
+
+
+def test_weights_that_are_put_back_are_the_only_difference():
+    raw = backbone_path().read_bytes()
+    name = "stem.bias"
+    changed = with_weights(raw, {name: weights(raw)[name] + 1})
+    before, after = weights(raw), weights(changed)
+    assert [n for n in before if not np.array_equal(before[n], after[n])] == [name]
+    onnx.checker.check_model(onnx.load_from_string(changed))
+
+
+def test_bytes_that_are_no_model_are_refused():
+    with pytest.raises(ModelError, match="no ONNX model"):
+        classifier(b"\x12\x34", Head(np.zeros((2, 1392)), np.zeros(2)), {})
+
+
+def test_class_weights_make_every_class_count_the_same():
+    labels = np.array([0] * 90 + [1] * 10)
+    found = class_weights(labels, 2)
+    assert found[labels == 0].sum() == pytest.approx(found[labels == 1].sum())
+    assert found.mean() == pytest.approx(1.0)
+
+
+def test_temperature_undoes_overconfidence():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    truth = (rng.random(4000) < 1 / (1 + np.exp(-x))).astype(np.int64)
+    logits = np.stack([np.zeros(4000), x], 1) * 5
+    assert temperature(logits, truth) == pytest.approx(5.0, rel=0.1)
+
+
+def test_a_separable_problem_is_separated():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 300)
+    x = (np.eye(3)[labels] * 4 + rng.normal(0, 0.3, (300, 3))).astype(np.float32)
+    assert (fit(x, labels, 3, 1e-3).logits(x).argmax(1) == labels).all()
+
+
+def test_figures_of_a_known_confusion():
+    truth, predicted = np.array([0] * 6 + [1] * 4), np.array([0] * 5 + [1] + [1] * 3 + [0])
+    table = confusion(truth, predicted, 2)
+    assert table.tolist() == [[5, 1], [1, 3]]
+    assert precision_recall_f1(table)[1] == pytest.approx([0.75, 0.75, 0.75])
+    scores = np.array([[0.8, 0.2]] * 10)
+    assert calibration_error(scores, truth) == pytest.approx(0.2)
+
+
+def test_the_threshold_keeps_the_budget_or_weighs_the_costs():
+    scores = np.array([0.1, 0.2, 0.3, 0.6, 0.4, 0.7, 0.8, 0.9])
+    positive = np.array([False] * 4 + [True] * 4)
+    assert operating(scores, positive, choose_threshold(scores, positive, Wanted(0.0))).recall == 0.75
+    assert operating(scores, positive, choose_threshold(scores, positive, Wanted(0.25))).recall == 1.0
+    dear = choose_threshold(scores, positive, Wanted(miss_cost=10))
+    assert operating(scores, positive, dear).recall == 1.0
+
+
+def test_versions_are_deployed_shadowed_promoted_and_rolled_back(made, tmp_path):
+    _, trained = made
+    store = ClassifierStore(tmp_path, "shapes")
+    assert store.path() is None
+    store.deploy(trained.path)
+    store.deploy(trained.path, shadow=True)
+    assert (store.path().name, store.path("shadow").name) == ("0001.onnx", "0002.onnx")
+    assert store.promote() == "0002.onnx"
+    assert (store.path().name, store.path("shadow")) == ("0002.onnx", None)
+    assert store.rollback() == "0001.onnx"
+    with pytest.raises(StateError, match="no version to go back to"):
+        store.rollback()
+
+
+def test_old_versions_are_removed_but_never_the_one_in_use(made, tmp_path):
+    _, trained = made
+    store = ClassifierStore(tmp_path, "shapes")
+    store.deploy(trained.path)
+    for _ in range(7):
+        store.deploy(trained.path, shadow=True)
+    assert store.versions() == ["0001.onnx", "0004.onnx", "0005.onnx", "0006.onnx", "0007.onnx", "0008.onnx"]
+
+
+def test_what_is_no_classifier_is_not_deployed(tmp_path):
+    store = ClassifierStore(tmp_path, "x")
+    with pytest.raises(ModelError):
+        store.deploy(backbone_path())
+    assert store.versions() == []
