@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,11 +129,18 @@ def homography(image: Sequence[Point], ground: Sequence[Point]) -> Matrix:
     for (x, y), (u, v) in zip(image, ground, strict=True):
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
-    matrix = np.array(rows)
-    if np.linalg.cond(matrix) > 1e9:
-        raise ValueError("three of the four points lie on one line")
-    solution = np.linalg.solve(matrix, np.array(ground, float).ravel())
+    for points in (image, ground):
+        if any(_in_line(three) for three in combinations(points, 3)):
+            raise ValueError("three of the four points lie on one line")
+    solution = np.linalg.solve(np.array(rows), np.array(ground, float).ravel())
     return np.append(solution, 1.0).reshape(3, 3)
+
+
+def _in_line(three: Sequence[Point]) -> bool:
+    """Whether three points lie on one line, as far as one can measure."""
+    a, b, c = three
+    longest = max(math.dist(a, b), math.dist(b, c), math.dist(a, c))
+    return abs(cross((a, b), c)) <= 1e-3 * longest**2
 
 
 def to_ground(matrix: Matrix, point: Point) -> Point:

@@ -20,6 +20,8 @@ from surveil.rules.loitering import Loitering, LoiteringSettings
 from surveil.rules.picture import PictureRule, PictureSettings
 from surveil.rules.presence import Presence, PresenceSettings
 from surveil.rules.removed_object import RemovedObject, RemovedObjectSettings
+from surveil.rules.speed import Speed, SpeedSettings
+from surveil.rules.wrong_way import WrongWay, WrongWaySettings
 from surveil.types import Polygon
 
 
@@ -39,6 +41,8 @@ RULES: dict[str, Kind] = {
     "presence": Kind(PresenceSettings, Presence),
     "left_object": Kind(LeftObjectSettings, LeftObject),
     "removed_object": Kind(RemovedObjectSettings, RemovedObject),
+    "speed": Kind(SpeedSettings, Speed),
+    "wrong_way": Kind(WrongWaySettings, WrongWay),
     "anomaly": Kind(AnomalySettings, Anomaly),
     "picture": Kind(PictureSettings, PictureRule),
 }

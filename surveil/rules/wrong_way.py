@@ -1,0 +1,79 @@
+"""Something moves against the way that it should go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from surveil.rules.base import ObjectRuleSettings, Places, by_class, size_of, within
+from surveil.rules.moves import Moves
+from surveil.types import Point, Scene, Signal, Track
+
+SLOWEST = 0.15
+"""Who is slower than this, in heights of his box a second, goes nowhere in particular."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class WrongWaySettings(ObjectRuleSettings):
+    """An object moves against the allowed direction."""
+
+    type: Literal["wrong_way"] = Field(
+        default="wrong_way", description="An object moves against the allowed direction."
+    )
+    zone: str = Field(description="The zone.")
+    way: tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]] = Field(
+        description="The allowed way: an arrow in the picture from [x, y] to [x, y], fractions of the frame."
+    )
+    tolerance_deg: float = Field(
+        default=120.0, ge=30, le=175, description="Wrong is what deviates from the way by more than this."
+    )
+    after_s: float = Field(default=1.0, ge=0, le=3600, description="Seconds for which it must be so.")
+
+    @model_validator(mode="after")
+    def _is_an_arrow(self) -> Self:
+        if self.way[0] == self.way[1]:
+            raise ValueError("the two points of `way` are the same")
+        return self
+
+
+class WrongWay:
+    """Signals `zone/class` while an object in the zone moves the wrong way."""
+
+    type = "wrong_way"
+
+    def __init__(self, settings: WrongWaySettings, places: Places) -> None:
+        self.settings = settings
+        self.after_s = settings.after_s
+        self._zone = places.zones[settings.zone]
+        self._moves = Moves()
+
+    def signals(self, scene: Scene) -> Iterator[Signal]:
+        """Yield one signal per class that has somebody who goes the wrong way."""
+        there = within(self.settings, self._zone, scene)
+        self._moves.update([(track, track.foot) for track in there], scene.t)
+        way = self._way(size_of(scene))
+        wrong = [track for track in there if self._is_wrong(track, way)]
+        for label, track in by_class(wrong).items():
+            zone = self.settings.zone
+            yield Signal(
+                self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
+                text=f"{label} in {zone} goes the wrong way",
+            )  # fmt: skip
+
+    def reset(self) -> None:
+        """Forget who was where."""
+        self._moves.clear()
+
+    def _way(self, size: tuple[int, int]) -> Point:
+        (x1, y1), (x2, y2) = self.settings.way
+        return ((x2 - x1) * size[0], (y2 - y1) * size[1])
+
+    def _is_wrong(self, track: Track, way: Point) -> bool:
+        velocity = self._moves.velocity(track.id)
+        if velocity is None or math.hypot(*velocity) < SLOWEST * (track.box[3] - track.box[1]):
+            return False
+        along = (velocity[0] * way[0] + velocity[1] * way[1]) / (math.hypot(*velocity) * math.hypot(*way))
+        return along < math.cos(math.radians(self.settings.tolerance_deg))

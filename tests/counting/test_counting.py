@@ -1,0 +1,208 @@
+"""Counts: lines both ways by class, occupancy, dwell, by hour, for years."""
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, timedelta, timezone
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from surveil.counting.heatmap import draw
+from surveil.counting.live import GRID, CameraCounts, Counts, Crossing, Stay
+from surveil.counting.report import report, to_csv, to_json, write_parquet
+from surveil.counting.rollup import Key, Rollup, Sum
+from surveil.counting.settings import CountingSettings
+from surveil.counting.store import CountStore
+from surveil.errors import StateError
+from surveil.types import Track
+
+SIZE = (1000, 500)
+ZONES = {"hall": ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))}
+LINES = {"door": ((0.5, 0.0), (0.5, 1.0)), "kerb": ((0.0, 0.5), (1.0, 0.5))}
+NOON = 1_772_366_400.0
+"""2026-03-01 12:00 UTC."""
+
+
+def track(number, x, label="person", y=300.0):
+    return Track(number, label, (x - 20, y - 100, x + 20, y), 0.9, 0.0, 0.0)
+
+
+def counts_of(**settings):
+    return CameraCounts(CountingSettings(**settings), ZONES, LINES)
+
+
+def test_each_way_over_a_line_is_counted_by_class():
+    counter, found = counts_of(classes=("person", "car"), lines=("door",)), []
+    for i in range(30):
+        walkers = [
+            track(1, 300 + 20 * i),
+            track(2, 800 - 20 * i, y=200),
+            track(3, 100 + 30 * i, "car", y=450),
+        ]
+        found += counter.update(walkers, SIZE, i / 5).crossings
+    assert sorted((c.direction, c.label) for c in found) == [
+        ("left", "person"),
+        ("right", "car"),
+        ("right", "person"),
+    ]
+
+
+def test_occupancy_is_how_many_are_there_now():
+    counter = counts_of()
+    counts = counter.update([track(1, 100), track(2, 400), track(3, 700), track(4, 200, "dog")], SIZE, 0.0)
+    assert counts.occupancy == {("hall", "person"): 2}
+    assert counter.update([], SIZE, 0.2).occupancy == {("hall", "person"): 0}
+
+
+def test_a_stay_is_told_when_it_has_ended_and_mends_a_broken_id():
+    counter, stays = counts_of(), []
+    for i in range(100):
+        there = [track(1 if i < 30 else 2, 200)] if 10 <= i <= 60 and i not in (30, 31) else []
+        stays += counter.update(there, SIZE, i / 5).stays
+    assert stays == [Stay("hall", "person", 10.0)]
+
+
+def test_a_loss_ends_stays_and_short_ones_do_not_count():
+    counter = counts_of(min_dwell_s=3.0)
+    for i in range(20):
+        counter.update([track(1, 200), *([track(2, 400)] if i < 5 else [])], SIZE, i / 5)
+    assert counter.finish().stays == (Stay("hall", "person", 3.8),)
+    assert counter.finish().stays == ()
+
+
+def test_a_gap_in_the_stream_is_not_time_watched():
+    counter = counts_of()
+    assert [counter.update([], SIZE, t).seconds for t in (5.0, 5.2, 65.0)] == [0.0, pytest.approx(0.2), 2.0]
+
+
+def test_a_place_that_there_is_not_is_refused():
+    with pytest.raises(KeyError):
+        counts_of(lines=("gate",))
+
+
+FRAME = Counts(
+    0.5,
+    (Crossing("door", "left", "person"),),
+    (Stay("hall", "person", 8.0),),
+    {("hall", "person"): 3},
+    ((3, 4),),
+)
+
+
+def rolled(*times, camera="gate"):
+    rollup = Rollup()
+    for t in times:
+        rollup.add(camera, FRAME, t)
+    return rollup
+
+
+def test_hours_add_up_across_restarts(tmp_path):
+    for _ in "ab":
+        store = CountStore(tmp_path / "counts.db")
+        store.add(rolled(NOON, NOON + 1, NOON + 3600))
+        store.close()
+    store = CountStore(tmp_path / "counts.db")
+    hours = dict(store.hours("gate", NOON, NOON + 7200))
+    store.close()
+    noon, one = int(NOON), int(NOON) + 3600
+    assert hours[Key("gate", noon, "crossing", "door", "left", "person")] == Sum(4, 0.0, 0.0)
+    assert hours[Key("gate", noon, "stay", "hall", "", "person")] == Sum(4, 32.0, 8.0)
+    assert hours[Key("gate", noon, "occupancy", "hall", "", "person")] == Sum(0, 6.0, 3.0)
+    assert hours[Key("gate", one, "watched")] == Sum(0, 1.0, 0.0)
+
+
+def test_taking_begins_anew():
+    rollup = rolled(NOON)
+    assert len(rollup.take().sums) == 4
+    assert rollup.take().sums == {}
+
+
+def test_hours_of_another_camera_or_time_are_left_out(tmp_path):
+    store = CountStore(tmp_path / "counts.db")
+    store.add(rolled(NOON))
+    store.add(rolled(NOON + 7200, camera="yard"))
+    assert {key.camera for key, _ in store.hours(None, NOON, NOON + 9999)} == {"gate", "yard"}
+    assert {key.camera for key, _ in store.hours("gate", NOON, NOON + 9999)} == {"gate"}
+    assert store.hours("gate", NOON + 1, NOON + 9999) == []
+    assert store.forget(NOON + 3600) == 4
+    assert store.hours("gate", 0, 2 * NOON) == []
+    store.close()
+
+
+def test_maps_add_up_by_day(tmp_path):
+    store = CountStore(tmp_path / "counts.db")
+    for _ in "ab":
+        store.add(rolled(NOON, NOON + 86_400))
+    assert store.map("gate", NOON - 43_200, NOON)[4, 3] == pytest.approx(1.0)
+    assert store.map("gate", 0, 2 * NOON).sum() == pytest.approx(2.0)
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_a_state_error(tmp_path):
+    (tmp_path / "counts.db").write_text("no database at all, but long enough to be looked at" * 50)
+    with pytest.raises(StateError, match="counts cannot be kept"):
+        CountStore(tmp_path / "counts.db")
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path):
+    store = CountStore(tmp_path / "counts.db")
+    bad = rolled(NOON)
+    bad.sums[Key(None, 0, "watched")] = Sum()
+    with pytest.raises(StateError):
+        store.add(bad)
+    assert store.hours(None, 0, 2 * NOON) == []
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "counts.db")) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+
+
+def test_the_report_of_a_day_in_local_time():
+    hours = list(rolled(NOON, NOON + 3600, NOON + 12 * 3600).sums.items())
+    rows = report(hours, "day", timezone(timedelta(hours=1)))
+    assert [(r.time, r.kind, r.place, r.direction, r.count, r.mean, r.peak) for r in rows] == [
+        ("2026-03-01T00:00:00+01:00", "crossing", "door", "left", 2, None, None),
+        ("2026-03-01T00:00:00+01:00", "occupancy", "hall", "", 0, 3.0, 3.0),
+        ("2026-03-01T00:00:00+01:00", "stay", "hall", "", 2, 8.0, 8.0),
+        ("2026-03-02T00:00:00+01:00", "crossing", "door", "left", 1, None, None),
+        ("2026-03-02T00:00:00+01:00", "occupancy", "hall", "", 0, 3.0, 3.0),
+        ("2026-03-02T00:00:00+01:00", "stay", "hall", "", 1, 8.0, 8.0),
+    ]
+
+
+def test_the_report_as_csv_and_json():
+    rows = report(rolled(NOON).sums.items(), "hour", UTC)
+    assert to_csv(rows).splitlines()[:2] == [
+        "time,camera,kind,place,direction,label,count,mean,peak",
+        "2026-03-01T12:00:00+00:00,gate,crossing,door,left,person,1,,",
+    ]
+    assert json.loads(to_json(rows))[0]["count"] == 1
+
+
+def test_parquet_without_its_extra_names_it(tmp_path):
+    if find_spec("pyarrow"):
+        pytest.skip("the extra is installed")
+    with pytest.raises(StateError, match=r"surveil\[parquet\]"):
+        write_parquet([], tmp_path / "report.parquet")
+
+
+def test_a_heatmap_is_hot_where_somebody_stood():
+    cells = np.zeros(GRID[::-1], np.float32)
+    cells[10, 20] = 100.0
+    drawn = draw(cells, width=640)
+    assert drawn.shape == (360, 640, 3)
+    hot, cold = drawn[105, 205].astype(int), drawn[300, 600].astype(int)
+    assert hot[2] - hot[0] > 60
+    assert np.ptp(cold) <= 6
+
+
+@given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 5)), max_size=60))
+def test_no_count_is_lost_between_frames_and_hours(frames):
+    rollup, total = Rollup(), 0
+    for seconds, n in frames:
+        total += n
+        rollup.add("gate", Counts(0.2, (Crossing("door", "up", "person"),) * n), NOON + seconds)
+    assert sum(s.n for key, s in rollup.sums.items() if key.kind == "crossing") == total

@@ -1,0 +1,97 @@
+"""Speed on the ground and the way somebody goes."""
+
+import math
+
+import pytest
+from pydantic import ValidationError
+
+from surveil.rules import RULES, build_rules
+from tests.scenes import scene, track
+
+ROAD = {"road": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))}
+FLAT = {"points": [[0, 0], [1, 0], [1, 1], [0, 1]], "metres": [[0, 0], [50, 0], [50, 25], [0, 25]]}
+STEEP = {"points": [[0.4, 0.2], [0.6, 0.2], [1, 1], [0, 1]], "metres": [[0, 40], [8, 40], [8, 0], [0, 0]]}
+
+
+def rule_of(kind, **settings):
+    made = RULES[kind].settings(type=kind, zone="road", **settings)
+    return build_rules([made], ROAD, {})[0]
+
+
+def drive(rule, speed, fps=5.0, until=4.0, start=(0.1, 0.5), jitter=0.0):
+    """Signals of somebody who moves `speed` = fractions of the frame a second."""
+    found = []
+    for i in range(round(until * fps)):
+        t = i / fps
+        x = start[0] + speed[0] * t + jitter * math.sin(7 * i)
+        found += rule.signals(scene(t, track(1, x, start[1] + speed[1] * t)))
+    return found
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 15.0])
+def test_speed_is_in_km_h_on_the_ground_at_any_frame_rate(fps):
+    signals = drive(rule_of("speed", scale=FLAT, min_kmh=20), (0.2, 0.0), fps)
+    assert signals[-1].details["kmh"] == pytest.approx(36.0, abs=0.5)
+    assert signals[-1].text == "person in road at 36 km/h"
+
+
+def test_perspective_is_taken_out():
+    far = drive(rule_of("speed", scale=STEEP, min_kmh=1), (0.02, 0.0), start=(0.45, 0.2))
+    near = drive(rule_of("speed", scale=STEEP, min_kmh=1), (0.1, 0.0), start=(0.1, 1.0))
+    assert far[-1].details["kmh"] == pytest.approx(2.9, abs=0.1)
+    assert near[-1].details["kmh"] == pytest.approx(2.9, abs=0.1)
+
+
+def test_the_jitter_of_a_box_is_no_sprint():
+    assert drive(rule_of("speed", scale=FLAT, min_kmh=9), (0.02, 0.0), jitter=0.004) == []
+
+
+def test_too_slow_can_be_an_event_too():
+    rule = rule_of("speed", scale=FLAT, max_kmh=2.0)
+    assert drive(rule, (0.0, 0.0)) != []
+    assert drive(rule_of("speed", scale=FLAT, max_kmh=2.0), (0.1, 0.0)) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scale": {"points": [[0, 0], [0.5, 0.5], [1, 1], [0, 1]], "metres": FLAT["metres"]}},
+        {"scale": {"points": FLAT["points"], "metres": [[0, 0]] * 4}},
+        {"scale": {"points": FLAT["points"][:3], "metres": FLAT["metres"]}},
+        {"scale": FLAT, "min_kmh": 50, "max_kmh": 20},
+    ],
+)
+def test_a_scale_that_is_none_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        rule_of("speed", **wrong)
+
+
+ARROW = ((0.1, 0.5), (0.9, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("speed", "wrong"),
+    [
+        ((0.1, 0.0), False),
+        ((-0.1, 0.0), True),
+        ((0.0, 0.2), False),
+        ((-0.1, 0.02), True),
+        ((0.0, 0.0), False),
+    ],
+)
+def test_wrong_is_what_goes_against_the_arrow(speed, wrong):
+    assert bool(drive(rule_of("wrong_way", way=ARROW), speed, start=(0.6, 0.3))) is wrong
+
+
+def test_who_turns_round_is_wrong_after_a_moment_not_at_once():
+    rule, found = rule_of("wrong_way", way=ARROW), []
+    for i in range(40):
+        t = i / 5
+        x = 0.3 + 0.1 * t if t < 4 else 0.7 - 0.1 * (t - 4)
+        found += [t for _ in rule.signals(scene(t, track(1, x, 0.5)))]
+    assert 4.6 <= found[0] <= 5.4
+
+
+def test_an_arrow_needs_a_direction():
+    with pytest.raises(ValidationError, match="the same"):
+        rule_of("wrong_way", way=((0.5, 0.5), (0.5, 0.5)))
