@@ -18,9 +18,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from surveil.normality.features import FeatureExtractor, Features
+from surveil.normality.fit import Learned
 from surveil.normality.geometry import Geometry, GeometrySketch, same_geometry
 from surveil.normality.judge import Judge
-from surveil.normality.learner import LIVE_SPOOL_BYTES, Learned, Learner
+from surveil.normality.learner import LIVE_SPOOL_BYTES, Learner
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.objects import Dwell, ObjectSample
 from surveil.normality.plane import PlaneSize, plane_size
@@ -106,6 +107,7 @@ class SceneNormality:
         if self._settings.learn != "auto" or self._geometry is None or self._frame is None:
             return
         if self._learner is not None and self._learner.seen.seconds < DAY_S:
+            self._learner.tails = dict(loaded.model.tails)
             return
         days = self._learner.seen.seconds / DAY_S if self._learner else 0.0
         base = replace(loaded.model, geometry=self._geometry).faded(days, self._settings.half_life_days)

@@ -1,7 +1,8 @@
 """Features of normal footage kept for held-out scoring, in bounded memory however long the footage.
 
 Footage is cut into blocks, which go round the folds. When the memory is full every second block is
-handed out for scoring as things stand, and dropped: the blocks that stay are spread evenly.
+handed out for scoring as things stand, and dropped, a round of folds at a time: what stays is spread
+evenly.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class Spool:
         # Two rounds of folds stay whatever the bound: with fewer there is nothing to judge by.
         self._max = max_bytes
         self._fold = 0
+        self._cursor = 1
         self._in_fold = 0.0
         self.blocks: list[Block] = []
         self.bytes = 0
@@ -111,10 +113,14 @@ class Spool:
 
     def _thin(self) -> list[Block]:
         # Whole rounds of folds go, so that those that stay still cover every fold.
-        past = self.blocks[:-1]
-        drop = [block for i, block in enumerate(past) if i // FOLDS % 2]
-        self.blocks = [block for i, block in enumerate(past) if not i // FOLDS % 2] + self.blocks[-1:]
-        self.bytes = sum(block.size for block in self.blocks)
+        # One round at a time, the second, the fourth …, because whoever scores them keeps a camera waiting.
+        first = self._cursor * FOLDS
+        if first + FOLDS >= len(self.blocks):
+            self._cursor, first = 1, FOLDS
+        drop = self.blocks[first : first + FOLDS]
+        del self.blocks[first : first + FOLDS]
+        self._cursor += 1
+        self.bytes -= sum(block.size for block in drop)
         return drop
 
     def gap(self) -> None:

@@ -1,0 +1,190 @@
+"""From what was learned to a model: held-out scores by leaving folds out, then everything for use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.cells import SAMPLE_S, CellSums
+from surveil.normality.examples import Examples
+from surveil.normality.features import Features
+from surveil.normality.geometry import Geometry
+from surveil.normality.model import SceneModel, Seen
+from surveil.normality.objects import ObjectSample, ObjectScorer, ObjectSums, places
+from surveil.normality.peaks import Peaks
+from surveil.normality.score import Scorer, Trend, fuse, surprises
+from surveil.normality.spool import Block, unpack
+from surveil.normality.tails import Tail
+
+
+@dataclass(slots=True)
+class FoldSums:
+    """Sums of one fold of the footage."""
+
+    cells: dict[str, CellSums]
+    objects: ObjectSums
+
+    @classmethod
+    def zeros(cls, geometry: Geometry) -> FoldSums:
+        """Return sums of nothing."""
+        size = geometry.size
+        cells = {n: CellSums.zeros(a.dimensions, size.rows, size.columns) for n, a in ATTRIBUTES.items()}
+        return cls(cells, ObjectSums(*places(geometry)))
+
+    def add(self, features: Features, objects: Sequence[ObjectSample]) -> None:
+        """Add one frame. A frame after a gap weighs what it lasts, half a second at most."""
+        dt = min(features.dt, 0.5)
+        for name, attribute in ATTRIBUTES.items():
+            active = attribute.active(features)
+            if active.any():
+                self.cells[name].add(attribute.values(features), active, dt / SAMPLE_S)
+        self.objects.add(objects, dt)
+
+    def add_sums(self, other: FoldSums) -> None:
+        """Add another's sums."""
+        for name, sums in other.cells.items():
+            self.cells[name].add_scaled(sums)
+        self.objects.add_scaled(other.objects)
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Everything that was learned so far, safe to fit on another thread."""
+
+    camera: str
+    width: int
+    height: int
+    geometry: Geometry
+    seen: Seen
+    folds: tuple[FoldSums, ...]
+    blocks: tuple[Block, ...]
+    early: Peaks
+    """Peaks of blocks that had to go."""
+    examples: Examples
+    base: SceneModel | None
+
+    def fit(self) -> SceneModel:
+        """Return the model: held-out scores by leaving folds out, then everything for use."""
+        return Fit(self).model()
+
+
+Raw = dict[str, NDArray[np.float64]]
+
+
+class Fit:
+    """One fit: total sums, held-out scores per block, tails, peaks."""
+
+    def __init__(self, learned: Learned) -> None:
+        self._learned = learned
+        self._size = learned.geometry.size
+        self._raw: dict[int, Raw] = {}
+        self._judges: dict[int, tuple[Scorer, ObjectScorer]] = {}
+
+    def model(self) -> SceneModel:
+        """Return the model."""
+        learned = self._learned
+        tails = self.tails()
+        peaks = Peaks.unpack(learned.base.peaks.pack()) if learned.base else Peaks()
+        early = Peaks.unpack(learned.early.pack())
+        if early.seconds:
+            peaks.merge(early)
+        self.peaks_of(learned.blocks, tails, peaks)
+        total = self._sums(leave_out=None)
+        seen = _with_base(learned.seen, learned.base)
+        return SceneModel(
+            learned.camera,
+            learned.width,
+            learned.height,
+            learned.geometry,
+            seen,
+            total.cells,
+            total.objects,
+            tails,
+            peaks,
+            dict(learned.examples.kept),
+        )
+
+    def _sums(self, leave_out: int | None) -> FoldSums:
+        total = FoldSums.zeros(self._learned.geometry)
+        if self._learned.base is not None:
+            total.add_sums(FoldSums(dict(self._learned.base.sums), self._learned.base.objects))
+        for i, fold in enumerate(self._learned.folds):
+            if i != leave_out:
+                total.add_sums(fold)
+        return total
+
+    def _judge(self, fold: int) -> tuple[Scorer, ObjectScorer]:
+        if fold not in self._judges:
+            sums = self._sums(leave_out=fold)
+            usual = {n: sums.cells[n].fit(a.prior) for n, a in ATTRIBUTES.items()}
+            self._judges[fold] = (Scorer(usual), ObjectScorer(sums.objects))
+        return self._judges[fold]
+
+    def _scores(self, block: Block) -> Raw:
+        """Return a block's held-out raw scores (frames,) per attribute; NaN where one was silent."""
+        if id(block) not in self._raw:
+            scorer, objects = self._judge(block.fold)
+            raw: Raw = {name: np.full(len(block.frames), np.nan) for name in (*ATTRIBUTES, OBJECT)}
+            for i, frame in enumerate(block.frames):
+                scores = (
+                    scorer.score(unpack(frame, self._size.rows, self._size.columns))
+                    if len(frame.cells)
+                    else {}
+                )
+                for name, score in scores.items():
+                    if score.active:
+                        raw[name][i] = score.raw
+                if frame.objects and objects.known:
+                    raw[OBJECT][i] = objects.score(frame.objects).raw
+            self._raw[id(block)] = raw
+        return self._raw[id(block)]
+
+    def _vouched(self, blocks: Sequence[Block]) -> list[Block]:
+        """Return the blocks for which there is other footage to judge them by."""
+        return [b for b in blocks if b.frames and (self._learned.base or self._others(b.fold))]
+
+    def _others(self, fold: int) -> bool:
+        return any(b.frames for b in self._learned.blocks if b.fold != fold)
+
+    def tails(self) -> dict[str, Tail]:
+        """Return the tail of every attribute, from held-out frames in which it was not silent."""
+        blocks = self._vouched(self._learned.blocks)
+        weights = np.array([f.dt for b in blocks for f in b.frames], np.float64)
+        found = {}
+        for name in (*ATTRIBUTES, OBJECT):
+            scores = np.concatenate([self._scores(b)[name] for b in blocks]) if blocks else np.zeros(0)
+            spoke = ~np.isnan(scores)
+            found[name] = Tail.fit(scores[spoke], weights[spoke])
+        return found
+
+    def peaks_of(self, blocks: Sequence[Block], tails: dict[str, Tail], peaks: Peaks) -> None:
+        """Run the blocks through fusion and trend as the daemon would, into `peaks`."""
+        trend, last = Trend(), -np.inf
+        for block in self._vouched(blocks):
+            first = block.frames[0]
+            # A block before it may have had to go.
+            if not block.follows or abs(first.t - first.dt - last) > 1.0:
+                trend.reset()
+                peaks.gap()
+            last = block.frames[-1].t
+            raw = self._scores(block)
+            for i, frame in enumerate(block.frames):
+                here = {name: float(values[i]) for name, values in raw.items() if not np.isnan(values[i])}
+                _, sustained = trend.update(fuse(surprises(here, tails)), frame.t, frame.dt)
+                peaks.add(sustained, frame.dt)
+        peaks.close_slot()
+
+
+def _with_base(seen: Seen, base: SceneModel | None) -> Seen:
+    if base is None:
+        return seen
+    return Seen(
+        base.seen.seconds + seen.seconds,
+        base.seen.moving_s + seen.moving_s,
+        min(base.seen.first_wall, seen.first_wall),
+        max(base.seen.last_wall, seen.last_wall),
+    )
