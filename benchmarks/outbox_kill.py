@@ -2,9 +2,9 @@
 
     python benchmarks/outbox_kill.py --kills 100
 
-A process commits alerts with evidence to three sinks (a live webhook, a file, a dead webhook) until it is
-killed. Afterwards everything it had said was committed must have arrived at both live sinks, ends after
-starts, repetitions under the same key, and `check` must find nothing.
+A process commits alerts with evidence to a webhook, a file, the log, Alertmanager's API, a mail server, a real
+mosquitto and a dead webhook until it is killed. Afterwards everything it had said was committed must have
+arrived at each live sink, ends after starts, repetitions under the same key, and `check` must find nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        committed, repeated = kill_often(Path(folder), options.kills, options.seed)
+        committed, repeated = kill_often(Path(folder), options.kills, options.seed, everything=True)
     print(
         f"{options.kills} kills, {committed} alerts committed, 0 lost, {repeated} repetitions under the same key"
     )

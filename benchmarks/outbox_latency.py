@@ -96,9 +96,7 @@ def main() -> None:
             b = bare(Path(name), r * options.alerts, options.alerts, seen)
             ratios.append(p99(a) / p99(b))
             medians.append(statistics.median(a) / statistics.median(b))
-            print(
-                f"round {r + 1}: p99 {p99(a) * 1e3:.1f} / {p99(b) * 1e3:.1f} ms = {ratios[-1]:.2f}, median {medians[-1]:.2f}"
-            )
+            print(f"round {r + 1}: p99 {p99(a) * 1e3:.1f} / {p99(b) * 1e3:.1f} ms = {ratios[-1]:.2f}")
     print(
         f"p99 ratio: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), bar 1.5"
     )

@@ -17,7 +17,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
-from surveil.errors import Rejected, RetryLater
+from surveil.errors import Rejected, RetryLater, StateError
 from surveil.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,7 @@ class Courier:
             while not stop:
                 if self.waits_s():
                     self._clock.sleep(self.waits_s(), stop)
-                elif not self.run_once():
+                elif not self._try_once():
                     self._wake.wait(_IDLE_S)
                     self._wake.clear()
             self._last_pass()
@@ -96,9 +96,17 @@ class Courier:
         self._outbox.checkpoint()
         return True
 
+    def _try_once(self) -> bool:
+        """Do as `run_once`; a database that fails (a full disk) is waited for as for a sink."""
+        try:
+            return self.run_once()
+        except StateError as error:
+            self._back_off(str(error), None)
+            return False
+
     def _last_pass(self) -> None:
         end = self._clock.monotonic() + LAST_PASS_S
-        while not self.waits_s() and self._clock.monotonic() < end and self.run_once():
+        while not self.waits_s() and self._clock.monotonic() < end and self._try_once():
             pass
 
     def _attempt(self, delivery: Delivery) -> None:

@@ -1,7 +1,8 @@
 """A process that commits alerts and delivers them until it is killed: the victim of the kill -9 tests.
 
-Prints the id of each alert after its commit has returned. Arguments: state directory, receiver's URL, the
-number of the first alert. Sinks: the receiver, a file, and one at a closed port.
+Prints the id of each alert after its commit has returned. Arguments: state directory, receiver's port, the
+number of the first alert, and the ports of a mail server and of a broker, 0 for none. Beside them there are a
+file, the log and a sink at a closed port.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.alerts.courier import Courier
@@ -18,8 +20,12 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
 from surveil.alerts.sinks.base import SinkSettings
+from surveil.alerts.sinks.email import EmailSettings
 from surveil.alerts.sinks.file import FileSettings
+from surveil.alerts.sinks.log import LogSettings
+from surveil.alerts.sinks.mqtt import MqttSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import Stop, SystemClock
@@ -27,12 +33,35 @@ from surveil.clock import Stop, SystemClock
 from .helpers import alert, frame
 
 
-def sinks(url: str) -> dict[str, SinkSettings]:
-    return {
-        "live": WebhookSettings(url=url),
+def sinks(ports: Ports) -> dict[str, SinkSettings]:
+    base = f"http://127.0.0.1:{ports.http}"
+    made: dict[str, SinkSettings] = {
+        "live": WebhookSettings(url=f"{base}/hook"),
         "file": FileSettings(path="alerts.jsonl"),
         "dead": WebhookSettings(url="http://127.0.0.1:9/"),
+        "log": LogSettings(),
+        "alertmanager": AlertmanagerSettings(url=base),
     }
+    if ports.smtp:
+        made["mail"] = EmailSettings(
+            host="127.0.0.1",
+            port=ports.smtp,
+            security="none",
+            sender="a@x.example",
+            recipients=["b@x.example"],
+        )
+    if ports.mqtt:
+        made["mqtt"] = MqttSettings(host="127.0.0.1", port=ports.mqtt, tls=False, discovery=False)
+    return made
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the counterparts listen; 0: there is none."""
+
+    http: int
+    smtp: int = 0
+    mqtt: int = 0
 
 
 def start_couriers(
@@ -47,8 +76,8 @@ def start_couriers(
     return couriers
 
 
-def main(state_dir: Path, url: str, first: int) -> None:
-    kinds = sinks(url)
+def main(state_dir: Path, first: int, ports: Ports) -> None:
+    kinds = sinks(ports)
     outbox = Outbox.open(state_dir / "outbox.db", list(kinds), SystemClock())
     couriers = start_couriers(outbox, state_dir, kinds, Stop())
 
@@ -68,4 +97,4 @@ def main(state_dir: Path, url: str, first: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), Ports(*(int(port) for port in sys.argv[3:])))

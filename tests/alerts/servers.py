@@ -174,3 +174,17 @@ def smtp(mailbox: Mailbox, tls: ssl.SSLContext, security: str) -> Iterator[int]:
         yield port
     finally:
         server.stop()
+
+
+@contextmanager
+def plain_smtp(mailbox: Mailbox) -> Iterator[int]:
+    """A local relay without TLS or password; gives its port."""
+    from aiosmtpd.controller import Controller
+
+    port = free_port()
+    server = Controller(mailbox, hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        yield port
+    finally:
+        server.stop()

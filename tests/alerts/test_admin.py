@@ -85,11 +85,16 @@ def test_a_sound_outbox_has_no_problems(path):
     assert admin.check(path) == admin.Verdict(alerts=4, pending=1, problems=())
 
 
+SWAP = (
+    "UPDATE deliveries SET state='delivered', attempts=1 WHERE alert=3;"
+    "UPDATE deliveries SET state='pending' WHERE alert=2"
+)
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
-        ("UPDATE deliveries SET state='delivered', attempts=1 WHERE alert=3;"
-         "UPDATE deliveries SET state='pending' WHERE alert=2",
+        (SWAP,
          "1 ends were delivered before their starts"),
         ("DELETE FROM open_events; INSERT INTO open_events SELECT event_id, seq FROM alerts WHERE phase='end'",
          "1 open events have no start alert"),

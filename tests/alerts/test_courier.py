@@ -13,7 +13,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import BaseSink
 from surveil.clock import ManualClock, Stop, SystemClock
-from surveil.errors import Rejected, RetryLater
+from surveil.errors import Rejected, RetryLater, StateError
 from surveil.metrics import Metrics
 
 from .helpers import alert
@@ -187,6 +187,34 @@ def test_at_the_end_a_courier_makes_one_more_pass_and_closes_its_sink(tmp_path):
     assert sink.took == ["0 start", "0 end"]
     assert sink.closed
     outbox.close()
+
+
+def test_a_database_that_fails_for_a_while_does_not_end_a_courier(outbox, clock):
+    class Failing:
+        failures = 2
+
+        def __getattr__(self, name: str):
+            return getattr(outbox, name)
+
+        def delivered(self, sink: str, seq: int) -> None:
+            if self.failures:
+                self.failures -= 1
+                raise StateError("database or disk is full")
+            outbox.delivered(sink, seq)
+
+    stop = Stop()
+    sink = Sink(lambda _d: None)
+    c = courier(sink, Failing(), clock)
+    outbox.commit([alert(0)])
+
+    def until_delivered(_delivery: Delivery) -> None:
+        if len(sink.tried) == 3:
+            stop.set()
+
+    sink.behave = until_delivered
+    c.run(stop)
+    assert sink.took == ["0 start"] * 3
+    assert outbox.counts()["ops"]["delivered"] == 1
 
 
 def test_a_running_courier_delivers_what_it_is_woken_for(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import json
 import os
 import random
@@ -10,8 +11,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,15 +28,17 @@ from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks import make_sink
 from surveil.clock import SystemClock
 
-from .crasher import sinks
-from .helpers import Receiver
+from .crasher import Ports, sinks
+from .helpers import Got, Receiver
+from .servers import Mailbox, find, free_port, listens, needs, plain_smtp, process
 
 TESTS = Path(__file__).parent.parent
 
 
-def run_and_kill(state_dir: Path, url: str, first: int, after_s: float) -> list[str]:
+def run_and_kill(state_dir: Path, first: int, ports: Ports, after_s: float) -> list[str]:
     """Run the victim, kill it `after_s` after its first commit; return the ids it said were committed."""
-    command = [sys.executable, "-m", "alerts.crasher", str(state_dir), url, str(first)]
+    numbers = [str(n) for n in (first, ports.http, ports.smtp, ports.mqtt)]
+    command = [sys.executable, "-m", "alerts.crasher", str(state_dir), *numbers]
     victim = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
     lines = [victim.stdout.readline()]
     time.sleep(after_s)  # The random moment is the point of the test.
@@ -44,13 +49,13 @@ def run_and_kill(state_dir: Path, url: str, first: int, after_s: float) -> list[
     return [line.strip() for line in lines if len(line) == 37]  # An id and the line end: not the log.
 
 
-def deliver_the_rest(state_dir: Path, url: str) -> Outbox:
+def deliver_the_rest(state_dir: Path, ports: Ports) -> Outbox:
     """Deliver to the live sinks what is left; return the outbox."""
-    kinds = sinks(url)
+    kinds = sinks(ports)
     clock = SystemClock()
     outbox = Outbox.open(state_dir / "outbox.db", list(kinds), clock)
     outbox.end_open_events(0.0)
-    for name in ("live", "file"):
+    for name in sorted(set(kinds) - {"dead"}):
         sink = make_sink(kinds[name], Context(name=name, state_dir=state_dir))
         courier = Courier(name, sink, outbox, clock, OutboxSettings())
         while courier.run_once():
@@ -59,41 +64,82 @@ def deliver_the_rest(state_dir: Path, url: str) -> Outbox:
     return outbox
 
 
-def kill_often(tmp_path: Path, times: int, seed: int = 1) -> tuple[int, int]:
+@contextmanager
+def counterparts(folder: Path, *, everything: bool) -> Iterator[tuple[Ports, Receiver, Mailbox, list[str]]]:
+    """A webhook receiver and, with `everything`, a mail server and a broker with a listener."""
+    heard: list[str] = []
+    box = Mailbox()
+    with ExitStack() as stack:
+        receiver = stack.enter_context(Receiver())
+        ports = Ports(receiver.port)
+        if everything:
+            port = free_port()
+            config = folder / "mosquitto.conf"
+            config.write_text(
+                f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
+            )
+            stack.enter_context(
+                process([find("mosquitto"), "-c", str(config)], lambda: listens(port), "mosquitto")
+            )
+            stack.enter_context(listening(port, heard))
+            ports = Ports(receiver.port, stack.enter_context(plain_smtp(box)), port)
+        yield ports, receiver, box, heard
+
+
+@contextmanager
+def listening(port: int, heard: list[str]) -> Iterator[None]:
+    """Note the ids of all alerts that the broker passes on."""
+    import paho.mqtt.client as mqtt
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.on_message = lambda _c, _d, m: heard.append(json.loads(m.payload)["id"])
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_connect = lambda c, *_: c.subscribe("+/+/+/alert", qos=1)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    assert subscribed.wait(10)
+    yield
+    client.disconnect()
+    client.loop_stop()
+
+
+def kill_often(tmp_path: Path, times: int, seed: int = 1, *, everything: bool = False) -> tuple[int, int]:
     """Kill `times`; assert that nothing is lost; return how many were committed and how many came twice."""
     rng = random.Random(seed)
     committed: list[str] = []
-    with Receiver() as receiver:
+    with counterparts(tmp_path, everything=everything) as (ports, receiver, box, heard):
         for n in range(times):
-            committed += run_and_kill(tmp_path, receiver.url, n * 100_000, rng.uniform(0.0, 0.4))
-        outbox = deliver_the_rest(tmp_path, receiver.url)
-        received = [got.json["id"] for got in receiver.got]
-        keys = {got.json["id"]: got.headers["Idempotency-Key"] for got in receiver.got}
-    filed = [json.loads(line)["id"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+            committed += run_and_kill(tmp_path, n * 100_000, ports, rng.uniform(0.0, 0.4))
+        outbox = deliver_the_rest(tmp_path, ports)
+        hooks = [got for got in receiver.got if got.path == "/hook"]
+        posted = {got.headers.get("Idempotency-Key") for got in receiver.got if got.path == "/api/v2/alerts"}
+        mailed = {email.message_from_bytes(raw)["Idempotency-Key"] for raw in box.messages}
+        arrived = {"alertmanager": posted} | ({"mail": mailed, "mqtt": set(heard)} if everything else {})
+    received = [got.json["id"] for got in hooks]
+    lines = (tmp_path / "alerts.jsonl").read_text().splitlines()
+    arrived |= {"live": set(received), "file": {json.loads(line)["id"] for line in lines}}
     assert len(committed) > times
-    assert set(committed) - set(received) == set()
-    assert set(committed) - set(filed) == set()
-    assert all(key == i for i, key in keys.items())
-    assert_ordered(received, receiver)
+    assert {name: set(committed) - ids for name, ids in arrived.items() if set(committed) - ids} == {}
+    assert all(got.headers["Idempotency-Key"] == got.json["id"] for got in hooks)
+    assert_ordered(hooks)
     books = outbox.counts()
     opened = outbox.ledger()[Entry("gate", "intrusion", "opened")]
     outbox.close()
-    assert books["live"]["pending"] == 0
+    assert {books[name]["pending"] for name in arrived} == {0}
     assert books["live"]["delivered"] == len(set(received))
-    assert sum(books["dead"].values()) == sum(books["live"].values()) == 2 * opened
+    assert {sum(book.values()) for book in books.values()} == {2 * opened}
     assert check(tmp_path / "outbox.db").problems == ()
-    repeated = Counter(received).most_common(1)[0][1]
-    assert repeated <= times
     for path in tmp_path.rglob("*.jpg"):
         assert path.read_bytes()[-2:] == b"\xff\xd9"
     return len(set(committed)), len(received) - len(set(received))
 
 
-def assert_ordered(received: list[str], receiver: Receiver) -> None:
+def assert_ordered(hooks: list[Got]) -> None:
     """No end came before its start."""
     started = set()
-    for got in receiver.got:
-        fields = got.json
+    for fields in (got.json for got in hooks):
         assert fields["phase"] == "start" or fields["event_id"] in started
         started.add(fields["event_id"])
 
@@ -102,6 +148,14 @@ def assert_ordered(received: list[str], receiver: Receiver) -> None:
 @pytest.mark.slow
 def test_kill_9_loses_no_committed_alert(tmp_path):
     kill_often(tmp_path, int(os.environ.get("SURVEIL_KILLS", "8")))
+
+
+@needs("mosquitto")
+@pytest.mark.server
+@pytest.mark.timeout(300)
+@pytest.mark.slow
+def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path):
+    kill_often(tmp_path, 3, seed=2, everything=True)
 
 
 COMMIT_ONE = """

@@ -203,6 +203,24 @@ def test_nonsense_from_a_receiver_is_tried_again_later(answer):
     listener.close()
 
 
+def test_a_receiver_that_answers_twice_has_taken_the_alert_once():
+    listener = socket.create_server(("127.0.0.1", 0))
+    asked = []
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            asked.append(connection.recv(65536))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" * 2)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    deliver(webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+    thread.join()
+    listener.close()
+    assert len(asked) == 1
+
+
 def test_the_signature_is_the_hmac_of_the_body():
     with Receiver() as receiver:
         deliver(webhook(receiver.url, secret="s3cret", headers={"X-Team": "yard"}))
