@@ -19,6 +19,7 @@ STAGES = ("prepare", "detect", "analyse", "commit")
 OUTCOMES = ("opened", "joined", "pending", "suppressed")
 DELIVERY = ("pending", "delivered", "dead")
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_DWELL = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 _AGE = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -149,6 +150,23 @@ class Metrics:
         )
         self.delivery_attempts = Counter(
             "surveil_delivery_attempts", "Attempts to deliver, by result.", ["sink", "result"], registry=r
+        )
+        # Counting.
+        self.line_crossings = Counter(
+            "surveil_line_crossings",
+            "Objects that crossed a line, by direction and class.",
+            ["camera", "line", "direction", "label"],
+            registry=r,
+        )
+        self.zone_occupancy = Gauge(
+            "surveil_zone_occupancy", "Objects in a zone now.", ["camera", "zone", "label"], registry=r
+        )
+        self.zone_dwell = Histogram(
+            "surveil_zone_dwell_seconds",
+            "How long objects stayed in a zone.",
+            ["camera", "zone", "label"],
+            buckets=_DWELL,
+            registry=r,
         )
         # Outbox depth is counted from the database per scrape (see OutboxCollector in app).
         self.info = Info("surveil_build", "Version.", registry=r)

@@ -19,8 +19,8 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
-from surveil.capture.webcam import device_number
 from surveil.capture.packets import PacketRing, mux
+from surveil.capture.webcam import device_number
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
@@ -41,6 +41,7 @@ from surveil.types import Alert
 from surveil.vision.health import HealthReport, State
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
+from surveil.vision.static_objects import StaticObjects
 from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,8 @@ def make_work(
     analysers: list[Analyser] = [MeteredHealth(camera, metrics)] if camera.health.enabled else []
     if scene is not None:
         analysers.append(MeteredNormality(camera, scene, metrics))
+    if any(rule.type in ("left_object", "removed_object") for rule in camera.rules):
+        analysers.append(StaticObjects())
     return Work(
         camera=camera.name,
         analysers=tuple(analysers),

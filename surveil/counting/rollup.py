@@ -67,6 +67,13 @@ class Rollup:
             for column, row in counts.cells:
                 grid[row, column] += counts.seconds
 
+    def merge(self, other: Rollup) -> None:
+        """Take back what could not be stored."""
+        for key, one in other.sums.items():
+            self.sums.setdefault(key, Sum()).add(one.n, one.seconds, one.peak)
+        for day, cells in other.maps.items():
+            self.maps[day] = self.maps[day] + cells if day in self.maps else cells
+
     def take(self) -> Rollup:
         """Return what was added since the last time, and begin anew."""
         taken = Rollup(self.sums, self.maps)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
+from surveil.counting.desk import Counted, CountingDesk
 from surveil.counting.heatmap import draw
 from surveil.counting.live import GRID, CameraCounts, Counts, Crossing, Stay
 from surveil.counting.report import report, to_csv, to_json, write_parquet
@@ -18,6 +20,7 @@ from surveil.counting.rollup import Key, Rollup, Sum
 from surveil.counting.settings import CountingSettings
 from surveil.counting.store import CountStore
 from surveil.errors import StateError
+from surveil.metrics import Metrics
 from surveil.types import Track
 
 SIZE = (1000, 500)
@@ -206,3 +209,48 @@ def test_no_count_is_lost_between_frames_and_hours(frames):
         total += n
         rollup.add("gate", Counts(0.2, (Crossing("door", "up", "person"),) * n), NOON + seconds)
     assert sum(s.n for key, s in rollup.sums.items() if key.kind == "crossing") == total
+
+
+def desk_of(path):
+    registry = CollectorRegistry()
+    counts = counts_of(lines=("door",))
+    return CountingDesk({"gate": Counted(counts)}, CountStore(path), Metrics(registry)), registry
+
+
+def walk_through(desk, start=NOON):
+    for i in range(40):
+        desk.take("gate", [track(1, 300 + 10 * i)], SIZE, i / 5, start + i / 5)
+    desk.lose("gate", start + 8)
+
+
+def test_the_desk_keeps_metrics_and_hours(tmp_path):
+    desk, registry = desk_of(tmp_path / "counts.db")
+    walk_through(desk)
+    desk.take("yard", [track(1, 300)], SIZE, 0.0, NOON)
+    desk.flush()
+    labels = {"camera": "gate", "line": "door", "direction": "right", "label": "person"}
+    assert registry.get_sample_value("surveil_line_crossings_total", labels) == 1.0
+    zone = {"camera": "gate", "zone": "hall", "label": "person"}
+    assert registry.get_sample_value("surveil_zone_dwell_seconds_count", zone) == 1.0
+    assert registry.get_sample_value("surveil_zone_dwell_seconds_sum", zone) == pytest.approx(4.0)
+    desk.close()
+    store = CountStore(tmp_path / "counts.db")
+    crossings = [total.n for key, total in store.hours("gate", 0, 2 * NOON) if key.kind == "crossing"]
+    store.close()
+    assert crossings == [1]
+
+
+def test_what_the_disk_refuses_is_kept_for_the_next_time(tmp_path):
+    desk, _ = desk_of(tmp_path / "counts.db")
+    walk_through(desk)
+    with closing(sqlite3.connect(tmp_path / "counts.db", isolation_level=None)) as other:
+        desk._store._db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StateError):
+            desk.flush()
+        other.execute("ROLLBACK")
+    desk.close()
+    store = CountStore(tmp_path / "counts.db")
+    assert sum(total.n for key, total in store.hours("gate", 0, 2 * NOON) if key.kind == "crossing") == 1
+    assert store.map("gate", 0, 2 * NOON).sum() == pytest.approx(7.8, abs=0.1)
+    store.close()
