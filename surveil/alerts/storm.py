@@ -29,7 +29,7 @@ class StormSettings(Settings):
     """How many alerts of one camera are too many."""
 
     max_per_hour: int = Field(
-        default=60,
+        default=240,
         ge=0,
         le=100_000,
         description="Events of one camera that are told of in an hour; what is beyond goes into one digest. 0: no cap.",

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
+from surveil.alerts.storm import StormSettings
 from surveil.app.assembly import Pipeline, make_pipeline, make_scenes, make_writer
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import ManualClock, Stop, SystemClock
@@ -60,7 +61,10 @@ class Replay:
     def __init__(self, config: Config, camera: str, detector: Detector, state_dir: Path) -> None:
         # No sink of the configuration hears of it.
         cameras = {camera: replace(config.cameras[camera], enabled=True)}
-        self._config = replace(config, cameras=cameras, sinks={}, state_dir=state_dir)
+        # Nor is anything withheld: the cap spares people's attention, and a replay is there to show everything.
+        self._config = replace(
+            config, cameras=cameras, sinks={}, state_dir=state_dir, storm=StormSettings(max_per_hour=0)
+        )
         self._camera = camera
         self._clock = ManualClock(wall=START_WALL)
         self.metrics = Metrics(CollectorRegistry())
