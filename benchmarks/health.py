@@ -44,7 +44,7 @@ def clock(picture: Image, t: float) -> Image:
 
 
 class Freeze:
-    """The same picture for ever; every third with a running clock, every third with encoder-like grain."""
+    """The same picture for ever; every third with a running clock, every third through an encoder."""
 
     def __init__(self, i: int) -> None:
         self.kind, self.held, self.rng = i % 3, None, rng_of(i)
@@ -191,23 +191,18 @@ HARMLESS: dict[str, Callable[[int], Effect]] = {
 }  # fmt: skip
 
 
-def encoded(pictures: list[Image], bit_rate: int, repeat: int = 2) -> list[Image]:
-    """Return the pictures after H.264 at `bit_rate`, each shown `repeat` times at 10 fps."""
+def encoded(pictures: list[Image], bit_rate: int | None, repeat: int = 2) -> list[Image]:
+    """Return the pictures after H.264 at `bit_rate` (None: at constant quality), `repeat` times each."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as out:
         stream = out.add_stream("libx264", rate=FPS * repeat)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = (
-            *pictures[0].shape[1::-1],
-            "yuv420p",
-            bit_rate,
-        )
-        stream.options = {
-            "preset": "veryfast",
-            "tune": "zerolatency",
-            "g": "20",
-            "maxrate": str(bit_rate),
-            "bufsize": str(bit_rate),
-        }
+        stream.width, stream.height = pictures[0].shape[1::-1]
+        stream.pix_fmt = "yuv420p"
+        options = {"preset": "veryfast", "tune": "zerolatency", "g": "20"}
+        if bit_rate:
+            stream.bit_rate = bit_rate
+            options |= {"maxrate": str(bit_rate), "bufsize": str(bit_rate)}
+        stream.options = options if bit_rate else options | {"crf": "25"}
         for picture in pictures:
             for _ in range(repeat):
                 out.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
@@ -228,7 +223,7 @@ def affected(frames: list[Image], name: str, effect: Effect, i: int) -> Iterator
     times = [k / FPS - LEAD_S for k in range(count)]
     pictures = [effect(p, t) for p, t in zip(frames[start : start + count], times, strict=True)]
     if name == "h264 200k" or (name == "frozen" and i % 3 == 2):
-        pictures = encoded(pictures, 200_000 if name != "frozen" else 1_000_000)
+        pictures = encoded(pictures, 200_000 if name != "frozen" else None)
     elif name == "h264 200k from then":
         pictures = pictures[: LEAD_S * FPS] + encoded(pictures[LEAD_S * FPS :], 200_000)
     yield from zip(times, pictures, strict=True)

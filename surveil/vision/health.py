@@ -18,12 +18,15 @@ import numpy as np
 from surveil.types import Bytes, Floats
 from surveil.vision import picture_measures as pm
 from surveil.vision.background import rate
+from surveil.vision.hysteresis import Held
 from surveil.vision.settings import HealthSettings
 
 MEAN_S = 0.5
 EVALUATE_S = 0.5
 RECENT_S = 1.5
-"""Span over which grain and liveliness are judged; their medians ignore an encoder's key frame."""
+"""Span over which grain and liveliness are judged; an encoder's key frame must not matter."""
+QUIET = 0.4
+"""Share of those frames that must be without life; usual grain is taken in the same way."""
 LEARN_S = 60.0
 """Time constant of the reference."""
 READY_S = 4.0
@@ -34,8 +37,11 @@ LATELY_S = 6
 """Seconds that do not count for what is usual: they may be frozen already."""
 LIVELY = 0.8
 """Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
-GRAIN_MIN, COARSE_MIN = 0.004, 0.01
+GRAIN_MIN, COARSE_MIN, COARSE_SHARE = 0.004, 0.03, 0.2
 """A camera without grain above this (levels; share of pixels by two levels) cannot be told from a frozen one."""
+RIPPLES_S = 20.0
+"""An encoder's ripples may be all that is left of a frozen picture, or of a quiet one after a busy time: the
+latter does not last."""
 ELSEWHERE, ELSEWHERE_STILL = 0.75, 0.5
 """Share that must be lost for a camera to look elsewhere, and to go on doing so."""
 RICH = 0.5
@@ -86,30 +92,11 @@ class FrameNumbers:
     lively: float
     """Change in the block that changed most, the rows of a clock left out."""
     noise: float
-    """Change of the median pixel: rain and passers-by touch fewer than half of them."""
+    """Standard deviation of the sensor's noise."""
     low: float
     """The darkest twentieth."""
     high: float
     """The brightest twentieth."""
-
-
-class Held:
-    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without.
-
-    What speaks against it takes back as much patience as it lasts, so that a flicker does not start it anew.
-    """
-
-    def __init__(self, raise_s: float, clear_s: float) -> None:
-        self._raise_s, self._clear_s = raise_s, clear_s
-        self._for_s = 0.0
-        self.is_on = False
-
-    def update(self, *, now: bool, dt: float) -> bool:
-        """Take what has been true for the last `dt` s; return whether the flag is on."""
-        self._for_s = max(0.0, self._for_s + (dt if now != self.is_on else -dt))
-        if self._for_s >= (self._clear_s if self.is_on else self._raise_s) - 1e-6:
-            self.is_on, self._for_s = not self.is_on, 0.0
-        return self.is_on
 
 
 class PictureHealth:
@@ -124,7 +111,7 @@ class PictureHealth:
         self._t = self._t_evaluated = self._t_usual = 0.0
         self._reference = Reference()
         self._report = HealthReport()
-        self._odd_s = 0.0
+        self._odd_s = self._ripples_s = 0.0
         self._shift: tuple[float, float] | None = None
 
     def update(self, luma: Bytes, t: float) -> HealthReport:
@@ -153,27 +140,27 @@ class PictureHealth:
         blocks = pm.blocks_of(difference)
         coarse = float(np.median(pm.blocks_of(pm.at_least(difference, 2))))
         low, high = pm.quantiles(luma, 0.05, 0.95)
-        (median,) = pm.quantiles(difference, 0.5)
+        noise = pm.noise(luma, self._previous)
         self._frames.append(
-            FrameNumbers(t, float(np.median(blocks)), coarse, float(blocks[1:-1].max()), median, low, high)
+            FrameNumbers(t, float(np.median(blocks)), coarse, float(blocks[1:-1].max()), noise, low, high)
         )
         while t - self._frames[0].t > RECENT_S:
             self._frames.popleft()
 
-    def _typical(self, name: str) -> float:
-        """Return the median of a number over the recent frames."""
-        return float(np.median([getattr(frame, name) for frame in self._frames]))
+    def _recent(self, name: str, share: float) -> float:
+        """Return the value below which a number was in `share` of the recent frames."""
+        values = sorted(getattr(frame, name) for frame in self._frames)
+        return float(values[int(share * len(values))])
 
     def _evaluate(self, t: float) -> HealthReport:
         """Compare with the reference, hold the states, and learn."""
         dt = t - self._t_evaluated
-        measures = {
-            name: self._typical(name) for name in ("grain", "coarse", "lively", "noise", "low", "high")
-        }
+        measures = {name: self._recent(name, QUIET) for name in ("grain", "coarse", "lively")}
+        measures |= {name: self._recent(name, 0.5) for name in ("noise", "low", "high")}
         truth = self._judge_frames(measures)
         if not truth:
             truth = self._judge_structure(measures)
-        if not truth and self._is_frozen(measures):
+        if not truth and self._is_frozen(measures, dt):
             truth.add(State.FROZEN)
         elif t - self._t_usual >= 1.0:
             self._usual.append((measures["grain"], measures["coarse"]))
@@ -188,7 +175,7 @@ class PictureHealth:
         checks = {
             State.DARK: measures["high"] < limits.dark_below,
             State.BRIGHT: measures["low"] > limits.bright_above,
-            State.NOISE: measures["noise"] / pm.MEDIAN_PER_SIGMA > limits.noise_above,
+            State.NOISE: measures["noise"] > limits.noise_above,
         }
         return {state for state, true in checks.items() if true}
 
@@ -209,20 +196,21 @@ class PictureHealth:
         self._shift = shift or self._shift
         return truth
 
-    def _is_frozen(self, measures: dict[str, float]) -> bool:
+    def _is_frozen(self, measures: dict[str, float], dt: float) -> bool:
         """Tell whether grain and life are gone that this camera's picture usually has.
 
         What is usual is what the quieter times of the last minutes had, the last seconds left out.
         """
         past = list(self._usual)[:-LATELY_S]
         if len(past) < READY_S or measures["lively"] >= LIVELY:
+            self._ripples_s = 0.0
             return False
         usual = np.quantile(np.array(past), 0.2, axis=0)
         measures["usual_grain"], measures["usual_coarse"] = float(usual[0]), float(usual[1])
-        share = self._settings.frozen_share
-        fine = usual[0] > GRAIN_MIN and measures["grain"] < share * usual[0]
-        coarse = usual[1] > COARSE_MIN and measures["coarse"] < share * usual[1]
-        return bool(fine or coarse)
+        ripples = usual[1] > COARSE_MIN and measures["coarse"] < COARSE_SHARE * usual[1]
+        self._ripples_s = self._ripples_s + dt if ripples else max(0.0, self._ripples_s - dt)
+        gone = usual[0] > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual[0]
+        return bool(gone or self._ripples_s >= RIPPLES_S)
 
     def _accept(self, odd_s: float) -> None:
         """Take a view that has stayed odd for long for the usual one."""

@@ -37,6 +37,8 @@ SAME = 0.7
 """Correlation of two pictures above which nobody asks whether the camera has moved."""
 MEDIAN_PER_SIGMA = 0.954
 """Median absolute difference of two samples of Gaussian noise, by its standard deviation."""
+JUDGED_MIN = 48
+"""Where fewer blocks can be judged, a loss counts as if so many could: one car must not cover an empty yard."""
 Blocks = NDArray[np.float32]
 """float32 (9, 16)."""
 
@@ -158,7 +160,7 @@ def lost(was: Structure, now: Structure) -> Loss:
         gone |= plain & (np.abs(now.level - was.level * gain) > LEVEL_CHANGE)
         judged += int(plain.sum())
     flat = gone & (now.texture < FLAT_SHARE * np.maximum(was.texture, TEXTURE_MIN))
-    count, judged = float(gone.sum()), max(1, judged)
+    count, judged = float(gone.sum()), max(JUDGED_MIN, judged)
     texture = float(now.texture.sum() / (gain * was.texture.sum() + 1e-6))
     return Loss(count / judged, 0.5 * (count + float(flat.sum())) / judged, texture)
 
@@ -172,6 +174,20 @@ def quantiles(plane: Bytes, *shares: float) -> tuple[float, ...]:
     """Return the levels below which the given shares of the pixels lie, from every ninth pixel."""
     counts = np.cumsum(np.bincount(plane[::3, ::3].ravel(), minlength=256))
     return tuple(float(np.searchsorted(counts, share * counts[-1])) for share in shares)
+
+
+def noise(plane: Bytes, previous: Bytes) -> float:
+    """Return the standard deviation of the noise of two planes of the same scene, levels.
+
+    From the median pixel of every ninth: rain and passers-by touch fewer than half. The median change is
+    subtracted first: a change of exposure is no noise.
+    """
+    change = plane[::3, ::3].astype(np.int16) - previous[::3, ::3]
+    counts = np.bincount(change.ravel() + 255, minlength=511)
+    light = int(np.searchsorted(np.cumsum(counts), change.size // 2))
+    around = counts[light:].astype(np.int64)
+    around[1 : light + 1] += counts[:light][::-1][: len(around) - 1]
+    return float(np.searchsorted(np.cumsum(around), change.size // 2)) / MEDIAN_PER_SIGMA
 
 
 def at_least(plane: Bytes, level: int) -> Bytes:

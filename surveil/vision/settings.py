@@ -93,7 +93,7 @@ class HealthSettings(Settings):
         description="Noise: standard deviation from one picture to the next at 320 px width, levels of 255.",
     )
     frozen_share: float = Field(
-        default=0.2,
+        default=0.12,
         gt=0,
         lt=1,
         description="Frozen: the picture changes by less than this share of the camera's usual grain.",

@@ -8,7 +8,8 @@ from surveil.clock import ManualClock
 from surveil.rules.base import Places
 from surveil.rules.picture import PictureRule, PictureSettings
 from surveil.types import Frame, Observation, Scene
-from surveil.vision.health import Held, PictureHealth, State
+from surveil.vision.health import PictureHealth, State
+from surveil.vision.hysteresis import Held
 from surveil.vision.settings import HealthSettings
 from surveil.vision.watch import HealthAnalyser
 from tests.vision.drawn import SIZE, Camera, ground, person
