@@ -282,6 +282,7 @@ def make_writer(
     """Return what puts evidence and alerts on the disk."""
     settings = {name: camera.evidence for name, camera in config.cameras.items()}
     retention = Retention(state_dir, settings, outbox)
+    retention.adopt()
     evidence = CameraEvidence(
         {name: Evidence(state_dir, one, retention.make_room, metrics) for name, one in settings.items()}
     )

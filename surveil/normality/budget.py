@@ -15,7 +15,6 @@ from math import exp, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from surveil.normality.peaks import Ladder
 
@@ -146,6 +145,8 @@ def _threshold(value: float, budget: float, rate: float, ladder: Ladder) -> Thre
     seen = ladder.count(value)
     at_most = inf
     if ladder.seconds > 0:
+        from scipy.stats import chi2  # noqa: PLC0415 - importing scipy.stats costs the daemon some 60 MB
+
         at_most = float(chi2.ppf(CONFIDENCE, 2 * (seen + 1)) / 2 / ladder.seconds * DAY_S)
     return Threshold(value, budget, rate, at_most, ladder.seconds, seen)
 

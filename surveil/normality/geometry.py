@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.stats import theilslopes
 
 from surveil.normality.plane import PlaneSize, equalised, half
 from surveil.types import BoolMap, Bytes
@@ -126,6 +125,8 @@ def _perspective(background: Bytes, pairs: list[_Pair]) -> tuple[float, float]:
         return 0.0, DEFAULT_HEIGHT
     if len(rows) < 4:
         return 0.0, float(np.median(heights))
+    from scipy.stats import theilslopes  # noqa: PLC0415 - importing scipy.stats costs the daemon some 60 MB
+
     slope, offset, *_ = theilslopes(heights, rows)
     if slope < 0:
         return 0.0, float(np.median(heights))

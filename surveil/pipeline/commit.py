@@ -103,8 +103,11 @@ class CommitStage:
             if outcomes := self.inbox.take(64, beat, patience_s=_TICK_S):
                 self._persist(outcomes, beat, stop)
             self._tend()
-        self.flush()
-        self._told(self._writer.finish())
+        try:
+            self.flush()
+            self._told(self._writer.finish())
+        except StateError as error:
+            log.error("the last signals and clips could not be committed", why=str(error))  # noqa: TRY400
 
     def _tend(self) -> None:
         """Do what is due without a frame; what the disk refuses now is done at the next turn."""
@@ -155,8 +158,14 @@ class CommitStage:
         self._flushed = self._clock.monotonic()
         with self._lock:
             counts, self._ledger = self._ledger, Counter()
-        if counts:
+        if not counts:
+            return
+        try:
             self._writer.write([Job((), None, counts)])
+        except StateError:
+            with self._lock:
+                self._ledger.update(counts)
+            raise
 
     def _job(self, outcome: Outcome) -> Job:
         places = self.places[outcome.camera]
