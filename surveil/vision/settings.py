@@ -75,7 +75,7 @@ class HealthSettings(Settings):
         description="Blurred: the sharpness has fallen to this share of what is usual for the camera.",
     )
     covered_above: float = Field(
-        default=0.2,
+        default=0.24,
         gt=0,
         le=1,
         description="Covered: this share of the picture shows nothing of what is usually there.",
