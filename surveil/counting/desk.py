@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from surveil.counting.live import CameraCounts, Counts
 from surveil.counting.rollup import Rollup
 from surveil.counting.store import CountStore
+from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.types import Track
 
@@ -54,7 +55,7 @@ class CountingDesk:
             return
         try:
             self._store.add(taken)
-        except BaseException:
+        except StateError:
             with self._lock:
                 self._rollup.merge(taken)
             raise

@@ -61,7 +61,7 @@ class CountStore:
                 cursor.executemany(_ADD, rows)
                 for (camera, day), cells in rollup.maps.items():
                     self._add_map(cursor, camera, day, cells)
-            except BaseException:
+            except sqlite3.Error:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
