@@ -111,6 +111,7 @@ def main():
                 "seed": seed, "seconds": round(seconds, 1), "cpu_s": round(used, 1), "sizes": made.sizes,
                 "accuracy": [round(v, 4) for v in (accuracy.value, accuracy.low, accuracy.high)],
                 **{k: round(v, 4) for k, v in made.evaluation.values().items() if k != "accuracy"},
+                **({"epochs": [[round(v, 4) for v in row] for row in made.history]} if made.history else {}),
             }), flush=True)  # fmt: skip
         print(json.dumps({"mean_accuracy": round(float(np.mean(accuracies)), 4)}))
 

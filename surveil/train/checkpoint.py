@@ -16,6 +16,7 @@ from surveil.errors import ModelError
 from surveil.models.files import write_whole
 
 Weights = dict[str, NDArray[np.float32]]
+_KINDS = ("first", "best", "now")
 
 
 @dataclass(slots=True)
@@ -28,6 +29,8 @@ class Checkpoint:
     epoch: int = 0
     """Epochs of the stage that are done."""
     best_loss: float = inf
+    first: Weights = field(default_factory=dict)
+    """Of the frozen network with its fitted head."""
     best: Weights = field(default_factory=dict)
     weights: Weights = field(default_factory=dict)
     history: list[tuple[float, float, float]] = field(default_factory=list)
@@ -44,7 +47,8 @@ class Checkpoint:
             "best_loss": self.best_loss, "history": self.history,
         }  # fmt: skip
         content = io.BytesIO()
-        arrays = {f"best {n}": w for n, w in self.best.items()} | {
+        arrays = {f"first {n}": w for n, w in self.first.items()}
+        arrays |= {f"best {n}": w for n, w in self.best.items()} | {
             f"now {n}": w for n, w in self.weights.items()
         }
         np.savez(
@@ -58,19 +62,14 @@ class Checkpoint:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 about = json.loads(arrays["about"].tobytes())
-                best = {n[5:]: arrays[n] for n in arrays.files if n.startswith("best ")}
-                now = {n[4:]: arrays[n] for n in arrays.files if n.startswith("now ")}
+                kinds = [
+                    {n.split(" ", 1)[1]: arrays[n] for n in arrays.files if n.startswith(f"{kind} ")}
+                    for kind in _KINDS
+                ]
             history = [(float(a), float(b), float(c)) for a, b, c in about["history"]]
-            found = cls(
-                about["dataset"],
-                about["seed"],
-                about["stage"],
-                about["epoch"],
-                about["best_loss"],
-                best,
-                now,
-                history,
-            )
+            progress = (about["dataset"], about["seed"], about["stage"], about["epoch"], about["best_loss"])
+            first, best, now = kinds
+            found = cls(*progress, first, best, now, history)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from None
         if (found.dataset, found.seed) != (dataset, seed):

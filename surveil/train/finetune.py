@@ -24,8 +24,8 @@ from surveil.errors import StateError
 from surveil.train.augment import augment
 from surveil.train.checkpoint import Checkpoint
 from surveil.train.dataset import PictureSet
-from surveil.train.features import backbone_path
-from surveil.train.head import Doubles, Fitted, choose, class_weights, log_loss, temperature
+from surveil.train.features import Backbone, backbone_path
+from surveil.train.head import Doubles, Fitted, class_weights, log_loss, temperature
 from surveil.train.network import Network
 from surveil.train.onnxfile import classifier, with_weights
 from surveil.train.split import TRAIN, VALIDATION
@@ -34,8 +34,8 @@ from surveil.train.trainer import (
     Prepared,
     Progress,
     Trained,
-    features_of,
     finish,
+    fit_head,
     make_card,
     prepare,
     quiet,
@@ -56,6 +56,7 @@ class Stage:
 STAGES = (Stage(11, 4, 3e-4), Stage(5, 3, 1e-4))
 BATCH = 16
 PATIENCE = 2
+BLENDS = (0.25, 0.5, 0.75)
 _SMOOTHING, _DECAY = 0.05, 0.02
 
 
@@ -100,17 +101,14 @@ class _Run:
     def begin(self, resume: bool) -> Fitted:
         """Fit the head on frozen features; or go on where the checkpoint ends."""
         ready, options = self.ready, self.options
-        plain = features_of(ready, options.preprocess, options.threads, self.progress)
-        mine, held = ready.split.of(TRAIN), ready.split.of(VALIDATION)
-        fitted = choose(
-            (plain[mine], ready.labels[mine]), (plain[held], ready.labels[held]), len(ready.classes)
-        )
+        fitted, _ = fit_head(ready, options, Backbone(options.threads), self.progress)
         self.network.set_head(fitted.head)
         if resume and self.saved.exists():
             self.state = Checkpoint.load(self.saved, ready.data.sha256, options.seed)
             self.network.put(self.state.weights)
         else:
             self._judge(0.0)
+            self.state.first = self.state.best
         return fitted
 
     def stage(self, number: int, stage: Stage) -> None:
@@ -134,8 +132,8 @@ class _Run:
         self._save(number + 1, 0)
 
     def end(self, fitted: Fitted) -> Trained:
-        """Calibrate the best weights, write the file, judge it."""
-        self.network.put(self.state.best)
+        """Choose between frozen and fine-tuned weights, calibrate, write the file, judge it."""
+        self._blend()
         logits = self.logits(range(len(self.ready.data.items)))
         held = self.ready.split.of(VALIDATION)
         warm = temperature(logits[held], self.ready.labels[held])
@@ -149,6 +147,19 @@ class _Run:
         )
         self.saved.unlink(missing_ok=True)
         return made
+
+    def _blend(self) -> None:
+        """Put the mixture of first and best weights that does best on validation.
+
+        A mixture is often better than either (M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022).
+        """
+        first, best = self.state.first, self.state.best
+        for share in BLENDS:
+            self.network.put(
+                {n: (first[n] + np.float32(share) * (best[n] - first[n])).astype(np.float32) for n in best}
+            )
+            self._judge(float("nan"), note=False)
+        self.network.put(self.state.best)
 
     def logits(self, indices: Any) -> Doubles:
         """Return float64 (n, classes) of pictures as they are."""
@@ -206,14 +217,15 @@ class _Run:
     def _tensor(self, pictures: list[Bytes]) -> Tensor:
         return torch.from_numpy(np.stack(pictures)).to(self.device)
 
-    def _judge(self, train_loss: float) -> bool:
+    def _judge(self, train_loss: float, note: bool = True) -> bool:
         """Note loss and accuracy on validation; keep the weights when they are the best; return whether they are."""
         held = self.ready.split.of(VALIDATION)
         truth = self.ready.labels[held]
         logits = self.logits(held)
         # At the best temperature: sharper is not better, and calibration comes afterwards anyway.
         loss = log_loss(logits / temperature(logits, truth), truth)
-        self.state.history.append((train_loss, loss, float((logits.argmax(1) == truth).mean())))
+        if note:
+            self.state.history.append((train_loss, loss, float((logits.argmax(1) == truth).mean())))
         if loss >= self.state.best_loss:
             return False
         self.state.best_loss, self.state.best = loss, self.network.all_weights()

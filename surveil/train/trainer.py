@@ -131,19 +131,26 @@ def train(
     options = options or Options()
     ready = prepare(data, options, progress)
     backbone = Backbone(options.threads)
-    plain = _plain_features(ready, options.preprocess, backbone, progress)
-    varied, of = _varied_features(ready, options, backbone, progress)
-    mine = ready.split.of(TRAIN)
-    held = ready.split.of(VALIDATION)
-    learned = np.concatenate([plain[mine], varied]), np.concatenate([ready.labels[mine], ready.labels[of]])
-    progress("fitting", 0.0)
-    fitted = choose(learned, (plain[held], ready.labels[held]), len(ready.classes))
-    progress("fitting", 1.0)
+    fitted, plain = fit_head(ready, options, backbone, progress)
     probabilities = fitted.head.probabilities(plain)
     worth = _worth(ready, options, backbone, plain) if options.preprocess != _default(options) else None
     card = make_card(ready, options, probabilities, target.stem, "head")
     content = classifier(backbone.path.read_bytes(), fitted.head, card.metadata())
     return finish(ready, content, card, target, probabilities, fitted, worth)
+
+
+def fit_head(
+    ready: Prepared, options: Options, backbone: Backbone, progress: Progress = quiet
+) -> tuple[Fitted, Floats]:
+    """Fit a head on the frozen network; return it, and the features of every picture as it is."""
+    plain = _plain_features(ready, options.preprocess, backbone, progress)
+    varied, of = _varied_features(ready, options, backbone, progress)
+    mine, held = ready.split.of(TRAIN), ready.split.of(VALIDATION)
+    learned = np.concatenate([plain[mine], varied]), np.concatenate([ready.labels[mine], ready.labels[of]])
+    progress("fitting", 0.0)
+    fitted = choose(learned, (plain[held], ready.labels[held]), len(ready.classes))
+    progress("fitting", 1.0)
+    return fitted, plain
 
 
 def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: str, how: str) -> Card:
@@ -246,11 +253,6 @@ def _varied_features(
 
     of = np.repeat(mine, options.variations)
     return _run(vary(), len(of), backbone, "varying pictures", progress), of
-
-
-def features_of(ready: Prepared, preprocess: Preprocess, threads: int, progress: Progress = quiet) -> Floats:
-    """Return the frozen network's features of every picture as it is: float32 (n, d)."""
-    return _plain_features(ready, preprocess, Backbone(threads), progress)
 
 
 def _run(pictures: Iterator[Bytes], count: int, backbone: Backbone, what: str, progress: Progress) -> Floats:

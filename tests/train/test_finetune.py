@@ -1,0 +1,88 @@
+"""Fine-tuning: the same network in PyTorch, better or equal afterwards, resumable, the same when run. Needs torch."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs the extra surveil[train]")
+
+import torch
+
+from surveil.errors import ModelError
+from surveil.train import dataset
+from surveil.train.classifier import Classifier
+from surveil.train.features import Backbone, backbone_path
+from surveil.train.finetune import Stage, finetune
+from surveil.train.head import Head
+from surveil.train.network import Network
+from surveil.train.preprocess import Preprocess
+from surveil.train.trainer import Options, evaluate_file
+from tests.train.pictures import draw, fill
+
+FAST = Options(threads=1, preprocess=Preprocess(size=64))
+STAGES = (Stage(14, 1, 3e-4), Stage(13, 1, 1e-4))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return dataset.load(fill(tmp_path_factory.mktemp("finetune") / "set", 20))
+
+
+def test_the_network_in_pytorch_is_the_one_in_onnx():
+    batch = np.stack([Preprocess(size=96).apply(draw("disc", k)) for k in range(4)])
+    rng = np.random.default_rng(0)
+    head = Head(rng.normal(0, 0.05, (3, 1392)), rng.normal(0, 1, 3))
+    network = Network(backbone_path().read_bytes(), 3)
+    network.set_head(head)
+    with torch.no_grad():
+        mine = network(torch.from_numpy(batch)).numpy()
+    assert mine == pytest.approx(head.logits(Backbone(threads=1).features(batch)), abs=1e-4)
+
+
+def test_what_was_fine_tuned_runs_as_it_was_judged(data, tmp_path):
+    made = finetune(data, tmp_path / "shapes.onnx", FAST, stages=STAGES)
+    assert made.card.how == "finetune"
+    assert len(made.history) == 3
+    assert made.evaluation.values()["accuracy"] >= 0.85
+    again = evaluate_file(made.path, data, FAST)
+    assert again.values() == pytest.approx(made.evaluation.values(), abs=1e-4)
+    assert Classifier(made.path).card.labels == ("cross", "disc")
+    assert not list(tmp_path.glob("*.checkpoint*"))
+
+
+def test_an_interrupted_run_goes_on_to_the_same_end(data, tmp_path):
+    class PulledPlugError(Exception):
+        pass
+
+    def interrupt(what, share):
+        seen.append(what)
+        if what == "fine-tuning" and share == 1.0 and seen.count("fine-tuning") > 3:
+            raise PulledPlugError
+
+    whole = finetune(data, tmp_path / "a" / "x.onnx", FAST, stages=STAGES)
+    seen = []
+    target = tmp_path / "b" / "x.onnx"
+    with pytest.raises(PulledPlugError):
+        finetune(data, target, FAST, stages=STAGES, progress=interrupt)
+    assert target.with_suffix(".checkpoint.npz").exists()
+    resumed = finetune(data, target, FAST, stages=STAGES, resume=True)
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_a_checkpoint_of_another_network_data_set_or_seed_is_refused(data, tmp_path):
+    target = tmp_path / "x.onnx"
+    saved = target.with_suffix(".checkpoint.npz")
+    saved.write_bytes(b"no checkpoint")
+    with pytest.raises(ModelError, match="cannot be read"):
+        finetune(data, target, FAST, resume=True)
+    from surveil.train.checkpoint import Checkpoint
+
+    Checkpoint.new(data.sha256, 5).save(saved)
+    with pytest.raises(ModelError, match="another data set or seed"):
+        finetune(data, target, FAST, resume=True)
+    other = Checkpoint.new(data.sha256, 0)
+    other.weights = {"stem.weight": np.zeros((1, 1), np.float32)}
+    other.save(saved)
+    with pytest.raises(ModelError, match="another network"):
+        finetune(data, target, replace(FAST), resume=True)
