@@ -109,12 +109,18 @@ class AvSource:
             None if stamp is None else stamp * self._tick,
             self._take_damage() or packet.is_corrupt,
             packet,
-            _camera_clock(packet),
         )
 
     def decode(self, arrival: Arrival) -> Decoded:
         """Decode the packet; what the decoder complains about comes back as `broken`."""
         return self._decode(arrival.packet)
+
+    def camera_clock(self, arrival: Arrival) -> float | None:
+        """Return the camera's wall time of a packet, from RTCP sender reports; None before the first one."""
+        if not arrival.packet.has_sidedata("prft"):
+            return None
+        wallclock: int = struct.unpack_from("<q", bytes(arrival.packet.get_sidedata("prft")))[0]
+        return wallclock / 1e6
 
     def drain(self) -> Decoded:
         """Return what the decoder still holds, and leave it ready for a key frame."""
@@ -202,14 +208,6 @@ class AvSource:
             self._size = size
         pts = frame.pts
         return Shot(AvPicture(frame), None if pts is None else pts * self._tick, frame.key_frame)
-
-
-def _camera_clock(packet: Any) -> float | None:
-    """Return the camera's wall time of a packet, from RTCP sender reports; None before the first one."""
-    if not packet.has_sidedata("prft"):
-        return None
-    wallclock: int = struct.unpack_from("<q", bytes(packet.get_sidedata("prft")))[0]
-    return wallclock / 1e6
 
 
 def _accelerator(wanted: str) -> Any:

@@ -24,7 +24,7 @@ class Watcher(Protocol):
     def on_packet(self, arrival: Arrival, now: float) -> None:
         """An encoded packet came."""
 
-    def on_shot(self, shot: Shot, arrival: Arrival, health: Connection) -> None:
+    def on_shot(self, shot: Shot, health: Connection) -> None:
         """A picture was decoded."""
 
     def on_damage(self) -> None:
@@ -86,10 +86,10 @@ class Connection:
             self._decode(arrival, now)
         self._check_progress(now)
 
-    def finish(self, last: Arrival) -> None:
+    def finish(self) -> None:
         """Take what the decoder still holds at the end of a recording."""
         if self._decodes:
-            self._emit(self._source.drain().shots, last, 0.0, broken=False)
+            self._emit(self._source.drain().shots, 0.0, broken=False)
 
     # What is decoded.
 
@@ -123,16 +123,16 @@ class Connection:
             self._broken = True
         else:
             self._last_good = now
-        self._emit(shots, arrival, now, broken=decoded.broken)
+        self._emit(shots, now, broken=decoded.broken)
 
-    def _emit(self, shots: Sequence[Shot], arrival: Arrival, now: float, *, broken: bool) -> None:
+    def _emit(self, shots: Sequence[Shot], now: float, *, broken: bool) -> None:
         for shot in shots:
             self.pictures += 1
             self._last_picture = now
             self._follow_damage(shot, now, broken=broken or self._broken)
             self._broken = False
             self._watcher.on_state(self._state())
-            self._watcher.on_shot(shot, arrival, self)
+            self._watcher.on_shot(shot, self)
 
     # Health.
 

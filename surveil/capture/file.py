@@ -61,6 +61,10 @@ class FolderSource:
             return Decoded(broken=True)
         return Decoded([Shot(ArrayPicture(np.asarray(bgr, np.uint8)), arrival.stamp, key=True)])
 
+    def camera_clock(self, _arrival: Arrival) -> float | None:
+        """It has none."""
+        return None
+
     def drain(self) -> Decoded:
         """Images hold nothing back."""
         return Decoded()

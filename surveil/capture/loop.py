@@ -69,6 +69,8 @@ class CaptureLoop:
         self._started = 0.0
         self._streamed_s = 0.0
         self._next_second = self._next_description = 0.0
+        self._new_bytes = 0
+        self._skew_s = 0.0
         self._seq = -1
         self._source: Source | None = None
         self._info = StreamInfo("", "", "")
@@ -100,43 +102,42 @@ class CaptureLoop:
             self.status.show("connecting")
         source = self._source = self._make(self._settings)
         try:
-            self._info = source.open()
-            self.status.opened()
-            self._read(source)
+            while not self._stop:
+                self._info = source.open()
+                self.status.opened()
+                if not self._read(source) or not self._settings.repeat:
+                    break
+                source.close()
         finally:
             source.close()
             self._source = None
             give_back()
 
-    def _read(self, source: Source) -> None:
+    def _read(self, source: Source) -> bool:
+        """Read until `stop`, or until a recording ends: then return True. Raises SourceError."""
         clock, opened = self._clock, self._clock.monotonic()
+        self._skew_s = 0.0
         self._live_time.restart()
         self._file_time.restart()
         if self._packets is not None:
             self._packets.restart()
         connection = Connection(source, self._settings, opened, self, self._wants_all_frames)
-        last: Arrival | None = None
         while not self._stop:
             before = clock.monotonic()
             arrival = source.read()
             now = clock.monotonic()
             if arrival is None:
-                self._finish(source, connection, last)
-                return
+                self._finish(connection)
+                return True
             connection.take(arrival, before, now)
             self._streamed_s = now - opened
-            last = arrival
+        return False
 
-    def _finish(self, source: Source, connection: Connection, last: Arrival | None) -> None:
-        """End a recording, or begin it again. Raises SourceError (ended, no_video)."""
-        if last is not None:
-            connection.finish(last)
+    def _finish(self, connection: Connection) -> None:
+        """Take the last pictures of a recording. Raises SourceError (no_video) when there was none at all."""
+        connection.finish()
         if self._speaks and connection.pictures == 0:
             raise SourceError(Cause.NO_VIDEO, f"{self._settings.url}: there is not one picture in it")
-        if self._settings.repeat:
-            source.close()
-            source.open()
-            self._read(source)
 
     def _lose(self, error: SourceError) -> float:
         """Tell everybody; return how long to wait."""
@@ -152,23 +153,30 @@ class CaptureLoop:
 
     def _tell_lost(self, cause: Cause, *, final: bool) -> None:
         now = self._clock.monotonic()
-        t = self._file_time.t if self._is_replay else self._live_time.at(now)
-        self._on_lost(Lost(self._camera, t, self._t_wall(None, t), cause.value, final))
+        t = self._file_time.t if self._is_recording else self._live_time.at(now)
+        self._on_lost(Lost(self._camera, t, self._t_wall(t), cause.value, final))
 
     # What a connection tells.
 
     def on_packet(self, arrival: Arrival, now: float) -> None:
         """Count a packet, keep it for clips, and show lag and skew once a second."""
-        self._bytes.inc(arrival.size)
+        self._new_bytes += arrival.size
         if self._packets is not None and arrival.packet is not None:
             self._packets.append(self._store(arrival, now))
         if now >= self._next_second:
             self._next_second = now + 1.0
-            if arrival.t_camera is not None:
-                skew = arrival.t_camera - self._clock.wall()
-                self._metrics.clock_skew.labels(self._camera).set(skew)
+            self._each_second(arrival)
 
-    def on_shot(self, shot: Shot, arrival: Arrival, health: Connection) -> None:
+    def _each_second(self, arrival: Arrival) -> None:
+        """Do what need not be done for every packet."""
+        self._bytes.inc(self._new_bytes)
+        self._new_bytes = 0
+        sent = self._source.camera_clock(arrival) if self._source is not None else None
+        if sent is not None:
+            self._skew_s = sent - self._clock.wall()
+            self._metrics.clock_skew.labels(self._camera).set(self._skew_s)
+
+    def on_shot(self, shot: Shot, health: Connection) -> None:
         """Post a picture."""
         self._seq += 1
         arrived = self._clock.monotonic()
@@ -180,7 +188,7 @@ class CaptureLoop:
                 self._camera,
                 self._seq,
                 t,
-                self._t_wall(arrival.t_camera, t),
+                self._t_wall(t),
                 shot.picture,
                 arrived,
                 health.lag_s,
@@ -216,12 +224,12 @@ class CaptureLoop:
                 return None
         return t
 
-    def _t_wall(self, t_camera: float | None, t: float) -> float:
+    def _t_wall(self, t: float) -> float:
         wall = self._clock.wall()
         if self._is_replay:
             self._start_wall = wall if self._start_wall is None else self._start_wall
             return self._start_wall + t
-        return t_camera if t_camera is not None and abs(t_camera - wall) < _TRUSTED_SKEW_S else wall
+        return wall + self._skew_s if abs(self._skew_s) < _TRUSTED_SKEW_S else wall
 
     # Clips.
 

@@ -35,8 +35,6 @@ class Arrival:
     """Packets were lost before or in it, or it is flagged as corrupt."""
     packet: Any = None
     """`av.Packet`, valid until the next read; None if not encoded."""
-    t_camera: float | None = None
-    """Unix s by the camera's own clock (RTCP), where it was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,9 @@ class Source(Protocol):
 
     def decode(self, arrival: Arrival) -> Decoded:
         """Decode the last arrival. Raises SourceError."""
+
+    def camera_clock(self, arrival: Arrival) -> float | None:
+        """Return when it was sent by the camera's own clock (RTCP), Unix s; None if it has not told."""
 
     def drain(self) -> Decoded:
         """Return what the decoder still holds, and leave it ready for a key frame."""

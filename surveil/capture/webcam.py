@@ -62,6 +62,10 @@ class WebcamSource:
             else Decoded(broken=True)
         )
 
+    def camera_clock(self, _arrival: Arrival) -> float | None:
+        """It has none."""
+        return None
+
     def drain(self) -> Decoded:
         """Webcams hold nothing back."""
         return Decoded()

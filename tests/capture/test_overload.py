@@ -55,6 +55,9 @@ class ScriptedCamera:
             return Decoded(broken=True)
         return Decoded([Shot(PICTURE, arrival.stamp, arrival.key)])
 
+    def camera_clock(self, arrival):
+        return None
+
     def drain(self):
         return Decoded()
 
