@@ -66,8 +66,7 @@ class CaptureLoop:
         self._live_time = StreamClock()
         self._file_time = FileClock(1 / settings.fps)
         self._start_wall = start_wall
-        self._started = 0.0
-        self._streamed_s = 0.0
+        self._started = self._streamed_s = 0.0
         self._next_second = self._next_description = 0.0
         self._new_bytes = 0
         self._skew_s = 0.0
