@@ -53,7 +53,7 @@ class Stage:
     rate: float
 
 
-STAGES = (Stage(11, 4, 3e-4), Stage(5, 3, 1e-4))
+STAGES = (Stage(11, 3, 1e-4), Stage(5, 4, 6e-5))
 BATCH = 16
 PATIENCE = 2
 BLENDS = (0.25, 0.5, 0.75)

@@ -1,15 +1,18 @@
 """A classifier in the daemon: what is looked at, how often, and that it answers as in training."""
 
+import shutil
 from dataclasses import dataclass
 
 import pytest
 
 from surveil.capture.picture import ArrayPicture
+from surveil.learn.frames import stills
 from surveil.train import dataset
 from surveil.train.analyser import ClassifyAnalyser, Drift, Look
 from surveil.train.classifier import Classifier
 from surveil.train.preprocess import Preprocess
-from surveil.train.trainer import Options, train
+from surveil.train.split import TEST
+from surveil.train.trainer import Options, prepare, train
 from surveil.types import Frame, Track
 from tests.train.pictures import draw, fill
 
@@ -82,3 +85,19 @@ def test_drift_is_small_for_scores_as_in_validation_and_large_for_others():
         other.add(0.97)
     assert same.value < 0.15
     assert other.value > 0.8
+
+
+def test_accuracy_through_a_camera_of_pictures_is_that_of_the_report(tmp_path):
+    options = Options(variations=0, threads=1, preprocess=Preprocess(size=96))
+    data = dataset.load(fill(tmp_path / "set", 20))
+    trained = train(data, tmp_path / "shapes.onnx", options)
+    tested = [data.items[i] for i in prepare(data, options).split.of(TEST)]
+    (tmp_path / "frames").mkdir()
+    for k, item in enumerate(tested):
+        shutil.copy(data.folder / item.path, tmp_path / "frames" / f"{k:03d}.jpg")
+    analyser = ClassifyAnalyser({"shapes": Classifier(trained.path)}, [Look("shapes", "frame", 0.05)])
+    right = 0
+    for still, item in zip(stills(tmp_path / "frames", fps=10.0), tested, strict=True):
+        (finding,) = analyser.observe(View(Frame("yard", still.index, still.t, still.t, still.picture)))
+        right += max(finding.scores, key=finding.scores.get) == item.label
+    assert right / len(tested) == trained.evaluation.figures["accuracy"].value
