@@ -123,7 +123,6 @@ class Metrics:
             registry=r,
         )
         self.alerts = Counter("surveil_alerts", "Alerts committed.", ["camera", "rule"], registry=r)
-        self.event_open = Gauge("surveil_event_open", "Events open now.", ["camera", "rule"], registry=r)
         self.rule_errors = Counter(
             "surveil_rule_errors",
             "Exceptions inside a rule; the other rules went on.",
@@ -168,7 +167,7 @@ class Metrics:
             buckets=_DWELL,
             registry=r,
         )
-        # Outbox depth is counted from the database per scrape (see OutboxCollector in app).
+        # Outbox depth and open events are counted from the database per scrape (see app/collectors.py).
         self.info = Info("surveil_build", "Version.", registry=r)
 
         # What the picture tells.
@@ -196,6 +195,13 @@ class Metrics:
         self.normality_shadowed = Counter(
             "surveil_normality_shadowed", "Alarms that `shadow` kept from being raised.", camera, registry=r
         )
+        for stage in STAGES:
+            self.stage.labels(stage)
+
+    def add_process(self, *, version: str, config: str, provider: str, model: str, wanted: str) -> None:
+        """Say what runs: the version, the configuration's digest, and where the model runs and should."""
+        self.info.info({"version": version, "config": config})
+        self.provider.info({"provider": provider, "model": model, "wanted": wanted})
 
     def add_camera(self, camera: str, rules: tuple[str, ...]) -> None:
         """Create the series of one camera at 0."""
@@ -213,6 +219,5 @@ class Metrics:
         for rule in rules:
             self.alerts.labels(camera, rule)
             self.rule_errors.labels(camera, rule)
-            self.event_open.labels(camera, rule).set(0)
             for outcome in OUTCOMES:
                 self.signals.labels(camera, rule, outcome)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from surveil.ring import Books, Drop
+from surveil.types import Alert
 
 
 class RingCollector(Collector):
@@ -56,6 +58,25 @@ class OutboxCollector(Collector):
             for state, n in states.items():
                 alerts.add_metric([sink, state], n)
         yield from (pending, alerts)
+
+
+class EventCollector(Collector):
+    """Events without an end, counted from the database, so that they are true after a restart."""
+
+    def __init__(
+        self, open_events: Callable[[], Iterable[Alert]], rules: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._open_events = open_events
+        self._rules = rules
+
+    def collect(self) -> Iterator[Metric]:
+        """Count the open events of every rule that is configured, and of whatever else is open."""
+        counts = Counter({(camera, rule): 0 for camera, rules in self._rules.items() for rule in rules})
+        counts.update((alert.camera, alert.rule) for alert in self._open_events())
+        family = GaugeMetricFamily("surveil_event_open", "Events open now.", labels=["camera", "rule"])
+        for key, n in counts.items():
+            family.add_metric(key, n)
+        yield family
 
 
 class DiskCollector(Collector):

@@ -21,7 +21,7 @@ from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
 from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
-from surveil.app.collectors import DiskCollector, OutboxCollector, RingCollector
+from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
@@ -245,15 +245,25 @@ class Daemon:
             courier.wake()
 
     def _show(self) -> None:
+        rules = {
+            name: (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST)
+            for name, camera in self.config.cameras.items()
+        }
         for name, camera in self.config.cameras.items():
-            self.metrics.add_camera(name, (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST))
+            self.metrics.add_camera(name, rules[name])
             if not camera.enabled:
                 self.metrics.camera_state.labels(name, "disabled").set(1)
-        self.metrics.info.info({"version": __version__, "config": self.config.digest[:12]})
-        self.metrics.provider.info({"provider": self.detector.provider, "model": self.detector.name})
+        self.metrics.add_process(
+            version=__version__,
+            config=self.config.digest[:12],
+            provider=self.detector.provider,
+            model=self.detector.name,
+            wanted="cuda" if self.config.model.require_gpu else self.config.model.provider,
+        )
         for collector in (
             RingCollector(self.pipeline.ring.books),
             OutboxCollector(self.outbox.counts),
+            EventCollector(self.outbox.open_events, rules),
             DiskCollector(self._state_dir),
         ):
             self.registry.register(collector)

@@ -28,19 +28,26 @@ class Form(StrEnum):
     JSON = "json"
     YAML = "yaml"
     MARKDOWN = "markdown"
+    METRICS = "metrics"
 
 
 def schema(
     form: Annotated[
         Form,
         typer.Option(
-            "--as", help="`json`: JSON Schema; `yaml`: a commented file; `markdown`: the reference."
+            "--as",
+            help="`json`: JSON Schema; `yaml`: a commented file; `markdown`: its reference; "
+            "`metrics`: the reference of the metrics.",
         ),
     ] = Form.JSON,
 ) -> None:
-    """Print what a configuration may say: a JSON Schema for editors, a commented file, or the reference."""
+    """Print what a configuration may say, as a JSON Schema, a commented file or a page; or the metrics."""
     if form is Form.JSON:
         print_json(config_schema())
+    elif form is Form.METRICS:
+        from surveil.app.metrics_page import page  # noqa: PLC0415 - only here
+
+        sys.stdout.write(page())
     else:
         sys.stdout.write(example() if form is Form.YAML else reference())
 
