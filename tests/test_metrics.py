@@ -27,7 +27,6 @@ UNKNOWN_AT_START = {
     "surveil_normality_alerting",
     "surveil_normality_drift_ratio",
     "surveil_normality_shadowed",
-    "surveil_evidence_errors",  # made by the writer of evidence
 }
 
 

@@ -26,6 +26,8 @@ from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
+from surveil.detect.session import gpu_present
+from surveil.detect.settings import ModelSettings
 from surveil.engine import Step
 from surveil.errors import StateError
 from surveil.learn.auto import NormalityKeeper
@@ -258,7 +260,7 @@ class Daemon:
             config=self.config.digest[:12],
             provider=self.detector.provider,
             model=self.detector.name,
-            wanted="cuda" if self.config.model.require_gpu else self.config.model.provider,
+            wanted=_wanted(self.config.model),
         )
         for collector in (
             RingCollector(self.pipeline.ring.books),
@@ -325,6 +327,13 @@ class Daemon:
                 for name, camera in self.config.cameras.items()
             }
         )
+
+
+def _wanted(model: ModelSettings) -> str:
+    """Return where the model should run: `auto` means the GPU where there is one."""
+    if model.require_gpu or (model.provider == "auto" and gpu_present()):
+        return "cuda"
+    return "cpu" if model.provider == "auto" else model.provider
 
 
 def _report_model(camera: str, what: str) -> None:

@@ -66,7 +66,7 @@ LABELS = {
     "config": "First 12 digits of the configuration's SHA-256.",
     "provider": "ONNX Runtime's execution provider that is used.",
     "model": "Name of the model.",
-    "wanted": "What the configuration asks for: `auto`, `cpu`, `cuda`.",
+    "wanted": "Where the model should run, `cpu` or `cuda`; `provider: auto` means the GPU where there is one.",
     "le": "Upper bound of a bucket.",
 }
 """Every label there is, with its meaning."""
@@ -78,11 +78,13 @@ def filled(
     """Fill a registry as the daemon does at its start, with one camera, one rule and one sink."""
     metrics = Metrics(registry)
     metrics.add_camera(camera, (rule,))
-    metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="auto")
+    metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
     for state in State:
         metrics.picture_state.labels(camera, state.value)
     for result in RESULTS:
         metrics.delivery_attempts.labels(sink, result)
+    for reason in (*REASONS, "database"):
+        metrics.evidence_errors.labels(reason)
     books = Books(received=0, processed=0, waiting=0, dropped=dict.fromkeys(Drop, 0))
     registry.register(RingCollector(lambda: {camera: books}))
     registry.register(OutboxCollector(lambda: {sink: dict.fromkeys(DELIVERY, 0)}))

@@ -81,6 +81,7 @@ class CommitStage:
         self._ledger: Counter[Entry] = Counter()
         """Signals that came without an alert, not yet written. Guarded by the lock."""
         self._flushed = self._ticked = clock.monotonic()
+        metrics.evidence_errors.labels("database")
 
     def offer(self, outcome: Outcome) -> None:
         """Take what a step gave; called by the analysis, which never waits for a disk here."""

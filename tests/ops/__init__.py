@@ -1,0 +1,1 @@
+"""What operators get: Prometheus rules, the systemd unit."""
