@@ -25,7 +25,8 @@ check: $(DEV) ## Run what CI checks: format, lint, types, imports, generated fil
 	$(BIN)/lint-imports
 	@$(BIN)/surveil schema --as yaml | diff -u config.yaml - && \
 	  $(BIN)/surveil schema --as markdown | diff -u docs/configuration.md - && \
-	  $(BIN)/surveil schema --as metrics | diff -u docs/metrics.md - || \
+	  $(BIN)/surveil schema --as metrics | diff -u docs/metrics.md - && \
+	  sed -f systemd/instance.sed systemd/surveil.service | diff -u systemd/surveil@.service - || \
 	  { echo "generated pages are out of date: run make docs" >&2; exit 1; }
 
 bench: $(DEV) ## Print the benchmark tables
@@ -47,6 +48,7 @@ docs: $(DEV) ## Write the generated pages anew
 	$(BIN)/surveil schema --as yaml > config.yaml
 	$(BIN)/surveil schema --as markdown > docs/configuration.md
 	$(BIN)/surveil schema --as metrics > docs/metrics.md
+	sed -f systemd/instance.sed systemd/surveil.service > systemd/surveil@.service
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) $(BOOT) build dist .mypy_cache .ruff_cache .pytest_cache
