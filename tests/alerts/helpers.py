@@ -99,10 +99,15 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 size = int(self.headers.get("Content-Length", "0"))
-                got = Got(self.command, self.path, dict(self.headers.items()), self.rfile.read(size))
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    # The client was killed between headers and body: no server acts on half a request.
+                    self.close_connection = True
+                    return
+                got = Got(self.command, self.path, dict(self.headers.items()), body)
                 receiver.got.append(got)
-                status, headers, *body = receiver.answer(got)
-                sent = body[0] if body else receiver.body
+                status, headers, *own = receiver.answer(got)
+                sent = own[0] if own else receiver.body
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)

@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -142,6 +143,14 @@ def assert_ordered(hooks: list[Got]) -> None:
     for fields in (got.json for got in hooks):
         assert fields["phase"] == "start" or fields["event_id"] in started
         started.add(fields["event_id"])
+
+
+def test_a_request_cut_short_by_a_kill_was_not_received():
+    with Receiver() as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as victim:
+        victim.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        victim.shutdown(socket.SHUT_WR)
+        assert victim.recv(1) == b""
+    assert receiver.got == []
 
 
 @pytest.mark.timeout(300)
