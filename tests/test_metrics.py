@@ -6,10 +6,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.rows import Stored
 from surveil.alerts.settings import OutboxSettings
-from surveil.app.collectors import EventCollector
+from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector
+from surveil.app.gpu import FIGURES, GpuCollector
 from surveil.app.metrics_page import LABELS, filled, page
-from surveil.clock import SystemClock
+from surveil.clock import ManualClock
+from surveil.detect.session import gpu_present
 from surveil.metrics import STATES, Metrics
 from surveil.ring import Drop
 from tests.alerts.helpers import alert
@@ -77,8 +80,9 @@ def test_what_can_be_known_is_there_at_the_start_at_0(registry):
         "surveil_build",
         "surveil_execution_provider",
     }
+    facts |= set(FIGURES)  # of the GPU, where there is one
     empty = {family.name for family in registry.collect() if not family.samples}
-    assert empty == UNKNOWN_AT_START
+    assert empty - set(FIGURES) == UNKNOWN_AT_START
     assert {
         sample.name for family, sample in samples(registry) if sample.value and family.name not in facts
     } == set()
@@ -109,20 +113,89 @@ def test_series_grow_with_cameras_and_rules_alone():
     assert two - one < 100
 
 
-def test_open_events_are_counted_from_the_database(tmp_path):
-    clock = SystemClock()
-    outbox = Outbox.open(tmp_path / "surveil.db", [], clock, OutboxSettings())
+@pytest.fixture
+def outbox(tmp_path):
+    clock = ManualClock()
+    outbox = Outbox.open(tmp_path / "surveil.db", ["ops", "log"], clock, OutboxSettings())
+    outbox.manual = clock
+    yield outbox
+    outbox.close()
+
+
+def test_open_events_are_counted_from_the_database(outbox):
+    registry = CollectorRegistry()
+    registry.register(EventCollector(outbox.open_events, {"gate": ("intrusion", "loitering")}))
+
+    def count(rule):
+        return registry.get_sample_value("surveil_event_open", {"camera": "gate", "rule": rule})
+
+    assert (count("intrusion"), count("loitering")) == (0, 0)
+    outbox.commit([alert(phase="start")])
+    assert (count("intrusion"), count("loitering")) == (1, 0)
+    outbox.commit([alert(phase="end")])
+    assert (count("intrusion"), count("loitering")) == (0, 0)
+
+
+def test_the_oldest_undelivered_alert_is_as_old_as_the_oldest_that_still_waits(outbox):
+    registry = CollectorRegistry()
+    registry.register(OutboxCollector(outbox.counts, outbox.oldest_pending_s))
+
+    def age(sink):
+        return registry.get_sample_value("surveil_outbox_oldest_pending_seconds", {"sink": sink})
+
+    assert (age("ops"), age("log")) == (0, 0)
+    for n in range(3):
+        outbox.commit([alert(n)])
+        outbox.manual.advance(100.0)
+    assert (age("ops"), age("log")) == (300, 300)
+    outbox.delivered("ops", outbox.next("ops").seq)
+    assert (age("ops"), age("log")) == (200, 300)
+    for _ in range(2):
+        outbox.delivered("ops", outbox.next("ops").seq)
+    assert (age("ops"), age("log")) == (0, 300)
+
+
+def test_the_age_of_what_waits_goes_on_after_a_restart_and_not_with_the_wall_clock(tmp_path):
+    clock = ManualClock()
+    path = tmp_path / "surveil.db"
+    outbox = Outbox.open(path, ["ops"], clock, OutboxSettings())
+    outbox.commit([alert()])
+    clock.advance(50.0)
+    outbox.close()
+    clock.set_wall(clock.wall() + 1e6)
+    outbox = Outbox.open(path, ["ops"], clock, OutboxSettings())
     try:
-        registry = CollectorRegistry()
-        registry.register(EventCollector(outbox.open_events, {"gate": ("intrusion", "loitering")}))
-
-        def count(rule):
-            return registry.get_sample_value("surveil_event_open", {"camera": "gate", "rule": rule})
-
-        assert (count("intrusion"), count("loitering")) == (0, 0)
-        outbox.commit([alert(phase="start")])
-        assert (count("intrusion"), count("loitering")) == (1, 0)
-        outbox.commit([alert(phase="end")])
-        assert (count("intrusion"), count("loitering")) == (0, 0)
+        assert outbox.oldest_pending_s() == {"ops": pytest.approx(50.0)}
     finally:
         outbox.close()
+
+
+def test_evidence_is_told_for_every_camera(outbox, tmp_path):
+    outbox.adopt_evidence(
+        [
+            Stored("evidence/gate/a.jpg", "gate", 700),
+            Stored("evidence/gate/b.jpg", "gate", 30),
+            Stored("evidence/gone/c.jpg", "gone", 5),
+        ]
+    )
+    registry = CollectorRegistry()
+    registry.register(DiskCollector(tmp_path, ["gate", "yard"], outbox.evidence_sizes))
+    sizes = {
+        camera: registry.get_sample_value("surveil_evidence_bytes", {"camera": camera})
+        for camera in ("gate", "yard", "gone")
+    }
+    assert sizes == {"gate": 730, "yard": 0, "gone": 5}
+    assert registry.get_sample_value("surveil_state_free_bytes") > 0
+
+
+def test_gpu_figures_are_told_where_there_is_a_gpu_and_nowhere_else():
+    families = {family.name: family for family in GpuCollector().collect()}
+    assert set(families) == set(FIGURES)
+    if not gpu_present():
+        assert all(family.samples == [] for family in families.values())
+        return
+    pytest.importorskip("pynvml")
+    used = families["surveil_gpu_memory_used_bytes"].samples[0].value
+    assert 0 < used <= families["surveil_gpu_memory_size_bytes"].samples[0].value
+    for name in ("surveil_gpu_utilization_ratio", "surveil_gpu_decoder_utilization_ratio"):
+        assert all(0 <= sample.value <= 1 for sample in families[name].samples)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import cast
 
 from surveil.alerts import rows
-from surveil.alerts.database import foreign_errors, transaction
+from surveil.alerts.database import connect, foreign_errors, transaction
 from surveil.alerts.rows import Entry, Stored
 
 ARMED = "armed"
@@ -17,6 +19,8 @@ ARMED = "armed"
 class Ledgers:
     """Reads and writes the small tables. Any thread may call any method; the outbox's lock serialises them."""
 
+    _path: Path
+    _sinks: tuple[str, ...]
     _lock: threading.Lock
     _writer: sqlite3.Connection
     _acks: sqlite3.Connection
@@ -55,6 +59,23 @@ class Ledgers:
     def arm(self, *, on: bool) -> None:
         """Set the operator's switch."""
         self.set_state(ARMED, "on" if on else "off")
+
+    # For metrics.
+
+    def oldest_pending_s(self) -> dict[str, float]:
+        """Return sink → age of the oldest alert it has not taken, s of running time; 0 when it has all."""
+        born = self._look("SELECT sink, min(born_s) FROM deliveries WHERE state = 'pending' GROUP BY sink")
+        now = self.age_s()
+        return {sink: max(0.0, now - born.get(sink, now)) for sink in self._sinks}
+
+    def evidence_sizes(self) -> dict[str, float]:
+        """Return the name of a camera's folder → bytes of its evidence."""
+        return self._look("SELECT camera, sum(bytes) FROM evidence GROUP BY camera")
+
+    def _look(self, query: str) -> dict[str, float]:
+        """Read on a connection of its own: with 100,000 alerts waiting it takes 0.15 s, and no commit waits."""
+        with foreign_errors(), closing(connect(self._path)) as db:
+            return dict(db.execute(query).fetchall())
 
     # Files of evidence.
 

@@ -44,8 +44,13 @@ class RingCollector(Collector):
 class OutboxCollector(Collector):
     """The ledger of alerts × sinks, counted from the database."""
 
-    def __init__(self, counts: Callable[[], Mapping[str, Mapping[str, int]]]) -> None:
+    def __init__(
+        self,
+        counts: Callable[[], Mapping[str, Mapping[str, int]]],
+        oldest_s: Callable[[], Mapping[str, float]],
+    ) -> None:
         self._counts = counts
+        self._oldest_s = oldest_s
 
     def collect(self) -> Iterator[Metric]:
         """Count what waits, what was delivered and what is dead at every sink."""
@@ -57,7 +62,14 @@ class OutboxCollector(Collector):
             pending.add_metric([sink], states["pending"])
             for state, n in states.items():
                 alerts.add_metric([sink, state], n)
-        yield from (pending, alerts)
+        oldest = GaugeMetricFamily(
+            "surveil_outbox_oldest_pending_seconds",
+            "Age of the oldest alert not yet delivered, in running time; 0 when nothing waits.",
+            labels=["sink"],
+        )
+        for sink, age in self._oldest_s().items():
+            oldest.add_metric([sink], age)
+        yield from (pending, alerts, oldest)
 
 
 class EventCollector(Collector):
@@ -80,16 +92,26 @@ class EventCollector(Collector):
 
 
 class DiskCollector(Collector):
-    """Space where the state directory lies."""
+    """Space where the state directory lies, and what evidence takes of it."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(
+        self, state_dir: Path, cameras: Iterable[str], evidence: Callable[[], Mapping[str, float]]
+    ) -> None:
         self._state_dir = state_dir
+        self._none = dict.fromkeys(cameras, 0.0)
+        self._evidence = evidence
 
     def collect(self) -> Iterator[Metric]:
-        """Ask the file system."""
+        """Ask the file system and the database."""
         usage = shutil.disk_usage(self._state_dir)
         free = GaugeMetricFamily("surveil_state_free_bytes", "Space left for alerts and evidence.")
         free.add_metric([], usage.free)
         size = GaugeMetricFamily("surveil_state_size_bytes", "Size of the file system with the state.")
         size.add_metric([], usage.total)
-        yield from (free, size)
+        evidence = GaugeMetricFamily(
+            "surveil_evidence_bytes", "Pictures and clips stored for a camera.", labels=["camera"]
+        )
+        # Cameras that the configuration does not name any more may have left some.
+        for camera, stored in {**self._none, **self._evidence()}.items():
+            evidence.add_metric([camera], stored)
+        yield from (free, size, evidence)

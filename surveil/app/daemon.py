@@ -22,6 +22,7 @@ from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
 from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
 from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
+from surveil.app.gpu import GpuCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
@@ -264,9 +265,10 @@ class Daemon:
         )
         for collector in (
             RingCollector(self.pipeline.ring.books),
-            OutboxCollector(self.outbox.counts),
+            OutboxCollector(self.outbox.counts, self.outbox.oldest_pending_s),
             EventCollector(self.outbox.open_events, rules),
-            DiskCollector(self._state_dir),
+            DiskCollector(self._state_dir, self.config.cameras, self.outbox.evidence_sizes),
+            GpuCollector(),
         ):
             self.registry.register(collector)
         for standard in (ProcessCollector, PlatformCollector, GCCollector):

@@ -15,6 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from surveil.alerts.courier import RESULTS
 from surveil.alerts.evidence import REASONS
 from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
+from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.ring import Books, Drop
@@ -67,6 +68,7 @@ LABELS = {
     "provider": "ONNX Runtime's execution provider that is used.",
     "model": "Name of the model.",
     "wanted": "Where the model should run, `cpu` or `cuda`; `provider: auto` means the GPU where there is one.",
+    "gpu": "Number of the GPU, as `model.gpu` counts them.",
     "le": "Upper bound of a bucket.",
 }
 """Every label there is, with its meaning."""
@@ -87,9 +89,10 @@ def filled(
         metrics.evidence_errors.labels(reason)
     books = Books(received=0, processed=0, waiting=0, dropped=dict.fromkeys(Drop, 0))
     registry.register(RingCollector(lambda: {camera: books}))
-    registry.register(OutboxCollector(lambda: {sink: dict.fromkeys(DELIVERY, 0)}))
+    registry.register(OutboxCollector(lambda: {sink: dict.fromkeys(DELIVERY, 0)}, lambda: {sink: 0.0}))
     registry.register(EventCollector(list, {camera: (rule,)}))
-    registry.register(DiskCollector(Path("/")))
+    registry.register(DiskCollector(Path("/"), [camera], dict))
+    registry.register(GpuCollector())
     return metrics
 
 
@@ -120,9 +123,9 @@ def _table(families: list[Metric], declared: dict[str, tuple[str, ...]]) -> Iter
 
 
 def _seen(family: Metric) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le")
-    )
+    seen = dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le")
+    # What is collected elsewhere and has no series here, as on a machine without a GPU.
+    return tuple(seen or getattr(family, "_labelnames", {}))
 
 
 def _bounds(family: Metric) -> str:
