@@ -195,6 +195,37 @@ class Metrics:
         self.normality_shadowed = Counter(
             "surveil_normality_shadowed", "Alarms that `shadow` kept from being raised.", camera, registry=r
         )
+        # Your own classifiers.
+        self.classifier_in_use = Gauge(
+            "surveil_classifier_in_use",
+            "1 while a classifier that rules name is deployed; 0: its rules see nothing.",
+            ["model"],
+            registry=r,
+        )
+        self.classifier_looks = Counter(
+            "surveil_classifier_looks",
+            "Crops that a classifier looked at, by the class it said.",
+            ["camera", "model", "label"],
+            registry=r,
+        )
+        self.classifier_shadow = Counter(
+            "surveil_classifier_shadow_looks",
+            "Crops that a shadow looked at, by what the classifier in use said and what the shadow said.",
+            ["camera", "model", "label", "shadow_label"],
+            registry=r,
+        )
+        self.classifier_drift = Gauge(
+            "surveil_classifier_drift_ratio",
+            "How far running scores are from those of the validation split: 0 alike, 1 elsewhere.",
+            ["camera", "model"],
+            registry=r,
+        )
+        self.classifier_seconds = Histogram(
+            "surveil_classifier_seconds",
+            "Time of one inference call of a classifier.",
+            buckets=_FAST,
+            registry=r,
+        )
         for stage in STAGES:
             self.stage.labels(stage)
 
@@ -202,6 +233,19 @@ class Metrics:
         """Say what runs: the version, the configuration's digest, and where the model runs and should."""
         self.info.info({"version": version, "config": config})
         self.provider.info({"provider": provider, "model": model, "wanted": wanted})
+
+    def add_classifier(
+        self, model: str, cameras: tuple[str, ...], labels: tuple[str, ...], shadow_labels: tuple[str, ...]
+    ) -> None:
+        """Create the series of a classifier at 0; without labels nothing is deployed."""
+        self.classifier_in_use.labels(model).set(bool(labels))
+        for camera in cameras:
+            self.classifier_drift.labels(camera, model)
+            for label in labels:
+                self.classifier_looks.labels(camera, model, label)
+            for label in labels or ("none",):
+                for other in shadow_labels:
+                    self.classifier_shadow.labels(camera, model, label, other)
 
     def add_camera(self, camera: str, rules: tuple[str, ...]) -> None:
         """Create the series of one camera at 0."""

@@ -19,6 +19,7 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
+from surveil.app.classifying import make_cutter
 from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
 from surveil.clock import Clock, Stop
@@ -37,6 +38,7 @@ from surveil.pipeline.work import Analyser, View, Work
 from surveil.ring import FrameRing
 from surveil.rules import build_rules
 from surveil.track.tracker import Tracker
+from surveil.train.shelf import Shelf
 from surveil.types import Alert
 from surveil.vision.health import HealthReport, State
 from surveil.vision.motion import MotionGate
@@ -115,7 +117,11 @@ def make_scenes(config: Config) -> dict[str, SceneNormality]:
 
 
 def make_work(
-    camera: CameraConfig, detector: Detector, metrics: Metrics, scene: SceneNormality | None
+    camera: CameraConfig,
+    detector: Detector,
+    metrics: Metrics,
+    scene: SceneNormality | None,
+    shelf: Shelf,
 ) -> Work:
     """Return the analysis state that travels with the camera's slot."""
     detect = camera.detect
@@ -136,6 +142,7 @@ def make_work(
             max_crops=detect.max_crops,
             idle_interval_s=detect.idle_interval_s,
         ),
+        cutter=make_cutter(camera, shelf),
         min_object_px=detect.min_object_px,
     )
 
@@ -201,6 +208,7 @@ def make_pipeline(
     *,
     lossless: bool = False,
     scenes: Mapping[str, SceneNormality] | None = None,
+    shelf: Shelf | None = None,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera."""
@@ -220,8 +228,10 @@ def make_pipeline(
     analyse = AnalyseStage(engines, commit.offer, metrics, clock)
     detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
+    shelf = shelf or Shelf()
     for name, camera in cameras.items():
-        ring.add(name, make_work(camera, detector, metrics, (scenes or {}).get(name)), camera.detect.fps)
+        work = make_work(camera, detector, metrics, (scenes or {}).get(name), shelf)
+        ring.add(name, work, camera.detect.fps)
     return Pipeline(ring, prepare, detect, analyse, commit)
 
 

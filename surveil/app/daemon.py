@@ -21,6 +21,7 @@ from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
 from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
+from surveil.app.classifying import make_keeper
 from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
 from surveil.app.gpu import GpuCollector
 from surveil.capture.loop import CaptureLoop
@@ -31,12 +32,13 @@ from surveil.detect.session import gpu_present
 from surveil.detect.settings import ModelSettings
 from surveil.engine import Step
 from surveil.errors import StateError
-from surveil.learn.auto import NormalityKeeper
+from surveil.learn.auto import NormalityKeeper, look_after
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import Outcome
 from surveil.rules.base import rule_name
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
+from surveil.train.shelf import Shelf
 from surveil.types import Alert
 from surveil.web import Web, bind
 
@@ -87,9 +89,16 @@ class Daemon:
         writer = make_writer(
             config, self.outbox, self.metrics, self._wake, self._state_dir, self.clock, self._recorders
         )
-        self._scenes = make_scenes(config)
+        self._scenes, self._shelf = make_scenes(config), Shelf()
         self.pipeline = make_pipeline(
-            config, detector, writer, self.metrics, self.clock, scenes=self._scenes, on_alerts=on_alerts
+            config,
+            detector,
+            writer,
+            self.metrics,
+            self.clock,
+            scenes=self._scenes,
+            shelf=self._shelf,
+            on_alerts=on_alerts,
         )
         self.captures: dict[str, CaptureLoop] = {
             name: self._capture(camera) for name, camera in config.cameras.items() if camera.enabled
@@ -156,10 +165,13 @@ class Daemon:
             start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
         ]
-        if self._scenes:
-            keeper = NormalityKeeper(self._state_dir, self._scenes, _report_model)
+        keepers = (
+            NormalityKeeper(self._state_dir, self._scenes, _report_model),
+            make_keeper(self._state_dir, self._shelf, self.config.model, self.metrics),
+        )
+        for keeper in keepers:
             keeper.run_once()
-            start("normality", partial(keeper.run, self.stop, self.clock))
+        start("models", partial(look_after, keepers, self.stop, self.clock))
         self._record_threads = [
             start(f"record-{name}", self._record(name).run)
             for name, camera in self.config.cameras.items()

@@ -45,7 +45,8 @@ LABELS = {
     "rule": "Name of the rule in the configuration, or `camera_lost`.",
     "line": "Name of the line in the configuration.",
     "zone": "Name of the zone in the configuration.",
-    "label": "Class of the object, one of the model's.",
+    "label": "Class of the object, one of the model's; `none` where no classifier is in use.",
+    "shadow_label": "Class that the classifier in the shadow said.",
     "direction": "Which way a line was crossed.",
     "state": (
         f"Of a camera: {_one_of(STATES)}. Of its picture: {_one_of(State)}. Of an alert: {_one_of(DELIVERY)}."
@@ -66,7 +67,7 @@ LABELS = {
     "version": "Version of surveil.",
     "config": "First 12 digits of the configuration's SHA-256.",
     "provider": "ONNX Runtime's execution provider that is used.",
-    "model": "Name of the model.",
+    "model": "Name of the detection model, or of the classifier.",
     "wanted": "Where the model should run, `cpu` or `cuda`; `provider: auto` means the GPU where there is one.",
     "gpu": "Number of the GPU, as `model.gpu` counts them.",
     "le": "Upper bound of a bucket.",
@@ -81,6 +82,7 @@ def filled(
     metrics = Metrics(registry)
     metrics.add_camera(camera, (rule,))
     metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
+    metrics.add_classifier("shelf", (camera,), ("full", "empty"), ("full", "empty"))
     for state in State:
         metrics.picture_state.labels(camera, state.value)
     for result in RESULTS:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -17,6 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
 from surveil.alerts.storm import StormSettings
 from surveil.app.assembly import Pipeline, make_pipeline, make_scenes, make_writer
+from surveil.app.classifying import make_keeper
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import Config
@@ -26,6 +28,8 @@ from surveil.learn.deploy import NormalityStore
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
+from surveil.train.looks import EXTRA, Finding
+from surveil.train.shelf import Shelf
 from surveil.types import Alert, Detections, Frame, Track
 
 log = structlog.get_logger(__name__)
@@ -41,6 +45,8 @@ class Seen:
     tracks: tuple[Track, ...]
     detections: Detections | None
     alerts: tuple[Alert, ...]
+    looks: tuple[Finding, ...] = ()
+    """What classifiers said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,7 @@ class Replay:
         for name, scene in scenes.items():
             if loaded := NormalityStore(config.state_dir, name).load():
                 scene.offer(loaded)
+        shelf = Shelf()
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
@@ -83,8 +90,10 @@ class Replay:
             self._clock,
             lossless=True,
             scenes=scenes,
+            shelf=shelf,
             on_alerts=self._alerts.extend,
         )
+        make_keeper(config.state_dir, shelf, config.model, self.metrics).run_once()
 
     def run(
         self,
@@ -147,9 +156,11 @@ class Replay:
                 return
             frame, before = slot.frame, len(self._alerts)
             self._through(slot)
-            detections, tracks = slot.state.detections, slot.state.tracks
+            work = slot.state
+            detections, tracks = work.detections, work.tracks
+            looks = cast("tuple[Finding, ...]", work.extras.get(EXTRA, ()))
             self._settle()
-            yield Seen(frame, tracks, detections, tuple(self._alerts[before:]))
+            yield Seen(frame, tracks, detections, tuple(self._alerts[before:]), looks)
 
     def _through(self, slot: CameraSlot) -> None:
         stages = self._pipeline

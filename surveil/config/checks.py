@@ -12,7 +12,7 @@ from surveil.config.problems import Problems, suggest
 _REFERENCES = (("zone", "zones"), ("line", "lines"))
 """A rule's key (and its plural) → the camera's mapping that the name must be in."""
 
-_TELLING = ("zone", "zones", "line", "lines", "classes")
+_TELLING = ("zone", "zones", "line", "lines", "classes", "model", "class", "on")
 """What tells two unnamed rules of one type apart."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from surveil.config.checks import check_booleans, check_references, check_streams
+from surveil.config.classifiers import check_classes, missing_classifiers
 from surveil.config.document import Node, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
@@ -37,7 +38,8 @@ def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
     settings = _check(root, secrets, problems) if root else None
     if problems.found or root is None or settings is None:
         raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
-    warnings = [Problem(*found).show(str(path)) for found in check_streams(root)]
+    doubtful = [*check_streams(root), *missing_classifiers(root)]
+    warnings = [Problem(*found).show(str(path)) for found in doubtful]
     return build(path, settings, secrets, warnings)
 
 
@@ -71,6 +73,7 @@ def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | N
     _inherit(root)
     check_booleans(root, _schema(), _schema(), problems)
     check_references(root, problems, model_labels(_plain(root.get("model"))))
+    check_classes(root, problems)
     return _validate(root, problems)
 
 

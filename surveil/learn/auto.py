@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from surveil.clock import Clock, Stop
 from surveil.errors import ModelError, StateError
@@ -15,6 +16,20 @@ Report = Callable[[str, str], None]
 """Called with a camera and what happened to its model, once per transition."""
 
 
+class Keeper(Protocol):
+    """Looks after models of one kind."""
+
+    def run_once(self) -> None:
+        """Do what is due. Failures are reported, not raised."""
+
+
+def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
+    """Let the keepers look every few seconds until `stop`."""
+    while not clock.sleep(PERIOD_S, stop):
+        for keeper in keepers:
+            keeper.run_once()
+
+
 class NormalityKeeper:
     """Belongs to its own thread. Scenes are only touched through `offer` and `take_learned`."""
 
@@ -24,13 +39,6 @@ class NormalityKeeper:
         self._in_use: dict[str, str | None] = dict.fromkeys(scenes)
         self._failed: dict[str, str] = {}
         self._report = report
-
-    def run(self, stop: Stop, clock: Clock, beat: Callable[[], None] = lambda: None) -> None:
-        """Look after the models until `stop`."""
-        while not stop:
-            beat()
-            self.run_once()
-            clock.sleep(PERIOD_S, stop)
 
     def run_once(self) -> None:
         """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""

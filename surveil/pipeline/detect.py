@@ -1,4 +1,4 @@
-"""The stage that owns the detector: one thread, whatever is ready as one batch."""
+"""The stage that runs every model: one thread, whatever is ready as one batch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from surveil.clock import Clock
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
+from surveil.pipeline.classify import ClassifyDesk
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 
@@ -22,6 +23,7 @@ class DetectStage:
     ) -> None:
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
+        self._classify = ClassifyDesk(metrics, clock)
         self._to_analyse = to_analyse
         self._metrics = metrics
         self._clock = clock
@@ -33,14 +35,20 @@ class DetectStage:
                 self.process(slots)
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
-        """Detect in the frames of `slots` and hand each on."""
+        """Run the models on the crops of `slots` and hand each on."""
+        started = self._clock.monotonic()
+        if looking := [slot for slot in slots if slot.state.looks]:
+            self._detect(looking)
+        self._classify.process(slots)
+        self._metrics.stage.labels("detect").observe(self._clock.monotonic() - started)
+        for slot in slots:
+            self._to_analyse(slot)
+
+    def _detect(self, slots: Sequence[CameraSlot]) -> None:
         started = self._clock.monotonic()
         found = self._detector.detect([slot.state.looks for slot in slots])
-        took = self._clock.monotonic() - started
-        self._metrics.inference.observe(took)
+        self._metrics.inference.observe(self._clock.monotonic() - started)
         self._metrics.batch.observe(sum(len(slot.state.looks) for slot in slots))
-        self._metrics.stage.labels("detect").observe(took)
         for slot, detections in zip(slots, found, strict=True):
             slot.state.detections = detections
             self._metrics.objects.labels(slot.camera).inc(len(detections))
-            self._to_analyse(slot)

@@ -1,4 +1,4 @@
-"""The first stage: looks at the small picture, decides whether the detector looks, and fills its input.
+"""The first stage: looks at the small picture, decides whether the models look, and fills their inputs.
 
 Identical workers, as many as cores; a camera's state travels with its slot, so no two work on one camera.
 """
@@ -41,7 +41,7 @@ class PrepareStage:
             self.process(slot)
 
     def process(self, slot: CameraSlot) -> None:
-        """Prepare what the slot brings; hand it to the detector, or past it when there is nothing to look at."""
+        """Prepare what the slot brings; hand it to the models, or past them when there is nothing to look at."""
         work = slot.state
         work.clear()
         if isinstance(slot.item, Frame):
@@ -50,7 +50,7 @@ class PrepareStage:
             self._metrics.frame_age.labels(slot.camera).observe(age)
             self._look(slot.item, work)
             self._metrics.stage.labels("prepare").observe(self._clock.monotonic() - started)
-        (self._to_detect if work.looks else self._to_analyse)(slot)
+        (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)
 
     def _look(self, frame: Frame, work: Work) -> None:
         picture = frame.picture
@@ -62,6 +62,8 @@ class PrepareStage:
             if (finding := analyser.observe(view)) is not None:
                 view.extras[analyser.name] = finding
         work.extras = view.extras
+        if work.cutter is not None:
+            work.cuts = work.cutter.cut(view)
         self._metrics.gate.labels(work.camera, motion.gate.value).inc()
         self._metrics.motion_share.labels(work.camera).set(motion.share)
         crops = work.planner.plan(motion, work.tracks, size, frame.t)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from surveil.detect.letterbox import Look
 from surveil.ring import Slot
+from surveil.train.looks import Cut
 from surveil.types import Bytes, Detections, Floats, Frame, Motion, Picture, Track
 from surveil.vision.motion import plane_size
 
@@ -43,6 +44,13 @@ class Analyser(Protocol):
 
     def observe(self, view: View) -> object | None:
         """Look at one frame; None: nothing to say about this one."""
+
+
+class Cutter(Protocol):
+    """Cuts out of a frame what your own classifiers are to look at."""
+
+    def cut(self, view: View) -> tuple[Cut, ...]:
+        """Return the crops that are due, ready for their networks."""
 
 
 class View:
@@ -84,6 +92,8 @@ class Work:
     gate: Gate
     planner: Planner
     analysers: tuple[Analyser, ...] = ()
+    cutter: Cutter | None = None
+    """Present where rules want crops classified."""
     min_object_px: float = 40.0
     tracks: tuple[Track, ...] = ()
     """The tracks as of the frame analysed before."""
@@ -96,6 +106,8 @@ class Work:
     regions: Floats | None = None
     looks: tuple[Look, ...] = ()
     """Crops that are ready for the model; empty: the gate is closed."""
+    cuts: tuple[Cut, ...] = ()
+    """Crops that are ready for classifiers."""
     detections: Detections | None = None
     extras: Mapping[str, object] = field(default_factory=dict)
 
@@ -103,6 +115,7 @@ class Work:
         """Forget the frame before, so that nothing of it can be taken for the next."""
         self.motion = self.regions = self.detections = None
         self.looks = ()
+        self.cuts = ()
         self.extras = {}
 
     def plane(self, size: tuple[int, int]) -> tuple[int, int]:

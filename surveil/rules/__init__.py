@@ -12,6 +12,7 @@ from typing import Any
 from surveil.geometry import Line
 from surveil.rules.anomaly import Anomaly, AnomalySettings
 from surveil.rules.base import Places, Rule, RuleSettings
+from surveil.rules.classified import Classified, ClassifiedSettings
 from surveil.rules.crowding import Crowding, CrowdingSettings
 from surveil.rules.intrusion import Intrusion, IntrusionSettings
 from surveil.rules.left_object import LeftObject, LeftObjectSettings
@@ -44,6 +45,7 @@ RULES: dict[str, Kind] = {
     "speed": Kind(SpeedSettings, Speed),
     "wrong_way": Kind(WrongWaySettings, WrongWay),
     "anomaly": Kind(AnomalySettings, Anomaly),
+    "classified": Kind(ClassifiedSettings, Classified),
     "picture": Kind(PictureSettings, PictureRule),
 }
 

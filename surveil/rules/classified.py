@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol, cast
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from surveil.rules.base import Places, RuleSettings
 from surveil.types import Box, Scene, Signal
@@ -15,7 +15,7 @@ EXTRA = "classified"
 
 
 class Finding(Protocol):
-    """What a classifier says about one crop (see `surveil.train.analyser`)."""
+    """What a classifier says about one crop (see `surveil.train.looks`)."""
 
     @property
     def model(self) -> str:
@@ -41,12 +41,20 @@ class Finding(Protocol):
     def scores(self) -> Mapping[str, float]:
         """Probability of each class."""
 
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Least probability that was chosen in training, of the class it was about."""
+
+    @property
+    def version(self) -> str:
+        """Which version of the model it was."""
+
 
 class ClassifiedSettings(RuleSettings):
     """A classifier that you trained sees a class (`surveil train`, `surveil models deploy`)."""
 
     type: Literal["classified"] = Field(default="classified", description="Your own classifier sees a class.")
-    model: str = Field(min_length=1, max_length=64, description="Name of the deployed classifier.")
+    model: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="Name of the deployed classifier.")
     class_: str = Field(alias="class", min_length=1, description="The class to alert on.")
     min_score: float | None = Field(
         default=None,
@@ -67,6 +75,14 @@ class ClassifiedSettings(RuleSettings):
     linger_s: float = Field(
         default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
     )
+
+    @model_validator(mode="after")
+    def _zone_where_needed(self) -> ClassifiedSettings:
+        if self.on == "zone" and self.zone is None:
+            raise ValueError("`on: zone` needs a 'zone'")
+        if self.on != "zone" and self.zone is not None:
+            raise ValueError("'zone' is looked at with `on: zone` only")
+        return self
 
 
 class Classified:
@@ -120,13 +136,14 @@ class Classified:
     def _limit(self, finding: Finding) -> float:
         if self.settings.min_score is not None:
             return self.settings.min_score
-        return float(getattr(finding, "thresholds", {}).get(self.settings.class_, 0.5))
+        return finding.thresholds.get(self.settings.class_, 0.5)
 
     def _signal(self, finding: Finding, score: float) -> Signal:
         what = self.settings.class_
         where = finding.zone or ("picture" if finding.track is None else f"track {finding.track}")
         return Signal(
             self.type, f"{self.settings.model}/{what}/{where}", score, what, zone=finding.zone, track=finding.track,
-            box=finding.box, text=f"{what} ({score:.0%}) on {where}", details={"model": finding.model, "scores": {
+            box=finding.box, text=f"{what} ({score:.0%}) on {where}", details={
+                "model": finding.model, "version": finding.version, "scores": {
                 name: round(value, 4) for name, value in sorted(finding.scores.items())}},
         )  # fmt: skip

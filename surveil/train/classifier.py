@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from surveil.detect.session import RunOn, Session
+from surveil.detect.session import CPU, RunOn, Session
 from surveil.errors import ModelError
-from surveil.train.features import in_batches
+from surveil.models.files import sha256_of
+from surveil.train.features import BATCH, in_batches
+from surveil.train.onnxgraph import metadata
 from surveil.train.preprocess import Preprocess
 from surveil.types import Bytes, Floats
 
@@ -36,6 +37,14 @@ class Card:
     """`head` or `finetune`."""
     quantiles: tuple[float, ...] = ()
     """Of the positive class's score on the validation split, 0 %, 5 % … 100 %: what drift is told from."""
+
+    def said(self, scores: Sequence[float]) -> str:
+        """Return the class that these probabilities mean: the positive one at its threshold, else the likeliest."""
+        which = self.labels.index(self.positive)
+        if scores[which] >= self.threshold:
+            return self.positive
+        others = [k for k in range(len(self.labels)) if k != which]
+        return self.labels[max(others, key=lambda k: scores[k])]
 
     def metadata(self) -> dict[str, str]:
         """Return it as stored in the file."""
@@ -69,20 +78,45 @@ class Card:
             raise ModelError(f"{path}: what it says about itself cannot be read: {error}") from None
 
 
-class Classifier:
-    """A loaded model. `probabilities` may be called from one thread at a time."""
+def read_card(path: Path) -> Card:
+    """Return what a file says about itself, without loading the network. Raises ModelError."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read: {error.strerror}") from None
+    return Card.of(metadata(content), path)
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+
+class Classifier:
+    """A loaded model. `run` and `probabilities` may be called from one thread at a time."""
+
+    def __init__(self, path: Path, threads: int = 1, where: RunOn | None = None) -> None:
         """Load. Raises ModelError when it is no classifier of `surveil train`."""
-        self._session = Session(path, RunOn("cpu", threads=threads))
+        self._session = Session(path, where or RunOn("cpu", threads=threads))
         self.card = Card.of(self._session.graph.metadata, path)
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = sha256_of(path)
         names = [port.name for port in self._session.graph.outputs]
         if names != ["logits", "probabilities"]:
             raise ModelError(f"{path}: has the outputs {', '.join(names)}")
+        # A GPU chooses its algorithms by shape, which takes seconds; few shapes, seen before, do not.
+        self._sizes = range(1, BATCH + 1) if self._session.provider == CPU else (1, 4, BATCH)
+
+    def warm_up(self) -> None:
+        """Run every batch size that a GPU will be given; one picture on a CPU."""
+        size = self.card.preprocess.size
+        for count in (1,) if self._session.provider == CPU else self._sizes:
+            self.run(np.zeros((count, size, size, 3), np.uint8))
+
+    def run(self, batch: Bytes) -> Floats:
+        """Return float32 (n, classes) for prepared pictures uint8 (n, size, size, 3); n at most `BATCH`."""
+        padded = next(size for size in self._sizes if size >= len(batch))
+        whole = batch
+        if padded > len(batch):
+            whole = np.concatenate([batch, np.zeros((padded - len(batch), *batch.shape[1:]), np.uint8)])
+        return np.asarray(self._session.run({"images": whole})[1][: len(batch)], np.float32)
 
     def probabilities(self, pictures: Sequence[Bytes]) -> Floats:
         """Return float32 (n, classes) for pictures of any size, uint8 RGB."""
         prepared = (self.card.preprocess.apply(picture) for picture in pictures)
-        rows = [self._session.run({"images": batch})[1] for batch in in_batches(prepared)]
+        rows = [self.run(batch) for batch in in_batches(prepared)]
         return np.concatenate(rows) if rows else np.zeros((0, len(self.card.labels)), np.float32)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.train.head import Head
-from surveil.train.onnxgraph import GRAPH, LENGTH, TENSOR, VARINT, fields, graph_bytes, tensor_name
+from surveil.train.onnxgraph import GRAPH, LENGTH, METADATA, TENSOR, VARINT, fields, graph_bytes, tensor_name
 
-_METADATA, _OUTPUT = 14, 12
+_OUTPUT = 12
 
 
 def classifier(network: bytes, head: Head, metadata: Mapping[str, str]) -> bytes:
@@ -32,9 +32,9 @@ def classifier(network: bytes, head: Head, metadata: Mapping[str, str]) -> bytes
         _output("logits", classes), _output("probabilities", classes),
     ])  # fmt: skip
     graph = b"".join(raw for number, raw, _ in fields(graph_bytes(network)) if number != _OUTPUT)
-    rest = b"".join(raw for number, raw, _ in fields(network) if number not in (GRAPH, _METADATA))
+    rest = b"".join(raw for number, raw, _ in fields(network) if number not in (GRAPH, METADATA))
     entries = b"".join(
-        _field(_METADATA, _field(1, key.encode()) + _field(2, text.encode()))
+        _field(METADATA, _field(1, key.encode()) + _field(2, text.encode()))
         for key, text in sorted(metadata.items())
     )
     return rest + _field(GRAPH, graph + added) + entries

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from surveil.errors import ModelError
 
-GRAPH, NODE, TENSOR = 7, 1, 5
+GRAPH, METADATA, NODE, TENSOR = 7, 14, 1, 5
 VARINT, LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}
 _FLOAT = 1
@@ -53,6 +53,17 @@ def graph_bytes(network: bytes) -> bytes:
     if len(found) != 1:
         raise ModelError("the network's file is no ONNX model, or damaged")
     return found[0]
+
+
+def metadata(model: bytes) -> dict[str, str]:
+    """Return what the file says about itself, key by key. Raises ModelError for a file that is no ONNX model."""
+    graph_bytes(model)
+    entries = [dict(_strings(content)) for number, _, content in fields(model) if number == METADATA]
+    return {entry.get(1, ""): entry.get(2, "") for entry in entries}
+
+
+def _strings(content: bytes) -> Iterator[tuple[int, str]]:
+    return ((number, part.decode()) for number, _, part in fields(content))
 
 
 def tensor_name(content: bytes) -> str:

@@ -21,6 +21,16 @@ _VERSION = re.compile(r"^(\d{4,})\.onnx$")
 Role = Literal["current", "shadow"]
 
 
+def deployed(state_dir: Path) -> tuple[str, ...]:
+    """Return the names of the classifiers of which a version is in use. Raises StateError."""
+    folder = state_dir / "classifiers"
+    try:
+        names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
+        return tuple(name for name in names if (folder / name / "current").exists())
+    except OSError as error:
+        raise StateError(f"{folder}: cannot be read: {error.strerror}") from None
+
+
 class ClassifierStore:
     """The versions of one classifier."""
 

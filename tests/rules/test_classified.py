@@ -19,6 +19,7 @@ class Finding:
     track: int | None = None
     box: tuple = (0.0, 0.0, 10.0, 10.0)
     thresholds: dict = field(default_factory=dict)
+    version: str = "v"
 
 
 def rule(**settings):
@@ -89,4 +90,8 @@ def test_the_signal_says_what_was_seen_where_and_how_surely():
         scene(0.0, Finding({"missing": 0.812345, "worn": 0.187655}, on="zone", zone="yard"))
     )
     assert signal.text == "missing (81%) on yard"
-    assert signal.details == {"model": "helmet", "scores": {"missing": 0.8123, "worn": 0.1877}}
+    assert signal.details == {
+        "model": "helmet",
+        "version": "v",
+        "scores": {"missing": 0.8123, "worn": 0.1877},
+    }

@@ -1,0 +1,57 @@
+"""Wires the rules `classified` of a camera to the classifiers that are deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from surveil.config import CameraConfig
+from surveil.detect.session import RunOn
+from surveil.detect.settings import ModelSettings
+from surveil.metrics import Metrics
+from surveil.rules.classified import ClassifiedSettings
+from surveil.train.looks import Cutter, Look
+from surveil.train.shelf import ClassifierKeeper, Shelf
+
+log = structlog.get_logger(__name__)
+
+
+def make_cutter(camera: CameraConfig, shelf: Shelf) -> Cutter | None:
+    """Return what cuts out the crops that the camera's rules want classified; None when none wants any."""
+    rules = [rule for rule in camera.rules if isinstance(rule, ClassifiedSettings)]
+    shelf.want(camera.name, tuple(dict.fromkeys(rule.model for rule in rules)))
+    return Cutter(shelf, [_look(rule, camera) for rule in rules]) if rules else None
+
+
+def _look(rule: ClassifiedSettings, camera: CameraConfig) -> Look:
+    zone = rule.zone or ""
+    return Look(
+        rule.model,
+        rule.on,
+        rule.every_s,
+        zone,
+        camera.zones[zone] if zone else (),
+        rule.classes if rule.on == "track" else (),
+    )
+
+
+def make_keeper(state_dir: Path, shelf: Shelf, model: ModelSettings, metrics: Metrics) -> ClassifierKeeper:
+    """Return what puts deployed classifiers on the shelf; they run where the detection model runs."""
+    where = RunOn(model.provider, model.require_gpu, model.gpu, model.gpu_memory_mb, model.threads)
+    return ClassifierKeeper(state_dir, shelf, where, partial(_report, shelf, metrics))
+
+
+def _report(shelf: Shelf, metrics: Metrics, name: str, what: str) -> None:
+    in_use = shelf.get(name)
+    current, shadow = (in_use.current, in_use.shadow) if in_use else (None, None)
+    metrics.add_classifier(
+        name,
+        shelf.wanted().get(name, ()),
+        current.card.labels if current else (),
+        shadow.card.labels if shadow else (),
+    )
+    say: Callable[..., None] = log.info if current else log.warning
+    say("classifier", classifier=name, what=what)

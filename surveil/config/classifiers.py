@@ -1,0 +1,78 @@
+"""Rules `classified` and the classifiers that are deployed in the state directory of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from surveil.config.document import Node
+from surveil.config.file import FileSettings
+from surveil.config.problems import Problems, suggest
+from surveil.errors import ModelError, StateError
+
+_FIRST = "`surveil train` makes one, `surveil models deploy` puts it into use"
+
+
+def check_classes(root: Node, problems: Problems) -> None:
+    """Refuse a class that the deployed classifier does not know."""
+    for model, rule in _rules(root):
+        node = rule.get("class")
+        try:
+            labels = _labels(_state_dir(root), model)
+        except (ModelError, StateError):
+            continue
+        if labels and node is not None and node.text is not None and node.text not in labels:
+            text = f"the classifier '{model.text}' has no class '{node.text}'{suggest(node.text, labels)}"
+            problems.add(node.line, node.path, text)
+
+
+def missing_classifiers(root: Node) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every rule that sees nothing yet: its classifier is not deployed, or is damaged."""
+    return [(model.line, model.path, text) for model, _ in _rules(root) if (text := _why_blind(root, model))]
+
+
+def _why_blind(root: Node, model: Node) -> str:
+    from surveil.train.store import deployed  # noqa: PLC0415 - as in _labels
+
+    folder = _state_dir(root)
+    try:
+        if _labels(folder, model):
+            return ""
+        known = deployed(folder)
+    except (ModelError, StateError) as error:
+        return f"the rule sees nothing: {error}"
+    hint = suggest(str(model.text), known) if known else ""
+    return (
+        f"no classifier '{model.text}' is deployed, the rule sees nothing until then{hint or f': {_FIRST}'}"
+    )
+
+
+def _rules(root: Node) -> Iterator[tuple[Node, Node]]:
+    """Yield the `model` of each rule that has one, and the rule."""
+    cameras = root.get("cameras")
+    for camera in cameras.children.values() if cameras else ():
+        rules = camera.get("rules")
+        for rule in rules.items if rules else []:
+            kind, model = rule.get("type"), rule.get("model")
+            if (
+                kind is not None
+                and kind.text == "classified"
+                and model is not None
+                and model.text is not None
+            ):
+                yield model, rule
+
+
+def _labels(state_dir: Path, model: Node) -> tuple[str, ...]:
+    """Return the classes of a deployed classifier; () when none is. Raises ModelError or StateError."""
+    # Who has no such rule need not wait for the runtime of the models.
+    from surveil.train.classifier import read_card  # noqa: PLC0415
+    from surveil.train.store import ClassifierStore  # noqa: PLC0415
+
+    path = ClassifierStore(state_dir, str(model.text)).path()
+    return () if path is None else read_card(path).labels
+
+
+def _state_dir(root: Node) -> Path:
+    node = root.get("state_dir")
+    return Path(str(FileSettings.model_fields["state_dir"].default if node is None else node.value))
