@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import http.client
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -60,14 +61,30 @@ def tls_context(ca_file: Path | None, *, verify: bool = True) -> ssl.SSLContext:
 
 def request(server: Server, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     """Send one request and read the answer. Raises RetryLater (no credentials in it) on network errors."""
+    with network_errors(place_of(url), server.timeout_s):
+        return _exchange(server, method, urlsplit(url), body, headers)
+
+
+def reach(server: Server, url: str) -> str:
+    """Connect and shake hands without sending a request; return what that has shown. Raises RetryLater."""
     parts = urlsplit(url)
-    place = f"{parts.hostname}:{_port(parts)}"
+    secure = parts.scheme == "https"
+    with network_errors(place_of(url), server.timeout_s):
+        deadline = Deadline(server.context.clock, server.context.stop, server.timeout_s)
+        tls = (server.tls or tls_context(None)) if secure else None
+        open_socket(parts.hostname or "", _port(parts), deadline, tls).shut()
+    return "connected, certificate good; nothing was sent" if secure else "connected; nothing was sent"
+
+
+@contextmanager
+def network_errors(place: str, timeout_s: float) -> Iterator[None]:
+    """Turn what a connection to `place` may raise into RetryLater."""
     try:
-        return _exchange(server, method, parts, body, headers)
+        yield
     except ssl.SSLCertVerificationError as error:
         raise RetryLater(f"{place}: certificate refused: {error.verify_message}") from error
     except TimeoutError as error:
-        raise RetryLater(f"{place}: no answer in {server.timeout_s:g} s") from error
+        raise RetryLater(f"{place}: no answer in {timeout_s:g} s") from error
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise RetryLater(f"{place}: {why}") from error

@@ -395,7 +395,7 @@ class Grafana:
             return 401, {}, b'{"message":"Unauthorized"}'
         url = urlsplit(got.path)
         if got.method == "GET":
-            wanted = set(parse_qs(url.query)["tags"])
+            wanted = set(parse_qs(url.query).get("tags", []))
             return 200, {}, json.dumps([a for a in self.annotations if wanted <= set(a["tags"])]).encode()
         if got.method == "POST":
             self.annotations.append({"id": len(self.annotations) + 1, **got.json})

@@ -19,6 +19,7 @@ from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, 
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import RetryLater
 from surveil.types import Alert
 
 _EXPIRES_AFTER = 4
@@ -55,6 +56,16 @@ class AlertmanagerSink(BaseSink):
         self._url = settings.url.get_secret_value().rstrip("/")
         self._server = Server(context, settings.timeout_s, tls_context(settings.ca_file))
         self.maintain_every_s = settings.resend_s
+
+    def probe(self) -> str:
+        """Ask for its state, with the credentials."""
+        response = request(self._server, "GET", f"{self._url}/api/v2/status", b"", basic_auth(self._url))
+        judge(response, place_of(self._url), self.context.clock.wall())
+        try:
+            version = json.loads(response.body)["versionInfo"]["version"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise RetryLater(f"{place_of(self._url)}: what answers is no Alertmanager") from error
+        return f"Alertmanager {version} answers"
 
     def deliver(self, delivery: Delivery) -> None:
         """Fire, or resolve."""

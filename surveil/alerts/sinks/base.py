@@ -8,6 +8,7 @@ from pydantic import Field
 
 from surveil.alerts.delivery import Context, Delivery, Status
 from surveil.settings import Settings
+from surveil.types import Alert
 
 
 class SinkSettings(Settings):
@@ -40,6 +41,16 @@ class Sink(Protocol):
     def maintain(self, status: Status) -> None:
         """Refresh what would expire on the other side; raises as `deliver`."""
 
+    def probe(self) -> str:
+        """Connect, and log in where that can be done without sending anything; return what that has shown.
+
+        Nothing changes on the other side or on the disk, and a daemon that runs keeps its connection. Raises
+        as `deliver`.
+        """
+
+    def send_test(self, alert: Alert) -> None:
+        """Deliver a test message while a daemon with the same sink may run; raises as `deliver`."""
+
     def close(self) -> None:
         """Let go of connections and files."""
 
@@ -54,6 +65,18 @@ class BaseSink:
 
     def maintain(self, status: Status) -> None:
         """Do nothing."""
+
+    def probe(self) -> str:
+        """Have nothing to connect to."""
+        return "not tried: only a message shows it"
+
+    def send_test(self, alert: Alert) -> None:
+        """Deliver it as any other alert."""
+        self.deliver(Delivery(alert))
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Return when the other side has taken the alert; raises RetryLater and Rejected."""
+        raise NotImplementedError
 
     def close(self) -> None:
         """Do nothing."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -20,7 +22,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import tls_context
+from surveil.alerts.http import network_errors, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import Rejected, RetryLater
@@ -112,31 +114,40 @@ class EmailSink(BaseSink):
         self._tls = tls_context(settings.ca_file)
         self._place = f"{settings.host}:{settings.port or _PORTS[settings.security]}"
 
+    def probe(self) -> str:
+        """Connect, log in where a name is given, and leave."""
+        with self._errors(), self._session() as session:
+            session.ehlo_or_helo_if_needed()
+        return "connected, logged in" if self._settings.username else "connected"
+
     def deliver(self, delivery: Delivery) -> None:
         """Send one message."""
         message = self.compose(delivery.alert)
-        try:
-            self._send(message)
-        except smtplib.SMTPAuthenticationError as error:
-            raise RetryLater(f"{self._place}: login refused ({error.smtp_code})") from error
-        except smtplib.SMTPRecipientsRefused as error:
-            self._refused([code for code, _ in error.recipients.values()], error)
-        except smtplib.SMTPResponseException as error:
-            self._refused([error.smtp_code], error)
-        except ssl.SSLCertVerificationError as error:
-            raise RetryLater(f"{self._place}: certificate refused: {error.verify_message}") from error
-        except TimeoutError as error:
-            raise RetryLater(f"{self._place}: no answer in {self._settings.timeout_s:g} s") from error
-        except (OSError, smtplib.SMTPException) as error:
-            why = getattr(error, "strerror", None) or type(error).__name__
-            raise RetryLater(f"{self._place}: {why}") from error
+        with self._errors(), self._session() as session:
+            session.send_message(message, self._settings.sender, self._settings.recipients)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn what a session may raise into RetryLater and Rejected."""
+        # Outermost: the errors of smtplib are OSErrors.
+        with network_errors(self._place, self._settings.timeout_s):
+            try:
+                yield
+            except smtplib.SMTPAuthenticationError as error:
+                raise RetryLater(f"{self._place}: login refused ({error.smtp_code})") from error
+            except smtplib.SMTPRecipientsRefused as error:
+                self._refused([code for code, _ in error.recipients.values()], error)
+            except smtplib.SMTPResponseException as error:
+                self._refused([error.smtp_code], error)
 
     def _refused(self, codes: list[int], error: Exception) -> None:
         """Raise Rejected when every code is final, else RetryLater."""
         text = f"{self._place}: SMTP {', '.join(str(code) for code in sorted(set(codes)))}"
         raise (Rejected if all(500 <= c < 600 for c in codes) else RetryLater)(text) from error
 
-    def _send(self, message: EmailMessage) -> None:
+    @contextmanager
+    def _session(self) -> Iterator[_Session]:
+        """Give a session that is connected and, where a name is given, logged in."""
         deadline = Deadline(self.context.clock, self.context.stop, self._settings.timeout_s)
         session = _Session(self._settings, deadline, self._tls)
         try:
@@ -145,7 +156,7 @@ class EmailSink(BaseSink):
                 session.starttls(context=self._tls)
             if self._settings.username:
                 session.login(self._settings.username, self._settings.password.get_secret_value())
-            session.send_message(message, self._settings.sender, self._settings.recipients)
+            yield session
             session.docmd("QUIT")
         finally:
             session.shut()

@@ -54,6 +54,11 @@ class GrafanaSink(BaseSink):
         self._url = settings.url.get_secret_value().rstrip("/")
         self._server = Server(context, settings.timeout_s, tls_context(settings.ca_file))
 
+    def probe(self) -> str:
+        """Read annotations with the token. Whether it may write them only a message shows."""
+        self._list({"limit": 1}, "probe")
+        return "the token may read annotations"
+
     def deliver(self, delivery: Delivery) -> None:
         """Open the event's annotation, or close it; one that is there already is not made again."""
         alert = delivery.alert
@@ -70,11 +75,15 @@ class GrafanaSink(BaseSink):
 
     def _find(self, alert: Alert) -> int | None:
         """Return the id of the event's annotation."""
-        query = urlencode({"tags": f"event:{alert.event_id}", "limit": 1, "type": "annotation"})
-        response = self._call("GET", f"/api/annotations?{query}", None, alert.id)
+        query = {"tags": f"event:{alert.event_id}", "limit": 1, "type": "annotation"}
+        found = self._list(query, alert.id)
+        return found[0] if found else None
+
+    def _list(self, query: dict[str, object], key: str) -> list[int]:
+        """Return the ids of annotations."""
+        response = self._call("GET", f"/api/annotations?{urlencode(query)}", None, key)
         try:
-            found = json.loads(response.body)
-            return int(found[0]["id"]) if found else None
+            return [int(one["id"]) for one in json.loads(response.body)]
         except (ValueError, LookupError, TypeError) as error:
             raise RetryLater(f"{place_of(self._url)}: the answer is not a list of annotations") from error
 

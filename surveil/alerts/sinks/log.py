@@ -29,6 +29,10 @@ class LogSink(BaseSink):
     def __init__(self, _settings: LogSettings, context: Context) -> None:
         super().__init__(context)
 
+    def probe(self) -> str:
+        """Need nobody."""
+        return "always there"
+
     def deliver(self, delivery: Delivery) -> None:
         """Write one line; fields that say nothing are left out."""
         alert = to_dict(delivery.alert)

@@ -14,26 +14,27 @@ No thread of its own: the courier's thread reads and writes, while it delivers a
 from __future__ import annotations
 
 import json
-import re
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
 from surveil.alerts.deadline import Deadline
-from surveil.alerts.delivery import Camera, Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.homeassistant import discovery, states, topic_part
 from surveil.alerts.http import tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import ConfigError, RetryLater
+from surveil.types import Alert
 
 if TYPE_CHECKING:
     import paho.mqtt.client as mqtt
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _KEEPALIVE_S = 30
-_UP = ("streaming", "degraded", "catching_up")
 
 
 class MqttSettings(SinkSettings):
@@ -80,11 +81,23 @@ class MqttSink(BaseSink):
         except ImportError as error:
             raise ConfigError([f"sinks.{context.name}: needs paho-mqtt; install surveil[mqtt]"]) from error
 
+    def probe(self) -> str:
+        """Connect and log in as a guest, and leave."""
+        with self._guest(self._deadline()):
+            return "connected, logged in" if self._settings.username else "connected"
+
+    def send_test(self, alert: Alert) -> None:
+        """Publish as a guest: under the daemon's own name, the broker would end the daemon's connection."""
+        deadline = self._deadline()
+        with self._guest(deadline) as client:
+            self._publish_alert(client, alert, deadline)
+
     def deliver(self, delivery: Delivery) -> None:
         """Publish one alert and its picture; returns when the broker has acknowledged both."""
-        alert = delivery.alert
         deadline = self._deadline()
-        client = self._connected(deadline)
+        self._publish_alert(self._connected(deadline), delivery.alert, deadline)
+
+    def _publish_alert(self, client: mqtt.Client, alert: Alert, deadline: Deadline) -> None:
         camera = f"{self._base}/{topic_part(alert.camera)}"
         kind = alert.rule if alert.phase == "start" else f"{alert.rule}_end"
         body = json.dumps(to_dict(alert) | {"event_type": kind}, ensure_ascii=False).encode()
@@ -132,8 +145,19 @@ class MqttSink(BaseSink):
             self._client = self._connect(deadline)
         return self._client
 
-    def _connect(self, deadline: Deadline) -> mqtt.Client:
-        client = self._make()
+    @contextmanager
+    def _guest(self, deadline: Deadline) -> Iterator[mqtt.Client]:
+        """Give a connection without a name, a will and a status."""
+        client = self._connect(deadline, guest=True)
+        try:
+            yield client
+            client.disconnect()
+            client.loop(0.0)
+        finally:
+            _hang_up(self._socket)
+
+    def _connect(self, deadline: Deadline, *, guest: bool = False) -> mqtt.Client:
+        client = self._make(guest=guest)
         self._said.clear()
         self._refused = ""
         try:
@@ -142,7 +166,8 @@ class MqttSink(BaseSink):
             self._socket = client.socket()
             while not client.is_connected():
                 self._loop(client, deadline.slice_s())
-            self._publish(client, f"{self._base}/status", b"online", deadline, retain=True)
+            if not guest:
+                self._publish(client, f"{self._base}/status", b"online", deadline, retain=True)
         except ssl.SSLCertVerificationError as error:
             _hang_up(client.socket())
             raise RetryLater(f"{self._place}: certificate refused: {error.verify_message}") from error
@@ -155,13 +180,14 @@ class MqttSink(BaseSink):
             raise
         return client
 
-    def _make(self) -> mqtt.Client:
+    def _make(self, *, guest: bool) -> mqtt.Client:
         import paho.mqtt.client as mqtt  # noqa: PLC0415 - optional
         from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - optional
 
+        name = f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}"
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}",
+            client_id="" if guest else name,
             protocol=mqtt.MQTTv5,
             reconnect_on_failure=False,
         )
@@ -169,7 +195,8 @@ class MqttSink(BaseSink):
             client.tls_set_context(tls_context(self._settings.ca_file))
         if self._settings.username:
             client.username_pw_set(self._settings.username, self._settings.password.get_secret_value())
-        client.will_set(f"{self._base}/status", b"offline", qos=1, retain=True)
+        if not guest:
+            client.will_set(f"{self._base}/status", b"offline", qos=1, retain=True)
         client.on_connect = self._on_connect
         return client
 
@@ -226,76 +253,3 @@ def _hang_up(sock: Any) -> None:
     """Close the socket without a word: the broker then publishes the will."""
     if sock is not None:
         sock.close()
-
-
-def topic_part(name: str) -> str:
-    """Return a name as one level of a topic."""
-    return _UNSAFE.sub("_", name) or "_"
-
-
-def states(base: str, status: Status) -> dict[str, bytes]:
-    """Return topic → payload of the retained states of cameras and zones."""
-    occupied = {(alert.camera, alert.zone) for alert in status.open if alert.zone}
-    said: dict[str, bytes] = {}
-    for name, camera in status.cameras.items():
-        said[f"{base}/{topic_part(name)}/state"] = camera.state.encode()
-        for zone in camera.zones:
-            there = b"ON" if (name, zone) in occupied else b"OFF"
-            said[f"{base}/{topic_part(name)}/zone/{topic_part(zone)}"] = there
-    return said
-
-
-def discovery(prefix: str, base: str, instance: str, status: Status) -> dict[str, bytes]:
-    """Return topic → payload that make cameras, zones and alerts entities of Home Assistant.
-
-    See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
-    """
-    said: dict[str, bytes] = {}
-    for name, camera in status.cameras.items():
-        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera):
-            unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
-            config |= {
-                "unique_id": unique,
-                "availability_topic": f"{base}/status",
-                "device": {
-                    "identifiers": [f"surveil_{topic_part(instance)}_{topic_part(name)}"],
-                    "name": name,
-                    "manufacturer": "surveil",
-                    "model": "camera",
-                },
-            }
-            said[f"{prefix}/{component}/{unique}/config"] = json.dumps(config, sort_keys=True).encode()
-    return said
-
-
-def _entities(topic: str, camera: Camera) -> list[tuple[str, str, dict[str, object]]]:
-    """Return component, key and configuration of a camera's entities."""
-    kinds = [kind for rule in camera.rules for kind in (rule, f"{rule}_end")]
-    up = " or ".join(f"value == '{state}'" for state in _UP)
-    made: list[tuple[str, str, dict[str, object]]] = [
-        (
-            "binary_sensor",
-            "state",
-            {
-                "name": "Connected",
-                "state_topic": f"{topic}/state",
-                "device_class": "connectivity",
-                "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
-            },
-        ),
-        ("event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}),
-        (
-            "image",
-            "snapshot",
-            {"name": "Last alert", "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
-        ),
-    ]
-    made += [
-        (
-            "binary_sensor",
-            f"zone_{topic_part(zone)}",
-            {"name": zone, "state_topic": f"{topic}/zone/{topic_part(zone)}", "device_class": "occupancy"},
-        )
-        for zone in camera.zones
-    ]
-    return made

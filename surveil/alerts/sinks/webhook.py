@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, request, tls_context
+from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, reach, request, tls_context
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
@@ -97,6 +97,10 @@ class WebhookSink(BaseSink):
         self._server = Server(
             context, settings.timeout_s, tls_context(settings.ca_file, verify=settings.verify_tls)
         )
+
+    def probe(self) -> str:
+        """Connect. Whether the credentials are good only a message shows."""
+        return reach(self._server, self._url)
 
     def deliver(self, delivery: Delivery) -> None:
         """Post one alert."""

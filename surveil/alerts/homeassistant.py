@@ -1,0 +1,84 @@
+"""What MQTT's retained topics say of cameras and zones, and how Home Assistant learns of them. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from surveil.alerts.delivery import Camera, Status
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_UP = ("streaming", "degraded", "catching_up")
+
+
+def topic_part(name: str) -> str:
+    """Return a name as one level of a topic."""
+    return _UNSAFE.sub("_", name) or "_"
+
+
+def states(base: str, status: Status) -> dict[str, bytes]:
+    """Return topic → payload of the retained states of cameras and zones."""
+    occupied = {(alert.camera, alert.zone) for alert in status.open if alert.zone}
+    said: dict[str, bytes] = {}
+    for name, camera in status.cameras.items():
+        said[f"{base}/{topic_part(name)}/state"] = camera.state.encode()
+        for zone in camera.zones:
+            there = b"ON" if (name, zone) in occupied else b"OFF"
+            said[f"{base}/{topic_part(name)}/zone/{topic_part(zone)}"] = there
+    return said
+
+
+def discovery(prefix: str, base: str, instance: str, status: Status) -> dict[str, bytes]:
+    """Return topic → payload that make cameras, zones and alerts entities of Home Assistant.
+
+    See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
+    """
+    said: dict[str, bytes] = {}
+    for name, camera in status.cameras.items():
+        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera):
+            unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
+            config |= {
+                "unique_id": unique,
+                "availability_topic": f"{base}/status",
+                "device": {
+                    "identifiers": [f"surveil_{topic_part(instance)}_{topic_part(name)}"],
+                    "name": name,
+                    "manufacturer": "surveil",
+                    "model": "camera",
+                },
+            }
+            said[f"{prefix}/{component}/{unique}/config"] = json.dumps(config, sort_keys=True).encode()
+    return said
+
+
+def _entities(topic: str, camera: Camera) -> list[tuple[str, str, dict[str, object]]]:
+    """Return component, key and configuration of a camera's entities."""
+    kinds = [kind for rule in camera.rules for kind in (rule, f"{rule}_end")]
+    up = " or ".join(f"value == '{state}'" for state in _UP)
+    made: list[tuple[str, str, dict[str, object]]] = [
+        (
+            "binary_sensor",
+            "state",
+            {
+                "name": "Connected",
+                "state_topic": f"{topic}/state",
+                "device_class": "connectivity",
+                "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
+            },
+        ),
+        ("event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}),
+        (
+            "image",
+            "snapshot",
+            {"name": "Last alert", "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
+        ),
+    ]
+    made += [
+        (
+            "binary_sensor",
+            f"zone_{topic_part(zone)}",
+            {"name": zone, "state_topic": f"{topic}/zone/{topic_part(zone)}", "device_class": "occupancy"},
+        )
+        for zone in camera.zones
+    ]
+    return made
