@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from surveil.events import Change, Episodes, Habit, Outcomes
 from surveil.geometry import inside
-from surveil.rules.base import Active, Rule, RuleSettings, name_of, places_of
+from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
 from surveil.track.tracker import Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 
@@ -34,7 +34,8 @@ class CameraEngine:
     """Tracks, rules and events of one camera. Owned by the analyse thread.
 
     What has its centre in one of `masks` (fractions of the frame) is not seen.
-    `active`: by rule name, whether it is on at a Unix time; what it signals otherwise is suppressed.
+    `off`: by rule name, why it may not alert at a Unix time. Its open event ends then, for that reason, and what
+    it signals is suppressed; but it looks on, so that nothing is news to it when it may alert again.
     `on_rule_error(rule, error)` is told of an exception in a rule; the other rules go on.
     """
 
@@ -48,7 +49,7 @@ class CameraEngine:
         sinks: tuple[str, ...] | None = None,
         masks: Sequence[Polygon] = (),
         lost_grace_s: float = LOST_GRACE_S,
-        active: Mapping[str, Active] | None = None,
+        off: Mapping[str, WhyOff] | None = None,
         on_rule_error: Callable[[str, Exception], None] = lambda _rule, _error: None,
     ) -> None:
         self.camera = camera
@@ -60,7 +61,7 @@ class CameraEngine:
         self._sinks = sinks
         self._masks = tuple(masks)
         self._lost_grace_s = lost_grace_s
-        self._active = dict(active or {})
+        self._off = dict(off or {})
         self._on_rule_error = on_rule_error
         self._size: tuple[int, int] | None = None
         self._lost_at: float | None = None
@@ -85,7 +86,9 @@ class CameraEngine:
         self._resize(observation.width, observation.height)
         found = self._unmasked(observation)
         tracks = self._tracker.update(found, frame.t, self._labels, observation.regions)
-        signals = self._allowed(self._signals(Scene(observation, tracks)), outcomes)
+        off = self._why_off()
+        ended += self._episodes.end_rules(off, outcomes)
+        signals = self._allowed(self._signals(Scene(observation, tracks)), off, outcomes)
         changes = self._episodes.step(frame.t, frame.t_wall, signals, outcomes)
         return Step(self._alerts([*ended, *changes]), outcomes, tracks)
 
@@ -116,14 +119,18 @@ class CameraEngine:
             self._tracker.rescale(width / before[0], height / before[1])
         self._size = (width, height)
 
+    def _why_off(self) -> dict[int, str]:
+        """Return the rules that may not alert now, and why."""
+        asked = ((index, self._off.get(name_of(rule))) for index, rule in enumerate(self._rules))
+        return {index: why for index, ask in asked if ask and (why := ask(self.t_wall))}
+
     def _allowed(
-        self, signals: Iterator[tuple[int, Signal]], outcomes: Outcomes
+        self, signals: Iterator[tuple[int, Signal]], off: Mapping[int, str], outcomes: Outcomes
     ) -> Iterator[tuple[int, Signal]]:
-        """Hold back the signals of rules that are off now."""
+        """Hold back the signals of rules that are off."""
         for index, signal in signals:
-            name = name_of(self._rules[index])
-            if name in self._active and not self._active[name](self.t_wall):
-                outcomes[name, "suppressed", "schedule"] += 1
+            if index in off:
+                outcomes[name_of(self._rules[index]), "suppressed", off[index]] += 1
             else:
                 yield index, signal
 
@@ -167,7 +174,7 @@ class CameraEngine:
         self,
         rules: Sequence[Rule],
         moved: AbstractSet[str] = frozenset(),
-        active: Mapping[str, Active] | None = None,
+        off: Mapping[str, WhyOff] | None = None,
     ) -> Step:
         """Go on with other rules; those that are the same keep their state and their open events.
 
@@ -177,7 +184,7 @@ class CameraEngine:
         kept = _same([rule.settings for rule in self._rules], [rule.settings for rule in rules], moved)
         stays = {new: self._rules[old] for old, new in kept.items()}
         self._rules = tuple(stays.get(new, rule) for new, rule in enumerate(rules))
-        self._active = dict(active or {})
+        self._off = dict(off or {})
         habits = [_habit(rule) for rule in self._rules]
         return Step(self._alerts(self._episodes.replace(habits, kept, outcomes, "config")), outcomes)
 

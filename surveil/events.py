@@ -172,6 +172,14 @@ class Episodes:
         """End every episode."""
         return self._end(list(self._open), outcomes, reason, reason)
 
+    def end_rules(self, why: Mapping[int, str], outcomes: Outcomes) -> list[Change]:
+        """End the episodes of some rules, each for its reason."""
+        changes: list[Change] = []
+        for index, reason in why.items():
+            keys = [key for key in self._open if key[0] == index]
+            changes += self._end(keys, outcomes, reason, reason)
+        return changes
+
     def replace(
         self, habits: Sequence[Habit], kept: Mapping[int, int], outcomes: Outcomes, reason: str
     ) -> list[Change]:

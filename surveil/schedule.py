@@ -6,11 +6,12 @@ change to or from summer time: an hour that is skipped is in no window, one that
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field
 
@@ -78,8 +79,16 @@ def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"unknown time zone {name!r}; write for example Europe/Berlin") from error
+        raise ValueError(f"unknown time zone {name!r}{_near(name)}") from error
     return name
+
+
+def _near(name: str) -> str:
+    zones = available_timezones()
+    if not zones:
+        return ": this machine knows none; install its tzdata package"
+    near = difflib.get_close_matches(name, zones, n=1)
+    return f", did you mean '{near[0]}'?" if near else "; write for example Europe/Berlin"
 
 
 def _window(text: str) -> str:
@@ -94,11 +103,9 @@ class ScheduleSettings(Settings):
         default="UTC", description="Time zone of the windows, for example Europe/Berlin."
     )
     windows: list[Annotated[str, AfterValidator(_window)]] = Field(
-        default=[], description="Weekly windows such as `mon-fri 18:00-06:00`; none: always."
-    )
-    needs_armed: bool = Field(
-        default=False,
-        description="Only while the operator's `armed` switch is on, too (`surveil alerts arm`).",
+        min_length=1,
+        description="Weekly windows such as `mon-fri 18:00-06:00` or `sat,sun 00:00-24:00`: a rule with this "
+        "schedule alerts in any of them. One that ends before it begins ends the next day.",
     )
 
 
@@ -108,14 +115,9 @@ class Schedule:
     def __init__(self, settings: ScheduleSettings) -> None:
         self._zone = ZoneInfo(settings.timezone)
         self._windows = tuple(parse_window(text) for text in settings.windows)
-        self._needs_armed = settings.needs_armed
 
-    def active(self, t_wall: float, *, armed: bool = True) -> bool:
-        """Return whether `t_wall` (Unix s) lies in a window, and the switch allows it."""
-        if self._needs_armed and not armed:
-            return False
-        if not self._windows:
-            return True
+    def active(self, t_wall: float) -> bool:
+        """Return whether `t_wall` (Unix s) lies in a window."""
         local = datetime.fromtimestamp(t_wall, UTC).astimezone(self._zone)
         minute = local.hour * 60 + local.minute
         return any(window.contains(local.weekday(), minute) for window in self._windows)

@@ -253,7 +253,7 @@ class Alert:
     track: int | None = None
     box: Box | None = None
     reason: str = ""
-    """Why the event ended: gone, lost, restart, stop, instant."""
+    """Why the event ended: gone, lost, restart, stop, instant, schedule, disarmed, config."""
     degraded: bool = False
     sinks: tuple[str, ...] | None = None
     """Names of the sinks it goes to; None: all."""

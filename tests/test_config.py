@@ -84,13 +84,14 @@ def test_the_shipped_file_is_made_from_the_settings_and_equals_the_defaults():
 def test_the_shipped_examples_are_valid(tmp_path, monkeypatch):
     monkeypatch.setenv("GATE_PASSWORD", "x")
     text = (ROOT / "config.yaml").read_text()
-    text = re.sub(r"^(cameras|sinks): \{\}\n", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^#((?:cameras|sinks):.*|  .*)$", r"\1", text, flags=re.MULTILINE)
+    text = re.sub(r"^(cameras|schedules|sinks): \{\}\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^#((?:cameras|schedules|sinks):.*|  .*)$", r"\1", text, flags=re.MULTILINE)
     path = tmp_path / "examples.yaml"
     path.write_text(text)
     config = load(path)
     assert list(config.cameras) == ["gate", "shop"]
     assert [rule.type for rule in config.cameras["gate"].rules] == ["intrusion", "line_crossing", "loitering"]
+    assert list(config.schedules) == ["night"]
     assert config.cameras["shop"].record.roles == ("record",)
 
 

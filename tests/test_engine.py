@@ -95,16 +95,33 @@ def test_an_object_keeps_its_id_when_the_resolution_changes():
 def test_a_rule_that_is_off_is_held_back_and_accounted_for():
     made = [RULES["intrusion"].settings(**INTRUSION)]
     rules = build_rules(made, ZONES, LINES)
-    off = {"intrusion": lambda t_wall: t_wall < START_WALL + 2}
-    engine = CameraEngine("gate", rules, Tracker(TrackSettings()), labels=("person",), active=off)
+    off = {"intrusion": lambda t_wall: "" if t_wall < START_WALL + 2 else "schedule"}
+    engine = CameraEngine("gate", rules, Tracker(TrackSettings()), labels=("person",), off=off)
     steps = [engine.step(observation(i / 5, [person(450)])) for i in range(30)]
     assert told([a for s in steps for a in s.alerts]) == [
         ("intrusion", "start", "yard/person", ""),
-        ("intrusion", "end", "yard/person", "gone"),
+        ("intrusion", "end", "yard/person", "schedule"),
     ]
     outcomes = sum((s.outcomes for s in steps), Counter())
     assert outcomes["intrusion", "suppressed", "schedule"] == 20
     assert sum(outcomes.values()) == 29
+
+
+def test_an_open_event_ends_when_its_rule_is_switched_off_and_another_opens_afterwards():
+    made = [RULES["intrusion"].settings(**INTRUSION)]
+    off = {"intrusion": lambda t_wall: "disarmed" if START_WALL + 3 <= t_wall < START_WALL + 5 else ""}
+    engine = CameraEngine(
+        "gate", build_rules(made, ZONES, LINES), Tracker(TrackSettings()), labels=("person",), off=off
+    )
+    steps = [engine.step(observation(i / 5, [person(450)])) for i in range(40)]
+    assert told([a for s in steps for a in s.alerts]) == [
+        ("intrusion", "start", "yard/person", ""),
+        ("intrusion", "end", "yard/person", "disarmed"),
+        ("intrusion", "start", "yard/person", ""),
+    ]
+    outcomes = sum((s.outcomes for s in steps), Counter())
+    assert outcomes["intrusion", "suppressed", "disarmed"] == 10
+    assert sum(outcomes.values()) == 39
 
 
 def test_new_rules_leave_the_events_of_unchanged_ones_open():

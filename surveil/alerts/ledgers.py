@@ -13,8 +13,6 @@ from surveil.alerts import rows
 from surveil.alerts.database import connect, foreign_errors, transaction
 from surveil.alerts.rows import Entry, Stored
 
-ARMED = "armed"
-
 
 class Ledgers:
     """Reads and writes the small tables. Any thread may call any method; the outbox's lock serialises them."""
@@ -50,15 +48,6 @@ class Ledgers:
         """Keep `value` under `key`, synced."""
         with self._lock, transaction(self._writer) as db:
             rows.put(db, key, value)
-
-    @property
-    def armed(self) -> bool:
-        """The operator's switch, on until it is switched off; kept across restarts."""
-        return self.get_state(ARMED) != "off"
-
-    def arm(self, *, on: bool) -> None:
-        """Set the operator's switch."""
-        self.set_state(ARMED, "on" if on else "off")
 
     # For metrics.
 

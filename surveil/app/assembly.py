@@ -19,6 +19,7 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
+from surveil.app.arming import Arming
 from surveil.app.classifying import make_cutter
 from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
@@ -37,6 +38,7 @@ from surveil.pipeline.prepare import PrepareStage
 from surveil.pipeline.work import Analyser, View, Work
 from surveil.ring import FrameRing
 from surveil.rules import build_rules
+from surveil.rules.base import WhyOff
 from surveil.track.tracker import Tracker
 from surveil.train.shelf import Shelf
 from surveil.types import Alert
@@ -147,7 +149,13 @@ def make_work(
     )
 
 
-def make_engine(camera: CameraConfig, detector: Detector, metrics: Metrics, clock: Clock) -> CameraEngine:
+def make_engine(
+    camera: CameraConfig,
+    detector: Detector,
+    metrics: Metrics,
+    clock: Clock,
+    off: Mapping[str, WhyOff] | None = None,
+) -> CameraEngine:
     """Return the camera's engine; an exception in a rule is counted and logged, the other rules go on."""
     return CameraEngine(
         camera.name,
@@ -156,6 +164,7 @@ def make_engine(camera: CameraConfig, detector: Detector, metrics: Metrics, cloc
         labels=detector.labels,
         sinks=camera.sinks,
         masks=tuple(camera.masks.values()),
+        off=off,
         on_rule_error=RuleErrors(camera.name, metrics, clock),
     )
 
@@ -209,9 +218,10 @@ def make_pipeline(
     lossless: bool = False,
     scenes: Mapping[str, SceneNormality] | None = None,
     shelf: Shelf | None = None,
+    arming: Arming | None = None,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
-    """Return the stages with a lane for every enabled camera."""
+    """Return the stages with a lane for every enabled camera. Without `arming` rules alert at any time."""
     # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
@@ -224,7 +234,8 @@ def make_pipeline(
         clock,
         on_alerts,
     )
-    engines = {name: make_engine(camera, detector, metrics, clock) for name, camera in cameras.items()}
+    off = {n: arming.why_off(c, config.schedules) for n, c in cameras.items()} if arming else {}
+    engines = {n: make_engine(c, detector, metrics, clock, off.get(n)) for n, c in cameras.items()}
     analyse = AnalyseStage(engines, commit.offer, metrics, clock)
     detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)

@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from surveil.app.arming import RuleState
 from surveil.ring import Books, Drop
 from surveil.types import Alert
 
@@ -89,6 +90,30 @@ class EventCollector(Collector):
         for key, n in counts.items():
             family.add_metric(key, n)
         yield family
+
+
+class RuleCollector(Collector):
+    """Whether rules may alert."""
+
+    def __init__(self, states: Callable[[], Iterable[RuleState]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        """Ask the switches and the schedules."""
+        armed = GaugeMetricFamily(
+            "surveil_rule_armed",
+            "0: the operator has disarmed the rule, it does not alert.",
+            labels=["camera", "rule"],
+        )
+        scheduled = GaugeMetricFamily(
+            "surveil_rule_scheduled",
+            "0: outside the windows of its schedule, the rule does not alert.",
+            labels=["camera", "rule"],
+        )
+        for state in self._states():
+            armed.add_metric([state.camera, state.rule], state.armed)
+            scheduled.add_metric([state.camera, state.rule], state.scheduled)
+        yield from (armed, scheduled)
 
 
 class DiskCollector(Collector):

@@ -20,9 +20,16 @@ from surveil.alerts.camerawatch import CameraWatch, Sight
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
 from surveil.alerts.outbox import Outbox
+from surveil.app.arming import Arming, SwitchWatch
 from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
 from surveil.app.classifying import make_keeper
-from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
+from surveil.app.collectors import (
+    DiskCollector,
+    EventCollector,
+    OutboxCollector,
+    RingCollector,
+    RuleCollector,
+)
 from surveil.app.gpu import GpuCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
@@ -90,6 +97,9 @@ class Daemon:
             config, self.outbox, self.metrics, self._wake, self._state_dir, self.clock, self._recorders
         )
         self._scenes, self._shelf = make_scenes(config), Shelf()
+        self.arming = Arming()
+        self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
+        self._switches.look()
         self.pipeline = make_pipeline(
             config,
             detector,
@@ -98,6 +108,7 @@ class Daemon:
             self.clock,
             scenes=self._scenes,
             shelf=self._shelf,
+            arming=self.arming,
             on_alerts=on_alerts,
         )
         self.captures: dict[str, CaptureLoop] = {
@@ -135,6 +146,7 @@ class Daemon:
             if notifier.is_listening:
                 notifier.status(self.summary())
             self.watch_cameras()
+            self._switches.look()
         notifier.stopping()
         clean = self.end()
         return _FAILED if self._group.failure or not clean else 0
@@ -200,6 +212,7 @@ class Daemon:
         self.web.stop()
         good &= self._join([self._web_thread], _STAGE_S)
         left = self._group.join_all(0.1, self.clock)
+        self._switches.close()
         if not left:
             self.outbox.close()
         self._listener.close()
@@ -281,6 +294,7 @@ class Daemon:
             EventCollector(self.outbox.open_events, rules),
             DiskCollector(self._state_dir, self.config.cameras, self.outbox.evidence_sizes),
             GpuCollector(),
+            RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):
             self.registry.register(collector)
         for standard in (ProcessCollector, PlatformCollector, GCCollector):

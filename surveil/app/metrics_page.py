@@ -14,7 +14,14 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.alerts.courier import RESULTS
 from surveil.alerts.evidence import REASONS
-from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector, RingCollector
+from surveil.app.arming import RuleState
+from surveil.app.collectors import (
+    DiskCollector,
+    EventCollector,
+    OutboxCollector,
+    RingCollector,
+    RuleCollector,
+)
 from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
@@ -95,6 +102,7 @@ def filled(
     registry.register(EventCollector(list, {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), [camera], dict))
     registry.register(GpuCollector())
+    registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics
 
 

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
 from surveil.alerts.storm import StormSettings
+from surveil.app.arming import Arming
 from surveil.app.assembly import Pipeline, make_pipeline, make_scenes, make_writer
 from surveil.app.classifying import make_keeper
 from surveil.capture.loop import CaptureLoop
@@ -62,9 +63,15 @@ class Result:
 
 
 class Replay:
-    """One camera of the configuration, fed from recordings. State goes into a private folder."""
+    """One camera of the configuration, fed from recordings. State goes into a private folder.
 
-    def __init__(self, config: Config, camera: str, detector: Detector, state_dir: Path) -> None:
+    `scheduled`: rules alert in their schedules only, by the recording's wall time; else at any time. The
+    operator's switches are about now and do not count.
+    """
+
+    def __init__(
+        self, config: Config, camera: str, detector: Detector, state_dir: Path, *, scheduled: bool = False
+    ) -> None:
         # No sink of the configuration hears of it.
         cameras = {camera: replace(config.cameras[camera], enabled=True)}
         # Nor is anything withheld: the cap spares people's attention, and a replay is there to show everything.
@@ -91,6 +98,7 @@ class Replay:
             lossless=True,
             scenes=scenes,
             shelf=shelf,
+            arming=Arming() if scheduled else None,
             on_alerts=self._alerts.extend,
         )
         make_keeper(config.state_dir, shelf, config.model, self.metrics).run_once()

@@ -10,9 +10,14 @@ from rich.table import Table
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
+from surveil.cli import arming
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
 
-alerts = typer.Typer(no_args_is_help=True, help="The alerts on disk: list, show, retry, purge, check.")
+alerts = typer.Typer(
+    no_args_is_help=True,
+    help="The alerts on disk: list, show, retry, purge, check; and which rules may alert.",
+)
+arming.register(alerts)
 Sink = Annotated[str | None, typer.Option(help="Only this sink.")]
 
 

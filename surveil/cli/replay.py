@@ -45,7 +45,11 @@ def replay(
         Path | None, typer.Option(help="Write a video with boxes, zones and alerts here.")
     ] = None,
     start: Annotated[
-        datetime | None, typer.Option(help="Wall time of the first frame (UTC unless it names a zone).")
+        datetime | None,
+        typer.Option(
+            help="Wall time of the first frame (UTC unless it names a zone). Schedules of rules count only "
+            "when it is given."
+        ),
     ] = None,
     state: Annotated[
         Path | None,
@@ -65,7 +69,7 @@ def replay(
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-")))
         folder.mkdir(parents=True, exist_ok=True)
-        job = Replay(settings, name, open_detector(settings), folder)
+        job = Replay(settings, name, open_detector(settings), folder, scheduled=start is not None)
         annotator = stack.enter_context(Annotator(annotate, settings.cameras[name])) if annotate else None
         on_decoded = _progress(stack, videos)
         on_seen = annotator.add if annotator else _ignore

@@ -21,14 +21,15 @@ def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) ->
 
     `labels` are the model's classes; empty when they are not known.
     """
-    sinks = set(_children(root, "sinks"))
+    sinks, schedules = set(_children(root, "sinks")), set(_children(root, "schedules"))
     for camera in _children(root, "cameras").values():
-        _check_sinks(camera, sinks, problems)
+        _check_names(camera, "sinks", "sinks", sinks, problems)
         _check_labels(camera.get("detect", "scores"), labels, problems)
         rules = camera.get("rules")
         for rule in rules.items if rules else []:
             _check_rule(rule, camera, problems, labels)
-            _check_sinks(rule, sinks, problems)
+            _check_names(rule, "schedule", "schedules", schedules, problems)
+            _check_names(rule, "sinks", "sinks", sinks, problems)
         _check_rule_names(rules.items if rules else [], problems)
 
 
@@ -68,19 +69,19 @@ def _children(root: Node, key: str) -> Mapping[str, Node]:
     return node.children if node else {}
 
 
-def _check_sinks(owner: Node, known: set[str], problems: Problems) -> None:
-    for node in _names(owner, "sinks"):
+def _check_names(owner: Node, key: str, plural: str, known: set[str], problems: Problems) -> None:
+    """Check the names under `key` of something; `plural` is where they are defined."""
+    for node in _names(owner, key):
         if node.text not in known:
-            problems.add(node.line, node.path, f"unknown sink '{node.text}'{_known('sinks', node, known)}")
+            text = f"unknown {plural[:-1]} '{node.text}'{_known(plural, node, known)}"
+            problems.add(node.line, node.path, text)
 
 
 def _check_rule(rule: Node, camera: Node, problems: Problems, labels: tuple[str, ...]) -> None:
     for key, plural in _REFERENCES:
         known = set(_children(camera, plural))
-        for node in (*_names(rule, key), *_names(rule, plural)):
-            if node.text not in known:
-                text = f"unknown {key} '{node.text}'{_known(plural, node, known)}"
-                problems.add(node.line, node.path, text)
+        _check_names(rule, key, plural, known, problems)
+        _check_names(rule, plural, plural, known, problems)
     _check_labels(rule.get("classes"), labels, problems)
 
 

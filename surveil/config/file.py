@@ -19,6 +19,7 @@ from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
+from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import HealthSettings, MotionSettings
@@ -147,6 +148,11 @@ class FileSettings(Settings):
     )
     cameras: dict[Name, CameraSettings] = Field(default_factory=dict, description="The cameras, by name.")
     model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")
+    schedules: dict[Name, ScheduleSettings] = Field(
+        default_factory=dict,
+        description="When rules may alert, by name; a rule refers to one with `schedule`. Beside it the operator "
+        "has a switch for every rule: `surveil alerts disarm`.",
+    )
     sinks: dict[Name, Sink] = Field(
         default_factory=dict, description="Where alerts go, by name; see the sinks below."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -44,6 +44,15 @@ cameras: {}
 #    rules:
 #      - {type: crowding, count: 10}
 """
+_SCHEDULES = """\
+# When rules may alert, by name: weekly windows on the clock of a time zone. A rule refers to one with
+# `schedule: night`. Beside it the operator has a switch for every rule: `surveil alerts disarm`.
+schedules: {}
+#schedules:
+#  night:
+#    timezone: Europe/Berlin
+#    windows: ["mon-fri 18:00-06:00", "sat,sun 00:00-24:00"]
+"""
 _SINKS = """\
 # Where alerts go. A camera without `sinks:` uses all of them.
 sinks: {}
@@ -51,7 +60,7 @@ sinks: {}
 #  ops: {type: webhook, url: "https://ops.example/hook"}
 #  archive: {type: file, path: /var/lib/surveil/alerts.jsonl}
 """
-_BY_HAND = {"cameras": _CAMERAS, "sinks": _SINKS}
+_BY_HAND = {"cameras": _CAMERAS, "schedules": _SCHEDULES, "sinks": _SINKS}
 
 
 def example() -> str:
@@ -88,6 +97,12 @@ def _comment(text: str, depth: int) -> Iterator[str]:
 
 def _settings_in(field: FieldInfo) -> type[BaseModel] | None:
     kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _settings_in_values(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the settings of a mapping from names."""
+    kind = (*get_args(field.annotation), None, None)[1]
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
@@ -130,8 +145,8 @@ def reference() -> str:
 def _nested() -> Iterator[tuple[str, type[BaseModel]]]:
     for settings in (CameraSettings, FileSettings):
         for name, field in settings.model_fields.items():
-            inner = _settings_in(field)
-            if inner is not None and name != "defaults":
+            inner = _settings_in(field) or _settings_in_values(field)
+            if inner is not None and name not in ("defaults", "cameras"):
                 yield name, inner
 
 

@@ -22,6 +22,7 @@ from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
+from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
@@ -71,6 +72,7 @@ class Config:
     cameras: Mapping[str, CameraConfig]
     """By name, in the order of the file."""
     model: ModelSettings
+    schedules: Mapping[str, ScheduleSettings]
     sinks: Mapping[str, Settings]
     outbox: OutboxSettings
     state_dir: Path

@@ -12,8 +12,8 @@ from surveil.geometry import Line, inside
 from surveil.settings import Settings
 from surveil.types import Point, Polygon, Scene, Signal, Track
 
-Active = Callable[[float], bool]
-"""Whether a rule is on at a Unix time."""
+WhyOff = Callable[[float], str]
+"""Why a rule may not alert at a Unix time: `schedule` or `disarmed`; empty: it may."""
 
 
 class RuleSettings(Settings):
@@ -26,6 +26,10 @@ class RuleSettings(Settings):
         min_length=1,
         max_length=63,
         description="Name in alerts and metrics; by default the type.",
+    )
+    schedule: str | None = Field(
+        default=None,
+        description="Name of the schedule (`schedules`) that says when it alerts; always by default.",
     )
     linger_s: float = Field(
         default=2.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
@@ -63,7 +67,7 @@ class ObjectRuleSettings(RuleSettings):
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """A camera's zones and lines, in fractions of the frame, and when its rules are on."""
+    """A camera's zones and lines, in fractions of the frame."""
 
     zones: Mapping[str, Polygon] = field(default_factory=dict)
     lines: Mapping[str, Line] = field(default_factory=dict)

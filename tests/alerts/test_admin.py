@@ -130,12 +130,12 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path, clock):
             if statement.strip():
                 db.execute(statement)
         db.execute("PRAGMA user_version=1")
-    db.execute("INSERT INTO state VALUES ('armed', 'off')")
+    db.execute("INSERT INTO state VALUES ('storm', 'kept')")
     migrate(db)
     db.close()
     outbox = Outbox.open(path, ["ops"], clock)
     outbox.commit([alert(0)])
-    assert not outbox.armed
+    assert outbox.get_state("storm") == "kept"
     assert outbox.counts()["ops"]["pending"] == 1
     outbox.close()
 
@@ -153,16 +153,6 @@ def test_a_state_directory_that_cannot_be_written_is_said(tmp_path, clock):
             Outbox.open(target / "outbox.db", ["ops"], clock)
     finally:
         subprocess.run(["umount", "-l", str(target)], check=True)
-
-
-def test_the_operators_switch_survives_a_restart(tmp_path, clock):
-    first = Outbox.open(tmp_path / "outbox.db", [], clock)
-    assert first.armed
-    first.arm(on=False)
-    first.close()
-    again = Outbox.open(tmp_path / "outbox.db", [], clock)
-    assert not again.armed
-    again.close()
 
 
 def test_a_clock_that_is_set_back_an_hour_disturbs_neither_order_nor_back_off(tmp_path):

@@ -66,12 +66,14 @@ class Process:
             stdout=self._file,
             env={**os.environ, **environment},
         )
-        self._config = config
+        self._ran_before = len(self._told_pages())
 
     def pages(self):
-        """host:port, once the log tells it."""
-        found = wait_for(lambda: [r["pages"] for r in self.records() if "pages" in r])
-        return found[-1]
+        """host:port, once the log tells it; the log may begin with that of a process before."""
+        return wait_for(lambda: self._told_pages()[self._ran_before :])[0]
+
+    def _told_pages(self):
+        return [r["pages"] for r in self.records() if "pages" in r]
 
     def records(self):
         lines = self.log.read_text(errors="replace").splitlines()

@@ -1,0 +1,96 @@
+"""The operator's switches: which rules may not alert, since when and until when.
+
+A rule alerts unless it was disarmed. The switches are kept in the outbox's database, so they survive a
+restart; whoever has the file may change them, and the running daemon takes them from there.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from surveil.alerts import rows
+from surveil.alerts.database import connect, foreign_errors, transaction
+from surveil.errors import StateError
+
+RuleKey = tuple[str, str]
+"""camera, rule"""
+_STATE_KEY = "disarmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Disarmed:
+    """A rule may not alert from `since` on, before `until` (Unix s; None: until it is armed again)."""
+
+    since: float
+    until: float | None = None
+
+    def holds(self, t_wall: float) -> bool:
+        """Return whether it is in force."""
+        return self.since <= t_wall and not self.is_over(t_wall)
+
+    def is_over(self, t_wall: float) -> bool:
+        """Return whether it was in force, and will not be again."""
+        return self.until is not None and self.until <= t_wall
+
+
+Switches = Mapping[RuleKey, Disarmed]
+Change = Callable[[Switches], Switches]
+
+
+def disarm(keys: Iterable[RuleKey], now: float, for_s: float | None = None) -> Change:
+    """Return the change that disarms rules, for a while or until they are armed."""
+    new = {key: Disarmed(now, None if for_s is None else now + for_s) for key in keys}
+    return lambda switches: {**switches, **new}
+
+
+def arm(keys: Iterable[RuleKey], now: float, for_s: float | None = None) -> Change:
+    """Return the change that arms rules; after `for_s` those that were disarmed are so again."""
+    chosen = set(keys)
+
+    def change(switches: Switches) -> Switches:
+        others = {key: one for key, one in switches.items() if key not in chosen}
+        if for_s is None:
+            return others
+        later = {k: replace(d, since=max(d.since, now + for_s)) for k, d in switches.items() if k in chosen}
+        return {**others, **{k: d for k, d in later.items() if not d.is_over(d.since)}}
+
+    return change
+
+
+class SwitchBoard:
+    """The switches in the database of an outbox that exists. Owned by one thread.
+
+    It has a connection of its own: reading waits for nobody, least of all for a commit on a slow disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+        with foreign_errors():
+            self._db = connect(path)
+
+    def read(self) -> Switches:
+        """Return the switches. Raises StateError."""
+        with foreign_errors():
+            return _read(self._db)
+
+    def change(self, change: Change, now: float) -> Switches:
+        """Change the switches as one transaction, forgetting those that are over; return them."""
+        with transaction(self._db) as db:
+            switches = {k: d for k, d in change(_read(db)).items() if not d.is_over(now)}
+            rows.put(db, _STATE_KEY, json.dumps([[*key, d.since, d.until] for key, d in switches.items()]))
+        return switches
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def _read(db: sqlite3.Connection) -> Switches:
+    row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
+    entries = json.loads(row[0]) if row else []
+    return {(camera, rule): Disarmed(since, until) for camera, rule, since, until in entries}

@@ -1,0 +1,167 @@
+"""`surveil alerts arm`, `disarm` and `armed`: the operator's switches for rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from surveil.alerts import arming as switching
+from surveil.alerts.arming import RuleKey, SwitchBoard, Switches
+from surveil.app.arming import Arming
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.clock import SystemClock
+from surveil.config import Config
+from surveil.config.problems import suggest
+from surveil.rules.base import rule_name
+
+_PARTS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of `2h`, `90m`, `1d12h`. Raises typer.BadParameter."""
+    if not _DURATION.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no duration; write for example 30m, 2h or 1d12h")
+    found = re.findall(r"([\d.]+)([dhms])", text)
+    return sum(float(number) * _PARTS[unit] for number, unit in found)
+
+
+def _cameras(context: typer.Context, incomplete: str) -> list[str]:
+    """Complete the name of a camera from the configuration that is named, or the default one."""
+    config = read_config(context.params.get("config") or DEFAULT_CONFIG)
+    return [name for name in config.cameras if name.startswith(incomplete)]
+
+
+def _rules(context: typer.Context, incomplete: str) -> list[str]:
+    config = read_config(context.params.get("config") or DEFAULT_CONFIG)
+    return [name for name in sorted({rule for _, rule in _keys(config)}) if name.startswith(incomplete)]
+
+
+Cameras = Annotated[
+    list[str] | None,
+    typer.Option("--camera", help="Only this camera; may be repeated.", autocompletion=_cameras),
+]
+Rules = Annotated[
+    list[str] | None,
+    typer.Option("--rule", help="Only rules of this name; may be repeated.", autocompletion=_rules),
+]
+For = Annotated[
+    float | None,
+    typer.Option(
+        "--for", parser=parse_duration, metavar="DURATION", help="For so long, such as 30m, 2h or 1d12h."
+    ),
+]
+
+
+def arm(
+    config: ConfigPath = DEFAULT_CONFIG,
+    camera: Cameras = None,
+    rule: Rules = None,
+    for_: For = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Let rules alert again: all, or those chosen.
+
+    With --for, those that were disarmed are disarmed again afterwards. The running daemon follows within two
+    seconds; the switches survive a restart. Schedules of rules hold all the same.
+    """
+    _switch(read_config(config), camera, rule, for_, json=json, on=True)
+
+
+def disarm(
+    config: ConfigPath = DEFAULT_CONFIG,
+    camera: Cameras = None,
+    rule: Rules = None,
+    for_: For = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Let rules not alert: all, or those chosen; for a while with --for, else until `arm`.
+
+    The running daemon follows within two seconds: open events of these rules end, what they signal is counted
+    as suppressed (`disarmed`). A lost camera or a full disk still alerts. The switches survive a restart.
+    """
+    _switch(read_config(config), camera, rule, for_, json=json, on=False)
+
+
+def armed(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
+    """Show which rules are armed, and which may alert now by their schedules."""
+    settings = read_config(config)
+    board = SwitchBoard(settings.state_dir / "surveil.db")
+    _show(settings, board.read(), json=json)
+    board.close()
+
+
+def _switch(
+    config: Config,
+    cameras: list[str] | None,
+    rules: list[str] | None,
+    for_s: float | None,
+    *,
+    json: bool,
+    on: bool,
+) -> None:
+    now = SystemClock().wall()
+    chosen = _chosen(config, cameras or [], rules or [])
+    board = SwitchBoard(config.state_dir / "surveil.db")
+    make = switching.arm if on else switching.disarm
+    switches = board.change(make(chosen, now, for_s), now)
+    board.close()
+    _show(config, switches, json=json)
+
+
+def _keys(config: Config) -> list[RuleKey]:
+    return [(c.name, rule_name(rule)) for c in config.cameras.values() for rule in c.rules]
+
+
+def _chosen(config: Config, cameras: list[str], rules: list[str]) -> list[RuleKey]:
+    """Return the rules that are meant. Raises typer.BadParameter for a name that is not there."""
+    keys = _keys(config)
+    for name in cameras:
+        if name not in config.cameras:
+            raise typer.BadParameter(
+                f"no camera '{name}'{suggest(name, config.cameras)}", param_hint="--camera"
+            )
+    here = [key for key in keys if not cameras or key[0] in cameras]
+    for name in rules:
+        if name not in {rule for _, rule in here}:
+            known = suggest(name, {rule for _, rule in here})
+            raise typer.BadParameter(f"no rule '{name}'{known}", param_hint="--rule")
+    return [key for key in here if not rules or key[1] in rules]
+
+
+def _show(config: Config, switches: Switches, *, json: bool) -> None:
+    now = SystemClock().wall()
+    arming = Arming()
+    arming.switches = switches
+    table = Table("camera", "rule", "armed", "schedule")
+    found = list(arming.states(config, now))
+    if json:
+        print_json([asdict(s) | {"changes": _change(switches, (s.camera, s.rule), now)} for s in found])
+        return
+    for state in found:
+        change = _change(switches, (state.camera, state.rule), now)
+        word = ("armed" if state.armed else "[yellow]disarmed[/]") + (f" until {change}" if change else "")
+        table.add_row(state.camera, state.rule, word, "on" if state.scheduled else "[yellow]off now[/]")
+    console.print(table)
+
+
+def _change(switches: Switches, key: RuleKey, now: float) -> str | None:
+    """Return when a switch changes by itself, as RFC 3339 in local time; None: it does not."""
+    switch = switches.get(key)
+    moment = None if switch is None else switch.since if switch.since > now else switch.until
+    if moment is None or moment <= now:
+        return None
+    return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `surveil alerts`."""
+    for command in (arm, disarm, armed):
+        app.command()(command)
