@@ -100,6 +100,9 @@ class Facts(Protocol):
     def status(self) -> Mapping[str, Any]:
         """Return everything worth a look: cameras, tracks, open events, deliveries."""
 
+    def latest_picture(self, camera: str, rule: str, t_wall: float | None) -> str | None:
+        """Return the path, below the state directory, of the newest picture up to a moment (None: now)."""
+
 
 class Web:
     """Runs the pages on a socket that is already bound. Owned by the web thread."""
@@ -146,6 +149,7 @@ class Web:
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
                 Route("/status", self._guarded(self._status)),
+                Route("/evidence/latest", self._guarded(self._latest)),
                 Route("/evidence/{path:path}", self._guarded(self._picture)),
             ]
         )
@@ -169,10 +173,27 @@ class Web:
         return JSONResponse(await run_in_threadpool(self._facts.status))
 
     async def _picture(self, request: Request) -> Response:
-        path = (self._evidence / request.path_params["path"]).resolve()
+        return self._file(request.path_params["path"], "private, max-age=86400")
+
+    async def _latest(self, request: Request) -> Response:
+        """`?camera=yard&rule=intrusion&at=1700000000000`: the newest picture up to `at` (ms; now by default)."""
+        asked = request.query_params
+        try:
+            t_wall = int(asked["at"]) / 1000 if "at" in asked else None
+        except ValueError:
+            return PlainTextResponse("'at' is a moment in milliseconds since 1970\n", 400)
+        path = await run_in_threadpool(
+            self._facts.latest_picture, asked.get("camera", ""), asked.get("rule", ""), t_wall
+        )
+        # The file itself and no redirect: a token in the address would not travel with it.
+        return self._file((path or "").removeprefix("evidence/"), "no-store")
+
+    def _file(self, name: str, cache: str) -> Response:
+        """Return a file below the evidence folder, and nothing else."""
+        path = (self._evidence / name).resolve()
         if not path.is_relative_to(self._evidence) or not path.is_file():
             return PlainTextResponse("no such evidence\n", 404)
-        return FileResponse(path, headers={"cache-control": "private, max-age=86400"})
+        return FileResponse(path, headers={"cache-control": cache})
 
     def _guarded(
         self, page: Callable[[Request], Awaitable[Response]]

@@ -30,6 +30,7 @@ from surveil.alerts.database import (
 )
 from surveil.alerts.delivery import Delivery
 from surveil.alerts.ledgers import Ledgers
+from surveil.alerts.links import picture_path
 from surveil.alerts.payload import load
 from surveil.alerts.rows import Entry, Stored
 from surveil.alerts.settings import OutboxSettings
@@ -168,6 +169,15 @@ class Outbox(Ledgers):
         """Return the start alerts of events without an end, in order of commit."""
         with self._lock, foreign_errors():
             return [load(body) for (body,) in self._writer.execute(rows.OPEN)]
+
+    def latest_picture(self, camera: str, rule: str, t_wall: float) -> str | None:
+        """Return the path of the newest picture of a camera, and rule unless it is empty, up to a moment.
+
+        None when the last twenty alerts have none.
+        """
+        with self._lock, foreign_errors():
+            found = self._writer.execute(rows.LATEST, (camera, rule, rule, t_wall)).fetchall()
+        return next((path for (body,) in found if (path := picture_path(load(body)))), None)
 
     def open_at(self, sink: str) -> list[Alert]:
         """Return the start alerts of open events that `sink` has taken."""

@@ -17,6 +17,8 @@ WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
     WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')
 ORDER BY d.demerits, d.alert LIMIT 1"""
 OPEN = "SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"
+LATEST = """
+SELECT body FROM alerts WHERE camera = ? AND (? = '' OR rule = ?) AND t_wall <= ? ORDER BY seq DESC LIMIT 20"""
 OPEN_AT = """
 SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert
 JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""

@@ -19,6 +19,7 @@ from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.camerawatch import CameraWatch, Sight
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Camera, Status
+from surveil.alerts.links import picture_link
 from surveil.alerts.outbox import Outbox
 from surveil.app.arming import Arming, SwitchWatch
 from surveil.app.assembly import make_couriers, make_pipeline, make_recorders, make_scenes, make_writer
@@ -343,9 +344,13 @@ class Daemon:
             "cameras": self.states(),
             "frames": books,
             "delivery": self.outbox.counts(),
-            "open_events": [alert.event_id for alert in self.outbox.open_events()],
+            "open_events": [_told(alert) for alert in self.outbox.open_events()],
             "provider": self.detector.provider,
         }
+
+    def latest_picture(self, camera: str, rule: str, t_wall: float | None) -> str | None:
+        """Return the newest picture's path below the state directory."""
+        return self.outbox.latest_picture(camera, rule, self.clock.wall() if t_wall is None else t_wall)
 
     def _sink_status(self) -> Status:
         states = self.states()
@@ -355,6 +360,12 @@ class Daemon:
                 for name, camera in self.config.cameras.items()
             }
         )
+
+
+def _told(alert: Alert) -> dict[str, Any]:
+    """Return what `/status` says of an open event."""
+    told = {"event": alert.event_id, "camera": alert.camera, "rule": alert.rule, "text": alert.text}
+    return told | {"since": alert.t_wall, "picture": picture_link("/", alert)}
 
 
 def _wanted(model: ModelSettings) -> str:

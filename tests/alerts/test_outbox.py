@@ -252,3 +252,22 @@ def test_a_state_directory_that_is_a_file_is_said(tmp_path, clock):
 def test_the_database_is_not_for_everybody(tmp_path, clock):
     reopen(tmp_path, clock).close()
     assert (tmp_path / "outbox.db").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_latest_picture_is_that_of_the_newest_alert_up_to_a_moment(tmp_path):
+    outbox = reopen(tmp_path, ManualClock())
+    outbox.commit(
+        [
+            alert(0, evidence={"snapshot": "evidence/gate/0.jpg"}),
+            alert(10, rule="door", evidence={"snapshot": "evidence/gate/10.jpg"}),
+            alert(20, evidence={"snapshot": "missing: No space left on device"}),
+            alert(30, camera="yard", evidence={"snapshot": "evidence/yard/30.jpg"}),
+        ]
+    )
+    latest = outbox.latest_picture
+    assert latest("gate", "", T0 + 99) == "evidence/gate/10.jpg"
+    assert latest("gate", "intrusion", T0 + 99) == "evidence/gate/0.jpg"
+    assert latest("gate", "", T0 + 9) == "evidence/gate/0.jpg"
+    assert latest("gate", "", T0 - 1) is None
+    assert latest("nowhere", "", T0 + 99) is None
+    outbox.close()

@@ -57,6 +57,9 @@ def test_people_become_alerts_that_open_and_close_at_the_webhook(tmp_path, camer
         assert daemon.get("/readyz")[0] == 200
         picture = start["evidence"]["snapshot"]
         assert fetch(f"{daemon.pages()}/{picture}")[0] == 200
+        assert daemon.get("/evidence/latest?camera=yard&rule=intrusion")[0] == 200
+        assert daemon.get("/evidence/latest?camera=yard&at=1000")[0] == 404
+        assert daemon.get("/evidence/latest?camera=yard&at=then")[0] == 400
         assert (tmp_path / "state" / picture).read_bytes()[:2] == b"\xff\xd8"
         assert daemon.end() == 0
     assert start["label"] == "person"
