@@ -26,6 +26,7 @@ check: $(DEV) ## Run what CI checks: format, lint, types, imports, generated fil
 	@$(BIN)/surveil schema --as yaml | diff -u config.yaml - && \
 	  $(BIN)/surveil schema --as markdown | diff -u docs/configuration.md - && \
 	  $(BIN)/surveil schema --as metrics | diff -u docs/metrics.md - && \
+	  $(BIN)/python -m dashboards --check && \
 	  sed -f systemd/instance.sed systemd/surveil.service | diff -u systemd/surveil@.service - || \
 	  { echo "generated pages are out of date: run make docs" >&2; exit 1; }
 
@@ -48,6 +49,7 @@ docs: $(DEV) ## Write the generated pages anew
 	$(BIN)/surveil schema --as yaml > config.yaml
 	$(BIN)/surveil schema --as markdown > docs/configuration.md
 	$(BIN)/surveil schema --as metrics > docs/metrics.md
+	$(BIN)/python -m dashboards
 	sed -f systemd/instance.sed systemd/surveil.service > systemd/surveil@.service
 
 clean: ## Remove the environment and caches

@@ -1,0 +1,93 @@
+"""*Counting and normality*: what the cameras see when nothing alarms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboards import frame, kit, states
+from dashboards.kit import Panel, query
+
+SOME = 'instance="$instance",camera=~"$camera"'
+
+
+def dashboard() -> dict[str, Any]:
+    """Return the dashboard's JSON."""
+    return frame.frame(
+        "surveil-scene",
+        "Counting and normality",
+        "What the cameras see when nothing alarms: counts, occupancy, dwell, and how usual it is.",
+        [("Counting", _counting()), ("Learned normality", _normality())],
+        [frame.instance(), frame.camera(several=True)],
+        hours=24,
+    )
+
+
+def _counting() -> list[Panel]:
+    crossings = f"surveil_line_crossings_total{{{SOME}}}"
+    return [
+        kit.lines(
+            "Crossings", "none",
+            query(
+                f"sum by (camera, line, direction) (increase({crossings}[$__interval])) > 0",
+                "{{camera}}: {{line}} {{direction}}",
+            ),
+            why="Objects that crossed a line, by direction, in each interval.", bars=True, width=16,
+        ),
+        kit.levels(
+            "Crossings in this time", "none",
+            query(
+                f"sum by (camera, line, direction, label) (increase({crossings}[$__range])) > 0",
+                "{{camera}}: {{line}} {{direction}}, {{label}}",
+                at_once=True,
+            ),
+            why="The same, in total, by class.", empty="no line was crossed",
+        ),
+        kit.lines(
+            "Occupancy", "none",
+            query(
+                f"sum by (camera, zone, label) (surveil_zone_occupancy{{{SOME}}})",
+                "{{camera}}: {{zone}}, {{label}}",
+            ),
+            why="Objects in a zone.", stacked=True,
+        ),
+        kit.lines(
+            "Dwell, median and 95 %", "s",
+            *(
+                query(
+                    f"histogram_quantile({q}, sum by (camera, zone, le) "
+                    f"(increase(surveil_zone_dwell_seconds_bucket{{{SOME}}}[1h])))",
+                    f"{{{{camera}}}}: {{{{zone}}}}, {q:.0%}",
+                )
+                for q in (0.5, 0.95)
+            ),
+            why="How long objects stayed in a zone, over the last hour of each point.",
+        ),
+        kit.heat(
+            "Dwell", "s", f"sum by (le) (increase(surveil_zone_dwell_seconds_bucket{{{SOME}}}[$__rate_interval]))",
+            why="How the stays are spread.", width=8,
+        ),
+    ]  # fmt: skip
+
+
+def _normality() -> list[Panel]:
+    return [
+        kit.lines(
+            "Surprise", "none", query(f"max by (camera) (surveil_normality_surprise{{{SOME}}})", "{{camera}}"),
+            why="How unusual the last frame was, in powers of ten: 3 is one frame in a thousand.", width=12,
+        ),
+        kit.lines(
+            "Drift", "none", query(f"max by (camera) (surveil_normality_drift_ratio{{{SOME}}})", "{{camera}}"),
+            why="High scores in multiples of what was learned. Over 5 the model no longer fits and stops alerting.",
+            limits=[(5, "red")], width=12,
+        ),
+        kit.timeline(
+            "May it alert", query(f"max by (camera) (surveil_normality_alerting{{{SOME}}})", "{{camera}}"),
+            why="Whether the learned model is valid.", values=states.VALID, width=12, height=6,
+            empty="normality is not enabled",
+        ),
+        kit.lines(
+            "Alarms kept back by shadow", "none",
+            query(f"sum by (camera) (increase(surveil_normality_shadowed_total{{{SOME}}}[$__interval]))", "{{camera}}"),
+            why="What it would have said, while `shadow` is set.", bars=True, width=12, height=6,
+        ),
+    ]  # fmt: skip
