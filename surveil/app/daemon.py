@@ -173,7 +173,10 @@ class Daemon:
             "commit", lambda: stages.commit.run(self._beat("commit"), self._couriers_stop)
         )
         self._analyse_thread = start("analyse", lambda: stages.analyse.run(self._beat("analyse")))
-        self._detect_thread = start("detect", lambda: stages.detect.run(self._beat("detect")))
+        self._detect_threads = [
+            start(name, partial(stages.detect.run, self._beat(name)))
+            for name in (f"detect-{k}" for k in range(stages.detect.workers))
+        ]
         self._prepare_threads = [
             start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
@@ -202,7 +205,7 @@ class Daemon:
         stages.ring.close()
         good &= self._join(self._prepare_threads, _STAGE_S)
         stages.detect.inbox.close()
-        good &= self._join([self._detect_thread], _STAGE_S)
+        good &= self._join(self._detect_threads, _STAGE_S)
         stages.analyse.inbox.close()
         good &= self._join([self._analyse_thread], _STAGE_S)
         stages.commit.inbox.close()

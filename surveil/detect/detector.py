@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from surveil.clock import Clock, SystemClock
 from surveil.detect import canary, labels, recognise
 from surveil.detect.canary import Canary
-from surveil.detect.decoders.base import Decoder
+from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.letterbox import Crop, Fit, Look, Tensor, letterbox, write
 from surveil.detect.merge import merge
 from surveil.detect.nms import suppress
@@ -31,6 +30,19 @@ CANARY_FLOOR = 0.05
 """Least score of what the two providers must agree on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What the model said of the looks of several frames, not yet read."""
+
+    frames: Sequence[Sequence[Look]]
+    outputs: Sequence[Outputs]
+    """Of each look, in the order of the frames."""
+    started: float
+    """Monotonic s."""
+    seconds: float
+    """What it took."""
+
+
 class Models(Protocol):
     """Where model files come from."""
 
@@ -39,7 +51,7 @@ class Models(Protocol):
 
 
 class Detector:
-    """Owns the ONNX session. `prepare` and `release` may be called from any thread, `detect` from one."""
+    """Owns the ONNX session. One thread at a time may call `infer` (or `detect`); the rest is for any thread."""
 
     def __init__(
         self,
@@ -58,8 +70,6 @@ class Detector:
         self.decoder = decoder_name
         self.experimental = decoder.experimental
         self.provider = session.provider
-        self.on_call: Callable[[int, float], None] | None = None
-        """Told the number of pictures and the seconds of every inference; set before the first `detect`."""
         self.canary = Canary(session.provider, 0.0)
         self.batches = _batch_sizes(spec, session.provider, settings.max_batch)
         """The sizes in which pictures are run; each has been warmed up."""
@@ -70,13 +80,17 @@ class Detector:
         self._spare: deque[Tensor] = deque(maxlen=SPARE)
         self._sizes = recognise.sizes_input(session.graph)
         self._buffer = zeros((self.batches[-1], *spec.shape), spec.dtype)
-        self._running = threading.Lock()
         self._least = self.floors(LEAST)
 
     @property
     def most_frames(self) -> int:
         """How many frames are worth handing over at once: one on a CPU, a full batch on a GPU."""
         return self.batches[-1]
+
+    @property
+    def workers(self) -> int:
+        """How many threads are worth calling: on a GPU one reads the outputs while the other's batch runs."""
+        return 1 if self.provider == CPU else 2
 
     @classmethod
     def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
@@ -130,32 +144,44 @@ class Detector:
     def detect(
         self, frames: Sequence[Sequence[Look]], floors: Sequence[Floats] | None = None
     ) -> list[Detections]:
-        """Return the objects of each frame, in px of the frame; takes the tensors back.
+        """Return the objects of each frame: `infer` and `decode` in one."""
+        return self.decode(self.infer(frames), floors)
 
-        `frames`: the looks of each; `floors`: for each, the least score by class (see `floors`), or `LEAST`
-        for all. Raises `ModelError` when inference fails, as after the loss of the GPU.
+    def infer(self, frames: Sequence[Sequence[Look]]) -> Inference:
+        """Run the model over the looks of each frame; takes the tensors back.
+
+        Raises `ModelError` when inference fails, as after the loss of the GPU.
         """
-        floors = [self._least] * len(frames) if floors is None else floors
-        looks = [(look, floor) for frame, floor in zip(frames, floors, strict=True) for look in frame]
-        found: list[tuple[Fit, Detections]] = []
-        with self._running:
-            for start in range(0, len(looks), self.batches[-1]):
-                found += self._run_batch(looks[start : start + self.batches[-1]])
-        self.release(look for look, _ in looks)
-        parts = iter(found)
-        return [self._merged(frame, [next(parts) for _ in frame]) for frame in frames]
+        started = self._clock.monotonic()
+        looks = [look for frame in frames for look in frame]
+        outputs: list[Outputs] = []
+        for start in range(0, len(looks), self.batches[-1]):
+            some = looks[start : start + self.batches[-1]]
+            batch = self._run([look.tensor for look in some])
+            outputs += ([output[i] for output in batch] for i in range(len(some)))
+        self.release(looks)
+        return Inference(frames, outputs, started, self._clock.monotonic() - started)
 
-    def _merged(self, looks: Sequence[Look], parts: Sequence[tuple[Fit, Detections]]) -> Detections:
-        return merge(parts, looks[0].frame, self._overlap) if looks else Detections.empty()
+    def decode(self, inference: Inference, floors: Sequence[Floats] | None = None) -> list[Detections]:
+        """Return the objects of each frame, in px of the frame.
 
-    def _run_batch(self, looks: Sequence[tuple[Look, Floats]]) -> list[tuple[Fit, Detections]]:
-        outputs = self._infer([look.tensor for look, _ in looks])
+        `floors`: for each frame, the least score by class (see `floors`), or `LEAST` for all.
+        """
+        outputs = iter(inference.outputs)
+        least = floors or [self._least] * len(inference.frames)
         return [
-            (look.fit, self._decode([output[i] for output in outputs], floors))
-            for i, (look, floors) in enumerate(looks)
+            self._merged(looks, [self._decode(next(outputs), floor) for _ in looks])
+            for looks, floor in zip(inference.frames, least, strict=True)
         ]
 
-    def _infer(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def _merged(self, looks: Sequence[Look], found: Sequence[Detections]) -> Detections:
+        if not looks:
+            return Detections.empty()
+        return merge(
+            [(look.fit, one) for look, one in zip(looks, found, strict=True)], looks[0].frame, self._overlap
+        )
+
+    def _run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """Run up to a full batch; the rest of it is whatever the buffer held, and is not read."""
         size = next(b for b in self.batches if b >= len(tensors))
         if size == 1:
@@ -164,11 +190,7 @@ class Detector:
             batch = self._buffer[:size]
             for slot, tensor in zip(batch, tensors, strict=False):
                 slot[...] = tensor
-        start = self._clock.monotonic()
-        outputs = self._session.run(self._feeds(batch))
-        if self.on_call is not None:
-            self.on_call(len(tensors), self._clock.monotonic() - start)
-        return outputs
+        return self._session.run(self._feeds(batch))
 
     def run_bare(self, batch: Tensor) -> None:
         """Run the session on a batch and throw the outputs away: what a benchmark compares with."""

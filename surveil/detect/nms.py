@@ -45,10 +45,11 @@ def suppress(found: Detections, overlap: float) -> Detections:
 def _survivors(boxes: Floats, classes: NDArray[np.int32], overlap: float) -> NDArray[np.bool_]:
     """Return which of the boxes, surest first, stay."""
     rivals = (iou(boxes, boxes) > overlap) & (classes[:, None] == classes[None, :])
+    beaten = np.triu(rivals, 1)
     alive = np.ones(len(boxes), np.bool_)
-    for i in range(len(boxes)):
+    for i in np.flatnonzero(beaten.any(axis=1)):
         if alive[i]:
-            alive[i + 1 :] &= ~rivals[i, i + 1 :]
+            alive &= ~beaten[i]
     return alive
 
 

@@ -1,0 +1,76 @@
+"""The detect stage: batches by several threads that take turns."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from surveil.clock import SystemClock
+from surveil.detect.settings import ModelSettings
+from surveil.metrics import Metrics
+from surveil.models.store import ModelStore, open_detector
+from surveil.pipeline.detect import DetectStage
+from surveil.pipeline.work import Work
+from surveil.ring import Slot
+from surveil.vision.motion import MotionGate
+from surveil.vision.regions import RegionPlanner
+from surveil.vision.settings import MotionSettings
+from tests.detect import tiny
+
+SIDES = (64, 128, 192, 256, 320)
+"""Every camera's pictures have a size of their own, so that a mix-up shows in its boxes."""
+ROUNDS = 40
+
+
+@pytest.fixture
+def detector(tmp_path):
+    logits = np.full((4, 1), -9, np.float32)
+    logits[2] = 3.0
+    boxes = np.zeros((4, 4), np.float32)
+    boxes[2] = (16, 16, 48, 48)
+    (tmp_path / "m.onnx").write_bytes(tiny.model({"boxes": boxes, "logits": logits}))
+    (tmp_path / "labels.txt").write_text("thing\n")
+    return open_detector(
+        ModelSettings(file=tmp_path / "m.onnx", labels=tmp_path / "labels.txt"), ModelStore()
+    )
+
+
+def slot_of(detector, side: int) -> Slot[Work]:
+    gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
+    planner = RegionPlanner(input_px=detector.input.side, min_object_px=40, max_crops=4, idle_interval_s=10.0)
+    work = Work(camera=str(side), gate=gate, planner=planner)
+    work.looks = (detector.prepare(tiny.grey(side, side), (0, 0, side, side)),)
+    return Slot(str(side), work)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(detector, threads):
+    served: Counter[str] = Counter()
+    wrong: list[str] = []
+    lock = threading.Lock()
+
+    def hand_on(slot: Slot[Work]) -> None:
+        side, found = int(slot.camera), slot.state.detections
+        with lock:
+            if not np.allclose(found.boxes, np.array([[0.25, 0.25, 0.75, 0.75]]) * side, atol=0.01):
+                wrong.append(slot.camera)
+            served[slot.camera] += 1
+            if served[slot.camera] < ROUNDS:
+                stage.inbox.put(slot)
+            elif min(served[str(s)] for s in SIDES) == ROUNDS:
+                stage.inbox.close()
+
+    stage = DetectStage(detector, hand_on, Metrics(CollectorRegistry()), SystemClock())
+    for side in SIDES:
+        stage.inbox.put(slot_of(detector, side))
+    workers = [threading.Thread(target=stage.run, args=(lambda: None,)) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+    assert served == Counter({str(side): ROUNDS for side in SIDES})
