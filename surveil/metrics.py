@@ -265,3 +265,12 @@ class Metrics:
             self.rule_errors.labels(camera, rule)
             for outcome in OUTCOMES:
                 self.signals.labels(camera, rule, outcome)
+
+    def add_zone(self, camera: str, zone: str, label: str) -> None:
+        """Create the series of one class that is counted in a zone, at 0."""
+        self.zone_occupancy.labels(camera, zone, label).set(0)
+        self.zone_dwell.labels(camera, zone, label)
+
+    def add_line(self, camera: str, line: str, direction: str, label: str) -> None:
+        """Create the series of one class that is counted over a line, at 0."""
+        self.line_crossings.labels(camera, line, direction, label)

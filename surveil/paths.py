@@ -55,6 +55,11 @@ class Identities:
         self._forget(t)
         return {track.id: self._object[track.id] for track in tracks}
 
+    def resume(self, t: float) -> None:
+        """Go on at `t` after a time without pictures, which does not count as absence."""
+        for last in self._last.values():
+            last.t = t
+
     def clear(self) -> None:
         """Forget everybody."""
         self._last.clear()
@@ -89,6 +94,8 @@ class Visit:
     since: float
     """Stream time of its first moment there, s."""
     last: float
+    away_since: float
+    """Since when it may have been away, s; later than `last` when there were no pictures meanwhile."""
 
     @property
     def dwell_s(self) -> float:
@@ -110,14 +117,20 @@ class Visits:
         tracks = list(there)
         self._objects = self._identities.update(tracks, t)
         for track in tracks:
-            visit = self._visits.setdefault(self._objects[track.id], Visit(track.label, t, t))
-            visit.last, visit.label = t, track.label
-        over = [number for number, visit in self._visits.items() if t - visit.last > self._patience_s]
+            visit = self._visits.setdefault(self._objects[track.id], Visit(track.label, t, t, t))
+            visit.last, visit.away_since, visit.label = t, t, track.label
+        over = [number for number, visit in self._visits.items() if t - visit.away_since > self._patience_s]
         return [self._visits.pop(number) for number in over]
 
     def of(self, track: int) -> Visit:
         """The visit of a track that was there at the last update; raises KeyError for one that was not."""
         return self._visits[self._objects[track]]
+
+    def resume(self, t: float) -> None:
+        """Go on at `t` after a time without pictures: it ends no stay."""
+        self._identities.resume(t)
+        for visit in self._visits.values():
+            visit.away_since = t
 
     def clear(self) -> list[Visit]:
         """End every visit and return them."""
@@ -161,6 +174,16 @@ class Crossings:
             del self._settled[gone]
         return crossed
 
+    def ways(self, size: tuple[int, int]) -> tuple[str, str]:
+        """Return the names of both directions in a frame of `size` px."""
+        return ("left", "right") if _is_upright(_in_px(self._line, size)) else ("up", "down")
+
+    def resume(self, t: float) -> None:
+        """Go on at `t` after a time without pictures: who was on one side then has crossed if he is on the other."""
+        self._identities.resume(t)
+        for settled in self._settled.values():
+            settled.t = t
+
     def clear(self) -> None:
         """Forget who was where."""
         self._settled.clear()
@@ -191,10 +214,15 @@ def _in_px(line: Line, size: tuple[int, int]) -> Line:
     return ((x1 * size[0], y1 * size[1]), (x2 * size[0], y2 * size[1]))
 
 
+def _is_upright(line: Line) -> bool:
+    (x1, y1), (x2, y2) = line
+    return abs(y2 - y1) >= abs(x2 - x1)
+
+
 def _direction(line: Line, start: Point, end: Point) -> str:
     """Name the way from one side of the line to the other, perpendicular to it, as it looks in the picture."""
     (x1, y1), (x2, y2) = line
-    upright = abs(y2 - y1) >= abs(x2 - x1)
+    upright = _is_upright(line)
     normal = (y2 - y1, x1 - x2)
     if (normal[0] if upright else normal[1]) < 0:
         normal = (-normal[0], -normal[1])

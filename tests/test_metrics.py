@@ -23,9 +23,6 @@ UNKNOWN_AT_START = {
     "surveil_camera_clock_skew_seconds",  # until the camera tells its time
     "surveil_signals_suppressed",  # the reasons are the rules' own
     "surveil_alerts_withheld",
-    "surveil_line_crossings",  # counting names its places itself
-    "surveil_zone_occupancy",
-    "surveil_zone_dwell_seconds",
     "surveil_normality_surprise",  # only where learning is switched on
     "surveil_normality_alerting",
     "surveil_normality_drift_ratio",

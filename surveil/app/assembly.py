@@ -21,6 +21,7 @@ from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.writer import AlertWriter
 from surveil.app.arming import Arming
 from surveil.app.classifying import make_cutter
+from surveil.app.counting import make_desk
 from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
 from surveil.clock import Clock, Stop
@@ -226,6 +227,7 @@ def make_pipeline(
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     cameras = {name: camera for name, camera in config.cameras.items() if camera.enabled}
+    desk = make_desk(config, metrics)
     commit = CommitStage(
         writer,
         {name: make_places(camera) for name, camera in cameras.items()},
@@ -233,10 +235,11 @@ def make_pipeline(
         metrics,
         clock,
         on_alerts,
+        desk,
     )
     off = {n: arming.why_off(c, config.schedules) for n, c in cameras.items()} if arming else {}
     engines = {n: make_engine(c, detector, metrics, clock, off.get(n)) for n, c in cameras.items()}
-    analyse = AnalyseStage(engines, commit.offer, metrics, clock)
+    analyse = AnalyseStage(engines, commit.offer, metrics, clock, desk)
     detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     shelf = shelf or Shelf()

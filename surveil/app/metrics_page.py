@@ -54,7 +54,7 @@ LABELS = {
     "zone": "Name of the zone in the configuration.",
     "label": "Class of the object, one of the model's; `none` where no classifier is in use.",
     "shadow_label": "Class that the classifier in the shadow said.",
-    "direction": "Which way a line was crossed.",
+    "direction": "Which way a line was crossed, as it looks in the picture: `left`, `right`, `up`, `down`.",
     "state": (
         f"Of a camera: {_one_of(STATES)}. Of its picture: {_one_of(State)}. Of an alert: {_one_of(DELIVERY)}."
     ),
@@ -92,6 +92,9 @@ def filled(
     metrics.add_classifier("shelf", (camera,), ("full", "empty"), ("full", "empty"))
     for state in State:
         metrics.picture_state.labels(camera, state.value)
+    metrics.add_zone(camera, "yard", "person")
+    for direction in ("left", "right"):
+        metrics.add_line(camera, "door", direction, "person")
     for result in RESULTS:
         metrics.delivery_attempts.labels(sink, result)
     for reason in (*REASONS, "database"):

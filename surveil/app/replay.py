@@ -117,7 +117,7 @@ class Replay:
                 frames, t_end = frames + 1, seen.frame.t
                 on_seen(seen)
             wall = start_wall + t_end + 1.0
-        self._pipeline.commit.flush()
+        self._pipeline.commit.close()
         self._outbox.close()
         decoded = self._pipeline.ring.books()[self._camera].received
         return Result(tuple(self._alerts), frames, decoded, t_end)

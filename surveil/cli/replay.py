@@ -13,6 +13,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from surveil.app.annotate import Annotator
+from surveil.app.counting import counted
 from surveil.app.replay import START_WALL, Replay, Seen, write_lines
 from surveil.capture.file import duration_s
 from surveil.cli.common import (
@@ -26,6 +27,7 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
+from surveil.cli.tables import crossings, zones
 from surveil.config import Config
 from surveil.errors import ConfigError
 
@@ -61,7 +63,8 @@ def replay(
     """Run recordings through a camera's configuration as fast as the machine allows.
 
     The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
-    sent to the sinks of the configuration.
+    sent to the sinks of the configuration. What was counted is shown at the end; with --state it is there for
+    `surveil report --state` as well.
     """
     settings = read_config(config)
     name = _choose(settings, camera)
@@ -74,16 +77,19 @@ def replay(
         on_decoded = _progress(stack, videos)
         on_seen = annotator.add if annotator else _ignore
         result = job.run(videos, wall, on_seen, on_decoded)
+        counts = counted(folder)
     if alerts:
         write_lines(result.alerts, alerts)
     summary = {"camera": name, "alerts": len(result.alerts), "frames": result.frames, "decoded": result.decoded,
                "seconds": round(result.seconds, 3)}  # fmt: skip
     if json:
-        print_json(summary)
+        print_json(summary | ({"counts": counts} if counts else {}))
         return
     for alert in result.alerts:
         if alert.phase == "start":
             console.print(f"{alert.t:8.1f} s  [bold]{alert.rule}[/]  {alert.text}")
+    for table in filter(None, (crossings(counts), zones(counts))):
+        console.print(table)
     console.print(
         f"{summary['alerts']} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
     )

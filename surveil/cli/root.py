@@ -10,6 +10,7 @@ from surveil import __version__
 from surveil.cli import demo, inspect, operate, replay
 from surveil.cli.alerts import alerts
 from surveil.cli.learn import collect, evaluate_command, normality
+from surveil.cli.report import report
 
 app = typer.Typer(
     help="Watch cameras, and say so when something happens.\n\n"
@@ -40,6 +41,7 @@ def root(
 app.command("run")(operate.run)
 app.command("check")(operate.check)
 app.command("replay")(replay.replay)
+app.command("report")(report)
 app.command("demo")(demo.demo)
 app.command("collect")(collect)
 app.command("evaluate")(evaluate_command)

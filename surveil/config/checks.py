@@ -25,9 +25,11 @@ def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) ->
     for camera in _children(root, "cameras").values():
         _check_names(camera, "sinks", "sinks", sinks, problems)
         _check_labels(camera.get("detect", "scores"), labels, problems)
+        if counting := camera.get("counting"):
+            _check_places(counting, camera, problems, labels)
         rules = camera.get("rules")
         for rule in rules.items if rules else []:
-            _check_rule(rule, camera, problems, labels)
+            _check_places(rule, camera, problems, labels)
             _check_names(rule, "schedule", "schedules", schedules, problems)
             _check_names(rule, "sinks", "sinks", sinks, problems)
         _check_rule_names(rules.items if rules else [], problems)
@@ -77,12 +79,13 @@ def _check_names(owner: Node, key: str, plural: str, known: set[str], problems: 
             problems.add(node.line, node.path, text)
 
 
-def _check_rule(rule: Node, camera: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+def _check_places(owner: Node, camera: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+    """Check the zones, lines and classes that a rule or the counting names."""
     for key, plural in _REFERENCES:
         known = set(_children(camera, plural))
-        _check_names(rule, key, plural, known, problems)
-        _check_names(rule, plural, plural, known, problems)
-    _check_labels(rule.get("classes"), labels, problems)
+        _check_names(owner, key, plural, known, problems)
+        _check_names(owner, plural, plural, known, problems)
+    _check_labels(owner.get("classes"), labels, problems)
 
 
 def _known(plural: str, node: Node, known: set[str]) -> str:

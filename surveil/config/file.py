@@ -17,6 +17,7 @@ from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon
+from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.schedule import ScheduleSettings
@@ -99,6 +100,10 @@ class CameraDefaults(CaptureSettings):
     normality: NormalitySettings = Field(
         default_factory=NormalitySettings,
         description="What is usual in front of the camera, learned: what an `anomaly` rule tells of.",
+    )
+    counting: CountingSettings = Field(
+        default_factory=CountingSettings,
+        description="Who crosses lines, how many are in zones and for how long: what `surveil report` shows.",
     )
     masks: Annotated[dict[Name, FilePolygon], BeforeValidator(_number_items)] = Field(
         default_factory=dict,

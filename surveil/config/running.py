@@ -18,6 +18,7 @@ from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
+from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
@@ -49,6 +50,7 @@ class CameraConfig:
     track: TrackSettings
     health: HealthSettings
     normality: NormalitySettings
+    counting: CountingSettings
     masks: Mapping[str, Polygon]
     """Fractions of the frame, as are `zones` and `lines`."""
     zones: Mapping[str, Polygon]

@@ -5,21 +5,37 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from surveil.counting.live import CameraCounts, Counts
 from surveil.counting.rollup import Rollup
+from surveil.counting.settings import CountingSettings
 from surveil.counting.store import CountStore
 from surveil.errors import StateError
+from surveil.geometry import Line
 from surveil.metrics import Metrics
-from surveil.types import Track
+from surveil.types import Polygon, Track
+
+DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Counted:
-    """One camera that is counted at."""
+    """One camera that is counted at. Owned by the desk."""
 
+    settings: CountingSettings
     counts: CameraCounts
-    heatmap: bool = True
+    size: tuple[int, int] = (0, 0)
+    """Of the pictures, px: which way a line is crossed depends on it."""
+    is_watched: bool = False
+    forgot_at: float = 0.0
+
+    @classmethod
+    def at(
+        cls, settings: CountingSettings, zones: Mapping[str, Polygon], lines: Mapping[str, Line]
+    ) -> Counted:
+        """Return a camera with these places. Raises KeyError for a place that there is not."""
+        return cls(settings, CameraCounts(settings, zones, lines))
 
 
 class CountingDesk:
@@ -28,24 +44,43 @@ class CountingDesk:
     What is not flushed when the process dies is lost: at most what was counted since the last flush.
     """
 
-    def __init__(self, cameras: Mapping[str, Counted], store: CountStore, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        cameras: Mapping[str, Counted],
+        store: CountStore,
+        metrics: Metrics,
+        zone: tzinfo | None = None,
+    ) -> None:
         self._cameras = dict(cameras)
         self._store = store
         self._metrics = metrics
         self._lock = threading.Lock()
-        self._rollup = Rollup()
+        self._rollup = Rollup(zone)
+        self._now = 0.0
+        for name, counted in self._cameras.items():
+            for place, label in counted.counts.zones:
+                metrics.add_zone(name, place, label)
 
     def take(
         self, camera: str, tracks: Sequence[Track], size: tuple[int, int], t: float, t_wall: float
     ) -> None:
         """Count the tracks of one frame of `size` px at stream time `t` and Unix time `t_wall`."""
-        if counted := self._cameras.get(camera):
-            self._note(camera, counted.counts.update(tracks, size, t), t_wall, heatmap=counted.heatmap)
+        counted = self._cameras.get(camera)
+        if counted is None:
+            return
+        if size != counted.size:
+            counted.size = size
+            for one in counted.counts.lines(size):
+                self._metrics.add_line(camera, one.line, one.direction, one.label)
+        counted.is_watched = True
+        self._note(camera, counted, counted.counts.update(tracks, size, t), t_wall)
 
     def lose(self, camera: str, t_wall: float) -> None:
-        """The camera is away: whoever was there is not any more."""
-        if counted := self._cameras.get(camera):
-            self._note(camera, counted.counts.finish(), t_wall, heatmap=False)
+        """The camera is away, or shows something else: whoever was there is not any more."""
+        counted = self._cameras.get(camera)
+        if counted and counted.is_watched:
+            counted.is_watched = False
+            self._note(camera, counted, counted.counts.finish(), t_wall)
 
     def flush(self) -> None:
         """Write what was counted; raises StateError, and keeps it then."""
@@ -59,15 +94,24 @@ class CountingDesk:
             with self._lock:
                 self._rollup.merge(taken)
             raise
+        self._forget()
 
     def close(self) -> None:
         """Write the rest and close the store."""
         self.flush()
         self._store.close()
 
-    def _note(self, camera: str, counts: Counts, t_wall: float, *, heatmap: bool) -> None:
+    def _forget(self) -> None:
+        """Once a day, delete what is too old."""
+        for name, counted in self._cameras.items():
+            if self._now - counted.forgot_at >= DAY_S:
+                counted.forgot_at = self._now
+                self._store.forget(name, self._now - counted.settings.keep_days * DAY_S)
+
+    def _note(self, camera: str, counted: Counted, counts: Counts, t_wall: float) -> None:
         with self._lock:
-            self._rollup.add(camera, counts, t_wall, heatmap=heatmap)
+            self._now = t_wall
+            self._rollup.add(camera, counts, t_wall, heatmap=counted.settings.heatmap)
         for crossing in counts.crossings:
             labels = (camera, crossing.line, crossing.direction, crossing.label)
             self._metrics.line_crossings.labels(*labels).inc()

@@ -66,13 +66,30 @@ class CameraCounts:
         }
         self._t: float | None = None
 
+    @property
+    def zones(self) -> list[tuple[str, str]]:
+        """What is counted in zones: zone and class."""
+        return list(self._visits)
+
+    def lines(self, size: tuple[int, int]) -> list[Crossing]:
+        """Return every crossing that may be counted in a frame of `size` px: line, direction, class."""
+        return [
+            Crossing(line, way, label)
+            for line, crossings in self._crossings.items()
+            for way in crossings.ways(size)
+            for label in self._settings.classes
+        ]
+
     def update(self, tracks: Sequence[Track], size: tuple[int, int], t: float) -> Counts:
         """Take the tracks of a frame of `size` (width, height) px at stream time `t` (s)."""
-        seconds = 0.0 if self._t is None else min(max(t - self._t, 0.0), LONGEST_STEP_S)
+        step = 0.0 if self._t is None else max(t - self._t, 0.0)
         self._t = t
+        if step > LONGEST_STEP_S:
+            self._resume(t)
         points = [(track, self._point(track)) for track in tracks if track.label in self._settings.classes]
         occupancy, stays = self._in_zones(points, size, t)
-        return Counts(seconds, self._over_lines(points, size, t), stays, occupancy, _cells(points, size))
+        crossings, cells = self._over_lines(points, size, t), _cells(points, size)
+        return Counts(min(step, LONGEST_STEP_S), crossings, stays, occupancy, cells)
 
     def finish(self) -> Counts:
         """End every stay: the camera is lost, or the program ends."""
@@ -83,7 +100,15 @@ class CameraCounts:
         ]
         for crossings in self._crossings.values():
             crossings.clear()
-        return Counts(stays=tuple(ended))
+        self._t = None
+        return Counts(stays=tuple(ended), occupancy=dict.fromkeys(self._visits, 0))
+
+    def _resume(self, t: float) -> None:
+        """Go on after a time without pictures."""
+        for visits in self._visits.values():
+            visits.resume(t)
+        for crossings in self._crossings.values():
+            crossings.resume(t)
 
     def _over_lines(
         self, points: list[tuple[Track, Point]], size: tuple[int, int], t: float

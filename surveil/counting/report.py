@@ -7,14 +7,17 @@ import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
 
 from surveil.counting.rollup import Key, Sum
+from surveil.counting.times import day_of, hour_of, local
 from surveil.errors import StateError
 
 By = Literal["hour", "day"]
+_Place = tuple[str, str, str, str, str]
+"""Camera, kind, place, direction, label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,35 +38,39 @@ class Row:
     """Mean dwell in s; mean number of objects while the camera was watched."""
     peak: float | None
     """Longest dwell in s; most objects at once."""
+    watched_s: float
+    """Seconds for which the camera was watched: what is missing of an hour was not counted."""
 
 
-def report(hours: Iterable[tuple[Key, Sum]], by: By, zone: tzinfo) -> list[Row]:
-    """Add up hours to the rows of a report in the time zone `zone`."""
-    totals: dict[tuple[str, str, str, str, str, str], Sum] = {}
+def report(hours: Iterable[tuple[Key, Sum]], by: By, zone: tzinfo | None) -> list[Row]:
+    """Add up hours to the rows of a report in the time zone `zone` (None: of this machine).
+
+    Where the camera was watched, what did not happen is a row of 0.
+    """
+    begin = day_of if by == "day" else hour_of
+    totals: dict[tuple[int, _Place], Sum] = {}
     for key, one in hours:
-        time = _begin(key.hour, by, zone)
-        place = (time, key.camera, key.kind, key.place, key.direction, key.label)
-        totals.setdefault(place, Sum()).add(one.n, one.seconds, one.peak)
-    watched = {key[:2]: total.seconds for key, total in totals.items() if key[2] == "watched"}
+        place = (key.camera, key.kind, key.place, key.direction, key.label)
+        totals.setdefault((begin(key.hour, zone), place), Sum()).add(one.n, one.seconds, one.peak)
+    watched = {(t, place[0]): total for (t, place), total in totals.items() if place[1] == "watched"}
+    places = sorted({place for _, place in totals if place[1] != "watched"})
     return [
-        _row(key, total, watched.get(key[:2], 0.0))
-        for key, total in sorted(totals.items())
-        if key[2] != "watched"
+        _row(
+            local(t, zone).isoformat(timespec="seconds"), place, totals.get((t, place), Sum()), total.seconds
+        )
+        for (t, camera), total in sorted(watched.items(), key=lambda item: item[0])
+        for place in places
+        if place[0] == camera
     ]
 
 
-def _begin(hour: int, by: By, zone: tzinfo) -> str:
-    local = datetime.fromtimestamp(hour, zone)
-    return (local.replace(hour=0) if by == "day" else local).isoformat(timespec="seconds")
-
-
-def _row(key: tuple[str, str, str, str, str, str], total: Sum, watched_s: float) -> Row:
-    time, camera, kind, place, direction, label = key
+def _row(time: str, place: _Place, total: Sum, watched_s: float) -> Row:
+    kind, watched = place[1], round(watched_s, 1)
     if kind == "crossing":
-        return Row(time, camera, kind, place, direction, label, total.n, None, None)
+        return Row(time, *place, total.n, None, None, watched)
     whole = total.n if kind == "stay" else watched_s
     mean = round(total.seconds / whole, 2) if whole else 0.0
-    return Row(time, camera, kind, place, direction, label, total.n, mean, round(total.peak, 2))
+    return Row(time, *place, total.n, mean, round(total.peak, 2), watched)
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -83,8 +90,10 @@ def to_json(rows: Sequence[Row]) -> str:
 def write_parquet(rows: Sequence[Row], path: Path) -> None:
     """Write the rows as Parquet; raises StateError without the extra `surveil[parquet]`."""
     try:
-        import pyarrow as pa  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415 - an extra
-        from pyarrow import parquet  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
+        import pyarrow as pa  # noqa: PLC0415 - an extra
+        from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
         raise StateError("Parquet needs the extra: pip install 'surveil[parquet]'") from error
-    parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows]), path)
+    kinds = {"str": pa.string(), "int": pa.int64()}
+    schema = pa.schema([(field.name, kinds.get(str(field.type), pa.float64())) for field in fields(Row)])
+    parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema), path)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Literal
 
 import numpy as np
 
 from surveil.counting.live import GRID, Counts
+from surveil.counting.times import HOUR_S, day_of, hour_of
 from surveil.types import Floats
 
-HOUR_S = 3600
-DAY_S = 86_400
 Kind = Literal["crossing", "stay", "occupancy", "watched"]
 
 
@@ -50,20 +50,26 @@ class Sum:
 
 @dataclass(slots=True)
 class Rollup:
-    """Sums that are not stored yet, and maps by camera and day. Owned by one thread."""
+    """Sums that are not stored yet, and maps by camera and day. Owned by one thread.
 
+    Hours and days are those of the clock on the wall in `zone` (None: of this machine).
+    """
+
+    zone: tzinfo | None = None
     sums: dict[Key, Sum] = field(default_factory=dict)
     maps: dict[tuple[str, int], Floats] = field(default_factory=dict)
-    """(camera, Unix time of midnight UTC) → object-seconds, float32 (rows, columns)."""
+    """(camera, Unix time of midnight) → object-seconds, float32 (rows, columns)."""
+    _hour: int = 0
+    _day: int = 0
 
     def add(self, camera: str, counts: Counts, t_wall: float, *, heatmap: bool = True) -> None:
         """Add what a frame at Unix time `t_wall` brought."""
-        hour = int(t_wall // HOUR_S * HOUR_S)
-        for key, (n, seconds, peak) in _parts(camera, hour, counts):
+        if not self._hour <= t_wall < self._hour + HOUR_S:
+            self._hour, self._day = hour_of(t_wall, self.zone), day_of(t_wall, self.zone)
+        for key, (n, seconds, peak) in _parts(camera, self._hour, counts):
             self.sums.setdefault(key, Sum()).add(n, seconds, peak)
         if heatmap and counts.cells:
-            day = int(t_wall // DAY_S * DAY_S)
-            grid = self.maps.setdefault((camera, day), np.zeros(GRID[::-1], np.float32))
+            grid = self.maps.setdefault((camera, self._day), np.zeros(GRID[::-1], np.float32))
             for column, row in counts.cells:
                 grid[row, column] += counts.seconds
 
@@ -76,7 +82,7 @@ class Rollup:
 
     def take(self) -> Rollup:
         """Return what was added since the last time, and begin anew."""
-        taken = Rollup(self.sums, self.maps)
+        taken = Rollup(self.zone, self.sums, self.maps)
         self.sums, self.maps = {}, {}
         return taken
 

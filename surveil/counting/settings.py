@@ -30,3 +30,6 @@ class CountingSettings(Settings):
         default=2.0, gt=0, le=600, description="An absence of no more than this does not end a visit."
     )
     heatmap: bool = Field(default=True, description="Keep where objects walk and stand, by day.")
+    keep_days: int = Field(
+        default=3650, ge=1, le=36_500, description="Days for which the hours are kept; they are small."
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from surveil.counting.live import GRID
-from surveil.counting.rollup import DAY_S, Key, Rollup, Sum
+from surveil.counting.rollup import Key, Rollup, Sum
 from surveil.errors import StateError
 from surveil.types import Floats
 
@@ -41,16 +41,23 @@ ORDER BY hour, camera, kind, place, direction, label
 class CountStore:
     """Hourly sums in one file. Used by one thread at a time.
 
+    `reading`: only look at what a daemon has written, while it may go on writing.
     Every method raises StateError when the file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
+        if reading and not path.is_file():
+            raise StateError(f"{path}: nothing was counted here; is the state directory right?")
+        self._path = path
         with _ours(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            if reading:
+                self._db.execute("PRAGMA query_only = ON")
+                return
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
-        self._path = path
+            path.chmod(0o640)
 
     def add(self, rollup: Rollup) -> None:
         """Add sums and maps to what is stored, all or nothing."""
@@ -90,11 +97,28 @@ class CountStore:
                 total += np.frombuffer(cells, np.float32).reshape(total.shape)
         return total
 
-    def forget(self, before: float) -> int:
-        """Delete hours and maps that ended before `before` (Unix s); return how many rows went."""
+    def span(self, camera: str | None) -> tuple[int, int] | None:
+        """Return when the first and the last hour begin (Unix s) of a camera or of all; None: there is none."""
+        query = "SELECT min(hour), max(hour) FROM hours WHERE ? IS NULL OR camera = ?"
         with _ours(self._path):
-            gone = self._db.execute("DELETE FROM hours WHERE hour < ?", (before,)).rowcount
-            return gone + self._db.execute("DELETE FROM maps WHERE day <= ?", (before - DAY_S,)).rowcount
+            first, last = self._db.execute(query, (camera, camera)).fetchone()
+        return None if first is None else (first, last)
+
+    def cameras(self) -> list[str]:
+        """Return the cameras that were counted at."""
+        with _ours(self._path):
+            return [name for (name,) in self._db.execute("SELECT DISTINCT camera FROM hours ORDER BY camera")]
+
+    def forget(self, camera: str, before: float) -> int:
+        """Delete a camera's hours and days that begin before `before` (Unix s); return how many rows went."""
+        with _ours(self._path):
+            gone = self._db.execute(
+                "DELETE FROM hours WHERE camera = ? AND hour < ?", (camera, before)
+            ).rowcount
+            maps = self._db.execute(
+                "DELETE FROM maps WHERE camera = ? AND day < ?", (camera, before)
+            ).rowcount
+        return gone + maps
 
     def close(self) -> None:
         """Close the file."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from surveil.clock import Clock
-from surveil.engine import CameraEngine, Step
+from surveil.counting.desk import CountingDesk
+from surveil.engine import LOST_GRACE_S, CameraEngine, Step
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import Outcome
 from surveil.pipeline.inbox import Inbox
@@ -28,7 +29,10 @@ class _Away:
 
 
 class AnalyseStage:
-    """One thread; no locks and no I/O here. `engines` belongs to it while the pipeline runs."""
+    """One thread; no locks and no I/O here. `engines` belongs to it while the pipeline runs.
+
+    `desk`: where the tracks are counted, too.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,14 @@ class AnalyseStage:
         offer: Callable[[Outcome], None],
         metrics: Metrics,
         clock: Clock,
+        desk: CountingDesk | None = None,
     ) -> None:
         self.engines = dict(engines)
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._offer = offer
         self._metrics = metrics
         self._clock = clock
+        self._desk = desk
         self._away: dict[str, _Away] = {}
         self._tracks: dict[str, tuple[Track, ...]] = {}
 
@@ -75,6 +81,9 @@ class AnalyseStage:
         step = self.engines[slot.camera].step(observation)
         work.tracks = self._tracks[slot.camera] = step.tracks
         self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
+        if self._desk:
+            size = (observation.width, observation.height)
+            self._desk.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
         return step
 
     def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
@@ -83,6 +92,7 @@ class AnalyseStage:
         slot.state.tracks = ()
         if lost.final:
             self._away.pop(slot.camera)
+            self._leave(slot.camera, lost.t_wall)
             return engine.finish(lost.t, lost.t_wall, "ended")
         return engine.lost(lost.t, lost.t_wall)
 
@@ -95,6 +105,8 @@ class AnalyseStage:
         for camera, away in self._away.items():
             passed = self._clock.monotonic() - away.since
             step = self.engines[camera].tick(away.lost.t + passed, away.lost.t_wall + passed)
+            if passed >= LOST_GRACE_S:
+                self._leave(camera, away.lost.t_wall)
             if step.alerts or step.outcomes:
                 self._offer(Outcome(camera, step))
 
@@ -102,5 +114,11 @@ class AnalyseStage:
         """End what is open at every camera."""
         for camera, engine in self.engines.items():
             step = engine.finish(engine.t, engine.t_wall, reason)
+            self._leave(camera, engine.t_wall)
             if step.alerts or step.outcomes:
                 self._offer(Outcome(camera, step))
+
+    def _leave(self, camera: str, t_wall: float) -> None:
+        """Count nobody as being there any more."""
+        if self._desk:
+            self._desk.lose(camera, t_wall)

@@ -14,6 +14,7 @@ from surveil.alerts.evidence import Scenery
 from surveil.alerts.rows import Entry
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import Clock, Stop
+from surveil.counting.desk import CountingDesk
 from surveil.engine import Step
 from surveil.errors import StateError
 from surveil.metrics import Metrics
@@ -26,6 +27,8 @@ _RETRY_S = 1.0
 _TICK_S = 1.0
 FLUSH_S = 5.0
 """Signals without an alert are written to the ledger this often."""
+COUNTS_S = 60.0
+"""Counts are written this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class CommitStage:
         metrics: Metrics,
         clock: Clock,
         on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
+        desk: CountingDesk | None = None,
     ) -> None:
         self.inbox: Inbox[Outcome] = Inbox()
         self.places = dict(places)
@@ -80,7 +84,8 @@ class CommitStage:
         self._lock = threading.Lock()
         self._ledger: Counter[Entry] = Counter()
         """Signals that came without an alert, not yet written. Guarded by the lock."""
-        self._flushed = self._ticked = clock.monotonic()
+        self._desk = desk
+        self._flushed = self._ticked = self._counted = clock.monotonic()
         metrics.evidence_errors.labels("database")
 
     def offer(self, outcome: Outcome) -> None:
@@ -105,10 +110,18 @@ class CommitStage:
                 self._persist(outcomes, beat, stop)
             self._tend()
         try:
+            self.close()
+        except StateError as error:
+            log.error("the last signals, clips and counts could not be committed", why=str(error))  # noqa: TRY400
+
+    def close(self) -> None:
+        """Write what is left. Raises StateError."""
+        try:
             self.flush()
             self._told(self._writer.finish())
-        except StateError as error:
-            log.error("the last signals and clips could not be committed", why=str(error))  # noqa: TRY400
+        finally:
+            if self._desk:
+                self._desk.close()
 
     def _tend(self) -> None:
         """Do what is due without a frame; what the disk refuses now is done at the next turn."""
@@ -119,6 +132,9 @@ class CommitStage:
                 self._told(self._writer.tick())
             if now - self._flushed >= FLUSH_S:
                 self.flush()
+            if self._desk and now - self._counted >= COUNTS_S:
+                self._counted = now
+                self._desk.flush()
         except StateError as error:
             log.error("the database refuses, it is tried again", why=str(error))  # noqa: TRY400
 

@@ -2,9 +2,11 @@
 
 import json
 import sqlite3
+import stat
 from contextlib import closing
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from importlib.util import find_spec
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from surveil.counting.desk import Counted, CountingDesk
-from surveil.counting.heatmap import draw
+from surveil.counting.heatmap import Plan, draw
 from surveil.counting.live import GRID, CameraCounts, Counts, Crossing, Stay
 from surveil.counting.report import report, to_csv, to_json, write_parquet
 from surveil.counting.rollup import Key, Rollup, Sum
@@ -97,7 +99,7 @@ FRAME = Counts(
 
 
 def rolled(*times, camera="gate"):
-    rollup = Rollup()
+    rollup = Rollup(UTC)
     for t in times:
         rollup.add(camera, FRAME, t)
     return rollup
@@ -131,8 +133,12 @@ def test_hours_of_another_camera_or_time_are_left_out(tmp_path):
     assert {key.camera for key, _ in store.hours(None, NOON, NOON + 9999)} == {"gate", "yard"}
     assert {key.camera for key, _ in store.hours("gate", NOON, NOON + 9999)} == {"gate"}
     assert store.hours("gate", NOON + 1, NOON + 9999) == []
-    assert store.forget(NOON + 3600) == 4
+    assert store.cameras() == ["gate", "yard"]
+    assert store.span("gate") == (NOON, NOON)
+    assert store.forget("gate", NOON + 3600) == 5
     assert store.hours("gate", 0, 2 * NOON) == []
+    assert store.span("gate") is None
+    assert {key.camera for key, _ in store.hours(None, 0, 2 * NOON)} == {"yard"}
     store.close()
 
 
@@ -149,6 +155,22 @@ def test_a_file_that_is_no_database_is_a_state_error(tmp_path):
     (tmp_path / "counts.db").write_text("no database at all, but long enough to be looked at" * 50)
     with pytest.raises(StateError, match="counts cannot be kept"):
         CountStore(tmp_path / "counts.db")
+
+
+def test_the_file_is_not_for_everybody_and_reading_creates_none(tmp_path):
+    CountStore(tmp_path / "counts.db").close()
+    assert stat.S_IMODE((tmp_path / "counts.db").stat().st_mode) == 0o640
+    with pytest.raises(StateError, match="nothing was counted here"):
+        CountStore(tmp_path / "none.db", reading=True)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_who_reads_cannot_write(tmp_path):
+    CountStore(tmp_path / "counts.db").close()
+    store = CountStore(tmp_path / "counts.db", reading=True)
+    with pytest.raises(StateError, match="readonly"):
+        store.add(rolled(NOON))
+    store.close()
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path):
@@ -179,10 +201,57 @@ def test_the_report_of_a_day_in_local_time():
 def test_the_report_as_csv_and_json():
     rows = report(rolled(NOON).sums.items(), "hour", UTC)
     assert to_csv(rows).splitlines()[:2] == [
-        "time,camera,kind,place,direction,label,count,mean,peak",
-        "2026-03-01T12:00:00+00:00,gate,crossing,door,left,person,1,,",
+        "time,camera,kind,place,direction,label,count,mean,peak,watched_s",
+        "2026-03-01T12:00:00+00:00,gate,crossing,door,left,person,1,,,0.5",
     ]
     assert json.loads(to_json(rows))[0]["count"] == 1
+
+
+def test_an_hour_in_which_nobody_came_is_a_row_of_0_and_one_that_was_not_watched_is_none():
+    rollup = rolled(NOON)
+    rollup.add("gate", Counts(0.5), NOON + 7200)
+    rows = [row for row in report(rollup.sums.items(), "hour", UTC) if row.kind == "crossing"]
+    assert [(row.time[11:13], row.count) for row in rows] == [("12", 1), ("14", 0)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "moments", "days"),
+    [
+        (
+            "Europe/Berlin",
+            ("2026-03-29T00:30+01:00", "2026-03-29T23:30+02:00"),
+            ["2026-03-29T00:00:00+01:00"],
+        ),
+        (
+            "Europe/Berlin",
+            ("2026-10-25T00:30+02:00", "2026-10-25T23:30+01:00"),
+            ["2026-10-25T00:00:00+02:00"],
+        ),
+        (
+            "Asia/Kolkata",
+            ("2026-03-01T23:50+05:30", "2026-03-02T00:10+05:30"),
+            ["2026-03-01T00:00:00+05:30", "2026-03-02T00:00:00+05:30"],
+        ),
+    ],
+)
+def test_a_day_is_a_day_on_the_wall_also_when_clocks_change_or_are_half_an_hour_off(zone, moments, days):
+    rollup = Rollup(ZoneInfo(zone))
+    for moment in moments:
+        rollup.add("gate", FRAME, datetime.fromisoformat(moment).timestamp())
+    rows = [row for row in report(rollup.sums.items(), "day", ZoneInfo(zone)) if row.kind == "crossing"]
+    assert [row.time for row in rows] == days
+    assert len(rollup.maps) == len(days)
+
+
+def test_the_hour_that_comes_twice_is_two_rows():
+    rollup, berlin = Rollup(ZoneInfo("Europe/Berlin")), ZoneInfo("Europe/Berlin")
+    for moment in ("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"):
+        rollup.add("gate", FRAME, datetime.fromisoformat(moment).timestamp())
+    rows = report(rollup.sums.items(), "hour", berlin)
+    assert [row.time for row in rows if row.kind == "crossing"] == [
+        "2026-10-25T02:00:00+02:00",
+        "2026-10-25T02:00:00+01:00",
+    ]
 
 
 def test_parquet_without_its_extra_names_it(tmp_path):
@@ -192,14 +261,37 @@ def test_parquet_without_its_extra_names_it(tmp_path):
         write_parquet([], tmp_path / "report.parquet")
 
 
+def test_parquet_has_the_rows_and_their_types(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    rows = report(rolled(NOON).sums.items(), "hour", UTC)
+    write_parquet(rows, tmp_path / "report.parquet")
+    table = parquet.read_table(tmp_path / "report.parquet")
+    assert table.to_pylist() == json.loads(to_json(rows))
+    assert [str(table.schema.field(name).type) for name in ("time", "count", "mean")] == [
+        "string",
+        "int64",
+        "double",
+    ]
+
+
 def test_a_heatmap_is_hot_where_somebody_stood():
     cells = np.zeros(GRID[::-1], np.float32)
     cells[10, 20] = 100.0
-    drawn = draw(cells, width=640)
-    assert drawn.shape == (360, 640, 3)
-    hot, cold = drawn[105, 205].astype(int), drawn[300, 600].astype(int)
+    drawn = draw(cells)
+    assert drawn.shape == (720, 1280, 3)
+    hot, cold = drawn[210, 410].astype(int), drawn[600, 1200].astype(int)
     assert hot[2] - hot[0] > 60
     assert np.ptp(cold) <= 6
+
+
+def test_a_heatmap_over_a_picture_shows_places_and_has_a_legend():
+    picture = np.full((480, 640, 3), 40, np.uint8)
+    plan = Plan({"door": ((0.5, 0.0), (0.5, 1.0))}, "gate")
+    drawn = draw(np.zeros(GRID[::-1], np.float32), picture, plan)
+    assert drawn.shape[0] > 480
+    assert (drawn[100, 320] > 200).all()
+    assert (drawn[100, 100] == 40).all()
+    assert (drawn[481:, :200] > 100).any()
 
 
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 5)), max_size=60))
@@ -211,10 +303,10 @@ def test_no_count_is_lost_between_frames_and_hours(frames):
     assert sum(s.n for key, s in rollup.sums.items() if key.kind == "crossing") == total
 
 
-def desk_of(path):
+def desk_of(path, **settings):
     registry = CollectorRegistry()
-    counts = counts_of(lines=("door",))
-    return CountingDesk({"gate": Counted(counts)}, CountStore(path), Metrics(registry)), registry
+    counted = Counted.at(CountingSettings(lines=("door",), **settings), ZONES, LINES)
+    return CountingDesk({"gate": counted}, CountStore(path), Metrics(registry), UTC), registry
 
 
 def walk_through(desk, start=NOON):
@@ -238,6 +330,46 @@ def test_the_desk_keeps_metrics_and_hours(tmp_path):
     crossings = [total.n for key, total in store.hours("gate", 0, 2 * NOON) if key.kind == "crossing"]
     store.close()
     assert crossings == [1]
+
+
+def value(registry, name, **labels):
+    return registry.get_sample_value(name, {"camera": "gate", "label": "person", **labels})
+
+
+def test_every_series_is_there_at_0_before_anybody_comes(tmp_path):
+    desk, registry = desk_of(tmp_path / "counts.db")
+    assert value(registry, "surveil_zone_occupancy", zone="hall") == 0.0
+    assert value(registry, "surveil_zone_dwell_seconds_count", zone="hall") == 0.0
+    desk.take("gate", [], SIZE, 0.0, NOON)
+    for way in ("left", "right"):
+        assert value(registry, "surveil_line_crossings_total", line="door", direction=way) == 0.0
+    assert value(registry, "surveil_line_crossings_total", line="door", direction="up") is None
+    desk.close()
+
+
+def test_nobody_is_there_any_more_when_the_camera_is_lost(tmp_path):
+    desk, registry = desk_of(tmp_path / "counts.db")
+    desk.take("gate", [track(1, 300)], SIZE, 0.0, NOON)
+    assert value(registry, "surveil_zone_occupancy", zone="hall") == 1.0
+    desk.lose("gate", NOON + 1)
+    assert value(registry, "surveil_zone_occupancy", zone="hall") == 0.0
+    desk.flush()
+    desk.lose("gate", NOON + 7200)
+    desk.close()
+    store = CountStore(tmp_path / "counts.db")
+    assert store.span("gate") == (NOON, NOON)
+    store.close()
+
+
+def test_hours_are_kept_for_as_long_as_was_asked(tmp_path):
+    desk, _ = desk_of(tmp_path / "counts.db", keep_days=2)
+    for day in range(5):
+        desk.take("gate", [], SIZE, 86_400.0 * day, NOON + 86_400 * day)
+        desk.flush()
+    desk.close()
+    store = CountStore(tmp_path / "counts.db")
+    assert store.span("gate") == (NOON + 2 * 86_400, NOON + 4 * 86_400)
+    store.close()
 
 
 def test_what_the_disk_refuses_is_kept_for_the_next_time(tmp_path):

@@ -1,0 +1,59 @@
+"""Counting as the configuration wants it: the desk and its database."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from surveil.alerts.database import is_damaged, set_aside
+from surveil.alerts.evidence import FOLDER, safe_name
+from surveil.config import Config
+from surveil.counting.desk import Counted, CountingDesk
+from surveil.counting.report import Row, report
+from surveil.counting.store import CountStore
+from surveil.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+DATABASE = "counts.db"
+"""In the state directory; beside the outbox, since what is counted is neither synced nor delivered."""
+
+
+def make_desk(config: Config, metrics: Metrics) -> CountingDesk | None:
+    """Return where the cameras of the configuration are counted; None when none is. Raises StateError."""
+    cameras = {
+        name: Counted.at(camera.counting, camera.zones, camera.lines)
+        for name, camera in config.cameras.items()
+        if camera.enabled and camera.counting.enabled
+    }
+    return CountingDesk(cameras, _open(config.state_dir / DATABASE), metrics) if cameras else None
+
+
+def _open(path: Path) -> CountStore:
+    """Open or create the database; a damaged one is set aside: counts must not keep alerts from being made."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    if is_damaged(path):
+        aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
+        log.error("the database of counts was damaged, a new one is begun", kept_as=str(aside))
+    return CountStore(path)
+
+
+def counted(state_dir: Path) -> list[Row]:
+    """Return everything that was counted, by day; nothing where nothing was."""
+    path = state_dir / DATABASE
+    if not path.exists():
+        return []
+    store = CountStore(path, reading=True)
+    try:
+        return report(store.hours(None, 0.0, math.inf), "day", None)
+    finally:
+        store.close()
+
+
+def newest_picture(state_dir: Path, camera: str) -> Path | None:
+    """Return the newest picture without drawings that an alert of the camera has left; None: there is none."""
+    pictures = (state_dir / FOLDER / safe_name(camera)).glob("*/*-clean.jpg")
+    # The names begin with the time of day, the folders are days.
+    return max(pictures, default=None)
