@@ -176,7 +176,7 @@ def _clash(group: list[Item]) -> str:
 
 def add(
     folder: Path, bgr: Bytes, label: str, *, camera: str = "", t_wall: float | None = None,
-    origin: str = "camera", group: str = "", box: tuple[int, int, int, int] | None = None,
+    origin: str = "camera", group: str = "", box: tuple[int, int, int, int] | None = None, quality: int = 95,
 ) -> Item:  # fmt: skip
     """Store a picture (uint8 BGR), or the part `box` x1 y1 x2 y2 of it, with its line in the manifest.
 
@@ -187,7 +187,7 @@ def add(
     part = bgr if box is None else bgr[max(0, box[1]) : box[3], max(0, box[0]) : box[2]]
     if min(part.shape[:2]) < 2:
         raise ConfigError([f"box {box}: has no pixels in a picture of {bgr.shape[1]}x{bgr.shape[0]}"])
-    raw = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    raw = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     sha256 = hashlib.sha256(raw).hexdigest()
     item = Item(f"{label}/{sha256[:24]}.jpg", sha256, label, camera, t_wall, origin, group)
     path = folder / item.path

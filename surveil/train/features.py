@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,13 @@ BATCH = 16
 def backbone_path() -> Path:
     """Return the file of the embedded network."""
     return Path(str(resources.files("surveil.models"))) / "data" / "efficientnet-lite0.onnx"
+
+
+class Sees(Protocol):
+    """Turns prepared pictures into features."""
+
+    def features(self, batch: Bytes) -> Floats:
+        """Return float32 (n, 1392) of prepared pictures uint8 (n, size, size, 3)."""
 
 
 class Backbone:

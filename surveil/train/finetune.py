@@ -9,7 +9,10 @@ Needs the extra `surveil[train]`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +44,7 @@ from surveil.train.trainer import (
     quiet,
     shrunk,
 )
-from surveil.types import Bytes
+from surveil.types import Bytes, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +61,30 @@ BATCH = 16
 PATIENCE = 2
 BLENDS = (0.25, 0.5, 0.75)
 _SMOOTHING, _DECAY = 0.05, 0.02
+_AHEAD = 2
 
 
 def finetune(
     data: PictureSet, target: Path, options: Options | None = None, *, stages: tuple[Stage, ...] = STAGES,
-    device: str = "auto", resume: bool = False, progress: Progress = quiet,
+    device: str = "auto", resume: bool = False, progress: Progress = quiet, network: Path | None = None,
 ) -> Trained:  # fmt: skip
     """Fine-tune, calibrate, choose the threshold, test, write to `target`.
 
-    After each epoch `TARGET.checkpoint.npz` is written; `resume` goes on from it. Raises ConfigError for data that
-    cannot be trained on, ModelError for a checkpoint of another network, StateError when a file cannot be written.
+    `network`: the file to begin with instead of the embedded one, of the same architecture. After each epoch
+    `TARGET.checkpoint.npz` is written; `resume` goes on from it. Raises ConfigError for data that cannot be trained
+    on, ModelError for a checkpoint of another network, StateError when a file cannot be written.
     """
     options = options or Options()
-    run = _Run(prepare(data, options, progress), options, target, _device(device), progress)
-    fitted = run.begin(resume)
-    for number, stage in enumerate(stages):
-        run.stage(number, stage)
-    return run.end(fitted)
+    original = network or backbone_path()
+    ready, where = prepare(data, options, progress), _device(device)
+    # The GPU must not wait for pictures to be decoded and varied; on a CPU the network needs the cores.
+    workers = options.threads if where.type == "cpu" else (os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, "pictures") as pool:
+        run = _Run(ready, options, target, where, progress, original, pool)
+        fitted = run.begin(resume)
+        for number, stage in enumerate(stages):
+            run.stage(number, stage)
+        return run.end(fitted)
 
 
 def _device(name: str) -> torch.device:
@@ -83,25 +93,49 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
+class _OnDevice:
+    """The frozen network where the training runs, for the features that the head is fitted on."""
+
+    def __init__(self, network: Network, device: torch.device) -> None:
+        self._network = network
+        self._device = device
+
+    def features(self, batch: Bytes) -> Floats:
+        """Return float32 (n, d) of prepared pictures uint8 (n, size, size, 3)."""
+        with torch.no_grad():
+            found = self._network.features(torch.from_numpy(batch).to(self._device))
+        return np.asarray(found.cpu().numpy(), np.float32)
+
+
 class _Run:
     """One training: the network, the optimiser's state and the best weights so far."""
 
     def __init__(
-        self, ready: Prepared, options: Options, target: Path, device: torch.device, progress: Progress
+        self,
+        ready: Prepared,
+        options: Options,
+        target: Path,
+        device: torch.device,
+        progress: Progress,
+        original: Path,
+        pool: ThreadPoolExecutor,
     ) -> None:
         torch.manual_seed(options.seed)
         torch.set_num_threads(options.threads)
         self.ready, self.options, self.device, self.progress = ready, options, device, progress
         self.target = target
         self.saved = target.with_suffix(".checkpoint.npz")
-        self.original = backbone_path().read_bytes()
+        self.path, self.pool = original, pool
+        self.original = original.read_bytes()
         self.network = Network(self.original, len(ready.classes)).to(device)
         self.state = Checkpoint.new(ready.data.sha256, options.seed)
 
     def begin(self, resume: bool) -> Fitted:
         """Fit the head on frozen features; or go on where the checkpoint ends."""
         ready, options = self.ready, self.options
-        fitted, _ = fit_head(ready, options, Backbone(options.threads), self.progress)
+        on_cpu = self.device.type == "cpu"
+        backbone = Backbone(options.threads, self.path) if on_cpu else _OnDevice(self.network, self.device)
+        fitted, _ = fit_head(ready, options, backbone, self.progress)
         self.network.set_head(fitted.head)
         if resume and self.saved.exists():
             self.state = Checkpoint.load(self.saved, ready.data.sha256, options.seed)
@@ -161,61 +195,68 @@ class _Run:
             self._judge(float("nan"), note=False)
         self.network.put(self.state.best)
 
-    def logits(self, indices: Any) -> Doubles:
+    def logits(self, indices: Sequence[int] | NDArray[np.int64]) -> Doubles:
         """Return float64 (n, classes) of pictures as they are."""
-        items = [self.ready.data.items[int(i)] for i in indices]
         rows = []
-        for start in range(0, len(items), BATCH):
-            pictures = [
-                self.options.preprocess.apply(self.ready.data.read(item))
-                for item in items[start : start + BATCH]
-            ]
+        for _, batch in self._batches(np.asarray(indices, np.int64), self._plain):
             with torch.no_grad():
-                rows.append(self.network(self._tensor(pictures)).double().cpu().numpy())
+                rows.append(self.network(batch).double().cpu().numpy())
         return np.concatenate(rows)
+
+    def _plain(self, index: int) -> Bytes:
+        return self.options.preprocess.apply(self.ready.data.read(self.ready.data.items[index]))
+
+    def _varied(self, index: int, seed: tuple[int, ...]) -> Bytes:
+        """Return a variation of a picture: the same for the same seed, whichever thread makes it."""
+        picture = shrunk(self.ready.data.read(self.ready.data.items[index]))
+        rng = np.random.default_rng([*seed, index])
+        return self.options.preprocess.apply(augment(picture, rng, self.options.flip))
 
     def _epoch(self, number: int, epoch: int, parameters: list[Tensor], optimiser: Any, scaler: Any) -> float:
         """Train on one variation of each training picture; return the mean loss."""
         mine = self.ready.split.of(TRAIN)
-        weights = (
-            torch.from_numpy(class_weights(self.ready.labels[mine], len(self.ready.classes)))
-            .float()
-            .to(self.device)
-        )
-        rng = np.random.default_rng([self.options.seed, number, epoch])
-        order = rng.permutation(len(mine))
-        total = 0.0
-        for done, batch in self._batches(order, mine, rng):
-            truth = torch.from_numpy(self.ready.labels[mine[done]]).to(self.device)
+        weights = np.zeros(len(self.ready.labels), np.float32)
+        weights[mine] = class_weights(self.ready.labels[mine], len(self.ready.classes))
+        seed = (self.options.seed, number, epoch)
+        order = np.random.default_rng(seed).permutation(mine)
+        total = done = 0.0
+        for chosen, batch in self._batches(order, lambda index: self._varied(index, seed)):
+            truth, weight = (
+                torch.from_numpy(a[chosen]).to(self.device) for a in (self.ready.labels, weights)
+            )
             with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
-                logits = self.network(batch)
                 each = functional.cross_entropy(
-                    logits.float(), truth, reduction="none", label_smoothing=_SMOOTHING
+                    self.network(batch).float(), truth, reduction="none", label_smoothing=_SMOOTHING
                 )
-                loss = (each * weights[torch.from_numpy(done).to(self.device)]).mean()
+                loss = (each * weight).mean()
             optimiser.zero_grad(set_to_none=True)
             scaler.scale(loss).backward()
             scaler.unscale_(optimiser)
             torch.nn.utils.clip_grad_norm_(parameters, 2.0)
             scaler.step(optimiser)
             scaler.update()
-            total += float(loss.detach()) * len(done)
+            total += float(loss.detach()) * len(chosen)
+            done += len(chosen)
+            self.progress(f"fine-tuning, stage {number + 1}, epoch {epoch + 1}", done / len(mine))
         return total / len(mine)
 
     def _batches(
-        self, order: NDArray[np.int64], mine: NDArray[np.int64], rng: np.random.Generator
+        self, indices: NDArray[np.int64], make: Callable[[int], Bytes]
     ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-        data, options = self.ready.data, self.options
-        for start in range(0, len(order), BATCH):
-            chosen = order[start : start + BATCH]
-            pictures = [
-                augment(shrunk(data.read(data.items[int(mine[k])])), rng, options.flip) for k in chosen
-            ]
-            yield chosen, self._tensor([options.preprocess.apply(picture) for picture in pictures])
-            self.progress("fine-tuning", min(1.0, (start + BATCH) / len(order)))
+        """Yield pictures in batches on the device; threads prepare two batches ahead of the network."""
+        waiting: deque[tuple[NDArray[np.int64], list[Future[Bytes]]]] = deque()
+        for start in range(0, len(indices), BATCH):
+            chosen = indices[start : start + BATCH]
+            waiting.append((chosen, [self.pool.submit(make, int(i)) for i in chosen]))
+            if len(waiting) > _AHEAD:
+                yield self._taken(*waiting.popleft())
+        while waiting:
+            yield self._taken(*waiting.popleft())
 
-    def _tensor(self, pictures: list[Bytes]) -> Tensor:
-        return torch.from_numpy(np.stack(pictures)).to(self.device)
+    def _taken(
+        self, chosen: NDArray[np.int64], made: list[Future[Bytes]]
+    ) -> tuple[NDArray[np.int64], Tensor]:
+        return chosen, torch.from_numpy(np.stack([one.result() for one in made])).to(self.device)
 
     def _judge(self, train_loss: float, note: bool = True) -> bool:
         """Note loss and accuracy on validation; keep the weights when they are the best; return whether they are."""

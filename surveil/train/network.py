@@ -59,14 +59,17 @@ class Network(nn.Module):  # type: ignore[misc,unused-ignore] # torch is not ins
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits."""
+        logits: Tensor = self.linear(self.features(images))
+        return logits
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the head sees, float32 (n, d): as `surveil.train.features.Backbone` does."""
         known: dict[str, Tensor] = {"images": images}
         for node in self._nodes:
             known[node.outputs[0]] = _apply(
                 node, [known[n] if n in known else getattr(self, _key(n)) for n in node.inputs]
             )
-        features = torch.cat([known["embedding"], known["features_16"].mean((2, 3))], 1)
-        logits: Tensor = self.linear(features)
-        return logits
+        return torch.cat([known["embedding"], known["features_16"].mean((2, 3))], 1)
 
     def unfreeze(self, first_block: int) -> list[Tensor]:
         """Let the blocks from `first_block` on and the head be trained; return what is trained."""

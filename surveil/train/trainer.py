@@ -18,7 +18,7 @@ from surveil.train.classifier import Card, Classifier
 from surveil.train.dataset import PictureSet
 from surveil.train.duplicates import find_duplicates, fingerprint
 from surveil.train.evaluation import Evaluation, doubts, judge, threshold_for
-from surveil.train.features import Backbone, in_batches
+from surveil.train.features import Backbone, Sees, in_batches
 from surveil.train.head import Doubles, Fitted, Labels, choose, log_loss
 from surveil.train.measures import Wanted
 from surveil.train.onnxfile import classifier
@@ -140,7 +140,7 @@ def train(
 
 
 def fit_head(
-    ready: Prepared, options: Options, backbone: Backbone, progress: Progress = quiet
+    ready: Prepared, options: Options, backbone: Sees, progress: Progress = quiet
 ) -> tuple[Fitted, Floats]:
     """Fit a head on the frozen network; return it, and the features of every picture as it is."""
     plain = _plain_features(ready, options.preprocess, backbone, progress)
@@ -230,16 +230,14 @@ def shrunk(rgb: Bytes) -> Bytes:
     return resized(rgb, max(2, round(rgb.shape[1] * scale)), max(2, round(rgb.shape[0] * scale)))
 
 
-def _plain_features(
-    ready: Prepared, preprocess: Preprocess, backbone: Backbone, progress: Progress
-) -> Floats:
+def _plain_features(ready: Prepared, preprocess: Preprocess, backbone: Sees, progress: Progress) -> Floats:
     """Features of every picture as it is: float32 (n, d)."""
     pictures = (preprocess.apply(ready.data.read(item)) for item in ready.data.items)
     return _run(pictures, len(ready.data.items), backbone, "looking at pictures", progress)
 
 
 def _varied_features(
-    ready: Prepared, options: Options, backbone: Backbone, progress: Progress
+    ready: Prepared, options: Options, backbone: Sees, progress: Progress
 ) -> tuple[Floats, Labels]:
     """Features of variations of the training pictures, and which picture each is of."""
     mine = ready.split.of(TRAIN)
@@ -255,7 +253,7 @@ def _varied_features(
     return _run(vary(), len(of), backbone, "varying pictures", progress), of
 
 
-def _run(pictures: Iterator[Bytes], count: int, backbone: Backbone, what: str, progress: Progress) -> Floats:
+def _run(pictures: Iterator[Bytes], count: int, backbone: Sees, what: str, progress: Progress) -> Floats:
     rows: list[Floats] = []
     done = 0
     for batch in in_batches(pictures):
