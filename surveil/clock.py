@@ -55,6 +55,11 @@ class SystemClock:
         return stop.wait(max(0.0, seconds))
 
 
+def thread_cpu_s() -> float:
+    """Return the CPU seconds that the calling thread has used."""
+    return time.thread_time()
+
+
 class ManualClock:
     """Time that moves only when told: a day of waiting in a tenth of a second.
 

@@ -35,9 +35,8 @@ from surveil.app.gpu import GpuCollector
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
-from surveil.detect.detector import Detector
-from surveil.detect.session import gpu_present
-from surveil.detect.settings import ModelSettings
+from surveil.detect.detector import Detector, run_on
+from surveil.detect.session import wants_gpu
 from surveil.engine import Step
 from surveil.errors import StateError
 from surveil.learn.auto import NormalityKeeper, look_after
@@ -290,7 +289,7 @@ class Daemon:
             config=self.config.digest[:12],
             provider=self.detector.provider,
             model=self.detector.name,
-            wanted=_wanted(self.config.model),
+            wanted="cuda" if wants_gpu(run_on(self.config.model)) else "cpu",
         )
         for collector in (
             RingCollector(self.pipeline.ring.books),
@@ -369,13 +368,6 @@ def _told(alert: Alert) -> dict[str, Any]:
     """Return what `/status` says of an open event."""
     told = {"event": alert.event_id, "camera": alert.camera, "rule": alert.rule, "text": alert.text}
     return told | {"since": alert.t_wall, "picture": picture_link("/", alert)}
-
-
-def _wanted(model: ModelSettings) -> str:
-    """Return where the model should run: `auto` means the GPU where there is one."""
-    if model.require_gpu or (model.provider == "auto" and gpu_present()):
-        return "cuda"
-    return "cpu" if model.provider == "auto" else model.provider
 
 
 def _report_model(camera: str, what: str) -> None:

@@ -79,7 +79,8 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
     """Return the error of a stream that cannot be opened."""
     cause = cause_of(error, logs)
     detail = getattr(error, "strerror", None) or str(error)
-    words = WORDS.get(cause) or detail
+    # Of a file or a device; a camera that refuses a login raises something else.
+    words = "this user may not read it" if isinstance(error, PermissionError) else WORDS.get(cause) or detail
     return SourceError(cause, scrub(f"{redact(url)}: {words}", url))
 
 

@@ -87,9 +87,12 @@ class Connection:
         self._check_progress(now)
 
     def finish(self) -> None:
-        """Take what the decoder still holds at the end of a recording."""
-        if self._decodes:
-            self._emit(self._source.drain().shots, 0.0, broken=False)
+        """Take what the decoder still holds at the end of a recording. Raises SourceError (no_video)."""
+        if not self._decodes:
+            return
+        self._emit(self._source.drain().shots, 0.0, broken=False)
+        if self.pictures == 0:
+            raise source_error(Cause.NO_VIDEO, self._settings.url, "there is not one picture in it")
 
     # What is decoded.
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from surveil.capture.avsource import AvSource
-from surveil.capture.causes import source_error
+from surveil.capture.causes import open_error, source_error
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -41,7 +41,11 @@ class FolderSource:
 
     def open(self) -> StreamInfo:
         """List the images. Raises SourceError (no_video) when there are none."""
-        self._images = sorted((p for p in self._folder.iterdir() if p.suffix.lower() in IMAGES), key=_natural)
+        try:
+            files = list(self._folder.iterdir())
+        except OSError as error:
+            raise open_error(error, str(self._folder), ()) from None
+        self._images = sorted((p for p in files if p.suffix.lower() in IMAGES), key=_natural)
         self._next = 0
         if not self._images:
             raise source_error(Cause.NO_VIDEO, str(self._folder), "there are no images in this folder")

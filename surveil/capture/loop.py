@@ -126,17 +126,11 @@ class CaptureLoop:
             arrival = source.read()
             now = clock.monotonic()
             if arrival is None:
-                self._finish(connection)
+                connection.finish()
                 return True
             connection.take(arrival, before, now)
             self._streamed_s = now - opened
         return False
-
-    def _finish(self, connection: Connection) -> None:
-        """Take the last pictures of a recording. Raises SourceError (no_video) when there was none at all."""
-        connection.finish()
-        if self._speaks and connection.pictures == 0:
-            raise SourceError(Cause.NO_VIDEO, f"{self._settings.url}: there is not one picture in it")
 
     def _lose(self, error: SourceError) -> float:
         """Tell everybody; return how long to wait."""

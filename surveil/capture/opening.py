@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
-from surveil.capture.causes import source_error
+from surveil.capture.causes import open_error
 from surveil.capture.file import FileSource, FolderSource
 from surveil.capture.network import SCHEMES, NetworkSource
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Source
 from surveil.capture.webcam import WebcamSource, device_number
-from surveil.errors import Cause
 
 
 def is_recording(url: str) -> bool:
@@ -19,12 +19,14 @@ def is_recording(url: str) -> bool:
 
 
 def make_source(settings: StreamSettings) -> Source:
-    """Return the source for `settings.url`, not opened yet. Raises SourceError (not_found)."""
+    """Return the source for `settings.url`, not opened yet. Raises SourceError (not_found, unauthorized)."""
     if settings.url.startswith(SCHEMES):
         return NetworkSource(settings)
     if device_number(settings.url) is not None:
         return WebcamSource(settings)
     path = Path(settings.url)
-    if not path.exists():
-        raise source_error(Cause.NOT_FOUND, settings.url, "there is no such file or folder")
-    return FolderSource(settings) if path.is_dir() else FileSource(settings)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except OSError as error:
+        raise open_error(error, settings.url, ()) from None
+    return FolderSource(settings) if is_folder else FileSource(settings)

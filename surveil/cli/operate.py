@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from surveil.app.probe.report import SECONDS
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -35,12 +36,41 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     sys.exit(Daemon(settings, open_detector(settings)).run())
 
 
-def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Check the configuration and the model, without opening a camera.
+def check(
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Open every camera and sink, too; nothing is sent or changed.")
+    ] = False,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="With --probe: only this camera; may be given again.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=0.5, max=60, help="With --probe: how long each stream is watched.")
+    ] = SECONDS,
+    send_test: Annotated[
+        bool, typer.Option("--send-test", help="With --probe: send a test message to every sink.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Check the configuration and the model; with --probe, cameras, sinks and this machine as well.
 
-    Prints every mistake at once, each with its line and a remedy. Exit codes: 0 good, 78 to be mended.
+    Prints every mistake at once, each with its line and a remedy. `--probe` watches all cameras for some
+    seconds, side by side, as `surveil run` would, and says of each what it sends, what it will cost, why it
+    fails, and what to set better.
+
+    Exit codes: 0 good, 78 the file is to be mended. With --probe, the lowest of: 3 the model or its GPU cannot
+    be used, 4 this machine (state directory, port) is not ready, 5 a camera fails, 6 a sink fails.
+
+    Example: `surveil check --probe --camera gate --json | jq .cameras.gate.detect.fps`
     """
+    if (camera or send_test) and not probe:
+        raise typer.BadParameter("--camera and --send-test need --probe")
     settings = read_config(config)
+    if probe:
+        from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
+
+        run_probe(settings, camera or (), seconds=seconds, send_test=send_test, json=json)
     detector = open_detector(settings)
     report = _report(settings, detector)
     if json:

@@ -96,9 +96,7 @@ class Detector:
     def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
         """Load, warm up and time the model. Raises `ModelError`: no such model, no decoder fits, no GPU."""
         file = models.find(settings)
-        where = RunOn(
-            settings.provider, settings.require_gpu, settings.gpu, settings.gpu_memory_mb, settings.threads
-        )
+        where = run_on(settings)
         clock = clock or SystemClock()
         detector = cls.load(file, settings, where, clock)
         detector.warm_up()
@@ -256,6 +254,13 @@ class Detector:
         seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
         outputs = self._session.run(feeds)
         return seconds / self.batches[0], self._decode([o[0] for o in outputs], self.floors(CANARY_FLOOR))
+
+
+def run_on(settings: ModelSettings) -> RunOn:
+    """Return where the settings want the model to run."""
+    return RunOn(
+        settings.provider, settings.require_gpu, settings.gpu, settings.gpu_memory_mb, settings.threads
+    )
 
 
 def _feeds(spec: InputSpec, sizes: str | None, batch: Tensor) -> dict[str, Tensor]:

@@ -76,9 +76,13 @@ def gpu_present() -> bool:
     return any(Path(device).exists() for device in DEVICES)
 
 
+def wants_gpu(where: RunOn) -> bool:
+    """Whether the GPU shall be used: `auto` means where there is one."""
+    return where.require_gpu or where.provider == "cuda" or (where.provider == "auto" and gpu_present())
+
+
 def _open(path: Path, where: RunOn) -> ort.InferenceSession:
-    wanted = where.require_gpu or where.provider == "cuda" or (where.provider == "auto" and gpu_present())
-    if not wanted:
+    if not wants_gpu(where):
         return _create(path, where, [CPU])
     if not gpu_present() and where.require_gpu:
         raise ModelError(

@@ -75,7 +75,7 @@ def test_a_file_that_cannot_be_says_why(tmp_path):
     assert (
         below == f"{tmp_path}/plain/alerts.jsonl: a file is wanted there, and {tmp_path}/plain is no folder"
     )
-    assert why(FileSettings(path="."), state_dir=tmp_path).endswith("is a folder")
+    assert why(FileSettings(path="."), state_dir=tmp_path).endswith(": is a folder")
     if os.geteuid() != 0:
         (tmp_path / "locked").mkdir(mode=0o500)
         assert "may not be written" in why(FileSettings(path="locked/a"), state_dir=tmp_path)

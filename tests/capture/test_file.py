@@ -1,5 +1,7 @@
 """Recordings: deterministic, and clear words for what is none."""
 
+import os
+
 import av
 import cv2
 import numpy as np
@@ -139,6 +141,13 @@ def test_a_cut_off_file_with_its_index_in_front_is_read_as_far_as_it_goes(tmp_pa
 
 def test_a_missing_file_is_not_found(tmp_path) -> None:
     assert cause_of(tmp_path / "none.mp4") is Cause.NOT_FOUND
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_this_user_may_not_read_is_a_cause_and_not_a_bug(tmp_path) -> None:
+    (tmp_path / "locked").mkdir(mode=0o000)
+    for path in (tmp_path / "locked", tmp_path / "locked" / "film.mp4"):
+        assert cause_of(path) is Cause.UNAUTHORIZED
 
 
 def test_an_empty_folder_has_no_video(tmp_path) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal
 
 from pydantic import Field
 
+from surveil.alerts.access import how_written
 from surveil.alerts.database import sync_directory
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import to_json
@@ -52,15 +53,9 @@ class FileSink(BaseSink):
     def probe(self) -> str:
         """Look whether the file, or the folder it would be made in, may be written. Raises RetryLater."""
         try:
-            there = next(p for p in (self._path, *self._path.absolute().parents) if p.exists())
+            return how_written(self._path, folder=False)
         except OSError as error:
             raise RetryLater(f"{self._path}: {error.strerror}") from error
-        if self._path.is_dir() or (there != self._path and not there.is_dir()):
-            kind = "a folder" if there.is_dir() else "no folder"
-            raise RetryLater(f"{self._path}: a file is wanted there, and {there} is {kind}")
-        if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
-            raise RetryLater(f"{self._path}: {there} may not be written by this user")
-        return "may be written" if there == self._path else "will be made"
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,170 @@
+"""What works, but costs more than it must or will fail one day. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from surveil.app.probe.report import Advice, Budget, CameraReport, HostReport, ModelReport, StreamReport
+from surveil.config import CameraConfig, Config
+from surveil.detect.session import CPU
+
+_LARGE_PX = 1280 * 960
+_FAST = 3.5
+"""So many times as many pictures as are analysed are too many."""
+_LONG_GOP_S = 4.0
+_SLOW_START_S = 4.0
+_SKEW_S = 2.0
+"""Beyond this the daemon does not believe a camera's clock."""
+_BUSY = 0.8
+_DISK_SHARE = 0.05
+
+
+def on_cameras(cameras: Mapping[str, CameraConfig], reports: tuple[CameraReport, ...]) -> Iterator[Advice]:
+    """Advise on every camera."""
+    for report in reports:
+        camera, about = cameras[report.name], f"camera {report.name}"
+        if report.detect is not None and report.detect.ok:
+            for code, text in _on_detect(camera, report.detect):
+                yield Advice(code, about, text)
+        for stream in (report.detect, report.record):
+            if stream is not None:
+                for code, text in _on_stream(stream):
+                    yield Advice(code, about, text)
+        if camera.enabled and not camera.rules:
+            yield Advice("no_rules", about, "it has no rules: nothing of it becomes an alert")
+
+
+def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str, str]]:
+    fps, wanted = stream.fps or 0.0, camera.detect.fps
+    size = f"{stream.width}×{stream.height}"
+    if (stream.width or 0) * (stream.height or 0) > _LARGE_PX:
+        main = "" if camera.record else ", and this one as `streams.record`"
+        yield (
+            "substream",
+            (
+                f"{size} is decoded for analysis; use the camera's sub-stream (640 to 1280 wide) as "
+                f"`streams.detect`{main}"
+            ),
+        )
+    if fps > _FAST * wanted:
+        yield (
+            "fps_high",
+            (
+                f"it sends {fps:.0f} pictures a second and {wanted:g} are analysed: set this stream to about "
+                f"{2 * wanted:.0f}; decoding is most of a camera's cost"
+            ),
+        )
+    if 0 < fps < 0.8 * wanted:
+        yield "fps_low", f"it sends {fps:.1f} pictures a second, {wanted:g} shall be analysed"
+    if stream.state == "catching_up":
+        yield (
+            "behind",
+            f"pictures arrive {stream.lag_s or 0:.1f} s late: the network or this machine is too slow",
+        )
+
+
+def _on_stream(stream: StreamReport) -> Iterator[tuple[str, str]]:
+    gop_s = stream.gop_s or stream.gop_longer_than_s or 0.0
+    if gop_s > _LONG_GOP_S and stream.pictures:
+        often = f"every {gop_s:.1f} s" if stream.gop_s else f"less often than every {gop_s:.0f} s"
+        yield (
+            "long_gop",
+            (
+                f"a key frame comes {often}: after a loss or a reconnect nothing is seen until the next; set the "
+                "camera's key frame (I-frame) interval to 1 or 2 s"
+            ),
+        )
+    elif (stream.first_picture_s or 0.0) > _SLOW_START_S:
+        yield "slow_start", f"the first picture came after {stream.first_picture_s:.1f} s"
+    if stream.damage and stream.transport == "udp":
+        yield "udp_loss", "pictures are damaged by loss on the network: set `transport: tcp`"
+    elif stream.damage:
+        yield (
+            "damage",
+            f"pictures were damaged ({stream.damage} times): look at cable, Wi-Fi and the camera's load",
+        )
+    if abs(stream.clock_skew_s or 0.0) > _SKEW_S:
+        skew = stream.clock_skew_s or 0.0
+        side = "ahead" if skew > 0 else "behind"
+        yield "clock_skew", f"its clock is {_span(abs(skew))} {side}: let it use NTP; until then ours counts"
+
+
+def on_model(model: ModelReport) -> Iterator[Advice]:
+    """Advise on the model."""
+    if model.ok and model.wanted == "cuda" and model.provider == CPU:
+        yield Advice(
+            "model_on_cpu",
+            "model",
+            "it runs on the CPU though a GPU is there or asked for: pip install 'surveil[cuda]'; "
+            "`require_gpu: true` makes this an error",
+        )
+    if model.agrees is False:
+        yield Advice("gpu_disagrees", "model", "the GPU finds other objects than the CPU: do not trust it")
+
+
+def on_host(config: Config, host: HostReport, budget: Budget, model: ModelReport) -> Iterator[Advice]:
+    """Advise on this machine and on all cameras together."""
+    found = (_on_load(host, budget), _on_detector(config, budget, model), _on_disk(config, host))
+    for code, text in (one for part in found for one in part):
+        yield Advice(code, "host", text)
+    if host.clock_synchronised is False:
+        yield Advice(
+            "clock_free", "host", "nothing holds this machine's clock: install chrony or systemd-timesyncd"
+        )
+    if not config.sinks:
+        yield Advice("no_sinks", "host", "there are no sinks: alerts stay in the database")
+
+
+def _on_load(host: HostReport, budget: Budget) -> Iterator[tuple[str, str]]:
+    need = f"the cameras need an estimated {budget.cpu_still:.1f} of {host.cores} cores"
+    if budget.cpu_still > _BUSY * host.cores:
+        yield "cpu", f"{need} while nothing moves: use sub-streams, fewer pictures a second, or `hwaccel`"
+    elif (budget.cpu_moving or 0.0) > host.cores:
+        yield (
+            "cpu_moving",
+            (
+                f"the cameras need an estimated {budget.cpu_moving:.1f} of {host.cores} cores while something moves "
+                "before all of them: frames will be passed over then, and counted"
+            ),
+        )
+    if host.memory_available_bytes is not None and budget.memory_bytes > host.memory_available_bytes:
+        mb, free_mb = budget.memory_bytes / 1e6, host.memory_available_bytes / 1e6
+        yield "memory", f"an estimated {mb:.0f} MB are needed and {free_mb:.0f} MB are available"
+
+
+def _on_detector(config: Config, budget: Budget, model: ModelReport) -> Iterator[tuple[str, str]]:
+    wanted = sum(config.cameras[name].detect.fps for name in budget.cameras)
+    can = 1000 / model.inference_ms if model.inference_ms else float("inf")
+    if wanted > can:
+        yield (
+            "detector_load",
+            (
+                f"the model can look at {can:.0f} pictures a second, all cameras together may ask for {wanted:.0f}: "
+                "lower `detect.fps`, or use a GPU"
+            ),
+        )
+
+
+def _on_disk(config: Config, host: HostReport) -> Iterator[tuple[str, str]]:
+    free, size = host.disk_free_bytes, host.disk_size_bytes
+    if free is None or not size:
+        return
+    most = sum(camera.evidence.max_bytes for camera in config.cameras.values())
+    if free < _DISK_SHARE * size:
+        yield "disk_full", f"{free / 1e9:.1f} GB of {size / 1e9:.0f} GB are free where the state lies"
+    elif most > free:
+        yield (
+            "disk_small",
+            (
+                f"evidence may grow to {most / 1e9:.0f} GB and {free / 1e9:.0f} GB are free: the oldest goes first "
+                "then; lower `evidence.max_bytes` to share the space as you like"
+            ),
+        )
+
+
+def _span(seconds: float) -> str:
+    """Return a length of time for people."""
+    for size, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.1f} s"

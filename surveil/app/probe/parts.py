@@ -1,0 +1,90 @@
+"""The model and the sinks."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import cast
+
+from surveil.alerts.delivery import Context
+from surveil.alerts.disk import SYSTEM
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.base import SinkSettings
+from surveil.app.probe.report import ModelReport, SinkReport
+from surveil.clock import Clock, Stop
+from surveil.config import Config
+from surveil.detect.detector import Detector, run_on
+from surveil.detect.session import wants_gpu
+from surveil.errors import ConfigError, ModelError, Rejected, RetryLater
+from surveil.logs import scrub
+from surveil.models.store import ModelStore, open_detector
+from surveil.types import Alert
+
+TEST = "test"
+"""Rule and type of a test message."""
+
+
+def probe_model(config: Config) -> tuple[ModelReport, Detector | None]:
+    """Load the model as the daemon would."""
+    named = str(config.model.file or config.model.name)
+    wanted = "cuda" if wants_gpu(run_on(config.model)) else "cpu"
+    try:
+        detector = open_detector(config.model, ModelStore(config.state_dir / "models"))
+    except ModelError as error:
+        return ModelReport(named, ok=False, message=scrub(str(error)), wanted=wanted), None
+    spec, proof = detector.input, detector.canary
+    report = ModelReport(
+        name=detector.name,
+        ok=True,
+        decoder=detector.decoder,
+        classes=sum(map(bool, detector.labels)),
+        input=f"{spec.width}×{spec.height} {spec.preprocess.channels} {spec.dtype}",
+        provider=detector.provider,
+        wanted=wanted,
+        cpu_inference_ms=round(proof.cpu_seconds * 1000, 2) if proof.cpu_seconds else None,
+        agrees=proof.agrees,
+    )
+    return report, detector
+
+
+def timed(report: ModelReport, detector: Detector) -> ModelReport:
+    """Time one inference, best called when nothing else runs any more."""
+    return replace(report, inference_ms=round(detector.time_one()[0] * 1000, 2))
+
+
+def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test: bool) -> SinkReport:
+    """Connect to one sink; with `send_test`, deliver a message to it."""
+    settings = cast("SinkSettings", config.sinks[name])
+    kind = str(getattr(settings, "type", ""))
+    began = clock.monotonic()
+    try:
+        sink = make_sink(settings, Context(name=name, state_dir=config.state_dir, clock=clock, stop=stop))
+        try:
+            shown = sink.probe()
+            if send_test:
+                sink.send_test(_test_alert(clock))
+        finally:
+            sink.close()
+    except (RetryLater, Rejected, ConfigError) as error:
+        return SinkReport(name, kind, ok=False, message=scrub(str(error)))
+    took_ms = round((clock.monotonic() - began) * 1000, 1)
+    return SinkReport(name, kind, ok=True, shown=scrub(shown), milliseconds=took_ms, test_sent=send_test)
+
+
+def _test_alert(clock: Clock) -> Alert:
+    """Return a message that belongs to no camera and no event."""
+    event = str(uuid.uuid4())
+    return Alert(
+        id=str(uuid.uuid5(uuid.UUID(event), "start")),
+        event_id=event,
+        camera=SYSTEM,
+        rule=TEST,
+        type=TEST,
+        key=TEST,
+        phase="start",
+        t=0.0,
+        t_wall=clock.wall(),
+        score=1.0,
+        text="surveil test message: delivery works",
+        reason="instant",
+    )

@@ -1,0 +1,159 @@
+"""`surveil check --probe`: progress, the table for people, JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
+
+from surveil.app.probe.report import Advice, Cost, Report, StreamReport
+from surveil.app.probe.run import Part, probe
+from surveil.cli.common import console, errors, print_json, shows_progress
+from surveil.config import Config
+from surveil.config.problems import suggest
+
+_NOTHING = "–"
+
+
+def run_probe(config: Config, cameras: Sequence[str], *, seconds: float, send_test: bool, json: bool) -> None:
+    """Probe, print, and end with the report's exit code."""
+    for name in cameras:
+        if name not in config.cameras:
+            raise typer.BadParameter(
+                f"there is no camera '{name}'{suggest(name, config.cameras)}", param_hint="--camera"
+            )
+    parts = len(cameras or config.cameras) + len(config.sinks) + 2
+    with _progress(parts) as bar:
+        report = probe(
+            config,
+            cameras or None,
+            seconds=seconds,
+            send_test=send_test,
+            on_done=lambda *done: _tell(bar, *done),
+        )
+    if json:
+        print_json(report.to_dict())
+    else:
+        show(report)
+    raise typer.Exit(report.exit_code)
+
+
+@contextmanager
+def _progress(parts: int) -> Iterator[Progress]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as bar:
+        bar.add_task("probing", total=parts)
+        yield bar
+
+
+def _tell(bar: Progress, part: Part, ok: bool) -> None:
+    (task,) = bar.task_ids
+    bar.update(task, advance=1, description=f"{' '.join(part).strip()} {'works' if ok else '[red]fails[/]'}")
+
+
+def show(report: Report) -> None:
+    """Print the report for people."""
+    console.print(_cameras(report))
+    console.print(_sinks(report))
+    _show_machine(report)
+    for text, about in _grouped(report.advice).items():
+        console.print(f"[yellow]advice[/] {', '.join(about)}: {escape(text)}", soft_wrap=True)
+    failed = [f"camera {camera.name}" for camera in report.cameras if not camera.ok]
+    failed += [f"sink {sink.name}" for sink in report.sinks if not sink.ok]
+    failed += ["the model"] * (not report.model.ok) + ["this machine"] * (not report.host.ok)
+    took = f"({report.seconds:.1f} s)"
+    if failed:
+        console.print(f"[red]fails:[/] {', '.join(failed)} {took}; exit code {report.exit_code}")
+    else:
+        console.print(f"[green]everything works[/] {took}")
+
+
+def _grouped(advice: Sequence[Advice]) -> dict[str, list[str]]:
+    """Return each text once, with all it is about."""
+    grouped: dict[str, list[str]] = {}
+    for one in advice:
+        grouped.setdefault(one.text, []).append(one.about)
+    return grouped
+
+
+def _cameras(report: Report) -> Table:
+    table = Table(title=f"{escape(report.config)}: cameras", title_justify="left")
+    for name in (
+        "camera",
+        "state",
+        "stream",
+        "fps",
+        "key frame",
+        "first picture",
+        "decoding",
+        "clock",
+        "cores",
+    ):
+        table.add_column(name, overflow="fold")
+    for camera in report.cameras:
+        if camera.detect is None:
+            table.add_row(camera.name, "disabled")
+            continue
+        table.add_row(camera.name, *_row(camera.detect, report.budget.cameras.get(camera.name)))
+        if camera.record is not None:
+            table.add_row("  record", *_row(camera.record, None))
+    return table
+
+
+def _row(stream: StreamReport, cost: Cost | None) -> tuple[str, ...]:
+    """Return one line; of a stream that fails, its cause and message."""
+    if not stream.ok:
+        return f"[red]{stream.state}: {stream.cause}[/]", escape(stream.message)
+    size = f"{stream.width}×{stream.height}" if stream.width else ""
+    gop = f"{stream.gop_s:.1f} s" if stream.gop_s else _NOTHING
+    if stream.gop_longer_than_s:
+        gop = f"> {stream.gop_longer_than_s:.0f} s"
+    cpu = f"{stream.decoder}, {stream.cpu_ms:.1f} ms" if stream.cpu_ms is not None else stream.decoder or ""
+    return (
+        stream.state if stream.state == "streaming" else f"[yellow]{stream.state}[/]",
+        escape(" ".join(filter(None, (stream.codec, stream.profile, size, stream.transport)))),
+        _figure(stream.fps, ".1f"),
+        gop,
+        _figure(stream.first_picture_s, ".2f", " s"),
+        cpu,
+        _figure(stream.clock_skew_s, "+.1f", " s"),
+        f"{_figure(cost.cpu_still, '.2f')} to {_figure(cost.cpu_moving, '.2f')}" if cost else "",
+    )
+
+
+def _figure(value: float | None, form: str, unit: str = "") -> str:
+    return _NOTHING if value is None else f"{value:{form}}{unit}"
+
+
+def _sinks(report: Report) -> Table:
+    table = Table("sink", "type", "shown", title="sinks", title_justify="left")
+    for sink in report.sinks:
+        shown = f"{escape(sink.shown)}{'; test message sent' * sink.test_sent}"
+        table.add_row(sink.name, sink.type, shown if sink.ok else f"[red]{escape(sink.message)}[/]")
+    return table
+
+
+def _show_machine(report: Report) -> None:
+    model, host, budget = report.model, report.host, report.budget
+    if model.ok:
+        where = f"on {model.provider}, {_figure(model.inference_ms, '.1f')} ms a picture"
+        console.print(f"model {model.name}: {where}")
+    else:
+        console.print(f"[red]model {escape(model.name)}:[/] {escape(model.message)}", soft_wrap=True)
+    for check in (host.state_dir, host.listen):
+        console.print(escape(check.shown) if check.ok else f"[red]{escape(check.message)}[/]", soft_wrap=True)
+    held = {True: "held by NTP", False: "held by nothing", None: "not known whether held"}[
+        host.clock_synchronised
+    ]
+    console.print(
+        f"{(host.disk_free_bytes or 0) / 1e9:.1f} GB free; clock {held}, {escape(host.time_zone)}; "
+        f"{host.cores} cores; GPU: {'yes' if host.gpu else 'none'}; user {host.user}"
+    )
+    console.print(
+        f"estimated need: {budget.cpu_still:.2f} cores while nothing moves, {_figure(budget.cpu_moving, '.2f')} while "
+        f"something moves before every camera; {budget.memory_bytes / 1e6:.0f} MB"
+    )

@@ -1,0 +1,131 @@
+"""Advice follows from what was measured, and only where something is bad."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from surveil.app.probe import advice
+from surveil.app.probe.budget import BASE_BYTES, estimate
+from surveil.app.probe.report import CameraReport, Check, HostReport, ModelReport, StreamReport
+from surveil.config import load
+
+GOOD = StreamReport(
+    url="rtsp://192.0.2.7/sub", ok=True, state="streaming", reachable=True, login="accepted", transport="tcp",
+    codec="h264", profile="High", width=1280, height=720, fps=10.0, gop_frames=10, gop_s=1.0,
+    bits_per_second=2_000_000, open_s=0.2, first_picture_s=0.4, decoder="software", clock_skew_s=0.1, lag_s=0.0,
+    pictures=25, watched_s=2.5, cpu_ms=4.0,
+)  # fmt: skip
+MODEL = ModelReport("m", ok=True, provider="CPUExecutionProvider", wanted="cpu", inference_ms=30.0)
+WELL = Check(ok=True, shown="")
+HOST = HostReport("nvr", WELL, WELL, 4, 4_000_000_000, 500_000_000_000, 900_000_000_000, "UTC", True, False)
+
+
+@pytest.fixture
+def config(tmp_path):
+    def written(camera="", top=""):
+        path = Path(tmp_path / "config.yaml")
+        path.write_text(
+            "version: 1\ncameras:\n  gate:\n    url: rtsp://192.0.2.7/sub\n"
+            f"    rules: [{{type: presence, classes: [person]}}]\n{camera}"
+            f"sinks: {{log: {{type: log}}}}\n{top}"
+        )
+        return load(path)
+
+    return written
+
+
+def on_stream(config, **changes):
+    report = CameraReport("gate", ok=True, detect=replace(GOOD, **changes), gate_ms=0.5)
+    return {one.code: one for one in advice.on_cameras(config.cameras, (report,))}
+
+
+def test_a_good_camera_needs_none(config):
+    assert on_stream(config()) == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "words"),
+    [
+        ({"width": 2560, "height": 1440}, "substream", "2560×1440"),
+        ({"fps": 25.0}, "fps_high", "25 pictures a second and 5 are analysed: set this stream to about 10"),
+        ({"fps": 2.0}, "fps_low", "2.0 pictures a second, 5 shall be analysed"),
+        ({"gop_s": 10.0}, "long_gop", "every 10.0 s"),
+        ({"gop_s": None, "gop_longer_than_s": 5.0}, "long_gop", "less often than every 5 s"),
+        ({"transport": "udp", "damage": 2}, "udp_loss", "transport: tcp"),
+        ({"damage": 2}, "damage", "2 times"),
+        ({"clock_skew_s": -7200.0}, "clock_skew", "2 h behind"),
+        ({"clock_skew_s": 40.0}, "clock_skew", "40.0 s ahead"),
+        ({"first_picture_s": 6.0}, "slow_start", "6.0 s"),
+        ({"state": "catching_up", "lag_s": 2.0}, "behind", "2.0 s late"),
+    ],
+)
+def test_each_bad_figure_has_its_advice_and_no_other(config, changes, code, words):
+    found = on_stream(config(), **changes)
+    assert set(found) == {code}
+    assert words in found[code].text
+    assert found[code].about == "camera gate"
+
+
+def test_a_camera_that_fails_gets_no_advice_about_figures_it_does_not_have(config):
+    failed = StreamReport(url="rtsp://192.0.2.7/sub", ok=False, state="lost", cause="refused")
+    assert list(advice.on_cameras(config().cameras, (CameraReport("gate", ok=False, detect=failed),))) == []
+
+
+def test_a_camera_without_rules_is_told(config):
+    loaded = config()
+    bare = {"gate": replace(loaded.cameras["gate"], rules=())}
+    report = CameraReport("gate", ok=True, detect=GOOD, gate_ms=0.5)
+    assert [one.code for one in advice.on_cameras(bare, (report,))] == ["no_rules"]
+
+
+def on_host(config, model=MODEL, cameras=1, **changes):
+    report = CameraReport("gate", ok=True, detect=replace(GOOD, cpu_ms=GOOD.cpu_ms * cameras), gate_ms=0.5)
+    budget = estimate(config.cameras, [report], model)
+    return {one.code for one in advice.on_host(config, replace(HOST, **changes), budget, model)}
+
+
+def test_a_good_machine_needs_none(config):
+    assert on_host(config()) == set()
+
+
+@pytest.mark.parametrize(
+    ("changes", "codes"),
+    [
+        ({"memory_available_bytes": 100_000_000}, {"memory"}),
+        ({"disk_free_bytes": 20_000_000_000}, {"disk_full"}),
+        ({"disk_free_bytes": 9_000_000_000, "disk_size_bytes": 100_000_000_000}, {"disk_small"}),
+        ({"clock_synchronised": False}, {"clock_free"}),
+        ({"clock_synchronised": None}, set()),
+    ],
+)
+def test_a_machine_that_is_short_of_something_is_told(config, changes, codes):
+    assert on_host(config(), **changes) == codes
+
+
+def test_cameras_that_need_more_than_there_is_are_told(config):
+    assert on_host(config(), cameras=100, cores=4) == {"cpu"}
+    slow = replace(MODEL, inference_ms=300.0)
+    assert on_host(config(), model=slow, cores=1) == {"cpu_moving", "detector_load"}
+
+
+def test_a_model_that_is_not_where_it_should_be_is_told():
+    assert [one.code for one in advice.on_model(MODEL)] == []
+    assert [one.code for one in advice.on_model(replace(MODEL, wanted="cuda"))] == ["model_on_cpu"]
+    assert [one.code for one in advice.on_model(replace(MODEL, agrees=False))] == ["gpu_disagrees"]
+
+
+def test_the_budget_adds_up_what_was_measured(config):
+    clips = config("    evidence: {clip: true, pre_s: 4, post_s: 4}\n")
+    report = CameraReport("gate", ok=True, detect=GOOD, gate_ms=0.5)
+    budget = estimate(clips.cameras, [report], MODEL)
+    cost = budget.cameras["gate"]
+    # 10 pictures × 4 ms + 5 looks × 0.5 ms, and an inference of 30 ms every 10 s, or 5 a second.
+    assert cost.cpu_still == pytest.approx(0.0425 + 0.003, abs=1e-3)
+    assert cost.cpu_moving == pytest.approx(0.0425 + 0.15, abs=1e-3)
+    # Five pictures, and 4 + 4 + 12 s of 2 Mbit/s.
+    assert cost.memory_bytes == 5 * 1280 * 720 * 1.5 + 20 * 250_000
+    assert budget.memory_bytes == BASE_BYTES + cost.memory_bytes
+    on_gpu = replace(MODEL, provider="CUDAExecutionProvider")
+    gpu = estimate(clips.cameras, [report], on_gpu).cameras["gate"]
+    assert gpu.cpu_moving == gpu.cpu_still
