@@ -257,7 +257,8 @@ def grid(
 
 
 def _column(unit: str, limits: Sequence[Limit]) -> list[d.DynamicConfigValue]:
-    made = [d.DynamicConfigValue("unit", unit), d.DynamicConfigValue("decimals", 1)]
+    decimals = 0 if unit == "none" else 1
+    made = [d.DynamicConfigValue("unit", unit), d.DynamicConfigValue("decimals", decimals)]
     if limits:
         made += [
             d.DynamicConfigValue("thresholds", steps("text", limits).build()),

@@ -153,9 +153,9 @@ def _outbox() -> list[Panel]:
         kit.lines(
             "Frames that were due and missed", "cps",
             query(
-                "sum by (camera, reason) "
+                "sum by (reason) "
                 f'(rate(surveil_frames_dropped_total{{{ONE},reason!="decimated"}}[$__rate_interval]))',
-                "{{camera}}: {{reason}}",
+                "{{reason}}",
             ),
             why="`overwritten`: the machine is too slow. `damaged`: the network.", stacked=True, width=6,
         ),
@@ -185,11 +185,8 @@ def _outbox() -> list[Panel]:
         ),
         kit.lines(
             "Bugs in rules", "none",
-            query(
-                f"sum by (camera, rule) (increase(surveil_rule_errors_total{{{ONE}}}[$__interval]))",
-                "{{camera}}: {{rule}}",
-            ),
-            why="Exceptions inside rules: anything here is worth a report.", bars=True,
+            query(f"sum by (camera) (increase(surveil_rule_errors_total{{{ONE}}}[$__interval]))", "{{camera}}"),
+            why="Exceptions inside rules, by camera: anything here is worth a report.", bars=True,
         ),
         kit.lines(
             "Evidence", "bytes", query(f"sum by (camera) (surveil_evidence_bytes{{{ONE}}})", "{{camera}}"),
@@ -209,9 +206,10 @@ def _machine() -> list[Panel]:
             why="A line that rises for days is a leak.", width=6,
         ),
         kit.lines(
-            "Open files", "none",
-            query(f"process_open_fds{{{JOB}}}", "open"), query(f"process_max_fds{{{JOB}}}", "allowed"),
-            why="Sockets and files.", width=6,
+            "Open files", "percentunit",
+            query(f"process_open_fds{{{JOB}}} / process_max_fds{{{JOB}}}", "of what is allowed"),
+            why="Sockets and files, as a share of what the system lets the daemon open.",
+            limits=[(0.8, "red")], width=6,
         ),
         kit.lines(
             "Disk with the state", "bytes",

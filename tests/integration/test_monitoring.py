@@ -35,8 +35,6 @@ EMPTY = {
     "surveil_alerts_withheld_total": "no storm of alerts",
     "surveil_signals_suppressed_total": "no signal was suppressed",
     "ALERTS{alertname=~": "no alert of ours fires",
-    "surveil_line_crossings_total": "counting is not switched on",
-    "surveil_zone_": "counting is not switched on",
 }
 """What may answer with nothing, and why. Its metrics and labels are checked in tests/ops all the same."""
 
@@ -47,6 +45,8 @@ HAPPENED = (
     "increase(surveil_capture_to_alert_seconds_count[60s]) > 0",
     'increase(surveil_delivery_attempts_total{result="delivered"}[60s]) > 0',
     "max_over_time(surveil_event_open[60s]) > 0",
+    "increase(surveil_line_crossings_total[60s]) > 0",
+    "increase(surveil_zone_dwell_seconds_count[60s]) > 0",
     "increase(surveil_camera_disconnects_total[60s]) > 0",
 )
 """What Prometheus must have seen happen before it is asked; the last when the camera has reset everybody."""
@@ -87,6 +87,7 @@ def watched(passing_clip, tmp_path_factory):
                     {"type": "picture"},
                 ],
                 normality={"enabled": True},
+                counting={"enabled": True},
             )
         )  # fmt: skip
         with Process(config) as daemon:
