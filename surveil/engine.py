@@ -188,6 +188,28 @@ class CameraEngine:
         habits = [_habit(rule) for rule in self._rules]
         return Step(self._alerts(self._episodes.replace(habits, kept, outcomes, "config")), outcomes)
 
+    def retune(
+        self,
+        *,
+        rules: Sequence[Rule],
+        moved: AbstractSet[str],
+        tracker: Tracker | None,
+        sinks: tuple[str, ...] | None,
+        masks: Sequence[Polygon],
+        off: Mapping[str, WhyOff] | None = None,
+    ) -> Step:
+        """Go on by other settings; `rules`, `moved` and `off` as in `replace_rules`.
+
+        `tracker`: None keeps the one that is there; with another everything that is followed is found anew.
+        """
+        step = self.replace_rules(rules, moved, off)
+        self._sinks = sinks
+        self._masks = tuple(masks)
+        if tracker is not None:
+            self._tracker = tracker
+            self._forget()
+        return step
+
     def refund(self, event_id: str) -> None:
         """An alert was not committed: its cooldown is not charged."""
         for event in self._episodes.events:

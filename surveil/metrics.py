@@ -7,6 +7,7 @@ and every series that can be known at start exists at 0.
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.errors import Cause
 from surveil.types import Gate
@@ -28,6 +29,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         r = self.registry = registry
+        self.version = ""
         camera = ["camera"]
         # Capture.
         self.camera_state = Gauge(
@@ -169,6 +171,22 @@ class Metrics:
         )
         # Outbox depth and open events are counted from the database per scrape (see app/collectors.py).
         self.info = Info("surveil_build", "Version.", registry=r)
+        # Reload.
+        self.reload_good = Gauge(
+            "surveil_config_last_reload_successful",
+            "1 when the last reload of the configuration was taken, 0 when it was refused.",
+            registry=r,
+        )
+        self.reload_at = Gauge(
+            "surveil_config_last_reload_success_timestamp_seconds",
+            "When the configuration that runs was taken, Unix time.",
+            registry=r,
+        )
+        self.restart_wanted = Gauge(
+            "surveil_config_restart_required",
+            "1 while the file says something that only a restart brings.",
+            registry=r,
+        )
 
         # What the picture tells.
         self.picture_state = Gauge(
@@ -231,8 +249,13 @@ class Metrics:
 
     def add_process(self, *, version: str, config: str, provider: str, model: str, wanted: str) -> None:
         """Say what runs: the version, the configuration's digest, and where the model runs and should."""
-        self.info.info({"version": version, "config": config})
+        self.version = version
+        self.configured(config)
         self.provider.info({"provider": provider, "model": model, "wanted": wanted})
+
+    def configured(self, config: str) -> None:
+        """Name the digest of the configuration."""
+        self.info.info({"version": self.version, "config": config})
 
     def add_classifier(
         self, model: str, cameras: tuple[str, ...], labels: tuple[str, ...], shadow_labels: tuple[str, ...]
@@ -247,6 +270,24 @@ class Metrics:
                 for other in shadow_labels:
                     self.classifier_shadow.labels(camera, model, label, other)
 
+    def forget(self, **labels: str) -> None:
+        """Remove every series that has these labels: what they name is gone."""
+        for metric in vars(self).values():
+            if isinstance(metric, MetricWrapperBase) and labels.keys() <= set(metric._labelnames):  # noqa: SLF001
+                metric.remove_by_labels(labels)
+
+    def forget_picture(self, camera: str) -> None:
+        """Remove the series of those who look at a camera's picture: others take their place, or nobody."""
+        for metric in (
+            self.picture_state, self.surprise, self.normality_valid, self.normality_drift, self.normality_shadowed,
+        ):  # fmt: skip
+            metric.remove_by_labels({"camera": camera})
+
+    def forget_counts(self, camera: str) -> None:
+        """Remove the series of what is counted at a camera."""
+        for metric in (self.line_crossings, self.zone_occupancy, self.zone_dwell):
+            metric.remove_by_labels({"camera": camera})
+
     def add_camera(self, camera: str, rules: tuple[str, ...]) -> None:
         """Create the series of one camera at 0."""
         for state in STATES:
@@ -260,6 +301,10 @@ class Metrics:
         for gauge in (self.lag, self.motion_share, self.tracks):
             gauge.labels(camera).set(0)
         self.frame_age.labels(camera)
+        self.add_rules(camera, rules)
+
+    def add_rules(self, camera: str, rules: tuple[str, ...]) -> None:
+        """Create the series of a camera's rules at 0, where they are not there."""
         for rule in rules:
             self.alerts.labels(camera, rule)
             self.rule_errors.labels(camera, rule)

@@ -78,6 +78,8 @@ class Slot(Generic[State]):
     camera: str
     state: State
     item: Frame | Lost | None = None
+    is_orphan: bool = False
+    """Its lane was closed while it was away: what it brings belongs to no camera any more."""
 
     @property
     def frame(self) -> Frame:
@@ -95,6 +97,8 @@ class _Lane(Generic[State]):
     waiting: Frame | None = None
     lost: Lost | None = None
     slot_is_home: bool = True
+    successor: State | None = None
+    """Takes the place of the slot's state once the slot is home."""
     next_due: float = float("-inf")
     last_served: int = 0
     received: int = 0
@@ -153,14 +157,26 @@ class FrameRing(Generic[State]):
         with self._changed:
             self._lanes[camera] = _Lane(Slot(camera, state), 1.0 / fps)
 
-    def remove(self, camera: str) -> None:
-        """Close a lane once its slot is home; what waits is dropped as lost."""
+    def retune(self, camera: str, fps: float, state: State | None = None) -> None:
+        """Analyse at another rate, and with another state once the slot is home; None: the state stays."""
+        with self._changed:
+            lane = self._lanes[camera]
+            lane.interval_s = 1.0 / fps
+            if state is not None and lane.slot_is_home:
+                lane.slot.state = state
+            elif state is not None:
+                lane.successor = state
+
+    def remove(self, camera: str, patience_s: float = 5.0) -> bool:
+        """Close a lane; what waits is dropped as lost. Return whether its slot came home in time."""
         with self._changed:
             lane = self._lanes[camera]
             lane.drop_waiting(Drop.LOST)
             lane.lost = None
-            self._changed.wait_for(lambda: lane.slot_is_home, timeout=5.0)
+            home = self._changed.wait_for(lambda: lane.slot_is_home, timeout=patience_s)
+            lane.slot.is_orphan = not home
             del self._lanes[camera]
+        return home
 
     def put(self, frame: Frame) -> None:
         """Offer a decoded frame. Counted whatever becomes of it."""
@@ -235,10 +251,14 @@ class FrameRing(Generic[State]):
     def give_back(self, slot: Slot[State]) -> None:
         """Return a slot: its frame counts as processed."""
         with self._changed:
+            if slot.is_orphan:
+                return
             lane = self._lanes[slot.camera]
             lane.processed += lane.in_flight
             lane.in_flight = 0
             slot.item = None
+            if lane.successor is not None:
+                slot.state, lane.successor = lane.successor, None
             lane.slot_is_home = True
             self._changed.notify_all()
 

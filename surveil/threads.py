@@ -9,7 +9,7 @@ from __future__ import annotations
 import faulthandler
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -83,6 +83,12 @@ class ThreadGroup:
         if thread in self._threads:
             self._threads.remove(thread)
         return True
+
+    def join_those(self, threads: Iterable[threading.Thread], timeout_s: float, clock: Clock) -> bool:
+        """Wait for some threads together; return whether all ended."""
+        deadline = clock.monotonic() + timeout_s
+        ended = [self.join(thread, max(0.05, deadline - clock.monotonic())) for thread in threads]
+        return all(ended)
 
     def join_all(self, timeout_s: float, clock: Clock) -> list[str]:
         """Wait for all threads together; return the names of those that did not end."""

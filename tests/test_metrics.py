@@ -122,7 +122,7 @@ def outbox(tmp_path):
 
 def test_open_events_are_counted_from_the_database(outbox):
     registry = CollectorRegistry()
-    registry.register(EventCollector(outbox.open_events, {"gate": ("intrusion", "loitering")}))
+    registry.register(EventCollector(outbox.open_events, lambda: {"gate": ("intrusion", "loitering")}))
 
     def count(rule):
         return registry.get_sample_value("surveil_event_open", {"camera": "gate", "rule": rule})
@@ -177,7 +177,7 @@ def test_evidence_is_told_for_every_camera(outbox, tmp_path):
         ]
     )
     registry = CollectorRegistry()
-    registry.register(DiskCollector(tmp_path, ["gate", "yard"], outbox.evidence_sizes))
+    registry.register(DiskCollector(tmp_path, lambda: ["gate", "yard"], outbox.evidence_sizes))
     sizes = {
         camera: registry.get_sample_value("surveil_evidence_bytes", {"camera": camera})
         for camera in ("gate", "yard", "gone")

@@ -60,6 +60,26 @@ class CameraWatch:
         """Camera → where its alerts go."""
         self._cameras = {name: _Watched() for name in sinks}
 
+    def follow(self, camera: str, sinks: tuple[str, ...] | None) -> None:
+        """Watch a camera, or tell of it elsewhere from now on."""
+        self._sinks[camera] = sinks
+        self._cameras.setdefault(camera, _Watched())
+
+    def leave(self, camera: str, t: float, t_wall: float) -> list[Alert]:
+        """Watch a camera no more; return the end of what was told of it."""
+        watched = self._cameras.pop(camera, _Watched())
+        self._sinks.pop(camera, None)
+        return [_end(watched, watched.start, t, t_wall, "config")] if watched.start else []
+
+    def retune(self, settings: CameraWatchSettings, t: float, t_wall: float) -> list[Alert]:
+        """Watch by other settings; return the ends of what is told of no more."""
+        self._settings = settings
+        told = [w for w in self._cameras.values() if w.start and not settings.enabled]
+        ends = [_end(w, w.start, t, t_wall, "config") for w in told if w.start]
+        for watched in told:
+            watched.start = watched.down_since = None
+        return ends
+
     def step(self, sights: Mapping[str, Sight], t: float, t_wall: float) -> list[Alert]:
         """Return what is to be told. `t`: monotonic s."""
         if not self._settings.enabled:
@@ -89,12 +109,9 @@ class CameraWatch:
             return []
         if t - watched.up_since < self._settings.back_after_s:
             return []
-        start, down_since = watched.start, watched.down_since
+        end = _end(watched, watched.start, t, t_wall, "back")
         watched.start = watched.down_since = None
-        lasted = round(watched.up_since - (down_since if down_since is not None else t), 3)
-        end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
-        end = replace(start, id=end_id, phase="end", t=t, t_wall=t_wall, reason="back")
-        return [replace(end, text=f"camera {start.camera} is back", details={"duration_s": lasted})]
+        return [replace(end, text=f"camera {end.camera} is back")]
 
     def _lost(self, name: str, t_wall: float, sight: Sight, t: float) -> Alert:
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
@@ -113,3 +130,18 @@ class CameraWatch:
             sinks=self._sinks[name],
             details={"state": sight.state, "cause": sight.cause},
         )
+
+
+def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: str) -> Alert:
+    """Return the alert that ends what `start` began; the camera was away until it came back, or until now."""
+    until = t if watched.up_since is None else watched.up_since
+    since = until if watched.down_since is None else watched.down_since
+    return replace(
+        start,
+        id=str(uuid.uuid5(uuid.UUID(start.event_id), "end")),
+        phase="end",
+        t=t,
+        t_wall=t_wall,
+        reason=reason,
+        details={"duration_s": round(until - since, 3)},
+    )

@@ -52,10 +52,13 @@ class Waiting:
     alert: Alert
     since: float
     until: float
+    due: float
+    """When it may be made: `until`, or as soon as nothing more is recorded."""
 
 
 @dataclass(slots=True)
 class _Held:
+    camera: str
     hold: Hold | None
     since: float
 
@@ -66,15 +69,17 @@ class Clips:
     def __init__(
         self,
         state_dir: Path,
-        settings: Mapping[str, EvidenceSettings],
-        recorders: Mapping[str, Recorder],
+        settings: Mapping[str, EvidenceSettings] | None = None,
+        recorders: Mapping[str, Recorder] | None = None,
         make_room: Callable[[int], bool] | None = None,
         masked: frozenset[str] = frozenset(),
     ) -> None:
         """`masked` cameras have a mask on what is stored: their packets cannot be masked, so there is no clip."""
         self._root = state_dir
-        self._settings = {name: s for name, s in settings.items() if s.clip}
-        self._recorders = recorders
+        self._settings = {name: s for name, s in (settings or {}).items() if s.clip}
+        self._recorders = dict(recorders or {})
+        self._leaving: set[str] = set()
+        """Cameras that begin no clip any more; those that have begun are finished."""
         self._make_room = make_room or (lambda _size: True)
         self._masked = masked
         self._held: dict[str, _Held] = {}
@@ -87,13 +92,45 @@ class Clips:
         """Cameras whose end alerts name a clip, or say why there is none."""
         return frozenset(self._settings)
 
+    def keep(self, camera: str, settings: EvidenceSettings, recorder: Recorder | None) -> None:
+        """Make clips of a camera from now on, or no more."""
+        if not settings.clip:
+            self.drop(camera)
+            return
+        self._leaving.discard(camera)
+        self._settings[camera] = settings
+        if recorder is None:
+            self._recorders.pop(camera, None)
+        else:
+            self._recorders[camera] = recorder
+
+    def drop(self, camera: str, *, at_once: bool = False) -> None:
+        """Begin no clip of a camera any more; let go of its recorder once those that have begun are made.
+
+        `at_once`: nothing more will be recorded, so what waits for its end is made by the next `due`.
+        """
+        if camera in self._settings:
+            self._leaving.add(camera)
+        if at_once:
+            over = float("-inf")
+            self._waiting = [replace(w, due=over) if w.alert.camera == camera else w for w in self._waiting]
+
+    def _let_go(self) -> None:
+        """Forget the cameras that have left and for which nothing is to be made."""
+        for camera in [c for c in self._leaving if c not in {w.alert.camera for w in self._waiting}]:
+            if not any(held.camera == camera for held in self._held.values()):
+                self._leaving.discard(camera)
+                del self._settings[camera]
+                self._recorders.pop(camera, None)
+
     def see(self, alert: Alert, moment: float) -> Alert | None:
         """Take note of an alert; return it, or None when it waits for its clip.
 
         `moment`: monotonic s at which what the alert is about arrived.
         """
         settings = self._settings.get(alert.camera)
-        if settings is None:
+        begun = alert.phase == "end" and alert.event_id in self._held
+        if settings is None or (alert.camera in self._leaving and not begun):
             return alert
         why = self._impossible(alert.camera)
         if why:
@@ -107,15 +144,17 @@ class Clips:
         if held is None:
             return _missing(alert, "the start was not recorded")
         until = min(moment + settings.post_s, held.since + settings.max_clip_s)
-        self._waiting.append(Waiting(alert, held.since, until))
+        self._waiting.append(Waiting(alert, held.since, until, until))
         return None
 
     def due(self, now: float) -> list[Alert]:
         """Write the clips whose time has come; return their end alerts."""
-        ready = [w for w in self._waiting if w.until <= now]
-        self._waiting = [w for w in self._waiting if w.until > now]
+        ready = [w for w in self._waiting if w.due <= now]
+        self._waiting = [w for w in self._waiting if w.due > now]
         again, self._ready = self._ready, []
-        return again + [self._finish(waiting) for waiting in ready]
+        made = again + [self._finish(waiting) for waiting in ready]
+        self._let_go()
+        return made
 
     def again(self, alerts: list[Alert]) -> None:
         """Take back what could not be committed; the next `due` returns it."""
@@ -129,7 +168,7 @@ class Clips:
     def _secure(self, alert: Alert, since: float) -> None:
         room = len(self._held) < _MOST_HELD * len(self._settings)
         hold = self._recorders[alert.camera].secure(since) if room else None
-        self._held[alert.event_id] = _Held(hold, since)
+        self._held[alert.event_id] = _Held(alert.camera, hold, since)
 
     def _finish(self, waiting: Waiting) -> Alert:
         alert = waiting.alert

@@ -121,6 +121,14 @@ class Outbox(Ledgers):
             self._acks.close()
             self._writer.close()
 
+    def set_sinks(self, sinks: Sequence[str]) -> None:
+        """Address alerts to these sinks from now on; what waits for any other becomes a dead letter."""
+        with self._lock:
+            with transaction(self._writer) as db:
+                rows.remove_sinks(db, sinks)
+            self._sinks = tuple(sinks)
+            self._pending = Counter(rows.count_pending(self._writer))
+
     def age_s(self) -> float:
         """Seconds of running time since the outbox was created: the clock that alerts age by."""
         return self._base_s + self._clock.monotonic() - self._opened

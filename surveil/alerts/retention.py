@@ -35,6 +35,10 @@ class Retention:
         self.deleted: int = 0
         """Files deleted since the start."""
 
+    def keep(self, camera: str, settings: EvidenceSettings) -> None:
+        """Keep a camera's evidence by `settings` from now on; a camera that has gone stays under its last ones."""
+        self._cameras[safe_name(camera)] = settings
+
     def adopt(self) -> int:
         """Take in files that the database does not know (a crash, a new database); return how many.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -87,6 +88,15 @@ class AlertWriter:
         self._disk = DiskWatch()
         self._swept = float("-inf")
         self._lock = threading.Lock()
+
+    def paused(self) -> AbstractContextManager[object]:
+        """Hold back commits while what belongs to the writer (evidence, clips, retention) is changed."""
+        return self._lock
+
+    def cap(self, storm: StormSettings) -> None:
+        """Cap storms by other settings from the next commit on; what was counted stays counted."""
+        with self._lock:
+            self._storm_settings = storm
 
     def write(self, jobs: Sequence[Job]) -> list[Alert]:
         """Store the evidence of all jobs, then commit all their alerts as one; return those that were new.

@@ -77,14 +77,14 @@ class EventCollector(Collector):
     """Events without an end, counted from the database, so that they are true after a restart."""
 
     def __init__(
-        self, open_events: Callable[[], Iterable[Alert]], rules: Mapping[str, tuple[str, ...]]
+        self, open_events: Callable[[], Iterable[Alert]], rules: Callable[[], Mapping[str, tuple[str, ...]]]
     ) -> None:
         self._open_events = open_events
         self._rules = rules
 
     def collect(self) -> Iterator[Metric]:
         """Count the open events of every rule that is configured, and of whatever else is open."""
-        counts = Counter({(camera, rule): 0 for camera, rules in self._rules.items() for rule in rules})
+        counts = Counter({(camera, rule): 0 for camera, rules in self._rules().items() for rule in rules})
         counts.update((alert.camera, alert.rule) for alert in self._open_events())
         family = GaugeMetricFamily("surveil_event_open", "Events open now.", labels=["camera", "rule"])
         for key, n in counts.items():
@@ -120,10 +120,13 @@ class DiskCollector(Collector):
     """Space where the state directory lies, and what evidence takes of it."""
 
     def __init__(
-        self, state_dir: Path, cameras: Iterable[str], evidence: Callable[[], Mapping[str, float]]
+        self,
+        state_dir: Path,
+        cameras: Callable[[], Iterable[str]],
+        evidence: Callable[[], Mapping[str, float]],
     ) -> None:
         self._state_dir = state_dir
-        self._none = dict.fromkeys(cameras, 0.0)
+        self._cameras = cameras
         self._evidence = evidence
 
     def collect(self) -> Iterator[Metric]:
@@ -137,6 +140,6 @@ class DiskCollector(Collector):
             "surveil_evidence_bytes", "Pictures and clips stored for a camera.", labels=["camera"]
         )
         # Cameras that the configuration does not name any more may have left some.
-        for camera, stored in {**self._none, **self._evidence()}.items():
+        for camera, stored in {**dict.fromkeys(self._cameras(), 0.0), **self._evidence()}.items():
             evidence.add_metric([camera], stored)
         yield from (free, size, evidence)

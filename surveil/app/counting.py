@@ -10,7 +10,7 @@ import structlog
 
 from surveil.alerts.database import is_damaged, set_aside
 from surveil.alerts.evidence import FOLDER, safe_name
-from surveil.config import Config
+from surveil.config import CameraConfig
 from surveil.counting.desk import Counted, CountingDesk
 from surveil.counting.report import Row, report
 from surveil.counting.store import CountStore
@@ -21,14 +21,14 @@ DATABASE = "counts.db"
 """In the state directory; beside the outbox, since what is counted is neither synced nor delivered."""
 
 
-def make_desk(config: Config, metrics: Metrics) -> CountingDesk | None:
-    """Return where the cameras of the configuration are counted; None when none is. Raises StateError."""
-    cameras = {
-        name: Counted.at(camera.counting, camera.zones, camera.lines)
-        for name, camera in config.cameras.items()
-        if camera.enabled and camera.counting.enabled
-    }
-    return CountingDesk(cameras, _open(config.state_dir / DATABASE), metrics) if cameras else None
+def make_desk(state_dir: Path, metrics: Metrics) -> CountingDesk:
+    """Return where cameras are counted, without one. Raises StateError."""
+    return CountingDesk({}, _open(state_dir / DATABASE), metrics)
+
+
+def make_counted(camera: CameraConfig) -> Counted | None:
+    """Return what is counted at a camera; None for nothing."""
+    return Counted.at(camera.counting, camera.zones, camera.lines) if camera.counting.enabled else None
 
 
 def _open(path: Path) -> CountStore:

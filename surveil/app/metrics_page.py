@@ -102,8 +102,8 @@ def filled(
     books = Books(received=0, processed=0, waiting=0, dropped=dict.fromkeys(Drop, 0))
     registry.register(RingCollector(lambda: {camera: books}))
     registry.register(OutboxCollector(lambda: {sink: dict.fromkeys(DELIVERY, 0)}, lambda: {sink: 0.0}))
-    registry.register(EventCollector(list, {camera: (rule,)}))
-    registry.register(DiskCollector(Path("/"), [camera], dict))
+    registry.register(EventCollector(list, lambda: {camera: (rule,)}))
+    registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics

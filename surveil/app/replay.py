@@ -17,8 +17,9 @@ from prometheus_client import CollectorRegistry
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
 from surveil.alerts.storm import StormSettings
+from surveil.app.archive import Archive
 from surveil.app.arming import Arming
-from surveil.app.assembly import Pipeline, make_pipeline, make_scenes, make_writer
+from surveil.app.assembly import Pipeline, make_pipeline, make_scene
 from surveil.app.classifying import make_keeper
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import ManualClock, Stop, SystemClock
@@ -83,20 +84,20 @@ class Replay:
         self.metrics = Metrics(CollectorRegistry())
         self._alerts: list[Alert] = []
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
-        writer = make_writer(self._config, self._outbox, self.metrics, lambda: None, state_dir, self._clock)
-        scenes = make_scenes(self._config)
-        for name, scene in scenes.items():
-            if loaded := NormalityStore(config.state_dir, name).load():
-                scene.offer(loaded)
+        archive = Archive(state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False)
+        archive.keep(cameras[camera])
+        scene = make_scene(cameras[camera])
+        if scene and (loaded := NormalityStore(config.state_dir, camera).load()):
+            scene.offer(loaded)
         shelf = Shelf()
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
-            writer,
+            archive.writer,
             self.metrics,
             self._clock,
             lossless=True,
-            scenes=scenes,
+            scenes={camera: scene} if scene else {},
             shelf=shelf,
             arming=Arming() if scheduled else None,
             on_alerts=self._alerts.extend,
@@ -159,7 +160,7 @@ class Replay:
         never = Stop()
         while slot := self._pipeline.ring.take(never):
             if isinstance(slot.item, Lost):
-                self._pipeline.analyse.process(slot)
+                self._through(slot)
                 self._settle()
                 return
             frame, before = slot.frame, len(self._alerts)
@@ -175,8 +176,8 @@ class Replay:
         stages.prepare.process(slot)
         if len(stages.detect.inbox):
             stages.detect.process(stages.detect.inbox.take(1))
-        for ready in stages.analyse.inbox.take(1):
-            stages.analyse.process(ready)
+        for item in stages.analyse.inbox.take(64):
+            stages.analyse.process(item)
 
     def _settle(self) -> None:
         """Commit what waits."""

@@ -31,7 +31,8 @@ class CaptureLoop:
     `put` takes every decoded frame and must not block for a live camera; `on_lost` is told of every loss
     and of every attempt that failed. `wants(t)`, if given, may refuse a frame before it is made (and counts
     it then). `wants_all_frames` says whether anything moves, for `keyframes_only_when_idle`. For a recording
-    that is not played in real time `start_wall` is the Unix time of its first frame.
+    that is not played in real time `start_wall` is the Unix time of its first frame. `t` is the stream time
+    to begin at: a loop that takes over from another goes on where that one is.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class CaptureLoop:
         wants: Callable[[float], bool] | None = None,
         wants_all_frames: Callable[[], bool] = lambda: True,
         start_wall: float | None = None,
+        t: float = 0.0,
         make: Callable[[StreamSettings], Source] = make_source,
     ) -> None:
         self._camera, self._settings = camera, settings
@@ -63,8 +65,8 @@ class CaptureLoop:
         self.status = Status(camera, metrics, speaks=self._speaks)
         self._packets = packets
         self._backoff = Backoff()
-        self._live_time = StreamClock()
-        self._file_time = FileClock(1 / settings.fps)
+        self._live_time = StreamClock(t)
+        self._file_time = FileClock(1 / settings.fps, t)
         self._start_wall = start_wall
         self._started = self._streamed_s = 0.0
         self._next_second = self._next_description = 0.0
@@ -79,6 +81,10 @@ class CaptureLoop:
     def t(self) -> float:
         """Stream time of the last frame, s."""
         return self._file_time.t if self._is_recording else self._live_time.t
+
+    def now(self) -> float:
+        """Stream time as of now: of a live stream it goes on without frames, s."""
+        return self._file_time.t if self._is_recording else self._live_time.at(self._clock.monotonic())
 
     # Two loops: one retries, one works.
 
@@ -145,8 +151,7 @@ class CaptureLoop:
         self.status.show("ended")
 
     def _tell_lost(self, cause: Cause, *, final: bool) -> None:
-        now = self._clock.monotonic()
-        t = self._file_time.t if self._is_recording else self._live_time.at(now)
+        t = self.now()
         self._on_lost(Lost(self._camera, t, self._t_wall(t), cause.value, final))
 
     # What a connection tells.
@@ -212,7 +217,7 @@ class CaptureLoop:
         t = self._file_time.update(shot.stamp)
         if self._settings.realtime:
             if self._seq == 0:
-                self._started = arrived
+                self._started = arrived - t
             elif self._clock.sleep(self._started + t - arrived, self._stop):
                 return None
         return t
@@ -220,7 +225,7 @@ class CaptureLoop:
     def _t_wall(self, t: float) -> float:
         wall = self._clock.wall()
         if self._is_replay:
-            self._start_wall = wall if self._start_wall is None else self._start_wall
+            self._start_wall = wall - t if self._start_wall is None else self._start_wall
             return self._start_wall + t
         return wall + self._skew_s if abs(self._skew_s) < _TRUSTED_SKEW_S else wall
 

@@ -88,6 +88,11 @@ class PacketRing:
         self._awaits_key = True
         self.cut_short = 0
 
+    def keep(self, seconds: float) -> None:
+        """Keep so many seconds from now on."""
+        with self._lock:
+            self._seconds = seconds
+
     def append(self, packet: StoredPacket) -> None:
         """Store a packet; those before the first key frame are of no use and dropped."""
         with self._lock:

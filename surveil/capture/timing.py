@@ -89,8 +89,8 @@ class StreamClock:
     between them is taken from arrival.
     """
 
-    def __init__(self) -> None:
-        self.t = 0.0
+    def __init__(self, t: float = 0.0) -> None:
+        self.t = t
         self._arrived: float | None = None
         self._stream = Continuous()
         self._anchor = _Anchor(0.0, 0.0)
@@ -132,8 +132,8 @@ class FileClock:
     _LONGEST_GAP_S = 10.0
     """A longer step is a cut in the recording, not time that passed."""
 
-    def __init__(self, interval_s: float = 1 / 25) -> None:
-        self.t = 0.0
+    def __init__(self, interval_s: float = 1 / 25, t: float = 0.0) -> None:
+        self.t = t
         self._interval_s = interval_s
         self._stamp: float | None = None
         self._has_frame = False
@@ -143,7 +143,7 @@ class FileClock:
         self._stamp = None
 
     def update(self, stamp: float | None) -> float:
-        """Return `t` of a frame: 0 for the first."""
+        """Return `t` of a frame: the first is at the time to begin at."""
         previous, self._stamp = self._stamp, stamp
         if not self._has_frame:
             self._has_frame = True

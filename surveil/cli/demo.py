@@ -152,7 +152,7 @@ def _table(daemon: Daemon, receiver: _Receiver, left_s: float) -> Table:
     table = Table(title=f"{left_s:4.0f} s left", title_justify="left", show_header=False)
     books = daemon.pipeline.ring.books()["yard"]
     tracks = daemon.pipeline.analyse.tracks("yard")
-    table.add_row("camera", daemon.states()["yard"])
+    table.add_row("camera", daemon.fleet.states()["yard"])
     table.add_row(
         "frames",
         f"{books.received} decoded, {books.processed} analysed, {sum(books.dropped.values())} passed over",

@@ -39,7 +39,7 @@ class Counted:
 
 
 class CountingDesk:
-    """Counts at all cameras. `take` and `lose` belong to the thread that has the tracks, `flush` to any other.
+    """Counts at all cameras. `flush` may be any thread's, the rest belongs to the thread that has the tracks.
 
     What is not flushed when the process dies is lost: at most what was counted since the last flush.
     """
@@ -51,15 +51,24 @@ class CountingDesk:
         metrics: Metrics,
         zone: tzinfo | None = None,
     ) -> None:
-        self._cameras = dict(cameras)
+        self._cameras: dict[str, Counted] = {}
         self._store = store
         self._metrics = metrics
         self._lock = threading.Lock()
         self._rollup = Rollup(zone)
         self._now = 0.0
-        for name, counted in self._cameras.items():
-            for place, label in counted.counts.zones:
-                metrics.add_zone(name, place, label)
+        for name, counted in cameras.items():
+            self.count_at(name, counted, 0.0)
+
+    def count_at(self, camera: str, counted: Counted | None, t_wall: float) -> None:
+        """Count at a camera in these places from now on, or (None) no more; who is there has left."""
+        self.lose(camera, t_wall)
+        self._metrics.forget_counts(camera)
+        # Replaced as a whole: `flush` reads it on another thread.
+        others = {name: one for name, one in self._cameras.items() if name != camera}
+        self._cameras = others if counted is None else {**others, camera: counted}
+        for place, label in counted.counts.zones if counted else ():
+            self._metrics.add_zone(camera, place, label)
 
     def take(
         self, camera: str, tracks: Sequence[Track], size: tuple[int, int], t: float, t_wall: float

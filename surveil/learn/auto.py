@@ -35,10 +35,16 @@ class NormalityKeeper:
 
     def __init__(self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report) -> None:
         self._scenes = dict(scenes)
-        self._stores = {camera: NormalityStore(state_dir, camera) for camera in scenes}
-        self._in_use: dict[str, str | None] = dict.fromkeys(scenes)
+        self._state_dir = state_dir
+        self._in_use: dict[str, str] = {}
         self._failed: dict[str, str] = {}
         self._report = report
+
+    def keep(self, camera: str, scene: SceneNormality | None) -> None:
+        """Look after another scene of a camera, or (None) no more; from any thread."""
+        others = {name: one for name, one in self._scenes.items() if name != camera}
+        self._in_use.pop(camera, None)
+        self._scenes = others if scene is None else {**others, camera: scene}
 
     def run_once(self) -> None:
         """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""
@@ -52,16 +58,19 @@ class NormalityKeeper:
                     self._report(camera, f"the model cannot be used: {error}")
                 self._failed[camera] = str(error)
 
+    def _store(self, camera: str) -> NormalityStore:
+        return NormalityStore(self._state_dir, camera)
+
     def _fit(self, camera: str, scene: SceneNormality) -> None:
         learned = scene.take_learned()
         if learned is not None:
-            self._stores[camera].deploy(learned.fit())
+            self._store(camera).deploy(learned.fit())
 
     def _pick_up(self, camera: str, scene: SceneNormality) -> None:
-        name = self._stores[camera].current()
-        if name is None or name == self._in_use[camera]:
+        name = self._store(camera).current()
+        if name is None or name == self._in_use.get(camera):
             return
-        loaded = self._stores[camera].load()
+        loaded = self._store(camera).load()
         if loaded is not None:
             scene.offer(loaded)
             self._in_use[camera] = name

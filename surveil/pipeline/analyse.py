@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from surveil.clock import Clock
-from surveil.counting.desk import CountingDesk
+from surveil.counting.desk import Counted, CountingDesk
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
 from surveil.metrics import Metrics
-from surveil.pipeline.commit import Outcome
+from surveil.pipeline.commit import Outcome, Places
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
@@ -28,22 +28,63 @@ class _Away:
     """Monotonic s."""
 
 
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """A camera comes, before the first frame of it."""
+
+    camera: str
+    engine: CameraEngine
+    places: Places
+
+
+@dataclass(frozen=True, slots=True)
+class Retune:
+    """A camera goes on differently from its next frame on."""
+
+    camera: str
+    change: Callable[[CameraEngine], Step]
+    places: Places
+    done: Callable[[], None]
+    """Called once what it led to is on the disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A camera is counted at in other places, or (None) no more."""
+
+    camera: str
+    counted: Counted | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dismiss:
+    """A camera goes, after the last frame of it: what is open ends for `reason`."""
+
+    camera: str
+    reason: str
+    done: Callable[[], None]
+    """Called once what it led to is on the disk."""
+
+
+Order = Admit | Retune | Count | Dismiss
+
+
 class AnalyseStage:
-    """One thread; no locks and no I/O here. `engines` belongs to it while the pipeline runs.
+    """One thread; no locks and no I/O here. It owns the engines: what changes them comes through its inbox.
 
     `desk`: where the tracks are counted, too.
     """
 
     def __init__(
         self,
-        engines: Mapping[str, CameraEngine],
         offer: Callable[[Outcome], None],
         metrics: Metrics,
         clock: Clock,
         desk: CountingDesk | None = None,
     ) -> None:
-        self.engines = dict(engines)
-        self.inbox: Inbox[CameraSlot] = Inbox()
+        self.inbox: Inbox[CameraSlot | Order] = Inbox()
+        self._engines: dict[str, CameraEngine] = {}
+        self._places: dict[str, Places] = {}
         self._offer = offer
         self._metrics = metrics
         self._clock = clock
@@ -54,17 +95,51 @@ class AnalyseStage:
     def run(self, beat: Callable[[], None]) -> None:
         """Serve until the inbox is closed and empty, then end what is open."""
         while not self.inbox.is_done:
-            for slot in self.inbox.take(64, beat, patience_s=_TICK_S):
-                self.process(slot)
+            for item in self.inbox.take(64, beat, patience_s=_TICK_S):
+                self.process(item)
             self.tick()
         self.finish("stop")
 
-    def process(self, slot: CameraSlot) -> None:
-        """Analyse what one slot brings and hand it on."""
+    def process(self, item: CameraSlot | Order) -> None:
+        """Analyse what a slot brings and hand it on, or do as one is told."""
+        match item:
+            case Admit():
+                self._engines[item.camera], self._places[item.camera] = item.engine, item.places
+            case Retune():
+                self._retune(item)
+            case Count():
+                self._count(item)
+            case Dismiss():
+                self._dismiss(item)
+            case _:
+                self._analyse(item)
+
+    def _analyse(self, slot: CameraSlot) -> None:
+        if slot.is_orphan:
+            return
         started = self._clock.monotonic()
         step = self._lose(slot, slot.item) if isinstance(slot.item, Lost) else self._step(slot)
         self._metrics.stage.labels("analyse").observe(self._clock.monotonic() - started)
-        self._offer(Outcome(slot.camera, step, slot))
+        self._offer(Outcome(slot.camera, step, slot, self._places[slot.camera]))
+
+    def _retune(self, order: Retune) -> None:
+        step = order.change(self._engines[order.camera])
+        # The ends of the old rules' events are still drawn where those rules saw them.
+        self._offer(Outcome(order.camera, step, places=self._places[order.camera], done=order.done))
+        self._places[order.camera] = order.places
+
+    def _count(self, order: Count) -> None:
+        if self._desk:
+            self._desk.count_at(order.camera, order.counted, self._engines[order.camera].t_wall)
+
+    def _dismiss(self, order: Dismiss) -> None:
+        self._count(Count(order.camera, None))
+        engine = self._engines.pop(order.camera)
+        places = self._places.pop(order.camera)
+        self._away.pop(order.camera, None)
+        self._tracks.pop(order.camera, None)
+        step = engine.finish(engine.t, engine.t_wall, order.reason)
+        self._offer(Outcome(order.camera, step, places=places, done=order.done))
 
     def _step(self, slot: CameraSlot) -> Step:
         work, frame = slot.state, slot.frame
@@ -78,7 +153,7 @@ class AnalyseStage:
             regions=work.regions,
             extras=work.extras,
         )
-        step = self.engines[slot.camera].step(observation)
+        step = self._engines[slot.camera].step(observation)
         work.tracks = self._tracks[slot.camera] = step.tracks
         self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
         if self._desk:
@@ -87,7 +162,7 @@ class AnalyseStage:
         return step
 
     def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
-        engine = self.engines[slot.camera]
+        engine = self._engines[slot.camera]
         self._away[slot.camera] = _Away(lost, self._clock.monotonic())
         slot.state.tracks = ()
         if lost.final:
@@ -104,7 +179,7 @@ class AnalyseStage:
         """Let time pass for cameras that send nothing, so that their open events end."""
         for camera, away in self._away.items():
             passed = self._clock.monotonic() - away.since
-            step = self.engines[camera].tick(away.lost.t + passed, away.lost.t_wall + passed)
+            step = self._engines[camera].tick(away.lost.t + passed, away.lost.t_wall + passed)
             if passed >= LOST_GRACE_S:
                 self._leave(camera, away.lost.t_wall)
             if step.alerts or step.outcomes:
@@ -112,7 +187,7 @@ class AnalyseStage:
 
     def finish(self, reason: str) -> None:
         """End what is open at every camera."""
-        for camera, engine in self.engines.items():
+        for camera, engine in self._engines.items():
             step = engine.finish(engine.t, engine.t_wall, reason)
             self._leave(camera, engine.t_wall)
             if step.alerts or step.outcomes:

@@ -54,11 +54,16 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one step of an engine gave, and the slot to give back afterwards."""
+    """What one step of an engine gave, and what follows once it is on the disk."""
 
     camera: str
     step: Step
     slot: CameraSlot | None = None
+    """To be given back."""
+    places: Places | None = None
+    """What is drawn into the frame's picture."""
+    done: Callable[[], None] | None = None
+    """Called by the commit thread."""
 
 
 class CommitStage:
@@ -67,7 +72,6 @@ class CommitStage:
     def __init__(
         self,
         writer: AlertWriter,
-        places: Mapping[str, Places],
         give_back: Callable[[CameraSlot], None],
         metrics: Metrics,
         clock: Clock,
@@ -75,7 +79,6 @@ class CommitStage:
         desk: CountingDesk | None = None,
     ) -> None:
         self.inbox: Inbox[Outcome] = Inbox()
-        self.places = dict(places)
         self._writer = writer
         self._give_back = give_back
         self._metrics = metrics
@@ -94,7 +97,7 @@ class CommitStage:
             self._metrics.signals.labels(outcome.camera, rule, what).inc(n)
             if reason:
                 self._metrics.suppressed.labels(outcome.camera, rule, reason).inc(n)
-        if outcome.step.alerts:
+        if outcome.step.alerts or outcome.done:
             self.inbox.put(outcome)
             return
         if outcome.step.outcomes:
@@ -169,6 +172,8 @@ class CommitStage:
         for outcome in outcomes:
             if outcome.slot is not None:
                 self._give_back(outcome.slot)
+            if outcome.done is not None:
+                outcome.done()
 
     def flush(self) -> None:
         """Write the signals that came without an alert to the ledger."""
@@ -185,11 +190,10 @@ class CommitStage:
             raise
 
     def _job(self, outcome: Outcome) -> Job:
-        places = self.places[outcome.camera]
         alerts = outcome.step.alerts
         counts = _entries(outcome)
-        slot = outcome.slot
-        if slot is None or not isinstance(slot.item, Frame):
+        slot, places = outcome.slot, outcome.places
+        if slot is None or places is None or not isinstance(slot.item, Frame):
             return Job(alerts, None, counts)
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)

@@ -9,7 +9,8 @@ from surveil.counting.settings import CountingSettings
 from surveil.counting.store import CountStore
 from surveil.engine import CameraEngine
 from surveil.metrics import Metrics
-from surveil.pipeline.analyse import AnalyseStage
+from surveil.pipeline.analyse import Admit, AnalyseStage
+from surveil.pipeline.commit import Places
 from surveil.pipeline.work import Work
 from surveil.ring import Lost, Slot
 from surveil.track.settings import TrackSettings
@@ -35,7 +36,8 @@ class Hall:
         counted = Counted.at(CountingSettings(), ZONES, {})
         self.desk = CountingDesk({"gate": counted}, CountStore(path), metrics)
         engine = CameraEngine("gate", (), Tracker(TrackSettings()), labels=["person"])
-        self.stage = AnalyseStage({"gate": engine}, lambda _outcome: None, metrics, self.clock, self.desk)
+        self.stage = AnalyseStage(lambda _outcome: None, metrics, self.clock, self.desk)
+        self.stage.process(Admit("gate", engine, Places({}, {}, ())))
         self.work = Work("gate", None, None)
         self.t = 0.0
 

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
-from surveil.app.assembly import make_pipeline, make_writer
+from surveil.app.archive import Archive
+from surveil.app.assembly import make_pipeline
 from surveil.app.replay import START_WALL, Replay, write_lines
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Stop, SystemClock
@@ -88,8 +89,11 @@ def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_c
     clock, stop, together = Jittering(), Stop(), []
     metrics = Metrics(CollectorRegistry())
     outbox = Outbox.open(tmp_path / "threads" / "surveil.db", [], clock)
-    writer = make_writer(config, outbox, metrics, lambda: None, tmp_path / "threads", clock)
-    stages = make_pipeline(config, detector, writer, metrics, clock, lossless=True, on_alerts=together.extend)
+    archive = Archive(tmp_path / "threads", outbox, config.storm, metrics, clock, clips=False)
+    archive.keep(config.cameras["yard"])
+    stages = make_pipeline(
+        config, detector, archive.writer, metrics, clock, lossless=True, on_alerts=together.extend
+    )
     stream = config.cameras["yard"].stream.model_copy(update={"realtime": False})
     capture = CaptureLoop(
         "yard", stream, stages.ring.put, stages.ring.lose, metrics, clock, stop, start_wall=START_WALL

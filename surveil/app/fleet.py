@@ -1,0 +1,310 @@
+"""The cameras: what each has in the pipeline and in threads, and how one comes, goes, and changes.
+
+Start, reload and stop use the same verbs, and a camera that none of them names is not touched: its connection,
+its slot and its open events live on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
+from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, Sight
+from surveil.app.archive import Archive, CameraRecorder, recorded_s
+from surveil.app.assembly import (
+    Maker,
+    Pipeline,
+    make_places,
+    make_scene,
+    work_needs,
+)
+from surveil.app.counting import make_counted
+from surveil.capture.loop import CaptureLoop
+from surveil.clock import Stop
+from surveil.config import CameraConfig
+from surveil.engine import Step
+from surveil.errors import Cause
+from surveil.learn.auto import NormalityKeeper
+from surveil.normality.scene import SceneNormality
+from surveil.pipeline.analyse import Count, Dismiss, Retune
+from surveil.pipeline.commit import Outcome
+from surveil.ring import Lost
+from surveil.rules.base import rule_name
+from surveil.schedule import ScheduleSettings
+from surveil.threads import ThreadGroup
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+
+CAPTURES_S = 3.2
+"""How long captures may take to end: an opening that hangs takes its timeout."""
+_HOME_S = 2.0
+"""How long a camera's slot may take to come home, and its last alerts to be on the disk."""
+_SEAM_S = 0.1
+"""Stream time between the last frame of one connection and the first of the one that takes over."""
+
+
+CHANGEABLE = frozenset(
+    {"url", "record_url", "stream", "record", "detect", "motion", "track", "health", "normality", "masks", "zones",
+     "lines", "rules", "sinks", "evidence", "counting"}
+)  # fmt: skip
+"""Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
+
+
+@dataclass(slots=True)
+class Post:
+    """One camera. Owned by the fleet."""
+
+    camera: CameraConfig
+    scene: SceneNormality | None = None
+    recorder: CameraRecorder | None = None
+    capture: CaptureLoop | None = None
+    """None: the camera is disabled."""
+    record: CaptureLoop | None = None
+    """Keeps the packets of the second stream; nothing of it is decoded."""
+    stop: Stop = field(default_factory=Stop)
+    """Ends the threads of this camera."""
+    threads: list[threading.Thread] = field(default_factory=list)
+
+
+class Fleet:
+    """All cameras of the configuration. Owned by the main thread; `posts` may be read by any."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        archive: Archive,
+        keeper: NormalityKeeper,
+        watch: CameraWatchSettings,
+        maker: Maker,
+        group: ThreadGroup,
+    ) -> None:
+        self.posts: Mapping[str, Post] = {}
+        """By name. Replaced as a whole, never changed in place."""
+        self._pipeline = pipeline
+        self._archive = archive
+        self._keeper = keeper
+        self._watch = CameraWatch(watch, {})
+        self._maker = maker
+        self._metrics = maker.metrics
+        self._clock = maker.clock
+        self._group = group
+        self._runs = False
+
+    # The verbs.
+
+    def add(self, cameras: Iterable[CameraConfig]) -> None:
+        """Take cameras in; their threads start at once when the fleet runs, else with it."""
+        posts = {camera.name: self._admit(camera) for camera in cameras}
+        self.posts = {**self.posts, **posts}
+        for post in posts.values() if self._runs else ():
+            self._run(post)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
+        gone = [self.posts[name] for name in names]
+        self._halt(gone)
+        ended = [self._dismiss(post) for post in gone]
+        self._await(ended)
+        for post in gone:
+            self._archive.drop(post.camera.name)
+            self._keeper.keep(post.camera.name, None)
+            self._metrics.forget(camera=post.camera.name)
+        names = {post.camera.name for post in gone}
+        self.posts = {name: post for name, post in self.posts.items() if name not in names}
+
+    def change(self, cameras: Iterable[CameraConfig]) -> None:
+        """Let enabled cameras go on by other settings; only those whose stream is another one connect anew."""
+        pairs = [(self.posts[camera.name], camera) for camera in cameras]
+        reopened = [post for post, camera in pairs if reconnects(post.camera, camera)]
+        self._halt(reopened)
+        ended = [self._retune(post, camera) for post, camera in pairs]
+        for post in reopened:
+            self._take_over(post)
+        self._await(ended)
+
+    def schedule(self, schedules: Mapping[str, ScheduleSettings]) -> None:
+        """Use these schedules for cameras that come or change from now on."""
+        self._maker.schedules = schedules
+
+    def start(self) -> None:
+        """Start the threads of all cameras."""
+        self._runs = True
+        for post in self.posts.values():
+            self._run(post)
+
+    def end(self) -> bool:
+        """End the threads of all cameras; return whether they ended in time."""
+        return self._halt(self.posts.values())
+
+    # What the main thread looks after.
+
+    def watch(self) -> None:
+        """Alert when a camera has been away for long, and when it is back."""
+        sights = {
+            name: Sight(post.capture.status.state, post.capture.status.cause)
+            for name, post in self.posts.items()
+            if post.capture
+        }
+        self._tell(self._watch.step(sights, self._clock.monotonic(), self._clock.wall()))
+
+    def watch_by(self, settings: CameraWatchSettings) -> None:
+        """Watch by other settings from now on."""
+        self._tell(self._watch.retune(settings, self._clock.monotonic(), self._clock.wall()))
+
+    def _tell(self, alerts: Iterable[Alert]) -> None:
+        for alert in alerts:
+            self._pipeline.commit.offer(Outcome(alert.camera, Step((alert,))))
+
+    # Facts; any thread may ask.
+
+    def states(self) -> dict[str, str]:
+        """Each camera's state."""
+        return {
+            name: post.capture.status.state if post.capture else "disabled"
+            for name, post in self.posts.items()
+        }
+
+    def errors(self) -> dict[str, str]:
+        """Return why cameras are lost, for those that are."""
+        captures = {name: post.capture for name, post in self.posts.items() if post.capture}
+        return {name: c.status.error for name, c in captures.items() if c.status.error}
+
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """Name the rules of each camera, the watch over the camera itself included."""
+        return {name: _rules(post.camera) for name, post in self.posts.items()}
+
+    # One camera.
+
+    def _admit(self, camera: CameraConfig) -> Post:
+        self._metrics.add_camera(camera.name, _rules(camera))
+        if not camera.enabled:
+            self._metrics.camera_state.labels(camera.name, "disabled").set(1)
+            return Post(camera)
+        post = Post(camera, make_scene(camera), _recorder(camera))
+        self._archive.keep(camera, post.recorder)
+        self._keeper.keep(camera.name, post.scene)
+        self._watch.follow(camera.name, camera.sinks)
+        self._pipeline.open(camera, self._maker.work(camera, post.scene), self._maker.engine(camera))
+        self._connect(post, 0.0)
+        return post
+
+    def _connect(self, post: Post, t: float) -> None:
+        """Make what reads the streams; `t`: stream time to begin at."""
+        camera, ring = post.camera, self._pipeline.ring
+        packets = post.recorder.packets if post.recorder else None
+        of_detect = packets if camera.record is None else None
+        post.stop = Stop()
+        post.capture = CaptureLoop(
+            camera.name, camera.stream, ring.put, ring.lose, self._metrics, self._clock, post.stop,
+            packets=of_detect, t=t,
+        )  # fmt: skip
+        post.record = None
+        if camera.record is not None and packets is not None:
+            post.record = CaptureLoop(
+                camera.name, camera.record, ring.put, lambda _lost: None, self._metrics, self._clock, post.stop,
+                packets=packets,
+            )  # fmt: skip
+
+    def _run(self, post: Post) -> None:
+        if post.record:
+            post.threads.append(self._group.start(f"record-{post.camera.name}", post.record.run))
+        if post.capture:
+            post.threads.append(self._group.start(f"capture-{post.camera.name}", post.capture.run))
+
+    def _halt(self, posts: Iterable[Post]) -> bool:
+        """End the threads of cameras, all at once."""
+        threads = []
+        for post in posts:
+            post.stop.set()
+            threads += post.threads
+            post.threads = []
+        ended = self._group.join_those(threads, CAPTURES_S, self._clock)
+        if not ended:
+            log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
+        return ended
+
+    def _dismiss(self, post: Post) -> Stop:
+        """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
+        name, done = post.camera.name, Stop()
+        if post.capture is None:
+            done.set()
+            return done
+        if not self._pipeline.ring.remove(name, _HOME_S):
+            log.error("a frame of a camera that was removed is still under way", camera=name)
+        self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall()))
+        self._pipeline.analyse.inbox.put(Dismiss(name, "config", done.set))
+        return done
+
+    def _retune(self, post: Post, camera: CameraConfig) -> Stop:
+        """Change everything about a camera but its connection; return what is set once that has happened."""
+        old, post.camera = post.camera, camera
+        work = None
+        if old.normality != camera.normality:
+            post.scene = make_scene(camera)
+            self._keeper.keep(camera.name, post.scene)
+        if work_needs(old) != work_needs(camera):
+            self._metrics.forget_picture(camera.name)
+            work = self._maker.work(camera, post.scene)
+        self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
+        seconds = recorded_s(camera)
+        if post.recorder is None or seconds is None:
+            post.recorder = _recorder(camera)
+        else:
+            post.recorder.packets.keep(seconds)
+        self._archive.keep(camera, post.recorder)
+        self._watch.follow(camera.name, camera.sinks)
+        self._metrics.add_rules(camera.name, _rules(camera))
+        if _counting(old) != _counting(camera):
+            self._pipeline.analyse.inbox.put(Count(camera.name, make_counted(camera)))
+        done = Stop()
+
+        def finished() -> None:
+            for rule in set(_rules(old)) - set(_rules(camera)):
+                self._metrics.forget(camera=camera.name, rule=rule)
+            done.set()
+
+        change = self._maker.tuning(old, camera)
+        self._pipeline.analyse.inbox.put(Retune(camera.name, change, make_places(camera), finished))
+        return done
+
+    def _take_over(self, post: Post) -> None:
+        """Connect anew where the connection before has ended; events go on as through any short loss."""
+        assert post.capture is not None
+        t, name = post.capture.now(), post.camera.name
+        self._pipeline.ring.lose(Lost(name, t, self._clock.wall(), Cause.CHANGED.value))
+        self._connect(post, t + _SEAM_S)
+        self._run(post)
+
+    def _await(self, done: Iterable[Stop]) -> None:
+        """Wait until changes have happened; a disk that refuses is waited for in vain, and they happen later."""
+        deadline = self._clock.monotonic() + _HOME_S
+        late = [one for one in done if not one.wait(max(0.0, deadline - self._clock.monotonic()))]
+        if late:
+            log.error("the alerts of a change are not on the disk yet", cameras=len(late))
+
+
+def _rules(camera: CameraConfig) -> tuple[str, ...]:
+    return (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST)
+
+
+def _counting(camera: CameraConfig) -> tuple[object, ...]:
+    return (camera.counting, camera.zones, camera.lines) if camera.counting.enabled else ()
+
+
+def _recorder(camera: CameraConfig) -> CameraRecorder | None:
+    seconds = recorded_s(camera)
+    return None if seconds is None else CameraRecorder(seconds)
+
+
+def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
+    """Whether a change of settings takes a new connection."""
+
+    def connection(camera: CameraConfig) -> tuple[object, ...]:
+        return (camera.stream, camera.record, recorded_s(camera) is None)
+
+    return connection(old) != connection(new)

@@ -1,0 +1,76 @@
+"""Analysers that show what they find as metrics."""
+
+from __future__ import annotations
+
+import structlog
+
+from surveil.config import CameraConfig
+from surveil.metrics import Metrics
+from surveil.normality.analyser import NormalityAnalyser
+from surveil.normality.result import NormalityResult
+from surveil.normality.scene import SceneNormality
+from surveil.pipeline.work import View
+from surveil.vision.health import HealthReport, State
+from surveil.vision.watch import HealthAnalyser
+
+log = structlog.get_logger(__name__)
+
+
+class MeteredHealth:
+    """Picture health, shown as a metric. Owned by the holder of the camera's slot."""
+
+    name = HealthAnalyser.name
+
+    def __init__(self, camera: CameraConfig, metrics: Metrics) -> None:
+        self._analyser = HealthAnalyser(camera.health)
+        self._states = {
+            state.value: metrics.picture_state.labels(camera.name, state.value) for state in State
+        }
+
+    def observe(self, view: View) -> HealthReport:
+        """Judge one frame."""
+        report = self._analyser.observe(view)
+        for name, gauge in self._states.items():
+            gauge.set(name in report.states)
+        return report
+
+
+class MeteredNormality:
+    """Learned normality, shown as metrics; changes of its state are logged. Owned by the slot's holder."""
+
+    name = NormalityAnalyser.name
+
+    def __init__(self, camera: CameraConfig, scene: SceneNormality, metrics: Metrics) -> None:
+        self._scene = scene
+        self._camera = camera.name
+        self._analyser = NormalityAnalyser(scene, _why_not_to_learn)
+        self._surprise = metrics.surprise.labels(camera.name)
+        self._alerting = metrics.normality_valid.labels(camera.name)
+        self._drift = metrics.normality_drift.labels(camera.name)
+        self._shadowed = metrics.normality_shadowed.labels(camera.name)
+        self._counted = 0
+        self._state = ""
+
+    def observe(self, view: View) -> NormalityResult | None:
+        """Judge one frame."""
+        result = self._analyser.observe(view)
+        if result is not None:
+            self._surprise.set(result.sustained)
+            self._drift.set(self._scene.drift.ratio)
+            self._shadowed.inc(self._scene.shadowed - self._counted)
+            self._counted = self._scene.shadowed
+            self._tell(result)
+        return result
+
+    def _tell(self, result: NormalityResult) -> None:
+        state = result.status.state.value
+        if state != self._state:
+            self._alerting.set(state in {"provisional", "ready"})
+            log.info("normality", camera=self._camera, state=state, reason=result.status.reason)
+            self._state = state
+
+
+def _why_not_to_learn(view: object) -> str:
+    """Name the ill health of the picture, or nothing: the health analyser has looked before."""
+    report = getattr(view, "extras", {}).get(HealthAnalyser.name)
+    return ", ".join(report.states) if isinstance(report, HealthReport) and report.states else ""

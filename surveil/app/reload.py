@@ -1,0 +1,210 @@
+"""Brings a running daemon to what its configuration file says now.
+
+The new file is checked whole before anything happens: a bad one is refused and the old goes on. Of a good one only
+what differs is touched; what a running daemon cannot change is named, and waits for a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+
+import structlog
+
+from surveil import logs
+from surveil.app.archive import Archive
+from surveil.app.couriers import Couriers
+from surveil.app.fleet import CHANGEABLE, Fleet, reconnects
+from surveil.clock import Clock
+from surveil.config import CameraConfig, Config
+from surveil.errors import ConfigError, SurveilError
+from surveil.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_LIVE = frozenset({"cameras", "sinks", "schedules", "storm", "camera_lost", "log"})
+"""Sections that are changed while the daemon runs."""
+_ASIDE = frozenset({"path", "warnings", "secrets", "digest", "_printable"})
+"""Fields of a configuration that are no section of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Names of what is there now, is not there any more, and is another."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What leads from one configuration to another."""
+
+    cameras: Delta
+    reconnected: tuple[str, ...]
+    """Those changed cameras whose stream is another one."""
+    replaced: tuple[str, ...]
+    """Cameras with a change that none can live through: they go and come."""
+    sinks: Delta
+    sections: tuple[str, ...]
+    """Other sections that change while the daemon runs."""
+    restart: tuple[str, ...]
+    """Sections that only a restart brings."""
+
+    def words(self) -> dict[str, list[str]]:
+        """Return what is not empty, for logs and pages."""
+        named = {
+            "cameras_added": self.cameras.added,
+            "cameras_removed": self.cameras.removed,
+            "cameras_changed": tuple(n for n in self.cameras.changed if n not in self.reconnected),
+            "cameras_reconnected": self.reconnected,
+            "cameras_replaced": self.replaced,
+            "sinks_added": self.sinks.added,
+            "sinks_removed": self.sinks.removed,
+            "sinks_changed": self.sinks.changed,
+            "sections_changed": self.sections,
+            "restart_required_for": self.restart,
+        }
+        return {key: list(names) for key, names in named.items() if names}
+
+
+def compare(old: Config, new: Config) -> Plan:
+    """Return what leads from `old`, which runs, to `new`. Pure."""
+    cameras = _delta(old.cameras, new.cameras, also=_rescheduled(old, new))
+    replaced = {n for n in cameras.changed if not _changeable(old.cameras[n], new.cameras[n])}
+    changed = tuple(n for n in cameras.changed if n not in replaced)
+    other = [f.name for f in fields(Config) if f.name not in _ASIDE | {"cameras", "sinks"}]
+    differ = [name for name in other if getattr(old, name) != getattr(new, name)]
+    return Plan(
+        cameras=replace(cameras, changed=changed),
+        reconnected=tuple(n for n in changed if reconnects(old.cameras[n], new.cameras[n])),
+        replaced=tuple(n for n in cameras.changed if n in replaced),
+        sinks=_delta(old.sinks, new.sinks),
+        sections=tuple(name for name in differ if name in _LIVE),
+        restart=tuple(name for name in differ if name not in _LIVE),
+    )
+
+
+def _delta(
+    old: Mapping[str, object], new: Mapping[str, object], also: Collection[str] = frozenset()
+) -> Delta:
+    """`also`: names of what has changed although it looks the same."""
+    return Delta(
+        added=tuple(name for name in new if name not in old),
+        removed=tuple(name for name in old if name not in new),
+        changed=tuple(n for n in new if n in old and (old[n] != new[n] or n in also)),
+    )
+
+
+def _rescheduled(old: Config, new: Config) -> set[str]:
+    """Name the cameras with a rule whose schedule is another one under the same name."""
+    changed = _delta(old.schedules, new.schedules).changed
+    return {n for n, camera in new.cameras.items() if any(rule.schedule in changed for rule in camera.rules)}
+
+
+def _changeable(old: CameraConfig, new: CameraConfig) -> bool:
+    """Whether a camera can live through the change; fields that nobody has said this of cannot."""
+    differ = {f.name for f in fields(CameraConfig) if getattr(old, f.name) != getattr(new, f.name)}
+    return old.enabled and new.enabled and differ <= CHANGEABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a reload ended; before the first one: how the start did."""
+
+    at: float
+    """Unix s."""
+    good: bool = True
+    messages: tuple[str, ...] = ()
+    """Why it was refused: all mistakes of the file."""
+    changes: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+class Reloader:
+    """Owned by the main thread; `last` may be read by any."""
+
+    def __init__(
+        self,
+        config: Config,
+        load: Callable[[], Config],
+        fleet: Fleet,
+        couriers: Couriers,
+        archive: Archive,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self.config = config
+        """What runs."""
+        self._load = load
+        self._fleet = fleet
+        self._couriers = couriers
+        self._archive = archive
+        self._metrics = metrics
+        self._clock = clock
+        self.last = Result(clock.wall())
+        self._show(restart=False)
+
+    def reload(self, ending: Callable[[], bool] = lambda: False) -> Result:
+        """Read the file and follow it; once `ending` is true what is left is not begun."""
+        try:
+            new = self._load()
+            logs.hide(new.secrets)
+            plan = compare(self.config, new)
+            # Sinks first, whose making may fail: nothing has been touched then.
+            self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
+        except SurveilError as error:
+            return self._refuse(error)
+        for warning in new.warnings:
+            log.warning("configuration", warning=warning)
+        self._apply(plan, new, ending)
+        kept = {name: getattr(self.config, name) for name in plan.restart}
+        self.config = replace(new, **kept)
+        self.last = Result(self._clock.wall(), changes=plan.words())
+        self._show(restart=bool(plan.restart))
+        log.info("configuration reloaded" if self.last.changes else "configuration reloaded, nothing has changed",
+                 **self.last.changes)  # fmt: skip
+        if plan.restart:
+            log.warning("only a restart brings what has changed here", sections=list(plan.restart))
+        return self.last
+
+    def _refuse(self, error: SurveilError) -> Result:
+        messages = tuple(error.messages if isinstance(error, ConfigError) else [str(error)])
+        for message in messages:
+            log.error("configuration refused", problem=message)
+        log.error("the configuration that ran before goes on", problems=len(messages))
+        self.last = replace(self.last, good=False, messages=messages, at=self._clock.wall(), changes={})
+        self._metrics.reload_good.set(0)
+        return self.last
+
+    def _apply(self, plan: Plan, new: Config, ending: Callable[[], bool]) -> None:
+        def cameras(names: tuple[str, ...]) -> list[CameraConfig]:
+            return [new.cameras[name] for name in names]
+
+        self._fleet.schedule(new.schedules)
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._fleet.remove((*plan.cameras.removed, *plan.replaced)),
+            lambda: self._fleet.change(cameras(plan.cameras.changed)),
+            lambda: self._fleet.add(cameras((*plan.cameras.added, *plan.replaced))),
+            lambda: self._couriers.remove(plan.sinks.removed),
+            lambda: self._sections(plan, new),
+        )
+        for step in steps:
+            if ending():
+                log.warning("the end was asked for, the reload is not finished")
+                return
+            step()
+
+    def _sections(self, plan: Plan, new: Config) -> None:
+        if "log" in plan.sections:
+            logs.configure(new.log.format, new.log.level)
+        if "storm" in plan.sections:
+            self._archive.writer.cap(new.storm)
+        if "camera_lost" in plan.sections:
+            self._fleet.watch_by(new.camera_lost)
+
+    def _show(self, *, restart: bool) -> None:
+        self._metrics.reload_good.set(1)
+        self._metrics.reload_at.set(self.last.at)
+        self._metrics.restart_wanted.set(restart)
+        self._metrics.configured(self.config.digest[:12])

@@ -1,0 +1,57 @@
+"""What signals ask of the daemon, as a queue that the main thread serves between two looks."""
+
+from __future__ import annotations
+
+import os
+import signal
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+
+class Request(Enum):
+    """What somebody outside wants."""
+
+    END = auto()
+    """SIGTERM or SIGINT; a second one ends the process at once."""
+    RELOAD = auto()
+    """SIGHUP."""
+
+
+class Requests:
+    """Requests in the order in which they came. Owned by the main thread.
+
+    A handler runs between any two bytecodes of the main thread, so it may not touch a lock that the main thread
+    may hold: an `Event` set from a handler while the main thread is about to wait for it never returns.
+    `SimpleQueue.put` is made for this.
+    """
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Request] = SimpleQueue()
+        self.ending = False
+        """The end was asked for, whether it has been served or not."""
+
+    def listen(self) -> None:
+        """Take the signals from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGHUP, self._reload)
+
+    def next(self, patience_s: float) -> Request | None:
+        """Return what was asked for, or None after `patience_s`. Several reloads are one; the end goes first."""
+        try:
+            request = self._queue.get(timeout=patience_s)
+            while request is Request.RELOAD and not self._queue.empty():
+                request = self._queue.get_nowait()
+        except Empty:
+            return None
+        return Request.END if self.ending else request
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        if self.ending:
+            os._exit(1)
+        self.ending = True
+        self._queue.put(Request.END)
+
+    def _reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._queue.put(Request.RELOAD)
