@@ -16,13 +16,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from surveil.clock import Stop
+from surveil.clock import LOOK_UP_S, Stop
 from surveil.types import Frame
 
 State = TypeVar("State")
 
-_POLL_S = 0.5
-"""How often a waiter looks up, so that its thread can show that it is alive."""
 _JITTER = 0.1
 """Share of the interval by which a frame may come early and still be due."""
 
@@ -148,18 +146,22 @@ class FrameRing(Generic[State]):
     def __init__(self, *, lossless: bool = False) -> None:
         self._lossless = lossless
         self._lanes: dict[str, _Lane[State]] = {}
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        """A lane has become ready. One waiter is told of each, since one can serve it."""
+        self._room = threading.Condition(self._lock)
+        """Something was taken or came home."""
         self._served = 0
         self._closed = False
 
     def add(self, camera: str, state: State, fps: float) -> None:
         """Open a lane; `fps` is the rate of analysis, in stream time."""
-        with self._changed:
+        with self._lock:
             self._lanes[camera] = _Lane(Slot(camera, state), 1.0 / fps)
 
     def retune(self, camera: str, fps: float, state: State | None = None) -> None:
         """Analyse at another rate, and with another state once the slot is home; None: the state stays."""
-        with self._changed:
+        with self._lock:
             lane = self._lanes[camera]
             lane.interval_s = 1.0 / fps
             if state is not None and lane.slot_is_home:
@@ -169,18 +171,18 @@ class FrameRing(Generic[State]):
 
     def remove(self, camera: str, patience_s: float = 5.0) -> bool:
         """Close a lane; what waits is dropped as lost. Return whether its slot came home in time."""
-        with self._changed:
+        with self._lock:
             lane = self._lanes[camera]
             lane.drop_waiting(Drop.LOST)
             lane.lost = None
-            home = self._changed.wait_for(lambda: lane.slot_is_home, timeout=patience_s)
+            home = self._room.wait_for(lambda: lane.slot_is_home, timeout=patience_s)
             lane.slot.is_orphan = not home
             del self._lanes[camera]
         return home
 
     def put(self, frame: Frame) -> None:
         """Offer a decoded frame. Counted whatever becomes of it."""
-        with self._changed:
+        with self._lock:
             lane = self._lanes.get(frame.camera)
             if lane is None:
                 return
@@ -189,10 +191,10 @@ class FrameRing(Generic[State]):
                 lane.dropped[reason] += 1
                 return
             if self._lossless:
-                self._changed.wait_for(lambda: lane.waiting is None or self._closed)
+                self._room.wait_for(lambda: lane.waiting is None or self._closed)
             lane.drop_waiting(Drop.OVERWRITTEN)
             lane.waiting = frame
-            self._changed.notify_all()
+            self._tell(lane)
 
     def _unwanted(self, lane: _Lane[State], frame: Frame) -> Drop | None:
         if self._closed:
@@ -205,35 +207,42 @@ class FrameRing(Generic[State]):
 
     def lose(self, lost: Lost) -> None:
         """Tell the analysis that the camera's stream ended."""
-        with self._changed:
+        with self._lock:
             lane = self._lanes.get(lost.camera)
             if lane is None:
                 return
             if self._lossless:
-                self._changed.wait_for(lambda: lane.waiting is None or self._closed)
+                self._room.wait_for(lambda: lane.waiting is None or self._closed)
             lane.drop_waiting(Drop.LOST)
             lane.lost = lost
             lane.next_due = float("-inf")
-            self._changed.notify_all()
+            self._tell(lane)
+
+    def _tell(self, lane: _Lane[State]) -> None:
+        """Wake whoever can go on now. Once the ring is closed, that is everybody who waits for its end."""
+        if self._closed:
+            self._ready.notify_all()
+        elif lane.is_ready():
+            self._ready.notify()
 
     def take(self, stop: Stop, beat: Callable[[], None] = lambda: None) -> Slot[State] | None:
         """Wait for a camera that has something; None once the ring is closed and empty, or on `stop`.
 
-        `beat` is called at least every half second, to show that the waiter lives.
+        `beat` is called at least every `LOOK_UP_S`, to show that the waiter lives; `stop` is seen as late.
         """
-        with self._changed:
+        with self._lock:
             while not stop:
                 beat()
                 if slot := self._next():
                     return slot
                 if self._closed and not any(lane.waiting or lane.lost for lane in self._lanes.values()):
                     return None
-                self._changed.wait(_POLL_S)
+                self._ready.wait(LOOK_UP_S)
         return None
 
     def poll(self) -> Slot[State] | None:
         """Return a camera that has something now, or None: `take` for those who do not wait."""
-        with self._changed:
+        with self._lock:
             return self._next()
 
     def _next(self) -> Slot[State] | None:
@@ -244,13 +253,13 @@ class FrameRing(Generic[State]):
         self._served += 1
         lane.last_served = self._served
         slot = lane.load()
-        if self._lossless:
-            self._changed.notify_all()
+        self._room.notify_all()
+        self._tell(lane)
         return slot
 
     def give_back(self, slot: Slot[State]) -> None:
         """Return a slot: its frame counts as processed."""
-        with self._changed:
+        with self._lock:
             if slot.is_orphan:
                 return
             lane = self._lanes[slot.camera]
@@ -260,20 +269,22 @@ class FrameRing(Generic[State]):
             if lane.successor is not None:
                 slot.state, lane.successor = lane.successor, None
             lane.slot_is_home = True
-            self._changed.notify_all()
+            self._room.notify_all()
+            self._tell(lane)
 
     def close(self) -> None:
         """Take no more frames; what waits is still served."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            self._room.notify_all()
+            self._ready.notify_all()
 
     def books(self) -> dict[str, Books]:
         """Every camera's books, read under one lock."""
-        with self._changed:
+        with self._lock:
             return {camera: lane.books() for camera, lane in self._lanes.items()}
 
     def cameras(self) -> Iterable[str]:
         """The cameras that have a lane."""
-        with self._changed:
+        with self._lock:
             return list(self._lanes)

@@ -141,3 +141,50 @@ def test_the_books_balance_after_every_step(script):
         elif action == "take" and (ready := ring.poll()):
             held.append(ready)
         assert [books.balance for books in ring.books().values()] == [0, 0]
+
+
+def test_a_frame_wakes_one_worker_and_its_slot_s_return_wakes_none():
+    ring, waiting, looks, done = ring_of(), threading.Semaphore(0), [0, 0], threading.Event()
+
+    def work(worker):
+        def look():
+            looks[worker] += 1
+            waiting.release()
+
+        while slot := ring.take(Stop(), look):
+            ring.give_back(slot)
+            done.set()
+
+    workers = [threading.Thread(target=work, args=(k,)) for k in (0, 1)]
+    for worker in workers:
+        worker.start()
+        assert waiting.acquire(timeout=5)
+    ring.put(frame())
+    assert done.wait(5)
+    ring.close()
+    for worker in workers:
+        worker.join(5)
+    # Each looked when it came and when the ring closed; one of them also for the frame and after it.
+    assert sum(looks) <= 6
+
+
+def test_every_waiting_worker_learns_of_the_end_though_the_last_frame_is_in_flight():
+    ring = ring_of()
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.take(Stop())
+    ring.put(frame(seq=1, t=1.0))
+    ring.close()
+    ends = []
+
+    def work():
+        while mine := ring.take(Stop()):
+            ring.give_back(mine)
+        ends.append(True)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    ring.give_back(slot)
+    for worker in workers:
+        worker.join(4)  # well under the interval at which waiters look up by themselves
+    assert len(ends) == 3

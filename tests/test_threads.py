@@ -1,5 +1,10 @@
 """No thread outlives its group, and a failed core thread stops the program."""
 
+import sys
+from pathlib import Path
+
+import pytest
+
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.threads import Heartbeats, ThreadGroup
 
@@ -38,3 +43,12 @@ def test_a_stage_is_stuck_once_it_has_not_advanced_for_the_patience():
     assert beats.stuck(10) == ["detect"]
     beats.forget("detect")
     assert beats.stuck(10) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have names in /proc on Linux only")
+def test_the_system_knows_threads_by_their_names():
+    group, named = ThreadGroup(Stop()), []
+    me = Path("/proc/thread-self/comm")
+    group.start("capture-entrance-north", lambda: named.append(me.read_text().strip()))
+    assert group.join_all(5.0, SystemClock()) == []
+    assert named == ["capture-entranc"]

@@ -1,6 +1,6 @@
 """Pictures as they left the decoder; converted only where and as far as somebody looks.
 
-Measured on a 1080p frame, one thread: luma at 320x180 0.3 ms (whole-plane INTER_AREA 0.7, and 3.7 when
+Measured on a 1080p frame, one thread: luma at 320x180 0.12 ms (whole-plane INTER_AREA 0.7, and 3.7 when
 the ratio is no integer), a 640x640 crop to 320x320 RGB 0.2 ms (whole picture to BGR first: 2.5 ms).
 """
 
@@ -39,6 +39,22 @@ def shrink(plane: _Plane, width: int, height: int) -> _Plane:
     return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
+def thumbnail(plane: _Plane, width: int, height: int) -> _Plane:
+    """Scale to (height, width), for measuring: means of a part of the pixels where the factor is even.
+
+    OpenCV's area average is fast for 2 by 2 alone. So two rows of each output row are taken and halved, and
+    the rest of the width is a running mean of which every nth value is kept: 0.09 ms of a 720p plane where
+    the area average of half of the rows takes 0.39.
+    """
+    k = plane.shape[1] // width
+    if k < _STRIDED_FROM or k % 2 or (plane.shape[1] // k, plane.shape[0] // k) != (width, height):
+        return shrink(plane, width, height)
+    m = k // 2
+    rows = plane[(m - 1) // 2 : k * height : m, : k * width]  # those around the middle of the two halves
+    half = cv2.resize(rows, (width * m, height), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(cv2.blur(half, (m, 1))[:, m // 2 :: m])
+
+
 class ArrayPicture:
     """A picture that is already uint8 BGR (height, width, 3): webcams and image files."""
 
@@ -60,7 +76,7 @@ class ArrayPicture:
 
     def luma(self, width: int, height: int) -> Bytes:
         """Brightness scaled to uint8 (height, width)."""
-        small = shrink(self._bgr, width, height)
+        small = thumbnail(self._bgr, width, height)
         return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
 
     def rgb(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
@@ -125,6 +141,10 @@ def _matrix(*, hd: bool, full: bool) -> NDArray[np.float32]:
 _MATRICES = {(hd, full): _matrix(hd=hd, full=full) for hd in (False, True) for full in (False, True)}
 
 
+_STRETCHED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
+"""Limited range (16..235) to 0..255."""
+
+
 def _view(plane: Any, rows: int, columns: int, item: Any) -> _Plane:
     """Return a decoder's plane without copying it."""
     pitch = plane.line_size // np.dtype(item).itemsize
@@ -148,10 +168,10 @@ class AvPicture:
 
     def luma(self, width: int, height: int) -> Bytes:
         """Brightness scaled to uint8 (height, width), stretched to 0..255 if the video has limited range."""
-        small = self._eight_bits(shrink(self._luma_plane(), width, height))
+        small = self._eight_bits(thumbnail(self._luma_plane(), width, height))
         if self._is_full_range():
             return small
-        return np.asarray(cv2.convertScaleAbs(np.maximum(small, 16) - 16, alpha=255 / 219), np.uint8)
+        return np.asarray(cv2.LUT(small, _STRETCHED), np.uint8)
 
     def rgb(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
         """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""

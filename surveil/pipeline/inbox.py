@@ -7,9 +7,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from surveil.clock import LOOK_UP_S
+
 Item = TypeVar("Item")
-_POLL_S = 0.5
-"""How often a waiter looks up, so that its thread can show that it is alive."""
 
 
 class Inbox(Generic[Item]):
@@ -39,7 +39,7 @@ class Inbox(Generic[Item]):
         with self._changed:
             while not self._items and not self._closed:
                 beat()
-                woken = self._changed.wait(min(_POLL_S, patience_s or _POLL_S))
+                woken = self._changed.wait(min(LOOK_UP_S, patience_s or LOOK_UP_S))
                 if not woken and patience_s is not None:
                     break
             beat()

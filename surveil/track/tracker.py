@@ -191,6 +191,8 @@ class Tracker:
 
     def _hold(self, known: list[Tracklet], dt: float) -> None:
         """Nothing is known about these: they stay where they are."""
+        if not known:
+            return
         for tracklet, state in zip(known, kalman.hold(_stacked(known), dt), strict=True):
             tracklet.advance(state)
 

@@ -138,11 +138,11 @@ class PictureHealth:
         assert self._previous is not None
         difference = np.asarray(cv2.absdiff(luma, self._previous), np.uint8)
         blocks = pm.blocks_of(difference)
-        coarse = float(np.median(pm.blocks_of(pm.at_least(difference, 2))))
+        coarse = pm.median(pm.blocks_of(pm.at_least(difference, 2)))
         low, high = pm.quantiles(luma, 0.05, 0.95)
         noise = pm.noise(luma, self._previous)
         self._frames.append(
-            FrameNumbers(t, float(np.median(blocks)), coarse, float(blocks[1:-1].max()), noise, low, high)
+            FrameNumbers(t, pm.median(blocks), coarse, float(blocks[1:-1].max()), noise, low, high)
         )
         while t - self._frames[0].t > RECENT_S:
             self._frames.popleft()

@@ -28,6 +28,7 @@ SETTLE_S = 2.0
 the planner of crops gets round the picture once."""
 PLANE_OBJECT_PX = 6.7
 PLANE_MIN, PLANE_MAX = 320, 640
+NEARLY = 0.01
 
 KERNEL = np.ones((3, 3), np.uint8)
 NOTHING: Floats = np.zeros((0, 4), np.float32)
@@ -38,12 +39,16 @@ def plane_size(width: int, height: int, min_object_px: float) -> tuple[int, int]
     """Return width and height of the brightness plane for a frame of `width` by `height` px.
 
     An object of `min_object_px` is then 6.7 px high, where it can still be told from noise; the longer side
-    is between 320 and 640 px, and both are even.
+    is between 320 and 640 px, and both are even. A reduction that is nearly a whole number is made one: that
+    is scaled several times faster, and picture health asks for the same plane then.
     """
     longer = max(width, height)
     target = min(PLANE_MAX, max(PLANE_MIN, longer * PLANE_OBJECT_PX / min_object_px))
-    scale = min(1.0, target / longer)
-    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    reduction = max(1.0, longer / target)
+    whole = round(reduction)
+    if abs(whole - reduction) < NEARLY * reduction and longer // whole >= PLANE_MIN:
+        reduction = whole
+    return max(2, round(width / reduction / 2) * 2), max(2, round(height / reduction / 2) * 2)
 
 
 class MotionGate:

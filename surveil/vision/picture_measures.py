@@ -149,7 +149,7 @@ def lost(was: Structure, now: Structure) -> Loss:
     brightness has changed by far more than the light has; they count only beside blocks of the first kind.
     Blocks that the light has drowned or burnt out are not judged.
     """
-    gain = float(np.median((now.level + 8.0) / (was.level + 8.0)))
+    gain = median((now.level + 8.0) / (was.level + 8.0))
     fit = now.level < BURNT
     textured = fit & (was.texture >= TEXTURE_MIN) & (was.texture * gain >= VISIBLE)
     vanished = now.texture < VANISHED * gain * was.texture
@@ -168,6 +168,13 @@ def lost(was: Structure, now: Structure) -> Loss:
 def blocks_of(difference: Bytes) -> Blocks:
     """Return the mean of each block of a plane, uint8 (h, w)."""
     return _floats(cv2.resize(difference.astype(np.float32), BLOCKS, interpolation=cv2.INTER_AREA))
+
+
+def median(values: Blocks) -> float:
+    """Return the median of a few values; NumPy's own takes ten times as long to get ready as to sort them."""
+    ordered = np.sort(values, axis=None)
+    middle = len(ordered) // 2
+    return float(ordered[middle] + ordered[~middle]) / 2
 
 
 def quantiles(plane: Bytes, *shares: float) -> tuple[float, ...]:

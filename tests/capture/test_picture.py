@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.capture.picture import ArrayPicture, AvPicture
+from surveil.capture.picture import ArrayPicture, AvPicture, thumbnail
 
 WIDTH, HEIGHT = 640, 480
 FORMATS = (
@@ -98,3 +98,23 @@ def test_an_array_picture_gives_the_same_as_a_decoded_one(scene) -> None:
     assert difference(array.rgb(box, 96, 96), decoded.rgb(box, 96, 96)) < 1.5
     with pytest.raises(ValueError, match="read-only"):
         array.bgr()[0, 0] = 0
+
+
+@pytest.mark.parametrize("size", [(160, 120), (80, 60), (64, 48)])
+@pytest.mark.parametrize("pixels", ["yuvj420p", "yuv420p10le"])
+def test_small_planes_are_the_mean_of_what_they_cover(scene, pixels, size) -> None:
+    picture = AvPicture(frame_of(scene, pixels))
+    assert (
+        difference(
+            picture.luma(*size), cv2.resize(picture.luma(WIDTH, HEIGHT), size, interpolation=cv2.INTER_AREA)
+        )
+        < 2
+    )
+
+
+@pytest.mark.parametrize("k", [4, 6, 8, 10])
+def test_small_planes_are_not_shifted(k) -> None:
+    ramp = np.tile(np.arange(0, 256, 2, dtype=np.uint8).repeat(k // 2), (9 * k, 1))
+    width = ramp.shape[1] // k
+    exact = cv2.resize(ramp, (width, 9), interpolation=cv2.INTER_AREA)
+    assert np.abs(thumbnail(ramp, width, 9).astype(int) - exact).max() <= 1
