@@ -12,7 +12,7 @@ from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollecto
 from surveil.app.gpu import FIGURES, GpuCollector
 from surveil.app.metrics_page import LABELS, filled, page
 from surveil.clock import ManualClock
-from surveil.detect.session import gpu_present
+from surveil.cuda import gpu_present
 from surveil.metrics import STATES, Metrics
 from surveil.ring import Drop
 from tests.alerts.helpers import alert

@@ -20,6 +20,7 @@ from surveil.capture.causes import LogLine, open_error, source_error
 from surveil.capture.picture import AvPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
+from surveil.cuda import gpu_present, share_context
 from surveil.errors import Cause, SourceError
 
 _HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Duplicate POC", "EOI missing")
@@ -142,18 +143,16 @@ class AvSource:
     # Opening.
 
     def _open_container(self) -> Any:
-        accelerator = _accelerator(self._settings.hwaccel)
         arguments: dict[str, Any] = {"options": dict(self._options()), "timeout": self._timeout()}
-        try:
-            return av.open(self._url, hwaccel=accelerator, **arguments)
-        except (RuntimeError, NotImplementedError, av.error.FFmpegError) as error:
-            # A machine without a working device refuses here, and so does a dead camera.
-            if accelerator is None or not _is_about_device(error, self._logs):
-                raise
-            if self._settings.hwaccel == "cuda":
-                raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA) from None
-            self._logs.clear()
-            return av.open(self._url, **arguments)
+        for accelerator in _accelerators(self._settings.hwaccel):
+            try:
+                return av.open(self._url, hwaccel=accelerator, **arguments)
+            except (RuntimeError, NotImplementedError, av.error.FFmpegError) as error:
+                # A machine without a working device refuses here, and so does a dead camera.
+                if accelerator is None or not _is_about_device(error, self._logs):
+                    raise
+                self._logs.clear()
+        raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA)
 
     def _pick_stream(self) -> Any:
         videos = [s for s in self._container.streams.video if s.codec_context is not None]
@@ -210,10 +209,16 @@ class AvSource:
         return Shot(AvPicture(frame), None if pts is None else pts * self._tick, frame.key_frame)
 
 
-def _accelerator(wanted: str) -> Any:
-    if wanted == "none":
-        return None
-    return av.codec.hwaccel.HWAccel("cuda", allow_software_fallback=wanted == "auto")
+def _accelerators(wanted: str) -> Iterator[Any]:
+    """Yield what may decode, best first; None is the CPU."""
+    if wanted == "cuda" or (wanted == "auto" and gpu_present()):
+        fallback = wanted == "auto"
+        if share_context():
+            options: dict[str, object] = {"primary_ctx": "1"}
+            yield av.codec.hwaccel.HWAccel("cuda", allow_software_fallback=fallback, options=options)
+        yield av.codec.hwaccel.HWAccel("cuda", allow_software_fallback=fallback)
+    if wanted != "cuda":
+        yield None
 
 
 def _is_about_device(error: Exception, logs: Sequence[LogLine]) -> bool:

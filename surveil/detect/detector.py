@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+import structlog
+from onnxruntime import RunOptions
 
 from surveil.clock import Clock, SystemClock
 from surveil.detect import canary, labels, recognise
@@ -22,6 +25,7 @@ from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
 from surveil.errors import ModelError
 from surveil.types import Detections, Floats, Picture
 
+log = structlog.get_logger(__name__)
 SPARE = 64
 """Tensors kept for reuse; more than that are in flight only in bursts and are given back to the system."""
 LEAST = 0.1
@@ -37,10 +41,8 @@ class Inference:
     frames: Sequence[Sequence[Look]]
     outputs: Sequence[Outputs]
     """Of each look, in the order of the frames."""
-    started: float
-    """Monotonic s."""
     seconds: float
-    """What it took."""
+    """What the runs took, waiting for another thread's not included."""
 
 
 class Models(Protocol):
@@ -51,7 +53,7 @@ class Models(Protocol):
 
 
 class Detector:
-    """Owns the ONNX session. One thread at a time may call `infer` (or `detect`); the rest is for any thread."""
+    """Owns the ONNX session. Any thread may call; the model runs for one at a time."""
 
     def __init__(
         self,
@@ -71,15 +73,19 @@ class Detector:
         self.experimental = decoder.experimental
         self.provider = session.provider
         self.canary = Canary(session.provider, 0.0)
-        self.batches = _batch_sizes(spec, session.provider, settings.max_batch)
-        """The sizes in which pictures are run; each has been warmed up."""
+        self._planned = _batch_sizes(spec, session.provider, settings.max_batch)
+        self.batches = self._planned[:1]
+        """The sizes in which pictures are run; each has been warmed up. `grow` adds the larger ones."""
         self._session = session
         self._decoder = decoder
         self._overlap = settings.overlap
         self._clock = clock
         self._spare: deque[Tensor] = deque(maxlen=SPARE)
         self._sizes = recognise.sizes_input(session.graph)
-        self._buffer = zeros((self.batches[-1], *spec.shape), spec.dtype)
+        self._buffers: deque[Tensor] = deque(maxlen=self.workers)
+        """Room for a full batch, for each thread that puts one together."""
+        self._running = threading.Lock()
+        self._ends = RunOptions()
         self._least = self.floors(LEAST)
 
     @property
@@ -150,15 +156,16 @@ class Detector:
 
         Raises `ModelError` when inference fails, as after the loss of the GPU.
         """
-        started = self._clock.monotonic()
         looks = [look for frame in frames for look in frame]
         outputs: list[Outputs] = []
-        for start in range(0, len(looks), self.batches[-1]):
-            some = looks[start : start + self.batches[-1]]
-            batch = self._run([look.tensor for look in some])
+        seconds, most = 0.0, self.most_frames
+        for start in range(0, len(looks), most):
+            some = [look.tensor for look in looks[start : start + most]]
+            batch, took = self._run(some)
             outputs += ([output[i] for output in batch] for i in range(len(some)))
+            seconds += took
         self.release(looks)
-        return Inference(frames, outputs, started, self._clock.monotonic() - started)
+        return Inference(frames, outputs, seconds)
 
     def decode(self, inference: Inference, floors: Sequence[Floats] | None = None) -> list[Detections]:
         """Return the objects of each frame, in px of the frame.
@@ -179,16 +186,29 @@ class Detector:
             [(look.fit, one) for look, one in zip(looks, found, strict=True)], looks[0].frame, self._overlap
         )
 
-    def _run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """Run up to a full batch; the rest of it is whatever the buffer held, and is not read."""
+    def _run(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+        """Run up to a full batch; return the outputs and the seconds.
+
+        The rest of a batch that is not full is whatever the buffer held; what is said of that is not read.
+        """
         size = next(b for b in self.batches if b >= len(tensors))
         if size == 1:
-            batch = tensors[0][None]
-        else:
-            batch = self._buffer[:size]
-            for slot, tensor in zip(batch, tensors, strict=False):
-                slot[...] = tensor
-        return self._session.run(self._feeds(batch))
+            return self._run_alone(tensors[0][None])
+        buffer = self._buffers.pop() if self._buffers else self._nothing(self._planned[-1])
+        for slot, tensor in zip(buffer, tensors, strict=False):
+            slot[...] = tensor
+        outputs, seconds = self._run_alone(buffer[:size])
+        self._buffers.append(buffer)
+        return outputs, seconds
+
+    def _run_alone(self, batch: Tensor) -> tuple[list[Tensor], float]:
+        with self._running:
+            started = self._clock.monotonic()
+            return self._session.run(self._feeds(batch)), self._clock.monotonic() - started
+
+    def _nothing(self, size: int) -> Tensor:
+        """Return a batch of empty pictures."""
+        return zeros((size, *self.input.shape), self.input.dtype)
 
     def run_bare(self, batch: Tensor) -> None:
         """Run the session on a batch and throw the outputs away: what a benchmark compares with."""
@@ -208,15 +228,36 @@ class Detector:
             return zeros(self.input.shape, self.input.dtype)
 
     def warm_up(self) -> None:
-        """Run every batch size once: a GPU picks its algorithms by shape, and a wrong shape shows now."""
-        for size in self.batches:
-            outputs = self._session.run(self._feeds(self._buffer[:size]))
-            if any(len(output) != size for output in outputs):
-                raise ModelError(
-                    f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
-                    f"{', '.join(str(output.shape) for output in outputs)}"
-                )
-        self._check_decoding([output[0] for output in outputs])
+        """Run the smallest batch once: a wrong shape shows now, and a GPU makes its plans."""
+        self._check_decoding([output[0] for output in self._try_batch(self.batches[0])])
+
+    def grow(self) -> None:
+        """Warm up the larger batches; each is used as soon as it is ready. Ends early on `stop_growing`.
+
+        Not before the start, because no camera should wait for it: on an H200 the plans of one size took 5 s.
+        Meant for a thread of its own. A size that the GPU has no memory for is left out, with all above it.
+        """
+        for size in self._planned[1:]:
+            try:
+                self._try_batch(size)
+            except ModelError as error:
+                if not self._ends.terminate:
+                    log.warning("batches stay small", most=self.most_frames, why=str(error))
+                return
+            self.batches = (*self.batches, size)
+
+    def stop_growing(self) -> None:
+        """Have `grow` return soon. Any thread may call it."""
+        self._ends.terminate = True
+
+    def _try_batch(self, size: int) -> list[Tensor]:
+        outputs = self._session.run(self._feeds(self._nothing(size)), self._ends)
+        if any(len(output) != size for output in outputs):
+            raise ModelError(
+                f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
+                f"{', '.join(str(output.shape) for output in outputs)}"
+            )
+        return outputs
 
     def _check_decoding(self, outputs: Sequence[Tensor]) -> None:
         try:

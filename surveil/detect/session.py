@@ -5,27 +5,30 @@ The border to onnxruntime: its exceptions become `ModelError` here.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime import RunOptions
 
+from surveil.cuda import gpu_present, share_context
 from surveil.detect.spec import Graph, Port
 from surveil.errors import ModelError
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
-DEVICES = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
-"""One of these exists where there is an NVIDIA GPU (the last one: in WSL)."""
 _DTYPES = {
     "tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64", "tensor(uint8)": "uint8",
     "tensor(int8)": "int8", "tensor(int32)": "int32", "tensor(int64)": "int64", "tensor(bool)": "bool",
 }  # fmt: skip
 _FATAL = 4
 _Array = NDArray[Any]
+_Shapes = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +43,43 @@ class RunOn:
 
 
 class Session:
-    """One loaded graph. `run` may be called from one thread at a time; it frees the GIL."""
+    """One loaded graph. `run` may be called from one thread at a time a shape of inputs; it frees the GIL.
+
+    On a GPU every shape has a session of ONNX Runtime to itself: the CUDA provider keeps the plans of the
+    convolutions for one shape only, and making them anew took 5 s on an H200, at every change of batch size.
+    """
 
     def __init__(self, path: Path, where: RunOn) -> None:
         """Load the model. Raises `ModelError`: not readable, not ONNX, or no GPU where one is required."""
         if not path.is_file():
             raise ModelError(f"{path}: no such model file")
-        self._session = _open(path, where)
+        self._open = partial(_open, path, where)
+        self._session = self._open()
+        self._by_shape: dict[_Shapes, ort.InferenceSession] = {}
+        self._opening = threading.Lock()
         self.provider: str = self._session.get_providers()[0]
         """The provider in use, as the created session says; asking for one proves nothing."""
         self.graph = _graph(self._session)
         self._names = [port.name for port in self.graph.outputs]
 
-    def run(self, feeds: Mapping[str, _Array]) -> list[_Array]:
-        """Return all outputs in the graph's order. Raises `ModelError` when the inputs do not fit."""
+    def run(self, feeds: Mapping[str, _Array], options: RunOptions | None = None) -> list[_Array]:
+        """Return all outputs in the graph's order.
+
+        Raises `ModelError` when the inputs do not fit, or `options.terminate` is set meanwhile.
+        """
         try:
-            return list(self._session.run(self._names, dict(feeds)))
+            return list(self._for(feeds).run(self._names, dict(feeds), options))
         except _ORT_ERRORS as error:
             raise ModelError(f"the model cannot be run: {_brief(error)}") from error
+
+    def _for(self, feeds: Mapping[str, _Array]) -> ort.InferenceSession:
+        if self.provider == CPU:
+            return self._session
+        shapes = tuple(array.shape for array in feeds.values())
+        with self._opening:
+            if shapes not in self._by_shape:
+                self._by_shape[shapes] = self._open() if self._by_shape else self._session
+            return self._by_shape[shapes]
 
 
 def _ort_errors() -> tuple[type[Exception], ...]:
@@ -69,11 +91,6 @@ def _ort_errors() -> tuple[type[Exception], ...]:
 
 
 _ORT_ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError, *_ort_errors())
-
-
-def gpu_present() -> bool:
-    """Whether the kernel shows an NVIDIA GPU; asking CUDA without one writes errors to stderr."""
-    return any(Path(device).exists() for device in DEVICES)
 
 
 def wants_gpu(where: RunOn) -> bool:
@@ -111,6 +128,7 @@ def _on_gpu(path: Path, where: RunOn) -> ort.InferenceSession:
     session and not a word. Models with a few operators that only the CPU has need it on, so that comes second,
     and the provider is looked at.
     """
+    share_context(where.gpu)
     ort.preload_dlls()
     cuda = (CUDA, _cuda_options(where))
     try:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 from surveil.clock import Clock
-from surveil.detect.detector import Detector, Inference
+from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
 from surveil.pipeline.classify import ClassifyDesk
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
-
-_POLL_S = 0.5
-"""How often a thread that waits for its turn shows that it is alive."""
 
 
 class DetectStage:
@@ -22,9 +18,9 @@ class DetectStage:
 
     No timer waits for a fuller batch: 5 ms of waiting bought 8 ms of age and no throughput.
 
-    `run` is for `workers` threads. One at a time has the turn, to take a batch and to run the models over
-    it; meanwhile another reads what the detector said of the batch before, so that a GPU need not wait for
-    that (an H200 stood still for a third of the time when one thread did both).
+    `run` is for `workers` threads. One at a time runs a model; meanwhile another puts the next batch together
+    or reads what was said of the last one. An H200 with one thread for all of it stood still for a third of
+    the time.
     """
 
     def __init__(
@@ -33,10 +29,10 @@ class DetectStage:
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
         self._classify = ClassifyDesk(metrics, clock)
+        self._classifying = threading.Lock()
         self._to_analyse = to_analyse
         self._metrics = metrics
         self._clock = clock
-        self._turn = threading.Lock()
 
     @property
     def workers(self) -> int:
@@ -46,39 +42,24 @@ class DetectStage:
     def run(self, beat: Callable[[], None]) -> None:
         """Serve until the inbox is closed and empty."""
         while not self.inbox.is_done:
-            with self._my_turn(beat):
-                slots = self.inbox.take(self._detector.most_frames, beat)
-                inference = self._infer(slots) if slots else None
-            if inference is not None:
-                self._hand_on(slots, inference)
-
-    @contextmanager
-    def _my_turn(self, beat: Callable[[], None]) -> Iterator[None]:
-        while not self._turn.acquire(timeout=_POLL_S):
-            beat()
-        try:
-            yield
-        finally:
-            self._turn.release()
+            if slots := self.inbox.take(self._detector.most_frames, beat):
+                self.process(slots)
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
         """Run the models on the crops of `slots` and hand each on."""
-        self._hand_on(slots, self._infer(slots))
-
-    def _infer(self, slots: Sequence[CameraSlot]) -> Inference:
-        """Run every model; what the detector said is not read yet."""
-        inference = self._detector.infer([slot.state.looks for slot in slots])
-        if inference.outputs:
-            self._metrics.inference.observe(inference.seconds)
-            self._metrics.batch.observe(len(inference.outputs))
-        self._classify.process(slots)
-        return inference
-
-    def _hand_on(self, slots: Sequence[CameraSlot], inference: Inference) -> None:
-        found = self._detector.decode(inference)
-        self._metrics.stage.labels("detect").observe(self._clock.monotonic() - inference.started)
-        for slot, detections in zip(slots, found, strict=True):
-            if slot.state.looks:
-                slot.state.detections = detections
-                self._metrics.objects.labels(slot.camera).inc(len(detections))
+        started = self._clock.monotonic()
+        if looking := [slot for slot in slots if slot.state.looks]:
+            self._detect(looking)
+        with self._classifying:
+            self._classify.process(slots)
+        self._metrics.stage.labels("detect").observe(self._clock.monotonic() - started)
+        for slot in slots:
             self._to_analyse(slot)
+
+    def _detect(self, slots: Sequence[CameraSlot]) -> None:
+        inference = self._detector.infer([slot.state.looks for slot in slots])
+        self._metrics.inference.observe(inference.seconds)
+        self._metrics.batch.observe(len(inference.outputs))
+        for slot, detections in zip(slots, self._detector.decode(inference), strict=True):
+            slot.state.detections = detections
+            self._metrics.objects.labels(slot.camera).inc(len(detections))

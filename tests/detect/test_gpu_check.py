@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks import gpu_check
-from surveil.detect.session import gpu_present
+from surveil.cuda import gpu_present
 
 
 def test_it_compares_and_measures_on_any_machine(capsys, monkeypatch):

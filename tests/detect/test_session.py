@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from surveil import cuda
 from surveil.detect import session
 from surveil.detect.canary import same
 from surveil.detect.session import CPU, CUDA, RunOn, Session
@@ -17,7 +18,7 @@ from surveil.models.store import ModelStore, open_detector
 from surveil.types import Detections
 from tests.detect import tiny
 
-no_gpu = pytest.mark.skipif(session.gpu_present(), reason="this machine has an NVIDIA GPU")
+no_gpu = pytest.mark.skipif(cuda.gpu_present(), reason="this machine has an NVIDIA GPU")
 
 
 @pytest.fixture
@@ -36,19 +37,19 @@ def test_without_a_gpu_auto_and_cuda_run_on_the_cpu_and_say_so(path):
 def test_a_required_gpu_that_is_absent_is_an_error_with_a_remedy(path, monkeypatch, seen):
     if seen:
         # What a container with the driver's files and no device looks like: CUDA is tried and must fail.
-        monkeypatch.setattr(session, "DEVICES", (str(path),))
+        monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     with pytest.raises(ModelError, match=r"a GPU is required and .*(require_gpu: false|pip install)"):
         Session(path, RunOn("auto", require_gpu=True))
 
 
 @no_gpu
 def test_cuda_that_fails_silently_is_not_believed(path, monkeypatch):
-    monkeypatch.setattr(session, "DEVICES", (str(path),))
+    monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     assert Session(path, RunOn("auto")).provider == CPU
 
 
 def test_a_wheel_without_cuda_is_told(path, monkeypatch):
-    monkeypatch.setattr(session, "DEVICES", (str(path),))
+    monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     monkeypatch.setattr(session.ort, "get_available_providers", lambda: [CPU])
     with pytest.raises(ModelError, match="built without CUDA; install onnxruntime-gpu"):
         Session(path, RunOn("auto", require_gpu=True))

@@ -1,4 +1,4 @@
-"""The detect stage: batches by several threads that take turns."""
+"""The detect stage: batches of growing size, by several threads."""
 
 from __future__ import annotations
 
@@ -47,8 +47,26 @@ def slot_of(detector, side: int) -> Slot[Work]:
     return Slot(str(side), work)
 
 
+def test_larger_batches_come_into_use_as_they_are_warmed_up(detector):
+    detector._planned = (1, 2, 4)
+    assert detector.most_frames == 1
+    detector.grow()
+    assert detector.batches == (1, 2, 4)
+
+
+def test_growing_ends_when_it_is_told_to(detector):
+    detector._planned = (1, 2, 4)
+    detector.stop_growing()
+    detector.grow()
+    assert detector.batches == (1,)
+
+
+@pytest.mark.parametrize("planned", [(1,), (1, 2, 4)])
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(detector, threads):
+def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(detector, threads, planned):
+    detector._planned = planned
+    detector.grow()
+
     served: Counter[str] = Counter()
     wrong: list[str] = []
     lock = threading.Lock()

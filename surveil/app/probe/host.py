@@ -15,7 +15,7 @@ from surveil.alerts.http import Server, request
 from surveil.app.probe.report import Check, HostReport
 from surveil.clock import Clock
 from surveil.config import Config
-from surveil.detect.session import gpu_present
+from surveil.cuda import gpu_present
 from surveil.errors import ConfigError, RetryLater
 from surveil.web import bind
 
