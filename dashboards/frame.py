@@ -115,6 +115,11 @@ _HOW_TO_READ = {
         "titleFormat": "Event",
     },
     # The value is the moment: it, not the time of the sample, is where the annotation stands.
+    "Reloads": {
+        "titleFormat": "Configuration taken",
+        "textFormat": "{{instance}}",
+        "useValueForTime": True,
+    },
     "Starts": {"titleFormat": "Daemon started", "textFormat": "{{instance}}", "useValueForTime": True},
 }
 """Keys of the Prometheus data source's annotations that the schema does not know."""
@@ -133,6 +138,8 @@ def marks(*, one_camera: bool) -> Iterator[build.AnnotationQuery]:
         .type("tags")
         .target(build.AnnotationTarget().type("tags").limit(200).match_any(False).tags([TAG]))
     )
+    reloaded = 'surveil_config_last_reload_success_timestamp_seconds{instance=~"$instance"}'
+    yield _from_metrics("Reloads", "blue", f"1000 * ({reloaded} > 0)")
     started = 'process_start_time_seconds{job="surveil",instance=~"$instance"}'
     yield _from_metrics("Starts", "purple", f"1000 * {started}")
 

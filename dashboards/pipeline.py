@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards import frame, kit
+from dashboards import frame, kit, states
 from dashboards.kit import Panel, query
 
 ONE = 'instance="$instance"'
@@ -33,20 +33,20 @@ def _what() -> list[Panel]:
     return [
         kit.number(
             "Version", "none", query(f"surveil_build_info{{{ONE}}}", "{{version}}"), why="Of surveil.",
-            show_name=True, base="text",
+            show_name=True, base="text", width=3,
         ),
         kit.number(
             "Configuration", "none", query(f"surveil_build_info{{{ONE}}}", "{{config}}"),
             why="First digits of the configuration's SHA-256: it changes when the file does.",
-            show_name=True, base="text",
+            show_name=True, base="text", width=3,
         ),
         kit.number(
             "Model", "none", query(f"surveil_execution_provider_info{{{ONE}}}", "{{model}}"),
-            why="What detects.", show_name=True, base="text",
+            why="What detects.", show_name=True, base="text", width=3,
         ),
         kit.number(
             "Runs on", "none", query(f"surveil_execution_provider_info{{{ONE}}}", "{{provider}}"),
-            why="The ONNX Runtime provider that is really used.", show_name=True, base="text",
+            why="The ONNX Runtime provider that is really used.", show_name=True, base="text", width=3,
         ),
         kit.number(
             "As wanted", "none",
@@ -56,6 +56,12 @@ def _what() -> list[Panel]:
             ),
             why="A model that should be on the GPU and runs on the CPU is correct and slow.",
             values={0: ("yes", "green"), 1: ("no, on the CPU", "red")},
+        ),
+        kit.number(
+            "Last reload", "none",
+            query(f"surveil_config_last_reload_successful{{{ONE}}} - 2 * surveil_config_restart_required{{{ONE}}}"),
+            why="Whether the configuration that runs is the one in the file.",
+            values=states.RELOAD,
         ),
         kit.number(
             "Runs for", "s", query(f"time() - max(process_start_time_seconds{{{JOB}}})"),

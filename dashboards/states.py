@@ -22,6 +22,13 @@ EVENT = {0: (" ", "transparent"), 1: ("open", "orange")} | {
 """How many events are open."""
 ILL = {0: ("good", "green"), 1: ("ill", "red")}
 FIRING = {1: ("firing", "red")}
+RELOAD = {
+    1: ("taken", "green"),
+    0: ("refused", "red"),
+    -1: ("wants a restart", "orange"),
+    -2: ("refused", "red"),
+}
+"""1 when it was taken, less 2 when something waits for a restart."""
 VALID = {0: ("learning or invalid", "orange"), 1: ("may alert", "green")}
 
 

@@ -24,7 +24,7 @@ def promtool(*words):
             pytest.fail("promtool is missing")
         pytest.skip("promtool is missing")
     return subprocess.run(
-        ["promtool", *words], cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False
+        ["promtool", *words], cwd=FOLDER, capture_output=True, text=True, timeout=110, check=False
     )
 
 
