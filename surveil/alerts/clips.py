@@ -74,7 +74,7 @@ class Clips:
         make_room: Callable[[int], bool] | None = None,
         masked: frozenset[str] = frozenset(),
     ) -> None:
-        """`masked` cameras have a mask on what is stored: their packets cannot be masked, so there is no clip."""
+        """`masked` cameras hide something in what is stored: packets cannot be masked, so there is no clip."""
         self._root = state_dir
         self._settings = {name: s for name, s in (settings or {}).items() if s.clip}
         self._recorders = dict(recorders or {})
@@ -92,13 +92,16 @@ class Clips:
         """Cameras whose end alerts name a clip, or say why there is none."""
         return frozenset(self._settings)
 
-    def keep(self, camera: str, settings: EvidenceSettings, recorder: Recorder | None) -> None:
+    def keep(
+        self, camera: str, settings: EvidenceSettings, recorder: Recorder | None, *, masked: bool = False
+    ) -> None:
         """Make clips of a camera from now on, or no more."""
         if not settings.clip:
             self.drop(camera)
             return
         self._leaving.discard(camera)
         self._settings[camera] = settings
+        self._masked = self._masked | {camera} if masked else self._masked - {camera}
         if recorder is None:
             self._recorders.pop(camera, None)
         else:
@@ -162,7 +165,7 @@ class Clips:
 
     def _impossible(self, camera: str) -> str:
         if camera in self._masked:
-            return "a mask hides a part of this camera in what is stored"
+            return "parts of this camera are hidden in what is stored"
         return "" if camera in self._recorders else "this camera has no recorded stream"
 
     def _secure(self, alert: Alert, since: float) -> None:

@@ -9,9 +9,13 @@ import cv2
 import numpy as np
 
 from surveil.errors import ConfigError
+from surveil.hidden import blank
 from surveil.types import Bytes, Polygon
 
 _FACE_SCORE = 0.6
+_BLACK = 0
+_SIDE_PX = 1920
+"""Larger pictures are searched at this size: YuNet needs faces of ten pixels, and its time grows with the area."""
 _MARGIN = 0.25
 """Of a face's size, blurred around it: hair and ears tell, too."""
 
@@ -28,20 +32,9 @@ def make_hide(masks: Sequence[Polygon], face_model: Path | None) -> Callable[[By
 
     def hide(picture: Bytes) -> Bytes:
         hidden = blur(picture, faces.find(picture)) if faces else picture.copy()
-        return blank(hidden, masks)
+        return blank(hidden, masks, (0, 0, 1, 1), _BLACK)
 
     return hide
-
-
-def blank(picture: Bytes, masks: Sequence[Polygon]) -> Bytes:
-    """Return `picture` with the masks filled black; drawn in place."""
-    size = np.array([picture.shape[1], picture.shape[0]], np.float64)
-    for mask in masks:
-        # Outwards by a pixel, so that rounding shows nothing.
-        points = np.round(np.asarray(mask, np.float64) * size).astype(np.int32)
-        cv2.fillPoly(picture, [points], (0, 0, 0))
-        cv2.polylines(picture, [points], isClosed=True, color=(0, 0, 0), thickness=2)
-    return picture
 
 
 def blur(picture: Bytes, boxes: Sequence[tuple[int, int, int, int]]) -> Bytes:
@@ -69,10 +62,13 @@ class FaceFinder:
 
     def find(self, picture: Bytes) -> list[tuple[int, int, int, int]]:
         """Return boxes x1 y1 x2 y2 in pixels."""
-        height, width = picture.shape[:2]
-        self._detector.setInputSize((width, height))
+        scale = min(1.0, _SIDE_PX / max(picture.shape[:2]))
+        if scale < 1:
+            small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(small, np.uint8)
+        self._detector.setInputSize((picture.shape[1], picture.shape[0]))
         faces = self._detector.detect(picture)[1]
-        return [] if faces is None else [_corners(face) for face in np.asarray(faces)]
+        return [] if faces is None else [_corners(face / scale) for face in np.asarray(faces)]
 
 
 def _corners(face: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[int, int, int, int]:

@@ -10,6 +10,7 @@ import av
 import cv2
 import numpy as np
 
+from surveil.alerts.privacy import make_hide
 from surveil.app.replay import Seen
 from surveil.config import CameraConfig
 from surveil.types import Bytes, Track
@@ -25,6 +26,7 @@ class Annotator:
 
     def __init__(self, path: Path, camera: CameraConfig) -> None:
         self._camera = camera
+        self._hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
         self._out = av.open(str(path), "w")
         self._stream: Any = None
         self._shown: list[tuple[float, str]] = []
@@ -40,6 +42,8 @@ class Annotator:
     def add(self, seen: Seen) -> None:
         """Append one frame."""
         picture = seen.frame.picture.bgr().copy()
+        if self._hide:
+            picture = self._hide(picture)
         self._draw(picture, seen)
         scale = min(1.0, _WIDTH / picture.shape[1])
         size = (round(picture.shape[1] * scale / 2) * 2, round(picture.shape[0] * scale / 2) * 2)

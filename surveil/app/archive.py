@@ -110,7 +110,9 @@ class Archive:
             self._retention.keep(camera.name, camera.evidence)
             self._evidence.keep(camera.name, camera.evidence)
             if self._clips:
-                self._clips.keep(camera.name, camera.evidence, recorder)
+                # Packets cannot be masked without encoding them anew (docs/adr/0011).
+                masked = bool(camera.unstored or camera.evidence.blur_faces_model)
+                self._clips.keep(camera.name, camera.evidence, recorder, masked=masked)
 
     def drop(self, camera: str) -> None:
         """Finish the clips of a camera and begin no more; evidence stays for as long as its last settings say."""

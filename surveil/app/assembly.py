@@ -9,6 +9,7 @@ from functools import partial
 import cv2
 import structlog
 
+from surveil.alerts.privacy import make_hide
 from surveil.alerts.writer import AlertWriter
 from surveil.app.arming import Arming
 from surveil.app.classifying import make_cutter
@@ -79,6 +80,7 @@ class Maker:
             ),
             cutter=make_cutter(camera, self.shelf),
             min_object_px=detect.min_object_px,
+            undetected=camera.undetected,
         )
 
     def engine(self, camera: CameraConfig) -> CameraEngine:
@@ -119,6 +121,8 @@ def work_needs(camera: CameraConfig) -> tuple[object, ...]:
         detect,
         camera.motion,
         camera.masks,
+        camera.undetected,
+        camera.unstored,
         camera.health,
         camera.normality,
         _wants_things(camera),
@@ -220,5 +224,6 @@ def make_pipeline(
 
 
 def make_places(camera: CameraConfig) -> Places:
-    """Return what is drawn into the camera's pictures."""
-    return Places(camera.zones, camera.lines, camera.sinks)
+    """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
+    hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
+    return Places(camera.zones, camera.lines, camera.sinks, hide)

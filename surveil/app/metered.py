@@ -43,6 +43,7 @@ class MeteredNormality:
     def __init__(self, camera: CameraConfig, scene: SceneNormality, metrics: Metrics) -> None:
         self._scene = scene
         self._camera = camera.name
+        self._unstored = camera.unstored
         self._analyser = NormalityAnalyser(scene, _why_not_to_learn)
         self._surprise = metrics.surprise.labels(camera.name)
         self._alerting = metrics.normality_valid.labels(camera.name)
@@ -53,7 +54,8 @@ class MeteredNormality:
 
     def observe(self, view: View) -> NormalityResult | None:
         """Judge one frame."""
-        result = self._analyser.observe(view)
+        # What is usual is learned with pictures of it, and those are stored.
+        result = self._analyser.observe(view.hiding(self._unstored))
         if result is not None:
             self._surprise.set(result.sustained)
             self._drift.set(self._scene.drift.ratio)

@@ -31,6 +31,7 @@ from surveil.learn.normality import Progress as OnProgress
 from surveil.learn.normality import learn_files
 from surveil.learn.report import lines, to_json, write_report
 from surveil.normality.modelfile import LoadedModel, load
+from surveil.types import Polygon
 
 normality = typer.Typer(
     no_args_is_help=True, help="What is usual in front of a camera: learn, evaluate, deploy, rollback, show."
@@ -90,7 +91,9 @@ def collect(
 ) -> None:
     """Record what a learner needs from recordings; goes on where it left off."""
     with _bar() as progress:
-        collector = Collector(camera, _collected(read_config(config), camera), Bounds(hours=hours))
+        settings = read_config(config)
+        hidden = _hidden(settings, camera)
+        collector = Collector(camera, _collected(settings, camera), Bounds(hours=hours), hidden)
         found = collector.run_files(videos, fps, progress)
     if json:
         print_json(found)
@@ -98,6 +101,12 @@ def collect(
         console.print(
             f"{found.seconds:.0f} s in {found.chunks} chunks, {found.bytes / 1e6:.1f} MB, {found.samples} samples"
         )
+
+
+def _hidden(config: Config, camera: str) -> tuple[Polygon, ...]:
+    """Return the areas of a camera that its normality does not see."""
+    found = config.cameras.get(camera)
+    return (*found.undetected, *found.unstored) if found else ()
 
 
 def _collected(config: Config, camera: str) -> Path:
@@ -136,7 +145,7 @@ def learn(
     base = store.load() if go_on else None
     with _bar() as progress:
         if videos:
-            model = learn_files(camera, videos, fps, progress, base)
+            model = learn_files(camera, videos, fps, progress, base, hidden=_hidden(settings, camera))
         else:
             model = learn_collected(camera, _collected(settings, camera), base, progress)
     if deploy:

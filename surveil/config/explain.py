@@ -135,7 +135,9 @@ def known_keys(schema: Mapping[str, Any], loc: tuple[int | str, ...]) -> list[st
     node: Mapping[str, Any] = schema
     for step in loc:
         node = step_into(resolve(schema, node), step)
-    return list(resolve(schema, node).get("properties", {}))
+    node = resolve(schema, node)
+    forms = [resolve(schema, form) for form in node.get("oneOf", ())]
+    return [key for form in (node, *forms) for key in form.get("properties", {})]
 
 
 def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:

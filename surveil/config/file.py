@@ -16,7 +16,7 @@ from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
-from surveil.config.shapes import FileLine, FilePolygon
+from surveil.config.shapes import FileLine, FilePolygon, Mask
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
@@ -105,9 +105,10 @@ class CameraDefaults(CaptureSettings):
         default_factory=CountingSettings,
         description="Who crosses lines, how many are in zones and for how long: what `surveil report` shows.",
     )
-    masks: Annotated[dict[Name, FilePolygon], BeforeValidator(_number_items)] = Field(
+    masks: Annotated[dict[Name, Mask], BeforeValidator(_number_items)] = Field(
         default_factory=dict,
-        description="Areas in which nothing counts, neither movement nor objects with their centre there.",
+        description="Areas in which nothing counts, neither movement nor objects with their centre there. One "
+        "written as `{points: [...], hide: ...}` is blanked, too: see below.",
     )
     zones: dict[Name, FilePolygon] = Field(
         default_factory=dict,

@@ -101,9 +101,15 @@ def _settings_in(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _settings_in_values(field: FieldInfo) -> type[BaseModel] | None:
-    """Return the settings of a mapping from names."""
-    kind = (*get_args(field.annotation), None, None)[1]
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    """Return the settings that a mapping from names may hold."""
+    return next(_models(field.annotation), None)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
 
 
 def _default(field: FieldInfo) -> Any:

@@ -18,6 +18,7 @@ from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import MASK, Secrets
+from surveil.config.shapes import HiddenArea
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
@@ -52,7 +53,11 @@ class CameraConfig:
     normality: NormalitySettings
     counting: CountingSettings
     masks: Mapping[str, Polygon]
-    """Fractions of the frame, as are `zones` and `lines`."""
+    """In which nothing counts. Fractions of the frame, as are all areas and lines."""
+    undetected: tuple[Polygon, ...]
+    """Blanked before detection; among the masks, too."""
+    unstored: tuple[Polygon, ...]
+    """Blanked in whatever is stored."""
     zones: Mapping[str, Polygon]
     lines: Mapping[str, tuple[Point, Point]]
     rules: tuple[RuleSettings, ...]
@@ -126,7 +131,7 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         "url": url,
         "record_url": streams.record if streams and streams.record else url,
         **_streams(settings, url),
-        "masks": _polygons(settings.masks),
+        **_masks(settings.masks),
         "zones": _polygons(settings.zones),
         "lines": _polygons(settings.lines),
         "rules": tuple(settings.rules),
@@ -136,6 +141,18 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()
     }
     return CameraConfig(**made, **same)
+
+
+def _masks(masks: Mapping[str, list[tuple[float, float]] | HiddenArea]) -> dict[str, Any]:
+    """Return the masks by what they are for."""
+    areas = {name: mask for name, mask in masks.items() if isinstance(mask, HiddenArea)}
+    plain = {name: mask for name, mask in masks.items() if not isinstance(mask, HiddenArea)}
+    undetected = {name: area.points for name, area in areas.items() if area.hide != "store"}
+    return {
+        "masks": _polygons(plain | undetected),
+        "undetected": tuple(_polygons(undetected).values()),
+        "unstored": tuple(tuple(area.points) for area in areas.values() if area.hide != "detect"),
+    }
 
 
 def _streams(settings: CameraSettings, url: str) -> dict[str, StreamSettings | None]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from surveil.settings import Settings
 from surveil.types import Point, Polygon
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -45,6 +46,27 @@ def _distinct(points: list[FilePoint]) -> list[FilePoint]:
 
 FilePolygon = Annotated[
     list[FilePoint], _at_least(3, "a polygon"), AfterValidator(_simple), Field(min_length=3, max_length=200)
+]
+
+
+class HiddenArea(Settings):
+    """An area that is blanked."""
+
+    points: FilePolygon = Field(description="The area: points [x, y] in fractions of the frame.")
+    hide: Literal["detect", "store", "both"] = Field(
+        default="both",
+        description="Where it is blank. `detect`: for the detector, though stored pictures show it. `store`: in "
+        "stored pictures and samples, though everything counts there, and there are no clips. `both`: both.",
+    )
+
+
+def _area(value: object) -> object:
+    """Tell the two forms of a mask apart, so that mistakes in either are told of that form."""
+    return "polygon" if isinstance(value, list | tuple) else "area"
+
+
+Mask = Annotated[
+    Annotated[FilePolygon, Tag("polygon")] | Annotated[HiddenArea, Tag("area")], Discriminator(_area)
 ]
 FileLine = Annotated[
     list[FilePoint], _at_least(2, "a line"), AfterValidator(_distinct), Field(min_length=2, max_length=2)

@@ -29,6 +29,7 @@ from surveil.normality.learner import Learner
 from surveil.normality.modelfile import LoadedModel, fingerprint
 from surveil.normality.plane import plane_size
 from surveil.normality.spool import Packed, pack, unpack
+from surveil.types import Polygon
 
 CHUNK_S = 300.0
 SKETCH = 120
@@ -60,10 +61,12 @@ class Collected:
 class Collector:
     """Writes one camera's features into one folder; opens it where an earlier run left off."""
 
-    def __init__(self, camera: str, folder: Path, bounds: Bounds) -> None:
+    def __init__(self, camera: str, folder: Path, bounds: Bounds, hidden: Sequence[Polygon] = ()) -> None:
+        """`hidden` areas (fractions of the frame) of recordings are blanked: nothing of them is kept."""
         self._camera = camera
         self._folder = folder
         self._bounds = bounds
+        self._hidden = tuple(hidden)
         folder.mkdir(parents=True, exist_ok=True)
         for part in folder.glob("*.part"):
             part.unlink()
@@ -89,10 +92,10 @@ class Collector:
     def run_files(self, paths: Sequence[Path], fps: float = 10.0, progress: Progress = quiet) -> Collected:
         """Take recordings; what an earlier run has of them is passed over."""
         if self._geometry is None:
-            self._sketch((still for path in paths for still in stills(path, fps)), bound=10**6)
+            self._sketch((still for path in paths for still in stills(path, fps, self._hidden)), bound=10**6)
         for path in paths:
             if not self.done:
-                self.run(stills(path, fps), str(path), progress)
+                self.run(stills(path, fps, self._hidden), str(path), progress)
         return self.collected()
 
     def run(self, frames: Iterable[Still], source: str = "", progress: Progress = quiet) -> Collected:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surveil.capture.file import FolderSource
@@ -11,7 +11,8 @@ from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
 from surveil.errors import Cause, ConfigError, SourceError
-from surveil.types import Picture
+from surveil.hidden import HiddenPicture
+from surveil.types import Picture, Polygon
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,25 +26,26 @@ class Still:
     picture: Picture
 
 
-def stills(path: Path, fps: float = 10.0) -> Iterator[Still]:
-    """Yield the frames of a video, or of a folder of images at `fps` a second.
+def stills(path: Path, fps: float = 10.0, hidden: Sequence[Polygon] = ()) -> Iterator[Still]:
+    """Yield the frames of a video, or of a folder of images at `fps` a second, the `hidden` areas blanked.
 
     Raises ConfigError when there is nothing there, SourceError when it cannot be read.
     """
     if not path.exists():
         raise ConfigError([f"{path}: there is no such video or folder"])
-    yield from stream(StreamSettings(url=str(path), fps=fps, realtime=False))
+    yield from stream(StreamSettings(url=str(path), fps=fps, realtime=False), hidden)
 
 
-def stream(settings: StreamSettings) -> Iterator[Still]:
-    """Yield the frames of a recording or of a running camera, as they come.
+def stream(settings: StreamSettings, hidden: Sequence[Polygon] = ()) -> Iterator[Still]:
+    """Yield the frames of a recording or of a running camera, as they come, the `hidden` areas blanked.
 
     Raises SourceError when it cannot be opened or read, or is lost.
     """
     source, fps = make_source(settings), settings.fps
     try:
         source.open()
-        yield from _numbered(_shots(source), fps)
+        for still in _numbered(_shots(source), fps):
+            yield replace(still, picture=HiddenPicture(still.picture, hidden)) if hidden else still
     finally:
         source.close()
 

@@ -15,7 +15,7 @@ from surveil.normality.plane import PlaneSize, plane_size
 from surveil.normality.result import NormalityResult
 from surveil.normality.scene import SceneNormality
 from surveil.normality.settings import NormalitySettings
-from surveil.types import Bytes
+from surveil.types import Bytes, Polygon
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0..1."""
@@ -45,10 +45,12 @@ def learn_files(
     base: LoadedModel | None = None,
     *,
     equalise: bool = False,
+    hidden: Sequence[Polygon] = (),
 ) -> LoadedModel:
     """Return a model of the footage. Two passes: background and perspective first, then motion.
 
-    Raises ConfigError when there is nothing to learn from, or recordings differ in size.
+    `hidden` areas (fractions of the frame) are blanked. Raises ConfigError when there is nothing to learn from, or
+    recordings differ in size.
     """
     if not paths:
         raise ConfigError(["there is no normal footage to learn from"])
@@ -57,12 +59,14 @@ def learn_files(
         geometry = (
             base.model.geometry
             if base
-            else _geometry(paths, fps, GeometrySketch(plane_size(*frame), equalise=equalise), progress)
+            else _geometry(
+                paths, fps, GeometrySketch(plane_size(*frame), equalise=equalise), progress, hidden
+            )
         )
         learner = Learner(camera, frame, geometry, base.model if base else None)
         for i, path in enumerate(paths):
             learner.gap()
-            for still in _same_size(path, fps, frame):
+            for still in _same_size(path, fps, frame, hidden):
                 t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
                 learner.observe(luma(still, geometry.size), t, START_WALL + learner.seen.seconds)
             progress("learning", (i + 1) / len(paths))
@@ -95,17 +99,21 @@ def _frame_size(paths: Sequence[Path], fps: float) -> tuple[int, int]:
     raise ConfigError([f"{paths[0]}: there is not a single frame"])
 
 
-def _same_size(path: Path, fps: float, frame: tuple[int, int]) -> Iterator[Still]:
-    for still in stills(path, fps):
+def _same_size(
+    path: Path, fps: float, frame: tuple[int, int], hidden: Sequence[Polygon] = ()
+) -> Iterator[Still]:
+    for still in stills(path, fps, hidden):
         size = (still.picture.width, still.picture.height)
         if size != frame:
             raise ConfigError([f"{path}: frames of {size[0]}x{size[1]}, expected {frame[0]}x{frame[1]}"])
         yield still
 
 
-def _geometry(paths: Sequence[Path], fps: float, sketch: GeometrySketch, progress: Progress) -> Geometry:
+def _geometry(
+    paths: Sequence[Path], fps: float, sketch: GeometrySketch, progress: Progress, hidden: Sequence[Polygon]
+) -> Geometry:
     for i, path in enumerate(paths):
-        for still in stills(path, fps):
+        for still in stills(path, fps, hidden):
             t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
             if sketch.wants(t):
                 sketch.add(luma(still, sketch.size), t)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
-from surveil.pipeline.work import CameraSlot, View, Work
+from surveil.pipeline.work import CameraSlot, View, Work, hiding
 from surveil.ring import FrameRing
 from surveil.types import Frame
 from surveil.vision.regions import as_boxes
@@ -53,6 +53,7 @@ class PrepareStage:
         (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)
 
     def _look(self, frame: Frame, work: Work) -> None:
+        frame = hiding(frame, work.undetected)
         picture = frame.picture
         size = (picture.width, picture.height)
         view = View(frame, work.tracks)

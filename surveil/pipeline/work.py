@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from surveil.detect.letterbox import Look
+from surveil.hidden import HiddenPicture
 from surveil.ring import Slot
 from surveil.train.looks import Cut
-from surveil.types import Bytes, Detections, Floats, Frame, Motion, Picture, Track
+from surveil.types import Bytes, Detections, Floats, Frame, Motion, Picture, Polygon, Track
 from surveil.vision.motion import plane_size
 
 Crop = tuple[int, int, int, int]
@@ -64,6 +65,14 @@ class View:
         """Findings of the analysers that looked before."""
         self._lumas: dict[tuple[int, int], Bytes] = {}
 
+    def hiding(self, areas: Sequence[Polygon]) -> View:
+        """Return the view without some areas (fractions of the frame), for whoever keeps what it sees."""
+        if not areas:
+            return self
+        other = View(hiding(self.frame, areas), self.tracks, self.motion)
+        other.extras = self.extras
+        return other
+
     @property
     def picture(self) -> Picture:
         """The picture of the frame."""
@@ -84,6 +93,11 @@ class View:
         return self.luma(width, height)
 
 
+def hiding(frame: Frame, areas: Sequence[Polygon]) -> Frame:
+    """Return the frame with areas of its picture blanked."""
+    return replace(frame, picture=HiddenPicture(frame.picture, areas)) if areas else frame
+
+
 @dataclass(slots=True)
 class Work:
     """A camera's analysis state (`Slot.state`). Owned by the holder of the slot."""
@@ -95,6 +109,8 @@ class Work:
     cutter: Cutter | None = None
     """Present where rules want crops classified."""
     min_object_px: float = 40.0
+    undetected: tuple[Polygon, ...] = ()
+    """Areas that are blanked before anybody looks, in fractions of the frame."""
     tracks: tuple[Track, ...] = ()
     """The tracks as of the frame analysed before."""
 

@@ -16,7 +16,7 @@ from surveil.errors import ConfigError
 from surveil.learn.frames import stills
 from surveil.train.dataset import Item, PictureSet, add, append, load
 from surveil.train.pictures import BadPictureError, decode, read_bytes
-from surveil.types import Bytes
+from surveil.types import Bytes, Polygon
 
 BoxOf = tuple[int, int, int, int]
 _TILE_PX, _TILES = 112, 12
@@ -33,16 +33,18 @@ class Interval:
 
 def from_video(
     folder: Path, video: Path, intervals: Sequence[Interval], *, every_s: float = 1.0, box: BoxOf | None = None,
-    camera: str = "", start_wall: float | None = None, progress: Callable[[int], None] | None = None,
+    camera: str = "", start_wall: float | None = None, hidden: Sequence[Polygon] = (),
+    progress: Callable[[int], None] | None = None,
 ) -> int:  # fmt: skip
     """Store a picture every `every_s` of the labelled intervals; return how many.
 
-    `start_wall`: Unix time of the first frame, so that splits go by time. Raises ConfigError for intervals that
-    overlap with another class or end before they begin, SourceError for a video that cannot be read.
+    `hidden`: areas in fractions of the frame, blanked. `start_wall`: Unix time of the first frame, so that splits
+    go by time. Raises ConfigError for intervals that overlap with another class or end before they begin,
+    SourceError for a video that cannot be read.
     """
     _check(intervals)
     count, due = 0, -np.inf
-    for still in stills(video):
+    for still in stills(video, hidden=hidden):
         label = next((i.label for i in intervals if i.start_s <= still.t < i.end_s), None)
         if label is None or still.t < due:
             continue

@@ -265,7 +265,7 @@ def test_a_camera_with_a_store_mask_has_no_clip_and_says_so(tmp_path, clock):
     outbox, writer = clip_world(tmp_path, clock, Ring(), masked=frozenset({"gate"}))
     writer.write([Job([alert(0)])])
     (end,) = writer.write([Job([alert(0, "end")])])
-    assert end.evidence == {"clip": "missing: a mask hides a part of this camera in what is stored"}
+    assert end.evidence == {"clip": "missing: parts of this camera are hidden in what is stored"}
     outbox.close()
 
 
