@@ -6,7 +6,8 @@ The same observations give the same alerts, live or in a replay at any speed.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -28,6 +29,8 @@ class Step:
     outcomes: Outcomes = field(default_factory=Outcomes)
     """What became of signals: (rule, outcome, reason) → number."""
     tracks: tuple[Track, ...] = ()
+    raised: Mapping[str, int] = field(default_factory=dict)
+    """Signals of each rule, whatever becomes of them: the other side of the books."""
 
 
 class CameraEngine:
@@ -88,9 +91,11 @@ class CameraEngine:
         tracks = self._tracker.update(found, frame.t, self._labels, observation.regions)
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)
-        signals = self._allowed(self._signals(Scene(observation, tracks)), off, outcomes)
-        changes = self._episodes.step(frame.t, frame.t_wall, signals, outcomes)
-        return Step(self._alerts([*ended, *changes]), outcomes, tracks)
+        signals = list(self._signals(Scene(observation, tracks)))
+        raised = Counter(name_of(self._rules[index]) for index, _ in signals)
+        allowed = self._allowed(signals, off, outcomes)
+        changes = self._episodes.step(frame.t, frame.t_wall, allowed, outcomes)
+        return Step(self._alerts([*ended, *changes]), outcomes, tracks, raised)
 
     def _unmasked(self, observation: Observation) -> Detections | None:
         """Leave out what has its centre in a mask."""
@@ -125,7 +130,7 @@ class CameraEngine:
         return {index: why for index, ask in asked if ask and (why := ask(self.t_wall))}
 
     def _allowed(
-        self, signals: Iterator[tuple[int, Signal]], off: Mapping[int, str], outcomes: Outcomes
+        self, signals: Iterable[tuple[int, Signal]], off: Mapping[int, str], outcomes: Outcomes
     ) -> Iterator[tuple[int, Signal]]:
         """Hold back the signals of rules that are off."""
         for index, signal in signals:

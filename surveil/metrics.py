@@ -17,7 +17,7 @@ STATES = (
 )  # fmt: skip
 DROPS = ("decimated", "overwritten", "damaged", "lost")
 STAGES = ("prepare", "detect", "analyse", "commit")
-OUTCOMES = ("opened", "joined", "pending", "suppressed")
+OUTCOMES = ("opened", "joined", "suppressed")
 DELIVERY = ("pending", "delivered", "dead")
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _DWELL = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)

@@ -141,6 +141,14 @@ def forget(path: Path, older_than_s: float) -> int:
         return forget_before(db, (float(row[0]) if row else 0.0) - older_than_s)
 
 
+def _books(left: str, right: str, wrong: str, only: str = "") -> str:
+    """Return the query that counts rules whose books do not balance: one outcome beside the sum of others."""
+    return (
+        f"SELECT count(*) FROM ledger l WHERE l.outcome = '{left}' AND l.n {wrong} (SELECT coalesce(sum(d.n), 0) "  # noqa: S608
+        f"FROM ledger d WHERE d.camera = l.camera AND d.rule = l.rule AND d.outcome IN ({right}){only})"
+    )
+
+
 _INVARIANTS = {
     "{n} deliveries belong to no alert": (
         "SELECT count(*) FROM deliveries d WHERE NOT EXISTS (SELECT 1 FROM alerts a WHERE a.seq = d.alert)"
@@ -165,6 +173,10 @@ _INVARIANTS = {
         "WHERE e.phase = 'end' AND s.phase = 'start' AND e.seq < s.seq"
     ),
     "{n} lines of the ledger are negative": "SELECT count(*) FROM ledger WHERE n < 0",
+    "{n} rules have more outcomes than signals": _books("raised", "'opened', 'joined', 'suppressed'", "<"),
+    "{n} rules have opened events that were neither committed nor withheld": _books(
+        "opened", "'committed', 'withheld', 'repeated'", "<>", " AND d.reason <> 'storm_end'"
+    ),
     "{n} deliveries were tried less than once and count as delivered": (
         "SELECT count(*) FROM deliveries WHERE state = 'delivered' AND attempts < 1"
     ),

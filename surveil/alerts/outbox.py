@@ -32,7 +32,7 @@ from surveil.alerts.delivery import Delivery
 from surveil.alerts.ledgers import Ledgers
 from surveil.alerts.links import picture_path
 from surveil.alerts.payload import load
-from surveil.alerts.rows import Entry, Stored
+from surveil.alerts.rows import COMMITTED, Entry, Stored
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
 from surveil.errors import StateError
@@ -80,6 +80,7 @@ class Outbox(Ledgers):
         self._base_s = float(self.get_state("clock_s") or 0.0)
         with transaction(self._writer):
             rows.remove_sinks(self._writer, self._sinks)
+            rows.settle_orphans(self._writer, "restart")
         self._pending = Counter(rows.count_pending(self._writer))
 
     @classmethod
@@ -151,7 +152,8 @@ class Outbox(Ledgers):
             try:
                 with transaction(self._writer) as db:
                     new = [alert for alert in alerts if self._insert(db, alert)]
-                    rows.add(db, counts or {})
+                    starts = Counter(Entry(a.camera, a.rule, COMMITTED) for a in new if a.phase == "start")
+                    rows.add(db, starts + Counter(counts or {}))
                     rows.store(db, files, self.age_s())
                     for key, value in (state or {}).items():
                         rows.put(db, key, value)

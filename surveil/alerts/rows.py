@@ -32,9 +32,21 @@ AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = '
 AND NOT EXISTS (SELECT 1 FROM open_events o WHERE o.alert = a.seq)"""
 
 
+RAISED, COMMITTED, WITHHELD, REPEATED = "raised", "committed", "withheld", "repeated"
+_DECIDED = "('opened', 'joined', 'suppressed')"
+_ORPHANS = f"""
+SELECT r.camera, r.rule, r.n - coalesce(sum(d.n), 0) FROM ledger r
+LEFT JOIN ledger d ON d.camera = r.camera AND d.rule = r.rule AND d.outcome IN {_DECIDED}
+WHERE r.outcome = '{RAISED}' GROUP BY r.camera, r.rule"""  # noqa: S608 - our own constants
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the signals ledger: what became of signals, or of alerts that were not committed."""
+    """One line of the signals' books, by camera and rule.
+
+    raised = opened + joined + suppressed (for a `reason`) + those that wait for their outcome; and, of the starts
+    of events, opened = committed + withheld (by the storm cap) + repeated (committed before: the same recording).
+    """
 
     camera: str
     rule: str
@@ -135,6 +147,12 @@ def forget_before(db: sqlite3.Connection, born_s: float) -> int:
         db.execute("DELETE FROM deliveries WHERE alert = ?", seq)
         db.execute("DELETE FROM alerts WHERE seq = ?", seq)
     return len(seqs)
+
+
+def settle_orphans(db: sqlite3.Connection, reason: str) -> None:
+    """Give an outcome to the signals that waited for one when the program ended without a word."""
+    waiting = db.execute(_ORPHANS).fetchall()
+    add(db, {Entry(camera, rule, "suppressed", reason): n for camera, rule, n in waiting})
 
 
 def add(db: sqlite3.Connection, counts: Mapping[Entry, int]) -> None:

@@ -1,8 +1,9 @@
 """A cap on alerts per camera and hour, with a digest of what was withheld: "and 37 more since 14:02".
 
 Pure: the time comes in with the alerts. An hour begins with its first alert. What is withheld is counted in the
-ledger (`withheld`, `storm`) and told by the digest, itself an alert; the ends of withheld events are withheld
-with them. The state is small and saved with each commit, so a restart does not open the gate.
+ledger (`withheld`: `storm`, and `storm_end` for their ends) and told by the digest, itself an alert; the ends of
+withheld events are withheld with them. The state is small and saved with each commit, so a restart does not open
+the gate.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 
 from pydantic import Field
 
-from surveil.alerts.rows import Entry
+from surveil.alerts.rows import WITHHELD, Entry
 from surveil.settings import Settings
 from surveil.types import Alert
 
@@ -83,7 +84,8 @@ class StormCap:
             if self._take(alert):
                 kept.append(alert)
             else:
-                withheld[Entry(alert.camera, alert.rule, "withheld", "storm")] += 1
+                reason = "storm" if alert.phase == "start" else "storm_end"
+                withheld[Entry(alert.camera, alert.rule, WITHHELD, reason)] += 1
         return Verdict(tuple(kept), withheld)
 
     def tick(self, t_wall: float) -> list[Alert]:

@@ -16,7 +16,7 @@ from surveil.alerts.disk import DiskWatch
 from surveil.alerts.evidence import Scenery, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
-from surveil.alerts.rows import Entry, Stored
+from surveil.alerts.rows import REPEATED, Entry, Stored
 from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings
 from surveil.clock import Clock, SystemClock
 from surveil.errors import StateError
@@ -89,6 +89,10 @@ class AlertWriter:
         self._swept = float("-inf")
         self._lock = threading.Lock()
 
+    def ledger(self) -> dict[Entry, int]:
+        """Return the signals' books as the database has them."""
+        return self._outbox.ledger()
+
     def paused(self) -> AbstractContextManager[object]:
         """Hold back commits while what belongs to the writer (evidence, clips, retention) is changed."""
         return self._lock
@@ -146,6 +150,8 @@ class AlertWriter:
         batch.counts.update(job.counts)
         known = self._outbox.known([a.id for a in job.alerts]) if job.alerts else set()
         fresh = [a for a in job.alerts if a.id not in known]
+        again = [a for a in job.alerts if a.id in known and a.phase == "start"]
+        batch.counts.update(Entry(a.camera, a.rule, REPEATED) for a in again)
         verdict = batch.storm.admit(fresh)
         batch.withheld.update(verdict.withheld)
         batch.alerts += [a for a in verdict.alerts if a not in fresh]

@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.ring import Books, Drop
 from surveil.types import Alert
@@ -71,6 +72,24 @@ class OutboxCollector(Collector):
         for sink, age in self._oldest_s().items():
             oldest.add_metric([sink], age)
         yield from (pending, alerts, oldest)
+
+
+class LedgerCollector(Collector):
+    """The signals' books since the database was made: they go on where they were after a restart."""
+
+    def __init__(self, totals: Callable[[], Mapping[Entry, int]]) -> None:
+        self._totals = totals
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the books in one snapshot: raised = opened + joined + suppressed + pending."""
+        family = GaugeMetricFamily(
+            "surveil_ledger_signals",
+            "Signals since the database was made: `raised`, and what became of them; they balance in every scrape.",
+            labels=["camera", "rule", "outcome", "reason"],
+        )
+        for entry, n in self._totals().items():
+            family.add_metric([entry.camera, entry.rule, entry.outcome, entry.reason], n)
+        yield family
 
 
 class EventCollector(Collector):

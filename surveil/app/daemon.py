@@ -20,6 +20,7 @@ from surveil.app.classifying import make_keeper
 from surveil.app.collectors import (
     DiskCollector,
     EventCollector,
+    LedgerCollector,
     OutboxCollector,
     RingCollector,
     RuleCollector,
@@ -262,6 +263,7 @@ class Daemon:
             EventCollector(self.outbox.open_events, self.fleet.rules),
             DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence_sizes),
             GpuCollector(),
+            LedgerCollector(self.pipeline.commit.books.totals),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):
             self.registry.register(collector)

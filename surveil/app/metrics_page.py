@@ -14,10 +14,12 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.alerts.courier import RESULTS
 from surveil.alerts.evidence import REASONS
+from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.app.collectors import (
     DiskCollector,
     EventCollector,
+    LedgerCollector,
     OutboxCollector,
     RingCollector,
     RuleCollector,
@@ -65,7 +67,7 @@ LABELS = {
     ),
     "decision": f"Why the detector looked, or did not: {_one_of(Gate)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
-    "outcome": f"What became of a signal: {_one_of(OUTCOMES)}.",
+    "outcome": f"What became of a signal: {_one_of(OUTCOMES)}; in the ledger also `raised` (all) and `pending`.",
     "result": f"How an attempt to deliver ended: {_one_of(RESULTS)}.",
     "codec": "Codec of the stream.",
     "resolution": "Width x height of the stream, pixels.",
@@ -105,6 +107,7 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
+    registry.register(LedgerCollector(lambda: {Entry(camera, rule, "raised"): 0}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -18,6 +16,7 @@ from surveil.counting.desk import CountingDesk
 from surveil.engine import Step
 from surveil.errors import StateError
 from surveil.metrics import Metrics
+from surveil.pipeline.books import SignalBooks
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Alert, Bytes, Frame, Point, Polygon
@@ -64,6 +63,8 @@ class Outcome:
     """What is drawn into the frame's picture."""
     done: Callable[[], None] | None = None
     """Called by the commit thread."""
+    counts: Mapping[Entry, int] = field(default_factory=dict)
+    """What its alerts are committed with."""
 
 
 class CommitStage:
@@ -84,9 +85,7 @@ class CommitStage:
         self._metrics = metrics
         self._clock = clock
         self._on_alerts = on_alerts
-        self._lock = threading.Lock()
-        self._ledger: Counter[Entry] = Counter()
-        """Signals that came without an alert, not yet written. Guarded by the lock."""
+        self.books = SignalBooks(writer.ledger())
         self._desk = desk
         self._flushed = self._ticked = self._counted = clock.monotonic()
         metrics.evidence_errors.labels("database")
@@ -97,13 +96,10 @@ class CommitStage:
             self._metrics.signals.labels(outcome.camera, rule, what).inc(n)
             if reason:
                 self._metrics.suppressed.labels(outcome.camera, rule, reason).inc(n)
+        counts = self.books.enter(outcome.camera, outcome.step)
         if outcome.step.alerts or outcome.done:
-            self.inbox.put(outcome)
-            return
-        if outcome.step.outcomes:
-            with self._lock:
-                self._ledger.update(_entries(outcome))
-        if outcome.slot is not None:
+            self.inbox.put(replace(outcome, counts=counts))
+        elif outcome.slot is not None:
             self._give_back(outcome.slot)
 
     def run(self, beat: Callable[[], None], stop: Stop) -> None:
@@ -165,7 +161,7 @@ class CommitStage:
         Raises StateError when the database cannot be written; nothing was given back then.
         """
         started = self._clock.monotonic()
-        new = self._writer.write([self._job(outcome) for outcome in outcomes])
+        new = self._write([self._job(outcome) for outcome in outcomes])
         self._show(outcomes, new)
         self._metrics.stage.labels("commit").observe(self._clock.monotonic() - started)
         self._told(new)
@@ -178,26 +174,25 @@ class CommitStage:
     def flush(self) -> None:
         """Write the signals that came without an alert to the ledger."""
         self._flushed = self._clock.monotonic()
-        with self._lock:
-            counts, self._ledger = self._ledger, Counter()
-        if not counts:
-            return
+        self._write([])
+
+    def _write(self, jobs: list[Job]) -> list[Alert]:
+        """Commit alerts with all signals so far: none is in the books later than what it led to."""
+        counts = self.books.take()
         try:
-            self._writer.write([Job((), None, counts)])
+            return self._writer.write([*jobs, Job((), None, counts)])
         except StateError:
-            with self._lock:
-                self._ledger.update(counts)
+            self.books.put_back(counts)
             raise
 
     def _job(self, outcome: Outcome) -> Job:
         alerts = outcome.step.alerts
-        counts = _entries(outcome)
         slot, places = outcome.slot, outcome.places
         if slot is None or places is None or not isinstance(slot.item, Frame):
-            return Job(alerts, None, counts)
+            return Job(alerts, None, outcome.counts)
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)
-        return Job(alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide), counts)
+        return Job(alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide), outcome.counts)
 
     def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:
         now = self._clock.monotonic()
@@ -209,10 +204,3 @@ class CommitStage:
             for alert in outcome.step.alerts:
                 if alert.id in fresh and alert.phase == "start":
                     self._metrics.capture_to_alert.observe(now - frame.arrived + frame.lag_s)
-
-
-def _entries(outcome: Outcome) -> dict[Entry, int]:
-    return {
-        Entry(outcome.camera, rule, what, reason): n
-        for (rule, what, reason), n in outcome.step.outcomes.items()
-    }

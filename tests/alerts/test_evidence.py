@@ -112,13 +112,14 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
     registry = CollectorRegistry()
     writer = AlertWriter(outbox, evidence(tmp_path), wake=lambda: woken.append(1), metrics=Metrics(registry))
     job = Job([alert(0)], Scenery(frame()), {Entry("gate", "intrusion", "opened"): 1})
-    (new,) = writer.write([job, Job([], None, {Entry("gate", "intrusion", "pending"): 4})])
+    (new,) = writer.write([job, Job([], None, {Entry("gate", "intrusion", "joined"): 4})])
     assert (tmp_path / new.evidence["snapshot"]).exists()
     assert outbox.next("ops").alert == new
     assert woken == [1]
     assert outbox.ledger() == {
         Entry("gate", "intrusion", "opened"): 1,
-        Entry("gate", "intrusion", "pending"): 4,
+        Entry("gate", "intrusion", "committed"): 1,
+        Entry("gate", "intrusion", "joined"): 4,
     }
     labels = {"camera": "gate", "rule": "intrusion"}
     assert registry.get_sample_value("surveil_alerts_total", labels) == 1

@@ -90,6 +90,7 @@ def test_undelivered_alerts_and_the_books_survive_a_restart(tmp_path, clock):
     assert again.counts() == {"ops": {"pending": 1, "delivered": 1, "dead": 0}}
     assert again.ledger() == {
         Entry("gate", "intrusion", "opened"): 3,
+        Entry("gate", "intrusion", "committed"): 2,
         Entry("gate", "intrusion", "suppressed", "cooldown"): 5,
     }
     assert drain(again) == ["1 start"]
@@ -234,7 +235,7 @@ def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, cloc
         db.execute("PRAGMA user_version=99")
     db.close()
     with pytest.raises(
-        StateError, match="schema 99, this surveil knows up to 2: it was written by a newer version"
+        StateError, match="schema 99, this surveil knows up to 3: it was written by a newer version"
     ):
         reopen(tmp_path, clock)
 

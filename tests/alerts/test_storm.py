@@ -11,6 +11,7 @@ from surveil.clock import ManualClock
 from .helpers import T0, alert
 
 CAPPED = Entry("gate", "intrusion", "withheld", "storm")
+CAPPED_END = Entry("gate", "intrusion", "withheld", "storm_end")
 
 
 def cap(n: int = 2, state: str | None = None) -> StormCap:
@@ -24,7 +25,7 @@ def test_beyond_the_cap_alerts_are_withheld_with_their_ends_and_counted():
     assert verdict.withheld == {CAPPED: 2}
     ends = storm.admit([alert(n, "end") for n in range(4)])
     assert [a.t for a in ends.alerts] == [0.0, 1.0]
-    assert ends.withheld == {CAPPED: 2}
+    assert ends.withheld == {CAPPED_END: 2}
 
 
 def test_when_the_hour_is_over_a_digest_tells_how_many_and_since_when():
@@ -83,7 +84,7 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
     clock.advance(3600)
     digests = writer.tick()
     committed = sum(outbox.counts()["ops"].values())
-    withheld = outbox.ledger()[CAPPED]
+    withheld = outbox.ledger()[CAPPED] + outbox.ledger()[CAPPED_END]
     assert committed - len(digests) + withheld == made["start"] + made["end"] + made["ends"]
     assert sum(d.details["withheld"] for d in digests) == 4 * 50 - 20
     outbox.close()
