@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from surveil.events import Change, Episodes, Habit, Outcomes
 from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
+from surveil.rules.picture import misfit
 from surveil.track.tracker import Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 
@@ -39,6 +40,7 @@ class CameraEngine:
     What has its centre in one of `masks` (fractions of the frame) is not seen.
     `off`: by rule name, why it may not alert at a Unix time. Its open event ends then, for that reason, and what
     it signals is suppressed; but it looks on, so that nothing is news to it when it may alert again.
+    `hold_moved`: while the picture is `moved`, the same goes for every rule that needs the view it was made for.
     `on_rule_error(rule, error)` is told of an exception in a rule; the other rules go on.
     """
 
@@ -53,6 +55,7 @@ class CameraEngine:
         masks: Sequence[Polygon] = (),
         lost_grace_s: float = LOST_GRACE_S,
         off: Mapping[str, WhyOff] | None = None,
+        hold_moved: bool = True,
         on_rule_error: Callable[[str, Exception], None] = lambda _rule, _error: None,
     ) -> None:
         self.camera = camera
@@ -65,6 +68,9 @@ class CameraEngine:
         self._masks = tuple(masks)
         self._lost_grace_s = lost_grace_s
         self._off = dict(off or {})
+        self._hold_moved = hold_moved
+        self.held = ""
+        """Why rules that need the view are held now: `moved`; empty: they are not."""
         self._on_rule_error = on_rule_error
         self._size: tuple[int, int] | None = None
         self._lost_at: float | None = None
@@ -89,6 +95,7 @@ class CameraEngine:
         self._resize(observation.width, observation.height)
         found = self._unmasked(observation)
         tracks = self._tracker.update(found, frame.t, self._labels, observation.regions)
+        self.held = misfit(observation) if self._hold_moved else ""
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)
         signals = list(self._signals(Scene(observation, tracks)))
@@ -127,7 +134,11 @@ class CameraEngine:
     def _why_off(self) -> dict[int, str]:
         """Return the rules that may not alert now, and why."""
         asked = ((index, self._off.get(name_of(rule))) for index, rule in enumerate(self._rules))
-        return {index: why for index, ask in asked if ask and (why := ask(self.t_wall))}
+        off = {index: why for index, ask in asked if ask and (why := ask(self.t_wall))}
+        if self.held:
+            held = (index for index, rule in enumerate(self._rules) if rule.settings.needs_view)
+            off = dict.fromkeys(held, self.held) | off
+        return off
 
     def _allowed(
         self, signals: Iterable[tuple[int, Signal]], off: Mapping[int, str], outcomes: Outcomes
@@ -202,6 +213,7 @@ class CameraEngine:
         sinks: tuple[str, ...] | None,
         masks: Sequence[Polygon],
         off: Mapping[str, WhyOff] | None = None,
+        hold_moved: bool = True,
     ) -> Step:
         """Go on by other settings; `rules`, `moved` and `off` as in `replace_rules`.
 
@@ -210,6 +222,7 @@ class CameraEngine:
         step = self.replace_rules(rules, moved, off)
         self._sinks = sinks
         self._masks = tuple(masks)
+        self._hold_moved = hold_moved
         if tracker is not None:
             self._tracker = tracker
             self._forget()

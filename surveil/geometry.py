@@ -130,13 +130,13 @@ def homography(image: Sequence[Point], ground: Sequence[Point]) -> Matrix:
         rows.append([x, y, 1, 0, 0, 0, -u * x, -u * y])
         rows.append([0, 0, 0, x, y, 1, -v * x, -v * y])
     for points in (image, ground):
-        if any(_in_line(three) for three in combinations(points, 3)):
+        if any(in_line(three) for three in combinations(points, 3)):
             raise ValueError("three of the four points lie on one line")
     solution = np.linalg.solve(np.array(rows), np.array(ground, float).ravel())
     return np.append(solution, 1.0).reshape(3, 3)
 
 
-def _in_line(three: Sequence[Point]) -> bool:
+def in_line(three: Sequence[Point]) -> bool:
     """Whether three points lie on one line, as far as one can measure."""
     a, b, c = three
     longest = max(math.dist(a, b), math.dist(b, c), math.dist(a, c))

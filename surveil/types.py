@@ -48,6 +48,15 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """A picture that was kept, to be shown beside a later one."""
+
+    jpeg: bytes
+    t_wall: float
+    """Unix s."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded frame of one camera. A gap in `seq` is a drop."""
 

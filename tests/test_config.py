@@ -9,6 +9,7 @@ from surveil.config import load, schema
 from surveil.config.file import FileSettings
 from surveil.config.reference import example, reference
 from surveil.errors import ConfigError
+from surveil.rules.base import rule_name
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -90,7 +91,12 @@ def test_the_shipped_examples_are_valid(tmp_path, monkeypatch):
     path.write_text(text)
     config = load(path)
     assert list(config.cameras) == ["gate", "shop"]
-    assert [rule.type for rule in config.cameras["gate"].rules] == ["intrusion", "line_crossing", "loitering"]
+    assert [rule.type for rule in config.cameras["gate"].rules] == [
+        "intrusion",
+        "line_crossing",
+        "loitering",
+        "picture",
+    ]
     assert list(config.schedules) == ["night"]
     assert config.cameras["shop"].record.roles == ("record",)
 
@@ -217,3 +223,27 @@ cameras:
     assert set(cameras["b"].zones) == {"yard", "door"}
     assert cameras["a"].zones["yard"] == cameras["b"].zones["yard"]
     assert cameras["b"].url == "01:30"
+
+
+@pytest.mark.parametrize(
+    ("rules", "health", "told"),
+    [
+        ("[{type: intrusion, zone: all}]", "{}", ["intrusion", "camera_moved"]),
+        ("[{type: intrusion, zone: all}, {type: picture}]", "{}", ["intrusion", "picture"]),
+        (
+            "[{type: left_object}, {type: picture, states: [dark]}]",
+            "{}",
+            ["left_object", "picture", "camera_moved"],
+        ),
+        ("[{type: presence}]", "{}", ["presence"]),
+        ("[{type: intrusion, zone: all}]", "{hold_moved: false}", ["intrusion"]),
+        ("[{type: intrusion, zone: all}]", "{enabled: false}", ["intrusion"]),
+    ],
+)
+def test_that_a_camera_was_moved_is_told_wherever_it_holds_rules(tmp_path, rules, health, told):
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        f"version: 1\ncameras:\n  gate:\n    url: rtsp://192.0.2.1/a\n    rules: {rules}\n"
+        f"    zones: {{all: [[0, 0], [1, 0], [1, 1]]}}\n    health: {health}\n"
+    )
+    assert [rule_name(rule) for rule in load(path).cameras["gate"].rules] == told

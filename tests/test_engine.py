@@ -7,6 +7,7 @@ from surveil.engine import CameraEngine
 from surveil.rules import RULES, build_rules
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
+from surveil.vision.health import HealthReport, State
 from tests.scenes import START_WALL, observation
 
 ZONES = {"yard": ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))}
@@ -200,3 +201,72 @@ def test_what_has_its_centre_in_a_mask_is_not_seen():
         masks=[((0.4, 0.0), (0.6, 0.0), (0.6, 1.0), (0.4, 1.0))],
     )
     assert [a for i in range(20) for a in masked.step(observation(i / 5, [person(450)])).alerts] == []
+
+
+def turned(engine, moved, until=22.0):
+    """The walk of `walk`, during which the camera shows something else from and to these times."""
+    alerts, outcomes = [], Counter()
+    for i in range(round(until * 5)):
+        t = i / 5
+        report = HealthReport((State.MOVED,) if moved[0] <= t < moved[1] else ())
+        x = -60 + 60 * t
+        step = engine.step(observation(t, [person(x)] if x < 1000 else [], extras={"health": report}))
+        alerts += step.alerts
+        outcomes += step.outcomes
+    return alerts, outcomes
+
+
+PICTURE = {"type": "picture", "states": ["moved"]}
+PRESENCE = {"type": "presence"}
+
+
+def test_what_stands_on_the_view_is_held_while_the_camera_shows_another():
+    engine = engine_of(INTRUSION, CROSSING, PRESENCE, PICTURE)
+    alerts, outcomes = turned(engine, (6.0, 10.0))
+    assert [row for row in told(alerts) if row[0] != "presence"] == [
+        ("intrusion", "start", "yard/person", ""),
+        ("intrusion", "end", "yard/person", "moved"),
+        ("picture", "start", "moved", ""),
+        ("intrusion", "start", "yard/person", ""),
+        ("picture", "end", "moved", "gone"),
+        ("intrusion", "end", "yard/person", "gone"),
+    ]
+    assert outcomes["line_crossing", "suppressed", "moved"] == 1
+    assert outcomes["intrusion", "suppressed", "moved"] > 10
+    assert [row[1] for row in told(alerts) if row[0] == "presence"] == ["start", "end"]
+    assert engine.held == ""
+
+
+def test_a_picture_that_is_only_covered_holds_nothing():
+    engine = engine_of(INTRUSION)
+    for i in range(30):
+        covered = {"health": HealthReport((State.COVERED,))}
+        alerts = engine.step(observation(i / 5, [person(500)], extras=covered)).alerts
+        if alerts:
+            break
+    assert alerts[0].rule == "intrusion"
+
+
+def test_who_wants_it_is_alerted_all_the_same():
+    made = [RULES["intrusion"].settings(**INTRUSION)]
+    engine = CameraEngine(
+        "gate",
+        build_rules(made, ZONES, LINES),
+        Tracker(TrackSettings()),
+        labels=("person",),
+        hold_moved=False,
+    )
+    alerts, _ = turned(engine, (0.0, 30.0))
+    assert [alert.phase for alert in alerts] == ["start", "end"]
+
+
+def test_rules_that_need_the_view_are_those_about_places_things_and_what_was_learned():
+    settings = {
+        "intrusion": {"zone": "yard"}, "line_crossing": {"line": "door"}, "loitering": {"zone": "yard"},
+        "left_object": {}, "removed_object": {}, "anomaly": {}, "presence": {}, "crowding": {"count": 3},
+        "picture": {}, "classified": {"model": "shelf", "class": "full"},
+    }  # fmt: skip
+    need = {name for name, given in settings.items() if RULES[name].settings(type=name, **given).needs_view}
+    assert need == settings.keys() - {"presence", "crowding", "picture"}
+    on_track = {"model": "helmet", "class": "bare", "on": "track"}
+    assert not RULES["classified"].settings(type="classified", **on_track).needs_view

@@ -16,6 +16,8 @@ from surveil.types import Alert, Bytes, Point, Polygon, Track
 
 _MIN_WIDTH = 640
 """Pixels: narrower pictures are enlarged so that the text fits."""
+_HALF_WIDTH = 960
+"""Pixels of each of two pictures side by side."""
 Colour = tuple[int, int, int]
 _ALERT: Colour = (40, 40, 230)
 _TRACK: Colour = (200, 200, 60)
@@ -52,6 +54,28 @@ def annotate(picture: Bytes, alert: Alert, tracks: Sequence[Track], drawing: Dra
         _draw_box(canvas, alert.box, _ALERT, scale, thick)
     _write_bar(whole[height:], alert)
     return whole
+
+
+def beside(before: Bytes, now: Bytes, t_before: float, t_now: float) -> Bytes:
+    """Return two pictures of a camera side by side, uint8 BGR, each with its time (Unix s)."""
+    width = min(_HALF_WIDTH, now.shape[1])
+    height = round(now.shape[0] * width / now.shape[1])
+    gap = np.full((height, max(2, width // 160), 3), _WHITE, np.uint8)
+    halves = [
+        _titled(picture, (width, height), word, t)
+        for picture, word, t in ((before, "before", t_before), (now, "now", t_now))
+    ]
+    return np.hstack([halves[0], gap, halves[1]])
+
+
+def _titled(picture: Bytes, size: tuple[int, int], word: str, t: float) -> Bytes:
+    half = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    title = f"{word} {datetime.fromtimestamp(t, UTC):%H:%M:%S}"
+    letter, font = max(14, size[0] // 32), cv2.FontFace("sans")
+    wide = int(cv2.getTextSize(size, title, (0, 0), font, letter, 600)[2])
+    half[: round(1.6 * letter), : wide + letter] = _BAR
+    cv2.putText(half, title, (letter // 2, round(1.2 * letter)), _WHITE, font, letter, 600)
+    return half
 
 
 def _draw_places(canvas: Bytes, alert: Alert, drawing: Drawing, scale: float, thick: int) -> None:

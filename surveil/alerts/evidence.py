@@ -15,17 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
+import numpy as np
 import structlog
 
 from surveil.alerts.database import sync_directory
-from surveil.alerts.drawing import Drawing, annotate
+from surveil.alerts.drawing import Drawing, annotate, beside
 from surveil.alerts.settings import EvidenceSettings
 from surveil.metrics import Metrics
-from surveil.types import Alert, Bytes, Frame, Track
+from surveil.types import Alert, Bytes, Earlier, Frame, Track
 
 log = structlog.get_logger(__name__)
 FOLDER = "evidence"
 REASONS = ("disk_full", "io", "encode")
+_PICTURE = "picture"
+"""The type of rule whose pictures are shown beside the one from before."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -38,6 +41,8 @@ class Scenery:
     drawing: Drawing = field(default_factory=Drawing)
     hide: Callable[[Bytes], Bytes] | None = None
     """Blanks or blurs what must not be stored; returns uint8 BGR of the same size."""
+    before: Earlier | None = None
+    """What the camera showed while all was well, where an alert says that it is not."""
 
 
 class Evidence:
@@ -96,8 +101,15 @@ class Evidence:
     ) -> Alert:
         if alert.phase != "start":
             return alert
-        drawn = annotate(picture, alert, scenery.tracks, scenery.drawing)
         evidence = dict(alert.evidence)
+        before = _before(scenery) if alert.type == _PICTURE else None
+        if scenery.before is None or before is None:
+            drawn = annotate(picture, alert, scenery.tracks, scenery.drawing)
+        else:
+            both = beside(before, picture, scenery.before.t_wall, alert.t_wall)
+            drawn = annotate(both, alert, (), Drawing())
+            name = f"{self.stem(alert)}-before.jpg"
+            evidence["before"] = self._store(self.folder(alert) / name, before, staged)
         evidence["snapshot"] = self._store(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn, staged)
         if clean is not None:
             evidence["clean"] = clean
@@ -154,6 +166,15 @@ class Evidence:
         if self._metrics:
             self._metrics.evidence_errors.labels(reason).inc()
         return f"missing: {why}"
+
+
+def _before(scenery: Scenery) -> Bytes | None:
+    """Return the picture from before, as it may be stored."""
+    if scenery.before is None:
+        return None
+    decoded = cv2.imdecode(np.frombuffer(scenery.before.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    picture = np.asarray(decoded, np.uint8)
+    return scenery.hide(picture) if scenery.hide else picture
 
 
 def _without(alert: Alert, lost: dict[str, str]) -> Alert:

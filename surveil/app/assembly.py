@@ -14,7 +14,8 @@ from surveil.alerts.writer import AlertWriter
 from surveil.app.arming import Arming
 from surveil.app.classifying import make_cutter
 from surveil.app.counting import make_counted, make_desk
-from surveil.app.metered import MeteredHealth, MeteredNormality
+from surveil.app.health import MeteredHealth, Views
+from surveil.app.metered import MeteredNormality
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.counting.desk import CountingDesk
@@ -57,11 +58,14 @@ class Maker:
     arming: Arming | None = None
     """None: rules alert at any time."""
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
+    views: Views = field(default_factory=Views)
 
     def work(self, camera: CameraConfig, scene: SceneNormality | None) -> Work:
         """Return the analysis state that travels with the camera's slot."""
         detect = camera.detect
-        analysers: list[Analyser] = [MeteredHealth(camera, self.metrics)] if camera.health.enabled else []
+        analysers: list[Analyser] = []
+        if camera.health.enabled:
+            analysers.append(MeteredHealth(camera, self.metrics, self.views))
         if scene is not None:
             analysers.append(MeteredNormality(camera, scene, self.metrics))
         if _wants_things(camera):
@@ -93,6 +97,7 @@ class Maker:
             sinks=camera.sinks,
             masks=tuple(camera.masks.values()),
             off=self._off(camera),
+            hold_moved=camera.health.hold_moved,
             on_rule_error=RuleErrors(camera.name, self.metrics, self.clock),
         )
 
@@ -107,6 +112,7 @@ class Maker:
             sinks=new.sinks,
             masks=tuple(new.masks.values()),
             off=self._off(new),
+            hold_moved=new.health.hold_moved,
         )
 
     def _off(self, camera: CameraConfig) -> Mapping[str, WhyOff]:

@@ -30,6 +30,7 @@ from surveil.app.couriers import Couriers
 from surveil.app.facts import Facts
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
+from surveil.app.health import ViewWatch
 from surveil.app.reload import Reloader
 from surveil.app.signals import Request, Requests
 from surveil.clock import Clock, Stop, SystemClock
@@ -98,6 +99,7 @@ class Daemon:
         self._maker = Maker(
             detector, self.metrics, self.clock, arming=self.arming, schedules=config.schedules
         )
+        self._views = ViewWatch(self._state_dir / "surveil.db", self._maker.views)
         self.fleet = Fleet(
             self.pipeline, self._archive, self._normality, config.camera_lost, self._maker, self._group
         )
@@ -181,6 +183,7 @@ class Daemon:
             notifier.status(self.facts.summary())
         self.fleet.watch()
         self._switches.look()
+        self._views.look()
 
     def start(self) -> None:
         """Start every thread, from sink to source."""
@@ -233,6 +236,7 @@ class Daemon:
         good &= self._join([self._web_thread])
         left = self._group.join_all(0.1, self.clock)
         self._switches.close()
+        self._views.close()
         if not left:
             self.outbox.close()
         self._listener.close()

@@ -1,4 +1,4 @@
-"""Analysers that show what they find as metrics."""
+"""Learned normality in the daemon: what it finds is shown as metrics."""
 
 from __future__ import annotations
 
@@ -10,29 +10,10 @@ from surveil.normality.analyser import NormalityAnalyser
 from surveil.normality.result import NormalityResult
 from surveil.normality.scene import SceneNormality
 from surveil.pipeline.work import View
-from surveil.vision.health import HealthReport, State
+from surveil.vision.health import HealthReport
 from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
-
-
-class MeteredHealth:
-    """Picture health, shown as a metric. Owned by the holder of the camera's slot."""
-
-    name = HealthAnalyser.name
-
-    def __init__(self, camera: CameraConfig, metrics: Metrics) -> None:
-        self._analyser = HealthAnalyser(camera.health)
-        self._states = {
-            state.value: metrics.picture_state.labels(camera.name, state.value) for state in State
-        }
-
-    def observe(self, view: View) -> HealthReport:
-        """Judge one frame."""
-        report = self._analyser.observe(view)
-        for name, gauge in self._states.items():
-            gauge.set(name in report.states)
-        return report
 
 
 class MeteredNormality:

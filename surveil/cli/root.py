@@ -9,6 +9,7 @@ import typer
 from surveil import __version__
 from surveil.cli import demo, inspect, operate, replay
 from surveil.cli.alerts import alerts
+from surveil.cli.cameras import cameras
 from surveil.cli.learn import collect, evaluate_command, normality
 from surveil.cli.report import report
 
@@ -50,3 +51,4 @@ app.command("bench")(inspect.bench)
 app.command("schema")(inspect.schema)
 app.add_typer(inspect.models, name="models")
 app.add_typer(alerts, name="alerts")
+app.add_typer(cameras, name="cameras")

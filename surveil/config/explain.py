@@ -32,7 +32,18 @@ _WANTED = {
 def explain(error: ValidationError, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
     """Add everything pydantic found wrong with the file."""
     for detail in error.errors(include_url=False):
+        if _is_echo(detail):
+            continue
         _explain_one(detail, root, schema, problems)
+
+
+def _is_echo(detail: ErrorDetails) -> bool:
+    """Whether a list is called too short only because of items that are wrong, which is told for itself."""
+    return detail["type"] == "too_short" and len(detail["input"]) >= detail["ctx"]["min_length"]
+
+
+def _items(count: int) -> str:
+    return f"{count} item" + ("" if count == 1 else "s")
 
 
 def _explain_one(detail: ErrorDetails, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
@@ -43,6 +54,8 @@ def _explain_one(detail: ErrorDetails, root: Node, schema: Mapping[str, Any], pr
         text = (
             f"unknown key{suggest(below or str(detail['loc'][-1]), known_keys(schema, detail['loc'][:-1]))}"
         )
+    elif kind == "missing" and isinstance(detail["loc"][-1], int):
+        text = f"needs more than {_items(detail['loc'][-1])}"
     elif kind == "missing":
         path = _join(path, str(detail["loc"][-1]))
         text = "is missing"
@@ -94,13 +107,23 @@ def _say(detail: ErrorDetails) -> str:
         return str(context.get("error", detail["msg"]))
     if kind in {"literal_error", "enum"}:
         return _choice(str(context.get("expected", "")), value)
-    if words := _BOUNDS.get(kind):
-        bound = next(iter(context.values()))
-        return f"must be {words} {bound:g}, not {shorten(value)}"
+    if limit := _limit(kind, value, context):
+        return limit
     for family in (kind, kind.partition("_")[0]):
         if (wanted := _WANTED.get(family)) and kind.endswith(("_type", "_parsing", "_from_float")):
             return f"must be {wanted}, not {_what(value)}"
     return _plain(detail)
+
+
+def _limit(kind: str, value: Any, context: Mapping[str, Any]) -> str:
+    """Say which bound of a number or of a list's length was passed; empty when it was none."""
+    if kind == "too_short":
+        return f"needs at least {_items(context['min_length'])}, has {len(value)}"
+    if kind == "too_long":
+        return f"may have at most {_items(context['max_length'])}, has {len(value)}"
+    if words := _BOUNDS.get(kind):
+        return f"must be {words} {next(iter(context.values())):g}, not {shorten(value)}"
+    return ""
 
 
 def _choice(expected: str, value: object) -> str:

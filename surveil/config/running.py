@@ -24,6 +24,7 @@ from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
+from surveil.rules.picture import CAMERA_MOVED, PictureSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
@@ -61,6 +62,7 @@ class CameraConfig:
     zones: Mapping[str, Polygon]
     lines: Mapping[str, tuple[Point, Point]]
     rules: tuple[RuleSettings, ...]
+    """Those of the file, and `camera_moved` where a camera that moves holds rules and no rule tells of it."""
     sinks: tuple[str, ...]
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
@@ -134,7 +136,7 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         **_masks(settings.masks),
         "zones": _polygons(settings.zones),
         "lines": _polygons(settings.lines),
-        "rules": tuple(settings.rules),
+        "rules": (*settings.rules, *_told_anyway(settings)),
         "sinks": all_sinks if settings.sinks is None else tuple(settings.sinks),
     }
     same: dict[str, Any] = {
@@ -153,6 +155,18 @@ def _masks(masks: Mapping[str, list[tuple[float, float]] | HiddenArea]) -> dict[
         "undetected": tuple(_polygons(undetected).values()),
         "unstored": tuple(tuple(area.points) for area in areas.values() if area.hide != "detect"),
     }
+
+
+def _told_anyway(settings: CameraSettings) -> list[RuleSettings]:
+    """Return the rule that says that the camera was moved, where that holds other rules and none says so.
+
+    What is held back must be known to somebody.
+    """
+    told = any(isinstance(rule, PictureSettings) and "moved" in rule.states for rule in settings.rules)
+    watches = settings.counting.enabled or any(rule.needs_view for rule in settings.rules)
+    if told or not watches or not settings.health.enabled or not settings.health.hold_moved:
+        return []
+    return [PictureSettings(name=CAMERA_MOVED, states=("moved",))]
 
 
 def _streams(settings: CameraSettings, url: str) -> dict[str, StreamSettings | None]:

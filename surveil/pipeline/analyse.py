@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
+
 from surveil.clock import Clock
 from surveil.counting.desk import Counted, CountingDesk
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
@@ -15,6 +17,7 @@ from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
 from surveil.types import Observation, Track
 
+log = structlog.get_logger(__name__)
 _TICK_S = 0.5
 """How often lost cameras are looked after: their open events end after the grace."""
 
@@ -153,13 +156,27 @@ class AnalyseStage:
             regions=work.regions,
             extras=work.extras,
         )
-        step = self._engines[slot.camera].step(observation)
+        engine = self._engines[slot.camera]
+        held, step = engine.held, engine.step(observation)
+        if engine.held != held:
+            self._tell_held(slot.camera, engine.held)
         work.tracks = self._tracks[slot.camera] = step.tracks
         self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
-        if self._desk:
+        if engine.held:
+            self._leave(slot.camera, frame.t_wall)
+        elif self._desk:
             size = (observation.width, observation.height)
             self._desk.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
         return step
+
+    @staticmethod
+    def _tell_held(camera: str, why: str) -> None:
+        if why:
+            remedy = f"turn it back, or: surveil cameras accept {camera}"
+            what = "the view is another: rules about places, learned normality and counting are held"
+            log.warning(what, camera=camera, why=why, remedy=remedy)
+        else:
+            log.info("the view fits again: nothing is held any more", camera=camera)
 
     def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
         engine = self._engines[slot.camera]

@@ -20,6 +20,8 @@ from surveil.pipeline.books import SignalBooks
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Alert, Bytes, Frame, Point, Polygon
+from surveil.vision.health import HealthReport
+from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
@@ -192,7 +194,11 @@ class CommitStage:
             return Job(alerts, None, outcome.counts)
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)
-        return Job(alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide), outcome.counts)
+        report = slot.state.extras.get(HealthAnalyser.name)
+        before = report.before if isinstance(report, HealthReport) else None
+        return Job(
+            alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide, before), outcome.counts
+        )
 
     def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:
         now = self._clock.monotonic()

@@ -74,6 +74,11 @@ class AnomalySettings(RuleSettings):
         description="Alert only on these: speed, static, direction, energy, object. By default on all.",
     )
 
+    @property
+    def needs_view(self) -> bool:
+        """Whether the view matters: normality was learned of it."""
+        return True
+
 
 class Anomaly:
     """Signals `anomaly` while the sustained score is over the threshold. The score is 1 at a certain alarm."""

@@ -42,6 +42,11 @@ class RuleSettings(Settings):
         "suppressed.",
     )
 
+    @property
+    def needs_view(self) -> bool:
+        """Whether the rule means nothing once the camera shows something else."""
+        return bool(places_of(self))
+
 
 class ObjectRuleSettings(RuleSettings):
     """Settings of rules about tracked objects."""

@@ -84,6 +84,11 @@ class ClassifiedSettings(RuleSettings):
             raise ValueError("'zone' is looked at with `on: zone` only")
         return self
 
+    @property
+    def needs_view(self) -> bool:
+        """Whether the view matters: objects look alike wherever they are seen."""
+        return self.on != "track"
+
 
 class Classified:
     """Signals `model/class` (and the zone or track) while the class is seen.

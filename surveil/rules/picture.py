@@ -8,8 +8,12 @@ from typing import Literal, Protocol, runtime_checkable
 from pydantic import Field
 
 from surveil.rules.base import Places, RuleSettings
-from surveil.types import Scene, Signal
+from surveil.types import Observation, Scene, Signal
 
+EXTRA = "health"
+"""The report's key in `Observation.extras`."""
+CAMERA_MOVED = "camera_moved"
+"""Name of the rule that is there where nobody else tells that the camera was moved."""
 PictureState = Literal["frozen", "dark", "bright", "blurred", "covered", "moved", "noise"]
 WORDS: dict[PictureState, str] = {
     "frozen": "the picture is frozen: frames arrive and nothing changes, not even the grain",
@@ -24,7 +28,7 @@ WORDS: dict[PictureState, str] = {
 
 @runtime_checkable
 class Health(Protocol):
-    """What is found in `Observation.extras["health"]`."""
+    """What is found in `Observation.extras`."""
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -65,8 +69,8 @@ class PictureRule:
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield a signal for each state that is raised and wanted."""
-        health = scene.observation.extras.get("health")
-        if not isinstance(health, Health):
+        health = _health(scene.observation)
+        if health is None:
             return
         for state in self.settings.states:
             if state in health.states:
@@ -78,6 +82,20 @@ class PictureRule:
 
     def reset(self) -> None:
         """It remembers nothing."""
+
+
+def misfit(observation: Observation) -> str:
+    """Say why zones, lines and learned models do not fit the picture: `moved`; nothing where they do.
+
+    A picture that is covered or blurred is where it was: what can still be seen is worth alerting on.
+    """
+    health = _health(observation)
+    return "moved" if health is not None and "moved" in health.states else ""
+
+
+def _health(observation: Observation) -> Health | None:
+    found = observation.extras.get(EXTRA)
+    return found if isinstance(found, Health) else None
 
 
 def _by(state: str, health: Health) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from surveil.geometry import homography, to_ground
+from surveil.geometry import homography, in_line, to_ground
 from surveil.rules.base import ObjectRuleSettings, Places, anchor, by_class, size_of, within
 from surveil.rules.moves import Moves
 from surveil.settings import Settings
@@ -35,7 +36,11 @@ class ScaleSettings(Settings):
 
     @model_validator(mode="after")
     def _is_a_plane(self) -> Self:
-        homography(self.points, self.metres)
+        for name, points in (("points", self.points), ("metres", self.metres)):
+            if any(in_line(three) for three in combinations(points, 3)):
+                raise ValueError(
+                    f"three of the four '{name}' lie on one line: take the corners of a rectangle"
+                )
         return self
 
 
@@ -52,7 +57,7 @@ class SpeedSettings(ObjectRuleSettings):
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
         if self.min_kmh >= self.max_kmh:
-            raise ValueError("min_kmh must be less than max_kmh")
+            raise ValueError(f"'min_kmh' ({self.min_kmh:g}) must be less than 'max_kmh' ({self.max_kmh:g})")
         return self
 
 

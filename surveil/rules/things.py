@@ -54,6 +54,11 @@ class ThingSettings(RuleSettings):
         default=0.4, gt=0, le=1, description="Largest size, the longer side as a share of the frame's height."
     )
 
+    @property
+    def needs_view(self) -> bool:
+        """Whether the view matters: things are told by the background."""
+        return True
+
 
 @dataclass(slots=True)
 class _Past:

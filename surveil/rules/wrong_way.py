@@ -35,7 +35,7 @@ class WrongWaySettings(ObjectRuleSettings):
     @model_validator(mode="after")
     def _is_an_arrow(self) -> Self:
         if self.way[0] == self.way[1]:
-            raise ValueError("the two points of `way` are the same")
+            raise ValueError("the two points of 'way' are the same: it is an arrow from one to the other")
         return self
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 import cv2
 import numpy as np
 
-from surveil.types import Bytes, Floats
+from surveil.types import Bytes, Earlier, Floats
 from surveil.vision import picture_measures as pm
 from surveil.vision.background import rate
 from surveil.vision.hysteresis import Held
@@ -64,6 +64,10 @@ class State(StrEnum):
     NOISE = "noise"
 
 
+LOOKS = (State.BLURRED, State.COVERED, State.MOVED)
+"""States that are told by comparing with the usual view."""
+
+
 @dataclass(frozen=True, slots=True)
 class HealthReport:
     """The states that are raised, and the numbers behind them."""
@@ -73,11 +77,15 @@ class HealthReport:
     """level, sharpness (share of the usual), lost (share), grain (levels), alike (-1..1)."""
     displacement: tuple[float, float] | None = None
     """Where the picture has moved by, shares of width and height; None: not moved, or no telling."""
+    suspected: frozenset[State] = frozenset()
+    """What looks wrong at the moment, whether or not it has lasted."""
+    before: Earlier | None = None
+    """What the camera showed while all was well; there while anything is raised."""
 
     @property
-    def fits_reference(self) -> bool:
-        """Whether zones and learned models still mean what they meant."""
-        return not {State.MOVED, State.COVERED, State.BLURRED}.intersection(self.states)
+    def is_well(self) -> bool:
+        """Whether nothing is wrong, nor looks so."""
+        return not self.states and not self.suspected
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +173,11 @@ class PictureHealth:
         elif t - self._t_usual >= 1.0:
             self._usual.append((measures["grain"], measures["coarse"]))
             self._t_usual = t
-        self._accept(dt if truth & {State.BLURRED, State.COVERED, State.MOVED} else 0.0)
+        self._accept(dt if truth.intersection(LOOKS) else 0.0)
         raised = tuple(s for s in State if self._held[s].update(now=s in truth, dt=dt))
-        return HealthReport(raised, measures, self._shift if State.MOVED in raised else None)
+        return HealthReport(
+            raised, measures, self._shift if State.MOVED in raised else None, frozenset(truth)
+        )
 
     def _judge_frames(self, measures: Mapping[str, float]) -> set[State]:
         """Return which of dark, bright and noise is true at the moment."""
@@ -211,6 +221,13 @@ class PictureHealth:
         self._ripples_s = self._ripples_s + dt if ripples else max(0.0, self._ripples_s - dt)
         gone = usual[0] > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual[0]
         return bool(gone or self._ripples_s >= RIPPLES_S)
+
+    def accept(self) -> None:
+        """Take what the camera shows from now on for the usual view."""
+        self._reference = Reference()
+        self._odd_s = 0.0
+        for state in LOOKS:
+            self._held[state].clear()
 
     def _accept(self, odd_s: float) -> None:
         """Take a view that has stayed odd for long for the usual one."""

@@ -20,3 +20,7 @@ class Held:
         if self._for_s >= (self._clear_s if self.is_on else self._raise_s) - 1e-6:
             self.is_on, self._for_s = not self.is_on, 0.0
         return self.is_on
+
+    def clear(self) -> None:
+        """Switch it off at once."""
+        self.is_on, self._for_s = False, 0.0

@@ -98,6 +98,11 @@ class HealthSettings(Settings):
         lt=1,
         description="Frozen: the picture changes by less than this share of the camera's usual grain.",
     )
+    hold_moved: bool = Field(
+        default=True,
+        description="While the picture is moved, hold rules about zones, lines, things and learned normality, and "
+        "counting: they would be about other places. Where no `picture` rule tells of it, `camera_moved` does.",
+    )
     accept_after_s: float = Field(
         default=1800.0,
         ge=10,

@@ -35,3 +35,7 @@ class HealthAnalyser:
         # The smallest plane of the gate: for most cameras the gate has already asked for the same.
         size = plane_size(picture.width, picture.height, picture.height)
         return self._health.update(view.luma(*size), view.frame.t)
+
+    def accept(self) -> None:
+        """Take what the camera shows from now on for the usual view."""
+        self._health.accept()

@@ -14,6 +14,7 @@ from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.metrics import Metrics
+from surveil.types import Earlier
 
 from .helpers import alert, frame
 
@@ -37,6 +38,35 @@ def test_a_start_alert_names_its_pictures_and_an_end_has_none(tmp_path):
     clean = cv2.imread(str(tmp_path / start.evidence["clean"]))
     assert clean.shape == (360, 640, 3)
     assert np.abs(clean.astype(int) - frame().picture.bgr()).mean() < 2
+
+
+def sick(**changes: object) -> Scenery:
+    """What belongs to a picture that is dark, and was not."""
+    was = cv2.imencode(".jpg", np.full((180, 320, 3), 200, np.uint8))[1].tobytes()
+    return Scenery(frame(), before=Earlier(was, 1_699_999_990.0), **changes)
+
+
+def test_a_sick_picture_is_shown_beside_the_one_from_before(tmp_path):
+    told = alert(0, rule="tamper", type="picture", zone="", box=None, track=None)
+    (made,) = evidence(tmp_path).attach([told], sick())
+    assert set(made.evidence) == {"snapshot", "clean", "before"}
+    before, both = (cv2.imread(str(tmp_path / made.evidence[kind])) for kind in ("before", "snapshot"))
+    assert before.shape == (180, 320, 3)
+    assert both.shape[1] > 2 * 640
+    assert both[200, 300].mean() == pytest.approx(200, abs=3)
+    right = both[30:360, 644:1284].astype(int)
+    assert np.abs(right - frame().picture.bgr()[30:].astype(int)).mean() < 3
+
+
+def test_the_picture_from_before_is_for_alerts_about_the_picture_only(tmp_path):
+    (made,) = evidence(tmp_path).attach([alert(0)], sick())
+    assert set(made.evidence) == {"snapshot", "clean"}
+
+
+def test_what_must_not_be_stored_is_hidden_in_the_picture_from_before_too(tmp_path):
+    told = alert(0, rule="tamper", type="picture", box=None)
+    (made,) = evidence(tmp_path).attach([told], sick(hide=np.zeros_like))
+    assert cv2.imread(str(tmp_path / made.evidence["before"])).max() == 0
 
 
 def test_alerts_of_one_frame_share_the_clean_picture(tmp_path):

@@ -42,7 +42,7 @@ def test_check_is_good_about_a_good_file(write):
     done = surveil("check", "-c", write(), "--json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["model"]["provider"]) == (0, "CPUExecutionProvider")
-    assert report["cameras"]["yard"]["rules"] == ["intrusion", "line_crossing"]
+    assert report["cameras"]["yard"]["rules"] == ["intrusion", "line_crossing", "picture"]
 
 
 def test_a_wrong_file_is_78_with_every_mistake_and_its_line(write, tmp_path):

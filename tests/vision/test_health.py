@@ -147,7 +147,19 @@ def test_the_amount_of_a_move_is_told():
     dx, dy = watch.report.displacement
     assert abs(dx) == pytest.approx(0.1, abs=0.01)
     assert abs(dy) < 0.01
-    assert not watch.report.fits_reference
+    assert not watch.report.is_well
+
+
+def test_a_new_view_that_is_accepted_is_the_usual_one_at_once():
+    watch = usual().see(6.0, shifted(0.1))
+    assert State.MOVED in watch.report.states
+    watch.health.accept()
+    watch.see(1.0, shifted(0.1))
+    assert watch.report.states == ()
+    watch.see(20.0, shifted(0.1))
+    assert watch.report.is_well
+    watch.see(6.0, SCENE)
+    assert State.MOVED in watch.report.states
 
 
 def test_a_new_view_is_the_usual_one_after_a_while():

@@ -1,0 +1,54 @@
+"""What the operator asks of a running daemon about views: that the new view of a camera is right.
+
+It goes through the outbox's database, as the switches of rules do: whoever has the file may ask.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+from surveil.alerts import rows
+from surveil.alerts.database import connect, foreign_errors, transaction
+from surveil.errors import StateError
+
+_STATE_KEY = "accepted_views"
+
+
+class ViewBoard:
+    """The cameras whose view was accepted and the daemon does not know it yet. Owned by one thread."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+        with foreign_errors():
+            self._db = connect(path)
+
+    def accept(self, camera: str) -> None:
+        """Ask for the view of a camera to be taken for the usual one. Raises StateError."""
+        with transaction(self._db) as db:
+            rows.put(db, _STATE_KEY, json.dumps(sorted({*_read(db), camera})))
+
+    def waiting(self) -> list[str]:
+        """Return the cameras that were asked for. Raises StateError."""
+        with foreign_errors():
+            return _read(self._db)
+
+    def take(self) -> list[str]:
+        """Return the cameras that were asked for, and forget them. Raises StateError."""
+        if not self.waiting():
+            return []
+        with transaction(self._db) as db:
+            cameras = _read(db)
+            rows.put(db, _STATE_KEY, "[]")
+        return cameras
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+
+def _read(db: sqlite3.Connection) -> list[str]:
+    row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
+    return list(json.loads(row[0])) if row else []

@@ -1,0 +1,50 @@
+"""`surveil cameras …`: what is to be said about a single camera while the daemon runs."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from surveil.alerts.viewing import ViewBoard
+from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, complete_camera, console, errors, read_config
+from surveil.clock import Stop, SystemClock
+from surveil.config.problems import suggest
+from surveil.errors import ConfigError
+
+cameras = typer.Typer(no_args_is_help=True, help="The cameras: accept a new view.")
+_PATIENCE_S = 5.0
+
+
+@cameras.callback()
+def root() -> None:
+    """The cameras: accept a new view."""
+
+
+@cameras.command("accept")
+def accept(
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete_camera)],
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Take what a camera shows now for its usual view: it was turned on purpose.
+
+    A camera that was moved is alerted, and its rules about zones and lines, its learned normality and its
+    counting are held until it is turned back, or until this. Look first whether zones and lines still fit.
+    Exit code 1 when no running daemon has taken it within 5 s; a daemon that starts learns the view anew.
+    """
+    settings = read_config(config)
+    if camera not in settings.cameras:
+        hint = suggest(camera, settings.cameras)
+        raise ConfigError([f"{config}: cameras: there is no camera '{camera}'{hint}"])
+    board = ViewBoard(settings.state_dir / "surveil.db")
+    board.accept(camera)
+    clock, never = SystemClock(), Stop()
+    end = time.monotonic() + _PATIENCE_S
+    while (waiting := camera in board.waiting()) and time.monotonic() < end:
+        clock.sleep(0.1, never)
+    board.close()
+    if waiting:
+        errors.print(f"no running daemon has taken it; the next start learns the view of {camera} anew")
+        raise typer.Exit(1)
+    console.print(f"what {camera} shows now is its usual view; check that its zones and lines still fit")
