@@ -48,7 +48,11 @@ def test_a_disarmed_rule_is_silent_counted_and_visible_also_after_a_restart(tmp_
                 hours=1
             )
             wait_for(lambda: suppressed(daemon, "intrusion", "disarmed"), 60)
-            assert shown(daemon, "surveil_rule_armed") == {"intrusion": 0, "line_crossing": 1}
+            assert shown(daemon, "surveil_rule_armed") == {
+                "intrusion": 0,
+                "line_crossing": 1,
+                "camera_moved": 1,
+            }
             wait_for(lambda: {a["event_id"] for a in hook.starts("intrusion")} == ended(hook, "intrusion"))
             assert daemon.end() == 0
         before = len(hook.starts("intrusion"))
@@ -58,7 +62,11 @@ def test_a_disarmed_rule_is_silent_counted_and_visible_also_after_a_restart(tmp_
             assert len(hook.starts("intrusion")) == before
             assert surveil("alerts", "arm", "-c", path).returncode == 0
             wait_for(lambda: len(hook.starts("intrusion")) > before, 60)
-            assert shown(daemon, "surveil_rule_armed") == {"intrusion": 1, "line_crossing": 1}
+            assert shown(daemon, "surveil_rule_armed") == {
+                "intrusion": 1,
+                "line_crossing": 1,
+                "camera_moved": 1,
+            }
             assert daemon.end() == 0
     assert {"rule disarmed", "rule armed"} <= {r["event"] for r in daemon.records()}
 
@@ -82,7 +90,11 @@ def test_a_rule_outside_its_schedule_is_silent_and_counted(tmp_path, camera):
         with Process(path) as daemon:
             wait_for(lambda: hook.starts("line_crossing"), 60)
             wait_for(lambda: suppressed(daemon, "intrusion", "schedule"), 60)
-            assert shown(daemon, "surveil_rule_scheduled") == {"intrusion": 0, "line_crossing": 1}
+            assert shown(daemon, "surveil_rule_scheduled") == {
+                "intrusion": 0,
+                "line_crossing": 1,
+                "camera_moved": 1,
+            }
             assert not hook.starts("intrusion")
             assert daemon.end() == 0
 
