@@ -2,9 +2,10 @@
 
     python benchmarks/outbox_kill.py --kills 100
 
-A process commits alerts with evidence to a webhook, a file, the log, Alertmanager's API, a mail server, a real
-mosquitto and a dead webhook until it is killed. Afterwards everything it had said was committed must have
-arrived at each live sink, ends after starts, repetitions under the same key, and `check` must find nothing.
+A process commits alerts with evidence to every kind of sink until it is killed: a webhook, a file, the log, a
+mosquitto and a mail server with TLS and passwords, an Alertmanager, a service of Apprise, Grafana's API as documented,
+and a dead webhook. Afterwards everything it had said was committed must have arrived at each live sink, ends after
+starts, repetitions under the same key, one annotation for each event, and `check` must find nothing.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.admin import check
+from surveil.alerts.database import DamagedError
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.storm import StormSettings
 from surveil.alerts.writer import AlertWriter
 from surveil.app.collectors import LedgerCollector
-from surveil.clock import ManualClock
+from surveil.clock import ManualClock, Stop
 from surveil.engine import CameraEngine
 from surveil.errors import StateError
 from surveil.metrics import Metrics
@@ -166,3 +167,23 @@ def test_every_scrape_shows_the_whole_ledger():
         return registry.get_sample_value("surveil_ledger_signals", labels)
 
     assert [shown(outcome) for outcome in ("raised", "joined", "pending")] == [9, 7, 2]
+
+
+def test_a_damaged_database_ends_the_commit_stage_where_a_busy_one_is_waited_for(tmp_path):
+    life = Life(tmp_path, 1)
+    refusals = [DamagedError("malformed"), StateError("locked")]
+    working = life.commit._writer.write
+
+    def write(jobs):
+        if any(job.alerts for job in jobs) and refusals:
+            raise refusals.pop()
+        return working(jobs)
+
+    life.commit._writer.write = write
+    for i in range(20):
+        life.commit.offer(Outcome("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)]))))
+    assert len(life.commit.inbox)
+    with pytest.raises(DamagedError):
+        life.commit.run(lambda: None, Stop())
+    assert refusals == []
+    life.outbox.close()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from surveil.alerts.database import connect, foreign_errors, is_damaged, transaction
+from surveil.alerts.database import aside, connect, foreign_errors, is_damaged, transaction
 from surveil.alerts.payload import load
 from surveil.alerts.rows import forget_before
 from surveil.errors import StateError
@@ -43,6 +43,8 @@ class Verdict:
     alerts: int
     pending: int
     problems: tuple[str, ...]
+    set_aside: tuple[str, ...] = ()
+    """Damaged databases of before."""
 
 
 @contextmanager
@@ -185,8 +187,9 @@ _INVARIANTS = {
 
 def check(path: Path) -> Verdict:
     """Verify SQLite's own structure and the outbox's invariants. Raises StateError when there is no outbox."""
+    before = tuple(str(one) for one in aside(path.parent))
     if path.is_file() and is_damaged(path):
-        return Verdict(0, 0, ("the database is damaged: SQLite cannot read all of it",))
+        return Verdict(0, 0, ("the database is damaged: SQLite cannot read all of it",), before)
     with _opened(path) as db:
         problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
         problems += [
@@ -197,4 +200,4 @@ def check(path: Path) -> Verdict:
             problems += [text.format(n=n)] if n else []
         alerts = db.execute("SELECT count(*) FROM alerts").fetchone()[0]
         pending = db.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()[0]
-    return Verdict(alerts, pending, tuple(problems))
+    return Verdict(alerts, pending, tuple(problems), before)

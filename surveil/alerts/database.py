@@ -14,6 +14,7 @@ from surveil.errors import StateError
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process (`surveil alerts retry`) to finish its transaction."""
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class NoRoomError(StateError):
@@ -42,6 +43,10 @@ def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
     return db
 
 
+class DamagedError(StateError):
+    """The database became unreadable: trying again is of no use, the next start sets it aside."""
+
+
 @contextmanager
 def foreign_errors() -> Iterator[None]:
     """Turn SQLite's errors into ours."""
@@ -49,7 +54,7 @@ def foreign_errors() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        kind = NoRoomError if code in _NO_ROOM else StateError
+        kind = NoRoomError if code in _NO_ROOM else DamagedError if code in _DAMAGED else StateError
         raise kind(f"the outbox database failed: {error}") from error
 
 
@@ -123,6 +128,11 @@ def set_aside(path: Path, stamp: str) -> Path:
         if source.exists():
             source.rename(target.with_name(target.name + suffix))
     return target
+
+
+def aside(folder: Path) -> list[Path]:
+    """Return the damaged databases that were set aside in a state directory and are still there."""
+    return sorted(p for p in folder.glob("*.damaged-*") if not p.name.endswith(("-wal", "-shm")))
 
 
 def sync_directory(path: Path) -> None:

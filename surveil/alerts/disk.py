@@ -1,6 +1,6 @@
-"""A disk that takes no more evidence is an alert of its own: it starts with the first picture that is missing.
+"""Alerts about the daemon's own storage: a disk that takes no more evidence, a database that was damaged.
 
-Pure: it reads what the alerts say of their evidence.
+Pure. The disk's starts with the first picture that is missing, and is read from what the alerts say of theirs.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from surveil.types import Alert
 
@@ -41,18 +42,28 @@ class DiskWatch:
         return []
 
 
+def damaged(moved: Path, t_wall: float) -> Alert:
+    """Return the alert about a damaged database that was moved away; it has no duration."""
+    text = f"the outbox database was damaged; what was undelivered is in {moved.name}, a new one is used"
+    return replace(_alert("database", text, t_wall), reason="instant")
+
+
 def _start(why: str, t_wall: float) -> Alert:
-    event_id = str(uuid.uuid5(_SPACE, f"{t_wall:.3f}"))
+    return _alert("evidence", f"evidence cannot be stored, alerts go on without: {why}", t_wall)
+
+
+def _alert(key: str, text: str, t_wall: float) -> Alert:
+    event_id = str(uuid.uuid5(_SPACE, f"{key}|{t_wall:.3f}"))
     return Alert(
         id=str(uuid.uuid5(uuid.UUID(event_id), "start")),
         event_id=event_id,
         camera=SYSTEM,
         rule=RULE,
         type=RULE,
-        key="evidence",
+        key=key,
         phase="start",
         t=0.0,
         t_wall=t_wall,
         score=1.0,
-        text=f"evidence cannot be stored, alerts go on without: {why}",
+        text=text,
     )

@@ -29,6 +29,7 @@ from surveil.alerts.database import (
     transaction,
 )
 from surveil.alerts.delivery import Delivery
+from surveil.alerts.disk import damaged
 from surveil.alerts.ledgers import Ledgers
 from surveil.alerts.links import picture_path
 from surveil.alerts.payload import load
@@ -87,7 +88,7 @@ class Outbox(Ledgers):
     def open(
         cls, path: Path, sinks: Sequence[str], clock: Clock, settings: OutboxSettings | None = None
     ) -> Outbox:
-        """Open or create the database; a damaged one is set aside and replaced, which is said.
+        """Open or create the database; a damaged one is set aside and replaced, which is an alert of its own.
 
         Raises StateError when the directory cannot be written or a newer surveil wrote the file.
         """
@@ -98,6 +99,8 @@ class Outbox(Ledgers):
                 outbox = cls(path, sinks, clock, settings or OutboxSettings())
             path.chmod(0o640)
             sync_directory(path.parent)
+            if moved:
+                outbox.commit([damaged(moved, clock.wall())])
         except OSError as error:
             raise StateError(f"the state directory {path.parent} cannot be used: {error.strerror}") from error
         except StateError as error:

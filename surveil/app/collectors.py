@@ -10,6 +10,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.ring import Books, Drop
@@ -161,4 +162,9 @@ class DiskCollector(Collector):
         # Cameras that the configuration does not name any more may have left some.
         for camera, stored in {**dict.fromkeys(self._cameras(), 0.0), **self._evidence()}.items():
             evidence.add_metric([camera], stored)
-        yield from (free, size, evidence)
+        damaged = GaugeMetricFamily(
+            "surveil_state_damaged_databases",
+            "Damaged databases that were set aside and lie in the state directory.",
+        )
+        damaged.add_metric([], len(aside(self._state_dir)))
+        yield from (free, size, evidence, damaged)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.table import Table
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
-from surveil.cli import arming
+from surveil.cli import arming, complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
 
 alerts = typer.Typer(
@@ -18,29 +18,33 @@ alerts = typer.Typer(
     help="The alerts on disk: list, show, retry, purge, check; and which rules may alert.",
 )
 arming.register(alerts)
-Sink = Annotated[str | None, typer.Option(help="Only this sink.")]
+Sink = Annotated[str | None, typer.Option(help="Only this sink.", autocompletion=complete.sinks)]
+Camera = Annotated[str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)]
+DATABASE = "surveil.db"
 
 
 def _database(config: Path) -> Path:
-    return read_config(config).state_dir / "surveil.db"
+    return read_config(config).state_dir / DATABASE
 
 
 @alerts.command("list")
 def list_alerts(
     config: ConfigPath = DEFAULT_CONFIG,
     state: Annotated[
-        str | None, typer.Option(help="Only those `pending`, `delivered` or `dead` at a sink.")
+        Literal["pending", "delivered", "dead"] | None,
+        typer.Option(help="Only those that wait, have arrived, or were given up at a sink."),
     ] = None,
     sink: Sink = None,
-    camera: Annotated[str | None, typer.Option(help="Only this camera.")] = None,
+    camera: Camera = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
     *,
     json: AsJson = False,
 ) -> None:
     """List alerts, the newest first, and how far each has come."""
-    found = admin.list_alerts(_database(config), state=state, sink=sink, camera=camera, limit=limit)
+    database = _database(config)
+    found = admin.list_alerts(database, state=state, sink=sink, camera=camera, limit=limit)
     if json:
-        print_json([_whole(one) for one in found])
+        print_json([_whole(one, database.parent) for one in found])
         return
     table = Table("id", "time", "camera", "rule", "phase", "text", "deliveries")
     for one in found:
@@ -58,16 +62,18 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show alerts whole: pictures, states, attempts, last errors."""
-    found = admin.show(_database(config), alert)
+    database = _database(config)
+    found = admin.show(database, alert)
     if not found:
         errors.print(f"no alert begins with {alert}")
         raise typer.Exit(1)
     if json:
-        print_json([_whole(one) for one in found])
+        print_json([_whole(one, database.parent) for one in found])
         return
     for one in found:
-        for key, value in _whole(one).items():
-            console.print(f"[bold]{key:12}[/] {value}", soft_wrap=True)
+        for key, value in _whole(one, database.parent).items():
+            for line in _lines(value):
+                console.print(f"[bold]{key:12}[/] {line}", soft_wrap=True)
         console.print()
 
 
@@ -76,21 +82,33 @@ def retry(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of alerts; without: all dead letters.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     sink: Sink = None,
+    *,
+    json: AsJson = False,
 ) -> None:
-    """Make dead letters pending again; the running daemon delivers them."""
+    """Make dead letters pending again; the running daemon delivers them.
+
+    The other alerts of the same event come along, so that an end still follows its start.
+    """
     n = admin.retry(_database(config), sink=sink, ids=tuple(ids or ()))
-    console.print(f"{n} deliveries are pending again")
+    print_json({"retried": n}) if json else console.print(f"{n} deliveries are pending again")
 
 
 @alerts.command("purge")
 def purge(
     config: ConfigPath = DEFAULT_CONFIG,
     sink: Sink = None,
-    state: Annotated[str, typer.Option(help="`dead`, or `pending` to give up what waits.")] = "dead",
+    state: Annotated[
+        Literal["dead", "pending"],
+        typer.Option(
+            help="`dead`: delete dead letters; `pending`: give up what waits, it becomes a dead letter."
+        ),
+    ] = "dead",
+    *,
+    json: AsJson = False,
 ) -> None:
     """Give up deliveries. The totals stay in the books."""
     n = admin.purge(_database(config), sink=sink, state=state)
-    console.print(f"{n} deliveries given up")
+    print_json({"purged": n}) if json else console.print(f"{n} deliveries given up")
 
 
 @alerts.command("check")
@@ -101,13 +119,29 @@ def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
         print_json(verdict)
     else:
         console.print(f"{verdict.alerts} alerts, {verdict.pending} deliveries pending")
+        for path in verdict.set_aside:
+            console.print(f"[yellow]a damaged database was set aside:[/] {path}", soft_wrap=True)
         for problem in verdict.problems:
             console.print(f"[red]{problem}[/]")
     if verdict.problems:
         raise typer.Exit(1)
 
 
-def _whole(one: admin.Listed) -> dict[str, object]:
+def _lines(value: object) -> list[str]:
+    """Return a value as lines of text: one for each delivery, picture or detail."""
+    match value:
+        case dict():
+            return [f"{key}: {item}" for key, item in value.items()]
+        case list() if value and isinstance(value[0], dict):
+            return [", ".join(f"{k} {v}" for k, v in one.items() if v != "") for one in value]
+        case _:
+            return [str(value)]
+
+
+def _whole(one: admin.Listed, state_dir: Path) -> dict[str, object]:
+    """Return everything about an alert, its pictures and clips as paths of this machine."""
     ways = [{"sink": w.sink, "state": w.state, "attempts": w.attempts, "reason": w.reason, "error": w.error}
             for w in one.sinks]  # fmt: skip
-    return {**to_dict(one.alert), "deliveries": ways}
+    kept = {kind: path for kind, path in one.alert.evidence.items() if not path.startswith("missing:")}
+    files = {kind: str(state_dir / path) for kind, path in kept.items() if (state_dir / path).is_file()}
+    return {**to_dict(one.alert), "files": files, "deliveries": ways}

@@ -13,6 +13,7 @@ from rich.table import Table
 from surveil.alerts import arming as switching
 from surveil.alerts.arming import RuleKey, SwitchBoard, Switches
 from surveil.app.arming import Arming
+from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.clock import SystemClock
 from surveil.config import Config
@@ -31,24 +32,13 @@ def parse_duration(text: str) -> float:
     return sum(float(number) * _PARTS[unit] for number, unit in found)
 
 
-def _cameras(context: typer.Context, incomplete: str) -> list[str]:
-    """Complete the name of a camera from the configuration that is named, or the default one."""
-    config = read_config(context.params.get("config") or DEFAULT_CONFIG)
-    return [name for name in config.cameras if name.startswith(incomplete)]
-
-
-def _rules(context: typer.Context, incomplete: str) -> list[str]:
-    config = read_config(context.params.get("config") or DEFAULT_CONFIG)
-    return [name for name in sorted({rule for _, rule in _keys(config)}) if name.startswith(incomplete)]
-
-
 Cameras = Annotated[
     list[str] | None,
-    typer.Option("--camera", help="Only this camera; may be repeated.", autocompletion=_cameras),
+    typer.Option("--camera", help="Only this camera; may be repeated.", autocompletion=complete.cameras),
 ]
 Rules = Annotated[
     list[str] | None,
-    typer.Option("--rule", help="Only rules of this name; may be repeated.", autocompletion=_rules),
+    typer.Option("--rule", help="Only rules of this name; may be repeated.", autocompletion=complete.rules),
 ]
 For = Annotated[
     float | None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from surveil.alerts.database import DamagedError
 from surveil.alerts.drawing import Drawing
 from surveil.alerts.evidence import Scenery
 from surveil.alerts.rows import Entry
@@ -136,6 +137,8 @@ class CommitStage:
             if self._desk and now - self._counted >= COUNTS_S:
                 self._counted = now
                 self._desk.flush()
+        except DamagedError:
+            raise
         except StateError as error:
             log.error("the database refuses, it is tried again", why=str(error))  # noqa: TRY400
 
@@ -144,10 +147,15 @@ class CommitStage:
             self._on_alerts(alerts)
 
     def _persist(self, outcomes: Sequence[Outcome], beat: Callable[[], None], stop: Stop) -> None:
-        """Commit, again and again while the disk refuses: the slots are held, so nothing piles up."""
+        """Commit, again and again while the disk refuses: the slots are held, so nothing piles up.
+
+        A database that was damaged ends the program: the next start sets it aside and goes on with a new one.
+        """
         while True:
             try:
                 self.process(outcomes)
+            except DamagedError:
+                raise
             except StateError as error:
                 log.error("alerts cannot be committed, they are tried again", why=str(error))  # noqa: TRY400
                 self._metrics.evidence_errors.labels("database").inc()

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
+from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.apprise import AppriseSettings
 from surveil.clock import ManualClock
+
+from .helpers import Receiver, alert
 
 
 @pytest.fixture
@@ -18,3 +24,14 @@ def outbox(tmp_path: Path, clock: ManualClock) -> Outbox:
     made = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def apprise_threads() -> None:
+    """Let Apprise start its pools before anybody counts threads: they live as long as the process."""
+    with warnings.catch_warnings(), Receiver() as receiver:
+        # It imports what Python will remove.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pytest.importorskip("apprise")
+        settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/")
+        make_sink(settings, Context()).deliver(Delivery(alert(0)))

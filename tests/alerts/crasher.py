@@ -1,16 +1,15 @@
 """A process that commits alerts and delivers them until it is killed: the victim of the kill -9 tests.
 
-Prints the id of each alert after its commit has returned. Arguments: state directory, receiver's port, the
-number of the first alert, and the ports of a mail server and of a broker, 0 for none. Beside them there are a
-file, the log and a sink at a closed port.
+Prints the id of each alert after its commit has returned. Arguments: state directory, which holds the settings of
+the sinks in `sinks.json`, and the number of the first alert.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.alerts.courier import Courier
@@ -19,49 +18,18 @@ from surveil.alerts.evidence import Evidence, Scenery
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
-from surveil.alerts.sinks import make_sink
-from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
+from surveil.alerts.sinks import SINKS, make_sink
 from surveil.alerts.sinks.base import SinkSettings
-from surveil.alerts.sinks.email import EmailSettings
-from surveil.alerts.sinks.file import FileSettings
-from surveil.alerts.sinks.log import LogSettings
-from surveil.alerts.sinks.mqtt import MqttSettings
-from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import Stop, SystemClock
 
 from .helpers import alert, frame
 
 
-def sinks(ports: Ports) -> dict[str, SinkSettings]:
-    base = f"http://127.0.0.1:{ports.http}"
-    made: dict[str, SinkSettings] = {
-        "live": WebhookSettings(url=f"{base}/hook"),
-        "file": FileSettings(path="alerts.jsonl"),
-        "dead": WebhookSettings(url="http://127.0.0.1:9/"),
-        "log": LogSettings(),
-        "alertmanager": AlertmanagerSettings(url=base),
-    }
-    if ports.smtp:
-        made["mail"] = EmailSettings(
-            host="127.0.0.1",
-            port=ports.smtp,
-            security="none",
-            sender="a@x.example",
-            recipients=["b@x.example"],
-        )
-    if ports.mqtt:
-        made["mqtt"] = MqttSettings(host="127.0.0.1", port=ports.mqtt, tls=False, discovery=False)
-    return made
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Where the counterparts listen; 0: there is none."""
-
-    http: int
-    smtp: int = 0
-    mqtt: int = 0
+def sinks(path: Path) -> dict[str, SinkSettings]:
+    """Read the sinks' settings from a JSON file."""
+    made = json.loads(path.read_text())
+    return {name: SINKS[settings["type"]].settings(**settings) for name, settings in made.items()}
 
 
 def start_couriers(
@@ -76,8 +44,8 @@ def start_couriers(
     return couriers
 
 
-def main(state_dir: Path, first: int, ports: Ports) -> None:
-    kinds = sinks(ports)
+def main(state_dir: Path, first: int) -> None:
+    kinds = sinks(state_dir / "sinks.json")
     outbox = Outbox.open(state_dir / "outbox.db", list(kinds), SystemClock())
     couriers = start_couriers(outbox, state_dir, kinds, Stop())
 
@@ -86,15 +54,16 @@ def main(state_dir: Path, first: int, ports: Ports) -> None:
             courier.wake()
 
     writer = AlertWriter(outbox, Evidence(state_dir, EvidenceSettings(clean=False)), wake=wake)
-    ended = outbox.end_open_events(0.0)
-    print(*[a.id for a in ended], sep="\n", flush=True)
+    for ended in outbox.end_open_events(0.0):
+        print(ended.id, flush=True)
     picture = frame(160, 90)
     for n in itertools.count(first):
         for phase in ("start", "end"):
             counts = {Entry("gate", "intrusion", "opened"): 1} if phase == "start" else {}
             new = writer.write([Job([alert(n, phase)], Scenery(picture), counts)])
-            print(*[a.id for a in new], sep="\n", flush=True)
+            for committed in new:
+                print(committed.id, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), Ports(*(int(port) for port in sys.argv[3:])))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+import urllib.error
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
+from .helpers import Got
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -176,15 +182,40 @@ def smtp(mailbox: Mailbox, tls: ssl.SSLContext, security: str) -> Iterator[int]:
         server.stop()
 
 
-@contextmanager
-def plain_smtp(mailbox: Mailbox) -> Iterator[int]:
-    """A local relay without TLS or password; gives its port."""
-    from aiosmtpd.controller import Controller
+class Grafana:
+    """As much of Grafana's annotations API as its documentation promises; an answer of a `Receiver`."""
 
-    port = free_port()
-    server = Controller(mailbox, hostname="127.0.0.1", port=port)
-    server.start()
+    def __init__(self) -> None:
+        self.annotations: list[dict[str, Any]] = []
+        self._by_tag: dict[str, list[dict[str, Any]]] = {}
+
+    def __call__(self, got: Got) -> tuple[int, dict[str, str], bytes]:
+        if got.headers.get("Authorization") != "Bearer t0ken":
+            return 401, {}, b'{"message":"Unauthorized"}'
+        url = urlsplit(got.path)
+        if got.method == "GET":
+            return 200, {}, json.dumps(self._tagged(parse_qs(url.query).get("tags", []))).encode()
+        if got.method == "POST":
+            made = {"id": len(self.annotations) + 1, **got.json}
+            self.annotations.append(made)
+            for tag in made["tags"]:
+                self._by_tag.setdefault(tag, []).append(made)
+            return 200, {}, b'{"message":"Annotation added"}'
+        self.annotations[int(url.path.rpartition("/")[2]) - 1].update(got.json)
+        return 200, {}, b'{"message":"Annotation patched"}'
+
+    def _tagged(self, tags: list[str]) -> list[dict[str, Any]]:
+        found = self._by_tag.get(tags[0], []) if tags else self.annotations
+        return [one for one in found if set(tags) <= set(one["tags"])]
+
+
+def forward(base: str, got: Got) -> tuple[int, dict[str, str], bytes]:
+    """Hand a request on to a real server; return its status and answer."""
+    asked = urllib.request.Request(f"{base}{got.path}", got.body, method=got.method)
+    asked.add_header("Content-Type", got.headers.get("Content-Type", ""))
     try:
-        yield port
-    finally:
-        server.stop()
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            return answer.status, {}, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, {}, error.read()

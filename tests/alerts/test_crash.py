@@ -29,17 +29,27 @@ from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks import make_sink
 from surveil.clock import SystemClock
 
-from .crasher import Ports, sinks
+from .crasher import sinks
 from .helpers import Got, Receiver
-from .servers import Mailbox, find, free_port, listens, needs, plain_smtp, process
+from .servers import (
+    Grafana,
+    Mailbox,
+    alertmanager,
+    forward,
+    free_port,
+    make_certificate,
+    mosquitto,
+    needs,
+    server_tls,
+    smtp,
+)
 
 TESTS = Path(__file__).parent.parent
 
 
-def run_and_kill(state_dir: Path, first: int, ports: Ports, after_s: float) -> list[str]:
+def run_and_kill(state_dir: Path, first: int, after_s: float) -> list[str]:
     """Run the victim, kill it `after_s` after its first commit; return the ids it said were committed."""
-    numbers = [str(n) for n in (first, ports.http, ports.smtp, ports.mqtt)]
-    command = [sys.executable, "-m", "alerts.crasher", str(state_dir), *numbers]
+    command = [sys.executable, "-m", "alerts.crasher", str(state_dir), str(first)]
     victim = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
     lines = [victim.stdout.readline()]
     time.sleep(after_s)  # The random moment is the point of the test.
@@ -50,9 +60,9 @@ def run_and_kill(state_dir: Path, first: int, ports: Ports, after_s: float) -> l
     return [line.strip() for line in lines if len(line) == 37]  # An id and the line end: not the log.
 
 
-def deliver_the_rest(state_dir: Path, ports: Ports) -> Outbox:
+def deliver_the_rest(state_dir: Path) -> Outbox:
     """Deliver to the live sinks what is left; return the outbox."""
-    kinds = sinks(ports)
+    kinds = sinks(state_dir / "sinks.json")
     clock = SystemClock()
     outbox = Outbox.open(state_dir / "outbox.db", list(kinds), clock)
     outbox.end_open_events(0.0)
@@ -65,35 +75,85 @@ def deliver_the_rest(state_dir: Path, ports: Ports) -> Outbox:
     return outbox
 
 
-@contextmanager
-def counterparts(folder: Path, *, everything: bool) -> Iterator[tuple[Ports, Receiver, Mailbox, list[str]]]:
-    """A webhook receiver and, with `everything`, a mail server and a broker with a listener."""
-    heard: list[str] = []
-    box = Mailbox()
-    with ExitStack() as stack:
-        receiver = stack.enter_context(Receiver())
-        ports = Ports(receiver.port)
+class Counterparts:
+    """A webhook receiver, and with `everything` a server of each other kind; what arrived at each."""
+
+    def __init__(self, folder: Path, stack: ExitStack, *, everything: bool) -> None:
+        self.receiver = stack.enter_context(Receiver(answer=self._answer))
+        self.grafana, self.box = Grafana(), Mailbox()
+        self._heard: list[str] = []
+        self._alertmanager = ""
+        url = self.receiver.url.removesuffix("/hook")
+        kinds: dict[str, dict[str, object]] = {
+            "live": {"type": "webhook", "url": self.receiver.url},
+            "file": {"type": "file", "path": "alerts.jsonl"},
+            "dead": {"type": "webhook", "url": "http://127.0.0.1:9/"},
+            "log": {"type": "log"},
+        }
         if everything:
-            port = free_port()
-            config = folder / "mosquitto.conf"
-            config.write_text(
-                f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
-            )
-            stack.enter_context(
-                process([find("mosquitto"), "-c", str(config)], lambda: listens(port), "mosquitto")
-            )
-            stack.enter_context(listening(port, heard))
-            ports = Ports(receiver.port, stack.enter_context(plain_smtp(box)), port)
-        yield ports, receiver, box, heard
+            kinds |= self._everything(folder, stack, url)
+        (folder / "sinks.json").write_text(json.dumps(kinds))
+
+    def _everything(self, folder: Path, stack: ExitStack, url: str) -> dict[str, dict[str, object]]:
+        certificate = make_certificate(folder / "tls")
+        trusted, login = {"ca_file": str(certificate[0])}, {"username": "nvr", "password": "s3cret"}
+        broker = free_port()
+        stack.enter_context(mosquitto(folder, broker, *certificate))
+        stack.enter_context(listening(broker, certificate, self._heard))
+        relay = stack.enter_context(smtp(self.box, server_tls(*certificate), "starttls"))
+        self._alertmanager = stack.enter_context(alertmanager(folder, f"{url}/told"))
+        return {
+            "mqtt": {"type": "mqtt", "host": "127.0.0.1", "port": broker, **trusted, **login},
+            "mail": {
+                "type": "email", "host": "127.0.0.1", "port": relay, **trusted, **login,
+                "sender": "a@x.example", "recipients": ["b@x.example"],
+            },
+            "alertmanager": {"type": "alertmanager", "url": url},
+            "grafana": {"type": "grafana", "url": url, "token": "t0ken"},
+            "apprise": {"type": "apprise", "url": f"json://127.0.0.1:{self.receiver.port}/apprise"},
+        }  # fmt: skip
+
+    def _answer(self, got: Got) -> tuple:
+        """Be the webhook and the service behind Apprise, as Grafana's API promises, and in front of Alertmanager."""
+        if got.path.startswith("/api/annotations"):
+            return self.grafana(got)
+        return forward(self._alertmanager, got) if got.path == "/api/v2/alerts" else (200, {})
+
+    def hooks(self) -> list[Got]:
+        """What the webhook got."""
+        return [got for got in self.receiver.got if got.path == "/hook"]
+
+    def arrived(self, folder: Path) -> dict[str, set[str]]:
+        """Sink → ids of the alerts that came there."""
+        lines = (folder / "alerts.jsonl").read_text().splitlines()
+        found = {
+            "live": {got.json["id"] for got in self.hooks()},
+            "file": {json.loads(line)["id"] for line in lines},
+        }
+        if self._alertmanager:
+            got = self.receiver.got
+            found["mqtt"] = set(self._heard)
+            found["mail"] = {email.message_from_bytes(raw)["Idempotency-Key"] for raw in self.box.messages}
+            found["alertmanager"] = {g.headers["Idempotency-Key"] for g in got if g.path == "/api/v2/alerts"}
+            found["apprise"] = {g.json["message"].splitlines()[-1] for g in got if "/apprise" in g.path}
+        return found
+
+    def events(self) -> tuple[list[str], list[str]]:
+        """Events that Grafana was told of, and those of them that are closed."""
+        tag = [next(t for t in one["tags"] if t.startswith("event:"))[6:] for one in self.grafana.annotations]
+        closed = [t for t, one in zip(tag, self.grafana.annotations, strict=True) if "timeEnd" in one]
+        return tag, closed
 
 
 @contextmanager
-def listening(port: int, heard: list[str]) -> Iterator[None]:
+def listening(port: int, certificate: tuple[Path, Path], heard: list[str]) -> Iterator[None]:
     """Note the ids of all alerts that the broker passes on."""
     import paho.mqtt.client as mqtt
     from paho.mqtt.enums import CallbackAPIVersion
 
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.tls_set(str(certificate[0]))
+    client.username_pw_set("nvr", "s3cret")
     client.on_message = lambda _c, _d, m: heard.append(json.loads(m.payload)["id"])
     subscribed = threading.Event()
     client.on_subscribe = lambda *_: subscribed.set()
@@ -110,25 +170,25 @@ def kill_often(tmp_path: Path, times: int, seed: int = 1, *, everything: bool = 
     """Kill `times`; assert that nothing is lost; return how many were committed and how many came twice."""
     rng = random.Random(seed)
     committed: list[str] = []
-    with counterparts(tmp_path, everything=everything) as (ports, receiver, box, heard):
+    with ExitStack() as stack:
+        world = Counterparts(tmp_path, stack, everything=everything)
         for n in range(times):
-            committed += run_and_kill(tmp_path, n * 100_000, ports, rng.uniform(0.0, 0.4))
-        outbox = deliver_the_rest(tmp_path, ports)
-        hooks = [got for got in receiver.got if got.path == "/hook"]
-        posted = {got.headers.get("Idempotency-Key") for got in receiver.got if got.path == "/api/v2/alerts"}
-        mailed = {email.message_from_bytes(raw)["Idempotency-Key"] for raw in box.messages}
-        arrived = {"alertmanager": posted} | ({"mail": mailed, "mqtt": set(heard)} if everything else {})
-    received = [got.json["id"] for got in hooks]
-    lines = (tmp_path / "alerts.jsonl").read_text().splitlines()
-    arrived |= {"live": set(received), "file": {json.loads(line)["id"] for line in lines}}
+            committed += run_and_kill(tmp_path, n * 100_000, rng.uniform(0.0, 0.4))
+        outbox = deliver_the_rest(tmp_path)
+        hooks, arrived = world.hooks(), world.arrived(tmp_path)
     assert len(committed) > times
     assert {name: set(committed) - ids for name, ids in arrived.items() if set(committed) - ids} == {}
     assert all(got.headers["Idempotency-Key"] == got.json["id"] for got in hooks)
     assert_ordered(hooks)
     books = outbox.counts()
     opened = outbox.ledger()[Entry("gate", "intrusion", "opened")]
+    if everything:
+        events, closed = world.events()
+        assert len(events) == len(set(events)) == opened
+        assert sorted(closed) == sorted(events)
     outbox.close()
-    assert {books[name]["pending"] for name in arrived} == {0}
+    assert {books[name]["pending"] for name in books if name != "dead"} == {0}
+    received = [got.json["id"] for got in hooks]
     assert books["live"]["delivered"] == len(set(received))
     assert {sum(book.values()) for book in books.values()} == {2 * opened}
     assert check(tmp_path / "outbox.db").problems == ()
@@ -159,11 +219,11 @@ def test_kill_9_loses_no_committed_alert(tmp_path):
     kill_often(tmp_path, int(os.environ.get("SURVEIL_KILLS", "8")))
 
 
-@needs("mosquitto")
+@needs("mosquitto", "prometheus-alertmanager", "openssl")
 @pytest.mark.server
 @pytest.mark.timeout(300)
 @pytest.mark.slow
-def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path):
+def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path, apprise_threads):
     kill_often(tmp_path, 3, seed=2, everything=True)
 
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from surveil.alerts.database import migrations
+from surveil.alerts.database import DamagedError, aside, migrations
 from surveil.alerts.outbox import Outbox, end_id
 from surveil.alerts.payload import dump, load, to_dict
 from surveil.alerts.rows import Entry
@@ -224,9 +225,36 @@ def test_a_damaged_database_is_set_aside_and_replaced(tmp_path, clock, damage):
     outbox = reopen(tmp_path, clock)
     assert outbox.set_aside == tmp_path / "outbox.db.damaged-20231114T221320Z"
     assert outbox.set_aside.exists()
+    told = outbox.next("ops").alert
+    assert (told.camera, told.type, told.key, told.reason) == ("system", "storage", "database", "instant")
+    assert told.text == (
+        "the outbox database was damaged; what was undelivered is in outbox.db.damaged-20231114T221320Z, "
+        "a new one is used"
+    )
     outbox.commit([alert(0)])
-    assert drain(outbox) == ["0 start"]
+    assert drain(outbox) == ["0 start", "0 start"]
     outbox.close()
+    again = reopen(tmp_path, clock)
+    assert again.set_aside is None
+    assert again.counts()["ops"] == {"pending": 0, "delivered": 2, "dead": 0}
+    assert aside(tmp_path) == [outbox.set_aside]
+    again.close()
+
+
+def test_a_database_that_is_damaged_while_it_is_used_is_told_from_one_that_is_busy(tmp_path, clock):
+    outbox = reopen(tmp_path, clock)
+    outbox.commit([alert(n) for n in range(2000)])
+    outbox.checkpoint(force=True)
+    outbox.close()
+    path = tmp_path / "outbox.db"
+    outbox = reopen(tmp_path, clock)
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+    with pytest.raises(DamagedError, match="malformed"):
+        drain(outbox)
+    with suppress(StateError):
+        outbox.close()
 
 
 def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, clock):

@@ -6,8 +6,8 @@ import email
 import email.policy
 import gc
 import json
+import signal
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from pydantic import ValidationError
@@ -24,8 +24,9 @@ from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.clock import ManualClock, SystemClock
 from surveil.errors import ConfigError, Rejected, RetryLater
 
-from .helpers import Got, Receiver, alert
+from .helpers import Receiver, alert
 from .servers import (
+    Grafana,
     Mailbox,
     alertmanager,
     free_port,
@@ -216,6 +217,30 @@ def test_mqtt_goes_on_after_the_broker_was_restarted(tmp_path, certificate):
         sink.close()
 
 
+@needs("mosquitto", "openssl")
+def test_a_broker_that_goes_away_between_a_message_and_its_acknowledgement_gets_it_again(
+    tmp_path, certificate
+):
+    """The broker stands still when the message leaves, and never goes on: nobody can say whether it has it."""
+    port = free_port()
+    settings = mqtt_settings(port, certificate, timeout_s=1.0, pictures=False, discovery=False)
+    with mosquitto(tmp_path, port, *certificate) as broker:
+        sink = make_sink(settings, Context())
+        sink.deliver(Delivery(alert(0)))
+        broker.send_signal(signal.SIGSTOP)
+        with pytest.raises(RetryLater, match="no acknowledgement in 1 s"):
+            sink.deliver(Delivery(alert(1)))
+        broker.kill()
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        sink.deliver(Delivery(alert(1)))
+        listener.wait("surveil/surveil/gate/alert")
+        (message,) = listener.heard["surveil/surveil/gate/alert"]
+        assert message.properties.UserProperty == [("idempotency-key", alert(1).id)]
+        listener.close()
+        sink.close()
+
+
 def test_an_mqtt_password_is_not_sent_in_the_clear():
     with pytest.raises(ValidationError, match="not sent in the clear"):
         MqttSettings(host="broker.example", tls=False, username="nvr", password="x")
@@ -344,16 +369,6 @@ def test_no_mail_goes_to_a_server_with_a_certificate_that_is_not_known(certifica
 # Apprise.
 
 
-@pytest.fixture(scope="module")
-def apprise_threads() -> None:
-    """Let Apprise start its pools before anybody counts threads: they live as long as the process."""
-    pytest.importorskip("apprise")
-    with Receiver() as receiver:
-        make_sink(AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/"), Context()).deliver(
-            Delivery(alert(0))
-        )
-
-
 def test_apprise_sends_title_text_and_id(apprise_threads):
     with Receiver() as receiver:
         sink = make_sink(AppriseSettings(url=f"json://me:hunter2@127.0.0.1:{receiver.port}/x"), Context())
@@ -382,26 +397,6 @@ def test_a_url_that_apprise_does_not_understand_is_a_mistake_in_the_configuratio
 
 
 # Grafana, against its documented contract.
-
-
-class Grafana:
-    """As much of the annotations API as its documentation promises."""
-
-    def __init__(self) -> None:
-        self.annotations: list[dict] = []
-
-    def __call__(self, got: Got) -> tuple[int, dict[str, str], bytes]:
-        if got.headers.get("Authorization") != "Bearer t0ken":
-            return 401, {}, b'{"message":"Unauthorized"}'
-        url = urlsplit(got.path)
-        if got.method == "GET":
-            wanted = set(parse_qs(url.query).get("tags", []))
-            return 200, {}, json.dumps([a for a in self.annotations if wanted <= set(a["tags"])]).encode()
-        if got.method == "POST":
-            self.annotations.append({"id": len(self.annotations) + 1, **got.json})
-            return 200, {}, b'{"message":"Annotation added"}'
-        self.annotations[int(url.path.rpartition("/")[2]) - 1].update(got.json)
-        return 200, {}, b'{"message":"Annotation patched"}'
 
 
 def test_grafana_has_one_annotation_for_each_event_however_often_it_is_delivered(tmp_path):

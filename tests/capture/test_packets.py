@@ -165,3 +165,31 @@ def test_no_packets_make_no_clip(tmp_path) -> None:
     with pytest.raises(SourceError) as error:
         mux([], tmp_path / "clip.mp4")
     assert error.value.cause is Cause.NO_VIDEO
+
+
+def units(data):
+    """The NAL units of a packet in Annex B form (ITU-T H.264, annex B)."""
+    return [unit.rstrip(b"\0") for unit in data.split(b"\0\0\1") if unit.rstrip(b"\0")]
+
+
+def units_of_mp4(data):
+    """The NAL units of a packet as MP4 has them: each behind four bytes of its length (ISO/IEC 14496-15)."""
+    found = []
+    while data:
+        size = int.from_bytes(data[:4], "big")
+        found.append(data[4 : 4 + size].rstrip(b"\0"))
+        data = data[4 + size :]
+    return found
+
+
+@pytest.mark.parametrize(("codec", "name"), [("h264", "a.ts"), ("hevc", "a.ts"), ("mjpeg", "a.avi")])
+def test_a_clip_is_made_of_the_camera_s_packets_to_the_bit(tmp_path, codec, name) -> None:
+    packets = stored(make_clip(tmp_path / name, codec, seconds=3.0, gop=15))
+    mux(packets, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        written = [bytes(packet) for packet in container.demux(video=0) if packet.size]
+    assert len(written) == len(packets)
+    if codec == "mjpeg":
+        assert written == [one.data for one in packets]
+    else:
+        assert [units_of_mp4(data) for data in written] == [units(one.data) for one in packets]

@@ -70,7 +70,7 @@ class Process:
 
     def pages(self):
         """host:port, once the log tells it; the log may begin with that of a process before."""
-        return wait_for(lambda: self._told_pages()[self._ran_before :])[0]
+        return wait_for(lambda: self._told_pages()[self._ran_before :], 60)[0]
 
     def _told_pages(self):
         return [r["pages"] for r in self.records() if "pages" in r]
