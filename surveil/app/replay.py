@@ -6,7 +6,7 @@ Time is the recording's own, so the same file, configuration and model give byte
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -22,6 +22,7 @@ from surveil.app.arming import Arming
 from surveil.app.assembly import Pipeline, make_pipeline, make_scene
 from surveil.app.classifying import make_keeper
 from surveil.capture.loop import CaptureLoop
+from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import Config
 from surveil.detect.detector import Detector
@@ -67,11 +68,19 @@ class Replay:
     """One camera of the configuration, fed from recordings. State goes into a private folder.
 
     `scheduled`: rules alert in their schedules only, by the recording's wall time; else at any time. The
-    operator's switches are about now and do not count.
+    operator's switches are about now and do not count. `live`: it is for `watch`, where a frame that comes too
+    soon replaces the one that waits.
     """
 
     def __init__(
-        self, config: Config, camera: str, detector: Detector, state_dir: Path, *, scheduled: bool = False
+        self,
+        config: Config,
+        camera: str,
+        detector: Detector,
+        state_dir: Path,
+        *,
+        scheduled: bool = False,
+        live: bool = False,
     ) -> None:
         # No sink of the configuration hears of it.
         cameras = {camera: replace(config.cameras[camera], enabled=True)}
@@ -96,7 +105,7 @@ class Replay:
             archive.writer,
             self.metrics,
             self._clock,
-            lossless=True,
+            lossless=not live,
             scenes={camera: scene} if scene else {},
             shelf=shelf,
             arming=Arming() if scheduled else None,
@@ -114,7 +123,8 @@ class Replay:
         """Play the videos one after the other; raise SourceError when one cannot be played."""
         frames, decoded, t_end, wall = 0, 0, 0.0, start_wall
         for video in videos:
-            for seen in self._play(video, wall, on_decoded):
+            stream = self._stream.model_copy(update={"url": str(video), "realtime": False, "repeat": False})
+            for seen in self._play(stream, wall, on_decoded):
                 frames, t_end = frames + 1, seen.frame.t
                 on_seen(seen)
             wall = start_wall + t_end + 1.0
@@ -123,7 +133,24 @@ class Replay:
         decoded = self._pipeline.ring.books()[self._camera].received
         return Result(tuple(self._alerts), frames, decoded, t_end)
 
-    def _play(self, video: Path, wall: float, on_decoded: Callable[[float], None]) -> Iterator[Seen]:
+    def watch(self) -> Generator[Seen, None, None]:
+        """Yield the frames of the camera itself as they come, until the caller wants no more.
+
+        Raises SourceError when it cannot be opened, or is lost.
+        """
+        try:
+            yield from self._play(self._stream, None, lambda _t: None)
+        finally:
+            self._pipeline.commit.close()
+            self._outbox.close()
+
+    @property
+    def _stream(self) -> StreamSettings:
+        return self._config.cameras[self._camera].stream
+
+    def _play(
+        self, stream: StreamSettings, wall: float | None, on_decoded: Callable[[float], None]
+    ) -> Iterator[Seen]:
         ring, stop = self._pipeline.ring, Stop()
         failures: list[SourceError] = []
 
@@ -132,9 +159,6 @@ class Replay:
             on_decoded(frame.t)
 
         def feed() -> None:
-            stream = self._config.cameras[self._camera].stream.model_copy(
-                update={"url": str(video), "realtime": False, "repeat": False}
-            )
             loop = CaptureLoop(
                 self._camera, stream, put, ring.lose, self.metrics, SystemClock(), stop, start_wall=wall
             )
@@ -142,9 +166,9 @@ class Replay:
                 loop.run_once()
             except SourceError as error:
                 failures.append(error)
-            ring.lose(Lost(self._camera, loop.t, wall + loop.t, "ended", final=True))
+            ring.lose(Lost(self._camera, loop.t, (wall or 0.0) + loop.t, "ended", final=True))
 
-        feeder = threading.Thread(target=feed, name=f"replay-{video.name}")
+        feeder = threading.Thread(target=feed, name=f"replay-{self._camera}")
         feeder.start()
         try:
             yield from self._frames()

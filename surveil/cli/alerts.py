@@ -10,7 +10,7 @@ from rich.table import Table
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
-from surveil.cli import arming, complete
+from surveil.cli import arming, complete, labelling
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
 
 alerts = typer.Typer(
@@ -18,6 +18,7 @@ alerts = typer.Typer(
     help="The alerts on disk: list, show, retry, purge, check; and which rules may alert.",
 )
 arming.register(alerts)
+labelling.register(alerts)
 Sink = Annotated[str | None, typer.Option(help="Only this sink.", autocompletion=complete.sinks)]
 Camera = Annotated[str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)]
 DATABASE = "surveil.db"

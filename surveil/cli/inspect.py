@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from surveil.cli import train
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.config import load
 from surveil.config import schema as config_schema
@@ -19,7 +20,13 @@ from surveil.detect.decoders import DECODERS
 from surveil.detect.settings import ModelSettings
 from surveil.models.store import ModelStore, open_detector
 
-models = typer.Typer(no_args_is_help=True, help="The detection models: list, add, check.")
+models = typer.Typer(
+    no_args_is_help=True,
+    help="The detection models: list, add, check. Your own classifiers: classifiers, deploy, rollback.",
+)
+models.command("classifiers")(train.classifiers)
+models.command("deploy")(train.deploy)
+models.command("rollback")(train.rollback)
 
 
 class Form(StrEnum):

@@ -20,6 +20,7 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
+from surveil.cli.train import evaluate_pictures
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError
 from surveil.learn.collect import Bounds, Collector, learn_collected
@@ -51,8 +52,17 @@ def _bar() -> Iterator[OnProgress]:
 
 
 def evaluate_command(
-    dataset: Annotated[Path, typer.Argument(help="DATASET.yaml: name, fps, normal, clips with labels.")],
-    model: ModelPath = None,
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            help="DATASET.yaml (name, fps, normal, clips with labels) for learned normality; a folder of pictures "
+            "for a classifier."
+        ),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A model file, or the name of a deployed classifier.")
+    ] = None,
     budget: Budget = 0.5,
     gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
     report: Annotated[
@@ -61,10 +71,16 @@ def evaluate_command(
     *,
     json: AsJson = False,
 ) -> None:
-    """Judge learned normality on labelled footage with the code of the daemon.
+    """Judge learned normality on labelled footage, or a classifier on labelled pictures, with the code of the daemon.
 
-    Without --model, one is learned from the dataset's `normal:`. Exit code 1 when a gate does not hold.
+    Normality: without --model, one is learned from the dataset's `normal:`. A classifier is judged on the pictures
+    that it has not learned from. Exit code 1 when a gate does not hold.
+
+        surveil evaluate shelf --model shelf --gate "accuracy>=0.95"
     """
+    if dataset.is_dir():
+        evaluate_pictures(dataset, model, config, gate, report, json=json)
+        return
     conditions = parse_gate(gate) if gate else ()
     data = load_dataset(dataset)
     with _bar() as progress:

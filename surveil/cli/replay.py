@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
+from json import dumps as json_of
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -43,6 +46,9 @@ def replay(
     alerts: Annotated[
         Path | None, typer.Option(help="Write the alerts here, one JSON object a line.")
     ] = None,
+    looks: Annotated[
+        Path | None, typer.Option(help="Write what classifiers said here, one JSON object a look.")
+    ] = None,
     annotate: Annotated[
         Path | None, typer.Option(help="Write a video with boxes, zones and alerts here.")
     ] = None,
@@ -73,10 +79,13 @@ def replay(
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-")))
         folder.mkdir(parents=True, exist_ok=True)
         job = Replay(settings, name, open_detector(settings), folder, scheduled=start is not None)
-        annotator = stack.enter_context(Annotator(annotate, settings.cameras[name])) if annotate else None
+        watchers: list[Callable[[Seen], None]] = []
+        if annotate:
+            watchers.append(stack.enter_context(Annotator(annotate, settings.cameras[name])).add)
+        if looks:
+            watchers.append(partial(_write_looks, stack.enter_context(looks.open("w", encoding="utf-8"))))
         on_decoded = _progress(stack, videos)
-        on_seen = annotator.add if annotator else _ignore
-        result = job.run(videos, wall, on_seen, on_decoded)
+        result = job.run(videos, wall, lambda seen: _tell(watchers, seen), on_decoded)
         counts = counted(folder)
     if alerts:
         write_lines(result.alerts, alerts)
@@ -95,8 +104,16 @@ def replay(
     )
 
 
-def _ignore(_seen: Seen) -> None:
-    pass
+def _tell(watchers: Sequence[Callable[[Seen], None]], seen: Seen) -> None:
+    for watcher in watchers:
+        watcher(seen)
+
+
+def _write_looks(file: TextIO, seen: Seen) -> None:
+    """Write what classifiers said about one frame."""
+    for look in seen.looks:
+        what = {"t": round(seen.frame.t, 6), "frame": seen.frame.seq, **asdict(look)}
+        file.write(json_of(what) + "\n")
 
 
 def _choose(config: Config, camera: str | None) -> str:

@@ -7,9 +7,10 @@ import sys
 import typer
 
 from surveil import __version__
-from surveil.cli import demo, inspect, operate, replay
+from surveil.cli import demo, inspect, operate, replay, train
 from surveil.cli.alerts import alerts
 from surveil.cli.cameras import cameras
+from surveil.cli.dataset import dataset
 from surveil.cli.learn import collect, evaluate_command, normality
 from surveil.cli.report import report
 
@@ -47,6 +48,8 @@ app.command("demo")(demo.demo)
 app.command("collect")(collect)
 app.command("evaluate")(evaluate_command)
 app.add_typer(normality, name="normality")
+app.add_typer(dataset, name="dataset")
+app.command("train")(train.train)
 app.command("bench")(inspect.bench)
 app.command("schema")(inspect.schema)
 app.add_typer(inspect.models, name="models")

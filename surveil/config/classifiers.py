@@ -32,13 +32,13 @@ def missing_classifiers(root: Node) -> list[tuple[int, str, str]]:
 
 
 def _why_blind(root: Node, model: Node) -> str:
-    from surveil.train.store import deployed  # noqa: PLC0415 - as in _labels
+    from surveil.train.store import names  # noqa: PLC0415 - as in _labels
 
     folder = _state_dir(root)
     try:
         if _labels(folder, model):
             return ""
-        known = deployed(folder)
+        known = names(folder)
     except (ModelError, StateError) as error:
         return f"the rule sees nothing: {error}"
     hint = suggest(str(model.text), known) if known else ""

@@ -35,6 +35,8 @@ class Card:
     """On the test split, when it was made."""
     how: str
     """`head` or `finetune`."""
+    seen: tuple[str, ...] = ()
+    """First 12 digits of the sha256 of every picture it was trained or validated on: it is judged on others."""
     quantiles: tuple[float, ...] = ()
     """Of the positive class's score on the validation split, 0 %, 5 % … 100 %: what drift is told from."""
 
@@ -58,6 +60,7 @@ class Card:
             "surveil.threshold": repr(self.threshold),
             "surveil.figures": json.dumps(dict(self.figures), sort_keys=True),
             "surveil.how": self.how,
+            "surveil.seen": json.dumps(self.seen),
             "surveil.quantiles": json.dumps(self.quantiles),
         }
 
@@ -72,7 +75,8 @@ class Card:
                 preprocess=Preprocess.from_json(metadata["surveil.preprocess"]),
                 dataset_sha256=metadata["surveil.dataset"], positive=metadata["surveil.positive"],
                 threshold=float(metadata["surveil.threshold"]), figures=json.loads(metadata["surveil.figures"]),
-                how=metadata["surveil.how"], quantiles=tuple(json.loads(metadata["surveil.quantiles"])),
+                how=metadata["surveil.how"], seen=tuple(json.loads(metadata["surveil.seen"])),
+                quantiles=tuple(json.loads(metadata["surveil.quantiles"])),
             )  # fmt: skip
         except (KeyError, ValueError) as error:
             raise ModelError(f"{path}: what it says about itself cannot be read: {error}") from None

@@ -15,8 +15,9 @@ import numpy as np
 from surveil.errors import ConfigError
 from surveil.learn.frames import stills
 from surveil.train.dataset import Item, PictureSet, add, append, load
+from surveil.train.looks import Look, cut_out, places
 from surveil.train.pictures import BadPictureError, decode, read_bytes
-from surveil.types import Bytes, Polygon
+from surveil.types import Bytes, Frame, Polygon, Track
 
 BoxOf = tuple[int, int, int, int]
 _TILE_PX, _TILES = 112, 12
@@ -66,6 +67,42 @@ def from_video(
         if progress is not None:
             progress(count)
     return count
+
+
+class Collector:
+    """Stores what a look sees in frames that come one by one: whole pictures, a zone, or followed objects.
+
+    The crops are those that the daemon will classify. Mutable; one caller's.
+    """
+
+    def __init__(self, folder: Path, look: Look, label: str, origin: str, group: str = "") -> None:
+        self.count = 0
+        self._folder, self._look, self._label = folder, look, label
+        self._origin, self._group = origin, group
+        self._due = -np.inf
+
+    def see(self, frame: Frame, tracks: Sequence[Track]) -> None:
+        """Store the crops of a frame when they are due. Raises OSError on a full disk."""
+        if frame.t < self._due or (frame.damaged and not frame.degraded):
+            return
+        self._due = frame.t + self._look.every_s - 1e-6
+        found = places(self._look, _View(frame, tracks))
+        picture = np.asarray(frame.picture.bgr()) if found else np.zeros((0, 0, 3), np.uint8)
+        for place in found:
+            part = np.ascontiguousarray(cut_out(picture, place.box))
+            # Crops of one followed object show one thing: they stay on one side of a split.
+            group = self._group if place.track is None else f"{self._group or frame.camera} {place.track}"
+            add(
+                self._folder, part, self._label, camera=frame.camera, t_wall=frame.t_wall,
+                origin=self._origin, group=group,
+            )  # fmt: skip
+            self.count += 1
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    frame: Frame
+    tracks: Sequence[Track]
 
 
 def _check(intervals: Sequence[Interval]) -> None:

@@ -177,7 +177,14 @@ class _Run:
         content = classifier(with_weights(self.original, self.network.weights()), head, card.metadata())
         chosen = Fitted(head, fitted.penalty, warm, fitted.losses)
         made = finish(
-            self.ready, content, card, self.target, probabilities, chosen, history=tuple(self.state.history)
+            self.ready,
+            content,
+            card,
+            self.target,
+            probabilities,
+            chosen,
+            self.options,
+            history=tuple(self.state.history),
         )
         self.saved.unlink(missing_ok=True)
         return made

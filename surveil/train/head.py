@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from surveil.types import Floats
 
@@ -35,11 +33,17 @@ class Head:
 
     def probabilities(self, features: Floats) -> Doubles:
         """Return float64 (n, classes), rows sum to 1."""
-        return np.asarray(softmax(self.logits(features), axis=1))
+        return np.exp(_log_softmax(self.logits(features)))
 
     def cooled(self, temperature: float) -> Head:
         """Return the head with its logits divided by `temperature`."""
         return Head(self.weights / temperature, self.bias / temperature)
+
+
+def _log_softmax(logits: Doubles) -> Doubles:
+    """Return log probabilities, rows of float64 (n, classes)."""
+    shifted = logits - logits.max(1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
 
 
 def class_weights(labels: Labels, classes: int) -> Doubles:
@@ -50,6 +54,8 @@ def class_weights(labels: Labels, classes: int) -> Doubles:
 
 def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: Doubles | None = None) -> Head:
     """Fit on float32 (n, d) and class numbers (n,). `penalty`: L2 per standardised feature."""
+    from scipy.optimize import minimize  # noqa: PLC0415 - costs some 48 MB, and the daemon learns nothing here
+
     x = features.astype(np.float64)
     mean, spread = x.mean(0), x.std(0) + 1e-3
     # The root of the number of features keeps the meaning of the penalty whatever the network.
@@ -59,7 +65,7 @@ def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: D
 
     def loss(flat: Doubles) -> tuple[float, Doubles]:
         w, b = flat[:-classes].reshape(classes, -1), flat[-classes:]
-        logs = log_softmax(x @ w.T + b, axis=1)
+        logs = _log_softmax(x @ w.T + b)
         error = weights[:, None] * (np.exp(logs) - target)
         value = -float(weights @ (logs * target).sum(1)) + penalty * float((w * w).sum()) / 2
         return value, np.concatenate([(error.T @ x + penalty * w).ravel(), error.sum(0)])
@@ -72,12 +78,14 @@ def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: D
 
 def log_loss(logits: Doubles, labels: Labels, weights: Doubles | None = None) -> float:
     """Return the mean negative log probability of the true class."""
-    each = -log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    each = -_log_softmax(logits)[np.arange(len(labels)), labels]
     return float(np.average(each, weights=weights))
 
 
 def temperature(logits: Doubles, labels: Labels) -> float:
     """Return the divisor of the logits, 0.2..20, that fits probabilities best to what was true."""
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - as above
+
     found = minimize_scalar(
         lambda log_t: log_loss(logits / np.exp(log_t), labels),
         bounds=(np.log(0.2), np.log(20)),

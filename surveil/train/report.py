@@ -29,7 +29,7 @@ svg{width:20rem;height:20rem;border:1px solid #ddd;margin-right:1rem}.warn{color
 _THUMB_PX = 176
 
 
-def to_json(made: Trained, beside: Evaluation | None = None) -> str:
+def to_json(made: Trained) -> str:
     """Return the whole report as JSON; figures that could not be had are null."""
     document = {
         "model": {
@@ -45,7 +45,7 @@ def to_json(made: Trained, beside: Evaluation | None = None) -> str:
         },
         "preprocess": json.loads(made.card.preprocess.to_json()),
         "evaluation": document_of(made.evaluation),
-        "beside": None if beside is None else document_of(beside),
+        "beside": None if made.beside is None else document_of(made.beside),
         "warnings": made.warnings,
         "left_out": made.problems,
         "validation_losses": {f"{penalty:g}": round(loss, 5) for penalty, loss in made.penalties},
@@ -91,12 +91,12 @@ def _mistake(m: Mistake) -> dict[str, object]:
     return {"path": m.item.path, "is": m.item.label, "taken_for": m.predicted, "score": round(m.score, 4)}
 
 
-def lines(made: Trained, beside: Evaluation | None = None) -> list[str]:
+def lines(made: Trained) -> list[str]:
     """Return the report as lines of text."""
     sizes = ", ".join(f"{n} {name}" for name, n in made.sizes.items())
     found = [f"{made.card.name}: {', '.join(made.card.labels)}; pictures: {sizes}"]
     for name, e in made.evaluation.figures.items():
-        other = f"   deployed {beside.figures[name].value:.4f}" if beside is not None else ""
+        other = f"   deployed {made.beside.figures[name].value:.4f}" if made.beside is not None else ""
         found.append(f"{name:18} {e.value:.4f}{_interval(e)}{other}")
     at = made.evaluation.at
     found.append(
@@ -107,23 +107,23 @@ def lines(made: Trained, beside: Evaluation | None = None) -> list[str]:
     return found + [f"caution: {warning}" for warning in made.warnings]
 
 
-def write_report(made: Trained, data: PictureSet, folder: Path, beside: Evaluation | None = None) -> Path:
+def write_report(made: Trained, data: PictureSet, folder: Path) -> Path:
     """Write `report.html` and `report.json`; return the page. Raises StateError when they cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "report.json", (to_json(made, beside) + "\n").encode())
-        write_whole(folder / "report.html", to_html(made, data, beside).encode())
+        write_whole(folder / "report.json", (to_json(made) + "\n").encode())
+        write_whole(folder / "report.html", to_html(made, data).encode())
     except OSError as error:
         raise StateError(f"{folder}: the report cannot be written: {error.strerror}") from None
     return folder / "report.html"
 
 
-def to_html(made: Trained, data: PictureSet, beside: Evaluation | None = None) -> str:
+def to_html(made: Trained, data: PictureSet) -> str:
     """Return one page that needs no other file."""
     found = made.evaluation
     title = escape(f"{made.card.name}: {', '.join(made.card.labels)}")
     text = "".join(f"<p class=warn>{escape(w)}</p>" for w in made.warnings)
-    text += _figures(found, beside) + _confusion(found) + _groups(found) + _charts(made)
+    text += _figures(found, made.beside) + _confusion(found) + _groups(found) + _charts(made)
     text += _worth(made) + _wrong(found.worst, data)
     text += "".join(f"<p>left out: {escape(p)}</p>" for p in made.problems)
     sizes = ", ".join(f"{n} {name}" for name, n in made.sizes.items())

@@ -50,7 +50,7 @@ def split(
         raise ConfigError(
             [f"all {len(items)} pictures are of class {labels[0]!r}: there is nothing to tell apart"]
         )
-    unit = groups(len(items), [*duplicates, *_together(items)])
+    unit = units(items, duplicates)
     side = np.full(len(items), -1, np.int64)
     members: dict[int, list[int]] = defaultdict(list)
     for i, u in enumerate(unit):
@@ -65,6 +65,11 @@ def split(
         _cut(sorted(queue, key=lambda indices: _order(items, indices, seed)), side)
     _check(items, labels, side)
     return Split(side, unit)
+
+
+def units(items: Sequence[Item], duplicates: list[tuple[int, int]]) -> NDArray[np.int64]:
+    """Return the unit of each picture, int64 (n,): pictures of one unit are never on two sides."""
+    return groups(len(items), [*duplicates, *_together(items)])
 
 
 def _together(items: Sequence[Item]) -> list[tuple[int, int]]:

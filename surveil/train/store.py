@@ -1,9 +1,10 @@
 """Deployed classifiers: versions are files that never change, a pointer says which one is in use.
 
     STATE/classifiers/NAME/0001.onnx 0002.onnx …   current, shadow (each a line with a file name)
+    STATE/classifiers/NAME/trained/NAME.onnx       what `surveil train` made last, with its report; not in use
 
 A pointer is replaced atomically, so that a running daemon reads the old one or the new one. The shadow runs
-beside the one in use and is only counted and logged.
+beside the one in use and is only counted.
 """
 
 from __future__ import annotations
@@ -21,12 +22,11 @@ _VERSION = re.compile(r"^(\d{4,})\.onnx$")
 Role = Literal["current", "shadow"]
 
 
-def deployed(state_dir: Path) -> tuple[str, ...]:
-    """Return the names of the classifiers of which a version is in use. Raises StateError."""
+def names(state_dir: Path) -> tuple[str, ...]:
+    """Return the names of the classifiers that are there, deployed or only trained. Raises StateError."""
     folder = state_dir / "classifiers"
     try:
-        names = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.is_dir() else []
-        return tuple(name for name in names if (folder / name / "current").exists())
+        return tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
     except OSError as error:
         raise StateError(f"{folder}: cannot be read: {error.strerror}") from None
 
@@ -59,8 +59,9 @@ class ClassifierStore:
         return self.folder / name
 
     def deploy(self, file: Path, shadow: bool = False) -> Card:
-        """Check a trained file by loading it, store it as a new version, and put it into use or in the shadow.
+        """Check a trained file by loading it, store it as a version, and put it into use or in the shadow.
 
+        A file that is stored already is not stored again: what was in the shadow may come into use.
         Raises ModelError when it is no classifier, or has other classes than the one in use.
         """
         card = Classifier(file).card
@@ -69,15 +70,40 @@ class ClassifierStore:
             raise ModelError(
                 f"{file}: has other classes than the deployed {self.name}; deploy it under another name"
             )
-        name = f"{_number(self.versions()[-1]) + 1 if self.versions() else 1:04d}.onnx"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(self.folder / name, file.read_bytes())
-            self._point("shadow" if shadow else "current", name)
+            self._point("shadow" if shadow else "current", self._stored(file))
         except OSError as error:
             raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        in_shadow = self.path("shadow")
+        if in_shadow is not None and in_shadow == self.path():
+            self.withdraw()
         self._prune()
         return card
+
+    def _stored(self, file: Path) -> str:
+        """Return the name of the version that the file is, storing it unless it is there. Raises OSError."""
+        content, versions = file.read_bytes(), self.versions()
+        for name in reversed(versions):
+            if (self.folder / name).read_bytes() == content:
+                return name
+        name = f"{_number(versions[-1]) + 1 if versions else 1:04d}.onnx"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_whole(self.folder / name, content)
+        return name
+
+    @property
+    def trained(self) -> Path:
+        """Where `surveil train` puts what it made; it is in use only once it is deployed."""
+        return self.folder / "trained" / f"{self.name}.onnx"
+
+    def withdraw(self) -> None:
+        """End the shadow. Raises StateError when there is none."""
+        try:
+            (self.folder / "shadow").unlink()
+        except FileNotFoundError:
+            raise StateError(f"{self.name}: nothing runs in the shadow") from None
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
 
     def promote(self) -> str:
         """Put the shadow into use; return its file name. Raises StateError when there is none."""
@@ -85,7 +111,7 @@ class ClassifierStore:
         if shadow is None:
             raise StateError(f"{self.name}: has no shadow to promote")
         self._point("current", shadow.name)
-        (self.folder / "shadow").unlink()
+        self.withdraw()
         return shadow.name
 
     def rollback(self) -> str:

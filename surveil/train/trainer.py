@@ -5,8 +5,8 @@ Twice the same data, seed and options give the same classifier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from surveil.errors import ConfigError, StateError
 from surveil.models.files import write_whole
 from surveil.train.augment import augment
 from surveil.train.classifier import Card, Classifier
-from surveil.train.dataset import PictureSet
+from surveil.train.dataset import Item, PictureSet
 from surveil.train.duplicates import find_duplicates, fingerprint
 from surveil.train.evaluation import Evaluation, doubts, judge, threshold_for
 from surveil.train.features import Backbone, Sees, in_batches
@@ -23,7 +23,7 @@ from surveil.train.head import Doubles, Fitted, Labels, choose, log_loss
 from surveil.train.measures import Wanted
 from surveil.train.onnxfile import classifier
 from surveil.train.preprocess import Preprocess, resized
-from surveil.train.split import TEST, TRAIN, VALIDATION, Split, split
+from surveil.train.split import TEST, TRAIN, VALIDATION, Split, split, units
 from surveil.types import Bytes, Floats
 
 Progress = Callable[[str, float], None]
@@ -51,6 +51,8 @@ class Options:
     """Mirroring keeps the class."""
     wanted: Wanted = field(default_factory=Wanted)
     test_cameras: frozenset[str] = frozenset()
+    beside: Path | None = None
+    """A deployed classifier, to be judged on the same test pictures."""
     seed: int = 0
     threads: int = 2
 
@@ -83,6 +85,8 @@ class Trained:
     worth: Worth | None = None
     history: tuple[tuple[float, float, float], ...] = ()
     """Fine-tuning: loss on train, loss and accuracy on validation, per epoch."""
+    beside: Evaluation | None = None
+    """The deployed classifier on the same test pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +114,19 @@ def prepare(data: PictureSet, options: Options, progress: Progress = quiet) -> P
            for c, n in data.counts.items() if n < FEWEST]  # fmt: skip
     if few:
         raise ConfigError(few)
+    pairs = near_duplicates(data, progress)
+    labels = np.array([classes.index(item.label) for item in data.items], np.int64)
+    divided = split(data.items, pairs, options.seed, options.test_cameras)
+    return Prepared(data, classes, labels, divided, len(pairs))
+
+
+def near_duplicates(data: PictureSet, progress: Progress = quiet) -> list[tuple[int, int]]:
+    """Return pairs of pictures that are nearly the same."""
     prints = []
     for i, item in enumerate(data.items):
         prints.append(fingerprint(data.read(item)))
         progress("looking for near-duplicates", (i + 1) / len(data.items))
-    pairs = find_duplicates(prints)
-    labels = np.array([classes.index(item.label) for item in data.items], np.int64)
-    divided = split(data.items, pairs, options.seed, options.test_cameras)
-    return Prepared(data, classes, labels, divided, len(pairs))
+    return find_duplicates(prints)
 
 
 def train(
@@ -136,7 +145,7 @@ def train(
     worth = _worth(ready, options, backbone, plain) if options.preprocess != _default(options) else None
     card = make_card(ready, options, probabilities, target.stem, "head")
     content = classifier(backbone.path.read_bytes(), fitted.head, card.metadata())
-    return finish(ready, content, card, target, probabilities, fitted, worth)
+    return finish(ready, content, card, target, probabilities, fitted, options, worth)
 
 
 def fit_head(
@@ -170,17 +179,20 @@ def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: s
         positive,
         threshold,
     )
+    learned = sorted(items[i].sha256[:12] for side in (TRAIN, VALIDATION) for i in ready.split.of(side))
     scores = probabilities[held, ready.classes.index(positive)]
     quantiles = tuple(round(float(q), 5) for q in np.quantile(scores, np.linspace(0, 1, 21)))
     return Card(
         name, ready.classes, options.preprocess, ready.data.sha256, positive, threshold,
-        {k: round(v, 5) for k, v in evaluation.values().items() if np.isfinite(v)}, how, quantiles,
+        {k: round(v, 5) for k, v in evaluation.values().items() if np.isfinite(v)}, how, tuple(learned),
+        quantiles,
     )  # fmt: skip
 
 
 def finish(
     ready: Prepared, content: bytes, card: Card, target: Path, probabilities: Doubles,
-    fitted: Fitted, worth: Worth | None = None, history: tuple[tuple[float, float, float], ...] = (),
+    fitted: Fitted, options: Options, worth: Worth | None = None,
+    history: tuple[tuple[float, float, float], ...] = (),
 ) -> Trained:  # fmt: skip
     """Write the file whole or not at all, and judge what it will say: what is written is what is tested."""
     try:
@@ -190,36 +202,61 @@ def finish(
         raise StateError(f"{target}: cannot be written: {error.strerror}") from None
     tested = ready.split.of(TEST)
     items = [ready.data.items[i] for i in tested]
-    units = ready.split.unit[tested]
+    unit = ready.split.unit[tested]
     scores = probabilities[tested]
-    evaluation = judge(card.name, ready.classes, scores, items, units, card.positive, card.threshold)
+    evaluation = judge(card.name, ready.classes, scores, items, unit, card.positive, card.threshold)
+    cautions = doubts(ready.data.items, items, len(set(unit.tolist())))
+    other, why = _beside(options, ready, items, unit)
     return Trained(
         target, card, evaluation,
         {"train": len(ready.split.of(TRAIN)), "validation": len(ready.split.of(VALIDATION)), "test": len(tested)},
-        ready.duplicates, ready.data.problems, doubts(ready.data.items, items, len(set(units.tolist()))),
-        fitted.losses, worth, history,
+        ready.duplicates, ready.data.problems, (*cautions, *why), fitted.losses, worth, history, other,
     )  # fmt: skip
 
 
-def evaluate_file(path: Path, data: PictureSet, options: Options, progress: Progress = quiet) -> Evaluation:
-    """Judge a classifier's file on the test split of `data`, reading the pictures as the daemon does.
+def _beside(
+    options: Options, ready: Prepared, items: Sequence[Item], unit: Labels
+) -> tuple[Evaluation | None, tuple[str, ...]]:
+    """Judge the deployed classifier on the same pictures; also say why that would not be fair."""
+    if options.beside is None:
+        return None, ()
+    model = Classifier(options.beside, options.threads)
+    if set(model.card.labels) != set(ready.classes):
+        return None, (f"the deployed classifier has other classes: {', '.join(model.card.labels)}",)
+    known = sum(item.sha256[:12] in model.card.seen for item in items)
+    why = f"the deployed classifier has learned from {known} of the test pictures and looks better than it is"
+    return _judged(model, ready.data, items, unit), (why,) if known else ()
 
-    Raises ModelError when it has other classes.
+
+def _judged(model: Classifier, data: PictureSet, items: Sequence[Item], unit: Labels) -> Evaluation:
+    """Judge a file on pictures, read as the daemon reads them."""
+    scores = model.probabilities([data.read(item) for item in items]).astype(np.float64)
+    card = model.card
+    return judge(card.name, card.labels, scores, items, unit, card.positive, card.threshold)
+
+
+def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Progress = quiet) -> Trained:
+    """Judge a classifier's file on the pictures of `data` that it has not learned from, nor anything alike.
+
+    On the data set that it was trained on these are the pictures of the test split; on another one, all of it.
+    Raises ConfigError when no such pictures of two classes are left, or `data` lacks a class.
     """
-    model = Classifier(path, options.threads)
-    ready = prepare(data, replace(options, classes=model.card.labels), progress)
-    tested = ready.split.of(TEST)
-    items = [ready.data.items[i] for i in tested]
-    scores = model.probabilities([ready.data.read(item) for item in items]).astype(np.float64)
-    return judge(
-        model.card.name,
-        ready.classes,
-        scores,
-        items,
-        ready.split.unit[tested],
-        model.card.positive,
-        model.card.threshold,
-    )
+    model = Classifier(path, threads)
+    data = data.only(model.card.labels)
+    pairs = near_duplicates(data, progress)
+    unit = units(data.items, pairs)
+    seen = {int(unit[i]) for i, item in enumerate(data.items) if item.sha256[:12] in model.card.seen}
+    fresh = [i for i in range(len(data.items)) if int(unit[i]) not in seen]
+    items = [data.items[i] for i in fresh]
+    if len({item.label for item in items}) < 2:
+        raise ConfigError(
+            [f"{data.folder}: {path.name} has learned from all but {len(items)} pictures of one class, or from alike"]
+        )  # fmt: skip
+    evaluation = _judged(model, data, items, unit[fresh])
+    return Trained(
+        path, model.card, evaluation, {"learned from or alike": len(data.items) - len(items), "judged": len(items)},
+        len(pairs), data.problems, doubts(items, items, len(set(unit[fresh].tolist()))), (),
+    )  # fmt: skip
 
 
 def shrunk(rgb: Bytes) -> Bytes:

@@ -20,8 +20,8 @@ def draw(label, seed, size=96):
     return picture
 
 
-def fill(folder, each=30, labels=("cross", "disc"), size=96, **about):
+def fill(folder, each=30, labels=("cross", "disc"), size=96, seeds=0, **about):
     for label in labels:
-        for seed in range(each):
+        for seed in range(seeds, seeds + each):
             dataset.add(folder, draw(label, seed, size), label, **about)
     return folder

@@ -47,7 +47,7 @@ def test_a_disc_and_a_cross_are_told_apart(made):
 
 def test_the_file_says_of_the_test_pictures_what_the_report_says(made):
     data, trained = made
-    again = evaluate_file(trained.path, data, FAST)
+    again = evaluate_file(trained.path, data).evaluation
     assert again.values() == pytest.approx(trained.evaluation.values(), abs=1e-4)
     assert (again.table == trained.evaluation.table).all()
 
@@ -81,16 +81,15 @@ def test_probabilities_are_those_of_the_head_on_the_networks_features(made):
 
 def test_the_report_is_json_text_and_a_page_that_needs_no_other_file(made, tmp_path):
     data, trained = made
-    document = json.loads(to_json(trained, beside=trained.evaluation))
+    compared = replace(trained, beside=trained.evaluation)
+    document = json.loads(to_json(compared))
     assert document["evaluation"]["figures"]["accuracy"]["value"] == pytest.approx(
         trained.evaluation.values()["accuracy"], abs=1e-4
     )
     page = write_report(trained, data, tmp_path / "report").read_text()
     assert page == to_html(trained, data)
     assert "src='http" not in page
-    assert any(
-        line.startswith("accuracy") and "deployed" in line for line in lines(trained, trained.evaluation)
-    )
+    assert any(line.startswith("accuracy") and "deployed" in line for line in lines(compared))
 
 
 def test_a_gate_on_the_figures_holds_or_names_what_fails(made):
@@ -216,12 +215,21 @@ def test_the_threshold_keeps_the_budget_or_weighs_the_costs():
     assert operating(scores, positive, dear).recall == 1.0
 
 
-def test_versions_are_deployed_shadowed_promoted_and_rolled_back(made, tmp_path):
-    _, trained = made
+@pytest.fixture(scope="module")
+def others(made, tmp_path_factory):
+    """Files of further versions: the same but for a word in their description."""
+    folder, raw = tmp_path_factory.mktemp("versions"), made[1].path.read_bytes()
+    files = [folder / f"{k}.onnx" for k in range(8)]
+    for k, file in enumerate(files):
+        file.write_bytes(raw.replace(b"surveil.how\x12\x04head", f"surveil.how\x12\x04hea{k}".encode()))
+    return files
+
+
+def test_versions_are_deployed_shadowed_promoted_and_rolled_back(others, tmp_path):
     store = ClassifierStore(tmp_path, "shapes")
     assert store.path() is None
-    store.deploy(trained.path)
-    store.deploy(trained.path, shadow=True)
+    store.deploy(others[0])
+    store.deploy(others[1], shadow=True)
     assert (store.path().name, store.path("shadow").name) == ("0001.onnx", "0002.onnx")
     assert store.promote() == "0002.onnx"
     assert (store.path().name, store.path("shadow")) == ("0002.onnx", None)
@@ -230,12 +238,28 @@ def test_versions_are_deployed_shadowed_promoted_and_rolled_back(made, tmp_path)
         store.rollback()
 
 
-def test_old_versions_are_removed_but_never_the_one_in_use(made, tmp_path):
-    _, trained = made
+def test_deploying_what_runs_in_the_shadow_puts_that_version_into_use(others, tmp_path):
     store = ClassifierStore(tmp_path, "shapes")
-    store.deploy(trained.path)
-    for _ in range(7):
-        store.deploy(trained.path, shadow=True)
+    store.deploy(others[0])
+    store.deploy(others[1], shadow=True)
+    store.deploy(others[1])
+    assert (store.path().name, store.path("shadow")) == ("0002.onnx", None)
+    assert store.versions() == ["0001.onnx", "0002.onnx"]
+
+
+def test_a_shadow_can_be_withdrawn(others, tmp_path):
+    store = ClassifierStore(tmp_path, "shapes")
+    store.deploy(others[0], shadow=True)
+    store.withdraw()
+    assert store.path("shadow") is None
+    with pytest.raises(StateError, match="nothing runs in the shadow"):
+        store.withdraw()
+
+
+def test_old_versions_are_removed_but_never_the_one_in_use(others, tmp_path):
+    store = ClassifierStore(tmp_path, "shapes")
+    for k, file in enumerate(others):
+        store.deploy(file, shadow=k > 0)
     assert store.versions() == ["0001.onnx", "0004.onnx", "0005.onnx", "0006.onnx", "0007.onnx", "0008.onnx"]
 
 
@@ -244,3 +268,39 @@ def test_what_is_no_classifier_is_not_deployed(tmp_path):
     with pytest.raises(ModelError):
         store.deploy(backbone_path())
     assert store.versions() == []
+
+
+def test_a_classifier_is_judged_on_pictures_that_it_has_not_learned_from(made, tmp_path):
+    data, trained = made
+    judged = evaluate_file(trained.path, data)
+    assert judged.sizes == {"learned from or alike": 48, "judged": 12}
+    for k in range(8):
+        for label in ("cross", "disc"):
+            dataset.add(tmp_path, draw(label, 500 + k), label)
+    known = next(item for item in data.items if item.sha256[:12] in trained.card.seen)
+    (tmp_path / known.path).write_bytes((data.folder / known.path).read_bytes())
+    dataset.append(tmp_path, known)
+    # The same, darker: not learned from itself, but alike.
+    darker = (data.read(known)[:, :, ::-1] * 0.8).astype(np.uint8)
+    dataset.add(tmp_path, np.ascontiguousarray(darker), known.label)
+    sizes = evaluate_file(trained.path, dataset.load(tmp_path)).sizes
+    assert sizes == {"learned from or alike": 2, "judged": 16}
+
+
+def test_pictures_that_were_all_learned_from_say_nothing(made, tmp_path):
+    data, trained = made
+    for item in data.items:
+        if item.sha256[:12] in trained.card.seen:
+            path = tmp_path / item.path
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes((data.folder / item.path).read_bytes())
+    with pytest.raises(ConfigError, match="has learned from all but 0 pictures"):
+        evaluate_file(trained.path, dataset.load(tmp_path))
+
+
+def test_the_deployed_classifier_is_judged_beside_and_a_head_start_is_told(made, tmp_path):
+    data, trained = made
+    fair = train(data, tmp_path / "fair.onnx", replace(FAST, variations=0, beside=trained.path))
+    assert fair.beside.values() == pytest.approx(trained.evaluation.values(), abs=1e-4)
+    unfair = train(data, tmp_path / "unfair.onnx", replace(FAST, variations=0, beside=trained.path, seed=1))
+    assert any("has learned from" in warning for warning in unfair.warnings)

@@ -1,0 +1,232 @@
+"""`surveil dataset …`: pictures to train on, from cameras, recordings and folders."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+
+from surveil.cli.bars import bar
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    open_detector,
+    print_json,
+    read_config,
+)  # fmt: skip
+from surveil.errors import ConfigError
+from surveil.train.collect import Collector, Interval, describe, from_folders, from_video, relabel, sheet
+from surveil.train.dataset import load
+
+dataset = typer.Typer(
+    no_args_is_help=True,
+    help="Pictures to train a classifier on: collect them, look at them, correct their classes.",
+)
+DataSet = Annotated[Path, typer.Argument(help="The data set's folder.")]
+_INTERVAL = re.compile(r"^\s*(\d+\.?\d*)\s*-\s*(\d+\.?\d*)\s*=\s*(.+?)\s*$")
+
+
+class Part(StrEnum):
+    """What is collected of a frame."""
+
+    FRAME = "frame"
+    ZONE = "zone"
+    TRACK = "track"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What the command line asks for."""
+
+    folder: Path
+    source: str
+    config: Path
+    label: str
+    intervals: tuple[str, ...]
+    part: Part
+    zone: str
+    objects: tuple[str, ...]
+    camera: str
+    every_s: float
+    most: int
+    seconds: float
+    start: float | None
+
+
+@dataset.command("collect")
+def collect(
+    folder: DataSet,
+    source: Annotated[
+        str, typer.Argument(help="A camera of the configuration, a video, or a folder of pictures.")
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    label: Annotated[str, typer.Option(help="The class of everything that is collected now.")] = "",
+    interval: Annotated[
+        list[str] | None,
+        typer.Option(help="Of a video: START-END=CLASS in seconds; may be given several times."),
+    ] = None,
+    on: Annotated[
+        Part, typer.Option(help="Whole frames, a zone's box, or each followed object.")
+    ] = Part.FRAME,
+    zone: Annotated[str, typer.Option(help="The zone, with `--on zone`.")] = "",
+    objects: Annotated[
+        str, typer.Option(help="Classes of objects with `--on track`, separated by commas.")
+    ] = "person",
+    camera: Annotated[str, typer.Option(help="The camera that a video or folder is of.")] = "",
+    every: Annotated[float, typer.Option(min=0.05, help="Seconds between two pictures.")] = 1.0,
+    most: Annotated[int, typer.Option(min=1, help="From a running camera: end with so many.")] = 200,
+    seconds: Annotated[float, typer.Option(min=1, help="From a running camera: end after so long.")] = 600.0,
+    start: Annotated[
+        datetime | None, typer.Option(help="Wall time of a video's first frame (UTC unless it names a zone).")
+    ] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Add pictures to a data set.
+
+    From a folder with one folder of pictures per class:
+
+        surveil dataset collect shelf ~/pictures
+
+    From a video, by what can be seen when; or from what a zone of a camera shows in it:
+
+        surveil dataset collect shelf rack.mp4 --interval 0-60=full --interval 60-90=empty --start 2026-03-01T08:00:00
+
+        surveil dataset collect shelf rack.mp4 --camera shop --on zone --zone rack --label full
+
+    From a running camera, beside the daemon: every five seconds, or each person that is followed:
+
+        surveil dataset collect shelf shop --on zone --zone rack --every 5 --label full
+
+        surveil dataset collect helmets gate --on track --label worn
+
+    Give wall times where you can: pictures with times are split by time, so that the test says how it works tomorrow.
+    """
+    wall = None if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
+    wish = _Wish(folder, source, config, label, tuple(interval or ()), on, zone, _words(objects), camera, every, most,
+                 seconds, wall)  # fmt: skip
+    count, problems = _collect(wish)
+    if json:
+        print_json({"dataset": str(folder), "added": count, "left_out": problems})
+        return
+    for problem in problems:
+        console.print(f"[yellow]left out[/] {problem}", soft_wrap=True)
+    console.print(
+        f"{count} pictures added to {folder}; look at them: surveil dataset show {folder}", soft_wrap=True
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _collect(wish: _Wish) -> tuple[int, tuple[str, ...]]:
+    """Return how many pictures were added, and what was left out."""
+    place = Path(wish.source)
+    if not place.exists():
+        return _from_camera(wish), ()
+    if place.is_dir() and not wish.label and not wish.intervals:
+        with bar() as progress:
+            progress(f"reading {place}", 0.0)
+            return from_folders(wish.folder, place, wish.camera)
+    return (_from_frames(wish) if wish.part is Part.FRAME else _from_recorded(wish)), ()
+
+
+def _from_frames(wish: _Wish) -> int:
+    with bar() as progress:
+        return from_video(
+            wish.folder, Path(wish.source), _intervals(wish), every_s=wish.every_s, camera=wish.camera,
+            start_wall=wish.start, progress=lambda n: progress(f"{n} pictures", 0.0),
+        )  # fmt: skip
+
+
+def _from_camera(wish: _Wish) -> int:
+    from surveil.app.collecting import collect_live, look_of  # noqa: PLC0415 - others start faster without it
+
+    settings = read_config(wish.config)
+    look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
+    collector = Collector(wish.folder, look, _label(wish), "camera")
+    with bar() as progress:
+        collect_live(settings, wish.source, open_detector(settings), collector, progress, most=wish.most,
+                     seconds=wish.seconds)  # fmt: skip
+    return collector.count
+
+
+def _from_recorded(wish: _Wish) -> int:
+    from surveil.app.collecting import collect_recorded, look_of  # noqa: PLC0415 - as above
+
+    settings = read_config(wish.config)
+    look = look_of(settings, wish.camera, wish.part.value, wish.zone, wish.objects, wish.every_s)
+    group = "" if wish.start is not None else Path(wish.source).name
+    collector = Collector(wish.folder, look, _label(wish), "video", group)
+    with bar() as progress:
+        collect_recorded(settings, wish.camera, open_detector(settings), collector, progress,
+                         video=Path(wish.source), start_wall=wish.start)  # fmt: skip
+    return collector.count
+
+
+def _label(wish: _Wish) -> str:
+    if not wish.label or wish.intervals:
+        raise ConfigError(["crops of a camera need one class: give --label CLASS, and no --interval"])
+    return wish.label
+
+
+def _intervals(wish: _Wish) -> list[Interval]:
+    """Return what a video's times mean. Raises ConfigError naming what cannot be read."""
+    matches = [(text, _INTERVAL.match(text)) for text in wish.intervals]
+    wrong = [
+        f"--interval {text!r}: must be START-END=CLASS in seconds, as 0-60=full"
+        for text, m in matches
+        if not m
+    ]
+    if not matches and not wish.label:
+        wrong.append("say what the video shows: --label CLASS, or --interval START-END=CLASS")
+    if wrong:
+        raise ConfigError(wrong)
+    found = [Interval(float(m[1]), float(m[2]), m[3]) for _, m in matches if m]
+    return found or [Interval(0.0, float("inf"), wish.label)]
+
+
+@dataset.command("show")
+def show(
+    folder: DataSet,
+    png: Annotated[
+        Path | None, typer.Option(help="Draw a row of pictures of each class into this file.")
+    ] = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Say what is in a data set: classes, cameras, days, origins, and what was left out and why."""
+    data = load(folder)
+    if png is not None and not cv2.imwrite(str(png), sheet(data)):
+        raise ConfigError([f"{png}: cannot be written as a picture"])
+    if json:
+        counted = {what: dict(Counter(getattr(i, what) for i in data.items)) for what in ("camera", "origin")}
+        print_json({"dataset": str(folder), "sha256": data.sha256, "pictures": len(data.items),
+                    "classes": data.counts, **counted, "left_out": data.problems})  # fmt: skip
+        return
+    console.print("\n".join(describe(data)), soft_wrap=True)
+
+
+@dataset.command("label")
+def label_pictures(
+    folder: DataSet,
+    label: Annotated[str, typer.Argument(help="The right class.")],
+    pictures: Annotated[
+        list[str], typer.Argument(help="Paths within the data set, as the report names them.")
+    ],
+) -> None:
+    """Correct the class of pictures; the files stay where they are, the manifest says what they show."""
+    data = load(folder)
+    for path in pictures:
+        relabel(data, path, label)
+    console.print(f"{len(pictures)} pictures are of class {label} now")

@@ -1,0 +1,107 @@
+"""`surveil alerts label`: what an alert was becomes a picture to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import typer
+
+from surveil.alerts import admin
+from surveil.alerts.evidence import safe_name
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.errors import ConfigError, StateError
+from surveil.train.classifier import read_card
+from surveil.train.collect import from_feedback
+from surveil.train.looks import wider
+from surveil.train.store import ClassifierStore
+from surveil.types import Alert
+
+
+def register(alerts: typer.Typer) -> None:
+    """Add the command to `surveil alerts`."""
+    alerts.command("label")(label)
+
+
+def label(
+    alert: Annotated[str, typer.Argument(help="The id of an alert or event, or how it begins.")],
+    verdict: Annotated[str, typer.Argument(help="`true`, `false`, or the class that it really shows.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help="The data set to add it to; by default one of the rule in the state directory."),
+    ] = None,
+    *,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Store the whole picture, not what the alert is about.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Say whether an alert was right; its picture is added to a data set to train on.
+
+    For an alert of your own classifier `true` is the class it said and `false` the other one; where there are more,
+    name the class. For other alerts the classes are `true` and `false`.
+    """
+    settings = read_config(config)
+    found = _start(admin.show(settings.state_dir / "surveil.db", alert), alert)
+    picture = _picture(found, settings.state_dir)
+    shown = _class(found, verdict, settings.state_dir)
+    model = str(found.details.get("model", ""))
+    folder = dataset or settings.state_dir / "feedback" / (model or safe_name(found.rule))
+    item = from_feedback(
+        folder,
+        picture,
+        shown,
+        camera=found.camera,
+        t_wall=found.t_wall,
+        box=None if whole else _box(found, picture),
+    )
+    if json:
+        print_json({"alert": found.id, "dataset": str(folder), "picture": item.path, "class": shown})
+    else:
+        console.print(f"{folder / item.path} is of class {shown}", soft_wrap=True)
+
+
+def _start(listed: list[admin.Listed], prefix: str) -> Alert:
+    """Return the start of the one event that is meant. Raises StateError."""
+    starts = [one.alert for one in listed if one.alert.phase == "start"]
+    events = {one.alert.event_id for one in listed}
+    if not starts:
+        raise StateError(f"no alert begins with {prefix}, or its start is no longer there")
+    if len(events) > 1:
+        raise StateError(f"{len(events)} events begin with {prefix}: give more of the id")
+    return starts[0]
+
+
+def _picture(alert: Alert, state_dir: Path) -> Path:
+    kept = alert.evidence.get("clean", "")
+    if not kept or kept.startswith("missing:"):
+        why = kept or "none was stored: evidence.clean is off"
+        raise StateError(f"alert {alert.id[:8]} has no picture without drawings ({why})")
+    return state_dir / kept
+
+
+def _class(alert: Alert, verdict: str, state_dir: Path) -> str:
+    """Return the class that a verdict means. Raises ConfigError when `false` could mean several."""
+    if alert.type != "classified" or verdict not in ("true", "false"):
+        return verdict
+    if verdict == "true":
+        return alert.label
+    path = ClassifierStore(state_dir, str(alert.details.get("model", ""))).path()
+    others = [] if path is None else [name for name in read_card(path).labels if name != alert.label]
+    if len(others) == 1:
+        return others[0]
+    choice = ", ".join(others) or "the classifier is no longer deployed"
+    raise ConfigError([f"it is not {alert.label!r}: say which class it is instead of `false` ({choice})"])
+
+
+def _box(alert: Alert, picture: Path) -> tuple[int, int, int, int] | None:
+    """Return what the alert is about, px: with a classifier's alert just what it looked at, else a little more."""
+    if alert.box is None:
+        return None
+    box = alert.box
+    if alert.type != "classified":
+        image = cv2.imread(str(picture))
+        box = box if image is None else wider(box, (image.shape[1], image.shape[0]))
+    return int(box[0]), int(box[1]), round(box[2]), round(box[3])
