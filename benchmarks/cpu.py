@@ -1,148 +1,142 @@
-"""CPU of the whole daemon beside a bare decoder of the same streams: `python -m benchmarks.cpu`.
+"""CPU of the whole daemon beside a bare decoder of the same streams.
 
-Interleaved pairs A B A B …: the daemon for some seconds, then one PyAV decode loop per stream, each in a
-process of its own, over the same loopback RTSP cameras. CPU is user + system time of the process between
-two marks after its start, so that loading the model does not count. Printed: the median ratio and the
-interval between the quartiles' bootstrap (5 % to 95 %).
+    python -m benchmarks.cpu [--sizes 720p 1080p] [--cameras 1 4] [--busy] [--clip FILE] [--pairs 7]
+
+Interleaved A B A B …: the daemon, then one PyAV decoding thread per stream, over the same loopback RTSP
+cameras; CPU is user + system time between two marks after the start. Quiet: a still scene with a parked car,
+15 fps, analysed at 5; the bar is daemon / decoder. `--busy`: one person after the other walks through; the
+bar is what the daemon uses beyond decoding beside bare `session.run` for the same number of crops. The clip is
+drawn and encoded as a camera would (`benchmarks/streams.py`); `--clip` takes real footage. A row takes some
+5 minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from surveil.demo.clip import write_clip
+from benchmarks.streams import BARE, SIZES, Program, cameras, configure, machine, row, write_camera_clip
 from surveil.demo.scene import Scene
+from surveil.demo.walks import passers_by
 
-TICK = os.sysconf("SC_CLK_TCK")
-SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
-BARE = """
-import sys, threading, av
-def decode(url):
-    with av.open(url, options={"rtsp_transport": "tcp"}, timeout=(5.0, 5.0)) as container:
-        stream = container.streams.video[0]
-        stream.codec_context.thread_count = 1
-        for packet in container.demux(stream):
-            for frame in packet.decode():
-                pass
-for url in sys.argv[1:]:
-    threading.Thread(target=decode, args=(url,), daemon=True).start()
-threading.Event().wait()
+SETTLE_FRAMES = 30
+"""Analysed frames of each camera before the first mark: the gate looks at everything for 2 s at first."""
+SESSION = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from surveil.cli.common import open_detector
+from surveil.config import load
+detector = open_detector(load(Path(sys.argv[1])))
+shape, dtype = detector.input.shape, detector.input.dtype
+batch = np.random.default_rng(0).integers(0, 255, (1, *shape)).astype(dtype)
+start = time.process_time()
+for _ in range(60):
+    detector.run_bare(batch)
+print((time.process_time() - start) / 60)
 """
 
 
-def cpu_s(pid: int) -> float:
-    """Return user + system seconds of a process and its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the daemon."""
+
+    cpu: float
+    """Seconds a second."""
+    memory_mb: float
+    crops: float
+    """A second."""
 
 
-def rss_mb(pid: int) -> float:
-    """Return the resident memory of a process, MB."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
-
-def measure(argv: list[str], warm_s: float, window_s: float) -> tuple[float, float]:
-    """Run a program; return CPU seconds per second and resident MB after it has warmed up."""
-    child = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(warm_s)
-        before, start = cpu_s(child.pid), time.monotonic()
+def daemon(config: Path, count: int, window_s: float) -> Run:
+    """Measure the daemon once it is steady."""
+    argv = [sys.executable, "-m", "surveil", "run", "-c", str(config)]
+    with Program(argv, config.with_suffix(".log")) as program:
+        program.wait_until_steady(SETTLE_FRAMES * count)
+        crops = program.metrics()["surveil_detector_crops_total"]
+        cpu, start = program.cpu_s(), time.monotonic()
         time.sleep(window_s)
-        used = (cpu_s(child.pid) - before) / (time.monotonic() - start)
-        return used, rss_mb(child.pid)
-    finally:
-        child.terminate()
-        child.wait(10)
+        cpu, passed = program.cpu_s() - cpu, time.monotonic() - start
+        crops = program.metrics()["surveil_detector_crops_total"] - crops
+        return Run(cpu / passed, program.rss_mb(), crops / passed)
 
 
-def config(urls: list[str], folder: Path) -> Path:
-    """Write the daemon's configuration: defaults, an intrusion rule on the whole picture."""
-    camera = {
-        "zones": {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]},
-        "rules": [{"type": "intrusion", "zone": "all"}],
-    }
-    whole = {
-        "version": 1,
-        "cameras": {f"c{i}": {"url": url, **camera} for i, url in enumerate(urls)},
-        "state_dir": str(folder / "state"),
-        "http": {"listen": "127.0.0.1:0"},
-    }
-    path = folder / "config.yaml"
-    path.write_text(json.dumps(whole))
-    return path
+def decoder(urls: list[str], folder: Path, window_s: float) -> float:
+    """Measure the bare decoder: CPU seconds a second."""
+    with Program([sys.executable, "-c", BARE, *urls], folder / "bare.log") as program:
+        time.sleep(4.0)
+        cpu, start = program.cpu_s(), time.monotonic()
+        time.sleep(window_s)
+        return (program.cpu_s() - cpu) / (time.monotonic() - start)
 
 
-def serve(clip: Path) -> subprocess.Popen[str]:
-    """Start a loopback camera in a process of its own."""
-    argv = [sys.executable, "-m", "surveil.demo.rtsp_server", str(clip)]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+def session(config: Path) -> float:
+    """CPU seconds of one bare `session.run` on one thread."""
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION, str(config)], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
 
 
-def interval(ratios: list[float]) -> tuple[float, float]:
-    """Return the 90 % bootstrap interval of the median."""
-    draws = np.random.default_rng(0).choice(ratios, (4000, len(ratios)))
-    low, high = np.percentile(np.median(draws, axis=1), (5, 95))
-    return float(low), float(high)
-
-
-def run(scene: Scene, cameras: int, pairs: int, window_s: float, warm_s: float) -> None:
+def compare(clip: Path, name: str, count: int, given: argparse.Namespace) -> None:
     """Measure one row and print it."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        clip = folder / "clip.mp4"
-        write_clip(clip, scene)
-        servers = [serve(clip) for _ in range(cameras)]
-        for server in servers:
-            stack.callback(server.wait, 10)
-            stack.callback(server.terminate)
-        urls = [server.stdout.readline().strip() for server in servers]
-        daemon = [sys.executable, "-m", "surveil", "run", "-c", str(config(urls, folder))]
-        bare = [sys.executable, "-c", BARE, *urls]
-        rows = []
-        for _ in range(pairs):
-            (a, memory), (b, _) = (measure(argv, warm_s, window_s) for argv in (daemon, bare))
-            rows.append((a, b, memory))
-        ratios = [a / b for a, b, _ in rows]
-        low, high = interval(ratios)
-        a, b, memory = np.median(rows, axis=0)
-        name = f"{scene.size[1]}p, {cameras} camera(s), {'quiet' if not scene.walkers else 'busy'}"
+    quiet, busy, runs = [], [], []
+    with tempfile.TemporaryDirectory() as folder, cameras(clip, count) as urls:
+        config = configure(Path(folder), urls)
+        for _ in range(given.pairs):
+            run = daemon(config, count, given.window)
+            bare = decoder(urls, Path(folder), given.window)
+            quiet.append(run.cpu / bare)
+            runs.append((run.cpu, bare, run.memory_mb, run.crops))
+            if given.busy:
+                busy.append((run.cpu - bare) / (run.crops * session(config)))
+    cpu, bare, memory, crops = np.median(runs, axis=0)
+    print(
+        f"{name}: daemon {cpu:.4f}, bare decode {bare:.4f} CPU s/s, {crops:.2f} crops/s, {memory:.0f} MB resident"
+    )
+    command = f"python -m benchmarks.cpu --sizes {name.split(',', maxsplit=1)[0]} --cameras {count}"
+    if given.busy:
         print(
-            f"| {name} | {a:.4f} | {b:.4f} | {np.median(ratios):.2f} ({low:.2f} to {high:.2f}) | {memory:.0f} |",
-            flush=True,
+            row(f"CPU beyond decoding beside bare `session.run`, {name}", "≤ 1.25", busy, f"{command} --busy")
         )
+    else:
+        print(row(f"CPU beside bare decoding, {name}", "≤ 1.15", quiet, command))
+    sys.stdout.flush()
+
+
+def scene(size: tuple[int, int], *, busy: bool) -> Scene:
+    """A still scene, or one in which there is always somebody about."""
+    if not busy:
+        return Scene.still(size=size, seconds=20.0)
+    walkers = passers_by(0, 4)
+    return Scene(walkers, size, 15, walkers[-1].leaves, 0)
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print the rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--sizes", nargs="+", default=list(SIZES), choices=SIZES)
     parser.add_argument("--cameras", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--window", type=float, default=15.0)
-    parser.add_argument("--warm", type=float, default=8.0)
+    parser.add_argument("--window", type=float, default=15.0, help="seconds of a measurement")
     parser.add_argument("--busy", action="store_true", help="somebody walks about all the time")
+    parser.add_argument("--clip", type=Path, help="H.264, H.265 or MJPEG footage to serve instead")
     given = parser.parse_args()
-    print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    )
-    print("| what | daemon, CPU s/s | bare decode | ratio (90 % interval) | RSS MB |\n|---|---|---|---|---|")
-    for size in given.sizes:
-        kind = Scene.default if given.busy else Scene.still
-        scene = kind(size=SIZES[size], seconds=20.0)
-        for cameras in given.cameras:
-            run(scene, cameras, given.pairs, given.window, given.warm)
+    print(machine())
+    with tempfile.TemporaryDirectory() as folder:
+        for size in ["clip"] if given.clip else given.sizes:
+            clip = given.clip or Path(folder) / f"{size}.mp4"
+            if not given.clip:
+                write_camera_clip(clip, scene(SIZES[size], busy=given.busy))
+            for count in given.cameras:
+                compare(clip, f"{size}, {count} camera(s), {'busy' if given.busy else 'quiet'}", count, given)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.cpu import serve
+from benchmarks.streams import serve
 from surveil.demo.clip import write_clip
 from surveil.demo.scene import Scene
 
