@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from prometheus_client import CollectorRegistry
 
+from surveil import logs
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
 from surveil.clock import Stop, SystemClock
@@ -108,6 +109,7 @@ def main() -> None:
     options.add_argument("--reconnects", type=int, default=200)
     options.add_argument("--cameras", type=int, default=4)
     given = options.parse_args()
+    logs.configure("json", "error")
     with tempfile.TemporaryDirectory() as folder:
         clip = make_clip(Path(folder) / "hd.mp4", size=(1920, 1080), seconds=2.0, gop=5)
         with Camera(clip) as camera:
