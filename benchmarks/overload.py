@@ -34,6 +34,7 @@ from surveil.config import Config, load
 from surveil.demo.scene import Scene
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
+from surveil.pipeline.work import CameraSlot
 from surveil.threads import ThreadGroup
 from surveil.types import Alert, Frame
 
@@ -64,14 +65,14 @@ class World:
         self.stages = make_pipeline(
             config, detector, archive.writer, self.metrics, self.clock, on_alerts=self._note_alerts
         )
-        self._infer = self.stages.detect._infer
-        self.stages.detect._infer = self._note_ages  # type: ignore[method-assign]
+        self._detect = self.stages.detect.process
+        self.stages.detect.process = self._note_ages  # type: ignore[method-assign]
         self._group = ThreadGroup(self.stop)
 
-    def _note_ages(self, slots: Sequence[object]) -> object:
+    def _note_ages(self, slots: Sequence[CameraSlot]) -> None:
         now = self.clock.monotonic()
-        self.ages += [now - slot.frame.arrived for slot in slots]  # type: ignore[attr-defined]
-        return self._infer(slots)  # type: ignore[arg-type]
+        self.ages += [now - slot.frame.arrived for slot in slots]
+        self._detect(slots)
 
     def _note_alerts(self, alerts: Sequence[Alert]) -> None:
         now = self.clock.monotonic()
