@@ -1,81 +1,87 @@
-"""Counting on labelled clips: `python -m benchmarks.counting`.
+"""Counting and things on labelled clips: `python -m benchmarks.counting [--only lines,visits,cars,things,cost]`.
 
-Printed: crossings of three lines of vtest with the default model beside the labels, visits of the one-by-one
-clip and the error of their dwell times, cars over the line of the car clip by motion blobs alone, and the cost
-of counting and of looking for left things. The whole way of a frame but threads; clips by SURVEIL_FOOTAGE.
+Everything but `cars` goes through `surveil replay` at default settings. Printed: crossings of three lines of vtest
+beside the labels; visits of the one-by-one clip and the error of their dwell times; cars over the line of the car
+clip by motion blobs alone; left and removed things where there is one and where there is none; and the CPU time of
+a replay with picture health, things and counting by one without (interleaved, children included). Clips by
+SURVEIL_FOOTAGE.
 """
 
 from __future__ import annotations
 
-import time
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from benchmarks.people import footage, read
-from surveil.capture.picture import ArrayPicture
-from surveil.clock import SystemClock
 from surveil.counting.live import CameraCounts
 from surveil.counting.settings import CountingSettings
-from surveil.detect.detector import Detector
-from surveil.detect.settings import ModelSettings
-from surveil.models.store import ModelStore, open_detector
+from surveil.geometry import iou
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
-from surveil.types import Bytes, Detections, Track
+from surveil.types import Bytes, Detections
 from surveil.vision.blobs import LABEL, Blobs
-from surveil.vision.motion import MotionGate, plane_size
-from surveil.vision.regions import RegionPlanner, as_boxes
-from surveil.vision.settings import MotionSettings
-from surveil.vision.static_objects import ROWS, StaticObjects
+from surveil.vision.static_objects import ROWS
 
-ALL = {"all": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))}
+ALL = {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]}
 LINES = {340: {"right": 14, "left": 18}, 300: {"right": 13, "left": 18}, 240: {"right": 8, "left": 12}}
 VISITS = (13.4, 21.2, 18.7, 11.9, 27.5, 11.5)
-Seen = tuple[float, tuple[Track, ...], tuple[int, int]]
+BAG = (452.0, 366.0, 502.0, 414.0)
+BAG_FPS, BAG_DOWN, BAG_ALONE = 29.97, 385, 590
+"""Frames a second of the bag clip; the frame from which the bag is down, and from which it is alone."""
+THINGS = [{"type": "left_object", "after_s": 15}, {"type": "removed_object"}]
+Line = dict[str, Any]
 
 
-def watched(clip: Path, fps: float, step: int, detector: Detector) -> Iterator[Seen]:
-    """Tracks of every `step`-th frame: gate, crops, detector, tracker."""
-    gate, tracker = MotionGate(MotionSettings(), idle_interval_s=10.0), Tracker(TrackSettings())
-    planner = RegionPlanner(
-        input_px=detector.input.side, min_object_px=40.0, max_crops=4, idle_interval_s=10.0
-    )
-    tracks: tuple[Track, ...] = ()
-    for i, frame in enumerate(read(clip, step)):
-        picture, t, size = ArrayPicture(frame), i * step / fps, (frame.shape[1], frame.shape[0])
-        motion = gate.update(picture.luma(*plane_size(*size, 40.0)), t, size, tracks)
-        crops = planner.plan(motion, tracks, size, t)
-        found: Detections | None = None
-        if crops:
-            (found,) = detector.detect([[detector.prepare(picture, crop) for crop in crops]])
-        tracks = tracker.update(found, t, detector.labels, as_boxes(crops) if crops else None)
-        yield t, tracks, size
+def replay(clip: Path, *words: str, **camera: object) -> tuple[Line, list[Line]]:
+    """Run `surveil replay` with these settings of the camera; return its summary and its alerts."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, alerts = Path(folder) / "config.yaml", Path(folder) / "alerts.jsonl"
+        whole = {
+            "version": 1,
+            "cameras": {"clip": {"url": str(clip), **camera}},
+            "state_dir": folder,
+        }
+        config.write_text(json.dumps(whole))
+        command = [sys.executable, "-m", "surveil", "replay", str(clip), "-c", str(config), "--json"]
+        done = subprocess.run(
+            [*command, "--alerts", str(alerts), *words], check=True, capture_output=True, text=True
+        )
+        return json.loads(done.stdout), [json.loads(line) for line in alerts.read_text().splitlines()]
 
 
-def lines(detector: Detector) -> None:
-    places = {str(x): ((x / 768, 0.0), (x / 768, 1.0)) for x in LINES}
-    counter, found = CameraCounts(CountingSettings(), {}, places), Counter()
-    for t, tracks, size in watched(footage() / "vtest" / "vtest.avi", 10.0, 2, detector):
-        for crossing in counter.update(tracks, size, t).crossings:
-            found[int(crossing.line), crossing.direction] += 1
+def lines() -> None:
+    places = {f"x{x}": [[x / 768, 0], [x / 768, 1]] for x in LINES}
+    clip = footage() / "vtest" / "vtest.avi"
+    summary, _ = replay(clip, lines=places, counting={"enabled": True})
+    found = {(row["place"], row["direction"]): row["count"] for row in summary["counts"]}
     for x, labels in LINES.items():
-        told = ", ".join(f"{found[x, way]} to the {way} (labels {n})" for way, n in labels.items())
-        print(f"vtest x = {x}: {told}")
+        told = ", ".join(f"{found[f'x{x}', way]} to the {way} (labels {n})" for way, n in labels.items())
+        print(f"vtest x = {x}: {told}", flush=True)
 
 
-def visits(detector: Detector) -> None:
-    counter, stays = CameraCounts(CountingSettings(), ALL, {}), []
+def visits() -> None:
+    """Stays are told by the events of a loitering rule: counting keeps their sum."""
+    rule = {"type": "loitering", "zone": "all", "after_s": 2}
     clip = footage() / "intel" / "one-by-one-person-detection.mp4"
-    for t, tracks, size in watched(clip, 10.0, 2, detector):
-        stays += counter.update(tracks, size, t).stays
-    stays += counter.finish().stays
-    dwell = [round(stay.dwell_s, 1) for stay in stays]
+    summary, alerts = replay(clip, zones=ALL, rules=[rule], counting={"enabled": True})
+    stay = next(row for row in summary["counts"] if row["kind"] == "stay")
+    dwell = [a["details"]["duration_s"] for a in alerts if a["rule"] == "loitering" and a["phase"] == "end"]
     error = np.mean(np.abs(np.array(dwell) - VISITS)) if len(dwell) == len(VISITS) else float("nan")
-    print(f"one by one: {len(dwell)} visits (labels {len(VISITS)}) of {dwell} s, mean error {error:.2f} s")
+    print(
+        f"one by one: {stay['count']} visits (labels {len(VISITS)}), mean stay {stay['mean']} s "
+        f"(labels {np.mean(VISITS):.2f}); each {dwell}, mean error {error:.2f} s",
+        flush=True,
+    )
 
 
 def cars() -> None:
@@ -90,25 +96,46 @@ def cars() -> None:
             Detections(boxes, np.full(n, 0.9, np.float32), np.zeros(n, np.int32)), t, [LABEL]
         )
         found.update(c.direction for c in counter.update(tracks, size, t).crossings)
-    print(f"cars by motion alone: {found['up']} up (labels 2), {found['down']} down (labels 2)")
+    print(f"cars by motion alone: {found['up']} up (labels 2), {found['down']} down (labels 2)", flush=True)
 
 
-def cost(detector: Detector) -> None:
-    places = {str(x): ((x / 768, 0.0), (x / 768, 1.0)) for x in LINES}
-    counter, clip = CameraCounts(CountingSettings(), ALL, places), footage() / "vtest" / "vtest.avi"
-    seen = list(watched(clip, 10.0, 2, detector))
-    began = time.perf_counter()
-    for t, tracks, size in seen:
-        counter.update(tracks, size, t)
-    counting = (time.perf_counter() - began) / len(seen) * 1e3
-    planes, things = [_plane(frame) for frame in read(clip, 2)], StaticObjects()
-    began = time.perf_counter()
-    for i, plane in enumerate(planes[::3]):
-        things.update(plane, i * 0.6, (768, 576), [])
-    static = (time.perf_counter() - began) / len(planes[::3]) * 1e3
-    print(
-        f"cost: counting {counting:.2f} ms a frame; left and removed things {static:.2f} ms, twice a second"
-    )
+def things() -> None:
+    _, alerts = replay(footage() / "abandoned_bag" / "video4.avi", rules=THINGS)
+    for alert in alerts:
+        if alert["phase"] == "start":
+            # The event begins when the owner has gone; it is told when the bag has been alone for after_s.
+            told = alert["t"] + alert["details"].get("alone_s", 0.0)
+            print(
+                f"abandoned bag: {alert['rule']} IoU {iou(tuple(alert['box']), BAG):.2f}, alone since frame "
+                f"{alert['t'] * BAG_FPS:.0f}, told at frame {told * BAG_FPS:.0f} (not before {BAG_DOWN}, "
+                f"by {BAG_ALONE + 20 * BAG_FPS:.0f})",
+                flush=True,
+            )
+    ped2 = sorted((footage() / "ucsd_ped2" / "training" / "frames").iterdir())
+    clips = [footage() / "vtest" / "vtest.avi", *sorted((footage() / "intel").glob("*.mp4")), *ped2]
+    found = Counter()
+    for clip in clips:
+        _, alerts = replay(clip, rules=THINGS)
+        found.update({clip.name: sum(alert["phase"] == "start" for alert in alerts)})
+    print(f"left or removed in {len(clips)} clips without any: {+found or 'none'}", flush=True)
+
+
+def cost(pairs: int) -> None:
+    """Compare whole replays: decoding, gate, detector, tracks and a rule are in both."""
+    clip, rule = footage() / "vtest" / "vtest.avi", {"type": "intrusion", "zone": "all"}
+    lines = {f"x{x}": [[x / 768, 0], [x / 768, 1]] for x in LINES}
+    with_all = {"rules": [rule, *THINGS, {"type": "picture"}], "lines": lines, "counting": {"enabled": True}}
+    without = {"rules": [rule], "lines": lines, "health": {"enabled": False}}
+    ratios = [_cpu(clip, with_all) / _cpu(clip, without) for _ in range(pairs)]
+    print(f"CPU of a replay with all of it by one without: {np.median(ratios):.3f} ({sorted(ratios)})")
+
+
+def _cpu(clip: Path, camera: dict[str, object]) -> float:
+    """Return the CPU seconds of a replay, user and system."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    replay(clip, zones=ALL, **camera)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def _plane(frame: Bytes) -> Bytes:
@@ -118,11 +145,16 @@ def _plane(frame: Bytes) -> Bytes:
 
 
 def main() -> None:
-    detector = open_detector(ModelSettings(), ModelStore(Path("/nonexistent")), SystemClock())
-    lines(detector)
-    visits(detector)
-    cars()
-    cost(detector)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="lines,visits,cars,things,cost")
+    parser.add_argument("--pairs", type=int, default=3)
+    given = parser.parse_args()
+    chosen = given.only.split(",")
+    for name, part in {"lines": lines, "visits": visits, "cars": cars, "things": things}.items():
+        if name in chosen:
+            part()
+    if "cost" in chosen:
+        cost(given.pairs)
 
 
 if __name__ == "__main__":

@@ -112,10 +112,13 @@ class Visits:
         self._objects: dict[int, int] = {}
         self._visits: dict[int, Visit] = {}
 
-    def update(self, there: Iterable[Track], t: float) -> list[Visit]:
-        """Take who is there now; return the visits that have ended."""
+    def update(self, there: Iterable[Track], t: float, everybody: Sequence[Track] = ()) -> list[Visit]:
+        """Take who is there now; return the visits that have ended.
+
+        `everybody` who is followed, there or not: whoever has left and is still seen is not the one who comes in.
+        """
         tracks = list(there)
-        self._objects = self._identities.update(tracks, t)
+        self._objects = self._identities.update(everybody or tracks, t)
         for track in tracks:
             visit = self._visits.setdefault(self._objects[track.id], Visit(track.label, t, t, t))
             visit.last, visit.away_since, visit.label = t, t, track.label

@@ -10,11 +10,10 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from surveil.alerts import rows
-from surveil.alerts.database import connect, foreign_errors, transaction
-from surveil.errors import StateError
+from surveil.alerts.board import Board
+from surveil.alerts.database import foreign_errors, transaction
 
 RuleKey = tuple[str, str]
 """camera, rule"""
@@ -61,17 +60,8 @@ def arm(keys: Iterable[RuleKey], now: float, for_s: float | None = None) -> Chan
     return change
 
 
-class SwitchBoard:
-    """The switches in the database of an outbox that exists. Owned by one thread.
-
-    It has a connection of its own: reading waits for nobody, least of all for a commit on a slow disk.
-    """
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
-        with foreign_errors():
-            self._db = connect(path)
+class SwitchBoard(Board):
+    """The switches in the database."""
 
     def read(self) -> Switches:
         """Return the switches. Raises StateError."""
@@ -84,10 +74,6 @@ class SwitchBoard:
             switches = {k: d for k, d in change(_read(db)).items() if not d.is_over(now)}
             rows.put(db, _STATE_KEY, json.dumps([[*key, d.since, d.until] for key, d in switches.items()]))
         return switches
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
 
 
 def _read(db: sqlite3.Connection) -> Switches:

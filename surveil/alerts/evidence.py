@@ -43,6 +43,8 @@ class Scenery:
     """Blanks or blurs what must not be stored; returns uint8 BGR of the same size."""
     before: Earlier | None = None
     """What the camera showed while all was well, where an alert says that it is not."""
+    hide_before: Callable[[Bytes], Bytes] | None = None
+    """As `hide`, for that picture."""
 
 
 class Evidence:
@@ -174,7 +176,7 @@ def _before(scenery: Scenery) -> Bytes | None:
         return None
     decoded = cv2.imdecode(np.frombuffer(scenery.before.jpeg, np.uint8), cv2.IMREAD_COLOR)
     picture = np.asarray(decoded, np.uint8)
-    return scenery.hide(picture) if scenery.hide else picture
+    return scenery.hide_before(picture) if scenery.hide_before else picture
 
 
 def _without(alert: Alert, lost: dict[str, str]) -> Alert:

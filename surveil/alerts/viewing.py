@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from pathlib import Path
 
 from surveil.alerts import rows
-from surveil.alerts.database import connect, foreign_errors, transaction
-from surveil.errors import StateError
+from surveil.alerts.board import Board
+from surveil.alerts.database import foreign_errors, transaction
 
 _STATE_KEY = "accepted_views"
 
 
-class ViewBoard:
-    """The cameras whose view was accepted and the daemon does not know it yet. Owned by one thread."""
-
-    def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
-        with foreign_errors():
-            self._db = connect(path)
+class ViewBoard(Board):
+    """The cameras whose view was accepted and the daemon does not know it yet."""
 
     def accept(self, camera: str) -> None:
         """Ask for the view of a camera to be taken for the usual one. Raises StateError."""
@@ -43,10 +36,6 @@ class ViewBoard:
             cameras = _read(db)
             rows.put(db, _STATE_KEY, "[]")
         return cameras
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._db.close()
 
 
 def _read(db: sqlite3.Connection) -> list[str]:

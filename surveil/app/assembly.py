@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import cv2
+import numpy as np
 import structlog
 
 from surveil.alerts.privacy import make_hide
@@ -232,4 +233,5 @@ def make_pipeline(
 def make_places(camera: CameraConfig) -> Places:
     """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
     hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
-    return Places(camera.zones, camera.lines, camera.sinks, hide)
+    # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
+    return Places(camera.zones, camera.lines, camera.sinks, hide, np.zeros_like if camera.unstored else hide)

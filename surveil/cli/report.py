@@ -24,7 +24,7 @@ from surveil.cli.common import (
     errors,
     read_config,
 )
-from surveil.cli.tables import crossings, zones
+from surveil.cli.tables import crossings, span, zones
 from surveil.config import Config
 from surveil.config.problems import suggest
 from surveil.counting import heatmap as heat
@@ -194,7 +194,7 @@ def _draw(
     camera = config.cameras.get(name)
     shapes = {**camera.zones, **camera.lines} if camera else {}
     caption = (
-        f"{name} · {asked.say(start)} to {asked.say(asked.end)} · {cells.sum() / 3600:.1f} h of presence"
+        f"{name} · {asked.say(start)} to {asked.say(asked.end)} · {span(float(cells.sum()))} of presence"
     )
     below = cv2.imread(str(picture)) if picture else None
     drawn = heat.draw(cells, None if below is None else below.astype("uint8"), heat.Plan(shapes, caption))

@@ -81,7 +81,7 @@ def _shown(key: _Key) -> tuple[str, ...]:
 
 
 def _stays(row: Row | None) -> tuple[str, str]:
-    return (str(row.count), f"{_span(row.mean)} ({_span(row.peak)})") if row and row.count else ("0", "")
+    return (str(row.count), f"{span(row.mean)} ({span(row.peak)})") if row and row.count else ("0", "")
 
 
 def _there(row: Row | None) -> str:
@@ -89,10 +89,10 @@ def _there(row: Row | None) -> str:
 
 
 def _watched(rows: dict[str, Row]) -> str:
-    return _span(next(iter(rows.values())).watched_s)
+    return span(next(iter(rows.values())).watched_s)
 
 
-def _span(seconds: float | None) -> str:
+def span(seconds: float | None) -> str:
     """Return a duration as one reads it: 8.2 s, 79 s, 12 min, 23.4 h."""
     if seconds is None:
         return ""

@@ -127,10 +127,13 @@ class CameraCounts:
             for track, (x, y) in points:
                 if inside((x / size[0], min(y / size[1], 1.0)), polygon):
                     there[zone, track.label].append(track)
+        followed = {
+            label: [track for track, _ in points if track.label == label] for label in self._settings.classes
+        }
         stays = [
             stay
             for key, visits in self._visits.items()
-            for stay in self._stays(*key, visits.update(there[key], t))
+            for stay in self._stays(*key, visits.update(there[key], t, followed[key[1]]))
         ]
         return {key: len(tracks) for key, tracks in there.items()}, tuple(stays)
 

@@ -41,6 +41,8 @@ class Places:
     lines: Mapping[str, tuple[Point, Point]]
     sinks: tuple[str, ...]
     hide: Callable[[Bytes], Bytes] | None = None
+    hide_moved: Callable[[Bytes], Bytes] | None = None
+    """The same for a picture that has moved, in which areas are no longer where they were."""
 
     def drawing(self, width: int, height: int) -> Drawing:
         """Return zones and lines in pixels of a frame."""

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from surveil.paths import Visits
-from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
+from surveil.rules.base import ObjectRuleSettings, Places, by_class, wanted, within
 from surveil.types import Scene, Signal
 
 FORGET_S = 5.0
@@ -37,7 +37,7 @@ class Loitering:
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield one signal per class that has somebody who stays."""
         there = within(self.settings, self._zone, scene)
-        self._visits.update(there, scene.t)
+        self._visits.update(there, scene.t, list(wanted(self.settings, scene)))
         stays = [t for t in there if self._visits.of(t.id).dwell_s >= self.settings.after_s]
         for label, track in by_class(stays).items():
             zone, visit = self.settings.zone, self._visits.of(track.id)

@@ -65,7 +65,7 @@ def test_the_picture_from_before_is_for_alerts_about_the_picture_only(tmp_path):
 
 def test_what_must_not_be_stored_is_hidden_in_the_picture_from_before_too(tmp_path):
     told = alert(0, rule="tamper", type="picture", box=None)
-    (made,) = evidence(tmp_path).attach([told], sick(hide=np.zeros_like))
+    (made,) = evidence(tmp_path).attach([told], sick(hide_before=np.zeros_like))
     assert cv2.imread(str(tmp_path / made.evidence["before"])).max() == 0
 
 

@@ -49,7 +49,10 @@ def replayed(tmp_path_factory):
     second = scene.walkers[1]
     write_clip(folder / "clip.mp4", Turned(scene, (second.arrives, second.leaves)))
     config = folder / "config.yaml"
-    config.write_text(config_text(str(folder / "clip.mp4"), folder / "state", counting={"enabled": True}))
+    window = {"window": {"points": [[0.0, 0.0], [0.1, 0.0], [0.1, 0.1], [0.0, 0.1]], "hide": "store"}}
+    config.write_text(
+        config_text(str(folder / "clip.mp4"), folder / "state", counting={"enabled": True}, masks=window)
+    )
     detector = open_detector(ModelSettings(), ModelStore(folder / "models"))
     result = Replay(load(config), "yard", detector, folder / "state").run([folder / "clip.mp4"])
     return folder / "state", result.alerts, scene
@@ -77,6 +80,15 @@ def test_it_is_told_once_though_no_rule_asks_for_it(replayed):
     before, both = (cv2.imread(str(state / told[0].evidence[kind])) for kind in ("before", "snapshot"))
     assert before.shape == (360, 640, 3)
     assert both.shape[1] > 1280
+
+
+def test_nothing_is_stored_of_a_view_in_which_what_must_not_be_is_somewhere_else(replayed):
+    state, alerts, _ = replayed
+    told = next(a for a in alerts if a.rule == "camera_moved")
+    now, before = (cv2.imread(str(state / told.evidence[kind])) for kind in ("clean", "before"))
+    assert now.max() == 0
+    assert before[5:30, 5:55].std() < 5
+    assert before[100:].std() > 20
 
 
 def test_nobody_is_counted_where_the_places_do_not_fit(replayed):
