@@ -129,7 +129,6 @@ class World:
 
 def configured(folder: Path, busy: Mapping[str, float], quiet: Mapping[str, float]) -> Config:
     """Cameras by name with their rate of analysis; the busy ones are looked at every time."""
-    path = configure(folder, [])
     zone = {"zones": {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]}}
     rule = {"type": "intrusion", "zone": "all", "after_s": 0.0, "linger_s": 0.5, "cooldown_s": 0.0}
 
@@ -145,7 +144,7 @@ def configured(folder: Path, busy: Mapping[str, float], quiet: Mapping[str, floa
 
     whole = {name: camera(fps, gate=False) for name, fps in busy.items()}
     whole |= {name: camera(fps, gate=True) for name, fps in quiet.items()}
-    return load(configure(path.parent, [], cameras=whole, storm={"max_per_hour": 0}))
+    return load(configure(folder, [], cameras=whole, storm={"max_per_hour": 0}))
 
 
 def yard(*, people: bool) -> Pictures:

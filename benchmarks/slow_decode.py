@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.streams import GOP, cameras, machine, write_camera_clip
+from benchmarks.streams import GOP, cameras, cpu_s, machine, write_camera_clip
 from surveil.demo.scene import Scene
 
 FPS = 30.0
@@ -45,11 +45,6 @@ while slot := ring.take(stop):
         print(clock.monotonic(), clock.monotonic() - frame.arrived + frame.lag_s, flush=True)
     ring.give_back(slot)
 """
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process."""
-    return time.clock_gettime((~pid << 3) | 2)  # CPUCLOCK_SCHED of linux/posix-timers
 
 
 def hold_back(pid: int, quota: float, seconds: float) -> None:

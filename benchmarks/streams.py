@@ -121,6 +121,11 @@ def configure(folder: Path, urls: Sequence[str], **sections: object) -> Path:
     return path
 
 
+def cpu_s(pid: int) -> float:
+    """Return the user and system seconds of a process and all its threads, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | 2)  # CPUCLOCK_SCHED of linux/posix-timers
+
+
 class Program:
     """A process that is measured. Use as a context manager."""
 
@@ -144,8 +149,8 @@ class Program:
         return self._child.pid
 
     def cpu_s(self) -> float:
-        """User and system seconds of the process and all its threads, to the nanosecond."""
-        return time.clock_gettime((~self.pid << 3) | 2)  # CPUCLOCK_SCHED of linux/posix-timers
+        """User and system seconds of the process and all its threads."""
+        return cpu_s(self.pid)
 
     def rss_mb(self) -> float:
         """Resident memory, MB."""

@@ -53,6 +53,7 @@ class MeteredHealth:
         self._states = {
             state.value: metrics.picture_state.labels(camera.name, state.value) for state in State
         }
+        self._shown: tuple[State, ...] | None = None
 
     def observe(self, view: View) -> HealthReport:
         """Judge one frame."""
@@ -61,9 +62,15 @@ class MeteredHealth:
             log.info("the new view is the usual one from now on", camera=self._camera)
         report = self._analyser.observe(view)
         self._good.update(view.frame, well=report.is_well)
-        for name, gauge in self._states.items():
-            gauge.set(name in report.states)
+        self._show(report.states)
         return replace(report, before=self._good.picture) if report.states else report
+
+    def _show(self, states: tuple[State, ...]) -> None:
+        """Set the metric when it changes, which is next to never."""
+        if states != self._shown:
+            for name, gauge in self._states.items():
+                gauge.set(name in states)
+            self._shown = states
 
 
 class ViewWatch:
