@@ -6,6 +6,7 @@ RUN    := $(VENV)/.run
 DEV    := $(VENV)/.dev
 BOOT   := $(VENV)-boot
 JOBS   ?= 2
+PREFIX ?= /opt/surveil
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-normality gpu-check dev install uninstall clean format docs
 
@@ -35,6 +36,23 @@ bench: $(DEV) ## Print the benchmark tables
 
 bench-normality: $(DEV) ## Print the table of learned normality
 	$(BIN)/python -m benchmarks.normality
+
+# As root. PYTHON must lie where the service sees it: not below /root or /home.
+install: ## Install into PREFIX (/opt/surveil) with user, units and /etc/surveil; DESTDIR stages a package
+	$(MAKE) VENV=$(DESTDIR)$(PREFIX) $(DESTDIR)$(PREFIX)/bin/python
+ifeq ($(PINNED),1)
+	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall .
+else
+	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check .
+endif
+	sed -i '1s|^#!$(DESTDIR)$(PREFIX)/|#!$(PREFIX)/|' $(DESTDIR)$(PREFIX)/bin/surveil
+	$(DESTDIR)$(PREFIX)/bin/python -m surveil install --systemd --program $(PREFIX)/bin/surveil --destdir "$(or $(DESTDIR),/)"
+
+uninstall: ## Stop the service and remove what install wrote; configuration, alerts and pictures stay
+	test ! -x $(DESTDIR)$(PREFIX)/bin/python || \
+	  $(DESTDIR)$(PREFIX)/bin/python -m surveil uninstall --program $(PREFIX)/bin/surveil --destdir "$(or $(DESTDIR),/)"
+	test ! -e $(DESTDIR)$(PREFIX)/pyvenv.cfg || rm -rf $(DESTDIR)$(PREFIX)
 
 gpu-check: $(DEV) ## Prove that CUDA is used and agrees with the CPU
 	$(BIN)/python -m benchmarks.gpu_check

@@ -11,6 +11,7 @@ from surveil.cli import demo, inspect, operate, replay, train
 from surveil.cli.alerts import alerts
 from surveil.cli.cameras import cameras
 from surveil.cli.dataset import dataset
+from surveil.cli.install import install, uninstall
 from surveil.cli.learn import collect, evaluate_command, normality
 from surveil.cli.report import report
 
@@ -55,3 +56,5 @@ app.command("schema")(inspect.schema)
 app.add_typer(inspect.models, name="models")
 app.add_typer(alerts, name="alerts")
 app.add_typer(cameras, name="cameras")
+app.command("install")(install)
+app.command("uninstall")(uninstall)

@@ -1,0 +1,159 @@
+"""Puts what systemd needs where it belongs, and takes it away again. Both may be repeated; neither touches state."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surveil.errors import StateError
+
+DROP_INS = ("webcam", "nvidia", "strict")
+_UNITS = Path("/etc/systemd/system")
+_CONFIG = Path("/etc/surveil/config.yaml")
+_HIDDEN = (Path("/root"), Path("/home"), Path("/run/user"), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+"""What the unit's walls hide from the service."""
+_STARTED = Path("/run/systemd/system")
+"""There when systemd is the running manager (sd_booted(3))."""
+
+
+def source() -> Path:
+    """Return the folder of the units: in the package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    packed = package / "_systemd"
+    return packed if packed.is_dir() else package.parent / "systemd"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is done, or would be."""
+
+    what: str
+    """`write`, `keep`, `remove`, `run`."""
+    target: str
+
+    def __str__(self) -> str:
+        """Return it as it is shown."""
+        return f"{self.what:7} {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Installer:
+    """Raises StateError with the remedy where something cannot be done."""
+
+    program: Path
+    """The `surveil` that the units start."""
+    drop_ins: tuple[str, ...] = ()
+    destdir: Path = Path("/")
+    """Where a package is put together; nothing is run then."""
+    dry_run: bool = False
+    sample: str = ""
+    """The configuration that is written where there is none."""
+    units: Path = field(default_factory=source)
+
+    def install(self) -> Iterator[Step]:
+        """Write units, user, folders and a first configuration; yield what was done."""
+        self._check_program()
+        for path, text in self._files().items():
+            yield self._write(path, text, 0o644)
+        if self._real(_CONFIG).exists():
+            yield Step("keep", str(_CONFIG))
+        else:
+            yield self._write(_CONFIG, self.sample, 0o640)
+        yield from self._run(
+            ["systemd-sysusers"], ["systemd-tmpfiles", "--create"], ["systemctl", "daemon-reload"]
+        )
+
+    def uninstall(self) -> Iterator[Step]:
+        """Stop the service and remove what `install` wrote; configuration, state and your own drop-ins stay."""
+        there = [path for path in self._files(*DROP_INS) if self._real(path).exists()]
+        if _UNITS / "surveil.service" in there:
+            yield from self._run(["systemctl", "disable", "--now", "surveil.service"])
+        for path in there:
+            yield self._remove(path)
+        if there:
+            yield from self._run(["systemctl", "daemon-reload"])
+        for kept in (_CONFIG.parent, Path("/var/lib/surveil")):
+            if self._real(kept).exists():
+                yield Step("keep", str(kept))
+
+    def _files(self, *also: str) -> dict[Path, str]:
+        """Return what is installed, by its place in the running system."""
+        units = ("surveil.service", "surveil@.service")
+        made = {_UNITS / name: self._unit(name) for name in units}
+        for name in dict.fromkeys((*self.drop_ins, *also)):
+            for unit in units:
+                made[_UNITS / f"{unit}.d" / f"{name}.conf"] = self._read(f"{name}.conf")
+        made[Path("/usr/lib/sysusers.d/surveil.conf")] = self._read("sysusers.conf")
+        made[Path("/usr/lib/tmpfiles.d/surveil.conf")] = self._read("tmpfiles.conf")
+        return made
+
+    def _unit(self, name: str) -> str:
+        return self._read(name).replace("/usr/bin/surveil", str(self.program))
+
+    def _read(self, name: str) -> str:
+        return (self.units / name).read_text(encoding="utf-8")
+
+    def _real(self, path: Path) -> Path:
+        return self.destdir / path.relative_to("/")
+
+    def _write(self, path: Path, text: str, mode: int) -> Step:
+        real = self._real(path)
+        try:
+            if real.exists() and real.read_text(encoding="utf-8") == text:
+                return Step("keep", str(path))
+            if not self.dry_run:
+                real.parent.mkdir(parents=True, exist_ok=True)
+                half = real.with_name(f".{real.name}.new")
+                half.touch(mode)
+                half.write_text(text, encoding="utf-8")
+                half.chmod(mode)
+                half.rename(real)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StateError(f"{path} cannot be written: {reason}; be root, or set --destdir") from error
+        return Step("write", str(path))
+
+    def _remove(self, path: Path) -> Step:
+        try:
+            if not self.dry_run:
+                self._real(path).unlink()
+                _remove_empty(self._real(path).parent)
+        except OSError as error:
+            raise StateError(f"{path} cannot be removed: {error.strerror}; be root") from error
+        return Step("remove", str(path))
+
+    def _run(self, *commands: list[str]) -> Iterator[Step]:
+        """Run what makes the system take notice, where it runs under systemd."""
+        for command in commands:
+            if self.destdir != Path("/") or shutil.which(command[0]) is None:
+                continue
+            if command[0] == "systemctl" and not _STARTED.exists():
+                continue
+            yield Step("run", " ".join(command))
+            if not self.dry_run:
+                self._call(command)
+
+    @staticmethod
+    def _call(command: list[str]) -> None:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - literals above
+        if done.returncode:
+            raise StateError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+
+    def _check_program(self) -> None:
+        """Refuse a program that the service could not even read."""
+        base = Path(sys.base_prefix) if self.destdir == Path("/") else Path("/usr")
+        for path, what in ((self.program, "surveil"), (base, "its Python")):
+            if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
+                raise StateError(
+                    f"{what} is {path}, which the service cannot see (ProtectHome, PrivateTmp); "
+                    "install it where all may read: make install PREFIX=/opt/surveil PYTHON=/usr/bin/python3"
+                )
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.name.endswith(".d") and folder.parent.name == _UNITS.name and not any(folder.iterdir()):
+        folder.rmdir()

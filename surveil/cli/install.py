@@ -1,0 +1,71 @@
+"""`surveil install` and `surveil uninstall`: the service, its user and its folders."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surveil.cli.common import console
+from surveil.errors import ConfigError
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+DestDir = Annotated[
+    Path, typer.Option(envvar="DESTDIR", help="Put everything below this folder, for a package; run nothing.")
+]
+Program = Annotated[
+    Path | None,
+    typer.Option(help="The surveil that the units start; by default this one.", show_default=False),
+]
+
+
+def install(
+    *,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="For systemd, which is the only manager there is.")
+    ] = True,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with", help="Add a drop-in: webcam, nvidia or strict. May be repeated.", show_default=False
+        ),
+    ] = None,
+    program: Program = None,
+    destdir: DestDir = Path("/"),
+    dry_run: DryRun = False,
+) -> None:
+    """Install the service: units, a user, /etc/surveil and a first configuration. Be root.
+
+    May be repeated, after an upgrade too: what is as it should be is kept, and a configuration is never
+    overwritten. Neither starts nor enables anything.
+    """
+    del systemd
+    from surveil.app.install import DROP_INS, Installer  # noqa: PLC0415 - other commands start faster without it
+    from surveil.config.reference import example  # noqa: PLC0415
+
+    if unknown := set(with_ or ()) - set(DROP_INS):
+        raise ConfigError([f"--with {name}: there are {', '.join(DROP_INS)}" for name in sorted(unknown)])
+    installer = Installer(program or _this(), tuple(with_ or ()), destdir.resolve(), dry_run, example())
+    for step in installer.install():
+        console.print(str(step), soft_wrap=True)
+    console.print(
+        "\nNow write your cameras into /etc/surveil/config.yaml, then: systemctl enable --now surveil",
+        soft_wrap=True,
+    )
+
+
+def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run: DryRun = False) -> None:
+    """Stop the service and remove what `surveil install` wrote. Configuration, alerts and pictures stay."""
+    from surveil.app.install import Installer  # noqa: PLC0415 - as above
+
+    for step in Installer(program or _this(), (), destdir.resolve(), dry_run).uninstall():
+        console.print(str(step), soft_wrap=True)
+
+
+def _this() -> Path:
+    """Return the script that runs."""
+    beside = Path(sys.prefix) / "bin" / "surveil"
+    return beside if beside.exists() else Path(shutil.which("surveil") or beside)

@@ -1,0 +1,174 @@
+"""The installed service under a real systemd: start, reload, stop, credential, privacy, watchdog, bad file, kill -9."""
+
+import json
+import os
+import re
+import shutil
+
+import pytest
+
+from surveil.demo.clip import write_clip
+from surveil.demo.scene import Scene
+from tests.ops.container import Container, wait, why_not
+
+SECRET = "cr3dential-Pa55"
+pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def config():
+    zone = [[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]
+    return {
+        "version": 1,
+        "cameras": {
+            "yard": {
+                "url": "/opt/share/clip.mp4",
+                "repeat": True,
+                "zones": {"yard": zone},
+                "rules": [{"type": "intrusion", "zone": "yard", "after_s": 0.2, "linger_s": 600}],
+            }
+        },
+        "sinks": {
+            "archive": {"type": "file", "path": "/var/lib/surveil/alerts.jsonl"},
+            "hook": {
+                "type": "webhook",
+                "url": "http://127.0.0.1:9/alerts",
+                "headers": {"authorization": "Bearer ${credential:hook}"},
+            },
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory):
+    """A booted machine with surveil installed, configured and not started."""
+    if reason := why_not():
+        if os.environ.get("CI") == "true" and "missing" in reason:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("boot")
+    with Container(folder) as container:
+        clip = folder / "clip.mp4"
+        write_clip(clip, Scene.passing(seed=3, people=2, size=(640, 360)))
+        shutil.copy(clip, container.share)
+        container("/opt/share/surveil install --systemd --program /opt/share/surveil")
+        container(f"mkdir -p /etc/surveil/credentials && echo -n {SECRET} > /etc/surveil/credentials/hook")
+        container(
+            "mkdir -p /etc/systemd/system/surveil.service.d && printf '[Service]\\nLoadCredential=hook:"
+            "/etc/surveil/credentials/hook\\n' > /etc/systemd/system/surveil.service.d/secret.conf"
+        )
+        container("systemd-tmpfiles --create && systemctl daemon-reload")
+        yield container
+
+
+@pytest.fixture
+def service(box):
+    """The service, started by a good file."""
+    write(box, config())
+    box("systemctl reset-failed surveil; systemctl start surveil")
+    yield box
+    box("systemctl stop surveil", check=False)
+
+
+def write(box, content):
+    (box.share / "config.yaml").write_text(json.dumps(content, indent=1))
+    box("install -m 0640 -g surveil /opt/share/config.yaml /etc/surveil/config.yaml")
+
+
+def processed(box):
+    found = re.search(
+        r'^surveil_frames_processed_total\{camera="yard"\} (\S+)', box.page("/metrics"), re.MULTILINE
+    )
+    return float(found[1]) if found else 0.0
+
+
+def alerts(box):
+    done = box("cat /var/lib/surveil/alerts.jsonl", check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def open_events(box):
+    """The events of which the archive has the start and not the end."""
+    told = alerts(box)
+    return {a["event_id"] for a in told if a["phase"] == "start"} - {
+        a["event_id"] for a in told if a["phase"] == "end"
+    }
+
+
+def test_it_starts_is_ready_and_stops_within_its_time(service):
+    assert service.show("ActiveState", "SubState", "NRestarts") == ["active", "running", "0"]
+    wait(lambda: processed(service) > 0)
+    assert "1/1 cameras up" in wait(lambda: service.show("StatusText")[0])
+    service("systemctl stop surveil", timeout_s=20)
+    assert service.show("ActiveState", "Result", "ExecMainStatus") == ["inactive", "success", "0"]
+
+
+def test_the_state_is_private_and_the_credential_is_read_and_never_told(service):
+    wait(lambda: alerts(service))
+    owner = service("stat -c '%a %U' /var/lib/private/surveil").stdout.split()
+    assert owner == ["700", "surveil"]
+    seen = service("setpriv --reuid=nobody --regid=nogroup --clear-groups ls /var/lib/surveil/", check=False)
+    assert seen.returncode != 0
+    # Without the credential it would not have started: the file names it.
+    told = service.journal() + service.page("/metrics") + service.page("/status")
+    assert SECRET not in told
+    [pid] = service.show("MainPID")
+    assert (
+        SECRET
+        not in service(f"tr '\\0' ' ' < /proc/{pid}/cmdline; tr '\\0' ' ' < /proc/{pid}/environ").stdout
+    )
+
+
+def test_reload_follows_a_good_file_and_refuses_a_bad_one(service):
+    [pid] = service.show("MainPID")
+    changed = config()
+    changed["cameras"]["yard"]["zones"]["yard"] = [[0.0, 0.2], [1.0, 0.2], [1.0, 1.0]]
+    write(service, changed)
+    service("systemctl reload surveil")
+    wait(lambda: "configuration reloaded cameras_changed" in service.journal())
+    write(service, {**changed, "modell": {}})
+    refused = service("systemctl reload surveil", check=False)
+    assert refused.returncode != 0
+    wait(lambda: "configuration refused problem=/etc/surveil/config.yaml:" in service.journal())
+    assert service.show("ActiveState", "MainPID", "NRestarts") == ["active", pid, "0"]
+    assert "refused" in wait(lambda: service.show("StatusText")[0])
+
+
+def test_a_bad_file_at_the_start_does_not_restart_over_and_over(box):
+    write(box, {**config(), "modell": {}})
+    assert box("systemctl start surveil", check=False).returncode != 0
+    assert "did you mean 'model'?" in box.journal()
+    state, restarts = box.show("ActiveState", "NRestarts")
+    assert (state, restarts) == ("failed", "0")
+
+
+def test_after_a_kill_it_is_back_and_no_alert_is_lost(service):
+    opened = wait(lambda: open_events(service))
+    [pid] = service.show("MainPID")
+    started = service("date +%s.%N").stdout
+    service(f"kill -KILL {pid}")
+    wait(lambda: service.show("MainPID")[0] not in (pid, "0"))
+    wait(lambda: processed(service) > 0)
+    took = float(service("date +%s.%N").stdout) - float(started)
+    print(f"from SIGKILL to the first analysed frame: {took:.1f} s")
+    # What was open is ended once and told: nothing is open that the process before had opened.
+    wait(lambda: opened <= {a["event_id"] for a in alerts(service) if a["reason"] == "restart"})
+    checked = service(
+        "CREDENTIALS_DIRECTORY=/etc/surveil/credentials /opt/share/surveil alerts check -c /etc/surveil/config.yaml",
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_wedged_stage_is_killed_by_the_watchdog_and_restarted(service):
+    wait(lambda: processed(service) > 0)
+    [pid] = service.show("MainPID")
+    # Every thread but the main one stops at its next system call: the process lives, its stages do not advance.
+    service(
+        f"exec </dev/null >/dev/null 2>&1; for t in /proc/{pid}/task/*; do t=${{t##*/}}; "
+        f"[ $t = {pid} ] || setsid strace -qq -o /dev/null -p $t & done; sleep 2; pkill -STOP -x strace"
+    )
+    wait(lambda: "Watchdog timeout" in service.journal(), 90)
+    service("pkill -KILL -x strace", check=False)
+    wait(lambda: service.show("MainPID")[0] not in (pid, "0"), 60)
+    wait(lambda: processed(service) > 0, 60)
+    assert service.show("NRestarts") == ["1"]

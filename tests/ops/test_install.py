@@ -1,0 +1,70 @@
+"""`surveil install` into a folder: complete, repeatable, and taken away again without what is the operator's."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from surveil.app.install import DROP_INS, Installer
+from surveil.errors import StateError
+
+PROGRAM = Path("/opt/surveil/bin/surveil")
+
+
+def surveil(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "surveil", *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+
+
+def files(folder):
+    return {
+        "/" + str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_it_installs_the_same_when_repeated_and_keeps_a_configuration(tmp_path):
+    first = surveil("install", "--systemd", "--destdir", tmp_path, "--program", PROGRAM, "--with", "strict")
+    assert first.returncode == 0, first.stderr
+    made = files(tmp_path)
+    assert (
+        f"\nExecStart={PROGRAM} run -c /etc/surveil/config.yaml\n"
+        in made["/etc/systemd/system/surveil.service"]
+    )
+    assert "/etc/systemd/system/surveil@.service.d/strict.conf" in made
+    (tmp_path / "etc/surveil/config.yaml").write_text("version: 1\n")
+    again = surveil("install", "--destdir", tmp_path, "--program", PROGRAM, "--with", "strict")
+    assert not [line for line in again.stdout.splitlines() if line.startswith("write")]
+    assert files(tmp_path) == {**made, "/etc/surveil/config.yaml": "version: 1\n"}
+
+
+def test_uninstall_takes_away_what_was_written_and_nothing_else(tmp_path):
+    surveil("install", "--destdir", tmp_path, "--program", PROGRAM, *(f"--with={one}" for one in DROP_INS))
+    own = tmp_path / "etc/systemd/system/surveil.service.d/secret.conf"
+    own.write_text("[Service]\n")
+    assert surveil("uninstall", "--destdir", tmp_path).returncode == 0
+    assert set(files(tmp_path)) == {
+        "/etc/surveil/config.yaml",
+        "/etc/systemd/system/surveil.service.d/secret.conf",
+    }
+    assert surveil("uninstall", "--destdir", tmp_path).returncode == 0
+
+
+def test_a_dry_run_says_the_same_and_does_nothing(tmp_path):
+    words = ("install", "--destdir", tmp_path, "--program", PROGRAM)
+    dry = surveil(*words, "--dry-run")
+    assert not files(tmp_path)
+    assert surveil(*words).stdout == dry.stdout
+
+
+def test_a_program_that_the_service_cannot_see_is_refused_with_the_remedy(tmp_path):
+    installer = Installer(Path("/root/venv/bin/surveil"), destdir=tmp_path)
+    with pytest.raises(StateError, match="make install PREFIX=/opt/surveil"):
+        list(installer.install())
+    assert not files(tmp_path)
+
+
+def test_an_unknown_drop_in_is_refused(tmp_path):
+    done = surveil("install", "--destdir", tmp_path, "--with", "webcan")
+    assert (done.returncode, "there are webcam, nvidia, strict" in done.stderr) == (78, True)
