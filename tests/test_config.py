@@ -247,3 +247,22 @@ def test_that_a_camera_was_moved_is_told_wherever_it_holds_rules(tmp_path, rules
         f"    zones: {{all: [[0, 0], [1, 0], [1, 1]]}}\n    health: {health}\n"
     )
     assert [rule_name(rule) for rule in load(path).cameras["gate"].rules] == told
+
+
+def test_a_file_that_is_missing_says_how_to_begin(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"no such file or directory; name another with -c, or begin with: surveil"
+    ):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("cameras", "text"),
+    [
+        ("", "cameras: there is no camera"),
+        ("\n  yard: {url: a.mp4, enabled: false}", ":2: cameras: every camera is d"),
+    ],
+)
+def test_a_configuration_that_watches_nothing_says_so(tmp_path, cameras, text):
+    (warning,) = load(write(tmp_path, f"version: 1\ncameras:{cameras}\n")).warnings
+    assert text in warning

@@ -13,6 +13,7 @@ import structlog
 
 from surveil import logs
 from surveil.app.archive import Archive
+from surveil.app.assembly import make_places
 from surveil.app.couriers import Couriers
 from surveil.app.fleet import CHANGEABLE, Fleet, reconnects
 from surveil.clock import Clock
@@ -151,7 +152,9 @@ class Reloader:
             new = self._load()
             logs.hide(new.secrets)
             plan = compare(self.config, new)
-            # Sinks first, whose making may fail: nothing has been touched then.
+            # What may fail comes first: nothing has been touched then.
+            for name in (*plan.cameras.added, *plan.cameras.changed, *plan.replaced):
+                make_places(new.cameras[name])
             self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
         except SurveilError as error:
             return self._refuse(error)
@@ -162,8 +165,9 @@ class Reloader:
         self.config = replace(new, **kept)
         self.last = Result(self._clock.wall(), changes=plan.words())
         self._show(restart=bool(plan.restart))
-        log.info("configuration reloaded" if self.last.changes else "configuration reloaded, nothing has changed",
-                 **self.last.changes)  # fmt: skip
+        log.info(
+            "configuration reloaded" if self.last.changes else "nothing has changed", **self.last.changes
+        )
         if plan.restart:
             log.warning("only a restart brings what has changed here", sections=list(plan.restart))
         return self.last

@@ -50,6 +50,16 @@ def check_booleans(
         check_booleans(child, step_into(shape, step), schema, problems)
 
 
+def check_any_camera(root: Node) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) when no camera is watched: a daemon that is up and sees nothing should say so."""
+    cameras = _children(root, "cameras").values()
+    if any((enabled := camera.get("enabled")) is None or enabled.value is not False for camera in cameras):
+        return []
+    section = root.get("cameras")
+    why = "every camera is disabled" if cameras else "there is no camera"
+    return [(section.line if section else 0, "cameras", f"{why}: nothing is watched")]
+
+
 def check_streams(root: Node) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every camera that reads a stream which another reads too."""
     first: dict[str, str] = {}

@@ -127,7 +127,9 @@ def read(path: Path, problems: Problems) -> Node | None:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        problems.add(0, "", f"cannot be read: {(error.strerror or str(error)).lower()}")
+        begin = "; name another with -c, or begin with: surveil schema --as yaml"
+        remedy = begin if isinstance(error, FileNotFoundError) else ""
+        problems.add(0, "", f"cannot be read: {(error.strerror or str(error)).lower()}{remedy}")
         return None
     if len(raw) > MAX_BYTES:
         problems.add(0, "", f"is larger than {MAX_BYTES} bytes: this is no configuration")
