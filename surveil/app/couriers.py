@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
+import structlog
+
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, Status
 from surveil.alerts.outbox import Outbox
@@ -19,6 +21,8 @@ from surveil.clock import Clock, Stop
 from surveil.metrics import Metrics
 from surveil.settings import Settings
 from surveil.threads import ThreadGroup
+
+log = structlog.get_logger(__name__)
 
 COURIERS_S = 1.5
 """How long couriers may take to end."""
@@ -101,4 +105,8 @@ class Couriers:
         for post in posts:
             post.stop.set()
             post.courier.wake()
-        return self._group.join_those([post.thread for post in posts if post.thread], COURIERS_S, self._clock)
+        threads = [post.thread for post in posts if post.thread]
+        ended = self._group.join_those(threads, COURIERS_S, self._clock)
+        if not ended:
+            log.error("couriers did not end in time", threads=[t.name for t in threads if t.is_alive()])
+        return ended

@@ -108,7 +108,8 @@ class Fleet:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
         gone = [self.posts[name] for name in names]
         self._halt(gone)
-        ended = [self._dismiss(post) for post in gone]
+        deadline = self._clock.monotonic() + _HOME_S
+        ended = [self._dismiss(post, deadline) for post in gone]
         self._await(ended)
         for post in gone:
             self._archive.drop(post.camera.name)
@@ -228,13 +229,13 @@ class Fleet:
             log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended
 
-    def _dismiss(self, post: Post) -> Stop:
+    def _dismiss(self, post: Post, deadline: float) -> Stop:
         """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
         name, done = post.camera.name, Stop()
         if post.capture is None:
             done.set()
             return done
-        if not self._pipeline.ring.remove(name, _HOME_S):
+        if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
             log.error("a frame of a camera that was removed is still under way", camera=name)
         self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall()))
         self._pipeline.analyse.inbox.put(Dismiss(name, "config", done.set))

@@ -19,6 +19,12 @@ from surveil.clock import Stop, SystemClock
 REPOSITORY = Path(__file__).parents[2]
 TOOLS = ("systemd-nspawn", "nsenter", "mount", "strace")
 _BOOT_S = 30.0
+_IN_A_NAMESPACE = (
+    "unshare", "--mount", "--propagation", "private", "sh", "-c",
+    'root=$1; shift; mount --bind / "$root" && mount -o remount,bind,ro "$root" && exec "$@"', "sh",
+)  # fmt: skip
+"""The overlay wants a path that is not "/" by name, and that without /proc and other mounts. Only the container
+sees it, and only to read: what stood in a temporary folder of the machine would one day be deleted with that folder."""
 
 
 def why_not():
@@ -60,10 +66,10 @@ class Container:
         program.chmod(0o755)
 
     def __enter__(self):
-        # The overlay wants a path that is not "/" by name; the bind leaves /proc, /sys and other mounts behind.
-        subprocess.run(["mount", "--bind", "/", self._root], check=True)
         binds = [f"--bind-ro={host}:{inside}" for host, inside in self._binds.items()]
         words = [
+            *_IN_A_NAMESPACE,
+            str(self._root),
             "systemd-nspawn", f"--directory={self._root}", "--volatile=overlay", "--register=no", "--keep-unit",
             "--private-network", "--console=pipe", "--link-journal=no", f"--machine=surveil{os.getpid()}",
             *binds, f"--bind={self.share}:/opt/share", "--boot", "systemd.unit=basic.target",
@@ -98,7 +104,6 @@ class Container:
         except subprocess.TimeoutExpired:
             self._nspawn.kill()
             self._nspawn.wait()
-        subprocess.run(["umount", "--lazy", self._root], check=False)
 
     def __call__(self, command, *, check=True, timeout_s=90):
         """Run a bash command inside."""
