@@ -266,3 +266,20 @@ def test_a_file_that_is_missing_says_how_to_begin(tmp_path):
 def test_a_configuration_that_watches_nothing_says_so(tmp_path, cameras, text):
     (warning,) = load(write(tmp_path, f"version: 1\ncameras:{cameras}\n")).warnings
     assert text in warning
+
+
+@pytest.mark.parametrize(
+    ("hides", "warned"),
+    [
+        ("masks: {a: {points: [[0, 0], [1, 0], [1, 1]], hide: store}}", True),
+        ("masks: {a: {points: [[0, 0], [1, 0], [1, 1]]}}", True),
+        ("masks: {a: {points: [[0, 0], [1, 0], [1, 1]], hide: detect}}", False),
+        ("masks: [[[0, 0], [1, 0], [1, 1]]]", False),
+    ],
+)
+def test_clips_of_a_camera_that_hides_something_are_warned_of(tmp_path, hides, warned):
+    text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    evidence: {{clip: true}}\n    {hides}\n"
+    found = load(write(tmp_path, text)).warnings
+    assert [":5: cameras.gate.evidence.clip: there will be no clips" in line for line in found] == [
+        True
+    ] * warned

@@ -76,6 +76,25 @@ def check_streams(root: Node) -> list[tuple[int, str, str]]:
     return found
 
 
+def check_clips(root: Node) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every camera that wants clips and cannot have them, because it hides something."""
+    found = []
+    for camera in _children(root, "cameras").values():
+        clip = camera.get("evidence", "clip")
+        if clip is None or clip.value is not True:
+            continue
+        masks = _children(camera, "masks").values()
+        kept = [m for m in masks if m.children and _text(m.get("hide")) != "detect"]
+        if kept or camera.get("evidence", "blur_faces_model"):
+            text = "there will be no clips: packets cannot be masked, and this camera hides something in what is stored"
+            found.append((clip.line, clip.path, text))
+    return found
+
+
+def _text(node: Node | None) -> str | None:
+    return node.text if node else None
+
+
 def _children(root: Node, key: str) -> Mapping[str, Node]:
     node = root.get(key)
     return node.children if node else {}

@@ -10,7 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from surveil.config.checks import check_any_camera, check_booleans, check_references, check_streams
+from surveil.config.checks import (
+    check_any_camera,
+    check_booleans,
+    check_clips,
+    check_references,
+    check_streams,
+)
 from surveil.config.classifiers import check_classes, missing_classifiers
 from surveil.config.document import Node, read
 from surveil.config.explain import explain, resolve
@@ -38,7 +44,7 @@ def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
     settings = _check(root, secrets, problems) if root else None
     if problems.found or root is None or settings is None:
         raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
-    doubtful = [*check_any_camera(root), *check_streams(root), *missing_classifiers(root)]
+    doubtful = [*check_any_camera(root), *check_streams(root), *check_clips(root), *missing_classifiers(root)]
     warnings = [Problem(*found).show(str(path)) for found in doubtful]
     return build(path, settings, secrets, warnings)
 

@@ -54,15 +54,16 @@ def main(state_dir: Path, first: int) -> None:
             courier.wake()
 
     writer = AlertWriter(outbox, Evidence(state_dir, EvidenceSettings(clean=False)), wake=wake)
-    for ended in outbox.end_open_events(0.0):
-        print(ended.id, flush=True)
+    ended = outbox.end_open_events(0.0)
     picture = frame(160, 90)
     for n in itertools.count(first):
         for phase in ("start", "end"):
             counts = {Entry("gate", "intrusion", "opened"): 1} if phase == "start" else {}
             new = writer.write([Job([alert(n, phase)], Scenery(picture), counts)])
-            for committed in new:
+            # Nothing is said before the first commit of this life, so that a kill comes after one.
+            for committed in (*ended, *new):
                 print(committed.id, flush=True)
+            ended = []
 
 
 if __name__ == "__main__":

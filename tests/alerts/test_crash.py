@@ -51,13 +51,18 @@ def run_and_kill(state_dir: Path, first: int, after_s: float) -> list[str]:
     """Run the victim, kill it `after_s` after its first commit; return the ids it said were committed."""
     command = [sys.executable, "-m", "alerts.crasher", str(state_dir), str(first)]
     victim = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
-    lines = [victim.stdout.readline()]
+    lines = [next(line for line in victim.stdout if is_id(line))]
     time.sleep(after_s)  # The random moment is the point of the test.
     os.kill(victim.pid, signal.SIGKILL)
-    lines += victim.stdout.read().splitlines(keepends=True)
+    lines += [line for line in victim.stdout if is_id(line)]
     victim.stdout.close()
     victim.wait()
-    return [line.strip() for line in lines if len(line) == 37]  # An id and the line end: not the log.
+    return [line.strip() for line in lines]
+
+
+def is_id(line: str) -> bool:
+    """Whether a line of the victim is an id, whole, and not of its log."""
+    return len(line) == 37
 
 
 def deliver_the_rest(state_dir: Path) -> Outbox:
