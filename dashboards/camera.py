@@ -59,12 +59,17 @@ def _state() -> list[Panel]:
         ),
         kit.timeline(
             "State over time", query(states.camera_state(ONE), "{{camera}}"), why="What the camera was doing.",
-            values=states.CAMERA, width=12, height=5,
+            values=states.CAMERA, width=8, height=5,
+        ),
+        kit.timeline(
+            "May its rules alert", query(states.armed(ONE), "{{rule}}"),
+            why="Whether a rule alerts: its schedule, and what the operator has switched off.",
+            values=states.ARMED, width=8, height=5,
         ),
         kit.timeline(
             "Picture", query(f"max by (state) (surveil_picture_state{{{ONE}}})", "{{state}}"),
             why="Whether the picture is frozen, dark, covered, moved, …: needs a rule of type picture.",
-            values=states.ILL, width=12, height=5, empty="no rule of type picture",
+            values=states.ILL, width=8, height=5, empty="no rule of type picture",
         ),
     ]  # fmt: skip
 

@@ -210,7 +210,7 @@ def style(ax: Axes, start: float, end: float) -> None:
     """Give the axes of a panel over time their colours and marks."""
     ax.set_facecolor(PANEL)
     ax.set_xlim(start, end)
-    ax.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=3, maxticks=8))
+    ax.xaxis.set_major_locator(mdates.AutoDateLocator(minticks=4, maxticks=9))
     ax.xaxis.set_major_formatter(mdates.DateFormatter("%H:%M"))
     ax.tick_params(colors=DIM, labelsize=6, length=0)
     ax.grid(visible=True, color=EDGE, lw=0.5)

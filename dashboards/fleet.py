@@ -39,30 +39,40 @@ def _now() -> list[Panel]:
         kit.number(
             "Open events", "none", query(f"sum(surveil_event_open{{{ALL}}})"),
             why="Events that have begun and not ended. What is over at once, a line crossing, is never open.",
-            limits=[(1, "orange")],
+            limits=[(1, "orange")], width=3,
         ),
         kit.number(
             "Cameras without a picture", "none", query(f"count({states.dark_cameras(ALL)}) or vector(0)"),
-            why="Cameras that the configuration wants and that give no picture now.", limits=[(1, "red")],
+            why="Cameras that the configuration wants and that give no picture now.", limits=[(1, "red")], width=3,
         ),
         kit.number(
             "Daemons that do not answer", "none", query('count(up{job="surveil"} == 0) or vector(0)'),
-            why="Targets of the job surveil that Prometheus cannot read.", limits=[(1, "red")],
+            why="Targets of the job surveil that Prometheus cannot read.", limits=[(1, "red")], width=3,
         ),
         kit.number(
             "Alerts that wait", "none", query(f"sum(surveil_outbox_pending{{{ALL}}})"),
             why="Committed and not yet taken by their sinks; none is lost.",
-            limits=[(1, "yellow"), (10, "red")],
+            limits=[(1, "yellow"), (10, "red")], width=3,
         ),
         kit.number(
             "Dead letters", "none", query(f'sum(surveil_outbox_alerts{{{ALL},state="dead"}})'),
-            why="Alerts that were given up: `surveil alerts list --state dead` says why.", limits=[(1, "red")],
+            why="Alerts that were given up: `surveil alerts list --state dead` says why.", limits=[(1, "red")], width=3,
         ),
         kit.number(
             "Room for evidence", "percentunit",
             query(f"min(surveil_state_free_bytes{{{ALL}}} / surveil_state_size_bytes{{{ALL}}})"),
             why="Free share of the fullest disk with a state directory. Under 5 % an alert fires.",
-            base="red", limits=[(0.05, "yellow"), (0.2, "green")],
+            base="red", limits=[(0.05, "yellow"), (0.2, "green")], width=3,
+        ),
+        kit.number(
+            "Rules switched off", "none", query(f"count(surveil_rule_armed{{{ALL}}} == 0) or vector(0)"),
+            why="Rules that the operator has disarmed: they do not alert until they are armed again.",
+            limits=[(1, "yellow")], width=3,
+        ),
+        kit.number(
+            "Frames missed, worst camera", "percentunit", query(f"max({_MISSED})"),
+            why="Share of the frames that were due and were not analysed. Over a fifth, an alert fires.",
+            limits=[(0.05, "yellow"), (0.2, "red")], width=3, decimals=0,
         ),
         kit.timeline(
             "Open events",

@@ -166,7 +166,7 @@ class Drawer:
         """List what fires or is pending, the dead-man's switch left out, as the panel's filter does."""
         rows = [
             [(alert["labels"]["alertname"], draw.hue("red" if alert["state"] == "firing" else "yellow")),
-             (alert["annotations"]["summary"][:44], draw.DIM)]
+             (alert["annotations"]["summary"][:34], draw.DIM)]
             for rule in self._prometheus.rules()
             for alert in rule.get("alerts") or ()
             if alert["labels"]["alertname"] != "SurveilDeadMansSwitch"

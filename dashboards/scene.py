@@ -16,7 +16,11 @@ def dashboard() -> dict[str, Any]:
         "surveil-scene",
         "Counting and normality",
         "What the cameras see when nothing alarms: counts, occupancy, dwell, and how usual it is.",
-        [("Counting", _counting()), ("Learned normality", _normality())],
+        [
+            ("Counting", _counting()),
+            ("Learned normality", _normality()),
+            ("Your own classifiers", _classifiers()),
+        ],
         [frame.instance(), frame.camera(several=True)],
         hours=24,
     )
@@ -89,5 +93,36 @@ def _normality() -> list[Panel]:
             "Alarms kept back by shadow", "none",
             query(f"sum by (camera) (increase(surveil_normality_shadowed_total{{{SOME}}}[$__interval]))", "{{camera}}"),
             why="What it would have said, while `shadow` is set.", bars=True, width=12, height=6,
+        ),
+    ]  # fmt: skip
+
+
+def _classifiers() -> list[Panel]:
+    return [
+        kit.lines(
+            "Crops by class", "cps",
+            query(
+                "sum by (camera, model, label) "
+                f"(rate(surveil_classifier_looks_total{{{SOME}}}[$__rate_interval]))",
+                "{{camera}}, {{model}}: {{label}}",
+            ),
+            why="What a classifier was shown, by the class it said.", stacked=True,
+        ),
+        kit.lines(
+            "Drift of classifiers", "percentunit",
+            query(
+                f"max by (camera, model) (surveil_classifier_drift_ratio{{{SOME}}})", "{{camera}}: {{model}}"
+            ),
+            why="How far its scores are from those it was validated on: 0 alike, 100 % elsewhere.", high=1,
+        ),
+        kit.lines(
+            "A shadow beside the one in use", "cps",
+            query(
+                "sum by (model, label, shadow_label) "
+                f"(rate(surveil_classifier_shadow_looks_total{{{SOME}}}[$__rate_interval]))",
+                "{{model}}: {{label}} → {{shadow_label}}",
+            ),
+            why="What the classifier in use said → what the shadow said of the same crop. Deploy it when it is right "
+            "where they differ.",
         ),
     ]  # fmt: skip

@@ -22,6 +22,7 @@ EVENT = {0: (" ", "transparent"), 1: ("open", "orange")} | {
 """How many events are open."""
 ILL = {0: ("good", "green"), 1: ("ill", "red")}
 FIRING = {1: ("firing", "red")}
+ARMED = {1: ("may alert", "green"), 0: ("off by its schedule", "blue"), 2: ("disarmed", "orange")}
 RELOAD = {
     1: ("taken", "green"),
     0: ("refused", "red"),
@@ -39,6 +40,13 @@ def camera_state(where: str) -> str:
         for number, name in enumerate(STATES, 1)
     )
     return f"max by (instance, camera) ({' or '.join(numbered)})"
+
+
+def armed(where: str) -> str:
+    """Return the query of one number a rule, its place in `ARMED`."""
+    switched = f"surveil_rule_armed{{{where}}}"
+    told = f"surveil_rule_scheduled{{{where}}} * {switched} + 2 * (1 - {switched})"
+    return f"max by (instance, camera, rule) ({told})"
 
 
 def dark_cameras(where: str) -> str:

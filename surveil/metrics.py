@@ -195,6 +195,12 @@ class Metrics:
             ["camera", "state"],
             registry=r,
         )
+        self.picture_changed = Gauge(
+            "surveil_picture_changed_timestamp_seconds",
+            "When a view that differs was taken for the usual one, Unix time; 0 when never since the start.",
+            camera,
+            registry=r,
+        )
         self.surprise = Gauge(
             "surveil_normality_surprise", "How unusual the last frame was, powers of ten.", camera, registry=r
         )
@@ -207,6 +213,12 @@ class Metrics:
         self.normality_drift = Gauge(
             "surveil_normality_drift_ratio",
             "Share of high scores in multiples of what was learned: 1 as learned, over 5 invalid.",
+            camera,
+            registry=r,
+        )
+        self.normality_model = Gauge(
+            "surveil_normality_model_timestamp_seconds",
+            "Last footage that the model in use has learned from, Unix time; 0 without a model.",
             camera,
             registry=r,
         )

@@ -27,6 +27,8 @@ UNKNOWN_AT_START = {
     "surveil_normality_alerting",
     "surveil_normality_drift_ratio",
     "surveil_normality_shadowed",
+    "surveil_normality_model_timestamp_seconds",
+    "surveil_picture_changed_timestamp_seconds",  # only where picture health is switched on
 }
 
 

@@ -54,6 +54,8 @@ class MeteredHealth:
             state.value: metrics.picture_state.labels(camera.name, state.value) for state in State
         }
         self._shown: tuple[State, ...] | None = None
+        self._changed = metrics.picture_changed.labels(camera.name)
+        self._accepted = 0
 
     def observe(self, view: View) -> HealthReport:
         """Judge one frame."""
@@ -63,6 +65,9 @@ class MeteredHealth:
         report = self._analyser.observe(view)
         self._good.update(view.frame, well=report.is_well)
         self._show(report.states)
+        if self._accepted != self._analyser.accepted:
+            self._accepted = self._analyser.accepted
+            self._changed.set(view.frame.t_wall)
         return replace(report, before=self._good.picture) if report.states else report
 
     def _show(self, states: tuple[State, ...]) -> None:

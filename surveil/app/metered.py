@@ -29,6 +29,7 @@ class MeteredNormality:
         self._surprise = metrics.surprise.labels(camera.name)
         self._alerting = metrics.normality_valid.labels(camera.name)
         self._drift = metrics.normality_drift.labels(camera.name)
+        self._model = metrics.normality_model.labels(camera.name)
         self._shadowed = metrics.normality_shadowed.labels(camera.name)
         self._counted = 0
         self._state = ""
@@ -40,6 +41,7 @@ class MeteredNormality:
         if result is not None:
             self._surprise.set(result.sustained)
             self._drift.set(self._scene.drift.ratio)
+            self._model.set(self._scene.learned_until)
             self._shadowed.inc(self._scene.shadowed - self._counted)
             self._counted = self._scene.shadowed
             self._tell(result)

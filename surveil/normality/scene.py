@@ -267,6 +267,11 @@ class SceneNormality:
 
     # What it says of itself.
 
+    @property
+    def learned_until(self) -> float:
+        """Unix s of the last footage behind the model in use; 0 without one."""
+        return 0.0 if self._loaded is None else self._loaded.model.seen.last_wall
+
     def status(self, t_wall: float) -> Status:
         """Return the state and why. `t_wall`: Unix s, for the model's age."""
         if self._invalid:

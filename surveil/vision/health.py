@@ -118,6 +118,8 @@ class PictureHealth:
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = self._t_usual = 0.0
         self._reference = Reference()
+        self.accepted = 0
+        """How often a view that differs was taken for the usual one."""
         self._report = HealthReport()
         self._odd_s = self._ripples_s = 0.0
         self._shift: tuple[float, float] | None = None
@@ -224,8 +226,7 @@ class PictureHealth:
 
     def accept(self) -> None:
         """Take what the camera shows from now on for the usual view."""
-        self._reference = Reference()
-        self._odd_s = 0.0
+        self._take()
         for state in LOOKS:
             self._held[state].clear()
 
@@ -233,8 +234,12 @@ class PictureHealth:
         """Take a view that has stayed odd for long for the usual one."""
         self._odd_s = self._odd_s + odd_s if odd_s else 0.0
         if self._odd_s >= self._settings.accept_after_s:
-            self._reference = Reference()
-            self._odd_s = 0.0
+            self._take()
+
+    def _take(self) -> None:
+        self._reference = Reference()
+        self._odd_s = 0.0
+        self.accepted += 1
 
 
 class Reference:

@@ -29,6 +29,11 @@ class HealthAnalyser:
     def __init__(self, settings: HealthSettings) -> None:
         self._health = PictureHealth(settings)
 
+    @property
+    def accepted(self) -> int:
+        """How often a view that differs was taken for the usual one."""
+        return self._health.accepted
+
     def observe(self, view: Glance) -> HealthReport:
         """Return the state of the picture as of this frame."""
         picture = view.frame.picture

@@ -26,10 +26,11 @@ from tests.ops.promql import (
     selectors,
 )
 
-pytestmark = [pytest.mark.server, pytest.mark.rig, pytest.mark.slow]
+pytestmark = [pytest.mark.server, pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
 
 EMPTY = {
     'wanted="cuda"': "the model runs where it is wanted",
+    "surveil_classifier_": "no classifier is deployed",
     "surveil_gpu_": "no GPU in the test",
     "surveil_normality_shadowed_total": "`shadow` is not set, so nothing is counted",
     "surveil_alerts_withheld_total": "no storm of alerts",

@@ -163,9 +163,12 @@ def test_a_new_view_that_is_accepted_is_the_usual_one_at_once():
 
 
 def test_a_new_view_is_the_usual_one_after_a_while():
-    watch = usual(accept_after_s=20.0).see(40.0, shifted(0.1))
+    watch = usual(accept_after_s=20.0)
+    assert watch.health.accepted == 0
+    watch.see(40.0, shifted(0.1))
     assert State.MOVED in watch.raised
     assert watch.report.states == ()
+    assert watch.health.accepted == 1
 
 
 def test_the_rate_of_frames_does_not_matter():
