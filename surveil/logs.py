@@ -1,7 +1,7 @@
 """Logging: for people on a terminal, as journal fields under systemd, as JSON lines elsewhere.
 
-Transitions are logged, occurrences are counted in metrics. No secret reaches a log: every string value
-passes through `scrub`.
+Transitions are logged. Occurrences are counted: in metrics, and in a `Window` where a line tells of them.
+No secret reaches a log: every string value passes through `scrub`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from functools import cache
 from typing import Any, Literal, TextIO
 
 import structlog
+
+from surveil.clock import Clock
 
 Format = Literal["auto", "human", "json", "journal"]
 _JOURNAL = "/run/systemd/journal/socket"
@@ -34,7 +37,7 @@ def configure(fmt: Format = "auto", level: str = "info", stream: TextIO = sys.st
             *_renderers(kind, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=_journal_factory if kind == "journal" else structlog.WriteLoggerFactory(stream),
+        logger_factory=(lambda *_: _journal()) if kind == "journal" else structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
@@ -43,8 +46,19 @@ def configure(fmt: Format = "auto", level: str = "info", stream: TextIO = sys.st
 def _detect(stream: TextIO) -> Format:
     if stream.isatty():
         return "human"
-    # systemd sets it to device:inode of the journal's stream; being set is enough to know it reads us.
-    return "journal" if "JOURNAL_STREAM" in os.environ and os.path.exists(_JOURNAL) else "json"  # noqa: PTH110
+    return "journal" if _goes_to_journal(stream) and os.path.exists(_JOURNAL) else "json"  # noqa: PTH110
+
+
+def _goes_to_journal(stream: TextIO) -> bool:
+    """Whether the journal reads `stream`: systemd.exec(5) has JOURNAL_STREAM as its device:inode.
+
+    Whoever is started by a service inherits the variable, with whatever stream.
+    """
+    try:
+        there = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file at all
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{there.st_dev}:{there.st_ino}"
 
 
 def _renderers(kind: Format, stream: TextIO) -> list[Callable[..., Any]]:
@@ -55,6 +69,28 @@ def _renderers(kind: Format, stream: TextIO) -> list[Callable[..., Any]]:
         traceback,
         _journal_fields if kind == "journal" else structlog.processors.JSONRenderer(sort_keys=False),
     ]
+
+
+class Window:
+    """Lets one line a minute be said of what may occur at any rate; the next tells how often it was.
+
+    Owned by one thread.
+    """
+
+    def __init__(self, clock: Clock, seconds: float = 60.0) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._opens_at = float("-inf")
+        self._n = 0
+
+    def take(self) -> int:
+        """Note one occurrence; return how many there were since the last line, or 0 to say nothing now."""
+        self._n += 1
+        if self._clock.monotonic() < self._opens_at:
+            return 0
+        n, self._n = self._n, 0
+        self._opens_at = self._clock.monotonic() + self._seconds
+        return n
 
 
 class _Secrets:
@@ -119,10 +155,10 @@ def _journal_fields(_logger: Any, _method: str, event: _Event) -> dict[str, str]
         key: value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in event.items()
     }
-    if extras:
-        fields["MESSAGE"] += " " + " ".join(
-            f"{key}={value}" for key, value in extras.items() if key != "exception"
-        )
+    shown = [f" {key}={value}" for key, value in extras.items() if key != "exception"]
+    # journalctl shows nothing but the message unless asked, so a traceback is a part of it.
+    traceback = f"\n{extras['exception']}" if "exception" in extras else ""
+    fields["MESSAGE"] += "".join(shown) + traceback
     fields |= {f"SURVEIL_{key.upper()}": value for key, value in extras.items()}
     return {"fields": json.dumps(fields)}
 
@@ -143,7 +179,9 @@ class _Journal:
     debug = info = warning = error = critical = exception = msg = log = _send
 
 
-def _journal_factory(*_args: Any) -> _Journal:
+@cache
+def _journal() -> _Journal:
+    """Return the one socket of this process: structlog asks for a logger at every line."""
     return _Journal()
 
 

@@ -18,6 +18,7 @@ from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
 from surveil.errors import Rejected, RetryLater, StateError
+from surveil.logs import Window
 from surveil.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,6 @@ _IDLE_S = 0.5
 """How often an idle courier looks for work it was not woken for, and for the end."""
 _PATIENCE = 3
 """Suspect failures of one alert before others go first."""
-_LOG_EVERY_S = 60.0
 RESULTS = ("delivered", "retry", "rejected", "error")
 
 
@@ -59,7 +59,7 @@ class Courier:
         self._failures = 0
         self._resume_at = 0.0
         self._maintain_at = 0.0
-        self._logged_at = float("-inf")
+        self._refusals, self._bugs = Window(clock), Window(clock)
         for result in RESULTS:
             self._count(result, 0)
 
@@ -115,9 +115,11 @@ class Courier:
         except RetryLater as error:
             self._retry(delivery, error)
         except Rejected as error:
-            log.warning(
-                "sink refused an alert for good", sink=self.name, alert=delivery.alert.id, why=str(error)
-            )
+            if n := self._refusals.take():
+                alert = delivery.alert.id
+                log.warning(
+                    "sink refused alerts for good", sink=self.name, times=n, last=alert, why=str(error)
+                )
             self._count("rejected")
             self._succeeded()
             self._outbox.rejected(self.name, delivery.seq, str(error))
@@ -136,13 +138,14 @@ class Courier:
 
     def _bug(self, delivery: Delivery, error: Exception) -> None:
         self._count("error")
-        now = self._clock.monotonic()
-        if now - self._logged_at >= _LOG_EVERY_S:
-            self._logged_at = now
-            log.error("bug in a sink", sink=self.name, exc_info=error)
+        self._tell_bug(error)
         text = f"bug in the sink: {type(error).__name__}"
         self._outbox.failed(self.name, delivery.seq, text, demerit=delivery.attempts + 1 >= _PATIENCE)
         self._back_off(text, None)
+
+    def _tell_bug(self, error: Exception) -> None:
+        if n := self._bugs.take():
+            log.error("bug in a sink", sink=self.name, times=n, exc_info=error)
 
     def _maintain(self) -> None:
         """Let the sink refresh what would expire on the other side."""
@@ -153,8 +156,8 @@ class Courier:
             self._sink.maintain(self._current())
         except (RetryLater, Rejected) as error:
             self._back_off(str(error), getattr(error, "after_s", None))
-        except Exception as error:
-            log.error("bug in a sink", sink=self.name, exc_info=error)  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - as above
+            self._tell_bug(error)
             self._back_off(type(error).__name__, None)
         self._maintain_at = now + self._sink.maintain_every_s
 

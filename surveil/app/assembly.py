@@ -22,6 +22,7 @@ from surveil.config import CameraConfig, Config
 from surveil.counting.desk import CountingDesk
 from surveil.detect.detector import Detector
 from surveil.engine import CameraEngine, Step
+from surveil.logs import Window
 from surveil.metrics import Metrics
 from surveil.normality.scene import SceneNormality
 from surveil.pipeline.analyse import Admit, AnalyseStage, Count
@@ -157,15 +158,15 @@ class RuleErrors:
     def __init__(self, camera: str, metrics: Metrics, clock: Clock) -> None:
         self._camera = camera
         self._metrics = metrics
-        self._clock = clock
-        self._logged_at = float("-inf")
+        self._window = Window(clock)
 
     def __call__(self, rule: str, error: Exception) -> None:
         """Note one exception."""
         self._metrics.rule_errors.labels(self._camera, rule).inc()
-        if self._clock.monotonic() - self._logged_at >= 60.0:
-            self._logged_at = self._clock.monotonic()
-            log.error("bug in a rule, the others go on", camera=self._camera, rule=rule, exc_info=error)
+        if n := self._window.take():
+            log.error(
+                "bug in a rule, the others go on", camera=self._camera, rule=rule, times=n, exc_info=error
+            )
 
 
 @dataclass(slots=True)

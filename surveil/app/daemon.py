@@ -69,6 +69,7 @@ class Daemon:
     ) -> None:
         self.clock = clock or SystemClock()
         self.stop = Stop()
+        self._stuck: list[str] = []
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.detector = detector
@@ -175,10 +176,12 @@ class Daemon:
 
     def _look(self, notifier: Notifier) -> None:
         """Look after stages and cameras."""
-        if stuck := self.facts.stuck():
-            log.error("stages do not advance", stages=stuck)
-        else:
+        stuck = self.facts.stuck()
+        if not stuck:
             notifier.watchdog()
+        elif stuck != self._stuck:
+            log.error("stages do not advance", stages=stuck)
+        self._stuck = stuck
         if notifier.is_listening:
             notifier.status(self.facts.summary())
         self.fleet.watch()

@@ -16,6 +16,7 @@ from surveil.clock import Clock, Stop
 from surveil.counting.desk import CountingDesk
 from surveil.engine import Step
 from surveil.errors import StateError
+from surveil.logs import Window
 from surveil.metrics import Metrics
 from surveil.pipeline.books import SignalBooks
 from surveil.pipeline.inbox import Inbox
@@ -92,6 +93,7 @@ class CommitStage:
         self._on_alerts = on_alerts
         self.books = SignalBooks(writer.ledger())
         self._desk = desk
+        self._refusals = Window(clock)
         self._flushed = self._ticked = self._counted = clock.monotonic()
         metrics.evidence_errors.labels("database")
 
@@ -142,7 +144,11 @@ class CommitStage:
         except DamagedError:
             raise
         except StateError as error:
-            log.error("the database refuses, it is tried again", why=str(error))  # noqa: TRY400
+            self._tell(error)
+
+    def _tell(self, error: StateError) -> None:
+        if n := self._refusals.take():
+            log.error("the database refuses, it is tried again", times=n, why=str(error))
 
     def _told(self, alerts: Sequence[Alert]) -> None:
         if alerts:
@@ -159,7 +165,7 @@ class CommitStage:
             except DamagedError:
                 raise
             except StateError as error:
-                log.error("alerts cannot be committed, they are tried again", why=str(error))  # noqa: TRY400
+                self._tell(error)
                 self._metrics.evidence_errors.labels("database").inc()
                 beat()
                 if self._clock.sleep(_RETRY_S, stop):
