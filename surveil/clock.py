@@ -64,6 +64,11 @@ def thread_cpu_s() -> float:
     return time.thread_time()
 
 
+def process_cpu_s() -> float:
+    """Return the CPU seconds that all threads of this process have used."""
+    return time.process_time()
+
+
 class ManualClock:
     """Time that moves only when told: a day of waiting in a tenth of a second.
 

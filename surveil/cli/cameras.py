@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from surveil.alerts.viewing import ViewBoard
-from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, complete_camera, console, errors, read_config
+from surveil.cli import complete
+from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, errors, read_config
 from surveil.clock import Stop, SystemClock
 from surveil.config.problems import suggest
 from surveil.errors import ConfigError
@@ -24,7 +25,7 @@ def root() -> None:
 
 @cameras.command("accept")
 def accept(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete_camera)],
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Take what a camera shows now for its usual view: it was turned on purpose.

@@ -15,7 +15,6 @@ from rich.console import Console
 from surveil import logs
 from surveil.config import Config, load
 from surveil.detect.detector import Detector
-from surveil.errors import SurveilError
 from surveil.models import store
 
 ConfigPath = Annotated[
@@ -64,12 +63,3 @@ def _plain(value: Any) -> Any:
 def shows_progress() -> bool:
     """Whether somebody watches: progress bars are for terminals."""
     return sys.stderr.isatty() and not os.environ.get("NO_PROGRESS")
-
-
-def complete_camera(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the cameras of the configuration that begin so, for the shell's completion."""
-    try:
-        config = load(Path(context.params.get("config") or DEFAULT_CONFIG))
-    except SurveilError:
-        return []
-    return [name for name in config.cameras if name.startswith(incomplete)]

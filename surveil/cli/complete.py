@@ -1,32 +1,43 @@
-"""What a shell's Tab key offers: names from the configuration that the line names, or the default one."""
+"""What a shell's Tab key offers: names from the configuration that the line names, or the default one.
+
+The file is read and not checked: a shell has none of the secrets of the service, and names need none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import typer
 
 from surveil.cli.common import DEFAULT_CONFIG
-from surveil.config import Config, load
-from surveil.errors import SurveilError
-from surveil.rules.base import rule_name
+from surveil.config.document import Node, read
+from surveil.config.problems import Problems
 
 Complete = Callable[[typer.Context, str], list[str]]
 
 
-def names(of: Callable[[Config], Iterable[str]]) -> Complete:
-    """Return a completion of the names that `of` finds; a file that cannot be used offers none."""
+def names(of: Callable[[Node], Iterable[str]]) -> Complete:
+    """Return a completion of the names that `of` finds; a file that cannot be read offers none."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
-        try:
-            found = of(load(context.params.get("config") or DEFAULT_CONFIG))
-        except (SurveilError, OSError):
-            return []
+        root = read(Path(context.params.get("config") or DEFAULT_CONFIG), Problems())
+        found = of(root) if root is not None else ()
         return [name for name in found if name.startswith(incomplete)]
 
     return complete
 
 
-cameras = names(lambda config: config.cameras)
-sinks = names(lambda config: config.sinks)
-rules = names(lambda config: sorted({rule_name(r) for c in config.cameras.values() for r in c.rules}))
+def _keys(section: str) -> Complete:
+    return names(lambda root: getattr(root.get(section), "children", ()))
+
+
+def _rules(root: Node) -> list[str]:
+    """Return the names of rules, and the types of those without one."""
+    shared = root.get("cameras")
+    owners = [*(shared.children.values() if shared else ()), *filter(None, [root.get("defaults")])]
+    rules = [rule for owner in owners for rule in getattr(owner.get("rules"), "items", ())]
+    return sorted({str((rule.get("name") or rule.get("type") or rule).text) for rule in rules})
+
+
+cameras, sinks, rules = _keys("cameras"), _keys("sinks"), names(_rules)

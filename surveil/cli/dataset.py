@@ -13,6 +13,7 @@ from typing import Annotated
 import cv2
 import typer
 
+from surveil.cli import complete
 from surveil.cli.bars import bar
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -81,7 +82,9 @@ def collect(
     objects: Annotated[
         str, typer.Option(help="Classes of objects with `--on track`, separated by commas.")
     ] = "person",
-    camera: Annotated[str, typer.Option(help="The camera that a video or folder is of.")] = "",
+    camera: Annotated[
+        str, typer.Option(help="The camera that a video or folder is of.", autocompletion=complete.cameras)
+    ] = "",
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between two pictures.")] = 1.0,
     most: Annotated[int, typer.Option(min=1, help="From a running camera: end with so many.")] = 200,
     seconds: Annotated[float, typer.Option(min=1, help="From a running camera: end after so long.")] = 600.0,

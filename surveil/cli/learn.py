@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -97,7 +98,9 @@ def evaluate_command(
 
 
 def collect(
-    camera: Annotated[str, typer.Argument(help="The camera the footage is of.")],
+    camera: Annotated[
+        str, typer.Argument(help="The camera the footage is of.", autocompletion=complete.cameras)
+    ],
     videos: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders of images.")],
     config: ConfigPath = DEFAULT_CONFIG,
     hours: Annotated[float, typer.Option(min=0.001, help="Collect at most so much.")] = 24.0,
@@ -144,7 +147,7 @@ def _in_use(config: Config, camera: str) -> LoadedModel:
 
 @normality.command("learn")
 def learn(
-    camera: Annotated[str, typer.Argument(help="The camera.")],
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     videos: Annotated[
         list[Path] | None,
         typer.Argument(exists=True, help="Normal footage; without: what `surveil collect` recorded."),
@@ -172,7 +175,7 @@ def learn(
 
 @normality.command("evaluate")
 def evaluate_camera(
-    camera: Annotated[str, typer.Argument(help="The camera.")],
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     dataset: Annotated[Path, typer.Argument(help="Held-out footage, DATASET.yaml.")],
     config: ConfigPath = DEFAULT_CONFIG,
     model: ModelPath = None,
@@ -192,7 +195,7 @@ def evaluate_camera(
 
 @normality.command("deploy")
 def deploy(
-    camera: Annotated[str, typer.Argument(help="The camera.")],
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     model: Annotated[Path, typer.Argument(help="The model file.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -203,7 +206,8 @@ def deploy(
 
 @normality.command("rollback")
 def rollback(
-    camera: Annotated[str, typer.Argument(help="The camera.")], config: ConfigPath = DEFAULT_CONFIG
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Put the model before into use again."""
     console.print(f"{_store(read_config(config), camera).rollback()} is in use")
@@ -211,7 +215,7 @@ def rollback(
 
 @normality.command("show")
 def show_model(
-    camera: Annotated[str, typer.Argument(help="The camera.")],
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
     budget: Annotated[float | None, typer.Option(min=0, help="By default the camera's.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw what is usual where into this file.")] = None,

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from surveil.app.probe.report import SECONDS
+from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -43,7 +44,10 @@ def check(
         bool, typer.Option("--probe", help="Open every camera and sink, too; nothing is sent or changed.")
     ] = False,
     camera: Annotated[
-        list[str] | None, typer.Option(help="With --probe: only this camera; may be given again.")
+        list[str] | None,
+        typer.Option(
+            help="With --probe: only this camera; may be given again.", autocompletion=complete.cameras
+        ),
     ] = None,
     seconds: Annotated[
         float, typer.Option(min=0.5, max=60, help="With --probe: how long each stream is watched.")

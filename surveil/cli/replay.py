@@ -19,6 +19,7 @@ from surveil.app.annotate import Annotator
 from surveil.app.counting import counted
 from surveil.app.replay import START_WALL, Replay, Seen, write_lines
 from surveil.capture.file import duration_s
+from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -41,7 +42,11 @@ def replay(
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     camera: Annotated[
-        str | None, typer.Option(help="Whose rules and zones to use; needed when there are several cameras.")
+        str | None,
+        typer.Option(
+            help="Whose rules and zones to use; needed when there are several cameras.",
+            autocompletion=complete.cameras,
+        ),
     ] = None,
     alerts: Annotated[
         Path | None, typer.Option(help="Write the alerts here, one JSON object a line.")

@@ -15,11 +15,11 @@ import cv2
 import typer
 
 from surveil.app.counting import DATABASE, newest_picture
+from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
-    complete_camera,
     console,
     errors,
     read_config,
@@ -65,7 +65,7 @@ class Asked:
 def report(
     config: ConfigPath = DEFAULT_CONFIG,
     camera: Annotated[
-        str | None, typer.Option(help="Only this camera.", autocompletion=complete_camera)
+        str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)
     ] = None,
     start: Annotated[
         str, typer.Option("--from", help=f"From when: {times.FORMATS}.", metavar="TIME")

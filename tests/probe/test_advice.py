@@ -16,7 +16,9 @@ GOOD = StreamReport(
     bits_per_second=2_000_000, open_s=0.2, first_picture_s=0.4, decoder="software", clock_skew_s=0.1, lag_s=0.0,
     pictures=25, watched_s=2.5, cpu_ms=4.0,
 )  # fmt: skip
-MODEL = ModelReport("m", ok=True, provider="CPUExecutionProvider", wanted="cpu", inference_ms=30.0)
+MODEL = ModelReport(
+    "m", ok=True, provider="CPUExecutionProvider", wanted="cpu", inference_ms=30.0, inference_cpu_ms=30.0
+)
 WELL = Check(ok=True, shown="")
 HOST = HostReport("nvr", WELL, WELL, 4, 4_000_000_000, 500_000_000_000, 900_000_000_000, "UTC", True, False)
 
@@ -105,7 +107,7 @@ def test_a_machine_that_is_short_of_something_is_told(config, changes, codes):
 
 def test_cameras_that_need_more_than_there_is_are_told(config):
     assert on_host(config(), cameras=100, cores=4) == {"cpu"}
-    slow = replace(MODEL, inference_ms=300.0)
+    slow = replace(MODEL, inference_ms=300.0, inference_cpu_ms=300.0)
     assert on_host(config(), model=slow, cores=1) == {"cpu_moving", "detector_load"}
 
 

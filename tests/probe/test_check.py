@@ -118,7 +118,7 @@ SHAPE = {
     },
     "model": {
         "name": str, "ok": bool, "message": str, "decoder": str, "classes": int, "input": str, "provider": str,
-        "wanted": str, "inference_ms": float, "cpu_inference_ms": None, "agrees": None,
+        "wanted": str, "inference_ms": float, "inference_cpu_ms": float, "cpu_inference_ms": None, "agrees": None,
     },
     "sinks": {
         "log": {

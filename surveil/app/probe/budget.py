@@ -43,7 +43,7 @@ def _cost(camera: CameraConfig, report: CameraReport, model: ModelReport) -> Cos
         return Cost(None, None, None)
     looks = min(stream.fps, camera.detect.fps)
     still = (stream.fps * stream.cpu_ms + looks * report.gate_ms) / 1000
-    inference_s = (model.inference_ms or 0.0) / 1000 if model.provider == CPU else 0.0
+    inference_s = (model.inference_cpu_ms or 0.0) / 1000 if model.provider == CPU else 0.0
     return Cost(
         cpu_still=round(still + inference_s / camera.detect.idle_interval_s, 3),
         cpu_moving=round(still + inference_s * looks, 3) if model.ok else None,

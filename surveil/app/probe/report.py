@@ -108,6 +108,9 @@ class ModelReport:
     provider: str | None = None
     wanted: str | None = None
     inference_ms: float | None = None
+    """Time of one picture, the best of a few."""
+    inference_cpu_ms: float | None = None
+    """CPU time of one: what a busy machine does not stretch."""
     cpu_inference_ms: float | None = None
     """The same on the CPU, where a GPU is in use."""
     agrees: bool | None = None
