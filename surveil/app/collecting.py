@@ -14,6 +14,7 @@ from surveil.detect.detector import Detector
 from surveil.errors import ConfigError
 from surveil.train.collect import Collector
 from surveil.train.looks import Look, On
+from surveil.types import Polygon
 
 Progress = Callable[[str, float], None]
 
@@ -30,6 +31,12 @@ def look_of(config: Config, camera: str, on: On, zone: str, classes: tuple[str, 
             [f"{config.path}: cameras.{camera}.zones: there is no zone {zone!r}; there are: {choice}"]
         )
     return Look("", on, every_s, zone, zones[zone] if on == "zone" else (), classes)
+
+
+def hidden_of(config: Config, camera: str) -> tuple[Polygon, ...]:
+    """Return the areas of a camera of which nothing is kept, in fractions of the frame."""
+    found = config.cameras.get(camera)
+    return (*found.undetected, *found.unstored) if found else ()
 
 
 def collect_live(

@@ -145,19 +145,25 @@ def _collect(wish: _Wish) -> tuple[int, tuple[str, ...]]:
 
 
 def _from_frames(wish: _Wish) -> int:
+    from surveil.app.collecting import hidden_of  # noqa: PLC0415 - as below
+
+    intervals = _intervals(wish)
+    known = wish.camera and wish.config.exists()
+    hidden = hidden_of(read_config(wish.config), wish.camera) if known else ()
     with bar() as progress:
         return from_video(
-            wish.folder, Path(wish.source), _intervals(wish), every_s=wish.every_s, camera=wish.camera,
-            start_wall=wish.start, progress=lambda n: progress(f"{n} pictures", 0.0),
+            wish.folder, Path(wish.source), intervals, every_s=wish.every_s, camera=wish.camera,
+            start_wall=wish.start, hidden=hidden, progress=lambda n: progress(f"{n} pictures", 0.0),
         )  # fmt: skip
 
 
 def _from_camera(wish: _Wish) -> int:
-    from surveil.app.collecting import collect_live, look_of  # noqa: PLC0415 - others start faster without it
+    from surveil.app.collecting import collect_live, hidden_of, look_of  # noqa: PLC0415 - others start faster without it
 
     settings = read_config(wish.config)
     look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
-    collector = Collector(wish.folder, look, _label(wish), "camera")
+    hidden = hidden_of(settings, wish.source)
+    collector = Collector(wish.folder, look, _label(wish), "camera", hidden=hidden)
     with bar() as progress:
         collect_live(settings, wish.source, open_detector(settings), collector, progress, most=wish.most,
                      seconds=wish.seconds)  # fmt: skip
@@ -165,12 +171,13 @@ def _from_camera(wish: _Wish) -> int:
 
 
 def _from_recorded(wish: _Wish) -> int:
-    from surveil.app.collecting import collect_recorded, look_of  # noqa: PLC0415 - as above
+    from surveil.app.collecting import collect_recorded, hidden_of, look_of  # noqa: PLC0415 - as above
 
     settings = read_config(wish.config)
     look = look_of(settings, wish.camera, wish.part.value, wish.zone, wish.objects, wish.every_s)
     group = "" if wish.start is not None else Path(wish.source).name
-    collector = Collector(wish.folder, look, _label(wish), "video", group)
+    hidden = hidden_of(settings, wish.camera)
+    collector = Collector(wish.folder, look, _label(wish), "video", group, hidden)
     with bar() as progress:
         collect_recorded(settings, wish.camera, open_detector(settings), collector, progress,
                          video=Path(wish.source), start_wall=wish.start)  # fmt: skip

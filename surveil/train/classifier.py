@@ -102,21 +102,19 @@ class Classifier:
         names = [port.name for port in self._session.graph.outputs]
         if names != ["logits", "probabilities"]:
             raise ModelError(f"{path}: has the outputs {', '.join(names)}")
-        # A GPU chooses its algorithms by shape, which takes seconds; few shapes, seen before, do not.
-        self._sizes = range(1, BATCH + 1) if self._session.provider == CPU else (1, 4, BATCH)
+        # A GPU stands still for seconds whenever the shape changes, also to one that it has seen: it gets one only.
+        self._pads = self._session.provider != CPU
 
     def warm_up(self) -> None:
-        """Run every batch size that a GPU will be given; one picture on a CPU."""
+        """Run once: a GPU chooses its algorithms then."""
         size = self.card.preprocess.size
-        for count in (1,) if self._session.provider == CPU else self._sizes:
-            self.run(np.zeros((count, size, size, 3), np.uint8))
+        self.run(np.zeros((1, size, size, 3), np.uint8))
 
     def run(self, batch: Bytes) -> Floats:
         """Return float32 (n, classes) for prepared pictures uint8 (n, size, size, 3); n at most `BATCH`."""
-        padded = next(size for size in self._sizes if size >= len(batch))
         whole = batch
-        if padded > len(batch):
-            whole = np.concatenate([batch, np.zeros((padded - len(batch), *batch.shape[1:]), np.uint8)])
+        if self._pads and len(batch) < BATCH:
+            whole = np.concatenate([batch, np.zeros((BATCH - len(batch), *batch.shape[1:]), np.uint8)])
         return np.asarray(self._session.run({"images": whole})[1][: len(batch)], np.float32)
 
     def probabilities(self, pictures: Sequence[Bytes]) -> Floats:

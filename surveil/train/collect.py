@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from surveil.errors import ConfigError
+from surveil.hidden import HiddenPicture
 from surveil.learn.frames import stills
 from surveil.train.dataset import Item, PictureSet, add, append, load
 from surveil.train.looks import Look, cut_out, places
@@ -75,8 +76,18 @@ class Collector:
     The crops are those that the daemon will classify. Mutable; one caller's.
     """
 
-    def __init__(self, folder: Path, look: Look, label: str, origin: str, group: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        look: Look,
+        label: str,
+        origin: str,
+        group: str = "",
+        hidden: Sequence[Polygon] = (),
+    ) -> None:
+        """`hidden`: areas in fractions of the frame, blanked: nothing of them is kept."""
         self.count = 0
+        self._hidden = tuple(hidden)
         self._folder, self._look, self._label = folder, look, label
         self._origin, self._group = origin, group
         self._due = -np.inf
@@ -87,7 +98,9 @@ class Collector:
             return
         self._due = frame.t + self._look.every_s - 1e-6
         found = places(self._look, _View(frame, tracks))
-        picture = np.asarray(frame.picture.bgr()) if found else np.zeros((0, 0, 3), np.uint8)
+        if not found:
+            return
+        picture = HiddenPicture(frame.picture, self._hidden).bgr()
         for place in found:
             part = np.ascontiguousarray(cut_out(picture, place.box))
             # Crops of one followed object show one thing: they stay on one side of a split.

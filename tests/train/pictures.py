@@ -1,5 +1,8 @@
 """Pictures that tests draw: a red disc or a blue cross on a ground that never repeats."""
 
+import resource
+from contextlib import contextmanager
+
 import cv2
 import numpy as np
 
@@ -25,3 +28,14 @@ def fill(folder, each=30, labels=("cross", "disc"), size=96, seeds=0, **about):
         for seed in range(seeds, seeds + each):
             dataset.add(folder, draw(label, seed, size), label, **about)
     return folder
+
+
+@contextmanager
+def no_room(most=1_000_000):
+    """Let no file grow beyond `most` bytes: writing more fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

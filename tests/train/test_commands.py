@@ -136,6 +136,22 @@ def test_a_running_camera_gives_whole_frames_and_zones(tmp_path, config):
     )
 
 
+def test_what_may_not_be_stored_is_blank_in_what_is_collected(tmp_path):
+    film, path = tmp_path / "film", tmp_path / "config.yaml"
+    film.mkdir()
+    cv2.imwrite(str(film / "0.png"), np.full((100, 100, 3), 250, np.uint8))
+    corner = {"points": [[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]], "hide": "store"}
+    path.write_text(config_text(str(film), tmp_path / "state", masks={"window": corner}, fps=10))
+    for k, words in enumerate(
+        ((film, "--camera", "yard"), (film, "--camera", "yard", "--on", "zone", "--zone", "yard"))
+    ):
+        surveil("dataset", "collect", tmp_path / str(k), *words, "--label", "on", "-c", path)
+        read = dataset.load(tmp_path / str(k))
+        picture = read.read(read.items[0])
+        assert picture[5, 5].tolist() == pytest.approx([114] * 3, abs=4)
+        assert picture[-5, -5].tolist() == pytest.approx([250] * 3, abs=4)
+
+
 @pytest.mark.slow
 def test_followed_people_of_a_recording_become_crops_with_their_track_as_group(
     tmp_path, config, passing_clip

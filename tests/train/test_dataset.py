@@ -1,5 +1,6 @@
 """What a data set takes in, and what it refuses and why."""
 
+import base64
 import json
 
 import cv2
@@ -122,6 +123,19 @@ def test_sixteen_bits_grey_alpha_and_float_become_eight_bit_colour():
     assert decode(encoded(alpha, ".png")).shape == (20, 30, 3)
     real = np.full((20, 30, 3), 0.5, np.float32)
     assert decode(encoded(real, ".tiff"))[0, 0].tolist() == [127, 127, 127]
+
+
+def test_grey_and_cmyk_jpegs_become_colour():
+    assert decode(encoded(np.full((20, 30), 90, np.uint8)))[5, 5].tolist() == [90, 90, 90]
+    # 24 x 16 px of pure red in CMYK, as Pillow writes it.
+    cmyk = base64.b64decode(
+        "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwANCQoLCggNCwoLDg4NDxMgFRMSEhMnHB4XIC4pMTAuKS0sMzpKPjM2RjcsLUBXQUZMTlJTUjI+"
+        "WmFaUGBKUVJP/8AAFAgAEAAYBEMRAE0RAFkRAEsRAP/EABUAAQEAAAAAAAAAAAAAAAAAAAAH/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/a"
+        "AA4EQwBNAFkASwAAPwCnJgmCnAAAAAAA/9k="
+    )
+    found = decode(cmyk)
+    assert found.shape == (16, 24, 3)
+    assert found[8, 8].tolist() == pytest.approx([255, 0, 0], abs=4)
 
 
 def test_a_picture_turned_by_exif_is_set_upright():

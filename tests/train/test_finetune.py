@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="needs the extra surveil[train]")
 
 import torch
 
-from surveil.errors import ModelError
+from surveil.errors import ModelError, StateError
 from surveil.train import dataset
 from surveil.train.classifier import Classifier
 from surveil.train.features import Backbone, backbone_path
@@ -18,8 +18,9 @@ from surveil.train.head import Head
 from surveil.train.network import Network
 from surveil.train.preprocess import Preprocess
 from surveil.train.trainer import Options, evaluate_file
-from tests.train.pictures import draw, fill
+from tests.train.pictures import draw, fill, no_room
 
+pytestmark = pytest.mark.timeout(300)
 FAST = Options(threads=1, preprocess=Preprocess(size=64))
 STAGES = (Stage(14, 1, 3e-4), Stage(13, 1, 1e-4))
 
@@ -84,3 +85,11 @@ def test_a_checkpoint_of_another_network_data_set_or_seed_is_refused(data, tmp_p
     other.save(saved)
     with pytest.raises(ModelError, match="another network"):
         finetune(data, target, replace(FAST), resume=True)
+
+
+def test_a_disk_that_is_full_in_mid_training_ends_it_in_words_and_it_can_go_on(data, tmp_path):
+    target = tmp_path / "x.onnx"
+    with no_room(), pytest.raises(StateError, match="the checkpoint cannot be written"):
+        finetune(data, target, FAST, stages=STAGES)
+    assert list(tmp_path.iterdir()) == []
+    assert finetune(data, target, FAST, stages=STAGES, resume=True).path == target

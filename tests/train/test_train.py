@@ -27,7 +27,7 @@ from surveil.train.preprocess import Preprocess
 from surveil.train.report import lines, to_html, to_json, write_report
 from surveil.train.store import ClassifierStore
 from surveil.train.trainer import Options, evaluate_file, train
-from tests.train.pictures import draw, fill
+from tests.train.pictures import draw, fill, no_room
 
 FAST = Options(variations=1, threads=1, preprocess=Preprocess(size=96))
 
@@ -114,6 +114,15 @@ def test_uneven_classes_are_learned_all_the_same_and_warned_of(tmp_path):
     assert trained.evaluation.per_class["disc"][1] >= 0.5
 
 
+@pytest.mark.timeout(300)
+def test_one_to_a_hundred_is_learned_and_warned_of(tmp_path):
+    fill(tmp_path / "set", 500, labels=("cross",), size=32)
+    data = dataset.load(fill(tmp_path / "set", 5, labels=("disc",), size=32))
+    trained = train(data, tmp_path / "rare.onnx", replace(FAST, variations=0, preprocess=Preprocess(size=32)))
+    assert any("classes are uneven, 500 to 5" in w for w in trained.warnings)
+    assert any("class 'disc' has 5 pictures" in w for w in trained.warnings)
+
+
 def test_one_class_or_three_pictures_are_refused(tmp_path):
     data = dataset.load(fill(tmp_path / "one", 9, labels=("disc",)))
     with pytest.raises(ConfigError, match="one class only, 'disc'"):
@@ -130,6 +139,13 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(made, tmp_path):
     with pytest.raises(StateError, match="cannot be written"):
         train(data, blocked / "x.onnx", replace(FAST, variations=0))
     assert list(tmp_path.iterdir()) == [blocked]
+
+
+def test_a_disk_that_is_full_in_mid_writing_leaves_nothing_behind(made, tmp_path):
+    data, _ = made
+    with no_room(), pytest.raises(StateError, match=r"x\.onnx: cannot be written"):
+        train(data, tmp_path / "x.onnx", replace(FAST, variations=0))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_pre_processing_is_stored_used_and_its_worth_told(made, tmp_path):
