@@ -22,7 +22,7 @@ from surveil.pipeline.books import SignalBooks
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Alert, Bytes, Frame, Point, Polygon
-from surveil.vision.health import HealthReport
+from surveil.vision.health import HealthReport, State
 from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
@@ -212,9 +212,10 @@ class CommitStage:
         drawing = places.drawing(picture.width, picture.height)
         report = slot.state.extras.get(HealthAnalyser.name)
         before = report.before if isinstance(report, HealthReport) else None
-        return Job(
-            alerts, Scenery(slot.frame, slot.state.tracks, drawing, places.hide, before), outcome.counts
-        )
+        moved = isinstance(report, HealthReport) and State.MOVED in report.states
+        hide = places.hide_moved if moved else places.hide
+        scenery = Scenery(slot.frame, slot.state.tracks, drawing, hide, before, places.hide)
+        return Job(alerts, scenery, outcome.counts)
 
     def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:
         now = self._clock.monotonic()
