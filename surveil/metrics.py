@@ -225,6 +225,36 @@ class Metrics:
         self.normality_shadowed = Counter(
             "surveil_normality_shadowed", "Alarms that `shadow` kept from being raised.", camera, registry=r
         )
+        self.normality_state = Gauge(
+            "surveil_normality_state",
+            "1 for the state that learned normality is in, else 0.",
+            ["camera", "state"],
+            registry=r,
+        )
+        self.normality_threshold = Gauge(
+            "surveil_normality_threshold",
+            "Surprise that makes an alarm, powers of ten; infinite without a model.",
+            camera,
+            registry=r,
+        )
+        self.normality_learned = Gauge(
+            "surveil_normality_learned_seconds",
+            "Footage behind what is usual, that in use and that since learned.",
+            camera,
+            registry=r,
+        )
+        self.normality_progress = Gauge(
+            "surveil_normality_progress_ratio",
+            "Footage seen, as a share of what vouching for the budget takes.",
+            camera,
+            registry=r,
+        )
+        self.normality_held = Counter(
+            "surveil_normality_held_seconds",
+            "Footage that was not learned from, by reason.",
+            ["camera", "reason"],
+            registry=r,
+        )
         # Your own classifiers.
         self.classifier_in_use = Gauge(
             "surveil_classifier_in_use",

@@ -29,6 +29,11 @@ UNKNOWN_AT_START = {
     "surveil_normality_shadowed",
     "surveil_normality_model_timestamp_seconds",
     "surveil_picture_changed_timestamp_seconds",  # only where picture health is switched on
+    "surveil_normality_state",
+    "surveil_normality_threshold",
+    "surveil_normality_learned_seconds",
+    "surveil_normality_progress_ratio",
+    "surveil_normality_held_seconds",
 }
 
 

@@ -16,7 +16,7 @@ from surveil.app.arming import Arming
 from surveil.app.classifying import make_cutter
 from surveil.app.counting import make_counted, make_desk
 from surveil.app.health import MeteredHealth, Views
-from surveil.app.metered import MeteredNormality
+from surveil.app.normality import MeteredNormality
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.counting.desk import CountingDesk

@@ -183,17 +183,16 @@ class Replay:
         """Take every slot through the stages on this thread until the recording ends."""
         never = Stop()
         while slot := self._pipeline.ring.take(never):
-            if isinstance(slot.item, Lost):
-                self._through(slot)
+            item, before = slot.item, len(self._alerts)
+            self._through(slot)
+            if not isinstance(item, Frame):
                 self._settle()
                 return
-            frame, before = slot.frame, len(self._alerts)
-            self._through(slot)
             work = slot.state
             detections, tracks = work.detections, work.tracks
             looks = cast("tuple[Finding, ...]", work.extras.get(EXTRA, ()))
             self._settle()
-            yield Seen(frame, tracks, detections, tuple(self._alerts[before:]), looks)
+            yield Seen(item, tracks, detections, tuple(self._alerts[before:]), looks)
 
     def _through(self, slot: CameraSlot) -> None:
         stages = self._pipeline

@@ -9,6 +9,7 @@ from typing import Protocol
 from surveil.clock import Clock, Stop
 from surveil.errors import ModelError, StateError
 from surveil.learn.deploy import NormalityStore
+from surveil.normality.modelfile import LoadedModel
 from surveil.normality.scene import SceneNormality
 
 PERIOD_S = 5.0
@@ -31,7 +32,7 @@ def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
 
 
 class NormalityKeeper:
-    """Belongs to its own thread. Scenes are only touched through `offer` and `take_learned`."""
+    """Belongs to its own thread. Scenes are only touched through `offer` and `learning.take_learned`."""
 
     def __init__(self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report) -> None:
         self._scenes = dict(scenes)
@@ -62,9 +63,11 @@ class NormalityKeeper:
         return NormalityStore(self._state_dir, camera)
 
     def _fit(self, camera: str, scene: SceneNormality) -> None:
-        learned = scene.take_learned()
-        if learned is not None:
-            self._store(camera).deploy(learned.fit())
+        learned = scene.learning.take_learned()
+        if learned is None:
+            return
+        store = self._store(camera)
+        self._offer(camera, scene, store.deploy(learned.fit()), store.current(), own=True)
 
     def _pick_up(self, camera: str, scene: SceneNormality) -> None:
         name = self._store(camera).current()
@@ -72,6 +75,12 @@ class NormalityKeeper:
             return
         loaded = self._store(camera).load()
         if loaded is not None:
-            scene.offer(loaded)
-            self._in_use[camera] = name
-            self._report(camera, f"model {loaded.name} (version {name.removesuffix('.npz')}) is in use")
+            self._offer(camera, scene, loaded, name, own=False)
+
+    def _offer(
+        self, camera: str, scene: SceneNormality, loaded: LoadedModel, name: str | None, *, own: bool
+    ) -> None:
+        scene.offer(loaded, own=own)
+        self._in_use[camera] = name
+        version = (name or "").removesuffix(".npz")
+        self._report(camera, f"model {loaded.name} (version {version}) is in use")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from surveil.normality.hold import DAMAGED, LIGHT, Hold
 from surveil.normality.plane import plane_size
 from surveil.normality.result import EXTRA, NormalityResult
 from surveil.normality.scene import SceneNormality
@@ -30,9 +31,8 @@ class View(Protocol):
         """Brightness, uint8 (height, width)."""
 
 
-def no_hold(_view: View) -> str:
-    """Return why not to learn from this frame (an alarm of a rule, frozen, covered …): never."""
-    return ""
+Asked = Callable[[View], Hold | None]
+"""Says why not to learn from a frame: an open alarm, an ill picture; None: learn."""
 
 
 class NormalityAnalyser:
@@ -40,7 +40,7 @@ class NormalityAnalyser:
 
     name = EXTRA
 
-    def __init__(self, scene: SceneNormality, hold: Callable[[View], str] = no_hold) -> None:
+    def __init__(self, scene: SceneNormality, hold: Asked = lambda _view: None) -> None:
         self.scene = scene
         self._hold = hold
 
@@ -55,9 +55,13 @@ class NormalityAnalyser:
         luma = view.luma(plane.width, plane.height)
         return self.scene.observe(luma, frame.t, frame.t_wall, size, tracks, self._why_not(view))
 
-    def _why_not(self, view: View) -> str:
+    def lost(self) -> None:
+        """Note that the stream was interrupted."""
+        self.scene.lost()
+
+    def _why_not(self, view: View) -> Hold | None:
         if view.frame.degraded:
-            return "damaged pictures"
+            return DAMAGED
         if view.motion is not None and view.motion.gate is Gate.CLOSED_GLOBAL:
-            return "the whole picture changed"
+            return LIGHT
         return self._hold(view)

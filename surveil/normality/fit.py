@@ -158,8 +158,15 @@ class Fit:
         for name in (*ATTRIBUTES, OBJECT):
             scores = np.concatenate([self._scores(b)[name] for b in blocks]) if blocks else np.zeros(0)
             spoke = ~np.isnan(scores)
-            found[name] = Tail.fit(scores[spoke], weights[spoke])
+            found[name] = self._mixed(name, Tail.fit(scores[spoke], weights[spoke]), weights[spoke].sum())
         return found
+
+    def _mixed(self, name: str, tail: Tail, seconds: float) -> Tail:
+        """Mix with the tail of the footage before: a quiet night must not change what a score means."""
+        base = self._learned.base
+        if base is None:
+            return tail
+        return base.tails[name].mixed(tail, seconds / max(1.0, seconds + base.seen.moving_s))
 
     def peaks_of(self, blocks: Sequence[Block], tails: dict[str, Tail], peaks: Peaks) -> None:
         """Run the blocks through fusion and trend as the daemon would, into `peaks`."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
 from surveil.normality.attributes import ATTRIBUTES
+from surveil.normality.budget import DAY_S
 from surveil.normality.examples import Examples
 from surveil.normality.features import FeatureExtractor, Features
 from surveil.normality.fit import Fit, FoldSums, Learned
@@ -39,11 +41,13 @@ class Learner:
         geometry: Geometry,
         base: SceneModel | None = None,
         max_bytes: int = SPOOL_BYTES,
+        half_life_days: float = inf,
     ) -> None:
         self._camera = camera
         self._frame = frame
         self._geometry = geometry
         self._base = base
+        self._half_life_days = half_life_days
         self._folds = tuple(FoldSums.zeros(geometry) for _ in range(FOLDS))
         self._spool = Spool(max_bytes)
         self._examples = Examples(dict(base.examples) if base else None)
@@ -139,6 +143,10 @@ class Learner:
         )
         early = Peaks.unpack(self._early.pack())
         examples = Examples(self._examples.kept)
+        base = self._base
+        if base is not None:
+            days = (self._seen.last_wall - base.seen.last_wall) / DAY_S
+            base = base.faded(days, self._half_life_days)
         return Learned(
-            self._camera, *self._frame, self._geometry, self._seen, folds, blocks, early, examples, self._base
+            self._camera, *self._frame, self._geometry, self._seen, folds, blocks, early, examples, base
         )

@@ -8,33 +8,27 @@
                too old: does not alert, says why, and learns anew where it is allowed to
 
 Fitting takes seconds and files take I/O, so neither happens here: another thread takes what is ripe
-(`take_learned`), runs `Learned.fit()`, saves it, and hands it back with `offer`.
+(`learning.take_learned`), runs `Learned.fit()`, saves it, and hands it back with `offer`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from surveil.normality.budget import DAY_S
 from surveil.normality.features import FeatureExtractor, Features
-from surveil.normality.fit import Learned
-from surveil.normality.geometry import Geometry, GeometrySketch, same_geometry
+from surveil.normality.geometry import Geometry, same_geometry
+from surveil.normality.hold import LOST, Hold, Reason
 from surveil.normality.judge import Judge
-from surveil.normality.learner import LIVE_SPOOL_BYTES, Learner
+from surveil.normality.learning import Learning
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.objects import Dwell, ObjectSample
-from surveil.normality.plane import PlaneSize, plane_size
 from surveil.normality.result import NormalityResult, nothing
-from surveil.normality.settings import NormalitySettings, excluded
+from surveil.normality.settings import NormalitySettings
 from surveil.normality.validity import DriftWatch, MovedWatch, State, Status
-from surveil.normality.words import duration_words
 from surveil.types import Bytes, Track
 
-SKETCH = 120
-"""Samples of background and people before features are learned: a minute of frames, five if they are rare."""
-FIRST_FIT_S = 600.0
-DAY_S = 86400.0
 ALARM_S = 10.0
 """Nothing is learned as usual until this long after the score fell below the threshold."""
 
@@ -51,24 +45,19 @@ class SceneNormality:
         explain: bool = False,
     ) -> None:
         self.camera = camera
+        self.learning = Learning(camera, settings)
         self._settings = settings
         self._explain = explain
         self._frame: tuple[int, int] | None = None
-        self._size: PlaneSize | None = None
         self._geometry: Geometry | None = None
-        self._sketch: GeometrySketch | None = None
         self._extractor: FeatureExtractor | None = None
-        self._learner: Learner | None = None
         self._judge: Judge | None = None
         self._loaded: LoadedModel | None = None
         self._moved: MovedWatch | None = None
         self._invalid = ""
-        self._next_fit_s = FIRST_FIT_S
         self._last_over = -1e18
         self._last: NormalityResult | None = None
-        self._holding = ""
-        self._offered: LoadedModel | None = None
-        self._ripe: Learned | None = None
+        self._offered: tuple[LoadedModel, bool] | None = None
         self.dwell = Dwell()
         self.drift = DriftWatch()
         self.shadowed = 0
@@ -78,65 +67,38 @@ class SceneNormality:
 
     # Models come and go.
 
-    def offer(self, loaded: LoadedModel) -> None:
-        """Hand over a model from any thread; it judges from the next frame on."""
-        self._offered = loaded
+    def offer(self, loaded: LoadedModel, *, own: bool = False) -> None:
+        """Hand over a model from any thread; it judges from the next frame on.
 
-    def take_learned(self) -> Learned | None:
-        """Return what there is to fit, once, to any thread; None: nothing yet."""
-        learned, self._ripe = self._ripe, None
-        return learned
+        `own`: it was fitted from what this scene has learned, which then simply goes on; from any other model
+        (deployed, rolled back) learning starts out anew.
+        """
+        self._offered = loaded, own
 
-    def use(self, loaded: LoadedModel) -> None:
+    def use(self, loaded: LoadedModel, *, own: bool = False) -> None:
         """Judge with `loaded` from the next frame on; learning goes on."""
         model = loaded.model
         if self._geometry is None or not same_geometry(model.geometry, self._geometry):
             self._adopt(model.geometry, (model.width, model.height))
+            self.learning.adopt(model.geometry, (model.width, model.height))
         self._loaded, self._judge = loaded, Judge(loaded, self._settings.budget)
         self._invalid = ""
         self.drift = DriftWatch()
-        self._rebase(loaded)
+        self.learning.follow(model, own=own)
 
     def _adopt(self, geometry: Geometry, frame: tuple[int, int]) -> None:
-        self._frame, self._size, self._geometry = frame, geometry.size, geometry
+        self._frame, self._geometry = frame, geometry
         self._extractor = FeatureExtractor(geometry)
         self._moved = MovedWatch(geometry)
-        self._learner, self._sketch = None, None
-
-    def _rebase(self, loaded: LoadedModel) -> None:
-        if self._settings.learn != "auto" or self._geometry is None or self._frame is None:
-            return
-        if self._learner is not None and self._learner.seen.seconds < DAY_S:
-            self._learner.tails = dict(loaded.model.tails)
-            return
-        days = self._learner.seen.seconds / DAY_S if self._learner else 0.0
-        base = replace(loaded.model, geometry=self._geometry).faded(days, self._settings.half_life_days)
-        self._learner = Learner(self.camera, self._frame, self._geometry, base, LIVE_SPOOL_BYTES)
-        self._next_fit_s = min(DAY_S, max(FIRST_FIT_S, base.seen.seconds))
 
     def _take_offer(self, frame: tuple[int, int]) -> None:
-        loaded, self._offered = self._offered, None
-        if loaded is None:
+        if self._offered is None:
             return
+        (loaded, own), self._offered = self._offered, None
         if (loaded.model.width, loaded.model.height) == frame:
-            self.use(loaded)
+            self.use(loaded, own=own)
         elif self._judge is None:
             self._invalid = f"the model is for {loaded.model.width}x{loaded.model.height}"
-
-    @property
-    def wants_fit(self) -> bool:
-        """Whether enough was learned since the last fit: after ten minutes, each doubling, then daily."""
-        return self._learner is not None and self._learner.seen.seconds >= self._next_fit_s
-
-    def freeze(self) -> Learned:
-        """Return what was learned so far, to be fitted on another thread.
-
-        Raises TooLittleFootageError before there is anything.
-        """
-        if self._learner is None:
-            raise ValueError(f"camera {self.camera} is not learning")
-        self._next_fit_s = min(2 * self._next_fit_s, self._next_fit_s + DAY_S)
-        return self._learner.freeze()
 
     # Frames.
 
@@ -147,7 +109,7 @@ class SceneNormality:
         t_wall: float,
         frame: tuple[int, int],
         tracks: Sequence[Track] = (),
-        hold: str = "",
+        hold: Hold | None = None,
     ) -> NormalityResult:
         """Judge and learn from one frame.
 
@@ -157,33 +119,49 @@ class SceneNormality:
             t_wall: Unix s.
             frame: width and height of the camera's frames, px.
             tracks: confirmed tracks in pixels of the frame, as of now or of the frame before.
-            hold: why not to learn (an alarm of another rule, frozen, covered, moved); empty: learn.
+            hold: why not to learn (an alarm of another rule, frozen, covered, moved); None: learn.
         """
-        if self._offered is not None:
-            self._take_offer(frame)
+        self._take_offer(frame)
         if self._frame != frame:
             self._resolution(frame)
+        self.learning.pause(hold, t_wall)
         if self._extractor is None:
-            return self._sketching(plane, t, hold)
+            return self._sketching(plane, t)
+        covered = hold is not None and hold.blind and hold.reason is not Reason.MOVED
+        if not covered and self._looks_elsewhere(plane, t):
+            return nothing(t, self.status(t_wall))
+        if hold is not None and hold.blind:
+            return self._blind(t, hold)
         features = self._extractor.observe(plane, t)
         if features is None:
             return self._hold_last(t, t_wall)
         samples: tuple[ObjectSample, ...] = ()
         if tracks and self._geometry is not None:
             samples = self.dwell.samples(tracks, t, self._geometry, frame)
-        if self._moved is not None and self._moved.update(plane, t):
-            self._anew("the camera has moved: the picture no longer matches the background that was learned")
-            return nothing(t, self.status(t_wall))
         result = self._judged(features, samples, t_wall)
-        self._learn(plane, features, samples, t_wall, hold)
+        usual = not 0.0 <= features.t - self._last_over <= ALARM_S
+        self.learning.learn(plane, features, samples, t_wall, usual=usual)
         self._last = result
         return result
 
     def lost(self) -> None:
         """Note that the stream was interrupted."""
-        self._pause("lost")
+        self.learning.pause(LOST, 0.0)
         if self._judge is not None:
             self._judge.reset()
+
+    def _looks_elsewhere(self, plane: Bytes, t: float) -> bool:
+        if self._moved is None or not self._moved.update(plane, t):
+            return False
+        self._anew("the camera has moved: the picture no longer matches the background that was learned")
+        return True
+
+    def _blind(self, t: float, hold: Hold) -> NormalityResult:
+        """Judge nothing while the picture does not show what the model knows."""
+        if self._judge is not None:
+            self._judge.reset()
+        self._last = None
+        return nothing(t, Status(State.INVALID, hold.words))
 
     def _hold_last(self, t: float, t_wall: float) -> NormalityResult:
         if self._last is None or not 0.0 <= t - self._last.t <= 1.0:
@@ -208,48 +186,16 @@ class SceneNormality:
             self._last_over = features.t
         return result
 
-    # Learning.
+    # Beginning, and beginning anew.
 
-    def _learn(
-        self, plane: Bytes, features: Features, samples: tuple[ObjectSample, ...], t_wall: float, hold: str
-    ) -> None:
-        if self._learner is None:
-            return
-        reason = hold or self._excluded(t_wall)
-        if reason:
-            self._pause(reason)
-            return
-        self._holding = ""
-        usual = not 0.0 <= features.t - self._last_over <= ALARM_S
-        self._learner.learn(features, t_wall, samples, plane, usual=usual)
-        if self.wants_fit:
-            self._ripe = self.freeze()
-
-    def _pause(self, reason: str) -> None:
-        if self._learner is not None and not self._holding:
-            self._learner.gap()
-        self._holding = reason
-
-    def _excluded(self, t_wall: float) -> str:
-        if not self._settings.exclude_hours:
-            return ""
-        local = datetime.fromtimestamp(t_wall, UTC).astimezone()
-        return (
-            "excluded hours" if excluded(local.hour * 60 + local.minute, self._settings.exclude_hours) else ""
-        )
-
-    def _sketching(self, plane: Bytes, t: float, hold: str) -> NormalityResult:
-        if self._sketch is not None and not hold:
-            self._sketch.add(plane, t)
-            if len(self._sketch) >= SKETCH and self._frame is not None:
-                geometry, frame = self._sketch.fit(), self._frame
-                self._adopt(geometry, frame)
-                self._learner = Learner(self.camera, frame, geometry, None, LIVE_SPOOL_BYTES)
+    def _sketching(self, plane: Bytes, t: float) -> NormalityResult:
+        geometry = self.learning.sketch(plane, t)
+        if geometry is not None and self._frame is not None:
+            self._adopt(geometry, self._frame)
         return nothing(t, self.status(0.0))
 
     def _resolution(self, frame: tuple[int, int]) -> None:
-        before = self._frame
-        self._frame, self._size = frame, plane_size(*frame)
+        before, self._frame = self._frame, frame
         if before is None:
             self._anew("")
         else:
@@ -257,13 +203,10 @@ class SceneNormality:
 
     def _anew(self, reason: str) -> None:
         self._invalid = reason
-        self._judge, self._loaded, self._learner = None, None, None
+        self._judge, self._loaded = None, None
         self._extractor, self._geometry, self._moved, self._last = None, None, None, None
-        self._next_fit_s = FIRST_FIT_S
-        learns = self._settings.learn == "auto" and self._size is not None
-        self._sketch = None
-        if learns and self._size is not None:
-            self._sketch = GeometrySketch(self._size, equalise=self._settings.equalise)
+        if self._frame is not None:
+            self.learning.begin(self._frame)
 
     # What it says of itself.
 
@@ -275,14 +218,10 @@ class SceneNormality:
     def status(self, t_wall: float) -> Status:
         """Return the state and why. `t_wall`: Unix s, for the model's age."""
         if self._invalid:
-            anew = "; learning anew" if self._settings.learn == "auto" else ""
+            anew = f"; learning anew: {self.learning.words()}" if self.learning.is_on else ""
             return Status(State.INVALID, self._invalid + anew)
         if self._judge is None or self._loaded is None:
-            return (
-                Status(State.LEARNING, self.progress())
-                if self._settings.learn == "auto"
-                else Status(State.OFF)
-            )
+            return Status(State.LEARNING, self.learning.words()) if self.learning.is_on else Status(State.OFF)
         days = (t_wall - self._loaded.model.seen.last_wall) / DAY_S
         if days > self._settings.max_age_days:
             return Status(State.INVALID, f"the model learned nothing for {days:.0f} days")
@@ -294,13 +233,3 @@ class SceneNormality:
         if not threshold.supported:
             return Status(State.LEARNING, threshold.words())
         return Status(State.PROVISIONAL if threshold.provisional else State.READY, threshold.words())
-
-    def progress(self) -> str:
-        """Return how far learning is, in words."""
-        if self._learner is None:
-            n = len(self._sketch) if self._sketch is not None else 0
-            return f"looking at the background: {n} of {SKETCH} pictures"
-        seconds = self._learner.seen.seconds
-        return (
-            f"watched {duration_words(max(1.0, seconds))}; first fit after {duration_words(self._next_fit_s)}"
-        )

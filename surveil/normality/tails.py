@@ -44,6 +44,12 @@ class Tail:
         knots.setflags(write=False)
         return cls(knots, max(excess, 1e-3 * max(1.0, float(abs(knots[-1])))))
 
+    def mixed(self, other: Tail, share: float) -> Tail:
+        """Return the tail between this one and another that has `share` (0..1) of the weight."""
+        knots = ((1.0 - share) * self.knots + share * other.knots).astype(np.float32)
+        knots.setflags(write=False)
+        return Tail(knots, (1.0 - share) * self.excess + share * other.excess)
+
     @classmethod
     def unknown(cls) -> Tail:
         """Return the tail of a standard Gaussian's size: what is taken where nothing was seen to judge by."""

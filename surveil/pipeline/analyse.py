@@ -161,6 +161,7 @@ class AnalyseStage:
         if engine.held != held:
             self._tell_held(slot.camera, engine.held)
         work.tracks = self._tracks[slot.camera] = step.tracks
+        work.events = tuple(engine.open_events)
         self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
@@ -185,8 +186,11 @@ class AnalyseStage:
         if lost.final:
             self._away.pop(slot.camera)
             self._leave(slot.camera, lost.t_wall)
-            return engine.finish(lost.t, lost.t_wall, "ended")
-        return engine.lost(lost.t, lost.t_wall)
+            step = engine.finish(lost.t, lost.t_wall, "ended")
+        else:
+            step = engine.lost(lost.t, lost.t_wall)
+        slot.state.events = tuple(engine.open_events)
+        return step
 
     def tracks(self, camera: str) -> tuple[Track, ...]:
         """Return the tracks as of the camera's last frame; any thread may ask."""

@@ -50,13 +50,15 @@ class PrepareStage:
             self._metrics.frame_age.labels(slot.camera).observe(age)
             self._look(slot.item, work)
             self._metrics.stage.labels("prepare").observe(self._clock.monotonic() - started)
+        else:
+            work.lost()
         (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)
 
     def _look(self, frame: Frame, work: Work) -> None:
         frame = hiding(frame, work.undetected)
         picture = frame.picture
         size = (picture.width, picture.height)
-        view = View(frame, work.tracks)
+        view = View(frame, work.tracks, events=work.events)
         motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, work.tracks)
         view.motion = work.motion = motion
         for analyser in work.analysers:

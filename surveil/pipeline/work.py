@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from surveil.detect.letterbox import Look
 from surveil.hidden import HiddenPicture
 from surveil.ring import Slot
 from surveil.train.looks import Cut
-from surveil.types import Bytes, Detections, Floats, Frame, Motion, Picture, Polygon, Track
+from surveil.types import Bytes, Detections, Event, Floats, Frame, Motion, Picture, Polygon, Track
 from surveil.vision.motion import plane_size
 
 Crop = tuple[int, int, int, int]
@@ -47,6 +47,14 @@ class Analyser(Protocol):
         """Look at one frame; None: nothing to say about this one."""
 
 
+@runtime_checkable
+class Remembers(Protocol):
+    """An analyser whose memory of past frames means nothing after a loss."""
+
+    def lost(self) -> None:
+        """Note that the stream was interrupted."""
+
+
 class Cutter(Protocol):
     """Cuts out of a frame what your own classifiers are to look at."""
 
@@ -57,10 +65,18 @@ class Cutter(Protocol):
 class View:
     """One frame as the analysers see it: small luma planes are made once per size."""
 
-    def __init__(self, frame: Frame, tracks: Sequence[Track], motion: Motion | None = None) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        tracks: Sequence[Track],
+        motion: Motion | None = None,
+        events: Sequence[Event] = (),
+    ) -> None:
         self.frame = frame
         self.tracks = tracks
         self.motion = motion
+        self.events = events
+        """Of the camera, open as of the frame before."""
         self.extras: dict[str, object] = {}
         """Findings of the analysers that looked before."""
         self._lumas: dict[tuple[int, int], Bytes] = {}
@@ -113,6 +129,8 @@ class Work:
     """Areas that are blanked before anybody looks, in fractions of the frame."""
     tracks: tuple[Track, ...] = ()
     """The tracks as of the frame analysed before."""
+    events: tuple[Event, ...] = ()
+    """The events open as of the frame analysed before, or of the loss."""
 
     _size: tuple[int, int] = (0, 0)
     _plane: tuple[int, int] = (0, 0)
@@ -133,6 +151,12 @@ class Work:
         self.looks = ()
         self.cuts = ()
         self.extras = {}
+
+    def lost(self) -> None:
+        """Tell the analysers that the stream was interrupted."""
+        for analyser in self.analysers:
+            if isinstance(analyser, Remembers):
+                analyser.lost()
 
     def plane(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the brightness plane that the gate wants for a frame of `size` px."""

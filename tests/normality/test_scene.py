@@ -4,9 +4,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from surveil.normality.hold import Hold, Reason
+from surveil.normality.learning import SKETCH
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.result import NormalityResult
-from surveil.normality.scene import SKETCH, SceneNormality
+from surveil.normality.scene import SceneNormality
 from surveil.normality.settings import NormalitySettings, excluded, minutes
 from surveil.normality.validity import DriftWatch, MovedWatch, State
 from surveil.normality.words import duration_words, rarity_words
@@ -119,38 +121,38 @@ def test_learning_alone_goes_from_background_to_a_model_that_is_used():
     assert results[0].status.state is State.LEARNING
     assert "looking at the background" in results[0].status.reason
     assert "watched" in results[-1].status.reason
-    assert scene.take_learned() is None
+    assert scene.learning.take_learned() is None
     watch(scene, WALKERS, seconds=35, start=100)
-    learned = scene.freeze()
+    learned = scene.learning.freeze()
     from surveil.normality.modelfile import fingerprint
 
-    scene.offer(fingerprint(learned.fit()))
+    scene.offer(fingerprint(learned.fit()), own=True)
     before = learned.seen.seconds
     assert watch(scene, WALKERS, start=136)[-1].status.state in {
         State.PROVISIONAL,
         State.READY,
         State.LEARNING,
     }
-    assert scene.freeze().seen.seconds > before, "learning went on with what it had"
+    assert scene.learning.freeze().seen.seconds > before, "learning went on with what it had"
 
 
 def test_nothing_is_learned_while_held_or_in_excluded_hours():
-    for more in ({"hold": "an alarm is open"}, {}):
+    for more in ({"hold": Hold(Reason.ALARM, "an event of rule gate is open")}, {}):
         hours = ("00:00-12:00", "12:00-24:00") if not more else ()
         scene = SceneNormality("yard", settings(learn="auto", exclude_hours=hours), model())
         watch(scene, WALKERS, **more)
         with pytest.raises(ValueError, match="nothing to learn from"):
-            scene.freeze()
+            scene.learning.freeze()
 
 
 def test_what_alarms_is_not_learned_as_usual():
     scene = SceneNormality("yard", settings(learn="auto"), model())
     watch(scene, RUNNER, seconds=6)
-    learned = scene.freeze()
+    learned = scene.learning.freeze()
     weight = sum(f.cells["speed"].weight.sum() for f in learned.folds)
     scene = SceneNormality("yard", settings(learn="auto", budget=0), model())
     watch(scene, RUNNER, seconds=6)
-    assert weight < 0.7 * sum(f.cells["speed"].weight.sum() for f in scene.freeze().folds)
+    assert weight < 0.7 * sum(f.cells["speed"].weight.sum() for f in scene.learning.freeze().folds)
 
 
 def test_an_offered_model_is_used_from_the_next_frame():
