@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,12 @@ REASONS = ("disk_full", "io", "encode")
 _PICTURE = "picture"
 """The type of rule whose pictures are shown beside the one from before."""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+Hide = Callable[[Bytes], Bytes]
+"""Blanks or blurs what must not be stored; returns uint8 BGR of the same size."""
+Illustrate = Callable[[Alert, Bytes, Mapping[str, object], Hide], Mapping[str, Bytes]]
+"""More pictures that explain an alert, uint8 BGR by kind (lower-case, a word). Given are the alert, the picture
+of its frame as it may be stored, what the analysers found in it (`Observation.extras`), and what hides things in
+any other picture of the camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,13 @@ class Scenery:
     frame: Frame
     tracks: Sequence[Track] = ()
     drawing: Drawing = field(default_factory=Drawing)
-    hide: Callable[[Bytes], Bytes] | None = None
-    """Blanks or blurs what must not be stored; returns uint8 BGR of the same size."""
+    hide: Hide | None = None
     before: Earlier | None = None
     """What the camera showed while all was well, where an alert says that it is not."""
     hide_before: Callable[[Bytes], Bytes] | None = None
     """As `hide`, for that picture."""
+    findings: Mapping[str, object] = field(default_factory=dict)
+    """Of the analysers, by name."""
 
 
 class Evidence:
@@ -56,11 +63,13 @@ class Evidence:
         settings: EvidenceSettings,
         make_room: Callable[[int], bool] | None = None,
         metrics: Metrics | None = None,
+        illustrate: Illustrate | None = None,
     ) -> None:
         self._root = state_dir
         self._settings = settings
         self._make_room = make_room or (lambda _size: True)
         self._metrics = metrics
+        self._illustrate = illustrate if settings.explain else None
         self.last_error = ""
         """Why the last picture could not be stored; empty when it could."""
         for reason in REASONS if metrics else ():
@@ -115,7 +124,19 @@ class Evidence:
         evidence["snapshot"] = self._store(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn, staged)
         if clean is not None:
             evidence["clean"] = clean
+        for kind, more in self._illustrations(alert, picture, scenery).items():
+            path = self.folder(alert) / f"{self.stem(alert)}-{safe_name(kind)}.jpg"
+            evidence[kind] = self._store(path, more, staged)
         return replace(alert, evidence=evidence)
+
+    def _illustrations(self, alert: Alert, picture: Bytes, scenery: Scenery) -> Mapping[str, Bytes]:
+        if self._illustrate is None:
+            return {}
+        try:
+            return self._illustrate(alert, picture, scenery.findings, scenery.hide or _as_it_is)
+        except Exception:
+            log.exception("bug in a picture that explains, the alert goes on without", rule=alert.rule)
+            return {}
 
     def _store(self, relative: Path, picture: Bytes, staged: list[str]) -> str:
         """Encode a picture and write it beside its place; return its path or `missing: why`."""
@@ -177,6 +198,10 @@ def _before(scenery: Scenery) -> Bytes | None:
     decoded = cv2.imdecode(np.frombuffer(scenery.before.jpeg, np.uint8), cv2.IMREAD_COLOR)
     picture = np.asarray(decoded, np.uint8)
     return scenery.hide_before(picture) if scenery.hide_before else picture
+
+
+def _as_it_is(picture: Bytes) -> Bytes:
+    return picture
 
 
 def _without(alert: Alert, lost: dict[str, str]) -> Alert:

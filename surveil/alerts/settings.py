@@ -45,6 +45,10 @@ class EvidenceSettings(Settings):
 
     snapshot: bool = Field(default=True, description="Store an annotated picture with each start alert.")
     clean: bool = Field(default=True, description="Store the same picture without drawings, too.")
+    explain: bool = Field(
+        default=True,
+        description="Store pictures that explain an alert, where its rule has any: for an anomaly heat and the usual.",
+    )
     quality: int = Field(default=85, ge=30, le=100, description="JPEG quality.")
     keep_days: float = Field(default=30.0, gt=0, le=3650, description="Evidence older than this is deleted.")
     max_bytes: int = Field(

@@ -14,6 +14,7 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.storm import StormSettings
 from surveil.alerts.writer import AlertWriter
+from surveil.app.illustrations import illustrate
 from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
 from surveil.clock import Clock
@@ -37,7 +38,9 @@ class CameraEvidence:
 
     def keep(self, camera: str, settings: EvidenceSettings) -> None:
         """Store a camera's pictures by `settings` from now on."""
-        self._by_camera[camera] = Evidence(self._state_dir, settings, self._make_room, self._metrics)
+        self._by_camera[camera] = Evidence(
+            self._state_dir, settings, self._make_room, self._metrics, illustrate
+        )
 
     def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
         """Store what belongs to the alerts of one camera's frame; return them naming it."""

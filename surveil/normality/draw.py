@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import hypot
 
 import cv2
@@ -13,9 +14,10 @@ from surveil.normality.plane import CELL
 from surveil.normality.result import Explanation
 from surveil.types import Bytes, Floats
 
-FONT = cv2.FONT_HERSHEY_SIMPLEX
 PANEL = 360
 """Rows of a panel, px."""
+TITLE = 26
+"""Rows of a line of text, px."""
 
 
 def usual_maps(model: SceneModel) -> Bytes:
@@ -33,26 +35,34 @@ def usual_maps(model: SceneModel) -> Bytes:
     return np.concatenate(panels, axis=1)
 
 
-def explained(plane: Bytes, frame: tuple[int, int], why: Explanation) -> Bytes:
+def explained(
+    picture: Bytes,
+    frame: tuple[int, int],
+    why: Explanation,
+    rows: int = PANEL,
+    hide: Callable[[Bytes], Bytes] = lambda picture: picture,
+) -> Bytes:
     """Return the picture with heat and box, and the nearest usual example beside it, BGR.
 
     Args:
-        plane: grey picture, any size.
+        picture: grey or BGR, any size.
         frame: width and height of the camera's frames, px: what the box refers to.
         why: the explanation.
+        rows: height of each of the two, px.
+        hide: makes a BGR picture of this camera fit to be stored; applied to the example.
     """
-    picture = _panel(plane)
-    shown = _overlay(picture, np.maximum(why.heat, 0.0))
+    shown = _overlay(_panel(picture, rows), np.maximum(why.heat, 0.0))
     sx, sy = shown.shape[1] / frame[0], shown.shape[0] / frame[1]
     x1, y1, x2, y2 = why.box
     corners = (round(x1 * sx), round(y1 * sy)), (round(x2 * sx), round(y2 * sy))
     cv2.rectangle(shown, *corners, (0, 0, 255), 2)
-    parts = [_title(shown, f"{why.attribute}: {_ascii(why.words)}")]
+    parts = [_title(shown, "this frame")]
     if why.example is not None:
         example = cv2.imdecode(np.frombuffer(why.example, np.uint8), cv2.IMREAD_GRAYSCALE)
         if example is not None:
-            parts.append(_title(_panel(np.asarray(example, np.uint8)), "the most that was usual near there"))
-    return np.concatenate(parts, axis=1)
+            beside = hide(_panel(np.asarray(example, np.uint8), rows))
+            parts.append(_title(beside, "the most that was usual near there"))
+    return _title(np.concatenate(parts, axis=1), f"{why.attribute}: {why.words}")
 
 
 def png(picture: Bytes) -> bytes:
@@ -69,10 +79,12 @@ def _background(model: SceneModel) -> Bytes:
     return _panel(model.geometry.background)
 
 
-def _panel(grey: Bytes) -> Bytes:
-    width = round(grey.shape[1] * PANEL / grey.shape[0])
-    big = cv2.resize(grey, (width, PANEL), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.cvtColor(big, cv2.COLOR_GRAY2BGR), np.uint8)
+def _panel(picture: Bytes, rows: int = PANEL) -> Bytes:
+    width = round(picture.shape[1] * rows / picture.shape[0])
+    shrink = picture.shape[0] >= rows
+    how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    sized = cv2.resize(picture, (width, rows), interpolation=how)
+    return np.asarray(cv2.cvtColor(sized, cv2.COLOR_GRAY2BGR) if sized.ndim == 2 else sized, np.uint8)
 
 
 def _overlay(picture: Bytes, values: Floats) -> Bytes:
@@ -106,13 +118,6 @@ def _arrow(picture: Bytes, at: tuple[float, float], velocity: tuple[float, float
 
 
 def _title(picture: Bytes, text: str) -> Bytes:
-    bar = np.zeros((24, picture.shape[1], 3), np.uint8)
-    cv2.putText(
-        bar, _ascii(text)[: picture.shape[1] // 8], (6, 17), FONT, 0.45, (255, 255, 255), 1, cv2.LINE_AA
-    )
+    bar = np.zeros((TITLE, picture.shape[1], 3), np.uint8)
+    cv2.putText(bar, text, (6, 18), (255, 255, 255), cv2.FontFace("sans"), 15, 400)
     return np.concatenate([bar, picture])
-
-
-def _ascii(text: str) -> str:
-    """OpenCV's fonts know ASCII only."""
-    return text.replace("×", "x").encode("ascii", "replace").decode()

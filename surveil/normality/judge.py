@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import hypot
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from surveil.normality.features import WINDOW, Features
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.normality.plane import CELL
-from surveil.normality.result import Explanation, NormalityResult
+from surveil.normality.result import EMPTY, Explanation, NormalityResult
 from surveil.normality.score import CellScore, Scorer, Trend, fuse, leading, surprises
 from surveil.normality.validity import Status
 from surveil.normality.words import rarity_words
@@ -29,7 +30,7 @@ class Judge:
 
     def __init__(self, loaded: LoadedModel, budget: float) -> None:
         model = self._model = loaded.model
-        self.name = loaded.name
+        self._loaded = loaded
         self.threshold = model.threshold(budget)
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)
@@ -73,7 +74,8 @@ class Judge:
             surprise,
             over,
             over and alerting,
-            self.name,
+            self._loaded.name,
+            self._loaded.sha256,
             explanation,
         )
         return result, speed
@@ -85,15 +87,24 @@ class Judge:
         once = self._rarity.once_in(value)
         rarity = rarity_words(once, self._model.seen.seconds)
         if name == OBJECT and objects.sample is not None:
-            shown = cells["speed"]
             box = self._scaled(objects.sample.box)
-            return Explanation(name, f"{objects.words}; {rarity}", box, shown.map, once, None)
+            example = self._examples.nearest("static", self._place(objects.sample.cell))
+            return Explanation(name, f"{objects.words}; {rarity}", box, EMPTY, once, example)
         score = cells[name]
-        words = ATTRIBUTES[name].words(self._scorer.finding(name, score))
+        finding = self._scorer.finding(name, score)
+        words = f"{ATTRIBUTES[name].words(finding)}; {rarity}"
+        example = self._examples.nearest(name, self._place(score.cell))
+        numbers = {
+            "measured": hypot(*finding.measured),
+            "usual": hypot(*finding.usual),
+            "deviation": finding.sd,
+        }
+        return Explanation(name, words, self._box(score), score.map, once, example, numbers)
+
+    def _place(self, cell: tuple[int, int]) -> tuple[float, float]:
+        """Return shares of the picture's height and width."""
         size = self._model.geometry.size
-        place = ((score.cell[0] + 0.5) / size.rows, (score.cell[1] + 0.5) / size.columns)
-        example = self._examples.nearest(name, place)
-        return Explanation(name, f"{words}; {rarity}", self._box(score), score.map, once, example)
+        return (cell[0] + 0.5) / size.rows, (cell[1] + 0.5) / size.columns
 
     def _box(self, score: CellScore) -> Box:
         mask = (score.map >= REGION * max(score.raw, 1e-6)).astype(np.uint8)

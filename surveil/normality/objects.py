@@ -41,6 +41,11 @@ class ObjectSample:
     box: tuple[float, float, float, float]
     """px of the plane."""
 
+    @property
+    def cell(self) -> tuple[int, int]:
+        """Row and column of the motion grid that the place is centred on."""
+        return 3 * self.place[0] + 1, 3 * self.place[1] + 1
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectFinding:

@@ -24,11 +24,14 @@ class Explanation:
     box: Box
     """px of the frame."""
     heat: Floats
-    """Scores of the attribute per cell (rows, columns), standard deviations, 0 where it means nothing."""
+    """Scores of the attribute per cell (rows, columns), standard deviations, 0 where it means nothing;
+    (0, 0) for objects."""
     once_in_s: float
     """Seconds between such events in normal footage; infinite when there was nothing like it."""
     example: bytes | None
     """JPEG of the most that was usual near there."""
+    numbers: Mapping[str, float] = field(default_factory=dict)
+    """`measured`, `usual` and its `deviation` in the attribute's units; none for objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,9 @@ class NormalityResult:
     alarm: bool = False
     """`over`, with a valid model, and not in shadow."""
     model: str = ""
+    """Version and the first part of the hash."""
+    sha256: str = ""
+    """Of the model's content, hex."""
     explanation: Explanation | None = None
     """Only when `over`, or when asked for."""
     fresh: bool = True
@@ -67,4 +73,5 @@ def nothing(t: float, status: Status) -> NormalityResult:
 
 OFF = Status(State.OFF)
 EMPTY: Floats = np.zeros((0, 0), np.float32)
+"""No heat: what is unusual is an object, not a place."""
 EMPTY.setflags(write=False)

@@ -210,11 +210,12 @@ class CommitStage:
             return Job(alerts, None, outcome.counts)
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)
-        report = slot.state.extras.get(HealthAnalyser.name)
+        state = slot.state
+        report = state.extras.get(HealthAnalyser.name)
         before = report.before if isinstance(report, HealthReport) else None
         moved = isinstance(report, HealthReport) and State.MOVED in report.states
         hide = places.hide_moved if moved else places.hide
-        scenery = Scenery(slot.frame, slot.state.tracks, drawing, hide, before, places.hide)
+        scenery = Scenery(slot.frame, state.tracks, drawing, hide, before, places.hide, state.extras)
         return Job(alerts, scenery, outcome.counts)
 
     def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:

@@ -85,7 +85,7 @@ class View:
         """Return the view without some areas (fractions of the frame), for whoever keeps what it sees."""
         if not areas:
             return self
-        other = View(hiding(self.frame, areas), self.tracks, self.motion)
+        other = View(hiding(self.frame, areas), self.tracks, self.motion, self.events)
         other.extras = self.extras
         return other
 

@@ -33,6 +33,10 @@ class Explanation(Protocol):
     def once_in_s(self) -> float:
         """How rare, s."""
 
+    @property
+    def numbers(self) -> Mapping[str, float]:
+        """What was measured and what is usual, in the attribute's units."""
+
 
 class Finding(Protocol):
     """What learned normality says about one frame (see `surveil.normality.result`)."""
@@ -56,6 +60,10 @@ class Finding(Protocol):
     @property
     def model(self) -> str:
         """Version and hash of the model."""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the model."""
 
     @property
     def explanation(self) -> Explanation | None:
@@ -115,6 +123,8 @@ def _details(finding: Finding, why: Explanation) -> dict[str, object]:
         "threshold": round(finding.threshold, 2),
         "surprise_by_attribute": rounded,
         "model": finding.model,
+        "model_sha256": finding.sha256,
+        **{name: round(value, 2) for name, value in why.numbers.items()},
     }
     if why.once_in_s != float("inf"):
         details["once_in_s"] = round(why.once_in_s)

@@ -163,3 +163,33 @@ def test_an_alert_that_is_there_already_makes_no_new_evidence(tmp_path, outbox: 
         path.unlink()
     assert writer.write([Job([alert(0)], Scenery(frame()))]) == []
     assert not list(tmp_path.rglob("*.jpg"))
+
+
+def halves(_alert, picture, findings, hide):
+    """Two more pictures: one of what was found, one that must be made fit to be stored."""
+    return {"found": findings["drawn"], "beside": hide(picture)}
+
+
+def explaining(tmp_path, illustrate, **settings):
+    return Evidence(tmp_path, EvidenceSettings(**settings), illustrate=illustrate)
+
+
+def test_an_alert_may_bring_more_pictures_by_kind(tmp_path):
+    drawn = np.full((90, 160, 3), 200, np.uint8)
+    scenery = Scenery(frame(), hide=np.zeros_like, findings={"drawn": drawn})
+    start, end = explaining(tmp_path, halves).attach([alert(0), alert(1, "end")], scenery)
+    assert list(start.evidence) == ["snapshot", "clean", "found", "beside"]
+    assert start.evidence["found"].endswith("-found.jpg")
+    assert (cv2.imread(str(tmp_path / start.evidence["found"])) > 190).all()
+    assert (cv2.imread(str(tmp_path / start.evidence["beside"])) < 10).all(), "hidden, too"
+    assert end.evidence == {}
+
+
+def test_further_pictures_can_be_switched_off(tmp_path):
+    (start,) = explaining(tmp_path, halves, explain=False).attach([alert(0)], Scenery(frame()))
+    assert list(start.evidence) == ["snapshot", "clean"]
+
+
+def test_a_bug_in_a_further_picture_loses_no_alert(tmp_path):
+    (start,) = explaining(tmp_path, halves).attach([alert(0)], Scenery(frame()))
+    assert list(start.evidence) == ["snapshot", "clean"]

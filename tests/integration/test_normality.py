@@ -1,5 +1,7 @@
 """Learned normality in the daemon's own stages: when it may learn, and when it may not."""
 
+import json
+import re
 from dataclasses import replace
 
 import cv2
@@ -8,6 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.payload import to_json
 from surveil.app.assembly import make_pipeline, make_writer
 from surveil.app.normality import make_scenes
 from surveil.app.replay import START_WALL, Replay
@@ -17,6 +20,7 @@ from surveil.config import load
 from surveil.detect.settings import ModelSettings
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
+from surveil.normality.draw import TITLE
 from surveil.normality.hold import Reason
 from surveil.normality.validity import State
 from surveil.ring import Lost
@@ -132,10 +136,25 @@ def test_nothing_is_learned_while_an_event_of_another_rule_is_open(
     assert 0 < learned <= result.seconds - held + 1.0
 
 
-def test_its_own_alarms_stay_in_the_count(stages):
+def test_an_alarm_explains_itself_and_stays_in_the_count(stages, tmp_path):
     yard = stages([{"type": "anomaly"}], model())
     yard.watch(4, 200, lambda t: picture(t, RUNNER), fps=10)
-    assert [a.rule for a in yard.alerts if a.phase == "start"] == ["anomaly"]
+    (alert,) = [a for a in yard.alerts if a.phase == "start"]
+    assert alert.rule == "anomaly"
+    assert re.fullmatch(
+        r"(.+ the usual speed here|moves .+|.+ hardly any); (once in|nothing like it) .+", alert.text
+    )
+    assert alert.details["model_sha256"] == model().sha256
+    assert alert.details["measured"] > alert.details["usual"]
+    shown = cv2.imread(str(tmp_path / alert.evidence["explained"]))
+    # Two pictures of 360 rows beside each other, with two lines of text.
+    assert shown.shape == (360 + 2 * TITLE, 2 * 480, 3)
+    picture_part = shown[2 * TITLE :, :480].astype(int)
+    red = (picture_part[..., 2] > 200) & (picture_part[..., 0] < 80) & (picture_part[..., 1] < 80)
+    box = np.array(alert.box) * 1.5
+    rows, columns = np.nonzero(red)
+    assert (columns.min(), rows.min(), columns.max(), rows.max()) == pytest.approx(box, abs=4)
+    assert json.loads(to_json(alert))["details"]["model"] == model().name
     assert yard.scene.learning.holding is None
     assert yard.scene.learning.freeze().seen.seconds == pytest.approx(3.9, abs=0.2)
 

@@ -10,7 +10,7 @@ from surveil.types import Frame, Observation, Scene, Signal
 
 WHY = Explanation(
     "speed", "4.1 × the usual speed here; once in 9 days", (1.0, 2.0, 30.0, 40.0), np.zeros((2, 2), np.float32),
-    9 * 86400.0, None,
+    9 * 86400.0, None, {"measured": 41.0, "usual": 10.0, "deviation": 2.512},
 )  # fmt: skip
 
 
@@ -32,6 +32,7 @@ def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResu
         True,
         alarm,
         "normality-v1-abc",
+        "abcdef",
         explanation,
     )
 
@@ -48,7 +49,8 @@ def test_an_alarm_is_a_signal_that_explains_itself():
     assert signal.score == 0.999
     assert signal.details == {
         "attribute": "speed", "surprise": 3.0, "threshold": 2.5, "surprise_by_attribute": {"speed": 3.46},
-        "model": "normality-v1-abc", "once_in_s": 777600,
+        "model": "normality-v1-abc", "model_sha256": "abcdef", "once_in_s": 777600, "measured": 41.0, "usual": 10.0,
+        "deviation": 2.51,
     }  # fmt: skip
 
 
