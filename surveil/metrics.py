@@ -201,6 +201,43 @@ class Metrics:
             camera,
             registry=r,
         )
+        self._add_normality(r, camera)
+        # Your own classifiers.
+        self.classifier_in_use = Gauge(
+            "surveil_classifier_in_use",
+            "1 while a classifier that rules name is deployed; 0: its rules see nothing.",
+            ["model"],
+            registry=r,
+        )
+        self.classifier_looks = Counter(
+            "surveil_classifier_looks",
+            "Crops that a classifier looked at, by the class it said.",
+            ["camera", "model", "label"],
+            registry=r,
+        )
+        self.classifier_shadow = Counter(
+            "surveil_classifier_shadow_looks",
+            "Crops that a shadow looked at, by what the classifier in use said and what the shadow said.",
+            ["camera", "model", "label", "shadow_label"],
+            registry=r,
+        )
+        self.classifier_drift = Gauge(
+            "surveil_classifier_drift_ratio",
+            "How far running scores are from those of the validation split: 0 alike, 1 elsewhere.",
+            ["camera", "model"],
+            registry=r,
+        )
+        self.classifier_seconds = Histogram(
+            "surveil_classifier_seconds",
+            "Time of one inference call of a classifier.",
+            buckets=_FAST,
+            registry=r,
+        )
+        for stage in STAGES:
+            self.stage.labels(stage)
+
+    def _add_normality(self, r: CollectorRegistry, camera: list[str]) -> None:
+        """Make the metrics of learned normality."""
         self.surprise = Gauge(
             "surveil_normality_surprise", "How unusual the last frame was, powers of ten.", camera, registry=r
         )
@@ -255,39 +292,6 @@ class Metrics:
             ["camera", "reason"],
             registry=r,
         )
-        # Your own classifiers.
-        self.classifier_in_use = Gauge(
-            "surveil_classifier_in_use",
-            "1 while a classifier that rules name is deployed; 0: its rules see nothing.",
-            ["model"],
-            registry=r,
-        )
-        self.classifier_looks = Counter(
-            "surveil_classifier_looks",
-            "Crops that a classifier looked at, by the class it said.",
-            ["camera", "model", "label"],
-            registry=r,
-        )
-        self.classifier_shadow = Counter(
-            "surveil_classifier_shadow_looks",
-            "Crops that a shadow looked at, by what the classifier in use said and what the shadow said.",
-            ["camera", "model", "label", "shadow_label"],
-            registry=r,
-        )
-        self.classifier_drift = Gauge(
-            "surveil_classifier_drift_ratio",
-            "How far running scores are from those of the validation split: 0 alike, 1 elsewhere.",
-            ["camera", "model"],
-            registry=r,
-        )
-        self.classifier_seconds = Histogram(
-            "surveil_classifier_seconds",
-            "Time of one inference call of a classifier.",
-            buckets=_FAST,
-            registry=r,
-        )
-        for stage in STAGES:
-            self.stage.labels(stage)
 
     def add_process(self, *, version: str, config: str, provider: str, model: str, wanted: str) -> None:
         """Say what runs: the version, the configuration's digest, and where the model runs and should."""
@@ -322,6 +326,8 @@ class Metrics:
         """Remove the series of those who look at a camera's picture: others take their place, or nobody."""
         for metric in (
             self.picture_state, self.surprise, self.normality_valid, self.normality_drift, self.normality_shadowed,
+            self.normality_state, self.normality_threshold, self.normality_learned, self.normality_progress,
+            self.normality_held,
         ):  # fmt: skip
             metric.remove_by_labels({"camera": camera})
 

@@ -37,7 +37,7 @@ class NormalityKeeper:
     def __init__(self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report) -> None:
         self._scenes = dict(scenes)
         self._state_dir = state_dir
-        self._in_use: dict[str, str] = {}
+        self._in_use: dict[str, str | None] = {}
         self._failed: dict[str, str] = {}
         self._report = report
 

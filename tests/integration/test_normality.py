@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
-from surveil.app.assembly import make_pipeline, make_writer
-from surveil.app.normality import make_scenes
+from surveil.app.archive import Archive
+from surveil.app.assembly import make_pipeline, make_scene
 from surveil.app.replay import START_WALL, Replay
 from surveil.capture.picture import ArrayPicture
 from surveil.clock import ManualClock, Stop
@@ -52,13 +52,14 @@ class Stages:
         self.clock = ManualClock(wall=START_WALL)
         self.metrics = Metrics(CollectorRegistry())
         self.outbox = Outbox.open(folder / "surveil.db", [], self.clock, config.outbox)
-        writer = make_writer(config, self.outbox, self.metrics, lambda: None, folder, self.clock)
-        self.scenes = make_scenes(config)
+        archive = Archive(folder, self.outbox, config.storm, self.metrics, self.clock, clips=False)
+        archive.keep(config.cameras["yard"])
+        self.scenes = {"yard": make_scene(config.cameras["yard"])}
         self.alerts = []
         self.pipeline = make_pipeline(
             config,
             detector,
-            writer,
+            archive.writer,
             self.metrics,
             self.clock,
             scenes=self.scenes,
@@ -91,8 +92,8 @@ class Stages:
         self.pipeline.prepare.process(slot)
         if len(self.pipeline.detect.inbox):
             self.pipeline.detect.process(self.pipeline.detect.inbox.take(1))
-        for ready in self.pipeline.analyse.inbox.take(1):
-            self.pipeline.analyse.process(ready)
+        for item in self.pipeline.analyse.inbox.take(64):
+            self.pipeline.analyse.process(item)
         while len(self.pipeline.commit.inbox):
             self.pipeline.commit.process(self.pipeline.commit.inbox.take(1))
 
