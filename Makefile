@@ -36,6 +36,8 @@ bench: $(DEV) ## Print the benchmark tables
 
 bench-normality: $(DEV) ## Print the table of learned normality
 	$(BIN)/python -m benchmarks.normality
+	$(BIN)/python -m benchmarks.planted
+	$(BIN)/python -m benchmarks.normality_cpu
 
 # As root. PYTHON must lie where the service sees it: not below /root or /home.
 install: ## Install into PREFIX (/opt/surveil) with user, units and /etc/surveil; DESTDIR stages a package

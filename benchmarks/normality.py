@@ -38,10 +38,15 @@ from surveil.normality.settings import NormalitySettings
 Planes = list[np.ndarray]
 
 
+def footage() -> Path:
+    """Return where footage may be."""
+    here = Path(__file__).resolve().parents[2] / "shared" / "footage"
+    return Path(os.environ.get("SURVEIL_FOOTAGE", here))
+
+
 def ped2() -> Dataset | None:
     """Return UCSD Ped2 as a dataset; None where it is not."""
-    here = Path(__file__).resolve().parents[2] / "shared" / "footage"
-    root = Path(os.environ.get("SURVEIL_FOOTAGE", here)) / "ucsd_ped2"
+    root = footage() / "ucsd_ped2"
     if not (root / "labels_official.json").is_file():
         return None
     labels = json.loads((root / "labels_official.json").read_text())

@@ -93,7 +93,7 @@ class Daemon:
             desk=make_desk(self._state_dir, self.metrics),
             on_alerts=on_alerts,
         )
-        self._normality = NormalityKeeper(self._state_dir, {}, _report_model)
+        self._normality = NormalityKeeper(self._state_dir, {}, _report_model, self.clock)
         self.arming = Arming()
         self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
         self._switches.look()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,17 +24,20 @@ from surveil.cli.common import (
     shows_progress,
 )  # fmt: skip
 from surveil.cli.train import evaluate_pictures
+from surveil.clock import Stop, SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError
-from surveil.learn.collect import Bounds, Collector, learn_collected
+from surveil.learn.collect import Bounds, Collected, Collector, learn_collected
 from surveil.learn.dataset import load_dataset
 from surveil.learn.deploy import NormalityStore, compare, show
 from surveil.learn.evaluate import evaluate
 from surveil.learn.gate import failures, parse_gate
+from surveil.learn.live import Source, collect_live
 from surveil.learn.normality import Progress as OnProgress
 from surveil.learn.normality import learn_files
 from surveil.learn.report import lines, to_json, write_report
 from surveil.normality.modelfile import LoadedModel, load
+from surveil.normality.words import duration_words
 from surveil.types import Polygon
 
 normality = typer.Typer(
@@ -98,28 +103,93 @@ def evaluate_command(
 
 
 def collect(
-    camera: Annotated[
-        str, typer.Argument(help="The camera the footage is of.", autocompletion=complete.cameras)
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CAMERA... | CAMERA VIDEO...",
+            help="Cameras of the configuration to watch; or one camera and recordings of it.",
+            autocompletion=complete.cameras,
+        ),
     ],
-    videos: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders of images.")],
     config: ConfigPath = DEFAULT_CONFIG,
-    hours: Annotated[float, typer.Option(min=0.001, help="Collect at most so much.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0.001, help="Collect at most so much of each camera.")] = 24.0,
     fps: Fps = 10.0,
     *,
     json: AsJson = False,
 ) -> None:
-    """Record what a learner needs from recordings; goes on where it left off."""
-    with _bar() as progress:
-        settings = read_config(config)
-        hidden = _hidden(settings, camera)
-        collector = Collector(camera, _collected(settings, camera), Bounds(hours=hours), hidden)
-        found = collector.run_files(videos, fps, progress)
+    """Record what a learner needs from running cameras, or from recordings of one; goes on where it left off.
+
+    From running cameras it opens their streams itself (a second session, where the daemon runs, too) and leaves
+    out what is damaged, ill or in the camera's `exclude_hours`. Ctrl-C keeps what there is. A daemon with
+    `normality: {learn: auto}` needs none of this: it learns by itself.
+    """
+    settings = read_config(config)
+    cameras, videos = _targets(settings, targets)
+    bounds = Bounds(hours=hours)
+    if videos:
+        with _bar() as progress:
+            found = {cameras[0]: _collector(settings, cameras[0], bounds).run_files(videos, fps, progress)}
+    else:
+        found = _watch(settings, cameras, bounds)
     if json:
         print_json(found)
-    else:
-        console.print(
-            f"{found.seconds:.0f} s in {found.chunks} chunks, {found.bytes / 1e6:.1f} MB, {found.samples} samples"
+        return
+    for name, one in found.items():
+        line = f"{name}: {duration_words(max(1.0, one.seconds))} in {one.chunks} chunks, {one.bytes / 1e6:.1f} MB"
+        console.print(f"{line}, {one.samples} samples{'; the folder is full' if one.full else ''}")
+        console.print(f"learn from it: surveil normality learn {name}")
+
+
+def _targets(config: Config, targets: list[str]) -> tuple[list[str], list[Path]]:
+    """Tell cameras from recordings. Raises ConfigError for what is neither, and for recordings of no one camera."""
+    cameras = [name for name in dict.fromkeys(targets) if name in config.cameras]
+    videos = [Path(name) for name in targets if name not in config.cameras]
+    missing = [
+        f"{video}: is neither a camera of the configuration nor a file"
+        for video in videos
+        if not video.exists()
+    ]
+    if missing:
+        raise ConfigError(missing)
+    if videos and len(cameras) != 1:
+        raise ConfigError(
+            ["recordings are of one camera: name it, such as `surveil collect yard monday.mp4`"]
         )
+    return cameras, videos
+
+
+def _collector(config: Config, camera: str, bounds: Bounds) -> Collector:
+    equalise = config.cameras[camera].normality.equalise
+    folder = _collected(config, camera)
+    return Collector(camera, folder, bounds, _hidden(config, camera), equalise=equalise)
+
+
+def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Collected]:
+    """Collect from running cameras until all have their hours, or until Ctrl-C."""
+    stop = Stop()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    sources = [_source(config, name, bounds) for name in cameras]
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    try:
+        with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as bar:
+            tasks = {source.name: bar.add_task(source.name, total=bounds.hours * 3600) for source in sources}
+
+            def show(camera: str, found: Collected) -> None:
+                bar.update(tasks[camera], completed=found.seconds)
+
+            for source in sources:
+                show(source.name, source.collector.collected())
+            return collect_live(sources, stop, SystemClock(), show)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _source(config: Config, name: str, bounds: Bounds) -> Source:
+    camera = config.cameras[name]
+    return Source(name, camera.stream, _collector(config, name, bounds), camera.normality, camera.health)
 
 
 def _hidden(config: Config, camera: str) -> tuple[Polygon, ...]:
@@ -222,13 +292,20 @@ def show_model(
     *,
     json: AsJson = False,
 ) -> None:
-    """Say what the model has seen and what it can vouch for."""
+    """Say what the model has seen and what it can vouch for, and how far a running daemon is."""
     settings = read_config(config)
     if camera not in settings.cameras:
         raise ConfigError([f"{config}: cameras: there is no camera {camera}"])
     wanted = settings.cameras[camera].normality.budget if budget is None else budget
+    store = _store(settings, camera)
+    note = store.noted()
+    if store.current() is None and note is not None:
+        print_json({"learning": note}) if json else console.print(note.words(SystemClock().wall()))
+        return
     shown = show(_in_use(settings, camera), wanted, png)
     if json:
-        print_json(shown)
-    else:
-        console.print("\n".join(shown.lines))
+        print_json({**asdict(shown), "learning": note})
+        return
+    console.print("\n".join(shown.lines))
+    if note is not None:
+        console.print(note.words(SystemClock().wall()))

@@ -8,11 +8,13 @@ from typing import Protocol
 
 from surveil.clock import Clock, Stop
 from surveil.errors import ModelError, StateError
-from surveil.learn.deploy import NormalityStore
+from surveil.learn.deploy import NormalityStore, Note
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.scene import SceneNormality
 
 PERIOD_S = 5.0
+NOTE_S = 60.0
+"""How often word is left of how far learning is, for `surveil normality show`."""
 Report = Callable[[str, str], None]
 """Called with a camera and what happened to its model, once per transition."""
 
@@ -34,7 +36,11 @@ def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
 class NormalityKeeper:
     """Belongs to its own thread. Scenes are only touched through `offer` and `learning.take_learned`."""
 
-    def __init__(self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report) -> None:
+    def __init__(
+        self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report, clock: Clock
+    ) -> None:
+        self._clock = clock
+        self._noted_at = -NOTE_S
         self._scenes = dict(scenes)
         self._state_dir = state_dir
         self._in_use: dict[str, str | None] = {}
@@ -49,18 +55,28 @@ class NormalityKeeper:
 
     def run_once(self) -> None:
         """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""
+        now = self._clock.monotonic()
+        notes = now - self._noted_at >= NOTE_S
+        self._noted_at = now if notes else self._noted_at
         for camera, scene in self._scenes.items():
             try:
+                if notes:
+                    self._note(camera, scene)
                 self._fit(camera, scene)
                 self._pick_up(camera, scene)
                 self._failed.pop(camera, None)
-            except (ModelError, StateError) as error:
+            except (ModelError, StateError, ValueError, ArithmeticError) as error:
                 if self._failed.get(camera) != str(error):
                     self._report(camera, f"the model cannot be used: {error}")
                 self._failed[camera] = str(error)
 
     def _store(self, camera: str) -> NormalityStore:
         return NormalityStore(self._state_dir, camera)
+
+    def _note(self, camera: str, scene: SceneNormality) -> None:
+        said, learning = scene.said, scene.learning
+        note = Note(self._clock.wall(), said.state.value, said.reason, learning.seconds, learning.share)
+        self._store(camera).note(note)
 
     def _fit(self, camera: str, scene: SceneNormality) -> None:
         learned = scene.learning.take_learned()

@@ -10,8 +10,9 @@ reaches its bound, collecting ends and says so.
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.errors import ConfigError
-from surveil.learn.frames import Still, stills
-from surveil.learn.normality import Progress, luma, quiet
+from surveil.hidden import HiddenPicture
+from surveil.learn.frames import stills
+from surveil.learn.normality import START_WALL, Progress, quiet
 from surveil.normality.draw import jpeg
 from surveil.normality.features import FeatureExtractor
 from surveil.normality.geometry import Geometry, GeometrySketch
 from surveil.normality.learner import Learner
-from surveil.normality.modelfile import LoadedModel, fingerprint
+from surveil.normality.modelfile import LoadedModel, fingerprint, write_whole
 from surveil.normality.plane import plane_size
-from surveil.normality.spool import Packed, pack, unpack
-from surveil.types import Polygon
+from surveil.normality.spool import CHANNELS, Packed, pack, unpack
+from surveil.types import Bytes, Picture, Polygon
 
 CHUNK_S = 300.0
 SKETCH = 120
@@ -59,23 +61,38 @@ class Collected:
 
 
 class Collector:
-    """Writes one camera's features into one folder; opens it where an earlier run left off."""
+    """Writes one camera's features into one folder; opens it where an earlier run left off.
 
-    def __init__(self, camera: str, folder: Path, bounds: Bounds, hidden: Sequence[Polygon] = ()) -> None:
-        """`hidden` areas (fractions of the frame) of recordings are blanked: nothing of them is kept."""
+    `hidden` areas (fractions of the frame) are blanked: nothing of them is kept.
+    Raises ConfigError for a folder of another camera, and for frames of another size than it holds.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        folder: Path,
+        bounds: Bounds,
+        hidden: Sequence[Polygon] = (),
+        *,
+        equalise: bool = False,
+    ) -> None:
         self._camera = camera
         self._folder = folder
         self._bounds = bounds
         self._hidden = tuple(hidden)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._equalise = equalise
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         for part in folder.glob("*.part"):
             part.unlink()
         self._chunks = sorted(folder.glob("[0-9]*.npz"))
         self._seconds = sum(_seconds(chunk) for chunk in self._chunks)
         self._frame, self._geometry = _read_geometry(folder / "geometry.npz", camera)
+        self._extractor = FeatureExtractor(self._geometry) if self._geometry else None
+        self._sketch: GeometrySketch | None = None
         self._bytes = sum(p.stat().st_size for p in folder.iterdir())
         self._samples = len(list(folder.glob("sample-*.jpg")))
         self._pending: list[Packed] = []
+        self._wall = 0.0
         self._sample_due = self._seconds
 
     def collected(self) -> Collected:
@@ -89,85 +106,105 @@ class Collector:
         pending = sum(p.dt for p in self._pending)
         return self._seconds + pending >= self._bounds.hours * 3600 or self._bytes >= self._bounds.max_bytes
 
+    @property
+    def share(self) -> float:
+        """How much of the hours is on disk, 0..1."""
+        return min(1.0, self._seconds / (self._bounds.hours * 3600))
+
     def run_files(self, paths: Sequence[Path], fps: float = 10.0, progress: Progress = quiet) -> Collected:
         """Take recordings; what an earlier run has of them is passed over."""
         if self._geometry is None:
-            self._sketch((still for path in paths for still in stills(path, fps, self._hidden)), bound=10**6)
+            for path in paths:
+                for still in stills(path, fps):
+                    self._look(self._visible(still.picture), still.t)
+            self._adopt()
         for path in paths:
-            if not self.done:
-                self.run(stills(path, fps, self._hidden), str(path), progress)
+            source = str(path)
+            reached = max((_reached(chunk, source) for chunk in self._chunks), default=-1.0)
+            for still in stills(path, fps):
+                if self.done:
+                    break
+                if still.t > reached and self.take(still.picture, still.t, 0.0, source):
+                    progress("collecting", self.share)
+            self.gap(source)
+        progress("collecting", self.share)
         return self.collected()
 
-    def run(self, frames: Iterable[Still], source: str = "", progress: Progress = quiet) -> Collected:
-        """Take the frames of one camera or recording until it ends or a bound is reached.
+    def take(self, picture: Picture, t: float, t_wall: float, source: str = "") -> bool:
+        """Take the next frame, of stream time `t` (s); return whether the folder has grown.
 
-        A `source` with a name is a recording, whose frames up to where the last run came are passed over.
+        `t_wall` is Unix s, 0 when nobody knows; a `source` with a name is a recording that can be taken up again.
         """
-        coming = iter(frames)
-        geometry = self._geometry or self._sketch(coming, SKETCH)
-        extractor = FeatureExtractor(geometry)
-        reached = max((_reached(chunk, source) for chunk in self._chunks), default=-1.0) if source else -1.0
-        for still in coming:
-            if still.t <= reached:
-                continue
-            self._check(still)
-            plane = luma(still, geometry.size)
-            features = extractor.observe(plane, still.t)
-            if features is None:
-                continue
-            self._pending.append(pack(features))
-            if self._seconds >= self._sample_due and self._samples < self._bounds.max_samples:
-                self._sample(plane)
-            if self._pending_s() >= CHUNK_S:
-                self._flush(source, progress)
-            if self.done:
-                break
-        self._flush(source, progress)
-        return self.collected()
+        picture = self._visible(picture)
+        if self._extractor is None:
+            self._look(picture, t)
+            if self._sketch is None or len(self._sketch) < SKETCH:
+                return False
+            self._adopt()
+            return True
+        self._check(picture)
+        assert self._geometry is not None
+        plane = picture.luma(self._geometry.size.width, self._geometry.size.height)
+        features = self._extractor.observe(plane, t)
+        if features is None:
+            return False
+        if not self._pending:
+            self._wall = t_wall
+        self._pending.append(pack(features))
+        if self._seconds >= self._sample_due and self._samples < self._bounds.max_samples:
+            self._sample(plane)
+        return features.t - self._pending[0].t >= CHUNK_S and self._flush(source)
 
-    def _pending_s(self) -> float:
-        return self._pending[-1].t - self._pending[0].t if self._pending else 0.0
+    def gap(self, source: str = "") -> None:
+        """Note an interruption, or the end: what there is is written, what follows does not continue it."""
+        self._flush(source)
+        if self._geometry is not None:
+            self._extractor = FeatureExtractor(self._geometry)
 
-    def _check(self, still: Still) -> None:
-        size = (still.picture.width, still.picture.height)
+    def _visible(self, picture: Picture) -> Picture:
+        return HiddenPicture(picture, self._hidden) if self._hidden else picture
+
+    def _check(self, picture: Picture) -> None:
+        size = (picture.width, picture.height)
         if self._frame is not None and size != self._frame:
             raise ConfigError(
                 [f"{self._folder}: holds {self._frame[0]}x{self._frame[1]}, now comes {size[0]}x{size[1]}"]
             )
 
-    def _sketch(self, frames: Iterator[Still], bound: int) -> Geometry:
-        sketch: GeometrySketch | None = None
-        for still in frames:
-            if sketch is None:
-                self._frame = (still.picture.width, still.picture.height)
-                size = plane_size(*self._frame)
-                sketch = GeometrySketch(size)
-            self._check(still)
-            sketch.add(luma(still, size), still.t)
-            if len(sketch) >= bound:
-                break
-        if sketch is None or not len(sketch) or self._frame is None:
-            raise ConfigError([f"{self._folder}: no two frames close in time: nothing to collect"])
-        self._geometry = sketch.fit()
-        _write(self._folder / "geometry.npz", _geometry_arrays(self._camera, self._frame, self._geometry))
-        return self._geometry
+    def _look(self, picture: Picture, t: float) -> None:
+        """Look at the background and at the size of people, before features can be made."""
+        if self._sketch is None:
+            self._frame = (picture.width, picture.height)
+            self._sketch = GeometrySketch(plane_size(*self._frame), equalise=self._equalise)
+        self._check(picture)
+        size = self._sketch.size
+        self._sketch.add(picture.luma(size.width, size.height), t)
 
-    def _sample(self, plane: NDArray[np.uint8]) -> None:
+    def _adopt(self) -> None:
+        if self._sketch is None or not len(self._sketch) or self._frame is None:
+            raise ConfigError([f"{self._folder}: no two frames close in time: nothing to collect"])
+        self._geometry, self._sketch = self._sketch.fit(), None
+        self._extractor = FeatureExtractor(self._geometry)
+        arrays = _geometry_arrays(self._camera, self._frame, self._geometry)
+        self._bytes += _write(self._folder / "geometry.npz", arrays)
+
+    def _sample(self, plane: Bytes) -> None:
         data = jpeg(plane)
-        (self._folder / f"sample-{self._samples:06d}.jpg").write_bytes(data)
+        write_whole(self._folder / f"sample-{self._samples:06d}.jpg", data)
         self._samples += 1
         self._bytes += len(data)
         self._sample_due += self._bounds.sample_every_s
 
-    def _flush(self, source: str, progress: Progress) -> None:
+    def _flush(self, source: str) -> bool:
         if not self._pending:
-            return
+            return False
         path = self._folder / f"{len(self._chunks) + 1:06d}.npz"
-        self._bytes += _write(path, {**_chunk_arrays(self._pending), "source": np.array(source)})
+        about = {"source": np.array(source), "wall": np.array(self._wall)}
+        self._bytes += _write(path, {**_chunk_arrays(self._pending), **about})
         self._chunks.append(path)
         self._seconds += sum(p.dt for p in self._pending)
         self._pending = []
-        progress("collecting", min(1.0, self._seconds / (self._bounds.hours * 3600)))
+        return True
 
 
 def learn_collected(
@@ -181,9 +218,10 @@ def learn_collected(
     if base is not None:
         base = replace(base, model=replace(base.model, geometry=geometry))
     learner = Learner(camera, frame, geometry, base.model if base else None)
-    wall = 0.0
+    wall = START_WALL
     for i, chunk in enumerate(chunks):
         learner.gap()
+        wall = _wall(chunk) or wall
         for packed in _read_chunk(chunk):
             wall += packed.dt
             learner.learn(unpack(packed, geometry.size.rows, geometry.size.columns), wall)
@@ -192,11 +230,10 @@ def learn_collected(
 
 
 def _write(path: Path, arrays: Arrays) -> int:
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    beside.replace(path)
-    return path.stat().st_size
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_whole(path, buffer.getvalue())
+    return buffer.tell()
 
 
 def _chunk_arrays(frames: list[Packed]) -> Arrays:
@@ -214,9 +251,17 @@ def _read_chunk(path: Path) -> Iterator[Packed]:
             t, counts, cells, values = (file[name] for name in ("t", "counts", "cells", "values"))
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
+    if len(values) != CHANNELS:
+        raise ConfigError([f"{path}: was collected by another version of this program, remove the folder"])
     ends = np.cumsum(counts)
     for (when, dt), end, n in zip(t, ends, counts, strict=True):
         yield Packed(float(when), float(dt), cells[end - n : end], values[:, end - n : end])
+
+
+def _wall(path: Path) -> float:
+    """Return the Unix time of the chunk's first frame; 0 when nobody knew."""
+    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+        return float(file["wall"]) if "wall" in file.files else 0.0
 
 
 def _reached(path: Path, source: str) -> float:

@@ -1,15 +1,17 @@
 """Models in the state directory: versions are files that never change, one pointer says which is in use.
 
     STATE/normality/CAMERA/0001.npz 0002.npz …   current (a line with a file name)
+    STATE/normality/CAMERA/learning.json         how far a running daemon is
 
 The pointer is replaced atomically, so that a running daemon reads the old one or the new one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from surveil.errors import ModelError, StateError
@@ -19,13 +21,33 @@ from surveil.learn.normality import Progress, quiet
 from surveil.normality.budget import Threshold
 from surveil.normality.draw import png, usual_maps
 from surveil.normality.model import SceneModel
-from surveil.normality.modelfile import LoadedModel, load, save
+from surveil.normality.modelfile import LoadedModel, load, save, write_whole
 from surveil.normality.words import duration_words
 
 KEEP = 5
 """Versions kept; the one in use and the one before are never removed."""
 _VERSION = re.compile(r"^(\d{4,})\.npz$")
 _CAMERA = re.compile(r"^[A-Za-z0-9_.-]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """How far a running daemon is with one camera."""
+
+    t_wall: float
+    """Unix s."""
+    state: str
+    reason: str
+    watched_s: float
+    share: float
+    """Of the footage that vouching for the budget takes, 0..1."""
+
+    def words(self, now: float) -> str:
+        """Say it in a line."""
+        age = duration_words(max(1.0, now - self.t_wall))
+        watched = duration_words(max(1.0, self.watched_s))
+        why = f": {self.reason}" if self.reason else ""
+        return f"the daemon {age} ago: {self.state}{why}; watched {watched}, {self.share:.1%} of what vouching takes"
 
 
 class NormalityStore:
@@ -88,6 +110,21 @@ class NormalityStore:
         load(self.folder / older[-1], self.camera)
         self._point(older[-1])
         return older[-1]
+
+    def note(self, note: Note) -> None:
+        """Leave word of how far the running daemon is. Raises StateError when it cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self.folder / "learning.json", json.dumps(asdict(note)).encode())
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+
+    def noted(self) -> Note | None:
+        """Return what a daemon last left word of; None when none did, or nobody can read it."""
+        try:
+            return Note(**json.loads((self.folder / "learning.json").read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
 
     def _point(self, name: str) -> None:
         beside = self._pointer.with_name("current.part")

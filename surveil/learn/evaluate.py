@@ -17,7 +17,7 @@ from surveil.errors import ConfigError
 from surveil.learn.dataset import Clip, Dataset
 from surveil.learn.figures import Estimate, Scores, average_precision, bootstrap, frame_auc, runs
 from surveil.learn.normality import Progress, Scored, learn_files, quiet, score_file
-from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.attributes import NAMES
 from surveil.normality.budget import Threshold
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.peaks import SLOT_S
@@ -127,8 +127,7 @@ def _clip(clip: Clip, model: LoadedModel, fps: float, threshold: Threshold, budg
         raise ConfigError([f"{clip.path} ({clip.name}): {error}"]) from None
     t, kept = np.array(times), np.array(sustained)
     events, false_alarms = match(t, labels, kept >= threshold.value)
-    names = (*ATTRIBUTES, OBJECT)
-    parts = {name: np.array([s.get(name, 0.0) for s in single]) for name in names}
+    parts = {name: np.array([s.get(name, 0.0) for s in single]) for name in NAMES}
     normal_s = float(np.sum(np.diff(t, append=t[-1] + _step(t))[~labels]))
     return ClipResult(
         clip.name, t, np.array(scores), kept, parts, labels, events, false_alarms, normal_s, sight

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import exp
 
 import cv2
 import numpy as np
@@ -27,6 +28,8 @@ STATIC = 12.0
 ACTIVE = 0.2
 """Share of moving pixels in a window above which its motion means something."""
 ENERGY_CAP = 60.0
+STAY_S = 3.0
+"""What passes at walking pace fills a window for about a second."""
 BACKGROUND_STEP_S = 60.0
 """The background follows by one luma step in this time: light wanders, a bag stays visible for minutes."""
 _CHANNELS = 5
@@ -48,6 +51,8 @@ class Features:
     """Mean blurred luma difference, capped."""
     ground: Floats
     """Share of pixels that differ from the background, 0..1."""
+    stay: Floats
+    """The same, as far as it has lasted for some seconds."""
 
 
 class FeatureExtractor:
@@ -60,6 +65,7 @@ class FeatureExtractor:
         self._sums: deque[tuple[float, Floats]] = deque()
         self._background = geometry.background.astype(np.float32)
         self._follow_at: float | None = None
+        self._stay: tuple[float, Floats] | None = None
 
     @property
     def background(self) -> Floats:
@@ -80,12 +86,20 @@ class FeatureExtractor:
         foreground = self._foreground(moved, t)
         self._remember(t, self._windows.sums(moved, foreground))
         mean = np.asarray(np.mean(np.stack([s for _, s in self._sums]), axis=0), np.float32)
-        return _features(t, moved.dt, mean)
+        return _features(t, moved.dt, mean, self._lasting(t, moved.dt, mean[4]))
 
     def _remember(self, t: float, sums: Floats) -> None:
         self._sums.append((t, sums))
         while t - self._sums[0][0] > MEMORY_S:
             self._sums.popleft()
+
+    def _lasting(self, t: float, dt: float, ground: Floats) -> Floats:
+        """Return `ground` as far as its mean over the last seconds reaches, so that what goes is gone at once."""
+        before = self._stay[1] if self._stay and t - self._stay[0] <= 2 * STAY_S else np.zeros_like(ground)
+        keep = np.float32(exp(-dt / STAY_S))
+        mean = keep * before + (1 - keep) * ground
+        self._stay = t, mean
+        return np.minimum(ground, mean)
 
     def _foreground(self, moved: Moved, t: float) -> Floats:
         change = moved.luma - self._background
@@ -101,11 +115,11 @@ class FeatureExtractor:
             self._follow_at = t + BACKGROUND_STEP_S
 
 
-def _features(t: float, dt: float, mean: Floats) -> Features:
+def _features(t: float, dt: float, mean: Floats, stay: Floats) -> Features:
     """Ratios of averaged sums (5, rows, columns): cover, cover·vx, cover·vy, energy, ground."""
     cover = mean[0]
     safe = np.maximum(cover, np.float32(1e-6))
-    parts = (mean[1] / safe, mean[2] / safe, cover, mean[3] / 10, mean[4])
+    parts = (mean[1] / safe, mean[2] / safe, cover, mean[3] / 10, mean[4], stay)
     for part in parts:
         part.setflags(write=False)
     return Features(t, dt, *parts)

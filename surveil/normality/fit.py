@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.attributes import ATTRIBUTES, HOUR, NAMES, OBJECT
 from surveil.normality.cells import SAMPLE_S, CellSums
 from surveil.normality.examples import Examples
 from surveil.normality.features import Features
 from surveil.normality.geometry import Geometry
+from surveil.normality.hours import HourScorer, HourSums
 from surveil.normality.model import SceneModel, Seen
 from surveil.normality.objects import ObjectSample, ObjectScorer, ObjectSums, places
 from surveil.normality.peaks import Peaks
 from surveil.normality.score import Scorer, Trend, fuse, surprises
-from surveil.normality.spool import Block, unpack
+from surveil.normality.spool import Block, Packed, unpack
 from surveil.normality.tails import Tail
 
 
@@ -27,15 +28,16 @@ class FoldSums:
 
     cells: dict[str, CellSums]
     objects: ObjectSums
+    hours: HourSums
 
     @classmethod
     def zeros(cls, geometry: Geometry) -> FoldSums:
         """Return sums of nothing."""
         size = geometry.size
         cells = {n: CellSums.zeros(a.dimensions, size.rows, size.columns) for n, a in ATTRIBUTES.items()}
-        return cls(cells, ObjectSums(*places(geometry)))
+        return cls(cells, ObjectSums(*places(geometry)), HourSums())
 
-    def add(self, features: Features, objects: Sequence[ObjectSample]) -> None:
+    def add(self, features: Features, objects: Sequence[ObjectSample], hour: int) -> None:
         """Add one frame. A frame after a gap weighs what it lasts, half a second at most."""
         dt = min(features.dt, 0.5)
         for name, attribute in ATTRIBUTES.items():
@@ -43,12 +45,14 @@ class FoldSums:
             if active.any():
                 self.cells[name].add(attribute.values(features), active, dt / SAMPLE_S)
         self.objects.add(objects, dt)
+        self.hours.add(features, hour, dt)
 
     def add_sums(self, other: FoldSums) -> None:
         """Add another's sums."""
         for name, sums in other.cells.items():
             self.cells[name].add_scaled(sums)
         self.objects.add_scaled(other.objects)
+        self.hours.add_scaled(other.hours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Fit:
         self._learned = learned
         self._size = learned.geometry.size
         self._raw: dict[int, Raw] = {}
-        self._judges: dict[int, tuple[Scorer, ObjectScorer]] = {}
+        self._judges: dict[int, tuple[Scorer, ObjectScorer, HourScorer]] = {}
 
     def model(self) -> SceneModel:
         """Return the model."""
@@ -103,6 +107,7 @@ class Fit:
             seen,
             total.cells,
             total.objects,
+            total.hours,
             tails,
             peaks,
             dict(learned.examples.kept),
@@ -110,38 +115,44 @@ class Fit:
 
     def _sums(self, leave_out: int | None) -> FoldSums:
         total = FoldSums.zeros(self._learned.geometry)
-        if self._learned.base is not None:
-            total.add_sums(FoldSums(dict(self._learned.base.sums), self._learned.base.objects))
+        base = self._learned.base
+        if base is not None:
+            total.add_sums(FoldSums(dict(base.sums), base.objects, base.hours))
         for i, fold in enumerate(self._learned.folds):
             if i != leave_out:
                 total.add_sums(fold)
         return total
 
-    def _judge(self, fold: int) -> tuple[Scorer, ObjectScorer]:
+    def _judge(self, fold: int) -> tuple[Scorer, ObjectScorer, HourScorer]:
         if fold not in self._judges:
             sums = self._sums(leave_out=fold)
             usual = {n: sums.cells[n].fit(a.prior) for n, a in ATTRIBUTES.items()}
-            self._judges[fold] = (Scorer(usual), ObjectScorer(sums.objects))
+            self._judges[fold] = (Scorer(usual), ObjectScorer(sums.objects), HourScorer(sums.hours))
         return self._judges[fold]
 
     def _scores(self, block: Block) -> Raw:
         """Return a block's held-out raw scores (frames,) per attribute; NaN where one was silent."""
         if id(block) not in self._raw:
-            scorer, objects = self._judge(block.fold)
-            raw: Raw = {name: np.full(len(block.frames), np.nan) for name in (*ATTRIBUTES, OBJECT)}
+            raw: Raw = {name: np.full(len(block.frames), np.nan) for name in NAMES}
             for i, frame in enumerate(block.frames):
-                scores = (
-                    scorer.score(unpack(frame, self._size.rows, self._size.columns))
-                    if len(frame.cells)
-                    else {}
-                )
-                for name, score in scores.items():
-                    if score.active:
-                        raw[name][i] = score.raw
-                if frame.objects and objects.known:
-                    raw[OBJECT][i] = objects.score(frame.objects).raw
+                for name, value in self._frame(block.fold, frame).items():
+                    raw[name][i] = value
             self._raw[id(block)] = raw
         return self._raw[id(block)]
+
+    def _frame(self, fold: int, frame: Packed) -> dict[str, float]:
+        """Return the held-out raw scores of what had something to say."""
+        scorer, objects, hours = self._judge(fold)
+        found = {}
+        if len(frame.cells):
+            features = unpack(frame, self._size.rows, self._size.columns)
+            found = {name: score.raw for name, score in scorer.score(features).items() if score.active}
+            finding = hours.score(features, frame.hour)
+            if finding.part is not None:
+                found[HOUR] = finding.raw
+        if frame.objects and objects.known:
+            found[OBJECT] = objects.score(frame.objects).raw
+        return found
 
     def _vouched(self, blocks: Sequence[Block]) -> list[Block]:
         """Return the blocks for which there is other footage to judge them by."""
@@ -155,7 +166,7 @@ class Fit:
         blocks = self._vouched(self._learned.blocks)
         weights = np.array([f.dt for b in blocks for f in b.frames], np.float64)
         found = {}
-        for name in (*ATTRIBUTES, OBJECT):
+        for name in NAMES:
             scores = np.concatenate([self._scores(b)[name] for b in blocks]) if blocks else np.zeros(0)
             spoke = ~np.isnan(scores)
             found[name] = self._mixed(name, Tail.fit(scores[spoke], weights[spoke]), weights[spoke].sum())

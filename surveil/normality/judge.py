@@ -8,10 +8,11 @@ from math import hypot
 import cv2
 import numpy as np
 
-from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.attributes import ATTRIBUTES, HOUR, OBJECT
 from surveil.normality.budget import Rarity
 from surveil.normality.examples import Examples
 from surveil.normality.features import WINDOW, Features
+from surveil.normality.hours import COLUMNS, ROWS, HourFinding, HourScorer
 from surveil.normality.modelfile import LoadedModel
 from surveil.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.normality.plane import CELL
@@ -34,6 +35,7 @@ class Judge:
         self.threshold = model.threshold(budget)
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)
+        self._hours = HourScorer(model.hours)
         self._rarity = Rarity(model.ladder())
         self._examples = Examples(dict(model.examples))
         self._trend = Trend()
@@ -47,24 +49,28 @@ class Judge:
         self,
         features: Features,
         samples: Sequence[ObjectSample],
+        hour: int,
         status: Status,
         *,
         alerting: bool,
         explain: bool,
     ) -> tuple[NormalityResult, float | None]:
-        """Return the result and the raw speed score (None when nothing moved)."""
+        """Return the result and the raw speed score (None when nothing moved). `hour`: of the day, local."""
         cells = self._scorer.score(features)
         objects = self._objects.score(samples) if self._objects.known else ObjectFinding(0.0, None, "")
         raw = {name: score.raw for name, score in cells.items() if score.active}
         speed = raw.get("speed")
         if objects.sample is not None:
             raw[OBJECT] = objects.raw
+        hours = self._hours.score(features, hour)
+        if hours.part is not None:
+            raw[HOUR] = hours.raw
         surprise = surprises(raw, self._model.tails)
         score, sustained = self._trend.update(fuse(surprise), features.t, features.dt)
         over = sustained >= self.threshold.value
         explanation = None
         if surprise and (over or explain):
-            explanation = self._explain(surprise, cells, objects, sustained if over else score)
+            explanation = self._explain(surprise, cells, objects, hours, sustained if over else score)
         result = NormalityResult(
             features.t,
             status,
@@ -81,7 +87,12 @@ class Judge:
         return result, speed
 
     def _explain(
-        self, surprise: dict[str, float], cells: dict[str, CellScore], objects: ObjectFinding, value: float
+        self,
+        surprise: dict[str, float],
+        cells: dict[str, CellScore],
+        objects: ObjectFinding,
+        hours: HourFinding,
+        value: float,
     ) -> Explanation:
         name = leading(surprise)
         once = self._rarity.once_in(value)
@@ -90,6 +101,11 @@ class Judge:
             box = self._scaled(objects.sample.box)
             example = self._examples.nearest("static", self._place(objects.sample.cell))
             return Explanation(name, f"{objects.words}; {rarity}", box, EMPTY, once, example)
+        if name == HOUR and hours.part is not None:
+            example = self._examples.nearest(
+                "speed", ((hours.part[0] + 0.5) / ROWS, (hours.part[1] + 0.5) / COLUMNS)
+            )
+            return Explanation(name, f"{hours.words}; {rarity}", self._part(hours.part), EMPTY, once, example)
         score = cells[name]
         finding = self._scorer.finding(name, score)
         words = f"{ATTRIBUTES[name].words(finding)}; {rarity}"
@@ -115,6 +131,11 @@ class Judge:
         x1, x2 = float(columns.min() + 0.5) * CELL - side / 2, float(columns.max() + 0.5) * CELL + side / 2
         y1, y2 = float(rows.min() + 0.5) * CELL - side / 2, float(rows.max() + 0.5) * CELL + side / 2
         return self._scaled((x1, y1, x2, y2))
+
+    def _part(self, part: tuple[int, int]) -> Box:
+        """Return a part of the picture in px of the frame."""
+        width, height = self._model.width / COLUMNS, self._model.height / ROWS
+        return (part[1] * width, part[0] * height, (part[1] + 1) * width, (part[0] + 1) * height)
 
     def _scaled(self, box: Box) -> Box:
         model, size = self._model, self._model.geometry.size

@@ -14,6 +14,7 @@ from surveil.normality.examples import Examples
 from surveil.normality.features import FeatureExtractor, Features
 from surveil.normality.fit import Fit, FoldSums, Learned
 from surveil.normality.geometry import Geometry
+from surveil.normality.hours import hour_of
 from surveil.normality.model import SceneModel, Seen
 from surveil.normality.objects import Dwell, ObjectSample
 from surveil.normality.peaks import Peaks
@@ -101,9 +102,10 @@ class Learner:
             self._spool.gap()
         self._last = features.t
         fold = self._folds[self._spool.fold()]
+        hour = hour_of(t_wall)
         if usual:
-            fold.add(features, objects)
-        dropped = self._spool.add(pack(features, objects))
+            fold.add(features, objects, hour)
+        dropped = self._spool.add(pack(features, objects, hour))
         if dropped:
             self._score_early(dropped)
         if plane is not None and usual:
@@ -135,7 +137,11 @@ class Learner:
         if self._seen.seconds <= 0:
             raise TooLittleFootageError("no two frames close in time: nothing to learn from")
         folds = tuple(
-            FoldSums({n: s.scaled(1.0) for n, s in fold.cells.items()}, fold.objects.scaled(1.0))
+            FoldSums(
+                {n: s.scaled(1.0) for n, s in fold.cells.items()},
+                fold.objects.scaled(1.0),
+                fold.hours.scaled(1.0),
+            )
             for fold in self._folds
         )
         blocks = tuple(

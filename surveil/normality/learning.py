@@ -7,7 +7,6 @@ Fitting takes seconds and files take I/O, so neither happens here: another threa
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from surveil.normality.budget import DAY_S, MIN_ALARMS
 from surveil.normality.features import Features
@@ -18,7 +17,7 @@ from surveil.normality.learner import LIVE_SPOOL_BYTES, Learner
 from surveil.normality.model import SceneModel
 from surveil.normality.objects import ObjectSample
 from surveil.normality.plane import plane_size
-from surveil.normality.settings import NormalitySettings, excluded
+from surveil.normality.settings import NormalitySettings, is_excluded
 from surveil.normality.words import duration_words
 from surveil.types import Bytes
 
@@ -85,7 +84,7 @@ class Learning:
         """Stop for a reason, or go on; what follows a pause does not continue what was before it."""
         if not self.is_on:
             return
-        reason = hold or (HOURS if self._is_excluded(t_wall) else None)
+        reason = hold or (HOURS if is_excluded(t_wall, self._settings.exclude_hours) else None)
         if reason is not None and self.holding is None and self._learner is not None:
             self._learner.gap()
         self.holding = reason
@@ -119,12 +118,6 @@ class Learning:
         if self._learner.seen.seconds >= self._next_fit_s:
             self._ripe = self.freeze()
 
-    def _is_excluded(self, t_wall: float) -> bool:
-        if not self._settings.exclude_hours:
-            return False
-        local = datetime.fromtimestamp(t_wall, UTC).astimezone()
-        return excluded(local.hour * 60 + local.minute, self._settings.exclude_hours)
-
     # Fits: after ten minutes, each doubling, then every six hours.
 
     def take_learned(self) -> Learned | None:
@@ -147,7 +140,8 @@ class Learning:
     @property
     def seconds(self) -> float:
         """Footage that was learned from, that of the model it goes on from included."""
-        return self._base_s + (self._learner.seen.seconds if self._learner else 0.0)
+        learner = self._learner  # Other threads ask, too.
+        return self._base_s + (learner.seen.seconds if learner else 0.0)
 
     @property
     def share(self) -> float:

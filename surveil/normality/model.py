@@ -10,11 +10,12 @@ from surveil.normality.budget import Threshold, set_threshold
 from surveil.normality.cells import CellSums, Usual
 from surveil.normality.examples import Key
 from surveil.normality.geometry import Geometry
+from surveil.normality.hours import HourSums
 from surveil.normality.objects import ObjectSums
 from surveil.normality.peaks import Ladder, Peaks
 from surveil.normality.tails import Tail
 
-VERSION = 1
+VERSION = 2
 """Of the file format and of what the numbers mean; another version is refused, not guessed at."""
 
 
@@ -43,6 +44,7 @@ class SceneModel:
     seen: Seen
     sums: Mapping[str, CellSums]
     objects: ObjectSums
+    hours: HourSums
     tails: Mapping[str, Tail]
     peaks: Peaks
     examples: Mapping[Key, tuple[float, bytes]]
@@ -65,7 +67,7 @@ class SceneModel:
             return self
         factor = 0.5 ** (days / half_life_days)
         sums = {name: s.scaled(factor) for name, s in self.sums.items()}
-        return replace(self, sums=sums, objects=self.objects.scaled(factor))
+        return replace(self, sums=sums, objects=self.objects.scaled(factor), hours=self.hours.scaled(factor))
 
     def merged(self, other: SceneModel) -> SceneModel:
         """Return this model with another day's added; tails are the later's.
@@ -82,6 +84,8 @@ class SceneModel:
             sums[name].add_scaled(s)
         objects = self.objects.scaled(1.0)
         objects.add_scaled(other.objects)
+        hours = self.hours.scaled(1.0)
+        hours.add_scaled(other.hours)
         peaks = Peaks.unpack(self.peaks.pack())
         peaks.merge(Peaks.unpack(other.peaks.pack()))
         later = other if other.seen.last_wall >= self.seen.last_wall else self
@@ -91,4 +95,4 @@ class SceneModel:
             min(self.seen.first_wall, other.seen.first_wall),
             max(self.seen.last_wall, other.seen.last_wall),
         )
-        return replace(later, seen=seen, sums=sums, objects=objects, peaks=peaks)
+        return replace(later, seen=seen, sums=sums, objects=objects, hours=hours, peaks=peaks)

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.errors import ModelError
-from surveil.normality.attributes import ATTRIBUTES, OBJECT
+from surveil.normality.attributes import ATTRIBUTES, NAMES
 from surveil.normality.cells import CellSums
 from surveil.normality.examples import Key
 from surveil.normality.geometry import Geometry
+from surveil.normality.hours import COLUMNS, HOURS, ROWS, HourSums
 from surveil.normality.model import VERSION, SceneModel, Seen
 from surveil.normality.objects import ObjectSums, places
 from surveil.normality.peaks import Peaks
@@ -61,13 +62,19 @@ def save(model: SceneModel, path: Path) -> LoadedModel:
     sha256 = content_hash(arrays)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, sha256=np.array(sha256), **arrays)
+    write_whole(path, buffer.getvalue())
+    return LoadedModel(_from_arrays(arrays, path), sha256)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file of mode 0640 that is there whole or not at all: beside its place, synced, then renamed."""
     beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        file.write(buffer.getvalue())
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    return LoadedModel(_from_arrays(arrays, path), sha256)
 
 
 def fingerprint(model: SceneModel) -> LoadedModel:
@@ -143,6 +150,8 @@ def _to_arrays(model: SceneModel) -> Arrays:
     arrays: Arrays = {
         "meta": np.array(json.dumps(meta, sort_keys=True)),
         "background": model.geometry.background,
+        "hours.watched": model.hours.watched.astype(np.float32),
+        "hours.moving": model.hours.moving.astype(np.float32),
         "peaks": model.peaks.pack().astype(np.float64),
         "examples": np.frombuffer(b"".join(model.examples[key][1] for key in keys), np.uint8),
     }
@@ -184,7 +193,8 @@ def _build(arrays: Arrays, meta: dict[str, Any]) -> SceneModel:
         Seen(*(float(v) for v in meta["seen"])),
         sums,
         _objects(arrays, meta, geometry),
-        {name: _tail(arrays, meta, name) for name in (*ATTRIBUTES, OBJECT)},
+        _hours(arrays),
+        {name: _tail(arrays, meta, name) for name in NAMES},
         Peaks.unpack(arrays["peaks"].reshape(-1, 2)),
         _examples(arrays, meta),
     )
@@ -214,6 +224,12 @@ def _objects(arrays: Arrays, meta: dict[str, Any], geometry: Geometry) -> Object
     for i, label in enumerate(meta["classes"]):
         found.classes[str(label)] = _cells(arrays, f"objects.{i}", 3, (rows, columns))
     return found
+
+
+def _hours(arrays: Arrays) -> HourSums:
+    watched = _shaped(arrays["hours.watched"], (HOURS,), np.float32)
+    moving = _shaped(arrays["hours.moving"], (HOURS, ROWS, COLUMNS), np.float32)
+    return HourSums(watched.astype(np.float64), moving.astype(np.float64))
 
 
 def _tail(arrays: Arrays, meta: dict[str, Any], name: str) -> Tail:

@@ -20,6 +20,7 @@ from surveil.normality.budget import DAY_S
 from surveil.normality.features import FeatureExtractor, Features
 from surveil.normality.geometry import Geometry, same_geometry
 from surveil.normality.hold import LOST, Hold, Reason
+from surveil.normality.hours import hour_of
 from surveil.normality.judge import Judge
 from surveil.normality.learning import Learning
 from surveil.normality.modelfile import LoadedModel
@@ -60,6 +61,8 @@ class SceneNormality:
         self._offered: tuple[LoadedModel, bool] | None = None
         self.dwell = Dwell()
         self.drift = DriftWatch()
+        self.said = Status(State.OFF)
+        """What the last frame's result said of the model; any thread may look."""
         self.shadowed = 0
         """Alarms that were not raised because of `shadow`."""
         if loaded is not None:
@@ -121,6 +124,19 @@ class SceneNormality:
             tracks: confirmed tracks in pixels of the frame, as of now or of the frame before.
             hold: why not to learn (an alarm of another rule, frozen, covered, moved); None: learn.
         """
+        result = self._observe(plane, t, t_wall, frame, tracks, hold)
+        self.said = result.status
+        return result
+
+    def _observe(
+        self,
+        plane: Bytes,
+        t: float,
+        t_wall: float,
+        frame: tuple[int, int],
+        tracks: Sequence[Track],
+        hold: Hold | None,
+    ) -> NormalityResult:
         self._take_offer(frame)
         if self._frame != frame:
             self._resolution(frame)
@@ -177,7 +193,9 @@ class SceneNormality:
         if self._last is not None and not 0.0 < features.t - self._last.t <= 1.0:
             self._judge.reset()
         alerting = status.state in (State.PROVISIONAL, State.READY) and not self._settings.shadow
-        result, speed = self._judge.judge(features, samples, status, alerting=alerting, explain=self._explain)
+        result, speed = self._judge.judge(
+            features, samples, hour_of(t_wall), status, alerting=alerting, explain=self._explain
+        )
         if speed is not None:
             self.drift.update(speed > self._judge.knee, features.dt)
         if result.over:

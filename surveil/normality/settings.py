@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -71,6 +72,14 @@ def minutes(text: str) -> tuple[int, int]:
     if begin == end or end > DAY_MIN:
         raise ValueError(f"{text!r} is empty or ends after 24:00")
     return begin, end
+
+
+def is_excluded(t_wall: float, hours: tuple[str, ...]) -> bool:
+    """Return whether the local time of day at `t_wall` (Unix s) lies in one of the intervals."""
+    if not hours:
+        return False
+    local = datetime.fromtimestamp(t_wall, UTC).astimezone()
+    return excluded(local.hour * 60 + local.minute, hours)
 
 
 def excluded(minute: int, hours: tuple[str, ...]) -> bool:

@@ -18,6 +18,8 @@ from surveil.normality.objects import ObjectSample
 FOLDS = 4
 BLOCK_S = 30.0
 """Longer than most visits, so that a fold does not know the person it is asked about."""
+CHANNELS = 6
+"""Values kept per active cell: vx, vy, cover, energy, ground, stay."""
 _GROUND = 0.3
 _OVERHEAD = 200
 
@@ -30,8 +32,10 @@ class Packed:
     dt: float
     cells: NDArray[np.uint16]
     values: NDArray[np.float16]
-    """(5, n): vx, vy, cover, energy, ground."""
+    """(CHANNELS, n)."""
     objects: tuple[ObjectSample, ...] = ()
+    hour: int = 0
+    """Of the day."""
 
     @property
     def size(self) -> int:
@@ -39,20 +43,19 @@ class Packed:
         return self.cells.nbytes + self.values.nbytes + _OVERHEAD * (1 + len(self.objects))
 
 
-def pack(features: Features, objects: tuple[ObjectSample, ...] = ()) -> Packed:
+def pack(features: Features, objects: tuple[ObjectSample, ...] = (), hour: int = 0) -> Packed:
     """Keep what any attribute can use."""
     cells = np.flatnonzero((features.cover > ACTIVE) | (features.ground > _GROUND)).astype(np.uint16)
-    planes = (features.vx, features.vy, features.cover, features.energy, features.ground)
+    planes = (features.vx, features.vy, features.cover, features.energy, features.ground, features.stay)
     values = np.stack([plane.ravel()[cells] for plane in planes]).astype(np.float16)
-    return Packed(features.t, features.dt, cells, values, objects)
+    return Packed(features.t, features.dt, cells, values, objects, hour)
 
 
 def unpack(packed: Packed, rows: int, columns: int) -> Features:
     """Return features with zeros where nothing was active."""
-    planes = np.zeros((5, rows * columns), np.float32)
+    planes = np.zeros((CHANNELS, rows * columns), np.float32)
     planes[:, packed.cells] = packed.values
-    vx, vy, cover, energy, ground = planes.reshape(5, rows, columns)
-    return Features(packed.t, packed.dt, vx, vy, cover, energy, ground)
+    return Features(packed.t, packed.dt, *planes.reshape(CHANNELS, rows, columns))
 
 
 @dataclass(slots=True)

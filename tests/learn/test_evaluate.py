@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 
+from surveil.clock import ManualClock
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.learn.auto import NormalityKeeper
 from surveil.learn.collect import Bounds, Collector, learn_collected
@@ -16,7 +17,7 @@ from surveil.learn.report import lines, to_html, to_json, write_report
 from surveil.normality.scene import SceneNormality
 from surveil.normality.settings import NormalitySettings
 from tests.learn.footage import dataset, folder
-from tests.normality.drawn import FRAME, model
+from tests.normality.drawn import FRAME, frames, model
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_a_broken_pointer_says_so(tmp_path):
 
 def test_show_describes_and_draws(tmp_path):
     shown = show(model(), 0.5, tmp_path / "usual.png")
-    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v1-")
+    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v2-")
     assert "provisional" in shown.lines[2]
     assert (tmp_path / "usual.png").read_bytes().startswith(b"\x89PNG")
 
@@ -162,7 +163,8 @@ def test_a_model_no_worse_than_the_old_one_is_better(yard):
 def test_a_running_scene_picks_up_what_was_deployed_and_reports_failures_once(tmp_path):
     said: list[str] = []
     scene = SceneNormality("yard", NormalitySettings(enabled=True, learn="off"))
-    keeper = NormalityKeeper(tmp_path, {"yard": scene}, lambda _camera, what: said.append(what))
+    clock = ManualClock(wall=1_700_000_000.0)
+    keeper = NormalityKeeper(tmp_path, {"yard": scene}, lambda _camera, what: said.append(what), clock)
     keeper.run_once()
     NormalityStore(tmp_path, "yard").deploy(model().model)
     keeper.run_once()
@@ -175,6 +177,38 @@ def test_a_running_scene_picks_up_what_was_deployed_and_reports_failures_once(tm
     assert said[0] == f"model {model().name} (version 0001) is in use"
     assert said[1].startswith("the model cannot be used: ")
     assert len(said) == 2
+
+
+def test_how_far_the_daemon_is_can_be_asked_for(tmp_path):
+    clock = ManualClock(wall=1_700_000_000.0)
+    scene = SceneNormality("yard", NormalitySettings(enabled=True))
+    keeper = NormalityKeeper(tmp_path, {"yard": scene}, lambda _camera, _what: None, clock)
+    plane, t = next(frames(0.1))
+    scene.observe(plane, t, 1_700_000_000.0, FRAME)
+    keeper.run_once()
+    note = NormalityStore(tmp_path, "yard").noted()
+    assert note.words(1_700_000_030.0) == (
+        "the daemon 30 seconds ago: learning: looking at the background: 0 of 120 pictures; "
+        "watched a second, 0.0% of what vouching takes"
+    )
+    (tmp_path / "normality" / "yard" / "learning.json").write_text("{")
+    assert NormalityStore(tmp_path, "yard").noted() is None
+
+
+def test_a_model_that_came_by_hand_is_gone_on_from(tmp_path):
+    """Its own fit continues what it learns; any other model is a new beginning."""
+    scene = SceneNormality("yard", NormalitySettings(enabled=True), model())
+    for plane, t in frames(6, start=200):
+        scene.observe(plane, t, 1_700_000_000.0 + t, FRAME)
+    learned = scene.learning.seconds
+    scene.offer(model(), own=True)
+    for plane, t in frames(1, start=206):
+        scene.observe(plane, t, 1_700_000_000.0 + t, FRAME)
+    assert scene.learning.seconds > learned
+    scene.offer(model())
+    for plane, t in frames(1, start=207):
+        scene.observe(plane, t, 1_700_000_000.0 + t, FRAME)
+    assert scene.learning.seconds == pytest.approx(model().model.seen.seconds + 1, abs=0.3)
 
 
 def test_collecting_goes_on_where_it_was_cut_off(yard, tmp_path):

@@ -14,6 +14,7 @@ from surveil.normality.plane import PlaneSize, plane_size
 from surveil.types import Bytes
 
 FRAME = (320, 240)
+cv2.setNumThreads(1)  # Tests run beside each other; the threads of each would wait for those of the others.
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResu
         {"speed": 3.456},
         True,
         alarm,
-        "normality-v1-abc",
+        "normality-v2-abc",
         "abcdef",
         explanation,
     )
@@ -49,7 +49,7 @@ def test_an_alarm_is_a_signal_that_explains_itself():
     assert signal.score == 0.999
     assert signal.details == {
         "attribute": "speed", "surprise": 3.0, "threshold": 2.5, "surprise_by_attribute": {"speed": 3.46},
-        "model": "normality-v1-abc", "model_sha256": "abcdef", "once_in_s": 777600, "measured": 41.0, "usual": 10.0,
+        "model": "normality-v2-abc", "model_sha256": "abcdef", "once_in_s": 777600, "measured": 41.0, "usual": 10.0,
         "deviation": 2.51,
     }  # fmt: skip
 
