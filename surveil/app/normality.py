@@ -20,6 +20,8 @@ from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
 _ALERTING = (State.PROVISIONAL, State.READY)
+_UNFIT = frozenset({PictureState.MOVED, PictureState.COVERED, PictureState.BLURRED})
+"""Pictures that no longer show what a model knows."""
 
 
 def why_hold(view: NormalityView) -> Hold | None:
@@ -31,7 +33,9 @@ def why_hold(view: NormalityView) -> Hold | None:
     report = view.extras.get(HealthAnalyser.name)
     if isinstance(report, HealthReport) and report.states:
         reason = Reason.MOVED if PictureState.MOVED in report.states else Reason.PICTURE
-        return Hold(reason, f"the picture is {', '.join(report.states)}", blind=not report.fits_reference)
+        return Hold(
+            reason, f"the picture is {', '.join(report.states)}", blind=not _UNFIT.isdisjoint(report.states)
+        )
     for event in view.events:
         if event.type != Anomaly.type:
             return Hold(Reason.ALARM, f"an event of rule {event.rule} is open")
