@@ -1,11 +1,10 @@
 """The attributes of motion that are learned per location, one file each: measure, prior, words.
 
 Adding one is a file and a line in `ATTRIBUTES`. `OFFSETS` says how many decades of surprise an
-attribute must exceed before it adds to the fused score: speed counts from its median on, staying from the
-highest fifth on, the others only beyond their 95 % quantile, because most things that are slightly unusual in
-them are not worth a look.
-Chosen on planted anomalies (`python -m benchmarks.planted`), where offsets of 2 made the sum no better
-than direction alone.
+attribute must exceed before it adds to the fused score: speed counts from its median on, presence beyond its
+95 % quantile, the others beyond 99 %, because most things that are slightly unusual in them are not worth a look.
+Compared on planted anomalies (docs/adr/0012-what-adds-up-to-a-surprise.md): with speed from 0 on, the sum was no
+better than direction alone.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ ATTRIBUTES: dict[str, Attribute] = {
 }
 OBJECT = "object"
 """The attribute that comes from tracks instead of cells; see `surveil.normality.objects`."""
-OFFSETS = dict.fromkeys((*ATTRIBUTES, OBJECT, HOUR), 1.3) | {"speed": 0.3, "stay": 0.7}
+OFFSETS = dict.fromkeys((*ATTRIBUTES, OBJECT, HOUR), 2.0) | {"speed": 0.3, "static": 1.3}
 NAMES = (*ATTRIBUTES, OBJECT, HOUR)
 """Everything that has a tail and adds to the score."""
 
