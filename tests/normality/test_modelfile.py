@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from surveil.errors import ModelError
+from surveil.normality.model import VERSION
 from surveil.normality.modelfile import load, save
 from surveil.normality.score import Scorer
 from tests.normality.drawn import FRAME, frames, model
@@ -72,7 +73,7 @@ def test_another_version_is_refused(file, tmp_path):
         meta = json.loads(str(arrays["meta"]))
         arrays["meta"] = np.array(json.dumps(meta | {"version": 99}))
 
-    with pytest.raises(ModelError, match="model version 99, this program needs 1"):
+    with pytest.raises(ModelError, match=f"model version 99, this program needs {VERSION}"):
         load(edited(file, tmp_path, change))
 
 
