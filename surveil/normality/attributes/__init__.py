@@ -3,7 +3,7 @@
 Adding one is a file and a line in `ATTRIBUTES`. `OFFSETS` says how many decades of surprise an
 attribute must exceed before it adds to the fused score: speed counts from its median on, presence beyond its
 95 % quantile, the others beyond 99 %, because most things that are slightly unusual in them are not worth a look.
-Compared on planted anomalies (docs/adr/0012-what-adds-up-to-a-surprise.md): with speed from 0 on, the sum was no
+Compared on planted anomalies (docs/adr/0013-what-adds-up-to-a-surprise.md): with speed from 0 on, the sum was no
 better than direction alone.
 """
 
