@@ -327,7 +327,7 @@ class Metrics:
         for metric in (
             self.picture_state, self.surprise, self.normality_valid, self.normality_drift, self.normality_shadowed,
             self.normality_state, self.normality_threshold, self.normality_learned, self.normality_progress,
-            self.normality_held,
+            self.normality_held, self.normality_model, self.picture_changed,
         ):  # fmt: skip
             metric.remove_by_labels({"camera": camera})
 
