@@ -94,7 +94,7 @@ def test_deploying_shadowing_and_rolling_back_need_no_restart(made, tmp_path):
             assert counted(page, "surveil_classifier_in_use") == 1
             assert counted(page, "surveil_classifier_looks_total", label="disc") > 0
             assert counted(page, "surveil_classifier_looks_total", label="cross") == 0
-            store.deploy(trained.path, shadow=True)
+            store.deploy(another(trained.path, tmp_path / "another.onnx"), shadow=True)
             beside = {"label": "disc", "shadow_label": "disc"}
             name = "surveil_classifier_shadow_looks_total"
             wait_for(lambda: counted(daemon.get("/metrics")[1], name, **beside), 30)
@@ -103,6 +103,12 @@ def test_deploying_shadowing_and_rolling_back_need_no_restart(made, tmp_path):
             store.rollback()
             wait_for(lambda: daemon.log.read_text().count("version 0001 is in use") >= 2, 30)
             assert daemon.end() == 0
+
+
+def another(file, path):
+    """A further version that says the same."""
+    path.write_bytes(file.read_bytes().replace(b"surveil.how\x12\x04head", b"surveil.how\x12\x04heat"))
+    return path
 
 
 def picture(folder, label):

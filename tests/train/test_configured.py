@@ -44,7 +44,8 @@ def refused(tmp_path, state, rule):
 
 
 def test_a_deployed_classifier_and_its_class_are_no_matter_for_a_warning(tmp_path, state):
-    (rule,) = loaded(tmp_path, state, "model: shapes, class: disc").cameras["yard"].rules
+    rules = loaded(tmp_path, state, "model: shapes, class: disc").cameras["yard"].rules
+    (rule,) = (rule for rule in rules if rule.type == "classified")
     assert (rule.model, rule.class_, rule.on) == ("shapes", "disc", "frame")
     assert loaded(tmp_path, state, "model: shapes, class: disc").warnings == ()
 
