@@ -113,7 +113,7 @@ class Archive:
             self._retention.keep(camera.name, camera.evidence)
             self._evidence.keep(camera.name, camera.evidence)
             if self._clips:
-                # Packets cannot be masked without encoding them anew (docs/adr/0011).
+                # Packets cannot be masked without encoding them anew (docs/adr/0014).
                 masked = bool(camera.unstored or camera.evidence.blur_faces_model)
                 self._clips.keep(camera.name, camera.evidence, recorder, masked=masked)
 
