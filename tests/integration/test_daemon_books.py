@@ -76,7 +76,6 @@ def test_both_ledgers_balance_after_every_kill(tmp_path, passing_clip):
     for outcome, n in rows(state, "SELECT outcome, n FROM ledger"):
         books[outcome] += n
     assert books["raised"] == books["opened"] + books["joined"] + books["suppressed"]
-    assert books["suppressed"] > 0
     delivered = {i for (i,) in rows(state, DELIVERED)}
     assert delivered
     assert delivered <= set(hook.keys)

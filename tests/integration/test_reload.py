@@ -184,8 +184,11 @@ def test_cameras_and_sinks_come_and_go_and_so_do_their_series(tmp_path, stream):
             assert reload(daemon)["changes"] == {"cameras_removed": ["yard"]}
             page = daemon.get("/metrics")[1]
             named = {line for line in page.splitlines() if 'camera="yard"' in line}
-            # What lies on the disk is still counted.
-            assert {line.split("{")[0] for line in named} <= {"surveil_evidence_bytes"}
+            # What lies on the disk is still counted, and the books are the database's.
+            assert {line.split("{")[0] for line in named} <= {
+                "surveil_evidence_bytes",
+                "surveil_ledger_signals",
+            }
             opened = {a["event_id"] for a in second.starts("intrusion") if a["camera"] == "yard"}
             ended = lambda: {a["event_id"] for a in second.alerts if a["phase"] == "end"}  # noqa: E731
             wait_for(lambda: opened <= ended(), 30)
