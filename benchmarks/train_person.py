@@ -21,7 +21,7 @@ import numpy as np
 
 from surveil.app.replay import Replay
 from surveil.config import load
-from surveil.models.store import open_detector
+from surveil.models.store import ModelStore, open_detector
 from surveil.train import dataset
 from surveil.train.split import TEST
 from surveil.train.store import ClassifierStore
@@ -116,7 +116,8 @@ def replayed(made, data, options, folder):
     ClassifierStore(config.state_dir, "person").deploy(made.path)
     seen = []
     (folder / "replay").mkdir()
-    Replay(config, "crops", open_detector(config.model), folder / "replay").run([frames], on_seen=seen.append)
+    detector = open_detector(config.model, ModelStore())
+    Replay(config, "crops", detector, folder / "replay").run([frames], on_seen=seen.append)
     said = [max(one.looks[0].scores, key=one.looks[0].scores.get) for one in seen]
     return sum(a == item.label for a, item in zip(said, tested, strict=True)) / len(tested)
 

@@ -19,6 +19,8 @@ HEADER = """\
 # Made by requirements/lock.py from pyproject.toml for Python 3.11 on x86-64 Linux; do not edit.
 # {what}
 """
+LEFT_OUT = ("cuda", "train")
+"""Extras of gigabytes that no test of `make test` needs."""
 OPTIONS = (
     "--generate-hashes",
     "--allow-unsafe",
@@ -39,7 +41,7 @@ def main() -> None:
     extras = [
         requirement
         for name, group in project["project"]["optional-dependencies"].items()
-        if name != "cuda"
+        if name not in LEFT_OUT
         for requirement in group
     ]
     build = [*project["build-system"]["requires"], "editables"]

@@ -3,9 +3,9 @@
 import json
 import sqlite3
 import stat
+import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
-from importlib.util import find_spec
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -254,9 +254,8 @@ def test_the_hour_that_comes_twice_is_two_rows():
     ]
 
 
-def test_parquet_without_its_extra_names_it(tmp_path):
-    if find_spec("pyarrow"):
-        pytest.skip("the extra is installed")
+def test_parquet_without_its_extra_names_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(StateError, match=r"surveil\[parquet\]"):
         write_parquet([], tmp_path / "report.parquet")
 
