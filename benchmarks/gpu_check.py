@@ -108,7 +108,7 @@ def race(first: Callable[[], object], second: Callable[[], object], seconds: flo
 def table(detector: Detector, shots: Sequence[Shot], seconds: float) -> list[tuple[int, float, float]]:
     """Return for each batch size: pictures/s through `detect`, and of a bare `session.run`."""
     rows = []
-    for size in detector.batches:
+    for size in detector.batches.sizes:
         chosen = [shots[i % len(shots)] for i in range(size)]
         # The tensors stay valid: nobody prepares another picture meanwhile.
         looks = [[detector.prepare(shot, shot.whole)] for shot in chosen]
@@ -175,7 +175,7 @@ def report(seconds: float, require: bool) -> int:
     shots = drawn(PICTURES)
     equal, objects = agreement(gpu, cpu, shots)
     print(f"same boxes as the CPU (1 px, 0.01): {equal} of {len(shots)} pictures, {objects} objects")
-    gpu.grow()
+    gpu.batches.grow()
     print("\n| batch | one thread, pictures/s | bare session.run | ratio |\n|---|---|---|---|")
     rows = table(gpu, shots, seconds)
     for size, ours, bare in rows:

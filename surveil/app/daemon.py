@@ -205,7 +205,7 @@ class Daemon:
             start(name, partial(stages.detect.run, self._beat(name)))
             for name in (f"detect-{k}" for k in range(stages.detect.workers))
         ]
-        start("warm-up", self.detector.grow)
+        start("warm-up", self.detector.batches.grow)
         self._prepare_threads = [
             start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
@@ -222,7 +222,7 @@ class Daemon:
     def end(self) -> bool:
         """Stop from source to sink; return whether every thread ended."""
         self.stop.set()
-        self.detector.stop_growing()
+        self.detector.batches.stop_growing()
         stages = self.pipeline
         good = self.fleet.end()
         stages.ring.close()

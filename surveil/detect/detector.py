@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
-import structlog
-from onnxruntime import RunOptions
 
 from surveil.clock import Clock, SystemClock
 from surveil.detect import canary, labels, recognise
+from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.letterbox import Crop, Fit, Look, Tensor, letterbox, write
@@ -25,7 +24,6 @@ from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
 from surveil.errors import ModelError
 from surveil.types import Detections, Floats, Picture
 
-log = structlog.get_logger(__name__)
 SPARE = 64
 """Tensors kept for reuse; more than that are in flight only in bursts and are given back to the system."""
 LEAST = 0.1
@@ -73,30 +71,24 @@ class Detector:
         self.experimental = decoder.experimental
         self.provider = session.provider
         self.canary = Canary(session.provider, 0.0)
-        self._planned = _batch_sizes(spec, session.provider, settings.max_batch)
-        self.batches = self._planned[:1]
-        """The sizes in which pictures are run; each has been warmed up. `grow` adds the larger ones."""
+        self._feeds = partial(_feeds, spec, recognise.sizes_input(session.graph))
+        self.batches = Batches(session, spec, self._feeds, settings.max_batch, clock)
         self._session = session
         self._decoder = decoder
         self._overlap = settings.overlap
         self._clock = clock
         self._spare: deque[Tensor] = deque(maxlen=SPARE)
-        self._sizes = recognise.sizes_input(session.graph)
-        self._buffers: deque[Tensor] = deque(maxlen=self.workers)
-        """Room for a full batch, for each thread that puts one together."""
-        self._running = threading.Lock()
-        self._ends = RunOptions()
         self._least = self.floors(LEAST)
 
     @property
     def most_frames(self) -> int:
         """How many frames are worth handing over at once: one on a CPU, a full batch on a GPU."""
-        return self.batches[-1]
+        return self.batches.most
 
     @property
     def workers(self) -> int:
         """How many threads are worth calling: on a GPU one reads the outputs while the other's batch runs."""
-        return 1 if self.provider == CPU else 2
+        return self.batches.workers
 
     @classmethod
     def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
@@ -161,7 +153,7 @@ class Detector:
         seconds, most = 0.0, self.most_frames
         for start in range(0, len(looks), most):
             some = [look.tensor for look in looks[start : start + most]]
-            batch, took = self._run(some)
+            batch, took = self.batches.run(some)
             outputs += ([output[i] for output in batch] for i in range(len(some)))
             seconds += took
         self.release(looks)
@@ -186,36 +178,9 @@ class Detector:
             [(look.fit, one) for look, one in zip(looks, found, strict=True)], looks[0].frame, self._overlap
         )
 
-    def _run(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], float]:
-        """Run up to a full batch; return the outputs and the seconds.
-
-        The rest of a batch that is not full is whatever the buffer held; what is said of that is not read.
-        """
-        size = next(b for b in self.batches if b >= len(tensors))
-        if size == 1:
-            return self._run_alone(tensors[0][None])
-        buffer = self._buffers.pop() if self._buffers else self._nothing(self._planned[-1])
-        for slot, tensor in zip(buffer, tensors, strict=False):
-            slot[...] = tensor
-        outputs, seconds = self._run_alone(buffer[:size])
-        self._buffers.append(buffer)
-        return outputs, seconds
-
-    def _run_alone(self, batch: Tensor) -> tuple[list[Tensor], float]:
-        with self._running:
-            started = self._clock.monotonic()
-            return self._session.run(self._feeds(batch)), self._clock.monotonic() - started
-
-    def _nothing(self, size: int) -> Tensor:
-        """Return a batch of empty pictures."""
-        return zeros((size, *self.input.shape), self.input.dtype)
-
     def run_bare(self, batch: Tensor) -> None:
         """Run the session on a batch and throw the outputs away: what a benchmark compares with."""
         self._session.run(self._feeds(batch))
-
-    def _feeds(self, batch: Tensor) -> dict[str, Tensor]:
-        return _feeds(self.input, self._sizes, batch)
 
     def _decode(self, outputs: Sequence[Tensor], floors: Floats) -> Detections:
         found = self._decoder(outputs, floors)
@@ -229,35 +194,7 @@ class Detector:
 
     def warm_up(self) -> None:
         """Run the smallest batch once: a wrong shape shows now, and a GPU makes its plans."""
-        self._check_decoding([output[0] for output in self._try_batch(self.batches[0])])
-
-    def grow(self) -> None:
-        """Warm up the larger batches; each is used as soon as it is ready. Ends early on `stop_growing`.
-
-        Not before the start, because no camera should wait for it: on an H200 the plans of one size took 5 s.
-        Meant for a thread of its own. A size that the GPU has no memory for is left out, with all above it.
-        """
-        for size in self._planned[1:]:
-            try:
-                self._try_batch(size)
-            except ModelError as error:
-                if not self._ends.terminate:
-                    log.warning("batches stay small", most=self.most_frames, why=str(error))
-                return
-            self.batches = (*self.batches, size)
-
-    def stop_growing(self) -> None:
-        """Have `grow` return soon. Any thread may call it."""
-        self._ends.terminate = True
-
-    def _try_batch(self, size: int) -> list[Tensor]:
-        outputs = self._session.run(self._feeds(self._nothing(size)), self._ends)
-        if any(len(output) != size for output in outputs):
-            raise ModelError(
-                f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
-                f"{', '.join(str(output.shape) for output in outputs)}"
-            )
-        return outputs
+        self._check_decoding([output[0] for output in self.batches.warm_up()])
 
     def _check_decoding(self, outputs: Sequence[Tensor]) -> None:
         try:
@@ -290,11 +227,13 @@ class Detector:
         whole = Fit((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
         write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)
         feeds = self._feeds(
-            np.ascontiguousarray(np.broadcast_to(tensor[None], (self.batches[0], *spec.shape)))
+            np.ascontiguousarray(np.broadcast_to(tensor[None], (self.batches.sizes[0], *spec.shape)))
         )
         seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
         outputs = self._session.run(feeds)
-        return seconds / self.batches[0], self._decode([o[0] for o in outputs], self.floors(CANARY_FLOOR))
+        return seconds / self.batches.sizes[0], self._decode(
+            [o[0] for o in outputs], self.floors(CANARY_FLOOR)
+        )
 
 
 def run_on(settings: ModelSettings) -> RunOn:
@@ -324,12 +263,3 @@ def _measured(session: Session, spec: InputSpec) -> Graph:
 
 def _labels(file: ModelFile, settings: ModelSettings) -> tuple[str, ...]:
     return labels.read_labels(settings.labels) if settings.labels else file.labels
-
-
-def _batch_sizes(spec: InputSpec, provider: str, most: int) -> tuple[int, ...]:
-    """Return 1, 2, 4, … on a GPU; one by one on a CPU, where batches gain nothing; the graph's own if fixed."""
-    if spec.batch is not None:
-        return (spec.batch,)
-    if provider == CPU:
-        return (1,)
-    return tuple(2**i for i in range(most.bit_length()) if 2**i <= most)

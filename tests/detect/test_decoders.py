@@ -174,7 +174,7 @@ def test_a_batch_of_one_is_enough_for_a_model_that_allows_no_other(opened):
 def test_a_model_of_a_fixed_batch_is_filled_up(opened):
     detector = opened(tiny.model(candidates(), (4, 3, 64, 64)))
     looks = [detector.prepare(tiny.grey(64, 64), (0, 0, 64, 64)) for _ in range(6)]
-    assert detector.batches == (4,)
+    assert detector.batches.sizes == (4,)
     assert [len(found) for found in detector.detect([[look] for look in looks])] == [1] * 6
 
 

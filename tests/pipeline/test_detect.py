@@ -48,24 +48,24 @@ def slot_of(detector, side: int) -> Slot[Work]:
 
 
 def test_larger_batches_come_into_use_as_they_are_warmed_up(detector):
-    detector._planned = (1, 2, 4)
+    detector.batches._planned = (1, 2, 4)
     assert detector.most_frames == 1
-    detector.grow()
-    assert detector.batches == (1, 2, 4)
+    detector.batches.grow()
+    assert detector.batches.sizes == (1, 2, 4)
 
 
 def test_growing_ends_when_it_is_told_to(detector):
-    detector._planned = (1, 2, 4)
-    detector.stop_growing()
-    detector.grow()
-    assert detector.batches == (1,)
+    detector.batches._planned = (1, 2, 4)
+    detector.batches.stop_growing()
+    detector.batches.grow()
+    assert detector.batches.sizes == (1,)
 
 
 @pytest.mark.parametrize("planned", [(1,), (1, 2, 4)])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(detector, threads, planned):
-    detector._planned = planned
-    detector.grow()
+    detector.batches._planned = planned
+    detector.batches.grow()
 
     served: Counter[str] = Counter()
     wrong: list[str] = []

@@ -1,0 +1,111 @@
+"""Runs pictures in batches: of which sizes, warmed up, one run at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+from onnxruntime import RunOptions
+
+from surveil.clock import Clock
+from surveil.detect.letterbox import Tensor
+from surveil.detect.session import CPU, Session, zeros
+from surveil.detect.spec import InputSpec
+from surveil.errors import ModelError
+
+log = structlog.get_logger(__name__)
+
+
+class Batches:
+    """The sizes in which a session is run, and room to put batches together. Any thread may call."""
+
+    def __init__(
+        self, session: Session, spec: InputSpec, feeds: Callable[[Tensor], dict[str, Tensor]], most: int,
+        clock: Clock,
+    ) -> None:  # fmt: skip
+        """`feeds`: what the session is given for a batch. `most`: pictures in a batch, on a GPU."""
+        self._session = session
+        self._spec = spec
+        self._feeds = feeds
+        self._clock = clock
+        self._planned = planned_sizes(spec, session.provider, most)
+        self.sizes = self._planned[:1]
+        """In use; each has been warmed up. `grow` adds the larger ones."""
+        self.workers = 1 if session.provider == CPU else 2
+        """How many threads are worth calling: on a GPU one reads the outputs while the other's batch runs."""
+        self._buffers: deque[Tensor] = deque(maxlen=self.workers)
+        """Room for a full batch, for each thread that puts one together."""
+        self._running = threading.Lock()
+        self._ends = RunOptions()
+
+    @property
+    def most(self) -> int:
+        """The largest size in use."""
+        return self.sizes[-1]
+
+    def run(self, tensors: Sequence[Tensor]) -> tuple[list[Tensor], float]:
+        """Run up to a full batch; return the outputs and the seconds, waiting for another thread not included.
+
+        The rest of a batch that is not full is whatever the buffer held; what is said of that is not to be read.
+        """
+        size = next(b for b in self.sizes if b >= len(tensors))
+        if size == 1:
+            return self._run_alone(tensors[0][None])
+        buffer = self._buffers.pop() if self._buffers else self._nothing(self._planned[-1])
+        for slot, tensor in zip(buffer, tensors, strict=False):
+            slot[...] = tensor
+        outputs, seconds = self._run_alone(buffer[:size])
+        self._buffers.append(buffer)
+        return outputs, seconds
+
+    def _run_alone(self, batch: Tensor) -> tuple[list[Tensor], float]:
+        with self._running:
+            started = self._clock.monotonic()
+            return self._session.run(self._feeds(batch)), self._clock.monotonic() - started
+
+    def warm_up(self) -> list[Tensor]:
+        """Run the smallest batch once; return its outputs: a wrong shape shows now, and a GPU makes its plans."""
+        return self._try(self.sizes[0])
+
+    def grow(self) -> None:
+        """Warm up the larger sizes; each is used as soon as it is ready. Ends early on `stop_growing`.
+
+        Not before the start, because no camera should wait for it: on an H200 the plans of one size took 5 s.
+        Meant for a thread of its own. A size that the GPU has no memory for is left out, with all above it.
+        """
+        for size in self._planned[1:]:
+            try:
+                self._try(size)
+            except ModelError as error:
+                if not self._ends.terminate:
+                    log.warning("batches stay small", most=self.most, why=str(error))
+                return
+            self.sizes = (*self.sizes, size)
+
+    def stop_growing(self) -> None:
+        """Have `grow` return soon."""
+        self._ends.terminate = True
+
+    def _try(self, size: int) -> list[Tensor]:
+        outputs = self._session.run(self._feeds(self._nothing(size)), self._ends)
+        if any(len(output) != size for output in outputs):
+            raise ModelError(
+                f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
+                f"{', '.join(str(output.shape) for output in outputs)}"
+            )
+        return outputs
+
+    def _nothing(self, size: int) -> Tensor:
+        """Return a batch of empty pictures."""
+        return zeros((size, *self._spec.shape), self._spec.dtype)
+
+
+def planned_sizes(spec: InputSpec, provider: str, most: int) -> tuple[int, ...]:
+    """Return 1, 2, 4, … on a GPU; one by one on a CPU, where batches gain nothing; the graph's own if fixed."""
+    if spec.batch is not None:
+        return (spec.batch,)
+    if provider == CPU:
+        return (1,)
+    return tuple(2**i for i in range(most.bit_length()) if 2**i <= most)
