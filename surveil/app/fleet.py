@@ -1,4 +1,4 @@
-"""The cameras: what each has in the pipeline and in threads, and how one comes, goes, and changes.
+"""The cameras: what each has in the pipeline, and how one comes, goes, and changes.
 
 Start, reload and stop use the same verbs, and a camera that none of them names is not touched: its connection,
 its slot and its open events live on.
@@ -6,15 +6,12 @@ its slot and its open events live on.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 import structlog
 
-from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, Sight
-from surveil.app.archive import Archive, CameraRecorder, recorded_s
+from surveil.app.archive import Archive
 from surveil.app.assembly import (
     Maker,
     Pipeline,
@@ -23,17 +20,15 @@ from surveil.app.assembly import (
     work_needs,
 )
 from surveil.app.counting import make_counted
-from surveil.capture.loop import CaptureLoop
+from surveil.app.post import Post, counts_of, make_recorder, reconnects, rules_of
 from surveil.clock import Stop
 from surveil.config import CameraConfig
 from surveil.engine import Step
 from surveil.errors import Cause
 from surveil.learn.auto import NormalityKeeper
-from surveil.normality.scene import SceneNormality
 from surveil.pipeline.analyse import Count, Dismiss, Retune
 from surveil.pipeline.commit import Outcome
 from surveil.ring import Lost
-from surveil.rules.base import rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
 from surveil.types import Alert
@@ -53,22 +48,6 @@ CHANGEABLE = frozenset(
      "lines", "rules", "sinks", "evidence", "counting"}
 )  # fmt: skip
 """Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
-
-
-@dataclass(slots=True)
-class Post:
-    """One camera. Owned by the fleet."""
-
-    camera: CameraConfig
-    scene: SceneNormality | None = None
-    recorder: CameraRecorder | None = None
-    capture: CaptureLoop | None = None
-    """None: the camera is disabled."""
-    record: CaptureLoop | None = None
-    """Keeps the packets of the second stream; nothing of it is decoded."""
-    stop: Stop = field(default_factory=Stop)
-    """Ends the threads of this camera."""
-    threads: list[threading.Thread] = field(default_factory=list)
 
 
 class Fleet:
@@ -102,7 +81,7 @@ class Fleet:
         posts = {camera.name: self._admit(camera) for camera in cameras}
         self.posts = {**self.posts, **posts}
         for post in posts.values() if self._runs else ():
-            self._run(post)
+            post.run(self._group)
 
     def remove(self, names: Iterable[str]) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
@@ -136,7 +115,7 @@ class Fleet:
         """Start the threads of all cameras."""
         self._runs = True
         for post in self.posts.values():
-            self._run(post)
+            post.run(self._group)
 
     def end(self) -> bool:
         """End the threads of all cameras; return whether they ended in time."""
@@ -177,45 +156,22 @@ class Fleet:
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Name the rules of each camera, the watch over the camera itself included."""
-        return {name: _rules(post.camera) for name, post in self.posts.items()}
+        return {name: rules_of(post.camera) for name, post in self.posts.items()}
 
     # One camera.
 
     def _admit(self, camera: CameraConfig) -> Post:
-        self._metrics.add_camera(camera.name, _rules(camera))
+        self._metrics.add_camera(camera.name, rules_of(camera))
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
             return Post(camera)
-        post = Post(camera, make_scene(camera), _recorder(camera))
+        post = Post(camera, make_scene(camera), make_recorder(camera))
         self._archive.keep(camera, post.recorder)
         self._keeper.keep(camera.name, post.scene)
         self._watch.follow(camera.name, camera.sinks)
         self._pipeline.open(camera, self._maker.work(camera, post.scene), self._maker.engine(camera))
-        self._connect(post, 0.0)
+        post.connect(self._pipeline.ring, self._metrics, self._clock)
         return post
-
-    def _connect(self, post: Post, t: float) -> None:
-        """Make what reads the streams; `t`: stream time to begin at."""
-        camera, ring = post.camera, self._pipeline.ring
-        packets = post.recorder.packets if post.recorder else None
-        of_detect = packets if camera.record is None else None
-        post.stop = Stop()
-        post.capture = CaptureLoop(
-            camera.name, camera.stream, ring.put, ring.lose, self._metrics, self._clock, post.stop,
-            packets=of_detect, t=t,
-        )  # fmt: skip
-        post.record = None
-        if camera.record is not None and packets is not None:
-            post.record = CaptureLoop(
-                camera.name, camera.record, ring.put, lambda _lost: None, self._metrics, self._clock, post.stop,
-                packets=packets,
-            )  # fmt: skip
-
-    def _run(self, post: Post) -> None:
-        if post.record:
-            post.threads.append(self._group.start(f"record-{post.camera.name}", post.record.run))
-        if post.capture:
-            post.threads.append(self._group.start(f"capture-{post.camera.name}", post.capture.run))
 
     def _halt(self, posts: Iterable[Post]) -> bool:
         """End the threads of cameras, all at once."""
@@ -252,20 +208,16 @@ class Fleet:
             self._metrics.forget_picture(camera.name)
             work = self._maker.work(camera, post.scene)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
-        seconds = recorded_s(camera)
-        if post.recorder is None or seconds is None:
-            post.recorder = _recorder(camera)
-        else:
-            post.recorder.packets.keep(seconds)
+        post.record_by(camera)
         self._archive.keep(camera, post.recorder)
         self._watch.follow(camera.name, camera.sinks)
-        self._metrics.add_rules(camera.name, _rules(camera))
-        if _counting(old) != _counting(camera):
+        self._metrics.add_rules(camera.name, rules_of(camera))
+        if counts_of(old) != counts_of(camera):
             self._pipeline.analyse.inbox.put(Count(camera.name, make_counted(camera)))
         done = Stop()
 
         def finished() -> None:
-            for rule in set(_rules(old)) - set(_rules(camera)):
+            for rule in set(rules_of(old)) - set(rules_of(camera)):
                 self._metrics.forget(camera=camera.name, rule=rule)
             done.set()
 
@@ -278,8 +230,8 @@ class Fleet:
         assert post.capture is not None
         t, name = post.capture.now(), post.camera.name
         self._pipeline.ring.lose(Lost(name, t, self._clock.wall(), Cause.CHANGED.value))
-        self._connect(post, t + _SEAM_S)
-        self._run(post)
+        post.connect(self._pipeline.ring, self._metrics, self._clock, t + _SEAM_S)
+        post.run(self._group)
 
     def _await(self, done: Iterable[Stop]) -> None:
         """Wait until changes have happened; a disk that refuses is waited for in vain, and they happen later."""
@@ -287,25 +239,3 @@ class Fleet:
         late = [one for one in done if not one.wait(max(0.0, deadline - self._clock.monotonic()))]
         if late:
             log.error("the alerts of a change are not on the disk yet", cameras=len(late))
-
-
-def _rules(camera: CameraConfig) -> tuple[str, ...]:
-    return (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST)
-
-
-def _counting(camera: CameraConfig) -> tuple[object, ...]:
-    return (camera.counting, camera.zones, camera.lines) if camera.counting.enabled else ()
-
-
-def _recorder(camera: CameraConfig) -> CameraRecorder | None:
-    seconds = recorded_s(camera)
-    return None if seconds is None else CameraRecorder(seconds)
-
-
-def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
-    """Whether a change of settings takes a new connection."""
-
-    def connection(camera: CameraConfig) -> tuple[object, ...]:
-        return (camera.stream, camera.record, recorded_s(camera) is None)
-
-    return connection(old) != connection(new)

@@ -15,7 +15,8 @@ from surveil import logs
 from surveil.app.archive import Archive
 from surveil.app.assembly import make_places
 from surveil.app.couriers import Couriers
-from surveil.app.fleet import CHANGEABLE, Fleet, reconnects
+from surveil.app.fleet import CHANGEABLE, Fleet
+from surveil.app.post import reconnects
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError, SurveilError
