@@ -24,7 +24,7 @@ from benchmarks.train_person import build
 from surveil.train import dataset
 from surveil.train.classifier import Classifier
 from surveil.train.features import backbone_path
-from surveil.train.trainer import Options
+from surveil.train.prepared import Options
 
 QUALITY, LARGEST_PX = 88, 288
 

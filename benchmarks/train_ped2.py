@@ -24,8 +24,9 @@ from surveil.train import dataset
 from surveil.train.features import Backbone, in_batches
 from surveil.train.head import choose
 from surveil.train.measures import figures
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
-from surveil.train.trainer import Options, train
+from surveil.train.trainer import train
 
 STEP, FAST_QUANTILE = 3, 0.99
 FOLDS = 4

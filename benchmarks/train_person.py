@@ -23,9 +23,10 @@ from surveil.app.replay import Replay
 from surveil.config import load
 from surveil.models.store import ModelStore, open_detector
 from surveil.train import dataset
+from surveil.train.prepared import Options, prepare
 from surveil.train.split import TEST
 from surveil.train.store import ClassifierStore
-from surveil.train.trainer import Options, prepare, train
+from surveil.train.trainer import train
 
 COUNT = 500
 

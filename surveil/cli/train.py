@@ -28,10 +28,11 @@ from surveil.models.files import check_name, slug
 from surveil.train.classifier import read_card
 from surveil.train.dataset import PictureSet, load
 from surveil.train.measures import Wanted
+from surveil.train.outcome import Trained, evaluate_file
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
 from surveil.train.report import lines, to_json, write_report
 from surveil.train.store import ClassifierStore, names
-from surveil.train.trainer import Options, Trained, evaluate_file
 from surveil.train.trainer import train as train_head
 
 Gate = Annotated[

@@ -31,19 +31,11 @@ from surveil.train.features import Backbone, backbone_path
 from surveil.train.head import Doubles, Fitted, class_weights, log_loss, temperature
 from surveil.train.network import Network
 from surveil.train.onnxfile import classifier, with_weights
+from surveil.train.outcome import Trained, finish, make_card
+from surveil.train.prepared import Options, Prepared, Progress, prepare, quiet
 from surveil.train.split import TRAIN, VALIDATION
-from surveil.train.trainer import (
-    Options,
-    Prepared,
-    Progress,
-    Trained,
-    finish,
-    fit_head,
-    make_card,
-    prepare,
-    quiet,
-    shrunk,
-)
+from surveil.train.trainer import fit_head
+from surveil.train.views import shrunk
 from surveil.types import Bytes, Floats
 
 

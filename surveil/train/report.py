@@ -18,7 +18,7 @@ from surveil.learn.figures import Estimate
 from surveil.models.files import write_whole
 from surveil.train.dataset import PictureSet
 from surveil.train.evaluation import Evaluation, Mistake
-from surveil.train.trainer import Trained
+from surveil.train.outcome import Trained
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}

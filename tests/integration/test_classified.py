@@ -9,10 +9,11 @@ from surveil.config import load
 from surveil.detect.settings import ModelSettings
 from surveil.models.store import ModelStore, open_detector
 from surveil.train import dataset
+from surveil.train.prepared import Options, prepare
 from surveil.train.preprocess import Preprocess
 from surveil.train.split import TEST
 from surveil.train.store import ClassifierStore
-from surveil.train.trainer import Options, prepare, train
+from surveil.train.trainer import train
 from tests.integration.world import Process, Webhook, config_text, samples, wait_for
 from tests.train.pictures import draw, fill
 

@@ -5,9 +5,10 @@ import pytest
 from surveil.config import load
 from surveil.errors import ConfigError
 from surveil.train import dataset
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
 from surveil.train.store import ClassifierStore
-from surveil.train.trainer import Options, train
+from surveil.train.trainer import train
 from tests.train.pictures import fill
 
 CONFIG = """\

@@ -16,8 +16,9 @@ from surveil.train.features import Backbone, backbone_path
 from surveil.train.finetune import Stage, finetune
 from surveil.train.head import Head
 from surveil.train.network import Network
+from surveil.train.outcome import evaluate_file
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
-from surveil.train.trainer import Options, evaluate_file
 from tests.train.pictures import draw, fill, no_room
 
 pytestmark = pytest.mark.timeout(300)

@@ -13,9 +13,10 @@ from surveil.train import dataset
 from surveil.train.classifier import Classifier, read_card
 from surveil.train.drift import Drift
 from surveil.train.looks import EXTRA, Cutter, Look
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
 from surveil.train.shelf import InUse, Shelf
-from surveil.train.trainer import Options, train
+from surveil.train.trainer import train
 from surveil.types import Frame, Track
 from tests.train.pictures import draw, fill
 

@@ -23,10 +23,12 @@ from surveil.train.measures import (
 )
 from surveil.train.onnxfile import classifier, with_weights
 from surveil.train.onnxgraph import nodes, weights
+from surveil.train.outcome import evaluate_file
+from surveil.train.prepared import Options
 from surveil.train.preprocess import Preprocess
 from surveil.train.report import lines, to_html, to_json, write_report
 from surveil.train.store import ClassifierStore
-from surveil.train.trainer import Options, evaluate_file, train
+from surveil.train.trainer import train
 from tests.train.pictures import draw, fill, no_room
 
 FAST = Options(variations=1, threads=1, preprocess=Preprocess(size=96))
