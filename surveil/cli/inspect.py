@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from surveil.cli import train
+from surveil.cli import classifiers
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.config import load
 from surveil.config import schema as config_schema
@@ -24,9 +24,9 @@ models = typer.Typer(
     no_args_is_help=True,
     help="The detection models: list, add, check. Your own classifiers: classifiers, deploy, rollback.",
 )
-models.command("classifiers")(train.classifiers)
-models.command("deploy")(train.deploy)
-models.command("rollback")(train.rollback)
+models.command("classifiers")(classifiers.classifiers)
+models.command("deploy")(classifiers.deploy)
+models.command("rollback")(classifiers.rollback)
 
 
 class Form(StrEnum):

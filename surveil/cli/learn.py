@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from surveil.cli import complete
+from surveil.cli.bars import bar
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
@@ -23,7 +22,7 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
-from surveil.cli.train import evaluate_pictures
+from surveil.cli.pictures import evaluate_pictures
 from surveil.clock import Stop, SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError
@@ -33,7 +32,6 @@ from surveil.learn.deploy import NormalityStore, compare, show
 from surveil.learn.evaluate import evaluate
 from surveil.learn.gate import failures, parse_gate
 from surveil.learn.live import Source, collect_live
-from surveil.learn.normality import Progress as OnProgress
 from surveil.learn.normality import learn_files
 from surveil.learn.report import lines, to_json, write_report
 from surveil.normality.modelfile import LoadedModel, load
@@ -46,15 +44,6 @@ normality = typer.Typer(
 Fps = Annotated[float, typer.Option(min=0.1, help="Frames per second of folders of images.")]
 Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
-
-
-@contextmanager
-def _bar() -> Iterator[OnProgress]:
-    """Show progress on a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as bar:
-        task = bar.add_task("", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
 
 
 def evaluate_command(
@@ -89,7 +78,7 @@ def evaluate_command(
         return
     conditions = parse_gate(gate) if gate else ()
     data = load_dataset(dataset)
-    with _bar() as progress:
+    with bar() as progress:
         judged = evaluate(data, load(model) if model else None, budget, progress)
     if report:
         page = write_report(judged, report)
@@ -127,7 +116,7 @@ def collect(
     cameras, videos = _targets(settings, targets)
     bounds = Bounds(hours=hours)
     if videos:
-        with _bar() as progress:
+        with bar() as progress:
             found = {cameras[0]: _collector(settings, cameras[0], bounds).run_files(videos, fps, progress)}
     else:
         found = _watch(settings, cameras, bounds)
@@ -232,7 +221,7 @@ def learn(
     settings = read_config(config)
     store = _store(settings, camera)
     base = store.load() if go_on else None
-    with _bar() as progress:
+    with bar() as progress:
         if videos:
             model = learn_files(camera, videos, fps, progress, base, hidden=_hidden(settings, camera))
         else:
@@ -255,7 +244,7 @@ def evaluate_camera(
     settings = read_config(config)
     old = _store(settings, camera).load()
     new = load(model) if model else _in_use(settings, camera)
-    with _bar() as progress:
+    with bar() as progress:
         found = compare(new, old if model else None, load_dataset(dataset), budget, progress)
     for report in filter(None, (found.new, found.old)):
         console.print("\n".join(lines(report)) + "\n")

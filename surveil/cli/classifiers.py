@@ -1,0 +1,111 @@
+"""`surveil models deploy|rollback|classifiers`: your own classifiers in the running daemon."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.errors import ModelError
+from surveil.train.classifier import read_card
+from surveil.train.store import ClassifierStore, names
+
+
+def _names(config: typer.Context, incomplete: str) -> list[str]:
+    """Complete the names of classifiers; nothing when the configuration cannot be read."""
+    try:
+        state_dir = read_config(Path(config.params.get("config") or DEFAULT_CONFIG)).state_dir
+        return [name for name in names(state_dir) if name.startswith(incomplete)]
+    except Exception:  # noqa: BLE001 - completion must never print an error into somebody's shell
+        return []
+
+
+Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=_names)]
+
+
+def deploy(
+    name: Name,
+    config: ConfigPath = DEFAULT_CONFIG,
+    file: Annotated[
+        Path | None, typer.Option(help="A model file; by default what `surveil train` made last.")
+    ] = None,
+    *,
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="Let it run beside the one in use: it is counted and raises nothing."),
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Put a trained classifier into use; the running daemon picks it up within seconds.
+
+    With --shadow `surveil_classifier_shadow_looks_total` counts what it says beside the one in use; deploying it
+    again without --shadow puts it into use.
+    """
+    store = ClassifierStore(read_config(config).state_dir, name)
+    chosen = file or store.trained
+    if not chosen.is_file():
+        raise ModelError(f"{chosen}: there is no such model; `surveil train DATASET --name {name}` makes one")
+    store.deploy(chosen, shadow)
+    path = store.path("shadow" if shadow else "current")
+    _tell(name, path, "runs in the shadow" if shadow else "is in use", json=json)
+
+
+def rollback(
+    name: Name,
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    shadow: Annotated[bool, typer.Option("--shadow", help="End the shadow instead.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Put the version before into use again; the running daemon picks it up within seconds."""
+    store = ClassifierStore(read_config(config).state_dir, name)
+    if shadow:
+        store.withdraw()
+        _tell(name, None, "nothing runs in the shadow any more", json=json)
+    else:
+        store.rollback()
+        _tell(name, store.path(), "is in use", json=json)
+
+
+def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
+    if json:
+        print_json({"name": name, "version": path.stem if path else None, "what": what})
+    else:
+        console.print(f"{name}: {f'version {path.stem} {what}' if path else what}")
+
+
+def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
+    """List your own classifiers: what is in use, in the shadow, and only trained."""
+    state_dir = read_config(config).state_dir
+    found = [_about(ClassifierStore(state_dir, name)) for name in names(state_dir)]
+    if json:
+        print_json(found)
+        return
+    table = Table("name", "in use", "shadow", "classes", "threshold", "test accuracy")
+    for one in found:
+        figures = one["figures"] or {}
+        at = "" if one["threshold"] is None else f"{one['positive']} ≥ {one['threshold']:.3f}"
+        accuracy = f"{figures['accuracy']:.3f}" if "accuracy" in figures else ""
+        table.add_row(
+            one["name"], one["in_use"] or "none", one["shadow"] or "", ", ".join(one["labels"]), at, accuracy
+        )
+    console.print(table)
+
+
+def _about(store: ClassifierStore) -> dict[str, Any]:
+    current, shadow = store.path(), store.path("shadow")
+    path = current or shadow or (store.trained if store.trained.is_file() else None)
+    card = None if path is None else asdict(read_card(path))
+    about = {key: card[key] if card else None for key in ("positive", "threshold", "how", "figures")}
+    return {
+        "name": store.name,
+        "in_use": current.stem if current else None,
+        "shadow": shadow.stem if shadow else None,
+        "versions": [v.removesuffix(".onnx") for v in store.versions()],
+        "labels": card["labels"] if card else [],
+        **about,
+    }

@@ -1,0 +1,72 @@
+"""`surveil evaluate` on pictures, and how a trained classifier is shown and held to a gate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surveil.cli.bars import bar
+from surveil.cli.common import console, errors, read_config
+from surveil.errors import ConfigError, ModelError
+from surveil.learn.gate import Condition, failures, parse_gate
+from surveil.models.files import check_name
+from surveil.train.dataset import PictureSet, load
+from surveil.train.outcome import Trained, evaluate_file
+from surveil.train.report import lines, to_json, write_report
+from surveil.train.store import ClassifierStore, names
+
+Gate = Annotated[
+    str, typer.Option(help='Fail unless these hold, such as "accuracy>=0.95,false_alarms<=0.02".')
+]
+
+
+def evaluate_pictures(
+    dataset: Path,
+    model: Path | None,
+    config: Path,
+    gate: str,
+    report: Path | None,
+    *,
+    json: bool,
+    threads: int = 2,
+) -> None:
+    """Judge a classifier on pictures that it has not learned from."""
+    conditions = parse_gate(gate) if gate else ()
+    if model is None:
+        raise ConfigError(
+            [f"{dataset} holds pictures: name the classifier with --model, a file or a deployed one"]
+        )
+    file = model if model.is_file() else _in_use(config, str(model))
+    data = load(dataset)
+    with bar() as progress:
+        made = evaluate_file(file, data, threads, progress)
+    show(made, data, report, json=json)
+    hold(conditions, made)
+
+
+def _in_use(config: Path, name: str) -> Path:
+    state_dir = read_config(config).state_dir
+    check_name(name)
+    path = ClassifierStore(state_dir, name).path()
+    if path is None:
+        known = ", ".join(names(state_dir)) or "none"
+        raise ModelError(f"{name}: is neither a file nor a deployed classifier; there are: {known}")
+    return path
+
+
+def show(made: Trained, data: PictureSet, folder: Path | None, *, json: bool) -> None:
+    """Print what came of training or judging; write the report into `folder`, if there is one."""
+    if folder is not None:
+        errors.print(f"report: {write_report(made, data, folder)}", soft_wrap=True)
+    console.print_json(to_json(made)) if json else console.print("\n".join(lines(made)), soft_wrap=True)
+
+
+def hold(conditions: tuple[Condition, ...], made: Trained) -> None:
+    """Say which conditions do not hold, and exit with 1 if any does not."""
+    failed = failures(conditions, made.evaluation.values())
+    for line in failed:
+        errors.print(f"[red]{line}[/]")
+    if failed:
+        raise typer.Exit(1)
