@@ -59,11 +59,25 @@ def runs(flags: BoolMap) -> list[tuple[int, int]]:
 
 def bootstrap(clips: Sequence[T], figure: Callable[[Sequence[T]], float], seed: int = 0) -> Estimate:
     """Return `figure` of all clips and its interval over resamples of whole clips."""
-    value = figure(clips)
+    return bootstrap_each(clips, lambda chosen: np.array([figure(chosen)]), seed)[0]
+
+
+def bootstrap_each(
+    clips: Sequence[T], figures: Callable[[Sequence[T]], Scores], seed: int = 0
+) -> list[Estimate]:
+    """Return each of several figures, float64 (k,), with its interval; a resample serves all of them."""
+    values = figures(clips)
     rng = np.random.default_rng(seed)
-    drawn = [figure([clips[i] for i in rng.integers(0, len(clips), len(clips))]) for _ in range(ROUNDS)]
-    found = np.array([v for v in drawn if np.isfinite(v)])
-    if len(clips) < 2 or not len(found):
+    drawn = [figures([clips[i] for i in rng.integers(0, len(clips), len(clips))]) for _ in range(ROUNDS)]
+    many = len(clips) > 1
+    return [
+        _estimate(value, column[np.isfinite(column)] if many else column[:0])
+        for value, column in zip(values.tolist(), np.stack(drawn, 1), strict=True)
+    ]
+
+
+def _estimate(value: float, drawn: Scores) -> Estimate:
+    if not len(drawn):
         return Estimate(value, nan, nan)
-    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(value, float(low), float(high))

@@ -16,13 +16,15 @@ from surveil.train.measures import (
     Operating,
     Wanted,
     choose_threshold,
+    class_figures,
     confusion,
     curve,
     figures,
     operating,
-    precision_recall_f1,
     reliability,
+    share,
 )
+from surveil.types import BoolMap
 
 FEW_TEST, FEW_CLASS, UNEVEN = 100, 30, 10
 _DAY_S = 86_400.0
@@ -39,6 +41,24 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
+class OfClass:
+    """How well one class is told from the others."""
+
+    precision: Estimate
+    recall: Estimate
+    f1: Estimate
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfCamera:
+    """How many of one camera's pictures are classified right."""
+
+    accuracy: Estimate
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """Figures of one classifier on one test split."""
 
@@ -48,14 +68,14 @@ class Evaluation:
     pictures: int
     figures: Mapping[str, Estimate]
     """accuracy, recall, precision, f1 (means over classes), roc_auc, pr_auc, calibration_error."""
-    per_class: Mapping[str, tuple[float, float, float, int]]
-    """precision, recall, F1, pictures."""
-    per_camera: Mapping[str, tuple[float, int]]
-    """accuracy, pictures."""
+    per_class: Mapping[str, OfClass]
+    per_camera: Mapping[str, OfCamera]
     table: Indices
     """Counts (true class, predicted class)."""
     at: Operating
     """What the threshold, chosen on validation, gives on the test split."""
+    at_recall: Estimate
+    at_false_alarms: Estimate
     roc: Doubles
     bins: Sequence[tuple[float, float, int]]
     worst: tuple[Mistake, ...]
@@ -84,15 +104,17 @@ def judge(
     truth = np.array([classes.index(item.label) for item in items], np.int64)
     predicted = scores.argmax(1)
     table = confusion(truth, predicted, len(classes))
-    each = precision_recall_f1(table)
+    each = class_figures(predicted, truth, units, len(classes))
     which = classes.index(positive)
+    over, wanted = scores[:, which] >= threshold, truth == which
     return Evaluation(
         model=model, classes=classes, positive=positive, pictures=len(items),
         figures=figures(scores, truth, units),
-        per_class={c: (*(float(v) for v in each[k]), int(table[k].sum())) for k, c in enumerate(classes)},  # type: ignore[misc]
-        per_camera=_per_camera(items, predicted == truth),
-        table=table, at=operating(scores[:, which], truth == which, threshold),
-        roc=curve(scores[:, which], truth == which), bins=reliability(scores, truth),
+        per_class={c: OfClass(*each[k], int(table[k].sum())) for k, c in enumerate(classes)},
+        per_camera=_per_camera(items, predicted == truth, units),
+        table=table, at=operating(scores[:, which], wanted, threshold),
+        at_recall=share(over[wanted], units[wanted]), at_false_alarms=share(over[~wanted], units[~wanted]),
+        roc=curve(scores[:, which], wanted), bins=reliability(scores, truth),
         worst=_worst(items, classes, scores, truth),
     )  # fmt: skip
 
@@ -105,11 +127,12 @@ def threshold_for(
     return choose_threshold(scores[:, which], np.array([item.label == positive for item in items]), wanted)
 
 
-def _per_camera(items: Sequence[Item], right: Sequence[bool]) -> dict[str, tuple[float, int]]:
-    by: dict[str, list[bool]] = defaultdict(list)
-    for item, ok in zip(items, right, strict=True):
-        by[item.camera or "unknown"].append(bool(ok))
-    return {camera: (float(np.mean(oks)), len(oks)) for camera, oks in sorted(by.items())}
+def _per_camera(items: Sequence[Item], right: BoolMap, units: Labels) -> dict[str, OfCamera]:
+    cameras = np.array([item.camera or "unknown" for item in items])
+    where = {camera: cameras == camera for camera in sorted(set(cameras.tolist()))}
+    return {
+        camera: OfCamera(share(right[mine], units[mine]), int(mine.sum())) for camera, mine in where.items()
+    }
 
 
 def _worst(

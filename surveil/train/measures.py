@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.learn.figures import Estimate, average_precision, bootstrap, frame_auc
+from surveil.learn.figures import Estimate, average_precision, bootstrap, bootstrap_each, frame_auc
 from surveil.train.head import Doubles, Labels
 
 BINS = 10
@@ -48,7 +48,7 @@ def figures(scores: Doubles, truth: Labels, units: Labels) -> dict[str, Estimate
     """Return each figure with its 95 % interval over resamples of units (what was split together)."""
     classes = scores.shape[1]
     predicted = scores.argmax(1)
-    members = [np.flatnonzero(units == u) for u in np.unique(units)]
+    members = _members(units)
 
     def over(figure: Callable[[Indices], float]) -> Estimate:
         return bootstrap(members, lambda chosen: figure(np.concatenate(chosen)))
@@ -69,6 +69,29 @@ def figures(scores: Doubles, truth: Labels, units: Labels) -> dict[str, Estimate
         "pr_auc": over(lambda i: _macro(average_precision, scores[i], truth[i])),
         "calibration_error": over(lambda i: calibration_error(scores[i], truth[i])),
     }
+
+
+def class_figures(
+    predicted: Labels, truth: Labels, units: Labels, classes: int
+) -> list[tuple[Estimate, Estimate, Estimate]]:
+    """Return precision, recall and F1 of each class, with intervals over resamples of units."""
+
+    def each(chosen: Sequence[Indices]) -> Doubles:
+        i = np.concatenate(chosen)
+        return precision_recall_f1(confusion(truth[i], predicted[i], classes)).ravel()
+
+    found = bootstrap_each(_members(units), each)
+    return list(zip(found[0::3], found[1::3], found[2::3], strict=True))
+
+
+def share(true: NDArray[np.bool_], units: Labels) -> Estimate:
+    """Return the share of what is true, with its interval over resamples of units."""
+    return bootstrap(_members(units), lambda chosen: float(true[np.concatenate(chosen)].mean()))
+
+
+def _members(units: Labels) -> list[Indices]:
+    """Return the indices of each unit's pictures."""
+    return [np.flatnonzero(units == unit) for unit in np.unique(units)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from surveil.errors import ConfigError, StateError
 from surveil.learn.figures import Estimate
 from surveil.models.files import write_whole
 from surveil.train.dataset import PictureSet
-from surveil.train.evaluation import Evaluation, Mistake
+from surveil.train.evaluation import Evaluation, Mistake, OfClass
 from surveil.train.outcome import Trained
 
 _STYLE = """
@@ -66,12 +66,15 @@ def document_of(found: Evaluation) -> dict[str, Any]:
         "positive": found.positive,
         "figures": {name: _estimate(e) for name, e in found.figures.items()},
         "per_class": {c: _class(row) for c, row in found.per_class.items()},
-        "per_camera": {c: {"accuracy": round(a, 5), "pictures": n} for c, (a, n) in found.per_camera.items()},
+        "per_camera": {
+            c: {"accuracy": _estimate(of.accuracy), "pictures": of.pictures}
+            for c, of in found.per_camera.items()
+        },
         "confusion": {"classes": found.classes, "true_by_predicted": found.table.tolist()},
         "threshold": {
             "value": _finite(at.threshold),
-            "recall": _finite(at.recall),
-            "false_alarms": _finite(at.false_alarms),
+            "recall": _estimate(found.at_recall),
+            "false_alarms": _estimate(found.at_false_alarms),
             "precision": _finite(at.precision),
         },
         "worst": [_mistake(m) for m in found.worst],
@@ -82,9 +85,9 @@ def _estimate(e: Estimate) -> dict[str, float | None]:
     return {"value": _finite(e.value), "low": _finite(e.low), "high": _finite(e.high)}
 
 
-def _class(row: tuple[float, float, float, int]) -> dict[str, float | None]:
-    precision, recall, f1 = (_finite(v) for v in row[:3])
-    return {"precision": precision, "recall": recall, "f1": f1, "pictures": row[3]}
+def _class(of: OfClass) -> dict[str, Any]:
+    figures = {"precision": of.precision, "recall": of.recall, "f1": of.f1}
+    return {name: _estimate(e) for name, e in figures.items()} | {"pictures": of.pictures}
 
 
 def _mistake(m: Mistake) -> dict[str, object]:
@@ -100,8 +103,9 @@ def lines(made: Trained) -> list[str]:
         found.append(f"{name:18} {e.value:.4f}{_interval(e)}{other}")
     at = made.evaluation.at
     found.append(
-        f"at {made.card.positive} >= {at.threshold:.3f} (chosen on validation): recall {at.recall:.1%}, "
-        f"false alarms {at.false_alarms:.2%}"
+        f"at {made.card.positive} >= {at.threshold:.3f} (chosen on validation): recall {at.recall:.1%}"
+        f"{_interval(made.evaluation.at_recall)}, false alarms {at.false_alarms:.2%}"
+        f"{_interval(made.evaluation.at_false_alarms)}"
     )
     found += [f"left out: {problem}" for problem in made.problems]
     return found + [f"caution: {warning}" for warning in made.warnings]
@@ -143,8 +147,9 @@ def _figures(found: Evaluation, beside: Evaluation | None) -> str:
     ]
     at = found.at
     return _table(head, rows) + (
-        f"<p>At {escape(found.positive)} ≥ {at.threshold:.3f}, chosen on the validation split: recall {at.recall:.1%}, "
-        f"false alarms {at.false_alarms:.2%} of other pictures, on the test split.</p>"
+        f"<p>At {escape(found.positive)} ≥ {at.threshold:.3f}, chosen on the validation split: recall {at.recall:.1%}"
+        f"{_interval(found.at_recall)}, false alarms {at.false_alarms:.2%}{_interval(found.at_false_alarms)} of other "
+        "pictures, on the test split.</p>"
     )
 
 
@@ -154,8 +159,14 @@ def _confusion(found: Evaluation) -> str:
 
 
 def _groups(found: Evaluation) -> str:
-    classes = [[c, *(_text(v) for v in row[:3]), str(row[3])] for c, row in found.per_class.items()]
-    cameras = [[c, _text(a), str(n)] for c, (a, n) in found.per_camera.items()]
+    classes = [
+        [c, *(_text(e.value) + _interval(e) for e in (of.precision, of.recall, of.f1)), str(of.pictures)]
+        for c, of in found.per_class.items()
+    ]
+    cameras = [
+        [c, _text(of.accuracy.value) + _interval(of.accuracy), str(of.pictures)]
+        for c, of in found.per_camera.items()
+    ]
     return (
         "<h2>Per class</h2>" + _table(["class", "precision", "recall", "F1", "pictures"], classes)
         + "<h2>Per camera</h2>" + _table(["camera", "accuracy", "pictures"], cameras)

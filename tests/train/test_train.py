@@ -8,9 +8,12 @@ import onnx
 import pytest
 
 from surveil.errors import ConfigError, ModelError, StateError
+from surveil.learn.figures import Estimate
 from surveil.learn.gate import failures, parse_gate
 from surveil.train import dataset
 from surveil.train.classifier import Classifier
+from surveil.train.dataset import Item
+from surveil.train.evaluation import judge
 from surveil.train.features import backbone_path
 from surveil.train.head import Head, class_weights, fit, temperature
 from surveil.train.measures import (
@@ -113,7 +116,7 @@ def test_uneven_classes_are_learned_all_the_same_and_warned_of(tmp_path):
     data = dataset.load(fill(tmp_path / "set", 6, labels=("disc",)))
     trained = train(data, tmp_path / "uneven.onnx", FAST)
     assert any("classes are uneven, 60 to 6" in w for w in trained.warnings)
-    assert trained.evaluation.per_class["disc"][1] >= 0.5
+    assert trained.evaluation.per_class["disc"].recall.value >= 0.5
 
 
 @pytest.mark.timeout(300)
@@ -222,6 +225,30 @@ def test_figures_of_a_known_confusion():
     assert precision_recall_f1(table)[1] == pytest.approx([0.75, 0.75, 0.75])
     scores = np.array([[0.8, 0.2]] * 10)
     assert calibration_error(scores, truth) == pytest.approx(0.2)
+
+
+def test_figures_of_each_class_and_camera_have_intervals_over_what_was_split_together():
+    items = [Item(f"{k}.png", f"{k}", "ab"[k % 2], "north" if k < 40 else "south") for k in range(80)]
+    units, truth = np.arange(80) // 2, np.arange(80) % 2
+    said = np.where(np.arange(80) % 8 == 1, 0, truth)
+    scores = np.eye(2)[said] * 0.8 + 0.1
+    found = judge("m", ("a", "b"), scores, items, units, "b", 0.5)
+    of = found.per_class["b"]
+    assert (of.recall.value, of.precision.value, of.pictures) == (0.75, 1.0, 40)
+    assert 0.5 < of.recall.low < 0.75 < of.recall.high < 1
+    assert (of.precision.low, of.precision.high) == (1.0, 1.0)
+    assert (found.at_recall.low, found.at_recall.high) == pytest.approx(
+        (of.recall.low, of.recall.high), abs=0.05
+    )
+    assert found.at_false_alarms == Estimate(0.0, 0.0, 0.0)
+    north = found.per_camera["north"]
+    assert (north.accuracy.value, north.pictures) == (0.875, 40)
+    assert (
+        north.accuracy.high - north.accuracy.low
+        > found.figures["accuracy"].high - found.figures["accuracy"].low
+    )
+    alone = judge("m", ("a", "b"), scores, items, np.zeros(80, int), "b", 0.5)
+    assert np.isnan(alone.per_class["b"].recall.low)
 
 
 def test_the_threshold_keeps_the_budget_or_weighs_the_costs():
