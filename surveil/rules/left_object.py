@@ -79,7 +79,11 @@ class LeftObject:
 
     def _attend(self, thing: Thing, scene: Scene) -> _Attendance:
         """Note who is near the thing."""
-        state = self._attended.setdefault(thing.id, _Attendance(None))
+        if thing.id not in self._attended:
+            radius, classes = self.settings.attended_radius, self.settings.attended_by
+            owner = self._things.nearest_lately(thing, radius, classes)
+            self._attended[thing.id] = _Attendance(None, owner=owner)
+        state = self._attended[thing.id]
         near = [track for track in scene.tracks if self._is_near(track, thing)]
         if not near:
             state.near_since = None

@@ -11,6 +11,9 @@ from surveil.rules.base import Places
 from surveil.rules.things import Things, ThingSettings
 from surveil.types import Scene, Signal
 
+REACH = 1.0
+"""Who was this near when it went, in heights of his box, may have taken it."""
+
 
 class RemovedObjectSettings(ThingSettings):
     """A thing that was always there is gone."""
@@ -30,20 +33,28 @@ class RemovedObject:
     def __init__(self, settings: RemovedObjectSettings, places: Places) -> None:
         self.settings = settings
         self._things = Things("removed", settings, places.zones[settings.zone] if settings.zone else None)
+        self._takers: dict[int, int | None] = {}
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield one signal per thing that is gone."""
         zone = self.settings.zone or ""
-        for thing in self._things.seen(scene):
+        things = list(self._things.seen(scene))
+        for back in self._takers.keys() - {thing.id for thing in things}:
+            del self._takers[back]
+        for thing in things:
+            if thing.id not in self._takers:
+                self._takers[thing.id] = self._things.nearest_lately(thing, REACH)
+            taker = self._takers[thing.id]
             gone = scene.t - thing.since
             if gone < self.settings.after_s:
                 continue
             yield Signal(
-                self.type, self._things.key(thing, scene), 1.0, "object", zone=zone, box=thing.box,
-                since=thing.since, details={"gone_s": round(gone, 1)},
+                self.type, self._things.key(thing, scene), 1.0, "object", zone=zone, track=taker, box=thing.box,
+                since=thing.since, details={"gone_s": round(gone, 1), "taken_by": taker},
                 text="something is gone" + (f" from {zone}" if zone else ""),
             )  # fmt: skip
 
     def reset(self) -> None:
         """Forget what was where."""
         self._things.reset()
+        self._takers.clear()

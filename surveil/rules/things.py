@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -21,6 +22,8 @@ COVERS = 0.4
 """A tracked object that covers this share of a blob explains it: somebody stands still, a car is parked."""
 MEMORY_S = 120.0
 """Somebody who stands still is often lost by the detector for a while; he is no thing then."""
+RECALL_S = 6.0
+"""A thing shows this long after it was put down or taken, at the latest: who did it may be elsewhere by then."""
 
 
 class Thing(Protocol):
@@ -78,6 +81,8 @@ class Things:
         self._past: dict[int, _Past] = {}
         self._explained: dict[int, bool] = {}
         self._keys: dict[int, str] = {}
+        self._lately: deque[tuple[float, Sequence[Track]]] = deque()
+        """(stream time, tracks) of the last `RECALL_S`."""
 
     def seen(self, scene: Scene) -> Iterator[Thing]:
         """Yield the things that are in the picture; what tracks explain is none."""
@@ -91,6 +96,21 @@ class Things:
             ):
                 yield thing
         self._remember(movers, {thing.id for thing in found}, scene.t)
+
+    def nearest_lately(self, thing: Thing, radius: float, labels: Container[str] | None = None) -> int | None:
+        """Name the track that came nearest to where a new thing is, in the seconds before it showed.
+
+        `radius`: no farther than this, in heights of the track's box. `labels`: of these classes only.
+        """
+        near = [
+            (distance(track, thing), track.id)
+            for t, tracks in self._lately
+            if thing.since - RECALL_S <= t <= thing.since
+            for track in tracks
+            if labels is None or track.label in labels
+        ]
+        least, number = min(near, default=(math.inf, 0))
+        return number if least <= radius else None
 
     def key(self, thing: Thing, scene: Scene) -> str:
         """Name the thing by zone and place, so that it keeps its name when it is found anew."""
@@ -106,6 +126,7 @@ class Things:
         self._past.clear()
         self._explained.clear()
         self._keys.clear()
+        self._lately.clear()
 
     def _is_explained(self, thing: Thing, movers: list[Track]) -> bool:
         """Whether it is somebody who stands still; once explained, always."""
@@ -124,6 +145,9 @@ class Things:
         return self._zone is None or inside((x / width, min(1.0, y2 / height)), self._zone)
 
     def _remember(self, movers: list[Track], things: set[int], t: float) -> None:
+        self._lately.append((t, movers))
+        while self._lately[0][0] < t - RECALL_S:
+            self._lately.popleft()
         self._past |= {track.id: _Past(track.box, t) for track in movers}
         for gone in [number for number, past in self._past.items() if t - past.t > MEMORY_S]:
             del self._past[gone]

@@ -49,6 +49,28 @@ def test_the_owner_is_named():
     assert signal.box == BAG
 
 
+@pytest.mark.parametrize(("kind", "word"), [("left_object", "owner"), ("removed_object", "taken_by")])
+def test_who_was_there_just_before_it_showed_is_named_though_he_is_gone(kind, word):
+    rule = rule_of(kind)
+    before = [scene(float(t), person(7, 400), person(8, 900), box=None) for t in range(3)]
+    before += [
+        scene(float(t), person(7, 400 + 120 * t, speed=120.0), person(8, 900), box=None) for t in range(3, 6)
+    ]
+    alone = [scene(float(t), person(8, 900), kind=kind.split("_")[0], since=6.0) for t in range(6, 17)]
+    (signal,) = [s for one in before + alone for s in rule.signals(one)]
+    assert (signal.track, signal.details[word]) == (7, 7)
+
+
+@pytest.mark.parametrize(("kind", "word"), [("left_object", "owner"), ("removed_object", "taken_by")])
+def test_nobody_is_named_for_having_been_far_away_or_there_long_ago(kind, word):
+    rule = rule_of(kind)
+    before = [scene(float(t), person(7, 400), box=None) for t in range(3)]
+    before += [scene(float(t), person(8, 900), box=None) for t in range(3, 12)]
+    alone = [scene(float(t), kind=kind.split("_")[0], since=12.0) for t in range(12, 23)]
+    (signal,) = [s for one in before + alone for s in rule.signals(one)]
+    assert (signal.track, signal.details[word]) == (None, None)
+
+
 def test_who_walks_past_does_not_attend_it():
     rule = rule_of("left_object")
     passing = [scene(float(t), person(9, 100 + 60 * t, speed=150.0)) for t in range(12)]
