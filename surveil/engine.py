@@ -94,7 +94,7 @@ class CameraEngine:
         self.t, self.t_wall = frame.t, frame.t_wall
         self._resize(observation.width, observation.height)
         found = self._unmasked(observation)
-        tracks = self._tracker.update(found, frame.t, self._labels, observation.regions)
+        tracks = self._tracker.update(found, frame.t, self._labels, observation.regions, self._size)
         self.held = misfit(observation) if self._hold_moved else ""
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)

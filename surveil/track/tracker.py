@@ -19,9 +19,10 @@ from surveil.track import kalman
 from surveil.track.associate import assign, similarity
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
-from surveil.types import Detections, Floats, Track
+from surveil.types import BoolMap, Detections, Floats, Track
 
 Array = NDArray[np.float64]
+_NOWHERE: Floats = np.zeros((0, 4), np.float32)
 
 SURE_FIT, WEAK_FIT, NEW_FIT = 0.15, 0.4, 0.25
 """Least similarity for sure detections (times their score), weak ones, and the second hit of a new object."""
@@ -68,17 +69,20 @@ class Tracker:
         t: float,
         labels: Sequence[str],
         regions: Floats | None = None,
+        size: tuple[int, int] | None = None,
     ) -> tuple[Track, ...]:
         """The believed objects as of stream time `t` (s), oldest first.
 
         `detections` None: the detector did not look, so nothing is known to have moved or gone. `regions`
-        (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes.
+        (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes. `size`:
+        (width, height) px of the picture; None: not known, and nothing is known to have left it.
         """
         dt = self._step(t)
         if detections is None:
-            self._hold(self._known, dt)
+            later = kalman.predict(_stacked(self._known), dt)
+            self._miss(range(len(self._known)), later, t, dt, _NOWHERE, size)
         else:
-            self._look(self._sift(detections, labels), t, dt, regions)
+            self._look(self._sift(detections, labels), t, dt, regions, size)
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
 
@@ -117,14 +121,17 @@ class Tracker:
     def _least(self, names: list[str], otherwise: float) -> Array:
         return np.array([self._scores.get(name, otherwise) for name in names])
 
-    def _look(self, seen: _Seen, t: float, dt: float, regions: Floats | None) -> None:
+    def _look(
+        self, seen: _Seen, t: float, dt: float, regions: Floats | None, size: tuple[int, int] | None
+    ) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
         states = _stacked(self._known)
         later = kalman.predict(states, dt)
         pairs = self._match(seen, later, t)
         self._confirm(pairs, seen, later, t)
         matched = {row for row, _ in pairs}
-        self._miss([row for row in range(len(self._known)) if row not in matched], later, t, dt, regions)
+        rest = [row for row in range(len(self._known)) if row not in matched]
+        self._miss(rest, later, t, dt, regions, size)
         self._begin(seen, {column for _, column in pairs}, t)
 
     def _match(self, seen: _Seen, later: Array, t: float) -> list[tuple[int, int]]:
@@ -166,9 +173,22 @@ class Tracker:
             self._last_id += 1
             known.id = self._last_id
 
-    def _miss(self, rows: list[int], later: Array, t: float, dt: float, regions: Floats | None) -> None:
-        """Deal with the known objects that no detection belongs to."""
-        looked = _looked_at(kalman.boxes(later[rows]), regions)
+    def _miss(
+        self,
+        rows: Sequence[int],
+        later: Array,
+        t: float,
+        dt: float,
+        regions: Floats | None,
+        size: tuple[int, int] | None,
+    ) -> None:
+        """Deal with the known objects that no detection belongs to.
+
+        Who should be outside the picture by now is missed wherever the detector looked. (He used to be held at
+        the edge, as one at whom nobody had looked, and whoever came in there next got his id.)
+        """
+        places = kalman.boxes(later[rows])
+        looked = _looked_at(places, regions) | _outside(places, size)
         self._hold([self._known[row] for row, was in zip(rows, looked, strict=True) if not was], dt)
         for row, was in zip(rows, looked, strict=True):
             if was:
@@ -242,11 +262,19 @@ def _between(
     return [(rows[r], int(columns[c])) for r, c in assign(part, least)]
 
 
-def _looked_at(boxes: Array, regions: Floats | None) -> list[bool]:
+def _looked_at(boxes: Array, regions: Floats | None) -> BoolMap:
     """For each box (n, 4) whether the detector looked there."""
-    if regions is None or not len(boxes):
-        return [True] * len(boxes)
-    if not len(regions):
-        return [False] * len(boxes)
-    common = intersection(boxes[:, None], regions[None].astype(np.float64)).max(axis=1)
-    return [bool(c >= SEEN_SHARE * a) for c, a in zip(common, areas(boxes), strict=True)]
+    if regions is None:
+        return np.ones(len(boxes), np.bool_)
+    common = intersection(boxes[:, None], regions[None].astype(np.float64)).max(axis=1, initial=0.0)
+    looked: BoolMap = common >= SEEN_SHARE * areas(boxes)
+    return looked
+
+
+def _outside(boxes: Array, size: tuple[int, int] | None) -> BoolMap:
+    """For each box (n, 4) whether most of it lies outside the picture."""
+    if size is None:
+        return np.zeros(len(boxes), np.bool_)
+    inside = intersection(boxes, np.array([0.0, 0.0, *size]))
+    outside: BoolMap = inside < SEEN_SHARE * areas(boxes)
+    return outside

@@ -125,6 +125,34 @@ def test_where_the_detector_did_not_look_absence_means_nothing():
     assert ids(follow(start + looked))[-1] == []
 
 
+WIDTH, SIZE = 640, (640, 400)
+WHOLE = np.array([[0, 0, *SIZE]], np.float32)
+
+
+def at_edge(x, speed, t):
+    """What the detector finds at `t` of somebody who is at `x` at 0 s: the part in the picture, if there is any."""
+    x1, y1, x2, y2 = walker(x + speed * t)
+    return seen((max(0.0, x1), y1, min(x2, float(WIDTH)), y2)) if x1 < WIDTH - 8 and x2 > 8 else seen()
+
+
+@pytest.mark.parametrize("fps", [3.0, 5.0, 15.0])
+def test_who_comes_in_where_somebody_has_just_left_is_somebody_else(fps):
+    tracker, tracks, numbers = Tracker(TrackSettings()), (), []
+    for i in range(round(9 * fps)):
+        t = i / fps
+        found = at_edge(500, 60.0, t) if t < 4 else at_edge(632, -60.0, t - 4)
+        # The gate closes when nothing moves and nobody is followed.
+        tracks = tracker.update(found if len(found) or tracks else None, t, LABELS, WHOLE, SIZE)
+        numbers += [track.id for track in tracks]
+    assert sorted(set(numbers)) == [1, 2]
+
+
+def test_who_stands_half_in_the_picture_keeps_his_id_while_nobody_looks():
+    script = [(i / 5, at_edge(620, 0.0, 0.0), WHOLE, SIZE) for i in range(20)]
+    script += [(4 + i / 5, None, None, SIZE) for i in range(100)]
+    assert ids(follow([*script, (24.0, at_edge(620, 0.0, 0.0), WHOLE, SIZE)]))[-1] == [1]
+
+
 def test_a_long_gap_of_the_stream_keeps_what_stood_still_and_forgets_what_moved():
     both = [(i / 5, seen(walker(100), walker(200 + 8 * i))) for i in range(40)]
     frames = follow([*both, (60.0, seen(walker(100), walker(512))), (60.2, seen(walker(100), walker(520)))])
