@@ -185,19 +185,26 @@ def calibration(runs: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--only", choices=("calibration", "cost", "ped2"), help="one of the three parts instead of all"
+    )
     parser.add_argument("--out", type=Path, help="folder for the HTML report")
     parser.add_argument("--runs", type=int, default=25, help="simulated streams per row")
     arguments = parser.parse_args()
-    print("== calibration ==")
-    calibration(arguments.runs)
-    print("\n== cost, one thread ==")
-    cost()
-    print("\n== UCSD Ped2 ==")
-    dataset = ped2()
-    if dataset is None:
-        print("skipped: no ucsd_ped2 under SURVEIL_FOOTAGE")
-    else:
-        quality(dataset, arguments.out)
+    wanted = (arguments.only,) if arguments.only else ("calibration", "cost", "ped2")
+    if "calibration" in wanted:
+        print("== calibration ==")
+        calibration(arguments.runs)
+    if "cost" in wanted:
+        print("\n== cost, one thread ==")
+        cost()
+    if "ped2" in wanted:
+        print("\n== UCSD Ped2 ==")
+        dataset = ped2()
+        if dataset is None:
+            print("skipped: no ucsd_ped2 under SURVEIL_FOOTAGE")
+        else:
+            quality(dataset, arguments.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import structlog
 
 from surveil.config import CameraConfig
@@ -11,7 +13,7 @@ from surveil.normality.analyser import View as NormalityView
 from surveil.normality.hold import Hold, Reason
 from surveil.normality.result import NormalityResult
 from surveil.normality.scene import SceneNormality
-from surveil.normality.validity import State
+from surveil.normality.validity import State, Status
 from surveil.pipeline.work import View
 from surveil.rules.anomaly import Anomaly
 from surveil.vision.health import HealthReport
@@ -20,6 +22,8 @@ from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
 _ALERTING = (State.PROVISIONAL, State.READY)
+SHOW_S = 1.0
+"""What changes slowly is shown this often: a dozen gauges a frame cost as much as judging a still one."""
 _UNFIT = frozenset({PictureState.MOVED, PictureState.COVERED, PictureState.BLURRED})
 """Pictures that no longer show what a model knows."""
 
@@ -63,8 +67,10 @@ class MeteredNormality:
         self._states = {s: metrics.normality_state.labels(camera.name, s.value) for s in State}
         self._held = {r: metrics.normality_held.labels(camera.name, r.value) for r in Reason}
         self._counted = 0
+        self._due = -inf
         self._t: float | None = None
         self._told: tuple[State, str] | None = None
+        self._scene_said: Status | None = None
 
     def observe(self, view: View) -> NormalityResult | None:
         """Judge one frame."""
@@ -81,8 +87,15 @@ class MeteredNormality:
         self._t = None
 
     def _show(self, result: NormalityResult) -> None:
-        scene = self._scene
         self._surprise.set(result.sustained)
+        if result.status != self._scene_said or not self._due - 2 * SHOW_S < result.t < self._due:
+            self._due = result.t + SHOW_S
+            self._scene_said = result.status
+            self._show_state(result)
+
+    def _show_state(self, result: NormalityResult) -> None:
+        """Show what changes slowly."""
+        scene = self._scene
         self._threshold.set(result.threshold)
         self._drift.set(scene.drift.ratio)
         self._model.set(scene.learned_until)

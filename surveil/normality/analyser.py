@@ -35,6 +35,11 @@ Asked = Callable[[View], Hold | None]
 """Says why not to learn from a frame: an open alarm, an ill picture; None: learn."""
 
 
+def is_still(motion: Motion | None) -> bool:
+    """Return whether the gate watched and saw nothing move: scaling a picture costs as much as looking at it."""
+    return motion is not None and motion.gate in (Gate.CLOSED_STILL, Gate.IDLE) and not len(motion.boxes)
+
+
 class NormalityAnalyser:
     """Owned, with its scene, by the holder of the camera's slot."""
 
@@ -50,10 +55,14 @@ class NormalityAnalyser:
         if frame.damaged and not frame.degraded:
             return None
         size = (frame.picture.width, frame.picture.height)
-        plane = plane_size(*size)
-        tracks = view.tracks
-        luma = view.luma(plane.width, plane.height)
-        return self.scene.observe(luma, frame.t, frame.t_wall, size, tracks, self._why_not(view))
+        still = is_still(view.motion)
+        luma = None
+        if not still or self.scene.wants(frame.t, size):
+            plane = plane_size(*size)
+            luma = view.luma(plane.width, plane.height)
+        return self.scene.observe(
+            luma, frame.t, frame.t_wall, size, view.tracks, self._why_not(view), still=still
+        )
 
     def lost(self) -> None:
         """Note that the stream was interrupted."""

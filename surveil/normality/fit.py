@@ -42,7 +42,7 @@ class FoldSums:
         dt = min(features.dt, 0.5)
         for name, attribute in ATTRIBUTES.items():
             active = attribute.active(features)
-            if active.any():
+            if active is not None:
                 self.cells[name].add(attribute.values(features), active, dt / SAMPLE_S)
         self.objects.add(objects, dt)
         self.hours.add(features, hour, dt)
@@ -146,7 +146,7 @@ class Fit:
         found = {}
         if len(frame.cells):
             features = unpack(frame, self._size.rows, self._size.columns)
-            found = {name: score.raw for name, score in scorer.score(features).items() if score.active}
+            found = {name: score.raw for name, score in scorer.score(features).items()}
             finding = hours.score(features, frame.hour)
             if finding.part is not None:
                 found[HOUR] = finding.raw

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.normality.features import ACTIVE, Features
+from surveil.normality.features import Features
 from surveil.types import BoolMap
 
 HOUR = "hour"
@@ -22,6 +23,8 @@ HOUR = "hour"
 ROWS, COLUMNS = 3, 4
 """Parts of the picture."""
 HOURS = 24
+QUARTER_S = 900
+"""Within it the local hour does not change: time zones differ by whole ones."""
 KNOWN_S = 3 * 3600.0
 """Footage of one hour of the day before it has a say: three days of it."""
 PSEUDO_S = 600.0
@@ -34,7 +37,12 @@ Seconds = NDArray[np.float64]
 
 def hour_of(t_wall: float) -> int:
     """Return the local hour of the day, 0 to 23, at `t_wall` (Unix s)."""
-    return datetime.fromtimestamp(t_wall, UTC).astimezone().hour
+    return _hour_of_quarter(int(t_wall // QUARTER_S))
+
+
+@lru_cache(maxsize=256)
+def _hour_of_quarter(quarter: int) -> int:
+    return datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone().hour
 
 
 def parts(moving: BoolMap) -> BoolMap:
@@ -57,9 +65,8 @@ class HourSums:
     def add(self, features: Features, hour: int, dt: float) -> None:
         """Add one frame that stands for `dt` seconds."""
         self.watched[hour] += dt
-        moving = features.cover > ACTIVE
-        if moving.any():
-            self.moving[hour][parts(moving)] += dt
+        if features.moving is not None:
+            self.moving[hour][parts(features.moving)] += dt
 
     def add_scaled(self, other: HourSums, factor: float = 1.0) -> None:
         """Add another's sums times `factor`."""
@@ -101,12 +108,9 @@ class HourScorer:
 
     def score(self, features: Features, hour: int) -> HourFinding:
         """Return how unusual it is that something moves where it does; raw 0 when nothing does, or nobody knows."""
-        if not self._known[hour]:
+        if not self._known[hour] or features.moving is None:
             return NOTHING
-        moving = features.cover > ACTIVE
-        if not moving.any():
-            return NOTHING
-        decades = np.where(parts(moving), self._decades[hour], 0.0)
+        decades = np.where(parts(features.moving), self._decades[hour], 0.0)
         row, column = divmod(int(decades.argmax()), COLUMNS)
         raw = float(decades[row, column])
         return HourFinding(raw, (row, column), _words(hour, raw))

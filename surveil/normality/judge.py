@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from surveil.normality.attributes import ATTRIBUTES, HOUR, OBJECT
-from surveil.normality.budget import Rarity
+from surveil.normality.budget import Rarity, Threshold
 from surveil.normality.examples import Examples
 from surveil.normality.features import WINDOW, Features
 from surveil.normality.hours import COLUMNS, ROWS, HourFinding, HourScorer
@@ -18,12 +18,18 @@ from surveil.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.normality.plane import CELL
 from surveil.normality.result import EMPTY, Explanation, NormalityResult
 from surveil.normality.score import CellScore, Scorer, Trend, fuse, leading, surprises
-from surveil.normality.validity import Status
+from surveil.normality.validity import State, Status
 from surveil.normality.words import rarity_words
 from surveil.types import Box
 
 REGION = 0.6
 """The box holds the cells connected to the highest whose score is at least this share of it."""
+
+
+def _status(threshold: Threshold) -> Status:
+    if not threshold.supported:
+        return Status(State.LEARNING, threshold.words())
+    return Status(State.PROVISIONAL if threshold.provisional else State.READY, threshold.words())
 
 
 class Judge:
@@ -33,6 +39,8 @@ class Judge:
         model = self._model = loaded.model
         self._loaded = loaded
         self.threshold = model.threshold(budget)
+        self.status = _status(self.threshold)
+        """What the footage behind the model vouches for."""
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)
         self._hours = HourScorer(model.hours)
@@ -58,7 +66,7 @@ class Judge:
         """Return the result and the raw speed score (None when nothing moved). `hour`: of the day, local."""
         cells = self._scorer.score(features)
         objects = self._objects.score(samples) if self._objects.known else ObjectFinding(0.0, None, "")
-        raw = {name: score.raw for name, score in cells.items() if score.active}
+        raw = {name: score.raw for name, score in cells.items()}
         speed = raw.get("speed")
         if objects.sample is not None:
             raw[OBJECT] = objects.raw

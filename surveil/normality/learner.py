@@ -110,16 +110,18 @@ class Learner:
             self._score_early(dropped)
         if plane is not None and usual:
             self._offer(features, plane)
-        moving = features.dt if ATTRIBUTES["speed"].active(features).any() else 0.0
+        moving = 0.0 if features.moving is None else features.dt
         old = self._seen
         self._seen = Seen(old.seconds + features.dt, old.moving_s + moving, old.first_wall or t_wall, t_wall)
 
     def _offer(self, features: Features, plane: Bytes) -> None:
         rows, columns = self._geometry.size.rows, self._geometry.size.columns
         for name, attribute in ATTRIBUTES.items():
+            active = attribute.active(features)
+            if active is None:
+                continue
             values = attribute.values(features)
-            size = np.hypot(values[0], values[-1]) if len(values) > 1 else values[0]
-            size = np.where(attribute.active(features), size, 0.0)
+            size = active * (np.hypot(*values) if len(values) > 1 else values[0])
             r, c = divmod(int(size.argmax()), columns)
             self._examples.offer(name, ((r + 0.5) / rows, (c + 0.5) / columns), float(size[r, c]), plane)
 

@@ -104,7 +104,7 @@ class Learning:
 
     def learn(
         self,
-        plane: Bytes,
+        plane: Bytes | None,
         features: Features,
         samples: tuple[ObjectSample, ...],
         t_wall: float,

@@ -105,37 +105,46 @@ class SceneNormality:
 
     # Frames.
 
+    def wants(self, t: float, frame: tuple[int, int]) -> bool:
+        """Whether it has to see the frame of stream time `t` (s), although somebody else saw nothing move in it."""
+        known = self._extractor is not None and self._frame == frame and self._offered is None
+        return not known or self._extractor is None or self._extractor.wants(t)
+
     def observe(
         self,
-        plane: Bytes,
+        plane: Bytes | None,
         t: float,
         t_wall: float,
         frame: tuple[int, int],
         tracks: Sequence[Track] = (),
         hold: Hold | None = None,
+        *,
+        still: bool = False,
     ) -> NormalityResult:
         """Judge and learn from one frame.
 
         Args:
-            plane: luma of `plane_size(*frame)`, uint8.
+            plane: luma of `plane_size(*frame)`, uint8; None: nothing moved in it, and nobody `wants` to see it.
             t: stream time, s.
             t_wall: Unix s.
             frame: width and height of the camera's frames, px.
             tracks: confirmed tracks in pixels of the frame, as of now or of the frame before.
             hold: why not to learn (an alarm of another rule, frozen, covered, moved); None: learn.
+            still: somebody else, who looks at every frame, saw nothing move in this one.
         """
-        result = self._observe(plane, t, t_wall, frame, tracks, hold)
+        result = self._observe(plane, t, t_wall, frame, tracks, hold, still or plane is None)
         self.said = result.status
         return result
 
     def _observe(
         self,
-        plane: Bytes,
+        plane: Bytes | None,
         t: float,
         t_wall: float,
         frame: tuple[int, int],
         tracks: Sequence[Track],
         hold: Hold | None,
+        still: bool,
     ) -> NormalityResult:
         self._take_offer(frame)
         if self._frame != frame:
@@ -144,11 +153,13 @@ class SceneNormality:
         if self._extractor is None:
             return self._sketching(plane, t)
         covered = hold is not None and hold.blind and hold.reason is not Reason.MOVED
-        if not covered and self._looks_elsewhere(plane, t):
+        if not covered and plane is not None and self._looks_elsewhere(plane, t):
             return nothing(t, self.status(t_wall))
         if hold is not None and hold.blind:
             return self._blind(t, hold)
-        features = self._extractor.observe(plane, t)
+        features = (
+            self._extractor.still(t) if plane is None else self._extractor.observe(plane, t, still=still)
+        )
         if features is None:
             return self._hold_last(t, t_wall)
         samples: tuple[ObjectSample, ...] = ()
@@ -206,8 +217,8 @@ class SceneNormality:
 
     # Beginning, and beginning anew.
 
-    def _sketching(self, plane: Bytes, t: float) -> NormalityResult:
-        geometry = self.learning.sketch(plane, t)
+    def _sketching(self, plane: Bytes | None, t: float) -> NormalityResult:
+        geometry = None if plane is None else self.learning.sketch(plane, t)
         if geometry is not None and self._frame is not None:
             self._adopt(geometry, self._frame)
         return nothing(t, self.status(0.0))
@@ -247,7 +258,4 @@ class SceneNormality:
             return Status(
                 State.INVALID, f"what is normal has changed: {self.drift.ratio:.1f} × the usual high scores"
             )
-        threshold = self._judge.threshold
-        if not threshold.supported:
-            return Status(State.LEARNING, threshold.words())
-        return Status(State.PROVISIONAL if threshold.provisional else State.READY, threshold.words())
+        return self._judge.status

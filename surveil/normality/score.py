@@ -9,11 +9,11 @@ from math import exp
 
 import numpy as np
 
-from surveil.normality.attributes import ATTRIBUTES, OFFSETS, Finding
+from surveil.normality.attributes import ATTRIBUTES, OFFSETS, Attribute, Finding
 from surveil.normality.cells import Usual
 from surveil.normality.features import Features
 from surveil.normality.tails import Tail
-from surveil.types import Floats
+from surveil.types import BoolMap, Floats
 
 SMOOTH_S = 0.144
 """Time constant: half of the new value at 10 frames a second. Twice as slow costs two points of AUC."""
@@ -24,18 +24,21 @@ highest peak falls from 2.8 decades at 0.3 s to 1.6 at 1 s, because what is brie
 
 @dataclass(frozen=True, slots=True)
 class CellScore:
-    """One attribute in one frame."""
+    """One attribute in one frame in which it is active somewhere."""
 
     raw: float
     """Highest score over the cells, standard deviations, 0 or more."""
     cell: tuple[int, int]
     """Row and column where."""
-    map: Floats
-    """Scores (rows, columns), 0 where the attribute means nothing."""
+    scores: Floats
+    """(rows, columns); 0 where the attribute means nothing, negative where it is less than usual."""
     values: Floats
     """The measure (d, rows, columns)."""
-    active: bool
-    """Whether any cell was active."""
+
+    @property
+    def map(self) -> Floats:
+        """Scores (rows, columns), 0 or more."""
+        return np.maximum(self.scores, np.float32(0.0))
 
 
 class Scorer:
@@ -45,18 +48,13 @@ class Scorer:
         self._usual = dict(usual)
 
     def score(self, features: Features) -> dict[str, CellScore]:
-        """Return every attribute's score by name."""
-        return {name: self._one(name, usual, features) for name, usual in self._usual.items()}
-
-    def _one(self, name: str, usual: Usual, features: Features) -> CellScore:
-        attribute = ATTRIBUTES[name]
-        values = attribute.values(features)
-        active = attribute.active(features)
-        scores = np.where(active, attribute.score(usual, values), np.float32(0.0))
-        cell = int(scores.argmax())
-        row, column = divmod(cell, scores.shape[1])
-        raw = max(0.0, float(scores[row, column]))
-        return CellScore(raw, (row, column), np.maximum(scores, 0.0), values, bool(active.any()))
+        """Return by name the score of every attribute that is active somewhere."""
+        found = {}
+        for name, usual in self._usual.items():
+            active = ATTRIBUTES[name].active(features)
+            if active is not None:
+                found[name] = _score(ATTRIBUTES[name], usual, features, active)
+        return found
 
     def finding(self, name: str, score: CellScore) -> Finding:
         """Return what was measured and what is usual at the highest cell."""
@@ -65,6 +63,14 @@ class Scorer:
         measured = tuple(float(v) for v in score.values[:, r, c])
         expected = tuple(float(v) for v in usual.mean[:, r, c])
         return Finding(measured, expected, usual.sd_at(r, c))
+
+
+def _score(attribute: Attribute, usual: Usual, features: Features, active: BoolMap) -> CellScore:
+    values = attribute.values(features)
+    scores = attribute.score(usual, values)
+    scores *= active
+    cell = divmod(int(scores.argmax()), scores.shape[1])
+    return CellScore(max(0.0, float(scores[cell])), cell, scores, values)
 
 
 def surprises(raw: Mapping[str, float], tails: Mapping[str, Tail]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.normality.features import ACTIVE, Features
+from surveil.normality.features import Features
 from surveil.normality.objects import ObjectSample
 
 FOLDS = 4
@@ -20,8 +20,9 @@ BLOCK_S = 30.0
 """Longer than most visits, so that a fold does not know the person it is asked about."""
 CHANNELS = 6
 """Values kept per active cell: vx, vy, cover, energy, ground, stay."""
-_GROUND = 0.3
 _OVERHEAD = 200
+_NO_CELLS = np.zeros(0, np.uint16)
+_NO_VALUES = np.zeros((CHANNELS, 0), np.float16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,9 @@ class Packed:
 
 def pack(features: Features, objects: tuple[ObjectSample, ...] = (), hour: int = 0) -> Packed:
     """Keep what any attribute can use."""
-    cells = np.flatnonzero((features.cover > ACTIVE) | (features.ground > _GROUND)).astype(np.uint16)
+    if features.occupied is None:
+        return Packed(features.t, features.dt, _NO_CELLS, _NO_VALUES, objects, hour)
+    cells = np.flatnonzero(features.occupied).astype(np.uint16)
     planes = (features.vx, features.vy, features.cover, features.energy, features.ground, features.stay)
     values = np.stack([plane.ravel()[cells] for plane in planes]).astype(np.float16)
     return Packed(features.t, features.dt, cells, values, objects, hour)

@@ -1,9 +1,12 @@
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from surveil.normality.attributes.direction import direction_name
 from surveil.normality.features import FeatureExtractor, Features
 from surveil.normality.plane import PlaneSize, plane_size
+from surveil.types import Bytes
 from tests.normality.drawn import Walker, frames, geometry, picture
 
 
@@ -60,6 +63,49 @@ def test_a_still_scene_has_no_motion_but_what_stands_there():
     assert features is not None
     assert features.cover.max() == 0
     assert features.ground.max() > 0.5
+
+
+def watched(extractor: FeatureExtractor, scene: Iterable[tuple[Bytes, float]]) -> tuple[list[Features], int]:
+    """Features of a scene of which somebody else says that nothing moves in it, and the frames it wanted to see."""
+    found, seen = [], 0
+    for plane, t in scene:
+        if extractor.wants(t):
+            features, seen = extractor.observe(plane, t, still=True), seen + 1
+        else:
+            features = extractor.still(t)
+        if features is not None:
+            found.append(features)
+    return found, seen
+
+
+def test_where_nothing_moves_a_look_a_second_is_as_good_as_all():
+    scene = [(picture(3.0, (Walker(100, 120, 0),)), i / 5) for i in range(51)]
+    extractor = FeatureExtractor(geometry())
+    every = [f for plane, t in scene if (f := extractor.observe(plane, t))]
+    some, seen = watched(FeatureExtractor(geometry()), scene)
+    assert seen == 11
+    assert [f.t for f in some] == [f.t for f in every]
+    assert sum(f.dt for f in some) == pytest.approx(10.0)
+    assert some[-1].cover.max() == 0
+    assert some[-1].ground.max() > 0.5
+    np.testing.assert_array_equal(some[-1].ground, every[-1].ground)
+    np.testing.assert_allclose(some[-1].stay, every[-1].stay, atol=1e-6)
+
+
+def test_what_moves_although_somebody_says_that_nothing_does_is_seen_within_a_look():
+    extractor = FeatureExtractor(geometry())
+    still = (Walker(100, 120, 0),)
+    found, _ = watched(extractor, frames(3, 5, walkers=still))
+    assert all(f.cover.max() == 0 for f in found)
+    found, _ = watched(extractor, frames(3, 5, start=3, walkers=(Walker(50, 120, 30),)))
+    moving = [f for f in found if f.cover.max() > 0.2]
+    assert moving[0].t <= 3 + 1.2
+    assert [f.t for f in moving] == [f.t for f in found if f.t >= moving[0].t], "it goes on looking"
+    assert sum(f.dt for f in found) <= 3.0
+
+
+def test_a_frame_that_nobody_saw_says_nothing_before_the_first_look():
+    assert FeatureExtractor(geometry()).still(1.0) is None
 
 
 def test_a_plane_of_another_size_is_refused():

@@ -26,8 +26,8 @@ class Attribute:
     name: str
     values: Callable[[Features], Floats]
     """(d, rows, columns) float32."""
-    active: Callable[[Features], BoolMap]
-    """Cells where the measure means something."""
+    active: Callable[[Features], BoolMap | None]
+    """Cells where the measure means something; None: nowhere."""
     score: Callable[[Usual, Floats], Floats]
     """How unusual, (rows, columns): standard deviations."""
     prior: Usual

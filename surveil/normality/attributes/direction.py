@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from surveil.normality.attributes.base import Attribute, Finding
 from surveil.normality.attributes.speed import moving
 from surveil.normality.cells import Usual
@@ -30,8 +28,7 @@ _NAMES = (
 
 def velocity(features: Features) -> Floats:
     """Return the coverage-weighted velocity (2, rows, columns), px of the plane per second."""
-    root = np.sqrt(features.cover)
-    return np.stack([features.vx * root, features.vy * root])
+    return features.velocity
 
 
 def direction_name(vx: float, vy: float) -> str:

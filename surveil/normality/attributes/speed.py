@@ -6,22 +6,20 @@ frame AUC on Ped2 from .965 to .982.
 
 from __future__ import annotations
 
-import numpy as np
-
 from surveil.normality.attributes.base import Attribute, Finding, ratio_words
 from surveil.normality.cells import Usual
-from surveil.normality.features import ACTIVE, Features
+from surveil.normality.features import Features
 from surveil.types import BoolMap, Floats
 
 
 def speed(features: Features) -> Floats:
     """Return coverage-weighted speed (1, rows, columns), px of the plane per second."""
-    return np.asarray(np.hypot(features.vx, features.vy) * np.sqrt(features.cover), np.float32)[None]
+    return features.speed[None]
 
 
-def moving(features: Features) -> BoolMap:
-    """Return the cells whose window moves enough to have a speed."""
-    return np.asarray(features.cover > ACTIVE, np.bool_)
+def moving(features: Features) -> BoolMap | None:
+    """Return the cells whose window moves enough to have a speed; None: none does."""
+    return features.moving
 
 
 def _words(finding: Finding) -> str:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from surveil.normality.attributes.base import Attribute, Finding, ratio_words
 from surveil.normality.cells import Usual
-from surveil.normality.features import ACTIVE, Features
+from surveil.normality.features import Features
 from surveil.types import BoolMap, Floats
-
-MIN_GROUND = 0.3
 
 
 def foreground(features: Features) -> Floats:
@@ -17,9 +13,9 @@ def foreground(features: Features) -> Floats:
     return features.ground[None]
 
 
-def occupied(features: Features) -> BoolMap:
-    """Return the cells where something is, moving or not."""
-    return np.asarray((features.cover > ACTIVE) | (features.ground > MIN_GROUND), np.bool_)
+def occupied(features: Features) -> BoolMap | None:
+    """Return the cells where something is, moving or not; None: nowhere."""
+    return features.occupied
 
 
 def _words(finding: Finding) -> str:
