@@ -17,7 +17,7 @@ from surveil.normality.hours import HourScorer, HourSums
 from surveil.normality.model import SceneModel, Seen
 from surveil.normality.objects import ObjectSample, ObjectScorer, ObjectSums, places
 from surveil.normality.peaks import Peaks
-from surveil.normality.score import Scorer, Trend, fuse, surprises
+from surveil.normality.score import Fusion, Scorer, Trend
 from surveil.normality.spool import Block, Packed, unpack
 from surveil.normality.tails import Tail
 
@@ -165,11 +165,14 @@ class Fit:
         """Return the tail of every attribute, from held-out frames in which it was not silent."""
         blocks = self._vouched(self._learned.blocks)
         weights = np.array([f.dt for b in blocks for f in b.frames], np.float64)
+        times = np.array([f.t for b in blocks for f in b.frames], np.float64)
         found = {}
         for name in NAMES:
             scores = np.concatenate([self._scores(b)[name] for b in blocks]) if blocks else np.zeros(0)
             spoke = ~np.isnan(scores)
-            found[name] = self._mixed(name, Tail.fit(scores[spoke], weights[spoke]), weights[spoke].sum())
+            found[name] = self._mixed(
+                name, Tail.fit(scores[spoke], weights[spoke], times[spoke]), weights[spoke].sum()
+            )
         return found
 
     def _mixed(self, name: str, tail: Tail, seconds: float) -> Tail:
@@ -181,7 +184,7 @@ class Fit:
 
     def peaks_of(self, blocks: Sequence[Block], tails: dict[str, Tail], peaks: Peaks) -> None:
         """Run the blocks through fusion and trend as the daemon would, into `peaks`."""
-        trend, last = Trend(), -np.inf
+        fusion, trend, last = Fusion(tails), Trend(), -np.inf
         for block in self._vouched(blocks):
             first = block.frames[0]
             # A block before it may have had to go.
@@ -192,7 +195,7 @@ class Fit:
             raw = self._scores(block)
             for i, frame in enumerate(block.frames):
                 here = {name: float(values[i]) for name, values in raw.items() if not np.isnan(values[i])}
-                _, sustained = trend.update(fuse(surprises(here, tails)), frame.t, frame.dt)
+                _, sustained = trend.update(fusion.fuse(fusion.surprises(here)), frame.t, frame.dt)
                 peaks.add(sustained, frame.dt)
         peaks.close_slot()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,6 @@ HOUR = "hour"
 ROWS, COLUMNS = 3, 4
 """Parts of the picture."""
 HOURS = 24
-QUARTER_S = 900
-"""Within it the local hour does not change: time zones differ by whole ones."""
 KNOWN_S = 3 * 3600.0
 """Footage of one hour of the day before it has a say: three days of it."""
 PSEUDO_S = 600.0
@@ -37,12 +34,7 @@ Seconds = NDArray[np.float64]
 
 def hour_of(t_wall: float) -> int:
     """Return the local hour of the day, 0 to 23, at `t_wall` (Unix s)."""
-    return _hour_of_quarter(int(t_wall // QUARTER_S))
-
-
-@lru_cache(maxsize=256)
-def _hour_of_quarter(quarter: int) -> int:
-    return datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone().hour
+    return datetime.fromtimestamp(t_wall, UTC).astimezone().hour
 
 
 def parts(moving: BoolMap) -> BoolMap:

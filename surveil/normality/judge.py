@@ -17,7 +17,7 @@ from surveil.normality.modelfile import LoadedModel
 from surveil.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.normality.plane import CELL
 from surveil.normality.result import EMPTY, Explanation, NormalityResult
-from surveil.normality.score import CellScore, Scorer, Trend, fuse, leading, surprises
+from surveil.normality.score import CellScore, Fusion, Scorer, Trend
 from surveil.normality.validity import State, Status
 from surveil.normality.words import rarity_words
 from surveil.types import Box
@@ -46,6 +46,7 @@ class Judge:
         self._hours = HourScorer(model.hours)
         self._rarity = Rarity(model.ladder())
         self._examples = Examples(dict(model.examples))
+        self._fusion = Fusion(model.tails)
         self._trend = Trend()
         self.knee = float(model.tails["speed"].knots[-1])
 
@@ -73,8 +74,8 @@ class Judge:
         hours = self._hours.score(features, hour)
         if hours.part is not None:
             raw[HOUR] = hours.raw
-        surprise = surprises(raw, self._model.tails)
-        score, sustained = self._trend.update(fuse(surprise), features.t, features.dt)
+        surprise = self._fusion.surprises(raw)
+        score, sustained = self._trend.update(self._fusion.fuse(surprise), features.t, features.dt)
         over = sustained >= self.threshold.value
         explanation = None
         if surprise and (over or explain):
@@ -102,7 +103,7 @@ class Judge:
         hours: HourFinding,
         value: float,
     ) -> Explanation:
-        name = leading(surprise)
+        name = self._fusion.leading(surprise)
         once = self._rarity.once_in(value)
         rarity = rarity_words(once, self._model.seen.seconds)
         if name == OBJECT and objects.sample is not None:

@@ -15,7 +15,7 @@ from surveil.normality.objects import ObjectSums
 from surveil.normality.peaks import Ladder, Peaks
 from surveil.normality.tails import Tail
 
-VERSION = 2
+VERSION = 3
 """Of the file format and of what the numbers mean; another version is refused, not guessed at."""
 
 

@@ -9,6 +9,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def _to_arrays(model: SceneModel) -> Arrays:
         "perspective": [model.geometry.slope, model.geometry.offset],
         "equalise": model.geometry.equalise,
         "seen": [seen.seconds, seen.moving_s, seen.first_wall, seen.last_wall],
-        "tails": {name: tail.excess for name, tail in model.tails.items()},
+        "tails": {name: [tail.excess, tail.episodes] for name, tail in model.tails.items()},
         "classes": sorted(model.objects.classes),
         "examples": [[*key, model.examples[key][0], len(model.examples[key][1])] for key in keys],
     }
@@ -235,7 +236,10 @@ def _hours(arrays: Arrays) -> HourSums:
 def _tail(arrays: Arrays, meta: dict[str, Any], name: str) -> Tail:
     knots = _shaped(arrays[f"tail.{name}"], (KNOTS,), np.float32)
     knots.setflags(write=False)
-    return Tail(knots, float(meta["tails"][name]))
+    excess, episodes = (float(value) for value in meta["tails"][name])
+    if not (isfinite(excess) and excess > 0 and isfinite(episodes) and episodes >= 0):
+        raise ValueError(f"the tail of {name} has {excess} and {episodes}")
+    return Tail(knots, excess, episodes)
 
 
 def _examples(arrays: Arrays, meta: dict[str, Any]) -> dict[Key, tuple[float, bytes]]:

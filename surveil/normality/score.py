@@ -9,7 +9,7 @@ from math import exp
 
 import numpy as np
 
-from surveil.normality.attributes import ATTRIBUTES, OFFSETS, Attribute, Finding
+from surveil.normality.attributes import ATTRIBUTES, OFFSETS, SHARES, Attribute, Finding
 from surveil.normality.cells import Usual
 from surveil.normality.features import Features
 from surveil.normality.tails import Tail
@@ -73,23 +73,39 @@ def _score(attribute: Attribute, usual: Usual, features: Features, active: BoolM
     return CellScore(max(0.0, float(scores[cell])), cell, scores, values)
 
 
-def surprises(raw: Mapping[str, float], tails: Mapping[str, Tail]) -> dict[str, float]:
-    """Return −log10 tail probability per attribute; 0 for a raw score of 0."""
-    return {
-        name: tails[name].surprise(value) if value > 0 else 0.0
-        for name, value in raw.items()
-        if name in tails
-    }
+class Fusion:
+    """What all attributes of one camera say together. Holds no state between frames.
 
+    Weak hints add up. An attribute says half of its surprise until that is rare (`OFFSETS`), and all beyond; it
+    weighs its share (`SHARES`) times the trust in its tail, in such a way that the weights of those that are known
+    add up to their shares: scores of a camera that has seen little have the size of those of one that has seen much.
+    """
 
-def fuse(surprise: Mapping[str, float]) -> float:
-    """Return the sum of what attributes exceed their offsets by: weak hints add up, noise does not."""
-    return sum(max(0.0, value - OFFSETS[name]) for name, value in surprise.items())
+    def __init__(self, tails: Mapping[str, Tail]) -> None:
+        self._tails = dict(tails)
+        trusted = {name: SHARES[name] * tail.trust for name, tail in tails.items()}
+        known = [name for name, tail in tails.items() if tail.episodes > 0] or list(tails)
+        gain = sum(SHARES[n] for n in known) / sum(trusted[n] for n in known) if known else 1.0
+        self.weights = {name: gain * value for name, value in trusted.items()}
 
+    def surprises(self, raw: Mapping[str, float]) -> dict[str, float]:
+        """Return −log10 tail probability per attribute; 0 for a raw score of 0."""
+        return {
+            name: self._tails[name].surprise(value) if value > 0 else 0.0
+            for name, value in raw.items()
+            if name in self._tails
+        }
 
-def leading(surprise: Mapping[str, float]) -> str:
-    """Return the attribute that contributes most; the first by name when nothing does."""
-    return max(sorted(surprise), key=lambda name: surprise[name] - OFFSETS[name])
+    def fuse(self, surprise: Mapping[str, float]) -> float:
+        """Return the sum of what the attributes say."""
+        return sum(self._says(name, value) for name, value in surprise.items())
+
+    def leading(self, surprise: Mapping[str, float]) -> str:
+        """Return the attribute that contributes most; the first by name when nothing does."""
+        return max(sorted(surprise), key=lambda name: self._says(name, surprise[name]))
+
+    def _says(self, name: str, surprise: float) -> float:
+        return self.weights[name] * (surprise + max(0.0, surprise - OFFSETS[name])) / 2
 
 
 class Trend:

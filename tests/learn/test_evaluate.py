@@ -149,7 +149,7 @@ def test_a_broken_pointer_says_so(tmp_path):
 
 def test_show_describes_and_draws(tmp_path):
     shown = show(model(), 0.5, tmp_path / "usual.png")
-    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v2-")
+    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v3-")
     assert "provisional" in shown.lines[2]
     assert (tmp_path / "usual.png").read_bytes().startswith(b"\x89PNG")
 

@@ -34,6 +34,10 @@ def test_a_model_comes_back_as_it_was_and_is_small(file):
     usual, again = model().model.usual(), loaded.model.usual()
     assert all(np.array_equal(usual[k].mean, again[k].mean) for k in usual)
     assert loaded.model.threshold(0.5) == model().model.threshold(0.5)
+    tails, tails_again = model().model.tails, loaded.model.tails
+    assert {k: (t.excess, t.episodes) for k, t in tails.items()} == {
+        k: (t.excess, t.episodes) for k, t in tails_again.items()
+    }
     assert Scorer(again)
     assert next(iter(frames(0.1)))[0].shape == (240, 320)
 

@@ -1,10 +1,10 @@
 """The attributes of motion that are learned per location, one file each: measure, prior, words.
 
-Adding one is a file and a line in `ATTRIBUTES`. `OFFSETS` says how many decades of surprise an
-attribute must exceed before it adds to the fused score: speed counts from its median on, presence beyond its
-95 % quantile, the others beyond 99 %, because most things that are slightly unusual in them are not worth a look.
-Compared on planted anomalies (docs/adr/0013-what-adds-up-to-a-surprise.md): with speed from 0 on, the sum was no
-better than direction alone.
+Adding one is a file and a line in `ATTRIBUTES`. `SHARES` says how much each counts in the fused score: speed,
+direction and energy are three views of one movement, presence and stay two of what stands there, and presence is the
+one that light disturbs. `OFFSETS` says from how many decades on a surprise counts in full rather than half: speed from
+its median on, the others beyond 99 %. Compared on planted anomalies
+(docs/adr/0013-what-adds-up-to-a-surprise.md).
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ ATTRIBUTES: dict[str, Attribute] = {
 }
 OBJECT = "object"
 """The attribute that comes from tracks instead of cells; see `surveil.normality.objects`."""
-OFFSETS = dict.fromkeys((*ATTRIBUTES, OBJECT, HOUR), 2.0) | {"speed": 0.3, "static": 1.3}
 NAMES = (*ATTRIBUTES, OBJECT, HOUR)
 """Everything that has a tail and adds to the score."""
+SHARES = dict.fromkeys(NAMES, 0.5) | {"speed": 1.0, "static": 0.25}
+OFFSETS = dict.fromkeys(NAMES, 2.0) | {"speed": 0.3}
 
-__all__ = ["ATTRIBUTES", "HOUR", "NAMES", "OBJECT", "OFFSETS", "Attribute", "Finding"]
+__all__ = ["ATTRIBUTES", "HOUR", "NAMES", "OBJECT", "OFFSETS", "SHARES", "Attribute", "Finding"]
