@@ -107,9 +107,13 @@ class _Lane(Generic[State]):
     def is_ready(self) -> bool:
         return self.slot_is_home and (self.waiting is not None or self.lost is not None)
 
+    def is_early(self, t: float) -> bool:
+        """Whether a frame at stream time `t` comes before the next that is to be analysed."""
+        return t < self.next_due - _JITTER * self.interval_s
+
     def is_due(self, t: float) -> bool:
         """Whether a frame at stream time `t` is to be analysed; moves the grid of due times on."""
-        if t < self.next_due - _JITTER * self.interval_s:
+        if self.is_early(t):
             return False
         # Stay on the grid while the stream keeps up, so that jitter does not lower the rate.
         keeps_up = t < self.next_due + self.interval_s
@@ -179,6 +183,16 @@ class FrameRing(Generic[State]):
             lane.slot.is_orphan = not home
             del self._lanes[camera]
         return home
+
+    def wants(self, camera: str, t: float) -> bool:
+        """Return whether a frame at `t` is worth making; one that is not due is counted here and now."""
+        with self._lock:
+            lane = self._lanes.get(camera)
+            if lane is None or self._closed or lane.waiting is not None or not lane.is_early(t):
+                return True
+            lane.received += 1
+            lane.dropped[Drop.DECIMATED] += 1
+            return False
 
     def put(self, frame: Frame) -> None:
         """Offer a decoded frame. Counted whatever becomes of it."""

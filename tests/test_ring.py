@@ -29,6 +29,31 @@ def test_the_newest_frame_replaces_the_one_that_waits():
     assert ring.books()["gate"].dropped[Drop.OVERWRITTEN] == 2
 
 
+def test_asking_first_changes_nothing_but_that_frames_need_not_be_made():
+    made, seen = [], {}
+    for asks in (False, True):
+        ring, stop, seen[asks] = ring_of(fps=5), Stop(), []
+        for seq in range(30):
+            if not asks or ring.wants("gate", seq / 15):
+                made.append((asks, seq))
+                ring.put(frame(seq=seq, t=seq / 15))
+            if ring.books()["gate"].waiting:
+                slot = ring.take(stop)
+                seen[asks].append(slot.frame.seq)
+                ring.give_back(slot)
+        books = ring.books()["gate"]
+        assert (books.received, books.dropped[Drop.DECIMATED], books.balance) == (30, 20, 0)
+    assert seen[True] == seen[False]
+    assert len([asks for asks, _ in made if asks]) == 10
+
+
+def test_while_a_frame_waits_every_newer_one_is_wanted():
+    ring = ring_of(fps=5)
+    ring.put(frame(seq=0, t=0.0))
+    assert ring.wants("gate", 0.07)
+    assert ring.wants("another camera", 0.0)
+
+
 def test_frames_between_due_times_are_decimated():
     ring, stop, seen = ring_of(fps=5), Stop(), []
     for seq in range(30):

@@ -40,8 +40,9 @@ class Post:
         of_detect = packets if camera.record is None else None
         self.stop = Stop()
         self.capture = CaptureLoop(
-            camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop, packets=of_detect, t=t
-        )
+            camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
+            packets=of_detect, wants=ring.wants, t=t,
+        )  # fmt: skip
         self.record = None
         if camera.record is not None and packets is not None:
             self.record = CaptureLoop(

@@ -60,6 +60,7 @@ class Connection:
         self._catching_up = False
         self._skipping = True  # nothing before the first key frame can be decoded
         self._last_picture = self._last_good = now
+        self._told = ""
         self.pictures = 0
         self.lag_s = 0.0
 
@@ -134,7 +135,9 @@ class Connection:
             self._last_picture = now
             self._follow_damage(shot, now, broken=broken or self._broken)
             self._broken = False
-            self._watcher.on_state(self._state())
+            if (state := self._state()) != self._told:
+                self._watcher.on_state(state)
+                self._told = state
             self._watcher.on_shot(shot, self)
 
     # Health.

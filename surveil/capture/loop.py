@@ -28,11 +28,11 @@ _AT_ONCE = (Cause.CHANGED, Cause.BEHIND)
 class CaptureLoop:
     """Opens, reads and closes one stream, all on the thread that calls `run`.
 
-    `put` takes every decoded frame and must not block for a live camera; `on_lost` is told of every loss
-    and of every attempt that failed. `wants(t)`, if given, may refuse a frame before it is made (and counts
-    it then). `wants_all_frames` says whether anything moves, for `keyframes_only_when_idle`. For a recording
-    that is not played in real time `start_wall` is the Unix time of its first frame. `t` is the stream time
-    to begin at: a loop that takes over from another goes on where that one is.
+    `put` takes every decoded frame and must not block for a live camera; `on_lost` is told of every loss and
+    of every attempt that failed. `wants(camera, t)`, if given, may refuse a good frame before it is made (and
+    counts it then). `wants_all_frames` says whether anything moves, for `keyframes_only_when_idle`. For a
+    recording that is not played in real time `start_wall` is the Unix time of its first frame. `t` is the
+    stream time to begin at: a loop that takes over from another goes on where that one is.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class CaptureLoop:
         stop: Stop,
         *,
         packets: PacketRing | None = None,
-        wants: Callable[[float], bool] | None = None,
+        wants: Callable[[str, float], bool] = lambda _camera, _t: True,
         wants_all_frames: Callable[[], bool] = lambda: True,
         start_wall: float | None = None,
         t: float = 0.0,
@@ -179,7 +179,7 @@ class CaptureLoop:
         self._seq += 1
         arrived = self._clock.monotonic()
         t = self._time(shot, arrived, health.lag_s)
-        if t is None or (self._wants is not None and not self._wants(t)):
+        if t is None or not (health.damaged or self._wants(self._camera, t)):
             return
         self._put(
             Frame(

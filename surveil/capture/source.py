@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from surveil.types import Picture
 
@@ -21,8 +21,10 @@ class StreamInfo:
     """`tcp`, `udp`, `http`, `file`, `v4l2`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+# Tuples below: of these some are made for every packet, and a frozen dataclass takes several times as long.
+
+
+class Arrival(NamedTuple):
     """Something came: an encoded packet, or a grabbed but not yet converted picture."""
 
     size: int
@@ -37,8 +39,7 @@ class Arrival:
     """`av.Packet`, valid until the next read; None if not encoded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
+class Shot(NamedTuple):
     """A decoded picture."""
 
     picture: Picture
@@ -47,8 +48,7 @@ class Shot:
     key: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """What one arrival gave."""
 
     shots: Sequence[Shot] = ()

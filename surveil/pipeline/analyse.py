@@ -90,6 +90,7 @@ class AnalyseStage:
         self._places: dict[str, Places] = {}
         self._offer = offer
         self._metrics = metrics
+        self._seconds = metrics.stage.labels("analyse")
         self._clock = clock
         self._desk = desk
         self._away: dict[str, _Away] = {}
@@ -122,7 +123,7 @@ class AnalyseStage:
             return
         started = self._clock.monotonic()
         step = self._lose(slot, slot.item) if isinstance(slot.item, Lost) else self._step(slot)
-        self._metrics.stage.labels("analyse").observe(self._clock.monotonic() - started)
+        self._seconds.observe(self._clock.monotonic() - started)
         self._offer(Outcome(slot.camera, step, slot, self._places[slot.camera]))
 
     def _retune(self, order: Retune) -> None:

@@ -31,6 +31,8 @@ class SignalBooks:
         In the same transaction, so that nothing has opened that was not committed. The camera's next step comes
         after that, so its books are never ahead of themselves.
         """
+        if not step.raised and not step.outcomes:  # most frames of most cameras
+            return Counter()
         entries = Counter({Entry(camera, rule, RAISED): n for rule, n in step.raised.items()})
         entries.update({Entry(camera, *outcome): n for outcome, n in step.outcomes.items()})
         if entries:

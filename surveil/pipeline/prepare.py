@@ -33,6 +33,7 @@ class PrepareStage:
         self._to_detect = to_detect
         self._to_analyse = to_analyse
         self._metrics = metrics
+        self._seconds = metrics.stage.labels("prepare")
         self._clock = clock
 
     def run(self, stop: Stop, beat: Callable[[], None]) -> None:
@@ -49,7 +50,7 @@ class PrepareStage:
             age = max(0.0, started - slot.item.arrived) + slot.item.lag_s
             self._metrics.frame_age.labels(slot.camera).observe(age)
             self._look(slot.item, work)
-            self._metrics.stage.labels("prepare").observe(self._clock.monotonic() - started)
+            self._seconds.observe(self._clock.monotonic() - started)
         else:
             work.lost()
         (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)

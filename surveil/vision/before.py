@@ -6,7 +6,7 @@ import cv2
 
 from surveil.types import Earlier, Frame
 
-EVERY_S = 20.0
+EVERY_S = 60.0
 """A picture costs some 5 ms."""
 SURE_S = 4.0
 """A picture counts when the camera was still well this much later: a fault is not seen at once."""

@@ -1,7 +1,8 @@
 """Whether the picture can still be trusted: frozen, dark, bright, blurred, covered, moved, noise.
 
-Runs on the gate's brightness plane. Cheap sums are taken of every frame; structure is compared with a slowly
-learned reference twice a second, on a mean of about a second, in which rain, headlights and passers-by fade.
+Runs on the gate's brightness plane. Cheap sums are taken of it two or three times a second; structure is
+compared with a slowly learned reference at every second look, on a mean of about a second, in which rain,
+headlights and passers-by fade.
 While anything is wrong the reference rests, so that it cannot learn the fault.
 """
 
@@ -21,8 +22,10 @@ from surveil.vision.background import rate
 from surveil.vision.hysteresis import Held
 from surveil.vision.settings import HealthSettings
 
+LOOK_S = 0.4
+"""Frames that come sooner after the last look are passed over: faults last, and rates do not matter."""
 MEAN_S = 0.5
-EVALUATE_S = 0.5
+EVALUATE_S = 0.8
 RECENT_S = 1.5
 """Span over which grain and liveliness are judged; an encoder's key frame must not matter."""
 QUIET = 0.4
@@ -31,10 +34,12 @@ LEARN_S = 60.0
 """Time constant of the reference."""
 READY_S = 4.0
 """The reference is not compared with before it has been learned for this long."""
-USUAL_S = 300
-"""Seconds of grain that are remembered."""
-LATELY_S = 6
-"""Seconds that do not count for what is usual: they may be frozen already."""
+USUAL = 300
+"""Evaluations whose grain is remembered: four minutes."""
+LATELY = 8
+"""Of them, those that do not count for what is usual: they may be frozen already."""
+LEAST_USUAL = 5
+"""Nothing is usual before so many have been seen."""
 LIVELY = 0.8
 """Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
 GRAIN_MIN, COARSE_MIN, COARSE_SHARE = 0.004, 0.03, 0.2
@@ -48,6 +53,8 @@ RICH = 0.5
 SHIFTED = 0.45
 """Correlation that the shifted picture must reach to have been found again."""
 GAP_S = 5.0
+UNDISTURBED = 0.95
+"""Correlation of two whole pictures from which nothing of them can be lost: a block in twenty would show."""
 DOUBT = 0.1
 """Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
 
@@ -90,11 +97,11 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class FrameNumbers:
-    """What is taken of every frame, levels."""
+    """What is taken of every frame that is looked at, levels."""
 
     t: float
     grain: float
-    """Change since the frame before in the median block: the sensor's noise, and not what moves."""
+    """Change since the look before in the median block: the sensor's noise, and not what moves."""
     coarse: float
     """Share of the median block's pixels that changed by two levels: an encoder's ripples are finer."""
     lively: float
@@ -114,9 +121,9 @@ class PictureHealth:
         self._settings = settings
         self._held = {state: Held(settings.raise_s, settings.clear_s) for state in State}
         self._frames: deque[FrameNumbers] = deque()
-        self._usual: deque[tuple[float, float]] = deque(maxlen=USUAL_S)
+        self._usual: deque[tuple[float, float]] = deque(maxlen=USUAL)
         self._previous: Bytes | None = None
-        self._t = self._t_evaluated = self._t_usual = 0.0
+        self._t = self._t_evaluated = 0.0
         self._reference = Reference()
         self.accepted = 0
         """How often a view that differs was taken for the usual one."""
@@ -129,6 +136,8 @@ class PictureHealth:
         if self._previous is None or luma.shape != self._previous.shape or not 0 < t - self._t <= GAP_S:
             self._start(luma, t)
             return self._report
+        if t - self._t < LOOK_S - 1e-6:
+            return self._report
         self._measure(luma, t)
         cv2.accumulateWeighted(luma, self._mean, rate(t - self._t, MEAN_S))
         self._t, self._previous = t, luma
@@ -140,13 +149,13 @@ class PictureHealth:
     def _start(self, luma: Bytes, t: float) -> None:
         """Begin anew after a hole; the reference stays, the view is most likely the same."""
         self._previous, self._mean = luma, luma.astype(np.float32)
-        self._t = self._t_evaluated = self._t_usual = t
+        self._t = self._t_evaluated = t
         self._frames.clear()
 
     def _measure(self, luma: Bytes, t: float) -> None:
-        """Note grain and liveliness of one frame."""
+        """Note grain and liveliness of one frame, from every second row."""
         assert self._previous is not None
-        difference = np.asarray(cv2.absdiff(luma, self._previous), np.uint8)
+        difference = np.asarray(cv2.absdiff(luma[::2], self._previous[::2]), np.uint8)
         blocks = pm.blocks_of(difference)
         coarse = pm.median(pm.blocks_of(pm.at_least(difference, 2)))
         low, high = pm.quantiles(luma, 0.05, 0.95)
@@ -169,12 +178,11 @@ class PictureHealth:
         measures |= {name: self._recent(name, 0.5) for name in ("noise", "low", "high")}
         truth = self._judge_frames(measures)
         if not truth:
-            truth = self._judge_structure(measures)
+            truth = self._judge_structure(measures, dt)
         if not truth and self._is_frozen(measures, dt):
             truth.add(State.FROZEN)
-        elif t - self._t_usual >= 1.0:
+        else:
             self._usual.append((measures["grain"], measures["coarse"]))
-            self._t_usual = t
         self._accept(dt if truth.intersection(LOOKS) else 0.0)
         raised = tuple(s for s in State if self._held[s].update(now=s in truth, dt=dt))
         return HealthReport(
@@ -191,18 +199,18 @@ class PictureHealth:
         }
         return {state for state, true in checks.items() if true}
 
-    def _judge_structure(self, measures: dict[str, float]) -> set[State]:
+    def _judge_structure(self, measures: dict[str, float], dt: float) -> set[State]:
         """Return which of moved, blurred and covered is true; learn when none is."""
         now, sharpness = pm.structure(self._mean), pm.sharpness(self._mean)
         if not self._reference.is_ready:
-            self._reference.learn(now, sharpness)
+            self._reference.learn(now, sharpness, dt)
             return set()
         truth, shift = compare(
             self._reference, now, sharpness, self._settings, measures, was_moved=self._held[State.MOVED].is_on
         )
         if not truth:
             in_doubt = measures["covered"] > self._settings.covered_above / 2
-            self._reference.learn(now, sharpness, DOUBT if in_doubt else 1.0)
+            self._reference.learn(now, sharpness, dt, DOUBT if in_doubt else 1.0)
             self._shift = None
         # A later look that cannot tell by how much takes nothing back.
         self._shift = shift or self._shift
@@ -213,8 +221,8 @@ class PictureHealth:
 
         What is usual is what the quieter times of the last minutes had, the last seconds left out.
         """
-        past = list(self._usual)[:-LATELY_S]
-        if len(past) < READY_S or measures["lively"] >= LIVELY:
+        past = list(self._usual)[:-LATELY]
+        if len(past) < LEAST_USUAL or measures["lively"] >= LIVELY:
             self._ripples_s = 0.0
             return False
         usual = np.quantile(np.array(past), 0.2, axis=0)
@@ -260,14 +268,14 @@ class Reference:
         """The mean structure."""
         return pm.Structure(*self._sums)
 
-    def learn(self, now: pm.Structure, sharpness: float, trust: float = 1.0) -> None:
-        """Move towards the picture of the moment: a plain mean at first, a running one later."""
+    def learn(self, now: pm.Structure, sharpness: float, dt: float, trust: float = 1.0) -> None:
+        """Move towards the picture of the last `dt` s: a plain mean at first, a running one later."""
         parts = [now.picture, now.gx, now.gy, now.texture, now.level]
-        self._learned_s += EVALUATE_S
+        self._learned_s += dt
         if not self._sums:
             self._sums, self.sharpness = [part.copy() for part in parts], sharpness
             return
-        weight = trust * max(EVALUATE_S / self._learned_s, rate(EVALUATE_S, LEARN_S))
+        weight = trust * max(dt / self._learned_s, rate(dt, LEARN_S))
         for mean, part in zip(self._sums, parts, strict=True):
             cv2.accumulateWeighted(part, mean, weight)
         self.sharpness += weight * (sharpness - self.sharpness)
@@ -286,7 +294,7 @@ def compare(
     was = reference.structure
     measures["sharpness"] = sharpness / max(reference.sharpness, 1e-6)
     measures["alike"] = alike = pm.alike(was, now)
-    loss = pm.lost(was, now)
+    loss = pm.lost(was, now) if alike < UNDISTURBED else pm.NOTHING_LOST
     measures["lost"], measures["covered"] = loss.share, loss.covered
     if alike < pm.SAME:
         shift = pm.displacement(was, now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -19,8 +20,6 @@ BLOCKS = (8, 6)
 """Columns and rows of the parts by which a change of the whole picture is told."""
 JUMP_MIN, MOVED_MIN = 0.25, 0.1
 """Share of a part's pixels that must jump from one frame to the next, or move."""
-JUMP = 8
-"""Levels by which a pixel must jump to count for a change of the whole picture."""
 GAP_S = 5.0
 """After a hole this long in the stream, the background starts anew."""
 SETTLE_S = 2.0
@@ -83,13 +82,8 @@ class MotionGate:
         background = self._background
         if background is None or luma.shape != self._shape or not 0 <= t - self._t <= GAP_S:
             return self._start(luma, t)
-        change = background.update(luma, t - self._t, self._learn_mask(size, tracks))
+        change = background.update(luma, t - self._t, partial(self._learn_mask, size, tracks))
         self._t = t
-        mask = (
-            change.mask
-            if self._keep is None
-            else np.asarray(cv2.bitwise_and(change.mask, self._keep), np.uint8)
-        )
         lasting_s = self._global_for(change, t)
         if lasting_s > self._global_max_s:
             return self._decide(Gate.MOTION, np.array([[0, 0, *size]], np.float32), 1.0, t, tracks)
@@ -97,10 +91,17 @@ class MotionGate:
             background.seed(luma)
             self._t_settled = t + SETTLE_S
             return self._decide(Gate.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
-        boxes = moving_boxes(mask, size)
-        share = cv2.countNonZero(mask) / mask.size
+        boxes, share = self._where(change.mask, size)
         gate = Gate.MOTION if len(boxes) else Gate.CLOSED_STILL
         return self._decide(gate, boxes, share, t, tracks)
+
+    def _where(self, mask: Bytes | None, size: tuple[int, int]) -> tuple[Floats, float]:
+        """Return what moved outside the masks: boxes (px of the frame), and the share of the picture."""
+        if mask is None:
+            return NOTHING, 0.0
+        if self._keep is not None:
+            cv2.bitwise_and(mask, self._keep, mask)
+        return moving_boxes(mask, size), cv2.countNonZero(mask) / mask.size
 
     def _start(self, luma: Bytes, t: float) -> Motion:
         """Begin with `luma` as the background."""
@@ -128,7 +129,7 @@ class MotionGate:
 
     def _global_for(self, change: Change, t: float) -> float:
         """Return for how long most of the picture has been changing at once, s; below 0: it does not."""
-        jumps = spread(_above(change.jump, JUMP), JUMP_MIN) >= self._global_share
+        jumps = spread(change.jump, JUMP_MIN) >= self._global_share
         if not jumps and spread(change.mask, MOVED_MIN) < self._global_share:
             self._t_global = None
             return -1.0
@@ -166,11 +167,11 @@ def _to_plane(box: Box, size: tuple[int, int], shape: tuple[int, ...]) -> tuple[
     )
 
 
-def spread(mask: Bytes, least: float) -> float:
+def spread(mask: Bytes | None, least: float) -> float:
     """Return in what share of the picture's parts at least `least` of `mask` (uint8 (h, w)) is set."""
     blocks = BLOCKS[0] * BLOCKS[1]
     # Cheap first: below this, no distribution over the parts can reach half of them.
-    if cv2.countNonZero(mask) < 0.3 * least * mask.size:
+    if mask is None or cv2.countNonZero(mask) < 0.3 * least * mask.size:
         return 0.0
     return cv2.countNonZero(_above(_shrunk(mask, BLOCKS), 255 * least)) / blocks
 
@@ -181,12 +182,12 @@ def moving_boxes(mask: Bytes, size: tuple[int, int]) -> Floats:
     Areas less than a cell (4 px of the plane) apart are one.
     """
     if cv2.countNonZero(mask) < CELL_MIN * CELL**2:
-        return np.zeros((0, 4), np.float32)
+        return NOTHING
     height, width = mask.shape
     grid = (-(-width // CELL), -(-height // CELL))
     hits = _above(_shrunk(mask, grid), 255 * CELL_MIN - 1)
     if not cv2.countNonZero(hits):
-        return np.zeros((0, 4), np.float32)
+        return NOTHING
     joined = cv2.dilate(hits, KERNEL)
     stats = cv2.connectedComponentsWithStats(joined, connectivity=8)[2][1:, :4].astype(np.float32)
     x, y, w, h = stats.T

@@ -26,8 +26,8 @@ def test_it_is_kept_once_it_is_sure_that_the_camera_was_well():
 
 
 def test_it_is_renewed_while_all_is_well_and_not_after():
-    levels = [50] * 15 + [80] * 20 + [200] * 60
-    assert watch(levels, [True] * 35 + [False] * 60) == (80, 1020.0)
+    levels = [50] * 55 + [80] * 20 + [200] * 60
+    assert watch(levels, [True] * 75 + [False] * 60) == (80, 1060.0)
 
 
 def test_a_picture_of_a_fault_that_is_found_a_moment_later_is_not_kept():
