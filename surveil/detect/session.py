@@ -27,6 +27,8 @@ _DTYPES = {
     "tensor(int8)": "int8", "tensor(int32)": "int32", "tensor(int64)": "int64", "tensor(bool)": "bool",
 }  # fmt: skip
 _FATAL = 4
+# What is told before there is a session ("no registered plugin EP device", once a batch size) goes to stderr, too.
+ort.set_default_logger_severity(_FATAL)
 _Array = NDArray[Any]
 _Shapes = tuple[tuple[int, ...], ...]
 
