@@ -10,9 +10,10 @@ from surveil import __version__
 from surveil.cli import demo, inspect, operate, replay, train
 from surveil.cli.alerts import alerts
 from surveil.cli.cameras import cameras
+from surveil.cli.collect import collect
 from surveil.cli.dataset import dataset
 from surveil.cli.install import install, uninstall
-from surveil.cli.learn import collect, evaluate_command, normality
+from surveil.cli.learn import evaluate_command, normality
 from surveil.cli.report import report
 
 app = typer.Typer(

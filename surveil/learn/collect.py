@@ -10,32 +10,37 @@ reaches its bound, collecting ends and says so.
 
 from __future__ import annotations
 
-import io
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surveil.errors import ConfigError
 from surveil.hidden import HiddenPicture
+from surveil.learn.chunks import (
+    chunk_arrays,
+    geometry_arrays,
+    reached,
+    read_chunk,
+    read_geometry,
+    seconds_of,
+    wall_of,
+    write,
+)
 from surveil.learn.frames import stills
 from surveil.learn.normality import START_WALL, Progress, quiet
 from surveil.normality.draw import jpeg
 from surveil.normality.features import FeatureExtractor
-from surveil.normality.geometry import Geometry, GeometrySketch
+from surveil.normality.geometry import GeometrySketch
 from surveil.normality.learner import Learner
 from surveil.normality.modelfile import LoadedModel, fingerprint, write_whole
 from surveil.normality.plane import plane_size
-from surveil.normality.spool import CHANNELS, Packed, pack, unpack
+from surveil.normality.spool import Packed, pack, unpack
 from surveil.types import Bytes, Picture, Polygon
 
 CHUNK_S = 300.0
 SKETCH = 120
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +90,8 @@ class Collector:
         for part in folder.glob("*.part"):
             part.unlink()
         self._chunks = sorted(folder.glob("[0-9]*.npz"))
-        self._seconds = sum(_seconds(chunk) for chunk in self._chunks)
-        self._frame, self._geometry = _read_geometry(folder / "geometry.npz", camera)
+        self._seconds = sum(seconds_of(chunk) for chunk in self._chunks)
+        self._frame, self._geometry = read_geometry(folder / "geometry.npz", camera)
         self._extractor = FeatureExtractor(self._geometry) if self._geometry else None
         self._sketch: GeometrySketch | None = None
         self._bytes = sum(p.stat().st_size for p in folder.iterdir())
@@ -120,11 +125,11 @@ class Collector:
             self._adopt()
         for path in paths:
             source = str(path)
-            reached = max((_reached(chunk, source) for chunk in self._chunks), default=-1.0)
+            until = max((reached(chunk, source) for chunk in self._chunks), default=-1.0)
             for still in stills(path, fps):
                 if self.done:
                     break
-                if still.t > reached and self.take(still.picture, still.t, 0.0, source):
+                if still.t > until and self.take(still.picture, still.t, 0.0, source):
                     progress("collecting", self.share)
             self.gap(source)
         progress("collecting", self.share)
@@ -185,8 +190,8 @@ class Collector:
             raise ConfigError([f"{self._folder}: no two frames close in time: nothing to collect"])
         self._geometry, self._sketch = self._sketch.fit(), None
         self._extractor = FeatureExtractor(self._geometry)
-        arrays = _geometry_arrays(self._camera, self._frame, self._geometry)
-        self._bytes += _write(self._folder / "geometry.npz", arrays)
+        arrays = geometry_arrays(self._camera, self._frame, self._geometry)
+        self._bytes += write(self._folder / "geometry.npz", arrays)
 
     def _sample(self, plane: Bytes) -> None:
         data = jpeg(plane)
@@ -200,7 +205,7 @@ class Collector:
             return False
         path = self._folder / f"{len(self._chunks) + 1:06d}.npz"
         about = {"source": np.array(source), "wall": np.array(self._wall)}
-        self._bytes += _write(path, {**_chunk_arrays(self._pending), **about})
+        self._bytes += write(path, {**chunk_arrays(self._pending), **about})
         self._chunks.append(path)
         self._seconds += sum(p.dt for p in self._pending)
         self._pending = []
@@ -211,7 +216,7 @@ def learn_collected(
     camera: str, folder: Path, base: LoadedModel | None = None, progress: Progress = quiet
 ) -> LoadedModel:
     """Return a model of what was collected. Raises ConfigError when there is nothing."""
-    frame, geometry = _read_geometry(folder / "geometry.npz", camera)
+    frame, geometry = read_geometry(folder / "geometry.npz", camera)
     chunks = sorted(folder.glob("[0-9]*.npz"))
     if geometry is None or frame is None or not chunks:
         raise ConfigError([f"{folder}: holds no collected features"])
@@ -221,86 +226,9 @@ def learn_collected(
     wall = START_WALL
     for i, chunk in enumerate(chunks):
         learner.gap()
-        wall = _wall(chunk) or wall
-        for packed in _read_chunk(chunk):
+        wall = wall_of(chunk) or wall
+        for packed in read_chunk(chunk):
             wall += packed.dt
             learner.learn(unpack(packed, geometry.size.rows, geometry.size.columns), wall)
         progress("learning", (i + 1) / len(chunks))
     return fingerprint(learner.freeze().fit())
-
-
-def _write(path: Path, arrays: Arrays) -> int:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_whole(path, buffer.getvalue())
-    return buffer.tell()
-
-
-def _chunk_arrays(frames: list[Packed]) -> Arrays:
-    return {
-        "t": np.array([(p.t, p.dt) for p in frames], np.float64),
-        "counts": np.array([len(p.cells) for p in frames], np.uint32),
-        "cells": np.concatenate([p.cells for p in frames]),
-        "values": np.concatenate([p.values for p in frames], axis=1),
-    }
-
-
-def _read_chunk(path: Path) -> Iterator[Packed]:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            t, counts, cells, values = (file[name] for name in ("t", "counts", "cells", "values"))
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
-    if len(values) != CHANNELS:
-        raise ConfigError([f"{path}: was collected by another version of this program, remove the folder"])
-    ends = np.cumsum(counts)
-    for (when, dt), end, n in zip(t, ends, counts, strict=True):
-        yield Packed(float(when), float(dt), cells[end - n : end], values[:, end - n : end])
-
-
-def _wall(path: Path) -> float:
-    """Return the Unix time of the chunk's first frame; 0 when nobody knew."""
-    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return float(file["wall"]) if "wall" in file.files else 0.0
-
-
-def _reached(path: Path, source: str) -> float:
-    """Return the time in `source` up to which the chunk goes; -1 if it is of another."""
-    with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-        return float(file["t"][-1, 0]) if str(file["source"]) == source else -1.0
-
-
-def _seconds(path: Path) -> float:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return float(file["t"][:, 1].sum())
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError([f"{path}: cannot be read, remove it: {error}"]) from None
-
-
-def _geometry_arrays(camera: str, frame: tuple[int, int], geometry: Geometry) -> Arrays:
-    meta = {
-        "camera": camera,
-        "frame": frame,
-        "perspective": [geometry.slope, geometry.offset],
-        "equalise": geometry.equalise,
-    }
-    return {"meta": np.array(json.dumps(meta)), "background": geometry.background}
-
-
-def _read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geometry | None]:
-    if not path.exists():
-        return None, None
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            meta, background = json.loads(str(file["meta"])), np.asarray(file["background"], np.uint8)
-        width, height = (int(v) for v in meta["frame"])
-        slope, offset = (float(v) for v in meta["perspective"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
-    if meta["camera"] != camera:
-        raise ConfigError([f"{path.parent}: was collected from camera {meta['camera']!r}, not {camera!r}"])
-    background.setflags(write=False)
-    return (width, height), Geometry(
-        plane_size(width, height), background, slope, offset, bool(meta["equalise"])
-    )
