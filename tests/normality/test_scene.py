@@ -1,6 +1,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -206,6 +207,26 @@ def test_a_turned_picture_is_told_from_the_same_picture():
     assert watcher.correlation > 0.5
     watcher.update(np.ascontiguousarray(picture(5.0)[:, ::-1]), 20.0)
     assert watcher.correlation < 0.2
+
+
+def test_another_lens_is_told_from_the_same_picture():
+    watcher = MovedWatch(geometry())
+    near = cv2.resize(picture(5.0)[30:210, 40:280], (320, 240))
+    assert not watcher.update(near, 0.0)
+    assert watcher.correlation < 0.2
+    assert watcher.update(near, 70.0)
+
+
+def test_what_has_drifted_does_not_alert_and_says_so_until_it_is_learned_anew():
+    scene = SceneNormality("yard", settings(), model())
+    scene.drift.update(above=True, dt=2000.0)
+    results = watch(scene, RUNNER)
+    assert all(r.status.state is State.INVALID for r in results)
+    assert "what is normal has changed" in results[-1].status.reason
+    assert any(r.over for r in results)
+    assert not any(r.alarm for r in results)
+    scene.offer(model())
+    assert any(r.alarm for r in watch(scene, RUNNER, start=210))
 
 
 def test_drift_needs_time_and_many_high_scores():
