@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Protocol
 
 from surveil.alerts.database import sync_directory
-from surveil.alerts.evidence import Evidence, make_folders
+from surveil.alerts.evidence import Evidence
+from surveil.alerts.files import make_folders
 from surveil.alerts.settings import EvidenceSettings
 from surveil.errors import SourceError
 from surveil.types import Alert

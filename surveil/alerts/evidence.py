@@ -1,13 +1,11 @@
 """Pictures of what an alert is about: written whole and synced before the alert that names them.
 
-A file appears under its name only when it is on the disk. When the disk is full, the oldest evidence makes
-room; when that is not enough, the alert goes on and says `missing:` and why.
+When there is no room for one, the alert goes on and says `missing:` and why.
 """
 
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +16,8 @@ import cv2
 import numpy as np
 import structlog
 
-from surveil.alerts.database import sync_directory
 from surveil.alerts.drawing import Drawing, annotate, beside
+from surveil.alerts.pictures import Failure, Pictures
 from surveil.alerts.settings import EvidenceSettings
 from surveil.metrics import Metrics
 from surveil.types import Alert, Bytes, Earlier, Frame, Track
@@ -82,11 +80,15 @@ class Evidence:
         picture = scenery.frame.picture.bgr()
         if scenery.hide:
             picture = scenery.hide(picture)
-        staged: list[str] = []
-        clean = self._clean(alerts, picture, staged)
-        made = [self._with_pictures(a, picture, scenery, clean, staged) for a in alerts]
-        lost = self._settle(staged)
-        return [_without(a, lost) for a in made] if lost else made
+        with Pictures(self._root, self._settings.quality, self._make_room) as pictures:
+            clean = self._clean(alerts, picture, pictures)
+            made = [self._with_pictures(a, picture, scenery, clean, pictures) for a in alerts]
+            failed = pictures.settle()
+        if not failed:
+            self.last_error = ""
+            return made
+        lost = {path: self._missing(error) for path, error in failed.items()}
+        return [_without(a, lost) for a in made]
 
     @staticmethod
     def folder(alert: Alert) -> Path:
@@ -100,15 +102,15 @@ class Evidence:
         time = datetime.fromtimestamp(alert.t_wall, UTC).strftime("%H%M%S")
         return f"{time}-{safe_name(alert.rule)}-{safe_name(alert.id)[:13]}"
 
-    def _clean(self, alerts: Sequence[Alert], picture: Bytes, staged: list[str]) -> str | None:
+    def _clean(self, alerts: Sequence[Alert], picture: Bytes, pictures: Pictures) -> str | None:
         """Store the picture without drawings once for all alerts of the frame; return its path."""
         if not self._settings.clean:
             return None
         first = next(a for a in alerts if a.phase == "start")
-        return self._store(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture, staged)
+        return pictures.add(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture)
 
     def _with_pictures(
-        self, alert: Alert, picture: Bytes, scenery: Scenery, clean: str | None, staged: list[str]
+        self, alert: Alert, picture: Bytes, scenery: Scenery, clean: str | None, pictures: Pictures
     ) -> Alert:
         if alert.phase != "start":
             return alert
@@ -120,13 +122,13 @@ class Evidence:
             both = beside(before, picture, scenery.before.t_wall, alert.t_wall)
             drawn = annotate(both, alert, (), Drawing())
             name = f"{self.stem(alert)}-before.jpg"
-            evidence["before"] = self._store(self.folder(alert) / name, before, staged)
-        evidence["snapshot"] = self._store(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn, staged)
+            evidence["before"] = pictures.add(self.folder(alert) / name, before)
+        evidence["snapshot"] = pictures.add(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn)
         if clean is not None:
             evidence["clean"] = clean
         for kind, more in self._illustrations(alert, picture, scenery).items():
             path = self.folder(alert) / f"{self.stem(alert)}-{safe_name(kind)}.jpg"
-            evidence[kind] = self._store(path, more, staged)
+            evidence[kind] = pictures.add(path, more)
         return replace(alert, evidence=evidence)
 
     def _illustrations(self, alert: Alert, picture: Bytes, scenery: Scenery) -> Mapping[str, Bytes]:
@@ -138,57 +140,23 @@ class Evidence:
             log.exception("bug in a picture that explains, the alert goes on without", rule=alert.rule)
             return {}
 
-    def _store(self, relative: Path, picture: Bytes, staged: list[str]) -> str:
-        """Encode a picture and write it beside its place; return its path or `missing: why`."""
-        ok, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, self._settings.quality])
-        if not ok:
-            return self._missing("encode", "the picture could not be encoded")
-        try:
-            self._stage(self._root / relative, data.tobytes())
-        except OSError as error:
-            return self._failed(error)
-        staged.append(relative.as_posix())
-        return relative.as_posix()
-
-    def _stage(self, path: Path, data: bytes) -> None:
-        """Write when there is room, making it if needed. Raises OSError."""
-        if not self._make_room(len(data)):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        try:
-            stage(path, data)
-        except OSError as error:
-            if error.errno != errno.ENOSPC or not self._make_room(4 * len(data)):
-                raise
-            stage(path, data)
-
-    def _settle(self, staged: Sequence[str]) -> dict[str, str]:
-        """Sync what was staged and give it its names; return path → `missing: why` of what failed.
-
-        All is written before the first sync, which then takes most of the rest along.
-        """
-        lost: dict[str, str] = {}
-        for path in staged:
-            try:
-                settle(self._root / path)
-            except OSError as error:
-                lost[path] = self._failed(error)
-        for folder in {(self._root / path).parent for path in staged}:
-            sync_directory(folder)
-        if staged and not lost:
-            self.last_error = ""
-        return lost
-
-    def _failed(self, error: OSError) -> str:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return self._missing("disk_full" if full else "io", error.strerror or "write failed")
-
-    def _missing(self, reason: str, why: str) -> str:
+    def _missing(self, error: Failure) -> str:
+        """Count and tell why a picture could not be stored; return what stands in its place."""
+        reason, why = _reason(error)
         if not self.last_error:
             log.error("evidence cannot be stored, alerts go on without", why=why)
         self.last_error = why
         if self._metrics:
             self._metrics.evidence_errors.labels(reason).inc()
         return f"missing: {why}"
+
+
+def _reason(error: Failure) -> tuple[str, str]:
+    """Return one of REASONS, and why in words."""
+    if not isinstance(error, OSError):
+        return "encode", "the picture could not be encoded"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk_full" if full else "io", error.strerror or "write failed"
 
 
 def _before(scenery: Scenery) -> Bytes | None:
@@ -207,50 +175,6 @@ def _as_it_is(picture: Bytes) -> Bytes:
 def _without(alert: Alert, lost: dict[str, str]) -> Alert:
     """Return the alert with those pictures that were lost told as missing."""
     return replace(alert, evidence={kind: lost.get(path, path) for kind, path in alert.evidence.items()})
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.tmp")
-
-
-def stage(path: Path, data: bytes) -> None:
-    """Write what shall become `path` beside it, mode 0640. Raises OSError and leaves nothing."""
-    make_folders(path.parent)
-    temporary = _temporary(path)
-    try:
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def settle(path: Path) -> None:
-    """Sync what was staged and rename it: a name never stands for less than all of a file. Raises OSError.
-
-    The caller syncs the folder.
-    """
-    temporary = _temporary(path)
-    try:
-        handle = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fdatasync(handle)
-        finally:
-            os.close(handle)
-        temporary.rename(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def make_folders(folder: Path) -> None:
-    """Create a folder and its parents, each of their names synced."""
-    if folder.is_dir():
-        return
-    make_folders(folder.parent)
-    folder.mkdir(mode=0o750, exist_ok=True)
-    sync_directory(folder.parent)
 
 
 def safe_name(text: str) -> str:

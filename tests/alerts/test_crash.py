@@ -232,37 +232,69 @@ def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path, apprise_threads):
     kill_often(tmp_path, 3, seed=2, everything=True)
 
 
-COMMIT_ONE = """
-import sys, os
+COMMIT_THREE = """
+import os, sys
 from pathlib import Path
-from alerts.helpers import alert
+from alerts.helpers import alert, frame
+from surveil.alerts.evidence import Evidence, Scenery
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.settings import EvidenceSettings
+from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import SystemClock
-outbox = Outbox.open(Path(sys.argv[1]) / "outbox.db", ["ops"], SystemClock())
+folder = Path(sys.argv[1])
+outbox = Outbox.open(folder / "outbox.db", ["ops"], SystemClock())
+writer = AlertWriter(outbox, Evidence(folder, EvidenceSettings()), state_dir=folder)
 for n in range(3):
     os.write(1, b"before")
-    outbox.commit([alert(n)])
+    writer.write([Job([alert(n)], Scenery(frame()))])
     os.write(1, b"after.")
 """
+CALLS = "write,fsync,fdatasync,pwrite64,rename,renameat,renameat2"
+
+
+def in_order_of_return(trace: str) -> list[str]:
+    """The system calls of all threads, each where it came back."""
+    begun: dict[str, str] = {}
+    done = []
+    for line in trace.splitlines():
+        thread, call = line.split(maxsplit=1)
+        if call.endswith("<unfinished ...>"):
+            begun[thread] = call.removesuffix("<unfinished ...>").rstrip()
+        elif resumed := re.match(r"<\.\.\. \w+ resumed>", call):
+            done.append(begun.pop(thread) + call[resumed.end() :])
+        else:
+            done.append(call)
+    return done
+
+
+def where(calls: list[str], pattern: str) -> list[int]:
+    return [n for n, call in enumerate(calls) if re.search(pattern, call)]
 
 
 @pytest.mark.skipif(
     shutil.which("strace") is None and os.environ.get("CI") != "true", reason="strace is not installed"
 )
-def test_a_commit_is_on_the_disk_before_it_returns(tmp_path):
+def test_pictures_and_then_their_alert_are_on_the_disk_before_a_write_returns(tmp_path):
     trace = tmp_path / "trace"
-    command = ["strace", "-f", "-y", "-e", "trace=write,fsync,fdatasync,pwrite64", "-o", str(trace)]
+    command = ["strace", "-f", "-y", "-s", "200", "-e", f"trace={CALLS}", "-o", str(trace)]
     run = subprocess.run(
-        [*command, sys.executable, "-c", COMMIT_ONE, str(tmp_path)],
+        [*command, sys.executable, "-c", COMMIT_THREE, str(tmp_path)],
         cwd=TESTS,
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    commits = re.findall(r'"before"(.*?)"after\."', trace.read_text(), re.DOTALL)
+    calls = in_order_of_return(trace.read_text())
+    bounds = zip(where(calls, '"before"'), where(calls, r'"after\."'), strict=True)
+    commits = [calls[first:last] for first, last in bounds]
     assert len(commits) == 3
-    for calls in commits:
-        log = [c for c in calls.splitlines() if "outbox.db-wal>" in c]
-        assert "pwrite64" in log[0]
-        assert re.search(r"f(data)?sync\(.*\) += 0", log[-1])
+    for commit in commits:
+        contents = where(commit, r"^fdatasync\(.*\.jpg\.tmp>\) += 0")
+        names = where(commit, r"^rename.*\.jpg\.tmp\".*\) += 0")
+        folder = where(commit, r"^fsync\(.*/evidence/gate/[-0-9]+>\) += 0")
+        written = where(commit, r"^pwrite64\(.*outbox\.db-wal>")
+        synced = where(commit, r"^f(data)?sync\(.*outbox\.db-wal>\) += 0")
+        assert (len(contents), len(names)) == (2, 2)
+        steps = [max(contents), min(names), max(names), max(folder), min(written), max(written), max(synced)]
+        assert steps == sorted(steps)
