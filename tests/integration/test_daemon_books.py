@@ -2,9 +2,6 @@
 
 import random
 import signal
-import sqlite3
-from collections import Counter
-from contextlib import closing
 
 import pytest
 
@@ -12,12 +9,14 @@ from surveil.alerts.admin import check
 from surveil.clock import Stop, SystemClock
 from surveil.demo.rtp import Clip
 from surveil.demo.rtsp_server import RtspServer
-from tests.integration.world import Process, Webhook, config_text, samples, wait_for
+from tests.integration.books import Signals, deliveries, in_database, on_page, rows
+from tests.integration.world import Process, Webhook, config_text, wait_for
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(600)]
 RULES = [
     {"type": "intrusion", "zone": "yard", "after_s": 0.6, "linger_s": 0.4},
-    {"type": "intrusion", "name": "again", "zone": "yard", "after_s": 0.2, "linger_s": 0.2, "cooldown_s": 3},
+    # Whoever comes next comes within a minute: he is not told of.
+    {"type": "intrusion", "name": "again", "zone": "yard", "after_s": 0.2, "linger_s": 0.2, "cooldown_s": 60},
     {"type": "line_crossing", "line": "gate"},
 ]
 KILLS = 3
@@ -26,27 +25,25 @@ DELIVERED = """
 SELECT a.id FROM alerts a JOIN deliveries d ON d.alert = a.seq WHERE d.sink = 'ops' AND d.state = 'delivered'"""
 
 
-def balance(page):
-    """Rule → raised − opened − joined − suppressed − pending, and how many were raised in all."""
-    left, raised = Counter(), 0
-    for (name, labels), n in samples(page).items():
-        if name == "surveil_ledger_signals":
-            told = dict(labels)
-            left[told["rule"]] += n if told["outcome"] == "raised" else -n
-            raised += n if told["outcome"] == "raised" else 0
-    return {rule: n for rule, n in left.items() if n}, raised
+def balanced(daemon) -> dict[tuple[str, str], Signals]:
+    """The signals on a daemon's page; every signal has its outcome."""
+    books = on_page(daemon.get("/metrics")[1])
+    assert {rule: book.unexplained for rule, book in books.items() if book.unexplained} == {}
+    return books
 
 
-def rows(state, query):
-    with closing(sqlite3.connect(f"file:{state}/surveil.db?mode=ro", uri=True)) as db:
-        return db.execute(query).fetchall()
+def raised(books) -> int:
+    return sum(book.of["raised"] for book in books.values())
 
 
 def lived(daemon, hook, more):
-    """Whether so many more signals were raised and an alert was told; every page on the way balances."""
-    left, raised = balance(daemon.get("/metrics")[1])
-    assert left == {}
-    return raised >= more and hook.starts("intrusion")
+    """Whether so many signals were raised in all and an alert was told; every page on the way balances."""
+    return raised(balanced(daemon)) >= more and hook.starts("intrusion")
+
+
+def quietened(daemon):
+    """Whether somebody came while a rule was quiet."""
+    return balanced(daemon)["yard", "again"].why["cooldown"] > 0
 
 
 def test_both_ledgers_balance_after_every_kill(tmp_path, passing_clip):
@@ -55,28 +52,30 @@ def test_both_ledgers_balance_after_every_kill(tmp_path, passing_clip):
         text = config_text(camera.url, state, hook.url, rules=RULES, top={"storm": {"max_per_hour": 6}})
         dead = '"dead": {"type": "webhook", "url": "http://127.0.0.1:9/"}, "ops"'
         path.write_text(text.replace('"ops"', dead, 1))
-        raised = 0
+        before = 0
         for _ in range(KILLS):
             with Process(path) as daemon:
-                wait_for(lambda: lived(daemon, hook, raised + 30), 120)  # noqa: B023
+                wait_for(lambda: lived(daemon, hook, before + 30), 120)  # noqa: B023
                 SystemClock().sleep(rng.uniform(0, 1), Stop())  # The random moment is the point of the test.
-                raised = balance(daemon.get("/metrics")[1])[1]
+                before = raised(balanced(daemon))
                 daemon.end(signal.SIGKILL)
             assert check(state / "surveil.db").problems == ()
         with Process(path) as daemon:
-            left, after = balance(daemon.get("/metrics")[1])
             # What waited when the program was killed has an outcome by now.
-            assert left == {}
+            after = raised(balanced(daemon))
             assert after > 0
             wait_for(lambda: lived(daemon, hook, after + 30), 120)
+            wait_for(lambda: quietened(daemon), 120)
             assert daemon.end() == 0
     verdict = check(state / "surveil.db")
     assert verdict.problems == ()
-    books = Counter()
-    for outcome, n in rows(state, "SELECT outcome, n FROM ledger"):
-        books[outcome] += n
-    assert books["raised"] == books["opened"] + books["joined"] + books["suppressed"]
-    delivered = {i for (i,) in rows(state, DELIVERED)}
+    books = in_database(state / "surveil.db")
+    assert {rule: (book.unexplained, book.untold) for rule, book in books.items()} == dict.fromkeys(
+        books, (0, 0)
+    )
+    assert books["yard", "again"].why["cooldown"] > 0
+    assert not any(book.of["pending"] for book in books.values())
+    delivered = {i for (i,) in rows(state / "surveil.db", DELIVERED)}
     assert delivered
     assert delivered <= set(hook.keys)
-    assert {n for (n,) in rows(state, "SELECT count(*) FROM deliveries GROUP BY sink")} == {verdict.alerts}
+    assert {sum(ways.values()) for ways in deliveries(state / "surveil.db").values()} == {verdict.alerts}
