@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr
 
 from surveil import __version__
 from surveil.alerts.deadline import Deadline, open_socket
@@ -48,6 +49,20 @@ class Server:
     timeout_s: float
     tls: ssl.SSLContext | None = None
     """None: the system's authorities."""
+
+
+def _authorities(ca_file: Path) -> Path:
+    try:
+        tls_context(ca_file)
+    except ssl.SSLError:
+        raise ValueError(f"{ca_file} holds no certificate in PEM form") from None
+    except OSError as error:
+        raise ValueError(f"{ca_file}: {error.strerror}") from None
+    return ca_file
+
+
+Authorities = Annotated[Path, AfterValidator(_authorities)]
+"""A file of certificates that can be read: told with the line of the file, not when the first alert is under way."""
 
 
 def tls_context(ca_file: Path | None, *, verify: bool = True) -> ssl.SSLContext:

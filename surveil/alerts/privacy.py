@@ -56,9 +56,7 @@ class FaceFinder:
         try:
             self._detector = cv2.FaceDetectorYN.create(str(model), "", (320, 320), _FACE_SCORE)
         except cv2.error as error:
-            raise ConfigError(
-                [f"blur_faces_model: {model} is not a YuNet model that OpenCV can read"]
-            ) from error
+            raise ConfigError([f"{model} is not a YuNet model that OpenCV can read"]) from error
 
     def find(self, picture: Bytes) -> list[tuple[int, int, int, int]]:
         """Return boxes x1 y1 x2 y2 in pixels."""

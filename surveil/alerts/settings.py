@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from surveil.errors import ConfigError
 from surveil.settings import Settings
+
+
+def _face_model(path: Path) -> Path:
+    # Who blurs nothing need not wait for OpenCV.
+    from surveil.alerts.privacy import FaceFinder  # noqa: PLC0415
+
+    try:
+        FaceFinder(path)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return path
 
 
 class OutboxSettings(Settings):
@@ -68,6 +81,6 @@ class EvidenceSettings(Settings):
     max_clip_s: float = Field(
         default=120.0, ge=1, le=3600, description="Clip: longest length; the rest is left out."
     )
-    blur_faces_model: Path | None = Field(
+    blur_faces_model: Annotated[Path, AfterValidator(_face_model)] | None = Field(
         default=None, description="A YuNet face model (ONNX): faces in stored pictures are blurred."
     )

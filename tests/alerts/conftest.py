@@ -12,6 +12,13 @@ from surveil.alerts.sinks.apprise import AppriseSettings
 from surveil.clock import ManualClock
 
 from .helpers import Receiver, alert
+from .servers import make_certificate
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

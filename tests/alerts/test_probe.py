@@ -14,25 +14,20 @@ from surveil.alerts.sinks.grafana import GrafanaSettings
 from surveil.alerts.sinks.log import LogSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.errors import Rejected, RetryLater
+from tests.alerts.clients import Listener, mail_settings, mqtt_settings
 from tests.alerts.helpers import Receiver, alert
 from tests.alerts.servers import (
+    Grafana,
     Mailbox,
     alertmanager,
     free_port,
-    make_certificate,
     mosquitto,
     needs,
     server_tls,
     smtp,
 )
-from tests.alerts.test_sinks_servers import Grafana, Listener, mail_settings, mqtt_settings
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def probe(settings, **context):

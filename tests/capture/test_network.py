@@ -13,40 +13,12 @@ import structlog
 
 from surveil.capture.packets import PacketRing, mux
 from tests.capture.watch import QUICK, Watch
-from tests.rig.clips import make_clip
+from tests.rig.fixtures import PASSWORD
 from tests.rig.rtsp_camera import Camera
 
 pytestmark = [pytest.mark.rig, pytest.mark.usefixtures("no_file_left_open")]
-PASSWORD = "p@ss:w/rd"
 STALL_BAR_S = 5.0
 SKEW = "surveil_camera_clock_skew_seconds"
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    return {
-        "h264": make_clip(folder / "h264.mp4", gop=10),
-        "hevc": make_clip(folder / "hevc.mp4", "hevc", gop=10),
-        "mjpeg": make_clip(folder / "mjpeg.avi", "mjpeg"),
-        "large": make_clip(folder / "large.mp4", size=(640, 360), gop=10),
-        "long_gop": make_clip(folder / "long_gop.mp4", seconds=4.0, gop=60),
-    }
-
-
-@pytest.fixture(scope="module")
-def shared(clips):
-    """One camera for the faults that do not outlive their test."""
-    with Camera(clips["h264"], user="joe", password=PASSWORD) as camera:
-        yield camera
-
-
-@pytest.fixture
-def camera(shared):
-    """The shared camera, well again afterwards."""
-    yield shared
-    for command in ("thaw", "unhang", "drop 0", "corrupt 0", "delay 0", "skew 0", "kick"):
-        shared(command)
 
 
 @pytest.fixture

@@ -10,36 +10,10 @@ from surveil.app.probe.stream import probe_stream
 from surveil.capture.settings import StreamSettings
 from surveil.clock import Stop, SystemClock
 from tests.capture.watch import QUICK, Watch
-from tests.rig.clips import make_clip
+from tests.rig.fixtures import PASSWORD
 from tests.rig.rtsp_camera import Camera
 
 pytestmark = [pytest.mark.rig, pytest.mark.usefixtures("no_file_left_open")]
-PASSWORD = "p@ss:w/rd"
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    return {
-        "h264": make_clip(folder / "h264.mp4", gop=10, seconds=4.0),
-        "hevc": make_clip(folder / "hevc.mp4", "hevc", gop=10, seconds=4.0),
-        "mjpeg": make_clip(folder / "mjpeg.avi", "mjpeg"),
-        "long_gop": make_clip(folder / "long_gop.mp4", seconds=4.0, gop=60),
-    }
-
-
-@pytest.fixture(scope="module")
-def shared(clips):
-    with Camera(clips["h264"], user="joe", password=PASSWORD) as camera:
-        yield camera
-
-
-@pytest.fixture
-def camera(shared):
-    """The shared camera, well again afterwards."""
-    yield shared
-    for command in ("thaw", "unhang", "drop 0", "corrupt 0", "delay 0", "skew 0", "kick"):
-        shared(command)
 
 
 def probed(url, seconds=1.5, *, decode=True, **settings):

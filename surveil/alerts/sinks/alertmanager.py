@@ -9,13 +9,21 @@ is 2xx; Alertmanager takes repetitions as the same alert.
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery, Status
-from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, request, tls_context
+from surveil.alerts.http import (
+    Authorities,
+    Server,
+    basic_auth,
+    check_url,
+    judge,
+    place_of,
+    request,
+    tls_context,
+)
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
@@ -37,7 +45,7 @@ class AlertmanagerSettings(SinkSettings):
     )
     labels: dict[str, str] = Field(default={}, description="Further labels, for example severity or team.")
     picture_base_url: str = Field(default="", description="What a picture's path is appended to in the link.")
-    ca_file: Path | None = Field(
+    ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
 

@@ -11,12 +11,12 @@ import logging
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.errors import ConfigError, RetryLater
+from surveil.errors import RetryLater
 
 
 class AppriseSettings(SinkSettings):
@@ -29,6 +29,12 @@ class AppriseSettings(SinkSettings):
     picture: bool = Field(default=True, description="Attach the snapshot, where the service takes one.")
     ends: bool = Field(default=True, description="Tell of the end of events, too.")
 
+    @field_validator("url")
+    @classmethod
+    def _url(cls, value: SecretStr) -> SecretStr:
+        _service(value.get_secret_value())
+        return value
+
 
 class AppriseSink(BaseSink):
     """Sends messages through one of Apprise's services."""
@@ -36,29 +42,10 @@ class AppriseSink(BaseSink):
     def __init__(self, settings: AppriseSettings, context: Context) -> None:
         super().__init__(context)
         self._settings = settings
-        self._scheme = urlsplit(settings.url.get_secret_value()).scheme
-        self._service = self._load()
-
-    def _load(self) -> Any:
-        """Return the service. Raises ConfigError, without the URL, when it cannot be used."""
-        try:
-            import apprise  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise ConfigError(
-                [f"sinks.{self.context.name}: needs apprise; install surveil[apprise]"]
-            ) from error
-        # Its log tells addresses of services, which are credentials.
-        logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-        half = max(1.0, self._settings.timeout_s / 2)
-        url = self._settings.url.get_secret_value()
-        url += ("&" if "?" in url else "?") + f"cto={half:g}&rto={half:g}"
-        # No pool of threads for one service.
-        service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
-        if not service.add(url):
-            raise ConfigError(
-                [f"sinks.{self.context.name}.url: Apprise does not understand this {self._scheme}:// URL"]
-            )
-        return service
+        url = settings.url.get_secret_value()
+        self._scheme = urlsplit(url).scheme
+        half = max(1.0, settings.timeout_s / 2)
+        self._service = _service(url + ("&" if "?" in url else "?") + f"cto={half:g}&rto={half:g}")
 
     def deliver(self, delivery: Delivery) -> None:
         """Send one message. Raises RetryLater when the service did not take it."""
@@ -75,3 +62,18 @@ class AppriseSink(BaseSink):
         )
         if not taken:
             raise RetryLater(f"the {self._scheme} service did not take the message", suspect=True)
+
+
+def _service(url: str) -> Any:
+    """Return the service behind a URL. Raises ValueError, without the URL, when it cannot be used."""
+    try:
+        import apprise  # noqa: PLC0415 - optional
+    except ImportError:
+        raise ValueError("needs apprise; install surveil[apprise]") from None
+    # Its log tells addresses of services, which are credentials.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    # No pool of threads for one service.
+    service = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False))
+    if not service.add(url):
+        raise ValueError(f"Apprise does not understand this {urlsplit(url).scheme}:// URL")
+    return service

@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import network_errors, tls_context
+from surveil.alerts.http import Authorities, network_errors, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import Rejected, RetryLater
@@ -48,7 +47,7 @@ class EmailSettings(SinkSettings):
     sender: str = Field(min_length=3, description="The From address.")
     recipients: list[str] = Field(min_length=1, description="The To addresses.")
     picture: bool = Field(default=True, description="Attach the snapshot.")
-    ca_file: Path | None = Field(
+    ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
     timeout_s: float = Field(

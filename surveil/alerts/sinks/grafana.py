@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import html
 import json
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import Response, Server, check_url, judge, place_of, request, tls_context
+from surveil.alerts.http import (
+    Authorities,
+    Response,
+    Server,
+    check_url,
+    judge,
+    place_of,
+    request,
+    tls_context,
+)
 from surveil.alerts.links import picture_link
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
@@ -35,7 +43,7 @@ class GrafanaSettings(SinkSettings):
     )
     tags: list[str] = Field(default=["surveil"], description="Tags beside camera, rule and instance.")
     picture_base_url: str = Field(default="", description="What a picture's path is appended to in the link.")
-    ca_file: Path | None = Field(
+    ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
 

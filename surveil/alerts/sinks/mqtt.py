@@ -8,6 +8,7 @@ Delivered when the broker has acknowledged (QoS 1). Topics below `<prefix>/<inst
     <camera>/zone/<zone>     retained `ON` while an event is open there, else `OFF`
     <camera>/snapshot        retained JPEG of the last alert
 
+What was retained of a camera or zone that left the configuration is emptied, so that it leaves Home Assistant, too.
 No thread of its own: the courier's thread reads and writes, while it delivers and in `maintain`.
 """
 
@@ -17,7 +18,7 @@ import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
@@ -25,10 +26,10 @@ from pydantic import Field, SecretStr, model_validator
 from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery, Status
 from surveil.alerts.homeassistant import discovery, states, topic_part
-from surveil.alerts.http import tls_context
+from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.errors import ConfigError, RetryLater
+from surveil.errors import RetryLater
 from surveil.types import Alert
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class MqttSettings(SinkSettings):
     host: str = Field(min_length=1, description="The broker.")
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
     tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
-    ca_file: Path | None = Field(
+    ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
     username: str = Field(default="", description="Name to log in with; empty: no login.")
@@ -53,6 +54,12 @@ class MqttSettings(SinkSettings):
     pictures: bool = Field(default=True, description="Publish the snapshot of the last alert of each camera.")
     discovery: bool = Field(default=True, description="Announce cameras, zones and alerts to Home Assistant.")
     discovery_prefix: str = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
+
+    @model_validator(mode="after")
+    def _installed(self) -> MqttSettings:
+        if find_spec("paho") is None:
+            raise ValueError("needs paho-mqtt; install surveil[mqtt]")
+        return self
 
     @model_validator(mode="after")
     def _no_clear_password(self) -> MqttSettings:
@@ -76,10 +83,8 @@ class MqttSink(BaseSink):
         self._refused = ""
         self._said: dict[str, bytes] = {}
         """What is retained at the broker, so that only changes are published."""
-        try:
-            import paho.mqtt.client  # noqa: F401, PLC0415 - optional
-        except ImportError as error:
-            raise ConfigError([f"sinks.{context.name}: needs paho-mqtt; install surveil[mqtt]"]) from error
+        self._retained: set[str] = set()
+        """Topics of cameras and zones, kept over connections: those that went are emptied."""
 
     def probe(self) -> str:
         """Connect and log in as a guest, and leave."""
@@ -104,6 +109,7 @@ class MqttSink(BaseSink):
         picture = self.context.picture(alert) if self._settings.pictures else None
         if picture:
             self._publish(client, f"{camera}/snapshot", picture.read_bytes(), deadline, retain=True)
+            self._retained.add(f"{camera}/snapshot")
         self._publish(client, f"{camera}/alert", body, deadline, key=alert.id)
 
     def maintain(self, status: Status) -> None:
@@ -114,10 +120,13 @@ class MqttSink(BaseSink):
         wanted = states(self._base, status)
         if self._settings.discovery:
             wanted |= discovery(self._settings.discovery_prefix, self._base, self.context.instance, status)
-        for topic, payload in wanted.items():
+        pictures = {f"{self._base}/{topic_part(name)}/snapshot" for name in status.cameras}
+        gone = self._retained - wanted.keys() - pictures
+        for topic, payload in [*wanted.items(), *((topic, b"") for topic in sorted(gone))]:
             if self._said.get(topic) != payload:
                 self._publish(client, topic, payload, deadline, retain=True)
                 self._said[topic] = payload
+        self._retained |= wanted.keys()
 
     def close(self) -> None:
         """Say `offline` and disconnect."""

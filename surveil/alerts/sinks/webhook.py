@@ -16,7 +16,17 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.http import Server, basic_auth, check_url, judge, place_of, reach, request, tls_context
+from surveil.alerts.http import (
+    Authorities,
+    Server,
+    basic_auth,
+    check_url,
+    judge,
+    place_of,
+    reach,
+    request,
+    tls_context,
+)
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
@@ -68,7 +78,7 @@ class WebhookSettings(SinkSettings):
         description="`link` adds `picture` (path behind `picture_base_url`); `multipart` sends the JPEG.",
     )
     picture_base_url: str = Field(default="", description="What a picture's path is appended to.")
-    ca_file: Path | None = Field(
+    ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
     verify_tls: bool = Field(default=True, description="Check the receiver's certificate.")

@@ -1,0 +1,3 @@
+from tests.rig.fixtures import camera, clips, shared
+
+__all__ = ["camera", "clips", "shared"]
