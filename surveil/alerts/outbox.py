@@ -28,9 +28,8 @@ from surveil.alerts.database import (
     sync_directory,
     transaction,
 )
-from surveil.alerts.delivery import Delivery
+from surveil.alerts.deliveries import DAY_S, Deliveries
 from surveil.alerts.disk import damaged
-from surveil.alerts.ledgers import Ledgers
 from surveil.alerts.links import picture_path
 from surveil.alerts.payload import load
 from surveil.alerts.rows import COMMITTED, Entry, Stored
@@ -41,8 +40,6 @@ from surveil.metrics import DELIVERY
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
-DAY_S = 86_400.0
-_EXPIRE_EVERY_S = 60.0
 _CHECKPOINT_EVERY = 500
 """Transactions between checkpoints; a transaction writes a few pages of 4 KiB."""
 
@@ -55,7 +52,7 @@ def end_id(event_id: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{event_id}/end"))
 
 
-class Outbox(Ledgers):
+class Outbox(Deliveries):
     """Alerts by sinks, on disk. Any thread may call any method; one lock serialises them.
 
     Capacity: `max_pending` rows for each sink; a start beyond it is a dead letter at birth, which is counted.
@@ -197,48 +194,6 @@ class Outbox(Ledgers):
         with self._lock, foreign_errors():
             return [load(body) for (body,) in self._writer.execute(rows.OPEN_AT, (sink,))]
 
-    # Delivering.
-
-    def next(self, sink: str) -> Delivery | None:
-        """Return what `sink` should be given now, or None: oldest first, those that failed on their own last.
-
-        An end waits for its start. Alerts that are too old become dead letters first.
-        """
-        with self._lock, foreign_errors():
-            self._expire(sink)
-            row = self._acks.execute(rows.NEXT, (sink,)).fetchone()
-        return None if row is None else Delivery(load(row[2]), attempts=row[1], seq=row[0])
-
-    def delivered(self, sink: str, seq: int) -> None:
-        """The sink has said yes."""
-        query = (
-            "UPDATE deliveries SET state='delivered', attempts=attempts+1, error='' WHERE sink=? AND alert=?"
-        )
-        self._acknowledge(sink, query, (sink, seq), left=1)
-
-    def failed(self, sink: str, seq: int, error: str, *, demerit: bool = False) -> None:
-        """The sink could not; with `demerit` the alert goes behind those that never failed."""
-        query = (
-            "UPDATE deliveries SET attempts=attempts+1, demerits=demerits+?, error=? WHERE sink=? AND alert=?"
-        )
-        self._acknowledge(sink, query, (int(demerit), error, sink, seq), left=0)
-
-    def rejected(self, sink: str, seq: int, error: str) -> None:
-        """The sink has said never: the alert, and the end that follows it, become dead letters."""
-        with self._lock, transaction(self._acks) as db:
-            update = "UPDATE deliveries SET attempts=attempts+1, error=? WHERE sink=? AND alert=?"
-            db.execute(update, (error, sink, seq))
-            self._pending[sink] -= rows.bury(db, sink, [seq], "rejected")
-            self._save_clock(db)
-
-    def _acknowledge(self, sink: str, query: str, values: tuple[object, ...], left: int) -> None:
-        with self._lock:
-            with transaction(self._acks) as db:
-                db.execute(query, values)
-                self._save_clock(db)
-            self._pending[sink] -= left
-            self._since_checkpoint += 1
-
     def checkpoint(self, *, force: bool = False) -> None:
         """Move the log into the database when it has grown. Couriers call it: no commit waits for it."""
         if self._since_checkpoint < _CHECKPOINT_EVERY and not force:
@@ -286,21 +241,6 @@ class Outbox(Ledgers):
                 full = self._pending[sink] >= self._settings.max_pending
                 self._pending[sink] += rows.address(db, alert, seq, sink, self.age_s(), full=full)
         return True
-
-    def _expire(self, sink: str) -> None:
-        """Bury what is too old. Once a minute: it reads every pending row, as an index would cost each commit."""
-        if self.age_s() < self._expire_at.get(sink, 0.0):
-            return
-        self._expire_at[sink] = self.age_s() + _EXPIRE_EVERY_S
-        oldest = self.age_s() - self._settings.expire_after_days * DAY_S
-        old = rows.older(self._acks, sink, oldest)
-        if old:
-            with transaction(self._acks) as db:
-                self._pending[sink] -= rows.bury(db, sink, old, "expired")
-                self._save_clock(db)
-
-    def _save_clock(self, db: sqlite3.Connection) -> None:
-        rows.put(db, "clock_s", repr(self.age_s()))
 
 
 def _end(start: Alert, t_wall: float, reason: str) -> Alert:
