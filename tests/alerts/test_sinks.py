@@ -248,6 +248,15 @@ def test_a_template_cannot_name_what_does_not_exist():
         webhook("http://h/", body={"a": "{camra}"})
 
 
+def test_the_picture_can_be_a_link_beside_the_alert():
+    a = alert(0, evidence={"snapshot": "evidence/gate/a b.jpg"})
+    with Receiver() as receiver:
+        deliver(webhook(receiver.url, picture="link", picture_base_url="https://nvr.example"), a)
+    assert receiver.got[0].json == to_dict(a) | {"picture": "https://nvr.example/evidence/gate/a%20b.jpg"}
+    with pytest.raises(ValidationError, match="needs `picture_base_url`"):
+        webhook("http://h/", picture="link")
+
+
 def test_the_picture_can_be_sent_along(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8jpeg\xff\xd9")
     a = alert(0, evidence={"snapshot": "a.jpg"})

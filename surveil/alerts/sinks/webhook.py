@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.http import (
@@ -95,6 +95,12 @@ class WebhookSettings(SinkSettings):
         if unknown:
             raise ValueError(f"unknown field {min(unknown)!r}; known: {', '.join(sorted(FIELDS))}")
         return value
+
+    @model_validator(mode="after")
+    def _has_base(self) -> WebhookSettings:
+        if self.picture == "link" and not self.picture_base_url:
+            raise ValueError("`picture: link` needs `picture_base_url`: what the path is appended to")
+        return self
 
 
 class WebhookSink(BaseSink):
