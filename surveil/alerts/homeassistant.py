@@ -28,14 +28,16 @@ def states(base: str, status: Status) -> dict[str, bytes]:
     return said
 
 
-def discovery(prefix: str, base: str, instance: str, status: Status) -> dict[str, bytes]:
-    """Return topic → payload that make cameras, zones and alerts entities of Home Assistant.
+def discovery(
+    prefix: str, base: str, instance: str, status: Status, *, switches: bool = False
+) -> dict[str, bytes]:
+    """Return topic → payload that make cameras, zones and alerts, and switches if wanted, entities of Home Assistant.
 
     See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
     """
     said: dict[str, bytes] = {}
     for name, camera in status.cameras.items():
-        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera):
+        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera, switches=switches):
             unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
             config |= {
                 "unique_id": unique,
@@ -51,7 +53,7 @@ def discovery(prefix: str, base: str, instance: str, status: Status) -> dict[str
     return said
 
 
-def _entities(topic: str, camera: Camera) -> list[tuple[str, str, dict[str, object]]]:
+def _entities(topic: str, camera: Camera, *, switches: bool) -> list[tuple[str, str, dict[str, object]]]:
     """Return component, key and configuration of a camera's entities."""
     kinds = [kind for rule in camera.rules for kind in (rule, f"{rule}_end")]
     up = " or ".join(f"value == '{state}'" for state in _UP)
@@ -81,4 +83,7 @@ def _entities(topic: str, camera: Camera) -> list[tuple[str, str, dict[str, obje
         )
         for zone in camera.zones
     ]
+    if switches and camera.rules:
+        switch = {"name": "Armed", "state_topic": f"{topic}/armed", "command_topic": f"{topic}/armed/set"}
+        made.append(("switch", "armed", {**switch, "icon": "mdi:shield-home"}))
     return made

@@ -61,6 +61,11 @@ class Listener:
         wait_for(there, f"message on {topic}")
         return self.heard[topic][-1].payload
 
+    def say(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        """Publish, and wait until the broker has it."""
+        sent = self.client.publish(topic, payload, qos=1, retain=retain)
+        wait_for(lambda: self.client.loop(0.05) == 0 and sent.is_published(), f"acknowledgement of {topic}")
+
     def close(self) -> None:
         self.client.disconnect()
         self.client.loop(0.05)

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from surveil.alerts.arming import SwitchBoard
 from surveil.alerts.delivery import Camera, Context, Delivery, Status
+from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
@@ -211,6 +213,69 @@ def test_a_broker_that_goes_away_between_a_message_and_its_acknowledgement_gets_
         assert message.properties.UserProperty == [("idempotency-key", alert(1).id)]
         listener.close()
         sink.close()
+
+
+def switchable(tmp_path, certificate, port, **changes):
+    """A sink beside a daemon's database, with one camera."""
+    Outbox.open(tmp_path / "surveil.db", ["bus"], SystemClock()).close()
+    settings = mqtt_settings(port, certificate, **changes)
+    sink = make_sink(settings, Context(name="bus", state_dir=tmp_path))
+    return sink, Status({"gate": Camera("streaming", (), ("intrusion", "parcel"))})
+
+
+def switches(tmp_path):
+    board = SwitchBoard(tmp_path / "surveil.db")
+    found = board.read()
+    board.close()
+    return set(found)
+
+
+@needs("mosquitto", "openssl")
+def test_whoever_may_publish_switches_a_cameras_rules_when_the_file_allows_it(tmp_path, certificate):
+    port, topic = free_port(), "surveil/surveil/gate/armed"
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        listener.say(f"{topic}/set", b"OFF", retain=True)  # From another time.
+        sink, status = switchable(tmp_path, certificate, port, remote_arming=True)
+        sink.maintain(status)
+        assert listener.wait(topic) == b"ON"
+        switch = json.loads(listener.wait("homeassistant/switch/surveil_surveil_gate_armed/config"))
+        assert (switch["state_topic"], switch["command_topic"]) == (topic, f"{topic}/set")
+        for other in ("surveil/surveil/nobody/armed/set", "surveil/other/gate/armed/set"):
+            listener.say(other, b"OFF")
+        listener.say(f"{topic}/set", b"OFF; rm")
+        listener.say(f"{topic}/set", b"OFF")
+        wait_for(lambda: sink.maintain(status) or switches(tmp_path), "switch")
+        assert switches(tmp_path) == {("gate", "intrusion"), ("gate", "parcel")}
+        sink.maintain(status)
+        assert listener.wait(topic, 2) == b"OFF"
+        listener.say(f"{topic}/set", b"ON")
+        wait_for(lambda: sink.maintain(status) or not switches(tmp_path), "switch back")
+        sink.close()
+        listener.close()
+
+
+@needs("mosquitto", "openssl")
+def test_nobody_switches_anything_unless_the_file_allows_it(tmp_path, certificate):
+    port, topic = free_port(), "surveil/surveil/gate/armed"
+    with mosquitto(tmp_path, port, *certificate):
+        listener = Listener(port, certificate)
+        sink, status = switchable(tmp_path, certificate, port)
+        sink.maintain(status)
+        listener.say(f"{topic}/set", b"OFF")
+        for n in range(3):
+            sink.deliver(Delivery(alert(n)))
+            sink.maintain(status)
+        listener.wait("surveil/surveil/gate/alert", 3)
+        assert switches(tmp_path) == set()
+        assert [heard for heard in listener.heard if "armed" in heard and not heard.endswith("/set")] == []
+        sink.close()
+        listener.close()
+
+
+def test_a_remote_control_without_a_login_is_refused():
+    with pytest.raises(ValidationError, match="remote_arming needs username and password"):
+        MqttSettings(host="broker.example", remote_arming=True)
 
 
 def test_an_mqtt_password_is_not_sent_in_the_clear():

@@ -7,6 +7,8 @@ Delivered when the broker has acknowledged (QoS 1). Topics below `<prefix>/<inst
     <camera>/state           retained state of the camera
     <camera>/zone/<zone>     retained `ON` while an event is open there, else `OFF`
     <camera>/snapshot        retained JPEG of the last alert
+    <camera>/armed           with `remote_arming`: retained `ON`, or `OFF` while a rule is disarmed
+    <camera>/armed/set       with `remote_arming`: `ON` and `OFF` are taken from here
 
 What was retained of a camera or zone that left the configuration is emptied, so that it leaves Home Assistant, too.
 No thread of its own: the courier's thread reads and writes, while it delivers and in `maintain`.
@@ -28,6 +30,7 @@ from surveil.alerts.delivery import Context, Delivery, Status
 from surveil.alerts.homeassistant import discovery, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
+from surveil.alerts.remote import RemoteArming
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 from surveil.types import Alert
@@ -54,6 +57,20 @@ class MqttSettings(SinkSettings):
     pictures: bool = Field(default=True, description="Publish the snapshot of the last alert of each camera.")
     discovery: bool = Field(default=True, description="Announce cameras, zones and alerts to Home Assistant.")
     discovery_prefix: str = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
+
+    remote_arming: bool = Field(
+        default=False,
+        description="Take commands from the broker: whoever may publish to `<camera>/armed/set` can switch a "
+        "camera's rules off. Home Assistant gets a switch for each camera. Needs a login; read docs/sinks.md first.",
+    )
+
+    @model_validator(mode="after")
+    def _no_anonymous_commands(self) -> MqttSettings:
+        if self.remote_arming and not (self.username and self.password.get_secret_value()):
+            raise ValueError(
+                "remote_arming needs username and password: a broker open to all would disarm for all"
+            )
+        return self
 
     @model_validator(mode="after")
     def _installed(self) -> MqttSettings:
@@ -83,6 +100,10 @@ class MqttSink(BaseSink):
         self._refused = ""
         self._said: dict[str, bytes] = {}
         """What is retained at the broker, so that only changes are published."""
+        self._remote: RemoteArming | None = None
+        if settings.remote_arming:
+            self._remote = RemoteArming(self._base, context.state_dir, context.clock)
+            self.maintain_every_s = 2.0
         self._retained: set[str] = set()
         """Topics of cameras and zones, kept over connections: those that went are emptied."""
 
@@ -117,9 +138,10 @@ class MqttSink(BaseSink):
         deadline = self._deadline()
         client = self._connected(deadline)
         self._loop(client, 0.0)
-        wanted = states(self._base, status)
+        wanted = states(self._base, status) | (self._remote.follow(status) if self._remote else {})
         if self._settings.discovery:
-            wanted |= discovery(self._settings.discovery_prefix, self._base, self.context.instance, status)
+            prefix, switches = self._settings.discovery_prefix, self._remote is not None
+            wanted |= discovery(prefix, self._base, self.context.instance, status, switches=switches)
         pictures = {f"{self._base}/{topic_part(name)}/snapshot" for name in status.cameras}
         gone = self._retained - wanted.keys() - pictures
         for topic, payload in [*wanted.items(), *((topic, b"") for topic in sorted(gone))]:
@@ -130,6 +152,8 @@ class MqttSink(BaseSink):
 
     def close(self) -> None:
         """Say `offline` and disconnect."""
+        if self._remote:
+            self._remote.close()
         client, self._client = self._client, None
         if client is None:
             return
@@ -176,6 +200,8 @@ class MqttSink(BaseSink):
             while not client.is_connected():
                 self._loop(client, deadline.slice_s())
             if not guest:
+                if self._remote:
+                    self._remote.listen(client)
                 self._publish(client, f"{self._base}/status", b"online", deadline, retain=True)
         except ssl.SSLCertVerificationError as error:
             _hang_up(client.socket())
