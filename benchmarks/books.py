@@ -111,7 +111,10 @@ def configured(path: Path, urls: dict[str, str], hook: str) -> Path:
 def live(config: Path, seconds: float, *, killed: bool) -> int:
     """Run the daemon for `seconds` from its first page on; return how many signals its last page leaves unexplained."""
     with Process(config) as daemon:
-        daemon.get("/metrics")
+        try:
+            daemon.get("/metrics")
+        except AssertionError:
+            sys.exit(f"the daemon did not start: {daemon.log.read_text()[-2000:]}")
         SystemClock().sleep(seconds, Stop())
         page = daemon.get("/metrics")[1]
         daemon.end(signal.SIGKILL if killed else signal.SIGTERM)
