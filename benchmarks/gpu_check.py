@@ -144,7 +144,7 @@ def overload(detector: Detector, shots: Sequence[Shot], seconds: float) -> float
 
     gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
     planner = RegionPlanner(input_px=detector.input.side, min_object_px=40, max_crops=1, idle_interval_s=10.0)
-    stage = DetectStage(detector, again, Metrics(CollectorRegistry()), SystemClock())
+    stage = DetectStage(detector, again, again, Metrics(CollectorRegistry()), SystemClock())
     for i in range(4 * detector.most_frames):
         shot = shots[i % len(shots)]
         work = Work(camera=f"camera {i}", gate=gate, planner=planner)

@@ -18,6 +18,8 @@ from enum import StrEnum
 
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h; systemd does not restart on it."""
+EXIT_UNCLEAN = 70
+"""EX_SOFTWARE: the daemon ended as it was told to, but a thread did not, and was left behind."""
 
 
 class SurveilError(Exception):

@@ -284,11 +284,21 @@ class FrameRing(Generic[State]):
 
     def give_back(self, slot: Slot[State]) -> None:
         """Return a slot: its frame counts as processed."""
+        self._return(slot, lost=False)
+
+    def give_up(self, slot: Slot[State]) -> None:
+        """Return a slot whose frame nobody has looked at: it counts as dropped, lost."""
+        self._return(slot, lost=True)
+
+    def _return(self, slot: Slot[State], *, lost: bool) -> None:
         with self._lock:
             if slot.is_orphan:
                 return
             lane = self._lanes[slot.camera]
-            lane.processed += lane.in_flight
+            if lost:
+                lane.dropped[Drop.LOST] += lane.in_flight
+            else:
+                lane.processed += lane.in_flight
             lane.in_flight = 0
             slot.item = None
             if lane.successor is not None:

@@ -7,11 +7,14 @@ its stages looks healthy and sees nothing.
 from __future__ import annotations
 
 import faulthandler
+import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
@@ -103,6 +106,19 @@ class ThreadGroup:
             log.error("threads did not end in time", threads=left, timeout_s=timeout_s)
             faulthandler.dump_traceback(sys.stderr, all_threads=True)
         return left
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once with `code`, threads that were left behind or not; what was logged is out.
+
+    The interpreter's own farewell would not do. A thread that comes back out of C++ during it is unwound through
+    code that forbids that, and the process aborts instead (seen with a run of ONNX Runtime under way). And it frees
+    what the system takes back anyway: 0.8 s after all threads had ended, 7.7 s on a busy machine.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _name_for_the_system(name: str) -> None:

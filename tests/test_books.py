@@ -159,14 +159,28 @@ def test_what_could_not_be_written_is_written_later(tmp_path):
 
 def test_every_scrape_shows_the_whole_ledger():
     books = SignalBooks({Entry("gate", "left", "raised"): 9, Entry("gate", "left", "joined"): 7})
-    registry = CollectorRegistry()
-    registry.register(LedgerCollector(books.totals))
+    shown = shown_of(books, {"gate": ("left",)})
+    assert [shown("gate", "left", outcome) for outcome in ("raised", "joined", "pending")] == [9, 7, 2]
 
-    def shown(outcome):
-        labels = {"camera": "gate", "rule": "left", "outcome": outcome, "reason": ""}
+
+def test_a_scrape_shows_the_books_of_configured_rules_and_the_others_are_kept():
+    books = SignalBooks({Entry(camera, rule, "raised"): 3 for camera in ("gate", "gone") for rule in "ab"})
+    rules = {"gate": ("a",)}
+    shown = shown_of(books, rules)
+    assert [shown("gate", "a"), shown("gate", "b"), shown("gone", "a")] == [3, None, None]
+    rules["gone"] = ("a", "b")
+    assert shown("gone", "a") == 3
+
+
+def shown_of(books, rules):
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(books.totals, lambda: rules))
+
+    def shown(camera, rule, outcome="raised"):
+        labels = {"camera": camera, "rule": rule, "outcome": outcome, "reason": ""}
         return registry.get_sample_value("surveil_ledger_signals", labels)
 
-    assert [shown(outcome) for outcome in ("raised", "joined", "pending")] == [9, 7, 2]
+    return shown
 
 
 def test_a_damaged_database_ends_the_commit_stage_where_a_busy_one_is_waited_for(tmp_path):

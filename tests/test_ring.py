@@ -110,6 +110,17 @@ def test_a_loss_goes_before_newer_frames_and_drops_what_waited():
     assert ring.books()["gate"].dropped[Drop.LOST] == 1
 
 
+def test_a_frame_that_is_given_up_is_lost_and_the_next_one_comes():
+    ring = ring_of()
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.take(Stop())
+    ring.put(frame(seq=1, t=1.0))
+    ring.give_up(slot)
+    books = ring.books()["gate"]
+    assert (books.processed, books.dropped[Drop.LOST], books.waiting, books.balance) == (0, 1, 1, 0)
+    assert ring.take(Stop()).frame.seq == 1
+
+
 def test_damaged_frames_are_dropped_unless_the_camera_is_degraded():
     ring = ring_of()
     ring.put(frame(seq=0, t=0.0, damaged=True))

@@ -1,12 +1,15 @@
 """No thread outlives its group, and a failed core thread stops the program."""
 
+import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.threads import Heartbeats, ThreadGroup
+from tests.detect import tiny
 
 
 def test_a_failed_thread_sets_stop_and_is_the_failure():
@@ -43,6 +46,30 @@ def test_a_stage_is_stuck_once_it_has_not_advanced_for_the_patience():
     assert beats.stuck(10) == ["detect"]
     beats.forget("detect")
     assert beats.stuck(10) == []
+
+
+LEFT_IN_A_MODEL = """
+import pathlib, sys, threading
+import numpy as np
+from surveil.detect.session import RunOn, Session
+from surveil.threads import leave
+model, entered = Session(pathlib.Path(sys.argv[1]), RunOn()), threading.Event()
+def run():
+    entered.set()
+    model.run({"images": np.full((1, 3, 64, 64), 255, np.float32)})
+threading.Thread(target=run, daemon=True).start()
+entered.wait()
+print("the last words")
+leave(70)
+"""
+
+
+def test_a_thread_that_is_left_inside_the_model_does_not_abort_the_process(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(tiny.model({"o": np.ones((3, 4), np.float32)}, endless_above=200.0))
+    left = subprocess.run(
+        [sys.executable, "-c", LEFT_IN_A_MODEL, tmp_path / "m.onnx"], capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert (left.returncode, left.stdout, left.stderr) == (70, "the last words\n", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have names in /proc on Linux only")

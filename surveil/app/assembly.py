@@ -203,7 +203,7 @@ def make_stages(
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, desk)
     analyse = AnalyseStage(commit.offer, metrics, clock, desk)
-    detect = DetectStage(detector, analyse.inbox.put, metrics, clock)
+    detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     return Pipeline(ring, prepare, detect, analyse, commit)
 

@@ -45,13 +45,12 @@ def make_keeper(state_dir: Path, shelf: Shelf, model: ModelSettings, metrics: Me
 
 
 def _report(shelf: Shelf, metrics: Metrics, name: str, what: str) -> None:
-    in_use = shelf.get(name)
+    in_use, wanted = shelf.get(name), shelf.wanted().get(name, ())
     current, shadow = (in_use.current, in_use.shadow) if in_use else (None, None)
-    metrics.add_classifier(
-        name,
-        shelf.wanted().get(name, ()),
-        current.card.labels if current else (),
-        shadow.card.labels if shadow else (),
-    )
-    say: Callable[..., None] = log.info if current else log.warning
+    if wanted:
+        labels, others = (one.card.labels if one else () for one in (current, shadow))
+        metrics.add_classifier(name, wanted, labels, others)
+    else:
+        metrics.forget_classifier(name)
+    say: Callable[..., None] = log.info if current or not wanted else log.warning
     say("classifier", classifier=name, what=what)

@@ -76,20 +76,29 @@ class OutboxCollector(Collector):
 
 
 class LedgerCollector(Collector):
-    """The signals' books since the database was made: they go on where they were after a restart."""
+    """The signals' books since the database was made: they go on where they were after a restart.
 
-    def __init__(self, totals: Callable[[], Mapping[Entry, int]]) -> None:
+    Only of rules that are configured: the database keeps the others', or every name that ever was would stay a series.
+    """
+
+    def __init__(
+        self, totals: Callable[[], Mapping[Entry, int]], rules: Callable[[], Mapping[str, tuple[str, ...]]]
+    ) -> None:
         self._totals = totals
+        self._rules = rules
 
     def collect(self) -> Iterator[Metric]:
         """Read the books in one snapshot: raised = opened + joined + suppressed + pending."""
         family = GaugeMetricFamily(
             "surveil_ledger_signals",
-            "Signals since the database was made: `raised`, and what became of them; they balance in every scrape.",
+            "Signals of configured rules since the database was made: `raised`, and what became of them; they "
+            "balance in every scrape.",
             labels=["camera", "rule", "outcome", "reason"],
         )
+        rules = self._rules()
         for entry, n in self._totals().items():
-            family.add_metric([entry.camera, entry.rule, entry.outcome, entry.reason], n)
+            if entry.rule in rules.get(entry.camera, ()):
+                family.add_metric([entry.camera, entry.rule, entry.outcome, entry.reason], n)
         yield family
 
 

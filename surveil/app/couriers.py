@@ -82,9 +82,9 @@ class Couriers:
         for name in gone:
             self._metrics.forget(sink=name)
 
-    def end(self) -> bool:
+    def end(self, patience_s: float) -> bool:
         """End all couriers; return whether they ended in time."""
-        return self._end(self._posts)
+        return self._end(self._posts, patience_s)
 
     def wake(self) -> None:
         """Say that there is work."""
@@ -100,13 +100,13 @@ class Couriers:
         )
         return _Post(courier, stop)
 
-    def _end(self, names: Iterable[str]) -> bool:
+    def _end(self, names: Iterable[str], patience_s: float = COURIERS_S) -> bool:
         posts = [self._posts[name] for name in names]
         for post in posts:
             post.stop.set()
             post.courier.wake()
         threads = [post.thread for post in posts if post.thread]
-        ended = self._group.join_those(threads, COURIERS_S, self._clock)
+        ended = self._group.join_those(threads, patience_s, self._clock)
         if not ended:
             log.error("couriers did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended

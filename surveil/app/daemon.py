@@ -37,7 +37,7 @@ from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
-from surveil.errors import StateError
+from surveil.errors import EXIT_UNCLEAN, StateError
 from surveil.learn.auto import NormalityKeeper, look_after
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
@@ -49,8 +49,13 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S = 1.0
 """How often the main thread looks after stages and cameras."""
-_STAGE_S = 4.0
-"""How long a stage may take to end: sixteen frames that wait for the detector are still looked at."""
+_END_S = 9.0
+"""How long the end may take, for all threads together: systemd kills what has not ended after 15 s. No stage has a
+limit of its own, because a stage that is slow on a busy machine is no stage that hangs."""
+_LEAST_S = 0.5
+"""What each has nevertheless, when one before it hangs."""
+_LAST_LOOKS_S = 2.0
+"""How long frames that wait for the models at the end are still looked at; the rest is dropped."""
 _FAILED = 1
 
 
@@ -149,7 +154,10 @@ class Daemon:
     # Life.
 
     def run(self) -> int:
-        """Run until a signal or a failure; return the exit code."""
+        """Run until a signal or a failure; return the exit code: 0, 1 after a failure, or `EXIT_UNCLEAN`.
+
+        What is to be done then is `threads.leave`: a thread may have been left behind.
+        """
         requests, notifier = Requests(), Notifier()
         requests.listen()
         self.start()
@@ -172,7 +180,9 @@ class Daemon:
             self._look(notifier)
         notifier.stopping()
         clean = self.end()
-        return _FAILED if self._group.failure or not clean else 0
+        if self._group.failure:
+            return _FAILED
+        return 0 if clean else EXIT_UNCLEAN
 
     def _look(self, notifier: Notifier) -> None:
         """Look after stages and cameras."""
@@ -223,21 +233,20 @@ class Daemon:
         """Stop from source to sink; return whether every thread ended."""
         self.stop.set()
         self.detector.batches.stop_growing()
+        self._end_by = self.clock.monotonic() + _END_S
         stages = self.pipeline
-        good = self.fleet.end()
+        good = self.fleet.end(self._left_s())
         stages.ring.close()
-        good &= self._join(self._prepare_threads)
-        stages.detect.inbox.close()
-        good &= self._join(self._detect_threads)
+        good &= self._end_looking()
         stages.analyse.inbox.close()
         good &= self._join([self._analyse_thread])
         stages.commit.inbox.close()
         good &= self._join([self._commit_thread])
         self._commit_stop.set()
-        good &= self.couriers.end()
+        good &= self.couriers.end(self._left_s())
         self.web.stop()
         good &= self._join([self._web_thread])
-        left = self._group.join_all(0.1, self.clock)
+        left = self._group.join_all(self._left_s(), self.clock)
         self._switches.close()
         self._views.close()
         if not left:
@@ -246,8 +255,28 @@ class Daemon:
         log.info("surveil has stopped", clean=good and not left)
         return good and not left
 
+    def _end_looking(self) -> bool:
+        """Look at what waits for the models, if that is soon done; return whether their threads ended.
+
+        A camera with a frame in the models and another that waits needs both stages until its slot is home.
+        """
+        detect, soon = self.pipeline.detect, self.clock.monotonic() + _LAST_LOOKS_S
+        if self._group.join_those(self._prepare_threads, _LAST_LOOKS_S, self.clock):
+            detect.inbox.close()
+            if self._group.join_those(self._detect_threads, soon - self.clock.monotonic(), self.clock):
+                return True
+        log.warning("the models take too long for what waits, it is dropped")
+        detect.abandon()
+        prepared = self._join(self._prepare_threads)
+        detect.inbox.close()
+        return self._join(self._detect_threads) and prepared
+
     def _join(self, threads: Sequence[threading.Thread]) -> bool:
-        return self._group.join_those(threads, _STAGE_S, self.clock)
+        return self._group.join_those(threads, self._left_s(), self.clock)
+
+    def _left_s(self) -> float:
+        """How long the next threads may take to end, s."""
+        return max(_LEAST_S, self._end_by - self.clock.monotonic())
 
     def _wake(self) -> None:
         self.couriers.wake()
@@ -270,7 +299,7 @@ class Daemon:
             EventCollector(self.outbox.open_events, self.fleet.rules),
             DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence_sizes),
             GpuCollector(),
-            LedgerCollector(self.pipeline.commit.books.totals),
+            LedgerCollector(self.pipeline.commit.books.totals, self.fleet.rules),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):
             self.registry.register(collector)

@@ -93,6 +93,7 @@ class Fleet:
         for post in gone:
             self._archive.drop(post.camera.name)
             self._keeper.keep(post.camera.name, None)
+            self._maker.shelf.want(post.camera.name, ())
             self._metrics.forget(camera=post.camera.name)
         names = {post.camera.name for post in gone}
         self.posts = {name: post for name, post in self.posts.items() if name not in names}
@@ -117,9 +118,9 @@ class Fleet:
         for post in self.posts.values():
             post.run(self._group)
 
-    def end(self) -> bool:
+    def end(self, patience_s: float) -> bool:
         """End the threads of all cameras; return whether they ended in time."""
-        return self._halt(self.posts.values())
+        return self._halt(self.posts.values(), patience_s)
 
     # What the main thread looks after.
 
@@ -173,14 +174,14 @@ class Fleet:
         post.connect(self._pipeline.ring, self._metrics, self._clock)
         return post
 
-    def _halt(self, posts: Iterable[Post]) -> bool:
+    def _halt(self, posts: Iterable[Post], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
         threads = []
         for post in posts:
             post.stop.set()
             threads += post.threads
             post.threads = []
-        ended = self._group.join_those(threads, CAPTURES_S, self._clock)
+        ended = self._group.join_those(threads, patience_s, self._clock)
         if not ended:
             log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended

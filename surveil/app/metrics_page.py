@@ -107,7 +107,7 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
-    registry.register(LedgerCollector(lambda: {Entry(camera, rule, "raised"): 0}))
+    registry.register(LedgerCollector(lambda: {Entry(camera, rule, "raised"): 0}, lambda: {camera: (rule,)}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics
 

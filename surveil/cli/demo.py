@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from rich.table import Table
 from surveil import logs
 from surveil.cli.common import console, errors, open_detector, shows_progress
 from surveil.config import load
+from surveil.threads import leave
 
 if TYPE_CHECKING:
     from surveil.app.daemon import Daemon
@@ -56,6 +56,8 @@ def demo(
     """Watch a drawn yard for a minute: RTSP camera, detector, rules, alerts, webhook and metrics, all real.
 
     Uses free ports on loopback and a folder of its own. Exit code 1 when no alert came.
+
+    Example: `surveil demo --seconds 30 --folder demo`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - as in operate
     from surveil.demo.rtp import Clip  # noqa: PLC0415
@@ -84,7 +86,7 @@ def demo(
         finally:
             clean = daemon.end()
     _conclude(receiver, place, metrics)
-    sys.exit(0 if receiver.alerts and clean else 1)
+    leave(0 if receiver.alerts and clean else 1)
 
 
 def _points(points: Sequence[Sequence[float]]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from surveil.cli.common import (
 )
 from surveil.config import Config
 from surveil.detect.detector import Detector
+from surveil.threads import leave
 
 
 def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
@@ -29,12 +29,15 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     Every intrusion, line crossing, loitering or crowd becomes one alert that opens and closes, is on the disk
     before anything else happens, and goes to the sinks. Metrics are on the address of `http.listen`.
 
-    Exit codes: 0 after SIGTERM or SIGINT, 78 when the configuration must be mended, 1 for any other failure.
+    Exit codes: 0 after SIGTERM or SIGINT, 78 when the configuration must be mended, 70 when it was told to end
+    and a thread did not (the log has its stack), 1 for any other failure.
+
+    Example: `surveil run -c /etc/surveil/config.yaml`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - other commands start faster without it
 
     settings = read_config(config)
-    sys.exit(Daemon(settings, open_detector(settings)).run())
+    leave(Daemon(settings, open_detector(settings)).run())
 
 
 def check(

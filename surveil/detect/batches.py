@@ -38,7 +38,8 @@ class Batches:
         self._buffers: deque[Tensor] = deque(maxlen=self.workers)
         """Room for a full batch, for each thread that puts one together."""
         self._running = threading.Lock()
-        self._ends = RunOptions()
+        self._ends, self._cut = RunOptions(), RunOptions()
+        """What ends growing, and the run under way."""
 
     @property
     def most(self) -> int:
@@ -63,7 +64,8 @@ class Batches:
     def _run_alone(self, batch: Tensor) -> tuple[list[Tensor], float]:
         with self._running:
             started = self._clock.monotonic()
-            return self._session.run(self._feeds(batch)), self._clock.monotonic() - started
+            outputs = self._session.run(self._feeds(batch), self._cut)
+            return outputs, self._clock.monotonic() - started
 
     def warm_up(self) -> list[Tensor]:
         """Run the smallest batch once; return its outputs: a wrong shape shows now, and a GPU makes its plans."""
@@ -87,6 +89,10 @@ class Batches:
     def stop_growing(self) -> None:
         """Have `grow` return soon."""
         self._ends.terminate = True
+
+    def cut_short(self) -> None:
+        """Have the run under way, and each after it, fail at its next operator."""
+        self._cut.terminate = True
 
     def _try(self, size: int) -> list[Tensor]:
         outputs = self._session.run(self._feeds(self._nothing(size)), self._ends)

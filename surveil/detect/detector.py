@@ -146,7 +146,7 @@ class Detector:
     def infer(self, frames: Sequence[Sequence[Look]]) -> Inference:
         """Run the model over the looks of each frame; takes the tensors back.
 
-        Raises `ModelError` when inference fails, as after the loss of the GPU.
+        Raises `ModelError` when inference fails, as after the loss of the GPU, or was cut short.
         """
         looks = [look for frame in frames for look in frame]
         outputs: list[Outputs] = []

@@ -44,3 +44,10 @@ class ClassifierMetrics:
             for label in labels or ("none",):
                 for other in shadow_labels:
                     self.classifier_shadow.labels(camera, model, label, other)
+
+    def forget_classifier(self, model: str) -> None:
+        """Remove the series of a classifier that no rule names any more."""
+        for metric in (
+            self.classifier_in_use, self.classifier_looks, self.classifier_shadow, self.classifier_drift,
+        ):  # fmt: skip
+            metric.remove_by_labels({"model": model})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from surveil.clock import Clock
+from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
+from surveil.errors import ModelError
 from surveil.metrics import Metrics
 from surveil.pipeline.classify import ClassifyDesk
 from surveil.pipeline.inbox import Inbox
@@ -24,13 +25,20 @@ class DetectStage:
     """
 
     def __init__(
-        self, detector: Detector, to_analyse: Callable[[CameraSlot], None], metrics: Metrics, clock: Clock
+        self,
+        detector: Detector,
+        to_analyse: Callable[[CameraSlot], None],
+        give_up: Callable[[CameraSlot], None],
+        metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
         self._classify = ClassifyDesk(metrics, clock)
         self._classifying = threading.Lock()
+        self._abandoned = Stop()
         self._to_analyse = to_analyse
+        self._give_up = give_up
         self._metrics = metrics
         self._clock = clock
 
@@ -45,16 +53,33 @@ class DetectStage:
             if slots := self.inbox.take(self._detector.most_frames, beat):
                 self.process(slots)
 
+    def abandon(self) -> None:
+        """Look at nothing more: the run under way is cut short, what waits is given up. Any thread may call it."""
+        self._abandoned.set()
+        self._detector.batches.cut_short()
+
     def process(self, slots: Sequence[CameraSlot]) -> None:
         """Run the models on the crops of `slots` and hand each on."""
         started = self._clock.monotonic()
-        if looking := [slot for slot in slots if slot.state.looks]:
-            self._detect(looking)
-        with self._classifying:
-            self._classify.process(slots)
+        looked = self._look(slots)
         self._metrics.stage.labels("detect").observe(self._clock.monotonic() - started)
         for slot in slots:
-            self._to_analyse(slot)
+            (self._to_analyse if looked else self._give_up)(slot)
+
+    def _look(self, slots: Sequence[CameraSlot]) -> bool:
+        """Run the models; return whether they saw all of it."""
+        if self._abandoned:
+            return False
+        try:
+            if looking := [slot for slot in slots if slot.state.looks]:
+                self._detect(looking)
+            with self._classifying:
+                self._classify.process(slots)
+        except ModelError:
+            if self._abandoned:
+                return False
+            raise
+        return True
 
     def _detect(self, slots: Sequence[CameraSlot]) -> None:
         inference = self._detector.infer([slot.state.looks for slot in slots])

@@ -52,6 +52,10 @@ class Shelf:
         """Replace what runs under a name."""
         self._in_use[name] = in_use
 
+    def take_away(self, name: str) -> None:
+        """Run nothing under a name."""
+        self._in_use.pop(name, None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
@@ -76,8 +80,14 @@ class ClassifierKeeper:
         self._failed: dict[str, str] = {}
 
     def run_once(self) -> None:
-        """Load what was deployed since the last time. What cannot be used is reported; the old goes on."""
-        for name, cameras in self._shelf.wanted().items():
+        """Load what was deployed since the last time. What cannot be used is reported; the old goes on.
+
+        What no rule names any more is taken off the shelf.
+        """
+        wanted = self._shelf.wanted()
+        for name in (self._seen.keys() | self._failed.keys()) - wanted.keys():
+            self._forget(name)
+        for name, cameras in wanted.items():
             try:
                 self._look(name, cameras)
                 self._failed.pop(name, None)
@@ -98,6 +108,12 @@ class ClassifierKeeper:
         self._shelf.put(name, InUse(current, shadow))
         self._seen[name] = found
         self._report(name, _words(found))
+
+    def _forget(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._failed.pop(name, None)
+        self._shelf.take_away(name)
+        self._report(name, "no rule names it any more")
 
     def _loaded(self, path: Path | None, before: Path | None, old: Classifier | None) -> Classifier | None:
         if path is None or path == before:

@@ -22,11 +22,13 @@ def model(
     kind: int = TensorProto.FLOAT,
     sizes: bool = False,
     free: bool = False,
+    endless_above: float | None = None,
     metadata: dict[str, str] | None = None,
 ) -> bytes:
     """An ONNX file that gives each of `outputs` (without batch dimension) for every picture.
 
-    `sizes`: with the second input of RT-DETR; `free`: the outputs' dimensions are not stated.
+    `sizes`: with the second input of RT-DETR; `free`: the outputs' dimensions are not stated; `endless_above`:
+    a picture whose mean is above that is computed for years.
     Each output has `mean(picture) - mean(picture)` added, so that it has the batch's size.
     """
     nodes = [
@@ -35,6 +37,14 @@ def model(
         helper.make_node("Sub", ["mean", "mean"], ["nought"]),
     ]
     constants = [numpy_helper.from_array(np.array([1, 2, 3]), "axes")]
+    if endless_above is not None:
+        nodes[-1] = helper.make_node("Sub", ["mean", "mean"], ["start"])
+        nodes += _endless()
+        constants += [
+            numpy_helper.from_array(np.array(endless_above, np.float32), "bright"),
+            numpy_helper.from_array(np.array(2**50), "years"),
+            numpy_helper.from_array(np.array(True), "on"),
+        ]
     inputs = [helper.make_tensor_value_info("images", kind, list(shape))]
     if sizes:
         inputs.append(helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, ["n", 2]))
@@ -58,6 +68,33 @@ def model(
     helper.set_model_props(made, metadata or {})
     onnx.checker.check_model(made)
     return made.SerializeToString()
+
+
+def _endless() -> list[onnx.NodeProto]:
+    """Nodes that carry `start` to `nought` through a loop: of no turn, or of 2^50 where `mean` is above `bright`."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Identity", ["go"], ["still_go"]),
+            helper.make_node("Identity", ["carried"], ["carried_on"]),
+        ],
+        "turn",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("carried", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info("still_go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("carried_on", TensorProto.FLOAT, None),
+        ],
+    )
+    return [
+        helper.make_node("ReduceMax", ["mean"], ["brightest"], keepdims=0),
+        helper.make_node("Greater", ["brightest", "bright"], ["is_bright"]),
+        helper.make_node("Cast", ["is_bright"], ["one_if_bright"], to=TensorProto.INT64),
+        helper.make_node("Mul", ["one_if_bright", "years"], ["turns"]),
+        helper.make_node("Loop", ["turns", "on", "start"], ["nought"], body=body),
+    ]
 
 
 @dataclass

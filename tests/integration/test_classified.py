@@ -14,6 +14,7 @@ from surveil.train.preprocess import Preprocess
 from surveil.train.split import TEST
 from surveil.train.store import ClassifierStore
 from surveil.train.trainer import train
+from tests.integration.reloading import File, camera, metrics, reload
 from tests.integration.world import Process, Webhook, config_text, samples, wait_for
 from tests.train.pictures import draw, fill
 
@@ -103,6 +104,35 @@ def test_deploying_shadowing_and_rolling_back_need_no_restart(made, tmp_path):
             wait_for(lambda: "version 0002 is in use" in daemon.log.read_text(), 30)
             store.rollback()
             wait_for(lambda: daemon.log.read_text().count("version 0001 is in use") >= 2, 30)
+            assert daemon.end() == 0
+
+
+@pytest.mark.rig
+def test_a_reload_brings_a_classifier_into_use_and_lets_it_go(made, tmp_path):
+    trained, _, _ = made
+    ClassifierStore(tmp_path / "state", "shapes").deploy(trained.path)
+    (tmp_path / "frames").mkdir()
+    shutil.copy(picture(tmp_path, "disc"), tmp_path / "frames" / "000.jpg")
+    yard = camera(tmp_path / "frames", fps=10, repeat=True, detect={"fps": 10})
+    usual = yard["rules"]
+    with Webhook() as hook:
+        file = File(tmp_path, {"yard": yard}, {"ops": {"type": "webhook", "url": hook.url}})
+        with Process(file.path) as daemon:
+            wait_for(lambda: metrics(daemon, "surveil_frames_processed_total")["yard",] > 3, 60)
+            assert metrics(daemon, "surveil_classifier_in_use") == {}
+            yard["rules"] = [*usual, rule("disc")]
+            file.write()
+            assert reload(daemon)["changes"] == {"cameras_changed": ["yard"]}
+            wait_for(lambda: hook.starts("classified"))
+            assert metrics(daemon, "surveil_classifier_in_use") == {("shapes",): 1.0}
+            yard["rules"] = usual
+            file.write()
+            reload(daemon)
+            wait_for(lambda: not metrics(daemon, "surveil_classifier_in_use"))
+            ended = [a["reason"] for a in hook.alerts if a["rule"] == "classified" and a["phase"] == "end"]
+            assert ended == ["config"]
+            for name in ("looks_total", "drift_ratio"):
+                assert metrics(daemon, f"surveil_classifier_{name}") == {}
             assert daemon.end() == 0
 
 

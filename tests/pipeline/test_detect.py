@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from surveil.clock import SystemClock
 from surveil.detect.settings import ModelSettings
+from surveil.errors import ModelError
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
 from surveil.pipeline.detect import DetectStage
@@ -61,6 +62,23 @@ def test_growing_ends_when_it_is_told_to(detector):
     assert detector.batches.sizes == (1,)
 
 
+def test_what_waits_when_the_stage_is_abandoned_is_given_up_and_not_looked_at(detector):
+    handed_on, given_up = [], []
+    stage = DetectStage(
+        detector, handed_on.append, given_up.append, Metrics(CollectorRegistry()), SystemClock()
+    )
+    slots = [slot_of(detector, side) for side in SIDES]
+    stage.process(slots[:1])
+    stage.abandon()
+    for slot in slots[1:]:
+        stage.inbox.put(slot)
+    stage.inbox.close()
+    stage.run(lambda: None)
+    assert (handed_on, given_up) == (slots[:1], slots[1:])
+    with pytest.raises(ModelError):
+        detector.detect([slot_of(detector, 64).state.looks])
+
+
 @pytest.mark.parametrize("planned", [(1,), (1, 2, 4)])
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(detector, threads, planned):
@@ -82,7 +100,7 @@ def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(det
             elif min(served[str(s)] for s in SIDES) == ROUNDS:
                 stage.inbox.close()
 
-    stage = DetectStage(detector, hand_on, Metrics(CollectorRegistry()), SystemClock())
+    stage = DetectStage(detector, hand_on, wrong.append, Metrics(CollectorRegistry()), SystemClock())
     for side in SIDES:
         stage.inbox.put(slot_of(detector, side))
     workers = [threading.Thread(target=stage.run, args=(lambda: None,)) for _ in range(threads)]
