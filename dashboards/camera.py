@@ -92,13 +92,22 @@ def _events() -> list[Panel]:
             query(
                 f'sum by (rule) (increase(surveil_signals_total{{{ONE},outcome="opened"}}[$__interval]))', "{{rule}}"
             ),
-            why="By rule, in each interval, crossings included.", bars=True,
+            why="By rule, in each interval, crossings included.", bars=True, width=6,
+        ),
+        kit.levels(
+            "Signals since the database was made", "none",
+            query(
+                f'sum by (rule, outcome) (surveil_ledger_signals{{{ONE},outcome!="raised"}}) > 0',
+                "{{rule}}: {{outcome}}",
+                at_once=True,
+            ),
+            why="What became of them, by rule; true over restarts.", empty="no rule has said anything", width=6,
         ),
         kit.lines(
             "What became of signals", "cps",
             query(f"sum by (outcome) (rate(surveil_signals_total{{{ONE}}}[$__rate_interval]))", "{{outcome}}"),
             why="A signal is what a rule sees in one frame. It opens an event, joins one, waits for `after_s`, or is "
-            "suppressed.",
+            "suppressed.", width=6,
         ),
         kit.lines(
             "Suppressed and withheld", "cps",
@@ -110,7 +119,7 @@ def _events() -> list[Panel]:
                 f"sum by (reason) (rate(surveil_alerts_withheld_total{{{ONE}}}[$__rate_interval]))",
                 "withheld: {{reason}}",
             ),
-            why="Why signals made no event, and alerts that the storm cap withheld.",
+            why="Why signals made no event, and alerts that the storm cap withheld.", width=6,
         ),
     ]  # fmt: skip
 

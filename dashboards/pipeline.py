@@ -187,16 +187,27 @@ def _outbox() -> list[Panel]:
             query(
                 f"sum by (reason) (increase(surveil_evidence_errors_total{{{ONE}}}[$__interval]))", "{{reason}}"
             ),
-            why="By reason, in each interval. The alerts go on without a picture.", bars=True,
+            why="By reason, in each interval. The alerts go on without a picture.", bars=True, width=6,
         ),
         kit.lines(
             "Bugs in rules", "none",
             query(f"sum by (camera) (increase(surveil_rule_errors_total{{{ONE}}}[$__interval]))", "{{camera}}"),
-            why="Exceptions inside rules, by camera: anything here is worth a report.", bars=True,
+            why="Exceptions inside rules, by camera: anything here is worth a report.", bars=True, width=6,
+        ),
+        kit.lines(
+            "Books of signals", "none",
+            query(f'sum(surveil_ledger_signals{{{ONE},outcome="pending"}})', "wait for their outcome"),
+            query(
+                f'abs(sum(surveil_ledger_signals{{{ONE},outcome="raised"}}) '
+                f'- sum(surveil_ledger_signals{{{ONE},outcome!="raised"}}))',
+                "unaccounted for",
+            ),
+            why="Every signal of a rule that is configured opened an event, joined one, was suppressed, or waits. "
+            "Anything unaccounted for is a bug.", width=6,
         ),
         kit.lines(
             "Evidence", "bytes", query(f"sum by (camera) (surveil_evidence_bytes{{{ONE}}})", "{{camera}}"),
-            why="Pictures and clips stored; `evidence.max_bytes` of each camera is the most.", stacked=True,
+            why="Pictures and clips stored; `evidence.max_bytes` of each camera is the most.", stacked=True, width=6,
         ),
     ]  # fmt: skip
 

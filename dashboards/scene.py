@@ -77,12 +77,19 @@ def _normality() -> list[Panel]:
     return [
         kit.lines(
             "Surprise", "none", query(f"max by (camera) (surveil_normality_surprise{{{SOME}}})", "{{camera}}"),
-            why="How unusual the last frame was, in powers of ten: 3 is one frame in a thousand.", width=12,
+            query(f"max by (camera) (surveil_normality_threshold{{{SOME}}} < Inf)", "{{camera}}: threshold"),
+            why="How unusual the last frame was, in powers of ten: 3 is one frame in a thousand. From the threshold on "
+            "it is an alarm; without a model there is none.", width=12,
         ),
         kit.lines(
             "Drift", "none", query(f"max by (camera) (surveil_normality_drift_ratio{{{SOME}}})", "{{camera}}"),
             why="High scores in multiples of what was learned. Over 5 the model no longer fits and stops alerting.",
             limits=[(5, "red")], width=12,
+        ),
+        kit.timeline(
+            "What it is doing", query(states.normality_state(SOME), "{{camera}}"),
+            why="Learning, alerting by extrapolation (provisional), ready, or invalid: then the model is not used.",
+            values=states.NORMALITY, width=12, height=6, empty="normality is not enabled",
         ),
         kit.timeline(
             "May it alert", query(f"max by (camera) (surveil_normality_alerting{{{SOME}}})", "{{camera}}"),
@@ -93,6 +100,26 @@ def _normality() -> list[Panel]:
             "Alarms kept back by shadow", "none",
             query(f"sum by (camera) (increase(surveil_normality_shadowed_total{{{SOME}}}[$__interval]))", "{{camera}}"),
             why="What it would have said, while `shadow` is set.", bars=True, width=12, height=6,
+        ),
+        kit.lines(
+            "Not learned from", "s",
+            query(
+                f"sum by (camera, reason) (increase(surveil_normality_held_seconds_total{{{SOME}}}[$__interval]))",
+                "{{camera}}: {{reason}}",
+            ),
+            why="Footage that was left out, by reason, in each interval. Nine tenths of a day: an alert fires.",
+            bars=True, width=12, height=6,
+        ),
+        kit.lines(
+            "How far it is", "percentunit",
+            query(f"max by (camera) (surveil_normality_progress_ratio{{{SOME}}})", "{{camera}}"),
+            why="Footage seen, as a share of what it takes to vouch for the budget of false alarms.",
+            width=12, height=6,
+        ),
+        kit.lines(
+            "Footage behind it", "s",
+            query(f"max by (camera) (surveil_normality_learned_seconds{{{SOME}}})", "{{camera}}"),
+            why="What the model in use has learned from, and what has been seen since.", width=12, height=6,
         ),
     ]  # fmt: skip
 
@@ -124,5 +151,22 @@ def _classifiers() -> list[Panel]:
             ),
             why="What the classifier in use said → what the shadow said of the same crop. Deploy it when it is right "
             "where they differ.",
+        ),
+        kit.timeline(
+            "In use", query('max by (model) (surveil_classifier_in_use{instance="$instance"})', "{{model}}"),
+            why="Classifiers that rules name. One that is not deployed sees nothing.", values=states.IN_USE,
+            width=12, empty="no rule names a classifier",
+        ),
+        kit.lines(
+            "Time of one call", "s",
+            *(
+                query(
+                    f"histogram_quantile({q}, sum by (le) "
+                    '(rate(surveil_classifier_seconds_bucket{instance="$instance"}[$__rate_interval])))',
+                    f"{q:.0%}",
+                )
+                for q in (0.5, 0.95)
+            ),
+            why="Of a classifier on a batch of crops, for all cameras: it is part of the stage `detect`.", width=12,
         ),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from surveil.metrics import STATES
+from surveil.normality.validity import State
 
 _COLOURS = {
     "streaming": "green",
@@ -31,6 +32,16 @@ RELOAD = {
 }
 """1 when it was taken, less 2 when something waits for a restart."""
 VALID = {0: ("learning or invalid", "orange"), 1: ("may alert", "green")}
+IN_USE = {0: ("not deployed", "red"), 1: ("in use", "green")}
+_NORMALITY_COLOURS = {
+    State.OFF: "text",
+    State.LEARNING: "blue",
+    State.PROVISIONAL: "light-green",
+    State.READY: "green",
+    State.INVALID: "orange",
+}
+NORMALITY = {number: (state.value, _NORMALITY_COLOURS[state]) for number, state in enumerate(State, 1)}
+"""What learned normality is doing."""
 
 
 def camera_state(where: str) -> str:
@@ -38,6 +49,15 @@ def camera_state(where: str) -> str:
     numbered = (
         f'{number} * (surveil_camera_state{{{where},state="{name}"}} == 1)'
         for number, name in enumerate(STATES, 1)
+    )
+    return f"max by (instance, camera) ({' or '.join(numbered)})"
+
+
+def normality_state(where: str) -> str:
+    """Return the query of one number a camera, its place in `NORMALITY`."""
+    numbered = (
+        f'{number} * (surveil_normality_state{{{where},state="{name}"}} == 1)'
+        for number, (name, _) in NORMALITY.items()
     )
     return f"max by (instance, camera) ({' or '.join(numbered)})"
 

@@ -1,5 +1,6 @@
 """The metrics are a contract: what the page says, what the names promise, what is there at the start."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def test_every_label_of_the_page_is_explained():
         for cell in line.split("|")[3].split(",")
     }
     assert told - {""} <= set(LABELS)
+
+
+def test_each_metric_is_since_a_version_that_the_changelog_knows():
+    told = {line.split("|")[6].strip() for line in page().splitlines() if line.startswith("| `surveil_")}
+    known = re.findall(r"^## (\d+\.\d+\.\d+)", (PAGE.parents[1] / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert told <= set(known)
 
 
 def test_only_counters_end_in_total_and_all_of_them_do(registry):

@@ -5,7 +5,7 @@ A registry is filled as the daemon fills its own, with one camera and one sink; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -14,7 +14,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.alerts.courier import RESULTS
 from surveil.alerts.evidence import REASONS
-from surveil.alerts.rows import Entry
+from surveil.alerts.rows import RAISED, Entry
 from surveil.app.arming import RuleState
 from surveil.app.collectors import (
     DiskCollector,
@@ -27,6 +27,7 @@ from surveil.app.collectors import (
 from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
+from surveil.pipeline.books import SignalBooks
 from surveil.ring import Books, Drop
 from surveil.types import Gate
 from surveil.vision.health import State
@@ -36,11 +37,22 @@ _HEAD = """\
 
 Made by `make docs` from the code; do not edit. `/metrics` serves them for Prometheus, with the usual
 `process_*` and `python_*` figures of the process. A name, a label or a bucket changes only with an entry in
-the changelog. Units are seconds, bytes and ratios; every counter ends in `_total`.
+the changelog. The unit is the end of the name; every counter ends in `_total`.
 
 Every label has few values, that the configuration or the code names: nothing from a picture, an address or
 a message becomes one. What can be known at the start is there from the start, at 0.
 """
+_UNITS = {
+    "_timestamp_seconds": "Unix s",
+    "_seconds": "s",
+    "_bytes": "bytes",
+    "_ratio": "share",
+    "_celsius": "°C",
+}
+"""By the end of a name; the first that fits."""
+_FIRST = "0.1.0"
+_LATER: Mapping[str, str] = {}
+"""The version that brought a metric, for those that the first release does not have."""
 
 
 def _one_of(names: object) -> str:
@@ -107,7 +119,8 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
-    registry.register(LedgerCollector(lambda: {Entry(camera, rule, "raised"): 0}, lambda: {camera: (rule,)}))
+    kept = SignalBooks({Entry(camera, rule, RAISED): 0})
+    registry.register(LedgerCollector(kept.totals, lambda: {camera: (rule,)}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics
 
@@ -129,13 +142,20 @@ def _declared(metrics: Metrics) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _table(families: list[Metric], declared: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    yield "| name | type | labels | meaning |"
-    yield "|---|---|---|---|"
+    yield "| name | type | labels | unit | meaning | since |"
+    yield "|---|---|---|---|---|---|"
     for family in families:
         suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
         labels = declared.get(family.name) or _seen(family)
         told = ", ".join(f"`{label}`" for label in labels)
-        yield f"| `{family.name}{suffix}` | {family.type} | {told} | {family.documentation}{_bounds(family)} |"
+        meaning = f"{family.documentation}{_bounds(family)}"
+        name, since = f"{family.name}{suffix}", _LATER.get(family.name, _FIRST)
+        yield f"| `{name}` | {family.type} | {told} | {_unit(family.name)} | {meaning} | {since} |"
+
+
+def _unit(name: str) -> str:
+    """Return the unit that a name ends in; what counts or is a state has none."""
+    return next((unit for end, unit in _UNITS.items() if name.endswith(end)), "")
 
 
 def _seen(family: Metric) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ EMPTY = {
     'wanted="cuda"': "the model runs where it is wanted",
     "surveil_classifier_": "no classifier is deployed",
     "surveil_gpu_": "no GPU in the test",
+    "surveil_normality_threshold": "no model yet, so the threshold is infinite",
     "surveil_normality_shadowed_total": "`shadow` is not set, so nothing is counted",
     "surveil_alerts_withheld_total": "no storm of alerts",
     "surveil_signals_suppressed_total": "no signal was suppressed",
