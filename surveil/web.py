@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -18,7 +17,6 @@ from typing import Any, Protocol
 import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
-from pydantic import Field, SecretStr, field_validator, model_validator
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -26,68 +24,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from surveil.clock import LOOK_UP_S, Stop
-from surveil.errors import ConfigError
-from surveil.settings import Settings
-
-
-class HttpSettings(Settings):
-    """Where metrics, health and evidence are served."""
-
-    listen: str = Field(
-        default="127.0.0.1:9108",
-        description="Address and port; `[::1]:9108` for IPv6, port 0 for any free one.",
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        description="Bearer token (or `?token=`) for evidence and status; required when `listen` is not loopback.",
-    )
-
-    @field_validator("listen")
-    @classmethod
-    def _address_and_port(cls, value: str) -> str:
-        host, port = split_address(value)
-        ipaddress.ip_address(host)
-        if not 0 <= port <= 65535:
-            raise ValueError(f"port {port} is not between 0 and 65535")
-        return value
-
-    @model_validator(mode="after")
-    def _token_away_from_loopback(self) -> HttpSettings:
-        if not self.is_loopback and self.token is None:
-            raise ValueError(
-                "listens beyond this machine: set 'token', so that not everybody sees the pictures"
-            )
-        return self
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        return ipaddress.ip_address(split_address(self.listen)[0]).is_loopback
-
-
-def split_address(listen: str) -> tuple[str, int]:
-    """Split `127.0.0.1:9108` or `[::1]:9108`; raise ValueError with the remedy."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit():
-        raise ValueError(f"{listen!r} is not ADDRESS:PORT, such as 127.0.0.1:9108")
-    return host.strip("[]"), int(port)
-
-
-def bind(listen: str) -> socket.socket:
-    """Take the address now, so that a port in use is an error at start and not a silent page."""
-    host, port = split_address(listen)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        reason = error.strerror or str(error)
-        remedy = "stop what uses it, or set another address"
-        raise ConfigError([f"http.listen: cannot listen on {listen}: {reason}; {remedy}"]) from error
-    listener.listen(64)
-    return listener
+from surveil.listening import HttpSettings
 
 
 class Facts(Protocol):

@@ -15,7 +15,10 @@ def config(tmp_path):
         "  gate: {url: 'rtsp://u:${env:NOT_SET}@192.0.2.7/', rules: [{type: intrusion, name: night}]}\n"
         "  garden: {url: x, rules: [{type: loitering}]}\n  yard: {url: y}\n"
         "sinks: {ops: {type: log}, orders: {type: log}}\n"
+        f"state_dir: {tmp_path}\n"
     )
+    for name in ("shapes", "shelf", "helmets"):
+        (tmp_path / "classifiers" / name).mkdir(parents=True)
     return path
 
 
@@ -34,6 +37,8 @@ def offered(*words):
         (("check", "-c", "{}", "--probe", "--camera", "ga"), ["gate", "garden"]),
         (("alerts", "retry", "-c", "{}", "--sink", "o"), ["ops", "orders"]),
         (("alerts", "disarm", "-c", "{}", "--rule", "n"), ["night"]),
+        (("models", "deploy", "-c", "{}", "sh"), ["shapes", "shelf"]),
+        (("evaluate", "set", "-c", "{}", "--model", "sha"), ["shapes"]),
         (("check", "-c", "/nowhere/config.yaml", "--camera", ""), []),
         (("sche",), ["schema"]),
     ],

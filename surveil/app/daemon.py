@@ -39,11 +39,12 @@ from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN, StateError
 from surveil.learn.auto import NormalityKeeper, look_after
+from surveil.listening import bind
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
-from surveil.web import Web, bind
+from surveil.web import Web
 
 log = structlog.get_logger(__name__)
 

@@ -10,15 +10,9 @@ from rich.table import Table
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
-from surveil.cli import arming, complete, labelling
+from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
 
-alerts = typer.Typer(
-    no_args_is_help=True,
-    help="The alerts on disk: list, show, retry, purge, check; and which rules may alert.",
-)
-arming.register(alerts)
-labelling.register(alerts)
 Sink = Annotated[str | None, typer.Option(help="Only this sink.", autocompletion=complete.sinks)]
 Camera = Annotated[str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)]
 DATABASE = "surveil.db"
@@ -28,7 +22,6 @@ def _database(config: Path) -> Path:
     return read_config(config).state_dir / DATABASE
 
 
-@alerts.command("list")
 def list_alerts(
     config: ConfigPath = DEFAULT_CONFIG,
     state: Annotated[
@@ -41,7 +34,10 @@ def list_alerts(
     *,
     json: AsJson = False,
 ) -> None:
-    """List alerts, the newest first, and how far each has come."""
+    """List alerts, the newest first, and how far each has come.
+
+    Examples: `surveil alerts list --camera yard --limit 10`; `surveil alerts list --state dead --sink ops`
+    """
     database = _database(config)
     found = admin.list_alerts(database, state=state, sink=sink, camera=camera, limit=limit)
     if json:
@@ -55,14 +51,16 @@ def list_alerts(
     console.print(table)
 
 
-@alerts.command("show")
 def show(
     alert: Annotated[str, typer.Argument(help="The id of an alert or event, or how it begins.")],
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     json: AsJson = False,
 ) -> None:
-    """Show alerts whole: pictures, states, attempts, last errors."""
+    """Show alerts whole: pictures, states, attempts, last errors.
+
+    Example: `surveil alerts show 3f2a`
+    """
     database = _database(config)
     found = admin.show(database, alert)
     if not found:
@@ -78,7 +76,6 @@ def show(
         console.print()
 
 
-@alerts.command("retry")
 def retry(
     ids: Annotated[list[str] | None, typer.Argument(help="Ids of alerts; without: all dead letters.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -89,12 +86,13 @@ def retry(
     """Make dead letters pending again; the running daemon delivers them.
 
     The other alerts of the same event come along, so that an end still follows its start.
+
+    Examples: `surveil alerts retry --sink ops`; `surveil alerts retry 3f2a 9c01`
     """
     n = admin.retry(_database(config), sink=sink, ids=tuple(ids or ()))
     print_json({"retried": n}) if json else console.print(f"{n} deliveries are pending again")
 
 
-@alerts.command("purge")
 def purge(
     config: ConfigPath = DEFAULT_CONFIG,
     sink: Sink = None,
@@ -107,14 +105,19 @@ def purge(
     *,
     json: AsJson = False,
 ) -> None:
-    """Give up deliveries. The totals stay in the books."""
+    """Give up deliveries. The totals stay in the books.
+
+    Example: `surveil alerts purge --sink ops --state pending`
+    """
     n = admin.purge(_database(config), sink=sink, state=state)
     print_json({"purged": n}) if json else console.print(f"{n} deliveries given up")
 
 
-@alerts.command("check")
 def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Verify the database and its invariants. Exit code 1 when one does not hold."""
+    """Verify the database and its invariants. Exit code 1 when one does not hold.
+
+    Example: `surveil alerts check -c /etc/surveil/config.yaml`
+    """
     verdict = admin.check(_database(config))
     if json:
         print_json(verdict)

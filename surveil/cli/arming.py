@@ -60,6 +60,8 @@ def arm(
 
     With --for, those that were disarmed are disarmed again afterwards. The running daemon follows within two
     seconds; the switches survive a restart. Schedules of rules hold all the same.
+
+    Example: `surveil alerts arm --camera yard`
     """
     _switch(read_config(config), camera, rule, for_, json=json, on=True)
 
@@ -76,12 +78,17 @@ def disarm(
 
     The running daemon follows within two seconds: open events of these rules end, what they signal is counted
     as suppressed (`disarmed`). A lost camera or a full disk still alerts. The switches survive a restart.
+
+    Example: `surveil alerts disarm --camera yard --rule intrusion --for 2h`
     """
     _switch(read_config(config), camera, rule, for_, json=json, on=False)
 
 
 def armed(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Show which rules are armed, and which may alert now by their schedules."""
+    """Show which rules are armed, and which may alert now by their schedules.
+
+    Example: `surveil alerts armed --json`
+    """
     settings = read_config(config)
     board = SwitchBoard(settings.state_dir / "surveil.db")
     _show(settings, board.read(), json=json)
@@ -149,9 +156,3 @@ def _change(switches: Switches, key: RuleKey, now: float) -> str | None:
     if moment is None or moment <= now:
         return None
     return datetime.fromtimestamp(moment, UTC).astimezone().isoformat(timespec="seconds")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `surveil alerts`."""
-    for command in (arm, disarm, armed):
-        app.command()(command)

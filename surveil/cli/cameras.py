@@ -14,16 +14,9 @@ from surveil.clock import Stop, SystemClock
 from surveil.config.problems import suggest
 from surveil.errors import ConfigError
 
-cameras = typer.Typer(no_args_is_help=True, help="The cameras: accept a new view.")
 _PATIENCE_S = 5.0
 
 
-@cameras.callback()
-def root() -> None:
-    """The cameras: accept a new view."""
-
-
-@cameras.command("accept")
 def accept(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
@@ -33,6 +26,8 @@ def accept(
     A camera that was moved is alerted, and its rules about zones and lines, its learned normality and its
     counting are held until it is turned back, or until this. Look first whether zones and lines still fit.
     Exit code 1 when no running daemon has taken it within 5 s; a daemon that starts learns the view anew.
+
+    Example: `surveil cameras accept yard`
     """
     settings = read_config(config)
     if camera not in settings.cameras:

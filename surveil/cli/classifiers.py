@@ -9,22 +9,13 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.errors import ModelError
 from surveil.train.classifier import read_card
 from surveil.train.store import ClassifierStore, names
 
-
-def _names(config: typer.Context, incomplete: str) -> list[str]:
-    """Complete the names of classifiers; nothing when the configuration cannot be read."""
-    try:
-        state_dir = read_config(Path(config.params.get("config") or DEFAULT_CONFIG)).state_dir
-        return [name for name in names(state_dir) if name.startswith(incomplete)]
-    except Exception:  # noqa: BLE001 - completion must never print an error into somebody's shell
-        return []
-
-
-Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=_names)]
+Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=complete.classifiers)]
 
 
 def deploy(
@@ -44,6 +35,8 @@ def deploy(
 
     With --shadow `surveil_classifier_shadow_looks_total` counts what it says beside the one in use; deploying it
     again without --shadow puts it into use.
+
+    Examples: `surveil models deploy shelf --shadow`; `surveil models deploy shelf --file shelf.onnx`
     """
     store = ClassifierStore(read_config(config).state_dir, name)
     chosen = file or store.trained
@@ -61,7 +54,10 @@ def rollback(
     shadow: Annotated[bool, typer.Option("--shadow", help="End the shadow instead.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Put the version before into use again; the running daemon picks it up within seconds."""
+    """Put the version before into use again; the running daemon picks it up within seconds.
+
+    Example: `surveil models rollback shelf`
+    """
     store = ClassifierStore(read_config(config).state_dir, name)
     if shadow:
         store.withdraw()
@@ -79,7 +75,10 @@ def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
 
 
 def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List your own classifiers: what is in use, in the shadow, and only trained."""
+    """List your own classifiers: what is in use, in the shadow, and only trained.
+
+    Example: `surveil models classifiers`
+    """
     state_dir = read_config(config).state_dir
     found = [_about(ClassifierStore(state_dir, name)) for name in names(state_dir)]
     if json:

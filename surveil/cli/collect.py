@@ -52,6 +52,8 @@ def collect(
     From running cameras it opens their streams itself (a second session, where the daemon runs, too) and leaves
     out what is damaged, ill or in the camera's `exclude_hours`. Ctrl-C keeps what there is. A daemon with
     `normality: {learn: auto}` needs none of this: it learns by itself.
+
+    Examples: `surveil collect yard gate --hours 24`; `surveil collect yard monday.mp4 tuesday.mp4`
     """
     settings = read_config(config)
     cameras, videos = _targets(settings, targets)

@@ -7,15 +7,16 @@ import os
 import sys
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from surveil import logs
 from surveil.config import Config, load
-from surveil.detect.detector import Detector
-from surveil.models import store
+
+if TYPE_CHECKING:
+    from surveil.detect.detector import Detector
 
 ConfigPath = Annotated[
     Path,
@@ -47,6 +48,8 @@ def read_config(path: Path) -> Config:
 
 def open_detector(config: Config) -> Detector:
     """Open the model that the configuration names. Raises ModelError."""
+    from surveil.models import store  # noqa: PLC0415 - most commands run no model
+
     return store.open_detector(config.model, store.ModelStore(config.state_dir / "models"))
 
 

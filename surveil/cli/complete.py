@@ -1,18 +1,22 @@
 """What a shell's Tab key offers: names from the configuration that the line names, or the default one.
 
-The file is read and not checked: a shell has none of the secrets of the service, and names need none.
+The file is read and not checked: a shell has none of the secrets of the service, and names need none. Where nothing
+can be read, nothing is offered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import typer
 
 from surveil.cli.common import DEFAULT_CONFIG
+from surveil.config.classifiers import state_dir_of
 from surveil.config.document import Node, read
 from surveil.config.problems import Problems
+from surveil.errors import StateError
 
 Complete = Callable[[typer.Context, str], list[str]]
 
@@ -40,4 +44,14 @@ def _rules(root: Node) -> list[str]:
     return sorted({str((rule.get("name") or rule.get("type") or rule).text) for rule in rules})
 
 
+def _classifiers(root: Node) -> tuple[str, ...]:
+    """Return the names of classifiers in the state directory, deployed or only trained."""
+    from surveil.train import store  # noqa: PLC0415 - the other names need no model runtime
+
+    with suppress(StateError):
+        return store.names(state_dir_of(root))
+    return ()
+
+
+classifiers = names(_classifiers)
 cameras, sinks, rules = _keys("cameras"), _keys("sinks"), names(_rules)

@@ -28,10 +28,6 @@ from surveil.errors import ConfigError
 from surveil.train.collect import Collector, Interval, describe, from_folders, from_video, relabel, sheet
 from surveil.train.dataset import load
 
-dataset = typer.Typer(
-    no_args_is_help=True,
-    help="Pictures to train a classifier on: collect them, look at them, correct their classes.",
-)
 DataSet = Annotated[Path, typer.Argument(help="The data set's folder.")]
 _INTERVAL = re.compile(r"^\s*(\d+\.?\d*)\s*-\s*(\d+\.?\d*)\s*=\s*(.+?)\s*$")
 
@@ -63,7 +59,6 @@ class _Wish:
     start: float | None
 
 
-@dataset.command("collect")
 def collect(
     folder: DataSet,
     source: Annotated[
@@ -206,7 +201,6 @@ def _intervals(wish: _Wish) -> list[Interval]:
     return found or [Interval(0.0, float("inf"), wish.label)]
 
 
-@dataset.command("show")
 def show(
     folder: DataSet,
     png: Annotated[
@@ -215,7 +209,10 @@ def show(
     *,
     json: AsJson = False,
 ) -> None:
-    """Say what is in a data set: classes, cameras, days, origins, and what was left out and why."""
+    """Say what is in a data set: classes, cameras, days, origins, and what was left out and why.
+
+    Example: `surveil dataset show shelf --png shelf.png`
+    """
     data = load(folder)
     if png is not None and not cv2.imwrite(str(png), sheet(data)):
         raise ConfigError([f"{png}: cannot be written as a picture"])
@@ -227,7 +224,6 @@ def show(
     console.print("\n".join(describe(data)), soft_wrap=True)
 
 
-@dataset.command("label")
 def label_pictures(
     folder: DataSet,
     label: Annotated[str, typer.Argument(help="The right class.")],
@@ -235,7 +231,10 @@ def label_pictures(
         list[str], typer.Argument(help="Paths within the data set, as the report names them.")
     ],
 ) -> None:
-    """Correct the class of pictures; the files stay where they are, the manifest says what they show."""
+    """Correct the class of pictures; the files stay where they are, the manifest says what they show.
+
+    Example: `surveil dataset label shelf empty pictures/3f2a.jpg pictures/9c01.jpg`
+    """
     data = load(folder)
     for path in pictures:
         relabel(data, path, label)

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from surveil.cli import classifiers
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.config import load
 from surveil.config import schema as config_schema
@@ -19,14 +18,6 @@ from surveil.config.reference import example, reference
 from surveil.detect.decoders import DECODERS
 from surveil.detect.settings import ModelSettings
 from surveil.models.store import ModelStore, open_detector
-
-models = typer.Typer(
-    no_args_is_help=True,
-    help="The detection models: list, add, check. Your own classifiers: classifiers, deploy, rollback.",
-)
-models.command("classifiers")(classifiers.classifiers)
-models.command("deploy")(classifiers.deploy)
-models.command("rollback")(classifiers.rollback)
 
 
 class Form(StrEnum):
@@ -48,7 +39,10 @@ def schema(
         ),
     ] = Form.JSON,
 ) -> None:
-    """Print what a configuration may say, as a JSON Schema, a commented file or a page; or the metrics."""
+    """Print what a configuration may say, as a JSON Schema, a commented file or a page; or the metrics.
+
+    Examples: `surveil schema --as yaml > config.yaml`; `surveil schema --as metrics`
+    """
     if form is Form.JSON:
         print_json(config_schema())
     elif form is Form.METRICS:
@@ -63,6 +57,8 @@ def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     """Measure what this machine can carry, each part beside the bare call it stands on.
 
     CPU time of this process, medians; run it on a quiet machine.
+
+    Example: `surveil bench --json`
     """
     from surveil.app.bench import bench as measure  # noqa: PLC0415 - only here
 
@@ -85,9 +81,11 @@ def _store(config: Path) -> ModelStore:
     return ModelStore(read_config(config).state_dir / "models")
 
 
-@models.command("list")
 def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List the models that can be named in the configuration."""
+    """List the models that can be named in the configuration.
+
+    Example: `surveil models list`
+    """
     found = _store(config).list()
     if json:
         print_json(found)
@@ -105,7 +103,6 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     console.print(table)
 
 
-@models.command("add")
 def add_model(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
     name: Annotated[str | None, typer.Option(help="Its name; by default the file's.")] = None,
@@ -113,7 +110,10 @@ def add_model(
     *,
     json: AsJson = False,
 ) -> None:
-    """Warm a model up, recognise its format, and store it with its sha256."""
+    """Warm a model up, recognise its format, and store it with its sha256.
+
+    Example: `surveil models add yolox_s.onnx --name people`
+    """
     added = _store(config).add(file, name=name)
     if json:
         print_json(added)
@@ -128,9 +128,11 @@ def is_experimental(decoder: str) -> bool:
     return decoder in DECODERS and DECODERS[decoder].experimental
 
 
-@models.command("check")
 def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Check every model: its sha256, that it loads, runs and decodes. Exit code 1 when one is bad."""
+    """Check every model: its sha256, that it loads, runs and decodes. Exit code 1 when one is bad.
+
+    Example: `surveil models check -c /etc/surveil/config.yaml`
+    """
     settings = read_config(config)
     found = _store(config).check(settings.model)
     if json:

@@ -41,6 +41,8 @@ def install(
 
     May be repeated, after an upgrade too: what is as it should be is kept, and a configuration is never
     overwritten. Neither starts nor enables anything.
+
+    Examples: `surveil install --systemd --dry-run`; `surveil install --systemd --with nvidia --with strict`
     """
     del systemd
     from surveil.app.install import DROP_INS, Installer  # noqa: PLC0415 - other commands start faster without it
@@ -58,7 +60,10 @@ def install(
 
 
 def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run: DryRun = False) -> None:
-    """Stop the service and remove what `surveil install` wrote. Configuration, alerts and pictures stay."""
+    """Stop the service and remove what `surveil install` wrote. Configuration, alerts and pictures stay.
+
+    Example: `surveil uninstall --dry-run`
+    """
     from surveil.app.install import Installer  # noqa: PLC0415 - as above
 
     for step in Installer(program or _this(), (), destdir.resolve(), dry_run).uninstall():

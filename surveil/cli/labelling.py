@@ -19,11 +19,6 @@ from surveil.train.store import ClassifierStore
 from surveil.types import Alert
 
 
-def register(alerts: typer.Typer) -> None:
-    """Add the command to `surveil alerts`."""
-    alerts.command("label")(label)
-
-
 def label(
     alert: Annotated[str, typer.Argument(help="The id of an alert or event, or how it begins.")],
     verdict: Annotated[str, typer.Argument(help="`true`, `false`, or the class that it really shows.")],
@@ -42,6 +37,8 @@ def label(
 
     For an alert of your own classifier `true` is the class it said and `false` the other one; where there are more,
     name the class. For other alerts the classes are `true` and `false`.
+
+    Example: `surveil alerts label 3f2a false`
     """
     settings = read_config(config)
     found = _start(admin.show(settings.state_dir / "surveil.db", alert), alert)

@@ -33,9 +33,6 @@ from surveil.learn.normality import learn_files
 from surveil.learn.report import lines, to_json, write_report
 from surveil.normality.modelfile import LoadedModel, load
 
-normality = typer.Typer(
-    no_args_is_help=True, help="What is usual in front of a camera: learn, evaluate, deploy, rollback, show."
-)
 Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
 
@@ -50,7 +47,12 @@ def evaluate_command(
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     model: Annotated[
-        Path | None, typer.Option("--model", help="A model file, or the name of a deployed classifier.")
+        Path | None,
+        typer.Option(
+            "--model",
+            help="A model file, or the name of a deployed classifier.",
+            autocompletion=complete.classifiers,
+        ),
     ] = None,
     budget: Budget = 0.5,
     gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
@@ -60,12 +62,13 @@ def evaluate_command(
     *,
     json: AsJson = False,
 ) -> None:
-    """Judge learned normality on labelled footage, or a classifier on labelled pictures, with the code of the daemon.
+    """Judge learned normality on labelled footage, or a classifier on labelled pictures, by the daemon's code.
 
     Normality: without --model, one is learned from the dataset's `normal:`. A classifier is judged on the pictures
     that it has not learned from. Exit code 1 when a gate does not hold.
 
-        surveil evaluate shelf --model shelf --gate "accuracy>=0.95"
+    Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
+    `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`
     """
     if dataset.is_dir():
         evaluate_pictures(dataset, model, config, gate, report, json=json)
@@ -98,7 +101,6 @@ def _in_use(config: Config, camera: str) -> LoadedModel:
     return found
 
 
-@normality.command("learn")
 def learn(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     videos: Annotated[
@@ -111,7 +113,10 @@ def learn(
     go_on: Annotated[bool, typer.Option("--continue", help="Add to the model in use.")] = False,
     deploy: Annotated[bool, typer.Option(help="Put the model into use at once.")] = True,
 ) -> None:
-    """Learn what is usual from normal footage, and put it into use; the running daemon picks it up."""
+    """Learn what is usual from normal footage, and put it into use; the running daemon picks it up.
+
+    Examples: `surveil normality learn yard`; `surveil normality learn yard monday.mp4 --no-deploy`
+    """
     settings = read_config(config)
     store = _store(settings, camera)
     base = store.load() if go_on else None
@@ -126,7 +131,6 @@ def learn(
         console.print(line)
 
 
-@normality.command("evaluate")
 def evaluate_camera(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     dataset: Annotated[Path, typer.Argument(help="Held-out footage, DATASET.yaml.")],
@@ -134,7 +138,10 @@ def evaluate_camera(
     model: ModelPath = None,
     budget: Budget = 0.5,
 ) -> None:
-    """Judge a new model beside the one in use on held-out footage. Exit code 1 when it is worse."""
+    """Judge a new model beside the one in use on held-out footage. Exit code 1 when it is worse.
+
+    Example: `surveil normality evaluate yard held-out.yaml --model new.npz`
+    """
     settings = read_config(config)
     old = _store(settings, camera).load()
     new = load(model) if model else _in_use(settings, camera)
@@ -146,27 +153,30 @@ def evaluate_camera(
         raise typer.Exit(1)
 
 
-@normality.command("deploy")
 def deploy(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     model: Annotated[Path, typer.Argument(help="The model file.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Put a model into use; the running daemon picks it up."""
+    """Put a model into use; the running daemon picks it up.
+
+    Example: `surveil normality deploy yard new.npz`
+    """
     deployed = _store(read_config(config), camera).deploy(load(model, camera).model)
     console.print(f"{deployed.name} is in use")
 
 
-@normality.command("rollback")
 def rollback(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Put the model before into use again."""
+    """Put the model before into use again.
+
+    Example: `surveil normality rollback yard`
+    """
     console.print(f"{_store(read_config(config), camera).rollback()} is in use")
 
 
-@normality.command("show")
 def show_model(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
@@ -175,7 +185,10 @@ def show_model(
     *,
     json: AsJson = False,
 ) -> None:
-    """Say what the model has seen and what it can vouch for, and how far a running daemon is."""
+    """Say what the model has seen and what it can vouch for, and how far a running daemon is.
+
+    Example: `surveil normality show yard --png yard.png`
+    """
     settings = read_config(config)
     if camera not in settings.cameras:
         raise ConfigError([f"{config}: cameras: there is no camera {camera}"])

@@ -76,6 +76,9 @@ def replay(
     The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
     sent to the sinks of the configuration. What was counted is shown at the end; with --state it is there for
     `surveil report --state` as well.
+
+    Examples: `surveil replay monday.mp4 --camera yard`;
+    `surveil replay monday.mp4 --camera yard --start 2026-03-02T08:00:00 --annotate seen.mp4 --json`
     """
     settings = read_config(config)
     name = _choose(settings, camera)

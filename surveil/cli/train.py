@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from surveil.cli import complete
 from surveil.cli.bars import bar
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, read_config
 from surveil.cli.pictures import Gate, hold, show
@@ -42,7 +43,12 @@ Classes = Annotated[
         help="Which classes, separated by commas; the last is what alerts are about. By default all."
     ),
 ]
-Name = Annotated[str, typer.Option(help="Name of the classifier; by default the data set's.")]
+Name = Annotated[
+    str,
+    typer.Option(
+        help="Name of the classifier; by default the data set's.", autocompletion=complete.classifiers
+    ),
+]
 Positive = Annotated[str, typer.Option(help="The class that the threshold is about; by default the last.")]
 FalseAlarms = Annotated[
     float | None,

@@ -18,7 +18,7 @@ def check_classes(root: Node, problems: Problems) -> None:
     for model, rule in _rules(root):
         node = rule.get("class")
         try:
-            labels = _labels(_state_dir(root), model)
+            labels = _labels(state_dir_of(root), model)
         except (ModelError, StateError):
             continue
         if labels and node is not None and node.text is not None and node.text not in labels:
@@ -34,7 +34,7 @@ def missing_classifiers(root: Node) -> list[tuple[int, str, str]]:
 def _why_blind(root: Node, model: Node) -> str:
     from surveil.train.store import names  # noqa: PLC0415 - as in _labels
 
-    folder = _state_dir(root)
+    folder = state_dir_of(root)
     try:
         if _labels(folder, model):
             return ""
@@ -73,6 +73,7 @@ def _labels(state_dir: Path, model: Node) -> tuple[str, ...]:
     return () if path is None else read_card(path).labels
 
 
-def _state_dir(root: Node) -> Path:
+def state_dir_of(root: Node) -> Path:
+    """Return the state directory of a file that is read and not checked."""
     node = root.get("state_dir")
     return Path(str(FileSettings.model_fields["state_dir"].default if node is None else node.value))

@@ -19,12 +19,12 @@ from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon, Mask
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.listening import HttpSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import HealthSettings, MotionSettings
-from surveil.web import HttpSettings
 
 if TYPE_CHECKING:
     Rule = Any

@@ -21,6 +21,7 @@ from surveil.config.secrets import MASK, Secrets
 from surveil.config.shapes import HiddenArea
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.listening import HttpSettings
 from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
@@ -30,7 +31,6 @@ from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
 from surveil.vision.settings import HealthSettings, MotionSettings
-from surveil.web import HttpSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from surveil.config import load
-from surveil.web import HttpSettings
+from surveil.listening import HttpSettings
 from tests.ops.promql import ROOT
 
 STACK = yaml.safe_load((ROOT / "compose.yaml").read_text())

@@ -17,7 +17,7 @@ from surveil.clock import Clock
 from surveil.config import Config
 from surveil.cuda import gpu_present
 from surveil.errors import ConfigError, RetryLater
-from surveil.web import bind
+from surveil.listening import bind
 
 _TIME_ERROR = 5
 """What adjtimex(2) returns while nothing holds the clock."""

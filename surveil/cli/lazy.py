@@ -1,0 +1,59 @@
+"""Commands that are imported when they are used: `surveil --help` waits for no numpy, FFmpeg or model runtime."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One command: where its function is, and the first sentence of its help, for the list of commands."""
+
+    where: str
+    """`module:function`, below `surveil.cli`."""
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands under one word."""
+
+    says: str
+    lines: Mapping[str, Line]
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command in the list of commands; the command itself takes over once it is named."""
+
+    def __init__(self, name: str, line: Line) -> None:
+        super().__init__(name, help=line.says, rich_markup_mode="markdown")
+        self._where = line.where
+
+    def load(self) -> Any:
+        """Import the command."""
+        module, _, function = self._where.partition(":")
+        alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+        alone.command(self.name)(getattr(importlib.import_module(f"surveil.cli.{module}"), function))
+        return get_command(alone)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the context of the command itself: whatever is done next is done with that."""
+        return self.load().make_context(*args, **kwargs)
+
+
+def add(group: TyperGroup, table: Mapping[str, Line | Group]) -> None:
+    """Put the commands and groups of a table into a group."""
+    for name, entry in table.items():
+        if isinstance(entry, Line):
+            group.add_command(LazyCommand(name, entry))
+        else:
+            inner = TyperGroup(name=name, help=entry.says, no_args_is_help=True, rich_markup_mode="markdown")
+            add(inner, entry.lines)
+            group.add_command(inner)

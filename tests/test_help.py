@@ -1,0 +1,89 @@
+"""`--help` teaches: each command has an example, which is one; the table of commands says what the commands say."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from surveil.cli.lazy import LazyCommand
+from surveil.cli.root import app
+
+PAGES = {"starlette", "uvicorn", "prometheus_client"}
+HEAVY = {"numpy", "cv2", "av", "onnxruntime", "scipy", "yaml", "sqlite3", "structlog", *PAGES}
+"""What `surveil --help` must not wait for; typer itself brings pydantic."""
+
+
+def leaves(group, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, LazyCommand):
+            yield (*path, name), command
+        else:
+            yield from leaves(command, (*path, name))
+
+
+COMMANDS = dict(leaves(get_command(app)))
+every = pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+
+
+def examples(text):
+    """The command lines of `surveil` that a help text shows, up to a pipe or a redirection."""
+    shown = re.findall(r"`surveil ([^`]+)`", text) + re.findall(r"^ {4}surveil (.+)$", text, re.MULTILINE)
+    return [list(shlex.split(re.split(r" [|>] ", line)[0])) for line in shown]
+
+
+@every
+def test_its_help_has_an_example_and_each_is_a_line_that_it_takes(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = COMMANDS[path].load()
+    mine = [words[len(path) :] for words in examples(command.help) if tuple(words[: len(path)]) == path]
+    assert [words for words in mine if words or not any(p.required for p in command.params)]
+    for words in mine:
+        for word in words:
+            # Whatever may be a file is there; a command is parsed and not run.
+            if not word.startswith(("-", "/")):
+                Path(word).parent.mkdir(parents=True, exist_ok=True)
+                Path(word).touch()
+        command.make_context(path[-1], words)
+
+
+@every
+def test_the_table_says_what_the_command_says_first(path):
+    stands, command = COMMANDS[path], COMMANDS[path].load()
+    first = command.help.split("\n\n")[0].replace("\n", " ")
+    assert first == stands.help or first.startswith(f"{stands.help} ")
+    assert stands.help.endswith(".")
+
+
+def imported(*words):
+    """The top-level modules that a command line imports."""
+    ran = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "surveil", *map(str, words)],
+        capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    found = re.findall(r"^import time:.*\| +(\S+)$", ran.stderr, re.MULTILINE)
+    return {name.split(".")[0] for name in found}
+
+
+@pytest.mark.parametrize("words", [("--help",), ("alerts", "--help"), ("--version",)])
+def test_help_waits_for_nothing_heavy(words):
+    found = imported(*words)
+    assert "typer" in found
+    assert found & HEAVY == set()
+
+
+def test_the_alerts_are_listed_without_pictures_models_and_pages(tmp_path):
+    (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path}\n")
+    found = imported("alerts", "list", "-c", tmp_path / "config.yaml")
+    assert "pydantic" in found
+    assert found & {"cv2", "av", "onnxruntime", "scipy", *PAGES} == set()
+
+
+def test_a_configuration_is_checked_without_streams_and_pages(tmp_path):
+    (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path}\n")
+    found = imported("check", "-c", tmp_path / "config.yaml")
+    assert "onnxruntime" in found
+    assert found & {"av", "scipy", *PAGES} == set()
