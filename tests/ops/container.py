@@ -123,10 +123,10 @@ class Container:
     def journal(self, unit="surveil"):
         return self(f"journalctl -q -u {unit} --no-pager -o cat", check=False).stdout
 
-    def page(self, path):
-        """A page of the daemon, empty when it does not answer."""
+    def page(self, path, port=9108):
+        """A page of a daemon, empty when it does not answer."""
         request = (
-            f"exec 3<>/dev/tcp/127.0.0.1/9108 && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
+            f"exec 3<>/dev/tcp/127.0.0.1/{port} && printf 'GET {path} HTTP/1.0\\r\\n\\r\\n' >&3 && cat <&3"
         )
         return self(request, check=False).stdout
 

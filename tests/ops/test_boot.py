@@ -74,9 +74,9 @@ def write(box, content):
     box("install -m 0640 -g surveil /opt/share/config.yaml /etc/surveil/config.yaml")
 
 
-def processed(box):
+def processed(box, port=9108):
     found = re.search(
-        r'^surveil_frames_processed_total\{camera="yard"\} (\S+)', box.page("/metrics"), re.MULTILINE
+        r'^surveil_frames_processed_total\{camera="yard"\} (\S+)', box.page("/metrics", port), re.MULTILINE
     )
     return float(found[1]) if found else 0.0
 
@@ -131,6 +131,28 @@ def test_reload_follows_a_good_file_and_refuses_a_bad_one(service):
     wait(lambda: "configuration refused problem=/etc/surveil/config.yaml:" in service.journal())
     assert service.show("ActiveState", "MainPID", "NRestarts") == ["active", pid, "0"]
     wait(lambda: "refused" in service.show("StatusText")[0])
+
+
+def test_a_second_instance_runs_beside_it_with_a_user_and_a_state_of_its_own(service):
+    gate = {**config(), "http": {"listen": "127.0.0.1:9109"}, "state_dir": "/var/lib/surveil-gate"}
+    gate["sinks"]["archive"]["path"] = "/var/lib/surveil-gate/alerts.jsonl"
+    del gate["sinks"]["hook"]
+    (service.share / "gate.yaml").write_text(json.dumps(gate))
+    service("install -m 0640 -g surveil /opt/share/gate.yaml /etc/surveil/gate.yaml")
+    service("systemctl start surveil@gate")
+    try:
+        wait(lambda: processed(service, 9109) > 0)
+        wait(lambda: processed(service) > 0)
+        owner = service("stat -c '%a %U' /var/lib/private/surveil-gate").stdout.split()
+        assert owner == ["700", "surveil-gate"]
+        service("test -s /var/lib/surveil-gate/surveil.db")
+        service("systemctl reload surveil@gate")
+        wait(lambda: "nothing has changed" in service.journal("surveil@gate"))
+    finally:
+        service("systemctl stop surveil@gate", timeout_s=20)
+    told = service.show("ActiveState", "Result", "ExecMainStatus", unit="surveil@gate")
+    assert told == ["inactive", "success", "0"]
+    assert service.show("ActiveState") == ["active"]
 
 
 def test_a_bad_file_at_the_start_does_not_restart_over_and_over(box):
