@@ -1,6 +1,6 @@
 """The 1,000-picture case: 500 crops with a person, 500 without, split by photo; learned and tested.
 
-    python benchmarks/train_person.py FOOTAGE [--finetune] [--replay]
+    python benchmarks/train_person.py FOOTAGE [--finetune] [--replay] [--seeds 0 1 2]
 
 With --replay the test pictures are shown to the running code as a camera of theirs: its accuracy stands beside the
 report's.
@@ -128,7 +128,7 @@ def main():
     parser.add_argument("footage", type=Path)
     parser.add_argument("--finetune", action="store_true")
     parser.add_argument("--replay", action="store_true")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     # PyTorch is there only with the extra.
     train_one = importlib.import_module("surveil.train.finetune").finetune if args.finetune else train
@@ -138,7 +138,7 @@ def main():
         data = dataset.load(folder / "set")
         print(json.dumps({"counts": data.counts, "problems": list(data.problems)}))
         accuracies = []
-        for seed in range(args.seeds):
+        for seed in args.seeds:
             start, cpu = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_utime
             options = Options(classes=("empty", "person"), seed=seed)
             made = train_one(data, folder / f"person-{seed}.onnx", options)
