@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -33,11 +32,12 @@ from surveil.app.gpu import GpuCollector
 from surveil.app.health import ViewWatch
 from surveil.app.reload import Reloader
 from surveil.app.signals import Request, Requests
+from surveil.app.state_dir import usable
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
-from surveil.errors import EXIT_UNCLEAN, StateError
+from surveil.errors import EXIT_UNCLEAN
 from surveil.learn.auto import NormalityKeeper, look_after
 from surveil.listening import bind
 from surveil.metrics import Metrics
@@ -84,7 +84,7 @@ class Daemon:
         self._group = ThreadGroup(self.stop)
         self._commit_stop = Stop()
         self._listener = bind(config.http.listen)
-        self._state_dir = _usable(config.state_dir)
+        self._state_dir = usable(config.state_dir)
         self.outbox = Outbox.open(
             self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
         )
@@ -310,17 +310,3 @@ class Daemon:
 
 def _report_model(camera: str, what: str) -> None:
     log.info("learned normality", camera=camera, what=what)
-
-
-def _usable(folder: Path) -> Path:
-    """Create the state directory and prove that it can be written. Raises StateError with the remedy."""
-    try:
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        probe = folder / ".probe"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        remedy = "make it writable for this user, or set another `state_dir`"
-        raise StateError(f"state_dir: {folder} cannot be written ({reason}); {remedy}") from error
-    return folder
