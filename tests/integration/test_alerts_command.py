@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from surveil.alerts.outbox import Outbox
 from surveil.cli import complete
-from surveil.cli.alerts import alerts
+from surveil.cli.root import app
 from surveil.clock import SystemClock
 from tests.alerts.helpers import alert
 from tests.integration.world import config_text
@@ -33,7 +33,7 @@ def outbox(config, tmp_path):
 
 
 def run(config, *words, code=0):
-    done = CliRunner().invoke(alerts, [words[0], "-c", str(config), *words[1:]])
+    done = CliRunner().invoke(app, ["alerts", words[0], "-c", str(config), *words[1:]])
     assert done.exit_code == code, done.output
     return done.output
 
