@@ -196,8 +196,7 @@ class AvSource:
             self._logs.clear()
             return Decoded(broken=True)
         shots = [self._shot(frame) for frame in frames]
-        corrupt = [frame for frame in frames if frame.is_corrupt]
-        return Decoded(shots, self._take_damage() or bool(corrupt))
+        return Decoded(shots, self._take_damage() or any(frame.is_corrupt for frame in frames))
 
     def _shot(self, frame: Any) -> Shot:
         size = (frame.width, frame.height)

@@ -156,23 +156,17 @@ def _view(plane: Any, rows: int, columns: int, item: Any) -> _Plane:
 class AvPicture:
     """A `av.VideoFrame` in main memory: its planes are read in place, and converted only when asked for."""
 
-    __slots__ = ("_frame", "_known", "height", "width")
+    __slots__ = ("_frame", "_layout", "height", "width")
 
     def __init__(self, frame: Any) -> None:
+        layout = _LAYOUTS.get(frame.format.name)
+        if layout is None:  # rare (RGB cameras, PNG): one conversion, and simple code
+            frame = frame.reformat(format="yuv444p" if frame.format.is_rgb else "yuv420p")
+            layout = _LAYOUTS[frame.format.name]
         self._frame = frame
-        # Most frames are passed over, so their layout is looked up when it is needed.
-        self._known: _Layout | None = None
+        self._layout = layout
         self.width: int = frame.width
         self.height: int = frame.height
-
-    @property
-    def _layout(self) -> _Layout:
-        if self._known is None:
-            frame = self._frame
-            if frame.format.name not in _LAYOUTS:  # rare (RGB cameras, PNG): one conversion, and simple code
-                frame = self._frame = frame.reformat(format="yuv444p" if frame.format.is_rgb else "yuv420p")
-            self._known = _LAYOUTS[frame.format.name]
-        return self._known
 
     def luma(self, width: int, height: int) -> Bytes:
         """Brightness scaled to uint8 (height, width), stretched to 0..255 if the video has limited range."""
@@ -203,8 +197,7 @@ class AvPicture:
         return np.asarray(cv2.merge([luma, *colour]))
 
     def _luma_plane(self) -> _Plane:
-        item = self._item()
-        return _view(self._frame.planes[0], self.height, self.width, item)
+        return _view(self._frame.planes[0], self.height, self.width, self._item())
 
     def _chroma_planes(self) -> list[_Plane]:
         assert self._layout.chroma is not None

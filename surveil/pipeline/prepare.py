@@ -10,20 +10,11 @@ from collections.abc import Callable
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
+from surveil.pipeline.meters import Meters
 from surveil.pipeline.work import CameraSlot, View, Work, hiding
 from surveil.ring import FrameRing
-from surveil.types import Frame, Gate
+from surveil.types import Frame
 from surveil.vision.regions import as_boxes
-
-
-class _Meters:
-    """One camera's series of this stage: bound once, because finding them takes ten times as long as counting."""
-
-    def __init__(self, metrics: Metrics, camera: str) -> None:
-        self.age = metrics.frame_age.labels(camera)
-        self.gates = {gate: metrics.gate.labels(camera, gate.value) for gate in Gate}
-        self.motion_share = metrics.motion_share.labels(camera)
-        self.crops = metrics.crops.labels(camera)
 
 
 class PrepareStage:
@@ -58,16 +49,15 @@ class PrepareStage:
         if isinstance(slot.item, Frame):
             started = self._clock.monotonic()
             age = max(0.0, started - slot.item.arrived) + slot.item.lag_s
-            if not isinstance(work.meters, _Meters):
-                work.meters = _Meters(self._metrics, work.camera)
-            work.meters.age.observe(age)
-            self._look(slot.item, work, work.meters)
+            meters = work.meters = work.meters or Meters(self._metrics, slot.camera)
+            meters.age.observe(age)
+            self._look(slot.item, work, meters)
             self._seconds.observe(self._clock.monotonic() - started)
         else:
             work.lost()
         (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)
 
-    def _look(self, frame: Frame, work: Work, meters: _Meters) -> None:
+    def _look(self, frame: Frame, work: Work, meters: Meters) -> None:
         frame = hiding(frame, work.undetected)
         picture = frame.picture
         size = (picture.width, picture.height)

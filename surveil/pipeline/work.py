@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from surveil.detect.letterbox import Look
 from surveil.hidden import HiddenPicture
+from surveil.pipeline.meters import Meters
 from surveil.ring import Slot
 from surveil.train.looks import Cut
 from surveil.types import Bytes, Detections, Event, Floats, Frame, Motion, Picture, Polygon, Track
@@ -132,8 +133,8 @@ class Work:
     events: tuple[Event, ...] = ()
     """The events open as of the frame analysed before, or of the loss."""
 
-    meters: object | None = None
-    """What `prepare` counts the camera's frames with. Here, because it must go when the camera goes."""
+    meters: Meters | None = None
+    """Here, because they must go when the camera goes."""
 
     _size: tuple[int, int] = (0, 0)
     _plane: tuple[int, int] = (0, 0)
