@@ -18,6 +18,7 @@ COMMANDS = (
     "benchmarks.slow_decode",
     "benchmarks.reconnects",
     "benchmarks.stop",
+    "benchmarks.reload",
 )
 
 
