@@ -61,13 +61,12 @@ class CameraEngine:
         self.camera = camera
         self.t = 0.0
         self.t_wall = 0.0
-        self._rules = tuple(rules)
         self._tracker = tracker
         self._labels = tuple(labels)
         self._sinks = sinks
         self._masks = tuple(masks)
         self._lost_grace_s = lost_grace_s
-        self._off = dict(off or {})
+        self._set_rules(rules, off)
         self._hold_moved = hold_moved
         self.held = ""
         """Why rules that need the view are held now: `moved`; empty: they are not."""
@@ -99,7 +98,7 @@ class CameraEngine:
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)
         signals = list(self._signals(Scene(observation, tracks)))
-        raised = Counter(name_of(self._rules[index]) for index, _ in signals)
+        raised = Counter(name_of(self._rules[index]) for index, _ in signals) if signals else {}
         allowed = self._allowed(signals, off, outcomes)
         changes = self._episodes.step(frame.t, frame.t_wall, allowed, outcomes)
         return Step(self._alerts([*ended, *changes]), outcomes, tracks, raised)
@@ -131,10 +130,14 @@ class CameraEngine:
             self._tracker.rescale(width / before[0], height / before[1])
         self._size = (width, height)
 
+    def _set_rules(self, rules: Sequence[Rule], off: Mapping[str, WhyOff] | None) -> None:
+        self._rules = tuple(rules)
+        asked = ((index, (off or {}).get(name_of(rule))) for index, rule in enumerate(self._rules))
+        self._off = [(index, ask) for index, ask in asked if ask]
+
     def _why_off(self) -> dict[int, str]:
         """Return the rules that may not alert now, and why."""
-        asked = ((index, self._off.get(name_of(rule))) for index, rule in enumerate(self._rules))
-        off = {index: why for index, ask in asked if ask and (why := ask(self.t_wall))}
+        off = {index: why for index, ask in self._off if (why := ask(self.t_wall))}
         if self.held:
             held = (index for index, rule in enumerate(self._rules) if rule.settings.needs_view)
             off = dict.fromkeys(held, self.held) | off
@@ -199,8 +202,7 @@ class CameraEngine:
         outcomes = Outcomes()
         kept = _same([rule.settings for rule in self._rules], [rule.settings for rule in rules], moved)
         stays = {new: self._rules[old] for old, new in kept.items()}
-        self._rules = tuple(stays.get(new, rule) for new, rule in enumerate(rules))
-        self._off = dict(off or {})
+        self._set_rules([stays.get(new, rule) for new, rule in enumerate(rules)], off)
         habits = [_habit(rule) for rule in self._rules]
         return Step(self._alerts(self._episodes.replace(habits, kept, outcomes, "config")), outcomes)
 

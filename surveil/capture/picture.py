@@ -143,10 +143,6 @@ def _matrix(*, hd: bool, full: bool) -> NDArray[np.float32]:
 _MATRICES = {(hd, full): _matrix(hd=hd, full=full) for hd in (False, True) for full in (False, True)}
 
 
-_STRETCHED = np.clip(np.rint((np.arange(256) - 16) * (255 / 219)), 0, 255).astype(np.uint8)
-"""Limited range (16..235) to 0..255."""
-
-
 def _view(plane: Any, rows: int, columns: int, item: Any) -> _Plane:
     """Return a decoder's plane without copying it."""
     pitch = plane.line_size // np.dtype(item).itemsize
@@ -173,7 +169,8 @@ class AvPicture:
         small = self._eight_bits(thumbnail(self._luma_plane(), width, height))
         if self._is_full_range():
             return small
-        return np.asarray(cv2.LUT(small, _STRETCHED), np.uint8)
+        # Limited range is 16..235; OpenCV rounds, and clips to 0..255.
+        return np.asarray(cv2.addWeighted(small, 255 / 219, small, 0.0, -16 * 255 / 219), np.uint8)
 
     def rgb(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
         """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""

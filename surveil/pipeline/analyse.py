@@ -161,9 +161,11 @@ class AnalyseStage:
         held, step = engine.held, engine.step(observation)
         if engine.held != held:
             self._tell_held(slot.camera, engine.held)
+        before = self._tracks.get(slot.camera)
+        if before is None or len(before) != len(step.tracks):
+            self._metrics.tracks.labels(slot.camera).set(len(step.tracks))
         work.tracks = self._tracks[slot.camera] = step.tracks
         work.events = tuple(engine.open_events)
-        self._metrics.tracks.labels(slot.camera).set(len(work.tracks))
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
         elif self._desk:

@@ -89,8 +89,9 @@ def misfit(observation: Observation) -> str:
 
     A picture that is covered or blurred is where it was: what can still be seen is worth alerting on.
     """
-    health = _health(observation)
-    return "moved" if health is not None and "moved" in health.states else ""
+    # Asked of every frame: `isinstance` with a protocol takes ten times as long.
+    states: tuple[str, ...] = getattr(observation.extras.get(EXTRA), "states", ())
+    return "moved" if "moved" in states else ""
 
 
 def _health(observation: Observation) -> Health | None:

@@ -78,6 +78,8 @@ class Tracker:
         (width, height) px of the picture; None: not known, and nothing is known to have left it.
         """
         dt = self._step(t)
+        if detections is None and not self._known:  # most frames of most cameras
+            return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
             self._miss(range(len(self._known)), later, t, dt, _NOWHERE, size)
