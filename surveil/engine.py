@@ -10,12 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import cast
 
 from surveil.events import Change, Episodes, Habit, Outcomes
 from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
 from surveil.rules.picture import misfit
-from surveil.track.tracker import Tracker
+from surveil.track.tracker import UNCHANGED, Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 
 LOST_GRACE_S = 10.0
@@ -93,7 +94,10 @@ class CameraEngine:
         self.t, self.t_wall = frame.t, frame.t_wall
         self._resize(observation.width, observation.height)
         found = self._unmasked(observation)
-        tracks = self._tracker.update(found, frame.t, self._labels, observation.regions, self._size)
+        unchanged = cast("AbstractSet[int]", observation.extras.get(UNCHANGED, frozenset()))
+        tracks = self._tracker.update(
+            found, frame.t, self._labels, observation.regions, self._size, unchanged
+        )
         self.held = misfit(observation) if self._hold_moved else ""
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)

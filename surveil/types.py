@@ -173,8 +173,15 @@ class Track:
     velocity: Point = (0.0, 0.0)
     """px/s of the box centre."""
     stationary: bool = False
+    missed: bool = False
+    """Whether the last look at its place did not find it."""
     previous: Box | None = None
     """Where it was in the frame analysed before; None for a new track."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is enough to look at it now and then: it stands still, and was there at the last look."""
+        return self.stationary and not self.missed
 
     @property
     def foot(self) -> Point:

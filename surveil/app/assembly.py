@@ -40,6 +40,7 @@ from surveil.types import Alert
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.static_objects import StaticObjects
+from surveil.vision.unchanged import UnchangedPlaces
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ class Maker:
     def work(self, camera: CameraConfig, scene: SceneNormality | None) -> Work:
         """Return the analysis state that travels with the camera's slot."""
         detect = camera.detect
-        analysers: list[Analyser] = []
+        analysers: list[Analyser] = [UnchangedPlaces(detect.min_object_px)]
         if camera.health.enabled:
             analysers.append(MeteredHealth(camera, self.metrics, self.views))
         if scene is not None:

@@ -44,7 +44,8 @@ class TrackSettings(Settings):
         default=2.5,
         gt=0,
         le=60,
-        description="An object that the detector looked for in vain keeps its id this long.",
+        description="An object that the detector looked for in vain keeps its id this long; what stands still and "
+        "is seldom found, until so many misses in a row can hardly be chance.",
     )
     coast_s: float = Field(
         default=0.2,

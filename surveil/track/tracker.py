@@ -3,23 +3,26 @@
 Two-stage association after ByteTrack (Zhang et al., ECCV 2022): sure detections are matched first, then
 weak ones may continue what is left. Different from it: the filter and every limit run in seconds, so
 dropped frames and slow cameras change nothing; matching allows for the filter's doubt about the place;
-a detector that did not look, or not there, is no evidence that an object is gone.
+a detector that did not look, or not there, is no evidence that an object is gone, and one that seldom finds
+what stands still is little.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.geometry import areas, intersection, iou_matrix
+from surveil.geometry import iou_matrix
 from surveil.track import kalman
 from surveil.track.associate import assign, similarity
+from surveil.track.look import Look
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
-from surveil.types import BoolMap, Detections, Floats, Track
+from surveil.types import Detections, Floats, Track
 
 Array = NDArray[np.float64]
 _NOWHERE: Floats = np.zeros((0, 4), np.float32)
@@ -30,10 +33,18 @@ OTHER_LABEL = 0.6
 """A detection of another class fits less: detectors waver between car and truck, not between places."""
 TWIN_IOU = 0.7
 """A detection this close to a matched object is the same object under another class, not a new one."""
-SEEN_SHARE = 0.5
-"""An object was looked for when this share of its box lies in one of the regions that were looked at."""
 LONGEST_STEP_S = 2.0
 """Nothing is extrapolated further than this."""
+OVERLOOKED = 1e-4
+"""What stands still is overlooked, not gone, while its misses in a row are likelier than this to be chance."""
+SETTLED_S = 1.0
+"""What stayed in its place for this long keeps its id while it may be overlooked; rules wait for `stationary_s`."""
+OVERLOOKED_S = 600.0
+"""Nothing is overlooked for longer than this: what was never there must not stay for ever."""
+UNCHANGED = "unchanged"
+"""The key in `Observation.extras` of the ids of objects whose places look as when they were last found."""
+SAME_PLACE_IOU = 0.5
+"""What was overlooked for longer than others keep their ids is found again only in its place."""
 LEAST_MISSES = 2
 """One look that found nothing is not enough to forget an object, however long ago it was last seen."""
 
@@ -70,28 +81,25 @@ class Tracker:
         labels: Sequence[str],
         regions: Floats | None = None,
         size: tuple[int, int] | None = None,
+        unchanged: AbstractSet[int] = frozenset(),
     ) -> tuple[Track, ...]:
         """The believed objects as of stream time `t` (s), oldest first.
 
         `detections` None: the detector did not look, so nothing is known to have moved or gone. `regions`
         (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes. `size`:
-        (width, height) px of the picture; None: not known, and nothing is known to have left it.
+        (width, height) px of the picture; None: not known, and nothing is known to have left it. `unchanged`: ids
+        of objects whose places look as when they were last found: they are there, found or not.
         """
         dt = self._step(t)
         if detections is None and not self._known:  # most frames of most cameras
             return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
-            self._miss(range(len(self._known)), later, t, dt, _NOWHERE, size)
+            self._miss(range(len(self._known)), later, Look(t, dt, _NOWHERE, size))
         else:
-            self._look(self._sift(detections, labels), t, dt, regions, size)
+            self._look(self._sift(detections, labels), Look(t, dt, regions, size, unchanged))
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
-
-    def unsettled(self, t: float) -> Floats:
-        """Boxes (n, 4) px of objects the detector should look at again: moving, new or missed ones."""
-        boxes = [k.box for k in self._known if k.missing_since is not None or not self._still(k, t)]
-        return np.array(boxes, np.float32).reshape(-1, 4)
 
     def rescale(self, x: float, y: float) -> None:
         """The picture is now `x` times as wide and `y` times as high: the resolution changed."""
@@ -123,22 +131,21 @@ class Tracker:
     def _least(self, names: list[str], otherwise: float) -> Array:
         return np.array([self._scores.get(name, otherwise) for name in names])
 
-    def _look(
-        self, seen: _Seen, t: float, dt: float, regions: Floats | None, size: tuple[int, int] | None
-    ) -> None:
+    def _look(self, seen: _Seen, look: Look) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
-        states = _stacked(self._known)
-        later = kalman.predict(states, dt)
-        pairs = self._match(seen, later, t)
-        self._confirm(pairs, seen, later, t)
+        later = kalman.predict(_stacked(self._known), look.dt)
+        pairs = self._match(seen, later, look.t)
+        self._confirm(pairs, seen, later, look.t)
         matched = {row for row, _ in pairs}
-        rest = [row for row in range(len(self._known)) if row not in matched]
-        self._miss(rest, later, t, dt, regions, size)
-        self._begin(seen, {column for _, column in pairs}, t)
+        self._miss([row for row in range(len(self._known)) if row not in matched], later, look)
+        self._begin(seen, {column for _, column in pairs}, look.t)
 
     def _match(self, seen: _Seen, later: Array, t: float) -> list[tuple[int, int]]:
         """Pairs (known, seen)."""
-        fit = similarity(kalman.boxes(later), kalman.doubt(later), seen.boxes) * self._agreement(seen)
+        places = kalman.boxes(later)
+        fit = similarity(places, kalman.doubt(later), seen.boxes) * self._agreement(seen)
+        if long := [i for i, k in enumerate(self._known) if k.missing_for(t) >= self._settings.lost_s]:
+            fit[long] *= iou_matrix(places[long, None], seen.boxes[None]) >= SAME_PLACE_IOU
         believed = [i for i, k in enumerate(self._known) if k.id]
         sure, weak = np.flatnonzero(seen.sure), np.flatnonzero(~seen.sure)
         pairs = _between(fit * seen.scores, believed, sure, SURE_FIT)
@@ -175,27 +182,24 @@ class Tracker:
             self._last_id += 1
             known.id = self._last_id
 
-    def _miss(
-        self,
-        rows: Sequence[int],
-        later: Array,
-        t: float,
-        dt: float,
-        regions: Floats | None,
-        size: tuple[int, int] | None,
-    ) -> None:
-        """Deal with the known objects that no detection belongs to.
+    def _miss(self, rows: Sequence[int], later: Array, look: Look) -> None:
+        """Deal with the known objects that no detection belongs to."""
+        held = []
+        for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows])), strict=True):
+            known = self._known[row]
+            if was_looked_for and self._is_missed(known, look):
+                known.advance(later[row])
+            else:
+                held.append(known)
+        self._hold(held, look.dt)
 
-        Who should be outside the picture by now is missed wherever the detector looked. (He used to be held at
-        the edge, as one at whom nobody had looked, and whoever came in there next got his id.)
-        """
-        places = kalman.boxes(later[rows])
-        looked = _looked_at(places, regions) | _outside(places, size)
-        self._hold([self._known[row] for row, was in zip(rows, looked, strict=True) if not was], dt)
-        for row, was in zip(rows, looked, strict=True):
-            if was:
-                self._known[row].advance(later[row])
-                self._known[row].missed(t)
+    def _is_missed(self, known: Tracklet, look: Look) -> bool:
+        """Note that the detector did not find it; whether it may be somewhere else."""
+        if known.id in look.unchanged and look.t - known.t_seen < OVERLOOKED_S:
+            known.overlooked()
+            return False
+        known.missed(look.t)
+        return not self._overlooked(known, look.t, self._settings.stationary_s)
 
     def _begin(self, seen: _Seen, taken: set[int], t: float) -> None:
         """Start new objects with sure detections that belong to none."""
@@ -225,19 +229,25 @@ class Tracker:
     def _gone(self, known: Tracklet, t: float) -> bool:
         if not known.id:
             return t - known.t_seen > self._settings.confirm_within_s
-        if known.missing_since is None or known.misses < LEAST_MISSES:
+        if known.misses < LEAST_MISSES or self._overlooked(known, t, SETTLED_S):
             return False
-        return t - known.missing_since >= self._settings.lost_s
+        return known.missing_for(t) >= self._settings.lost_s
 
     def _visible(self, known: Tracklet, t: float) -> bool:
         """Whether the rules may count on it."""
         if not known.id:
             return False
-        if known.missing_since is None:
+        if known.missing_since is None or self._overlooked(known, t, self._settings.stationary_s):
             return True
-        # What stood still and was not seen to move off is hidden or overlooked, not gone.
+        # What stood still and was not seen to move off is hidden, not gone.
         patience = self._settings.lost_s if self._still(known, known.t_seen) else self._settings.coast_s
-        return t - known.missing_since < patience
+        return known.missing_for(t) < patience
+
+    @staticmethod
+    def _overlooked(known: Tracklet, t: float, after_s: float) -> bool:
+        """Whether it had stood still for `after_s` at the last find, and so many misses are nothing unusual for it."""
+        is_chance = known.finds.chance > OVERLOOKED and t - known.t_seen < OVERLOOKED_S
+        return known.id > 0 and is_chance and known.still(known.t_seen, after_s)
 
     def _still(self, known: Tracklet, t: float) -> bool:
         return known.id > 0 and known.still(t, self._settings.stationary_s)
@@ -262,21 +272,3 @@ def _between(
     """Pairs of some rows with some columns."""
     part = fit[np.ix_(np.array(rows, int), columns)]
     return [(rows[r], int(columns[c])) for r, c in assign(part, least)]
-
-
-def _looked_at(boxes: Array, regions: Floats | None) -> BoolMap:
-    """For each box (n, 4) whether the detector looked there."""
-    if regions is None:
-        return np.ones(len(boxes), np.bool_)
-    common = intersection(boxes[:, None], regions[None].astype(np.float64)).max(axis=1, initial=0.0)
-    looked: BoolMap = common >= SEEN_SHARE * areas(boxes)
-    return looked
-
-
-def _outside(boxes: Array, size: tuple[int, int] | None) -> BoolMap:
-    """For each box (n, 4) whether most of it lies outside the picture."""
-    if size is None:
-        return np.zeros(len(boxes), np.bool_)
-    inside = intersection(boxes, np.array([0.0, 0.0, *size]))
-    outside: BoolMap = inside < SEEN_SHARE * areas(boxes)
-    return outside

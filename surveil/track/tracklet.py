@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from surveil.geometry import iou
 from surveil.track import kalman
+from surveil.track.finds import Finds
 from surveil.types import Box, Track
 
 Array = NDArray[np.float64]
@@ -25,8 +26,8 @@ class Tracklet:
     """One object, from its first detection until it is forgotten. Owned by one `Tracker`."""
 
     __slots__ = (
-        "anchor", "anchor_t", "before", "birth", "box", "credible", "hits", "id", "misses", "missing_since",
-        "score", "state", "t_first", "t_seen", "votes",
+        "anchor", "anchor_t", "before", "birth", "box", "credible", "finds", "hits", "id", "misses",
+        "missing_since", "score", "state", "t_first", "t_seen", "votes",
     )  # fmt: skip
 
     def __init__(self, state: Array, label: str, score: float, t: float) -> None:
@@ -39,6 +40,7 @@ class Tracklet:
         self.credible = False
         """Whether it was seen for certain, or moves: what never does either is often a bush or a post."""
         self.misses = 0
+        self.finds = Finds()
         self.t_first = self.t_seen = self.anchor_t = t
         self.missing_since: float | None = None
         self.box = self.anchor = self.birth = _box(state)
@@ -63,6 +65,7 @@ class Tracklet:
         self.score += SCORE_WEIGHT * (score - self.score)
         self.t_seen = t
         self.misses = 0
+        self.finds.found()
         self.missing_since = None
         if iou(self.box, self.anchor) < STILL_IOU:
             self.anchor, self.anchor_t = self.box, t
@@ -75,8 +78,19 @@ class Tracklet:
     def missed(self, t: float) -> None:
         """The detector looked where it should be and did not find it."""
         self.misses += 1
+        self.finds.missed()
         if self.missing_since is None:
             self.missing_since = t
+
+    def overlooked(self) -> None:
+        """The detector did not find it, but it is there."""
+        self.misses = 0
+        self.finds.overlooked()
+        self.missing_since = None
+
+    def missing_for(self, t: float) -> float:
+        """For how long it was looked for in vain, s."""
+        return 0.0 if self.missing_since is None else t - self.missing_since
 
     def rescale(self, x: float, y: float) -> None:
         """The picture is now `x` times as wide and `y` times as high."""
@@ -100,6 +114,7 @@ class Tracklet:
             t_last=self.t_seen,
             velocity=(float(self.state[1, 0]), float(self.state[1, 1])),
             stationary=stationary,
+            missed=self.missing_since is not None,
             previous=self.before,
         )
 

@@ -118,7 +118,7 @@ class MotionGate:
         if gate is not Gate.MOTION:
             due = t - self._t_looked >= self._idle_interval_s - 1e-6
             settling = gate is Gate.CLOSED_STILL and t < self._t_settled
-            if any(not track.stationary for track in tracks):
+            if any(not track.is_settled for track in tracks):
                 gate = Gate.TRACK
             elif due or settling:
                 gate = Gate.IDLE

@@ -94,7 +94,7 @@ class RegionPlanner:
             return (self._tiles[0],)
         if motion.gate is Gate.OFF:
             return self._oldest(self._tiles, self._max_crops)
-        boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.stationary or self._due(tr, t))]
+        boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.is_settled or self._due(tr, t))]
         crops = cover(_padded(boxes, self._size), self._limits, self._size)
         crops += self._second_looks(crops, t)
         tile_due = motion.gate is Gate.IDLE or t - self._t_tile >= self._idle_interval_s

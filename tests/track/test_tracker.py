@@ -107,7 +107,6 @@ def test_a_held_track_goes_when_the_detector_looks_again_and_finds_nothing():
     assert tracker.update(seen(), 26.0, LABELS)
     assert tracker.update(None, 26.2, LABELS)
     assert not tracker.update(seen(), 31.0, LABELS)
-    assert len(tracker.unsettled(31.0)) == 0
 
 
 def test_a_held_track_takes_up_its_object_again():
@@ -183,10 +182,10 @@ def test_stationary_is_what_has_not_moved_for_long_enough():
 def test_what_moves_or_is_missed_wants_a_look():
     tracker = Tracker(TrackSettings(stationary_s=1.0))
     for i in range(10):
-        tracker.update(seen(walker(100), walker(300 + 20 * i)), i / 5, LABELS)
-    assert tracker.unsettled(1.8)[:, 0] == pytest.approx([480], abs=10)
-    tracker.update(seen(walker(500)), 2.0, LABELS)
-    assert len(tracker.unsettled(2.0)) == 2
+        tracks = tracker.update(seen(walker(100), walker(300 + 20 * i)), i / 5, LABELS)
+    assert [track.is_settled for track in tracks] == [True, False]
+    tracks = tracker.update(seen(walker(500)), 2.0, LABELS)
+    assert [track.is_settled for track in tracks] == [False, False]
 
 
 def test_the_velocity_is_in_pixels_a_second():

@@ -25,8 +25,8 @@ def still(machine, seconds=6.0, camera=None):
     return run(machine, [SCENE] * int(seconds / 0.2), camera)
 
 
-def track(box, *, stationary):
-    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary)
+def track(box, *, stationary, missed=False):
+    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary, missed=missed)
 
 
 def test_a_still_noisy_picture_keeps_the_gate_closed_after_the_start():
@@ -63,7 +63,9 @@ def test_a_live_track_keeps_the_gate_open_and_a_stationary_one_does_not():
     box = (300.0, 420.0, 330.0, 500.0)
     walking = run(machine, [SCENE] * 3, t0=6.0, tracks=(track(box, stationary=False),))
     parked = run(machine, [SCENE] * 3, t0=6.6, tracks=(track(box, stationary=True),))
-    assert [m.gate for m in walking + parked] == [Gate.TRACK] * 3 + [Gate.CLOSED_STILL] * 3
+    missed = run(machine, [SCENE] * 3, t0=7.2, tracks=(track(box, stationary=True, missed=True),))
+    said = [m.gate for m in walking + parked + missed]
+    assert said == [Gate.TRACK] * 3 + [Gate.CLOSED_STILL] * 3 + [Gate.TRACK] * 3
 
 
 @pytest.mark.parametrize("dt", [0.2, 0.5])

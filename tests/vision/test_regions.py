@@ -23,8 +23,8 @@ def motion(*boxes, gate=Gate.MOTION):
     return Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1)
 
 
-def track(box, *, stationary=False):
-    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary)
+def track(box, *, stationary=False, missed=False):
+    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary, missed=missed)
 
 
 def settled(size=HD, **options):
@@ -72,6 +72,12 @@ def test_a_stationary_track_is_checked_at_the_idle_interval_only():
     ]  # fmt: skip
     assert 3 <= len(looks) <= 6
     assert max(np.diff(looks)) <= 5.21
+
+
+def test_a_stationary_track_that_was_missed_is_looked_at_until_it_is_found_or_given_up():
+    made, missed = settled(idle_s=5.0), track((300.0, 800.0, 500.0, 900.0), stationary=True, missed=True)
+    plans = [made.plan(motion(gate=Gate.TRACK), (missed,), HD, t) for t in (1.0, 1.2, 1.4)]
+    assert all(any(holds(crop, missed.box) for crop in plan) for plan in plans)
 
 
 def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every_second():
