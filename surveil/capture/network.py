@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
 
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import source_error
@@ -16,6 +18,10 @@ _QUICK = {"probesize": "32", "analyzeduration": "0"}
 frame that cameras send first, and with it up to a key frame interval."""
 _REORDER_PACKETS = {"tcp": "2", "udp": "64"}
 """TCP needs none, but without a queue FFmpeg does not notice what the camera left out."""
+_TIMELESS = ("mpjpeg", "jpeg_pipe", "mjpeg", "h264", "hevc")
+"""FFmpeg's formats that carry no time, as MJPEG over HTTP does: it makes up 25 pictures a second."""
+_FINE_TICK = Fraction(1, 90_000)
+"""Theirs is 1/25 s, too coarse for a clip that is timed by arrival."""
 
 
 class NetworkSource(AvSource):
@@ -41,6 +47,14 @@ class NetworkSource(AvSource):
 
     def _timeout(self) -> tuple[float, float]:
         return self._settings.open_timeout_s, self._settings.read_timeout_s
+
+    def _next_packet(self) -> Any:
+        """Return the next packet, without stamps where they are made up: then its arrival counts."""
+        packet = super()._next_packet()
+        if packet is not None and self._container.format.name in _TIMELESS:
+            packet.pts = packet.dts = None
+            packet.time_base = _FINE_TICK
+        return packet
 
     def _ended(self) -> None:
         self._take_damage()
