@@ -1,7 +1,9 @@
 """Motion between frames in physical time: DIS flow in px of the plane per second, and what moved.
 
 Recipe: DIS optical flow (Kroeger et al., ECCV 2016) on the half plane, whose people of 12 px vanish at the scale
-below it (frame AUC on Ped2 .908 against .982), with five variational iterations (.976 with three, .955 without).
+below it (frame AUC on Ped2 .908 against .982), refined by its variational method. DIS itself refines at every scale;
+here it is done at the finest only, with two relaxations an iteration instead of five: three quarters of the time, and
+.981 against .979 (.955 when nothing is refined).
 """
 
 from __future__ import annotations
@@ -64,8 +66,11 @@ class MotionField:
         dis.setPatchSize(8)
         dis.setPatchStride(4)
         dis.setGradientDescentIterations(16)
-        dis.setVariationalRefinementIterations(5)
+        dis.setVariationalRefinementIterations(0)
         self._dis: Any = dis  # The stubs do not know that the flow may be None.
+        self._refinement = cv2.VariationalRefinement.create()
+        self._refinement.setFixedPointIterations(5)
+        self._refinement.setSorIterations(2)
         self._past: deque[tuple[float, Bytes]] = deque(maxlen=8)
         self._vx: Floats = np.zeros((0, 0), np.float32)
         self._vy: Floats = self._vx
@@ -110,14 +115,19 @@ class MotionField:
         self._vx.fill(0.0)
         self._vy.fill(0.0)
         part = changed_part(above(difference, DIFFERENCE / 2))
-        pair = (np.ascontiguousarray(picture[part]) for picture in (previous, small))
-        vx, vy = (np.asarray(v, np.float32) for v in cv2.split(self._dis.calc(*pair, None)))
+        vx, vy = self._flow(np.ascontiguousarray(previous[part]), np.ascontiguousarray(small[part]))
         speed = np.asarray(cv2.magnitude(vx, vy), np.float32)
         mask[part] |= above(speed, max(MOVING_PX, MOVING_PX_S * dt) / 2)
         weight = mask[part] * np.float32(2 / dt)
         np.multiply(vx, weight, out=self._vx[part])
         np.multiply(vy, weight, out=self._vy[part])
         return Moved(dt, small, difference, mask, (self._vx, self._vy))
+
+    def _flow(self, before: Bytes, after: Bytes) -> tuple[Floats, Floats]:
+        """Return by how much each pixel has moved to the right and down, half-resolution pixels."""
+        flow = self._refinement.calc(before, after, self._dis.calc(before, after, None))
+        x, y = cv2.split(flow)
+        return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def above(values: Floats, limit: float) -> Bytes:
