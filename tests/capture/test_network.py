@@ -12,9 +12,11 @@ import pytest
 import structlog
 
 from surveil.capture.packets import PacketRing, mux
+from tests.alerts.servers import make_certificate
 from tests.capture.watch import QUICK, Watch
 from tests.rig.fixtures import PASSWORD
 from tests.rig.rtsp_camera import Camera
+from tests.rig.tls_front import TlsFront
 
 pytestmark = [pytest.mark.rig, pytest.mark.usefixtures("no_file_left_open")]
 STALL_BAR_S = 5.0
@@ -131,6 +133,17 @@ def test_a_host_that_is_not_known_is_unreachable() -> None:
 def test_no_tls_where_tls_is_asked_for_is_said_so(camera) -> None:
     with Watch(camera.url.replace("rtsp:", "rtsps:")) as watch:
         watch.until_lost("tls")
+
+
+def test_a_stream_comes_through_tls(camera, tmp_path) -> None:
+    with TlsFront(camera.port, make_certificate(tmp_path)) as front:
+        url = camera.url.replace("rtsp:", "rtsps:").replace(str(camera.port), str(front.port))
+        with Watch(url) as watch:
+            watch.until_frames(5)
+            assert watch.shown_states() == ["streaming"]
+            camera("kick")
+            watch.until_lost("ended")
+            watch.until_frames(8)
 
 
 def test_a_port_that_speaks_something_else_is_an_error_with_a_cause() -> None:
