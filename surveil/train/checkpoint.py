@@ -16,7 +16,7 @@ from surveil.errors import ModelError
 from surveil.models.files import write_whole
 
 Weights = dict[str, NDArray[np.float32]]
-_KINDS = ("first", "best", "now")
+_KINDS = ("best", "now")
 
 
 @dataclass(slots=True)
@@ -29,9 +29,9 @@ class Checkpoint:
     epoch: int = 0
     """Epochs of the stage that are done."""
     best_loss: float = inf
-    first: Weights = field(default_factory=dict)
-    """Of the frozen network with its fitted head."""
+    """On validation."""
     best: Weights = field(default_factory=dict)
+    """Of the epoch with that loss."""
     weights: Weights = field(default_factory=dict)
     history: list[tuple[float, float, float]] = field(default_factory=list)
 
@@ -47,10 +47,8 @@ class Checkpoint:
             "best_loss": self.best_loss, "history": self.history,
         }  # fmt: skip
         content = io.BytesIO()
-        arrays = {f"first {n}": w for n, w in self.first.items()}
-        arrays |= {f"best {n}": w for n, w in self.best.items()} | {
-            f"now {n}": w for n, w in self.weights.items()
-        }
+        arrays = {f"best {n}": w for n, w in self.best.items()}
+        arrays |= {f"now {n}": w for n, w in self.weights.items()}
         np.savez(
             content, allow_pickle=False, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays
         )
@@ -68,8 +66,8 @@ class Checkpoint:
                 ]
             history = [(float(a), float(b), float(c)) for a, b, c in about["history"]]
             progress = (about["dataset"], about["seed"], about["stage"], about["epoch"], about["best_loss"])
-            first, best, now = kinds
-            found = cls(*progress, first, best, now, history)
+            best, now = kinds
+            found = cls(*progress, best, now, history)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from None
         if (found.dataset, found.seed) != (dataset, seed):

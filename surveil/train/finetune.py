@@ -13,9 +13,9 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,14 +27,15 @@ from surveil.errors import StateError
 from surveil.train.augment import augment
 from surveil.train.checkpoint import Checkpoint
 from surveil.train.dataset import PictureSet
+from surveil.train.descent import Descent
 from surveil.train.features import Backbone, backbone_path
-from surveil.train.head import Doubles, Fitted, class_weights, log_loss, temperature
+from surveil.train.head import Doubles, class_weights, losses_of, simplest, temperature
 from surveil.train.network import Network
 from surveil.train.onnxfile import classifier, with_weights
 from surveil.train.outcome import Trained, finish, make_card
 from surveil.train.prepared import Options, Prepared, Progress, prepare, quiet
 from surveil.train.split import TRAIN, VALIDATION
-from surveil.train.trainer import fit_head
+from surveil.train.trainer import Learned, fit_head
 from surveil.train.views import shrunk
 from surveil.types import Bytes, Floats
 
@@ -51,8 +52,8 @@ class Stage:
 STAGES = (Stage(11, 3, 1e-4), Stage(5, 4, 6e-5))
 BATCH = 16
 PATIENCE = 2
-BLENDS = (0.25, 0.5, 0.75)
-_SMOOTHING, _DECAY = 0.05, 0.02
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_SMOOTHING = 0.05
 _AHEAD = 2
 
 
@@ -73,10 +74,10 @@ def finetune(
     workers = options.threads if where.type == "cpu" else (os.cpu_count() or 1)
     with ThreadPoolExecutor(workers, "pictures") as pool:
         run = _Run(ready, options, target, where, progress, original, pool)
-        fitted = run.begin(resume)
+        learned = run.begin(resume)
         for number, stage in enumerate(stages):
             run.stage(number, stage)
-        return run.end(fitted)
+        return run.end(learned)
 
 
 def _device(name: str) -> torch.device:
@@ -122,77 +123,87 @@ class _Run:
         self.network = Network(self.original, len(ready.classes)).to(device)
         self.state = Checkpoint.new(ready.data.sha256, options.seed)
 
-    def begin(self, resume: bool) -> Fitted:
+    def begin(self, resume: bool) -> Learned:
         """Fit the head on frozen features; or go on where the checkpoint ends."""
         ready, options = self.ready, self.options
         on_cpu = self.device.type == "cpu"
         backbone = Backbone(options.threads, self.path) if on_cpu else _OnDevice(self.network, self.device)
-        fitted, _ = fit_head(ready, options, backbone, self.progress)
-        self.network.set_head(fitted.head)
+        learned = fit_head(ready, options, backbone, self.progress)
+        self.network.set_head(learned.chosen.head)
+        self.first = self.network.all_weights()
         if resume and self.saved.exists():
             self.state = Checkpoint.load(self.saved, ready.data.sha256, options.seed)
             self.network.put(self.state.weights)
         else:
-            self._judge(0.0)
-            self.state.first = self.state.best
-        return fitted
+            self.state.best = self.first
+            self._note(0.0, *self._validated())
+        return learned
 
     def stage(self, number: int, stage: Stage) -> None:
         """Train the epochs of a stage that are not done yet; end early when validation gets no better."""
         if self.state.stage > number:
             return
-        parameters = self.network.unfreeze(stage.first_block)
-        optimiser = torch.optim.AdamW(parameters, lr=stage.rate, weight_decay=_DECAY)
-        scaler = torch.amp.GradScaler(enabled=self.device.type == "cuda")
         start = self.state.epoch if self.state.stage == number else 0
+        each = ceil(len(self.ready.split.of(TRAIN)) / BATCH)
+        parameters = self.network.unfreeze(stage.first_block)
+        descent = Descent(parameters, stage.rate, each * stage.epochs, each * start)
         idle = 0
         for epoch in range(start, stage.epochs):
-            for group in optimiser.param_groups:
-                group["lr"] = stage.rate * 0.5 * (1 + np.cos(np.pi * epoch / stage.epochs))
-            loss = self._epoch(number, epoch, parameters, optimiser, scaler)
-            idle = 0 if self._judge(loss) else idle + 1
+            loss = self._epoch(number, epoch, descent)
+            with descent.averaged():
+                idle = 0 if self._judge(loss) else idle + 1
             self._save(number, epoch + 1)
             if idle >= PATIENCE:
                 break
         self.network.put(self.state.best)
         self._save(number + 1, 0)
 
-    def end(self, fitted: Fitted) -> Trained:
-        """Choose between frozen and fine-tuned weights, calibrate, write the file, judge it."""
-        self._blend()
-        logits = self.logits(range(len(self.ready.data.items)))
+    def end(self, learned: Learned) -> Trained:
+        """Mix frozen and fine-tuned weights, calibrate, write the file, judge it."""
+        share = self._mixed()
         held = self.ready.split.of(VALIDATION)
-        warm = temperature(logits[held], self.ready.labels[held])
+        honest = self.logits(held)
+        warm = temperature(honest, self.ready.labels[held])
+        # Everything is chosen: the frozen part of the head may learn from validation now.
+        mixed, before, whole = self.network.head(), learned.chosen.head, learned.whole
+        self.network.set_head(mixed.moved(before, whole, 1 - share))
+        logits = self.logits(range(len(self.ready.data.items)))
         head = self.network.head().cooled(warm)
+        logits[held] = honest
         probabilities = torch.softmax(torch.from_numpy(logits / warm), 1).numpy()
         card = make_card(self.ready, self.options, probabilities, self.target.stem, "finetune")
         content = classifier(with_weights(self.original, self.network.weights()), head, card.metadata())
-        chosen = Fitted(head, fitted.penalty, warm, fitted.losses)
         made = finish(
             self.ready,
             content,
             card,
             self.target,
             probabilities,
-            chosen,
+            learned.chosen,
             self.options,
             history=tuple(self.state.history),
         )
         self.saved.unlink(missing_ok=True)
-        return made
+        return replace(made, share=share)
 
-    def _blend(self) -> None:
-        """Put the mixture of first and best weights that does best on validation.
+    def _mixed(self) -> float:
+        """Put a mixture of first and fine-tuned weights; return the share of the latter.
 
         A mixture is often better than either (M. Wortsman and others, *Robust fine-tuning of zero-shot models*, 2022).
         """
-        first, best = self.state.first, self.state.best
-        for share in BLENDS:
-            self.network.put(
-                {n: (first[n] + np.float32(share) * (best[n] - first[n])).astype(np.float32) for n in best}
-            )
-            self._judge(float("nan"), note=False)
-        self.network.put(self.state.best)
+        losses = []
+        for share in SHARES:
+            self._mix(share)
+            losses.append(self._validated()[0])
+        share = SHARES[simplest(np.stack(losses), self.ready.split.unit[self.ready.split.of(VALIDATION)])]
+        self._mix(share)
+        return share
+
+    def _mix(self, share: float) -> None:
+        first, best = self.first, self.state.best
+        self.network.put(
+            {n: (first[n] + np.float32(share) * (best[n] - first[n])).astype(np.float32) for n in best}
+        )
 
     def logits(self, indices: Sequence[int] | NDArray[np.int64]) -> Doubles:
         """Return float64 (n, classes) of pictures as they are."""
@@ -211,7 +222,7 @@ class _Run:
         rng = np.random.default_rng([*seed, index])
         return self.options.preprocess.apply(augment(picture, rng, self.options.flip))
 
-    def _epoch(self, number: int, epoch: int, parameters: list[Tensor], optimiser: Any, scaler: Any) -> float:
+    def _epoch(self, number: int, epoch: int, descent: Descent) -> float:
         """Train on one variation of each training picture; return the mean loss."""
         mine = self.ready.split.of(TRAIN)
         weights = np.zeros(len(self.ready.labels), np.float32)
@@ -228,12 +239,7 @@ class _Run:
                     self.network(batch).float(), truth, reduction="none", label_smoothing=_SMOOTHING
                 )
                 loss = (each * weight).mean()
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(loss).backward()
-            scaler.unscale_(optimiser)
-            torch.nn.utils.clip_grad_norm_(parameters, 2.0)
-            scaler.step(optimiser)
-            scaler.update()
+            descent.step(loss)
             total += float(loss.detach()) * len(chosen)
             done += len(chosen)
             self.progress(f"fine-tuning, stage {number + 1}, epoch {epoch + 1}", done / len(mine))
@@ -257,19 +263,27 @@ class _Run:
     ) -> tuple[NDArray[np.int64], Tensor]:
         return chosen, torch.from_numpy(np.stack([one.result() for one in made])).to(self.device)
 
-    def _judge(self, train_loss: float, note: bool = True) -> bool:
-        """Note loss and accuracy on validation; keep the weights when they are the best; return whether they are."""
+    def _judge(self, train_loss: float) -> bool:
+        """Keep the weights when they are the best on validation so far; return whether they are."""
+        each, accuracy = self._validated()
+        self._note(train_loss, each, accuracy)
+        loss = float(each.mean())
+        if not loss < self.state.best_loss:  # nor is it when it is no number
+            return False
+        self.state.best_loss, self.state.best = loss, self.network.all_weights()
+        return True
+
+    def _note(self, train_loss: float, each: Doubles, accuracy: float) -> None:
+        self.state.history.append((train_loss, float(each.mean()), accuracy))
+
+    def _validated(self) -> tuple[Doubles, float]:
+        """Return the loss of each validation picture, and the accuracy."""
         held = self.ready.split.of(VALIDATION)
         truth = self.ready.labels[held]
         logits = self.logits(held)
         # At the best temperature: sharper is not better, and calibration comes afterwards anyway.
-        loss = log_loss(logits / temperature(logits, truth), truth)
-        if note:
-            self.state.history.append((train_loss, loss, float((logits.argmax(1) == truth).mean())))
-        if loss >= self.state.best_loss:
-            return False
-        self.state.best_loss, self.state.best = loss, self.network.all_weights()
-        return True
+        each = losses_of(logits / temperature(logits, truth), truth)
+        return each, float((logits.argmax(1) == truth).mean())
 
     def _save(self, stage: int, epoch: int) -> None:
         self.state.stage, self.state.epoch = stage, epoch

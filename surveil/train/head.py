@@ -39,6 +39,12 @@ class Head:
         """Return the head with its logits divided by `temperature`."""
         return Head(self.weights / temperature, self.bias / temperature)
 
+    def moved(self, start: Head, end: Head, share: float) -> Head:
+        """Return the head moved by a share of the way from `start` to `end`."""
+        return Head(
+            self.weights + share * (end.weights - start.weights), self.bias + share * (end.bias - start.bias)
+        )
+
 
 def _log_softmax(logits: Doubles) -> Doubles:
     """Return log probabilities, rows of float64 (n, classes)."""
@@ -78,8 +84,27 @@ def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: D
 
 def log_loss(logits: Doubles, labels: Labels, weights: Doubles | None = None) -> float:
     """Return the mean negative log probability of the true class."""
-    each = -_log_softmax(logits)[np.arange(len(labels)), labels]
-    return float(np.average(each, weights=weights))
+    return float(np.average(losses_of(logits, labels), weights=weights))
+
+
+def losses_of(logits: Doubles, labels: Labels) -> Doubles:
+    """Return the negative log probability of the true class, float64 (n,)."""
+    return np.asarray(-_log_softmax(logits)[np.arange(len(labels)), labels])
+
+
+def simplest(losses: Doubles, unit: Labels) -> int:
+    """Return the first row of float64 (candidates, n) that is no worse than the best by more than a standard error.
+
+    Candidates are ordered from the simplest. On few pictures the best is often so by luck only (L. Breiman and others,
+    *Classification and Regression Trees*, 1984). Pictures of one unit count as one observation.
+    """
+    best = losses[losses.mean(1).argmin()]
+    for k, one in enumerate(losses):
+        worse = one - best
+        sums = np.bincount(unit, worse - worse.mean())
+        if worse.mean() <= np.sqrt((sums * sums).sum()) / len(unit):
+            return k
+    raise AssertionError("the best is no worse than itself")
 
 
 def temperature(logits: Doubles, labels: Labels) -> float:

@@ -48,6 +48,8 @@ class Trained:
     """Fine-tuning: loss on train, loss and accuracy on validation, per epoch."""
     beside: Evaluation | None = None
     """The deployed classifier on the same test pictures."""
+    share: float | None = None
+    """Fine-tuning: how much of it was taken, 0 (the frozen network) to 1."""
 
 
 def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: str, how: str) -> Card:

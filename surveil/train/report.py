@@ -50,6 +50,7 @@ def to_json(made: Trained) -> str:
         "left_out": made.problems,
         "validation_losses": {f"{penalty:g}": round(loss, 5) for penalty, loss in made.penalties},
         "epochs": made.history,
+        "tuned_share": made.share,
         "preprocess_worth": None
         if made.worth is None
         else {"plain": made.worth.plain, "chosen": made.worth.chosen},
@@ -107,6 +108,8 @@ def lines(made: Trained) -> list[str]:
         f"{_interval(made.evaluation.at_recall)}, false alarms {at.false_alarms:.2%}"
         f"{_interval(made.evaluation.at_false_alarms)}"
     )
+    if made.share is not None:
+        found.append(f"share of the fine-tuned weights, chosen on validation: {made.share:.0%}")
     found += [f"left out: {problem}" for problem in made.problems]
     return found + [f"caution: {warning}" for warning in made.warnings]
 

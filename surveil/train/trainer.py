@@ -5,13 +5,14 @@ Twice the same data, seed and options give the same classifier.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from surveil.train.dataset import PictureSet
 from surveil.train.features import Backbone, Sees
-from surveil.train.head import Fitted, choose, log_loss
+from surveil.train.head import Doubles, Fitted, Head, Labels, choose, fit, log_loss
 from surveil.train.onnxfile import classifier
 from surveil.train.outcome import Trained, Worth, finish, make_card
 from surveil.train.prepared import Options, Prepared, Progress, prepare, quiet
@@ -32,26 +33,51 @@ def train(
     options = options or Options()
     ready = prepare(data, options, progress)
     backbone = Backbone(options.threads)
-    fitted, plain = fit_head(ready, options, backbone, progress)
-    probabilities = fitted.head.probabilities(plain)
-    worth = _worth(ready, options, backbone, plain) if options.preprocess != _default(options) else None
+    learned = fit_head(ready, options, backbone, progress)
+    probabilities = learned.probabilities(ready)
+    default = options.preprocess == _default(options)
+    worth = None if default else _worth(ready, options, backbone, learned.plain)
     card = make_card(ready, options, probabilities, target.stem, "head")
-    content = classifier(backbone.path.read_bytes(), fitted.head, card.metadata())
-    return finish(ready, content, card, target, probabilities, fitted, options, worth)
+    content = classifier(backbone.path.read_bytes(), learned.whole, card.metadata())
+    return finish(ready, content, card, target, probabilities, learned.chosen, options, worth)
 
 
-def fit_head(
-    ready: Prepared, options: Options, backbone: Sees, progress: Progress = quiet
-) -> tuple[Fitted, Floats]:
-    """Fit a head on the frozen network; return it, and the features of every picture as it is."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned on the frozen network."""
+
+    chosen: Fitted
+    """On the training split: what it says of validation is honest, so everything is chosen by it."""
+    whole: Head
+    """The same penalty and temperature on training and validation split: a third more pictures."""
+    plain: Floats
+    """Features of every picture as it is, float32 (n, d)."""
+
+    def probabilities(self, ready: Prepared) -> Doubles:
+        """Return float64 (n, classes): of the whole head, but on validation of the one that has not learned it."""
+        found, held = self.whole.probabilities(self.plain), ready.split.of(VALIDATION)
+        found[held] = self.chosen.head.probabilities(self.plain[held])
+        return found
+
+
+def fit_head(ready: Prepared, options: Options, backbone: Sees, progress: Progress = quiet) -> Learned:
+    """Fit a head on the frozen network: on the training split, and again with validation when all is chosen."""
     plain = plain_features(ready, options.preprocess, backbone, progress)
     varied, of = varied_features(ready, options, backbone, progress)
-    mine, held = ready.split.of(TRAIN), ready.split.of(VALIDATION)
-    learned = np.concatenate([plain[mine], varied]), np.concatenate([ready.labels[mine], ready.labels[of]])
+    side, labels, classes = ready.split.side, ready.labels, len(ready.classes)
+
+    def pictures(sides: tuple[int, ...]) -> tuple[Floats, Labels]:
+        mine, theirs = np.isin(side, sides), np.isin(side[of], sides)
+        return np.concatenate([plain[mine], varied[theirs]]), np.concatenate(
+            [labels[mine], labels[of[theirs]]]
+        )
+
     progress("fitting", 0.0)
-    fitted = choose(learned, (plain[held], ready.labels[held]), len(ready.classes))
+    held = ready.split.of(VALIDATION)
+    chosen = choose(pictures((TRAIN,)), (plain[held], labels[held]), classes)
+    whole = fit(*pictures((TRAIN, VALIDATION)), classes, chosen.penalty).cooled(chosen.temperature)
     progress("fitting", 1.0)
-    return fitted, plain
+    return Learned(chosen, whole, plain)
 
 
 def _default(options: Options) -> Preprocess:

@@ -11,7 +11,7 @@ from surveil.train.features import Sees, in_batches
 from surveil.train.head import Labels
 from surveil.train.prepared import Options, Prepared, Progress
 from surveil.train.preprocess import Preprocess, resized
-from surveil.train.split import TRAIN
+from surveil.train.split import TEST
 from surveil.types import Bytes, Floats
 
 _WORK_PX = 512
@@ -34,8 +34,8 @@ def plain_features(ready: Prepared, preprocess: Preprocess, backbone: Sees, prog
 def varied_features(
     ready: Prepared, options: Options, backbone: Sees, progress: Progress
 ) -> tuple[Floats, Labels]:
-    """Features of variations of the training pictures, and which picture each is of."""
-    mine = ready.split.of(TRAIN)
+    """Features of variations of all pictures but those to test on, and which picture each is of."""
+    mine = np.flatnonzero(ready.split.side != TEST)
 
     def vary() -> Iterator[Bytes]:
         for i in mine:

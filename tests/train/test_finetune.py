@@ -12,8 +12,9 @@ import torch
 from surveil.errors import ModelError, StateError
 from surveil.train import dataset
 from surveil.train.classifier import Classifier
+from surveil.train.descent import Descent
 from surveil.train.features import Backbone, backbone_path
-from surveil.train.finetune import Stage, finetune
+from surveil.train.finetune import SHARES, Stage, finetune
 from surveil.train.head import Head
 from surveil.train.network import Network
 from surveil.train.outcome import evaluate_file
@@ -46,6 +47,7 @@ def test_what_was_fine_tuned_runs_as_it_was_judged(data, tmp_path):
     made = finetune(data, tmp_path / "shapes.onnx", FAST, stages=STAGES)
     assert made.card.how == "finetune"
     assert len(made.history) == 3
+    assert made.share in SHARES
     assert made.evaluation.values()["accuracy"] >= 0.85
     again = evaluate_file(made.path, data).evaluation
     assert again.values() == pytest.approx(made.evaluation.values(), abs=1e-4)
@@ -94,3 +96,32 @@ def test_a_disk_that_is_full_in_mid_training_ends_it_in_words_and_it_can_go_on(d
         finetune(data, target, FAST, stages=STAGES)
     assert list(tmp_path.iterdir()) == []
     assert finetune(data, target, FAST, stages=STAGES, resume=True).path == target
+
+
+def test_an_epoch_is_kept_as_the_mean_of_its_steps_and_goes_on_from_the_last():
+    weight = torch.nn.Parameter(torch.zeros(3))
+    descent = Descent([weight], rate=0.1, steps=6)
+    passed = []
+    for _ in range(4):
+        descent.step((weight - 1).square().sum())
+        passed.append(weight.detach().clone())
+    with descent.averaged():
+        assert weight.detach().numpy() == pytest.approx(torch.stack(passed).mean(0).numpy(), abs=1e-6)
+    assert torch.equal(weight, passed[-1])
+    descent.step((weight - 1).square().sum())
+    last = weight.detach().clone()
+    with descent.averaged():
+        assert weight.detach().numpy() == pytest.approx(last.numpy(), abs=1e-6)
+
+
+def test_steps_begin_small_and_end_small():
+    weight = torch.nn.Parameter(torch.zeros(1))
+    descent = Descent([weight], rate=0.01, steps=50)
+    lengths = []
+    for _ in range(50):
+        before = float(weight.detach())
+        descent.step(-weight.sum())
+        lengths.append(float(weight.detach()) - before)
+    assert lengths[0] < 0.0025
+    assert max(lengths) == pytest.approx(0.01, rel=0.1)
+    assert lengths[-1] < 0.0005
