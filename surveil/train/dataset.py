@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 
 from surveil.errors import ConfigError
+from surveil.models.files import write_whole
 from surveil.train.pictures import SUFFIXES, BadPictureError, decode, read_bytes
 from surveil.types import Bytes
 
@@ -198,6 +199,29 @@ def add(
 
 
 def append(folder: Path, item: Item) -> None:
-    """Add a line to the manifest; a line about a known path replaces what was said of it."""
+    """Add a line to the manifest; a line about a known path replaces what was said of it.
+
+    Raises OSError on a full disk.
+    """
+    if not (folder / MANIFEST).exists():
+        _begin_manifest(folder, item.path)
     with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(item), sort_keys=True) + "\n")
+        file.write(_line(item))
+
+
+def _begin_manifest(folder: Path, but: str) -> None:
+    """Write a manifest of the pictures that are there, except `but`: only what it lists is in the data set."""
+    lines = [_line(_fingerprinted(folder, item)) for item in _folders(folder) if item.path != but]
+    write_whole(folder / MANIFEST, "".join(lines).encode())
+
+
+def _fingerprinted(folder: Path, item: Item) -> Item:
+    """Return the item with its file's hash; without where it cannot be read, which `load` then says of it."""
+    try:
+        return replace(item, sha256=hashlib.sha256(read_bytes(folder / item.path)).hexdigest())
+    except BadPictureError:
+        return item
+
+
+def _line(item: Item) -> str:
+    return json.dumps(asdict(item), sort_keys=True) + "\n"

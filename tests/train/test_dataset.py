@@ -39,6 +39,22 @@ def test_a_folder_per_class_without_a_manifest_is_a_data_set(tmp_path):
     assert dataset.load(tmp_path).counts == {"open": 2, "shut": 2}
 
 
+def test_the_first_line_of_a_manifest_does_not_hide_the_pictures_that_are_there(tmp_path):
+    for label in ("empty", "full"):
+        (tmp_path / label).mkdir()
+        for seed in range(12):
+            (tmp_path / label / f"{seed:02d}.png").write_bytes(
+                encoded(draw("disc" if label == "full" else "cross", seed), ".png")
+            )
+    (tmp_path / "full" / "cut.jpg").write_bytes(b"")
+    collect.relabel(dataset.load(tmp_path), "full/00.png", "empty")
+    read = dataset.load(tmp_path)
+    assert read.counts == {"empty": 13, "full": 11}
+    assert [p.split(": ")[1] for p in read.problems] == ["is empty"]
+    dataset.add(tmp_path, draw("disc", 99), "full")
+    assert dataset.load(tmp_path).counts == {"empty": 13, "full": 12}
+
+
 def test_damaged_pictures_are_left_out_and_named(tmp_path):
     fill(tmp_path / "x", 2)
     folder = tmp_path / "y"
