@@ -147,7 +147,7 @@ def from_folders(folder: Path, source: Path, camera: str = "") -> tuple[int, tup
 def from_feedback(
     folder: Path, picture: Path, verdict: str, *, camera: str, t_wall: float, box: BoxOf | None = None
 ) -> Item:
-    """Store an alert's clean snapshot as `verdict` (a class, or `true` / `false`).
+    """Store an alert's clean snapshot as `verdict` (a class, or `true` / `false`); a later verdict corrects an earlier.
 
     Raises ConfigError when the picture is gone or damaged.
     """
@@ -163,6 +163,7 @@ def from_feedback(
         t_wall=t_wall,
         origin="feedback",
         box=box,
+        correct=True,
     )
 
 

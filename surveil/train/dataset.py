@@ -178,10 +178,11 @@ def _clash(group: list[Item]) -> str:
 def add(
     folder: Path, bgr: Bytes, label: str, *, camera: str = "", t_wall: float | None = None,
     origin: str = "camera", group: str = "", box: tuple[int, int, int, int] | None = None, quality: int = 95,
+    correct: bool = False,
 ) -> Item:  # fmt: skip
     """Store a picture (uint8 BGR), or the part `box` x1 y1 x2 y2 of it, with its line in the manifest.
 
-    Raises ConfigError for a label that cannot name a folder or a box without pixels, OSError on a full disk.
+    With `correct`, one that is there already is not stored again: its class is `label` from now on. Raises ConfigError for a label that cannot name a folder or a box without pixels, OSError on a full disk.
     """
     if not label or label.startswith(".") or any(c in label for c in "/\\\0"):
         raise ConfigError([f"label {label!r}: cannot name a folder"])
@@ -190,12 +191,23 @@ def add(
         raise ConfigError([f"box {box}: has no pixels in a picture of {bgr.shape[1]}x{bgr.shape[0]}"])
     raw = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
     sha256 = hashlib.sha256(raw).hexdigest()
+    if correct and (known := _relabelled(folder, sha256, label)):
+        return known
     item = Item(f"{label}/{sha256[:24]}.jpg", sha256, label, camera, t_wall, origin, group)
     path = folder / item.path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(raw)
     append(folder, item)
     return item
+
+
+def _relabelled(folder: Path, sha256: str, label: str) -> Item | None:
+    """Give the pictures with these contents the class; return one of them, None when there is none."""
+    listed = _manifest(folder) if (folder / MANIFEST).exists() else _fingerprints(folder)
+    same = [replace(i, label=label) for i in listed if i.sha256 == sha256 and (folder / i.path).exists()]
+    for item in same:
+        append(folder, item)
+    return same[0] if same else None
 
 
 def append(folder: Path, item: Item) -> None:
@@ -211,8 +223,13 @@ def append(folder: Path, item: Item) -> None:
 
 def _begin_manifest(folder: Path, but: str) -> None:
     """Write a manifest of the pictures that are there, except `but`: only what it lists is in the data set."""
-    lines = [_line(_fingerprinted(folder, item)) for item in _folders(folder) if item.path != but]
+    lines = [_line(item) for item in _fingerprints(folder) if item.path != but]
     write_whole(folder / MANIFEST, "".join(lines).encode())
+
+
+def _fingerprints(folder: Path) -> list[Item]:
+    """Return the pictures in the folders of classes with their files' hashes."""
+    return [_fingerprinted(folder, item) for item in _folders(folder)]
 
 
 def _fingerprinted(folder: Path, item: Item) -> Item:

@@ -132,22 +132,34 @@ def operating(scores: Doubles, positive: NDArray[np.bool_], threshold: float) ->
 
 
 def choose_threshold(scores: Doubles, positive: NDArray[np.bool_], wanted: Wanted) -> float:
-    """Return the threshold that serves `wanted` best on these pictures: midway between two scores."""
-    levels = np.unique(scores)
-    between = np.concatenate([(levels[:-1] + levels[1:]) / 2, [(levels[-1] + 1) / 2]])
+    """Return the threshold that serves `wanted` best on these pictures: midway between two scores.
+
+    Of equally good ones that in the widest gap: furthest from both kinds of error. Where scores reach 1 and no
+    threshold keeps the budget, the one with the fewest false alarms.
+    """
+    between, gaps = _candidates(scores)
     found = [operating(scores, positive, float(t)) for t in between]
-    if wanted.false_alarm_budget is not None:
-        allowed = [o for o in found if o.false_alarms <= wanted.false_alarm_budget]
-        return min(allowed, key=lambda o: (-o.recall, -o.threshold)).threshold
     misses, others = int(positive.sum()), int((~positive).sum())
 
     def cost(o: Operating) -> float:
+        if wanted.false_alarm_budget is not None:
+            return max(o.false_alarms - wanted.false_alarm_budget, 0.0) * (misses + 1) + 1 - o.recall
         return (1 - o.recall) * misses * wanted.miss_cost + o.false_alarms * others * wanted.false_alarm_cost
 
-    # Of equally cheap ones the middle: furthest from both kinds of error.
-    least = min(cost(o) for o in found)
-    best = [o.threshold for o in found if cost(o) <= least + 1e-9]
-    return best[len(best) // 2]
+    costs = np.array([cost(o) for o in found])
+    good = costs <= costs.min() + 1e-9
+    return float(between[np.where(good, gaps, -1.0).argmax()])
+
+
+def _candidates(scores: Doubles) -> tuple[Doubles, Doubles]:
+    """Return the middles of the gaps between scores, up to 1, and how wide the gaps are.
+
+    Nothing lies above 1: a model that is sure says 1.0, and a threshold must be within its reach.
+    """
+    levels = np.unique(scores)
+    if levels[-1] < 1.0 or len(levels) == 1:
+        levels = np.append(levels, 1.0)
+    return (levels[:-1] + levels[1:]) / 2, np.diff(levels)
 
 
 def curve(scores: Doubles, positive: NDArray[np.bool_]) -> Doubles:

@@ -254,6 +254,26 @@ def test_an_alert_that_was_wrong_becomes_a_picture_of_the_other_class(tmp_path, 
     assert read.read(read.items[0]).shape == (200, 200, 3)
 
 
+def test_a_verdict_is_corrected_by_a_later_one(tmp_path, config, alerted):
+    folder = tmp_path / "state" / "feedback" / "shapes"
+    for verdict in ("disc", "cross", "disc", "cross"):
+        assert surveil("alerts", "label", alerted, verdict, "-c", config)[0] == 0
+        assert dataset.load(folder).counts == {verdict: 1}
+    assert surveil("dataset", "show", folder)[0] == 0
+
+
+def test_a_set_with_a_picture_in_two_classes_is_mended_by_a_verdict(tmp_path, config, alerted):
+    folder = tmp_path / "state" / "feedback" / "shapes"
+    surveil("alerts", "label", alerted, "disc", "-c", config)
+    (item,) = dataset.load(folder).items
+    (folder / "cross").mkdir()
+    (folder / "cross" / "again.jpg").write_bytes((folder / item.path).read_bytes())
+    dataset.append(folder, replace(item, path="cross/again.jpg", label="cross"))
+    assert "the same picture in the classes" in refused(ConfigError, "dataset", "show", folder)
+    surveil("alerts", "label", alerted, "cross", "-c", config)
+    assert dataset.load(folder).counts == {"cross": 1}
+
+
 def test_an_alert_without_a_clean_picture_or_that_is_not_there_is_told(tmp_path, config, alerted):
     for path in Path(tmp_path / "state" / "evidence").rglob("*.jpg"):
         path.unlink()

@@ -260,6 +260,33 @@ def test_the_threshold_keeps_the_budget_or_weighs_the_costs():
     assert operating(scores, positive, dear).recall == 1.0
 
 
+@pytest.mark.parametrize("wanted", [Wanted(), Wanted(0.0), Wanted(0.2), Wanted(miss_cost=10)])
+def test_a_threshold_is_within_reach_of_scores_that_saturate(wanted):
+    scores = np.array([0.0, 0.0, 1e-9, 0.1, 0.9, 1 - 1e-9, 1.0, 1.0, 1.0])
+    positive = np.array([False] * 4 + [True] * 5)
+    found = choose_threshold(scores, positive, wanted)
+    assert found == pytest.approx(0.5)
+    assert operating(scores, positive, found).recall == 1.0
+
+
+def test_where_several_thresholds_serve_as_well_the_widest_gap_has_it():
+    scores = np.array([0.1, 0.15, 0.25, 0.7, 0.75, 0.8, 1.0])
+    positive = np.array([False, False, True, False, True, True, True])
+    # Each of 0.2 and 0.725 is one mistake.
+    assert choose_threshold(scores, positive, Wanted()) == pytest.approx(0.2)
+    # Each of 0.475 and 0.725 finds three of four within the budget.
+    positive = np.array([False, True, False, False, True, True, True])
+    assert choose_threshold(scores, positive, Wanted(0.4)) == pytest.approx(0.475)
+    assert choose_threshold(scores, positive, Wanted(0.7)) == pytest.approx(0.125)
+
+
+def test_where_no_threshold_keeps_the_budget_the_fewest_false_alarms_have_it():
+    scores = np.array([0.1, 0.3, 1.0, 0.2, 1.0])
+    positive = np.array([False, False, False, True, True])
+    assert choose_threshold(scores, positive, Wanted(0.0)) == pytest.approx(0.65)
+    assert choose_threshold(np.ones(4), np.array([True, True, False, False]), Wanted(0.0)) == 1.0
+
+
 @pytest.fixture(scope="module")
 def others(made, tmp_path_factory):
     """Files of further versions: the same but for a word in their description."""
