@@ -182,7 +182,8 @@ def add(
 ) -> Item:  # fmt: skip
     """Store a picture (uint8 BGR), or the part `box` x1 y1 x2 y2 of it, with its line in the manifest.
 
-    With `correct`, one that is there already is not stored again: its class is `label` from now on. Raises ConfigError for a label that cannot name a folder or a box without pixels, OSError on a full disk.
+    With `correct`, one that is there already is not stored again: its class is `label` from now on.
+    Raises ConfigError for a label that cannot name a folder or a box without pixels, OSError on a full disk.
     """
     if not label or label.startswith(".") or any(c in label for c in "/\\\0"):
         raise ConfigError([f"label {label!r}: cannot name a folder"])
