@@ -4,7 +4,7 @@
     ├── ConfigError        the operator must mend the file: all messages at once, exit 78
     ├── SourceError        a camera is unreachable, silent, or sends nonsense: capture retries for ever
     ├── ModelError         model and decoder do not fit, or a required GPU is absent: fatal at start
-    ├── StateError         the state directory or the database cannot be used: fatal at start
+    ├── StateError         the state directory, the database or a file to write cannot be used: fatal at start
     ├── RetryLater         a sink cannot now: the courier backs off
     └── Rejected           a sink never will: the alert goes to the dead letters
 
@@ -68,7 +68,7 @@ class ModelError(SurveilError):
 
 
 class StateError(SurveilError):
-    """The state directory or the database cannot be used."""
+    """The state directory, the database or a file that was to be written cannot be used."""
 
 
 class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, not for what went wrong

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import av
+import av.error
 import cv2
 import numpy as np
 
 from surveil.alerts.privacy import make_hide
 from surveil.app.replay import Seen
 from surveil.config import CameraConfig
+from surveil.errors import StateError
 from surveil.types import Bytes, Track
 
 _ALERT_SHOWN_S = 2.0
@@ -22,20 +24,23 @@ _BOX, _PLACE, _TEXT = (200, 200, 60), (60, 200, 250), (40, 40, 230)
 
 
 class Annotator:
-    """An H.264 file of the analysed frames at their own times. Use as a context manager."""
+    """An H.264 file of the analysed frames at their own times. Use as a context manager.
+
+    Raises StateError when the file cannot be written.
+    """
 
     def __init__(self, path: Path, camera: CameraConfig) -> None:
         self._camera = camera
         self._hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
-        self._out = av.open(str(path), "w")
-        self._stream: Any = None
+        self._out, self._stream = _create(path)
+        self._is_open = False
         self._shown: list[tuple[float, str]] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._stream is not None:
+        if self._is_open:
             self._out.mux(self._stream.encode())
         self._out.close()
 
@@ -49,17 +54,11 @@ class Annotator:
         size = (round(picture.shape[1] * scale / 2) * 2, round(picture.shape[0] * scale / 2) * 2)
         shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         frame = av.VideoFrame.from_ndarray(shown, format="bgr24")
-        if self._stream is None:
-            self._stream = self._open(size)
+        if not self._is_open:
+            self._stream.width, self._stream.height = size
+            self._is_open = True
         frame.pts, frame.time_base = round(seen.frame.t * 1000), Fraction(1, 1000)
         self._out.mux(self._stream.encode(frame))
-
-    def _open(self, size: tuple[int, int]) -> Any:
-        stream = self._out.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "24"})
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
-        return stream
 
     def _draw(self, picture: Bytes, seen: Seen) -> None:
         height, width = picture.shape[:2]
@@ -74,6 +73,21 @@ class Annotator:
         for row, (_, text) in enumerate(self._shown[-5:]):
             at = (10, round((row + 1) * width / 30))
             cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, width / 1200, _TEXT, thick, cv2.LINE_AA)
+
+
+def _create(path: Path) -> tuple[Any, Any]:
+    """Return the file, which FFmpeg would not open before the first frame, and its stream of no size yet."""
+    try:
+        path.write_bytes(b"")
+        out = av.open(str(path), "w")
+        stream = out.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "24"})
+    except (OSError, ValueError, av.error.FFmpegError) as error:
+        reason = getattr(error, "strerror", None) or error
+        remedy = "name a file such as seen.mp4 in a folder that is there and can be written"
+        raise StateError(f"{path} cannot be written as a video ({reason}); {remedy}") from None
+    stream.pix_fmt = "yuv420p"
+    stream.codec_context.time_base = Fraction(1, 1000)
+    return out, stream
 
 
 def _box(picture: Bytes, track: Track, thick: int) -> None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -208,6 +208,6 @@ class Replay:
             self._pipeline.commit.process(self._pipeline.commit.inbox.take(1))
 
 
-def write_lines(alerts: Sequence[Alert], path: Path) -> None:
+def write_lines(alerts: Sequence[Alert], file: TextIO) -> None:
     """Write alerts as JSON Lines."""
-    path.write_text("".join(f"{to_json(alert)}\n" for alert in alerts))
+    file.writelines(f"{to_json(alert)}\n" for alert in alerts)

@@ -7,8 +7,11 @@ from pathlib import Path
 from surveil.errors import StateError
 
 
-def usable(folder: Path) -> Path:
-    """Create the state directory and prove that it can be written. Raises StateError with the remedy."""
+def usable(folder: Path, setting: str = "state_dir") -> Path:
+    """Create the folder that `setting` names and prove that it can be written.
+
+    Raises StateError with the remedy.
+    """
     try:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         probe = folder / ".probe"
@@ -16,6 +19,6 @@ def usable(folder: Path) -> Path:
         probe.unlink()
     except OSError as error:
         reason = error.strerror or str(error)
-        remedy = "make it writable for this user, or set another `state_dir`"
-        raise StateError(f"state_dir: {folder} cannot be written ({reason}); {remedy}") from error
+        remedy = f"make it writable for this user, or set another `{setting}`"
+        raise StateError(f"{setting}: {folder} cannot be written ({reason}); {remedy}") from error
     return folder

@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from surveil import logs
+from surveil.app.state_dir import usable
 from surveil.cli.common import console, errors, open_detector, shows_progress
 from surveil.config import load
 from surveil.threads import leave
@@ -65,7 +66,7 @@ def demo(
     from surveil.demo.scene import Scene  # noqa: PLC0415
 
     place = (folder or Path(tempfile.mkdtemp(prefix="surveil-demo-"))).resolve()
-    place.mkdir(parents=True, exist_ok=True)
+    usable(place, "--folder")
     scene = Scene.default(seconds=min(seconds, 60.0))
     video = clip or _draw(scene, place / "yard.mp4")
     with _Receiver() as receiver, RtspServer(Clip(video)) as camera:

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from surveil.app.annotate import Annotator
 from surveil.app.counting import counted
 from surveil.app.replay import START_WALL, Replay, Seen, write_lines
+from surveil.app.state_dir import usable
 from surveil.capture.file import duration_s
 from surveil.cli import complete
 from surveil.cli.common import (
@@ -31,8 +32,9 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
+from surveil.cli.output import written
 from surveil.cli.tables import crossings, zones
-from surveil.config import Config
+from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError
 
 
@@ -85,18 +87,15 @@ def replay(
     wall = START_WALL if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
     with ExitStack() as stack:
         folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-")))
-        folder.mkdir(parents=True, exist_ok=True)
+        usable(folder, "--state")
+        lines = stack.enter_context(written("--alerts", alerts)) if alerts else None
+        watchers = _watchers(stack, settings.cameras[name], annotate, looks)
         job = Replay(settings, name, open_detector(settings), folder, scheduled=start is not None)
-        watchers: list[Callable[[Seen], None]] = []
-        if annotate:
-            watchers.append(stack.enter_context(Annotator(annotate, settings.cameras[name])).add)
-        if looks:
-            watchers.append(partial(_write_looks, stack.enter_context(looks.open("w", encoding="utf-8"))))
         on_decoded = _progress(stack, videos)
         result = job.run(videos, wall, lambda seen: _tell(watchers, seen), on_decoded)
         counts = counted(folder)
-    if alerts:
-        write_lines(result.alerts, alerts)
+        if lines:
+            write_lines(result.alerts, lines)
     summary = {"camera": name, "alerts": len(result.alerts), "frames": result.frames, "decoded": result.decoded,
                "seconds": round(result.seconds, 3)}  # fmt: skip
     if json:
@@ -110,6 +109,18 @@ def replay(
     console.print(
         f"{summary['alerts']} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
     )
+
+
+def _watchers(
+    stack: ExitStack, camera: CameraConfig, annotate: Path | None, looks: Path | None
+) -> list[Callable[[Seen], None]]:
+    """Open what is written frame by frame."""
+    watchers: list[Callable[[Seen], None]] = []
+    if annotate:
+        watchers.append(stack.enter_context(Annotator(annotate, camera)).add)
+    if looks:
+        watchers.append(partial(_write_looks, stack.enter_context(written("--looks", looks))))
+    return watchers
 
 
 def _tell(watchers: Sequence[Callable[[Seen], None]], seen: Seen) -> None:

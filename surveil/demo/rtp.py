@@ -12,6 +12,9 @@ from typing import Protocol
 
 import av
 import av.bitstream
+import av.error
+
+from surveil.errors import Cause, SourceError
 
 CLOCK_HZ = 90_000
 MTU = 1400
@@ -161,20 +164,34 @@ class MjpegPayloader:
 
 _WITH_SETS: dict[str, Callable[[bytes], Payloader]] = {"h264": H264Payloader, "hevc": H265Payloader}
 
+_CODECS = (*_WITH_SETS, "mjpeg")
+
 
 class Clip:
     """The encoded pictures of a file in the form RTP sends them; played round and round.
 
-    Raises KeyError when the codec is none of h264, hevc, mjpeg.
+    Raises SourceError when it cannot be read, or its codec is none of h264, hevc, mjpeg.
     """
 
     def __init__(self, path: Path) -> None:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            self.codec: str = stream.codec_context.name
-            self.fps = float(stream.average_rate or 15)
-            self._units = list(_access_units(container, stream, self.codec))
+        try:
+            with av.open(str(path)) as container:
+                self._read(path, container)
+        except (OSError, av.error.FFmpegError) as error:
+            reason = error.strerror or error
+            raise SourceError(Cause.DAMAGED, f"{path} cannot be read as a video ({reason})") from None
         self.payloader = self._payloader()
+
+    def _read(self, path: Path, container: av.container.InputContainer) -> None:
+        videos = container.streams.video
+        self.codec: str = videos[0].codec_context.name if videos else "no video"
+        if self.codec not in _CODECS:
+            remedy = "give a clip of H.264, H.265 or MJPEG"
+            raise SourceError(Cause.UNSUPPORTED, f"{path} holds {self.codec}, which is not served; {remedy}")
+        self.fps = float(videos[0].average_rate or 15)
+        self._units = list(_access_units(container, videos[0], self.codec))
+        if not self._units:
+            raise SourceError(Cause.NO_VIDEO, f"{path} holds not one picture")
 
     def __len__(self) -> int:
         """Return the number of pictures."""

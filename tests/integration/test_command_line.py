@@ -5,7 +5,10 @@ import os
 import socket
 import subprocess
 import sys
+import wave
 
+import av
+import numpy as np
 import pytest
 
 from tests.integration.world import config_text
@@ -109,6 +112,55 @@ def test_a_file_that_is_no_video_is_told(write, tmp_path, content):
     assert done.returncode == FAILED
     assert "film.mp4" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--alerts", "nowhere/x.jsonl"),
+        ("--looks", "nowhere/l.jsonl"),
+        ("--annotate", "nowhere/a.mp4"),
+        ("--annotate", "a.xyz"),
+        ("--annotate", "a.wav"),
+        ("--state", "film.mp4/state"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_before_the_replay(write, tmp_path, option, name):
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"whoever played this would complain of it")
+    done = surveil("replay", film, "-c", write(), option, tmp_path / name)
+    assert done.returncode == FAILED
+    assert len(done.stderr.splitlines()) == 1
+    assert f"{tmp_path / name} cannot be written" in done.stderr
+    assert "; " in done.stderr  # the remedy
+
+
+def test_a_folder_of_the_demo_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    done = surveil("demo", "--folder", tmp_path / "file" / "demo")
+    assert done.returncode == FAILED
+    assert len(done.stderr.splitlines()) == 1
+    assert "--folder: " in done.stderr
+
+
+def test_a_clip_that_the_demo_cannot_serve_is_told(tmp_path):
+    text, strange, silent = (tmp_path / name for name in ("bad.yaml", "strange.avi", "silent.wav"))
+    text.write_text("version: 1")
+    with av.open(str(strange), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        picture = np.zeros((48, 64, 3), np.uint8)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    with wave.open(str(silent), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(1600))
+    for clip, reason in ((text, "cannot be read as a video"), (strange, "mpeg4"), (silent, "no video")):
+        done = surveil("demo", "--clip", clip, "--folder", tmp_path / "demo")
+        assert done.returncode == FAILED
+        assert len(done.stderr.splitlines()) == 1
+        assert str(clip) in done.stderr
+        assert reason in done.stderr
 
 
 def test_the_schema_is_a_json_schema():

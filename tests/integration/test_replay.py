@@ -42,9 +42,9 @@ def replayed(config, detector, clip, folder):
 
 def test_two_replays_are_byte_identical(config, detector, passing_clip, tmp_path):
     for name in "ab":
-        write_lines(
-            replayed(config, detector, passing_clip, tmp_path / name).alerts, tmp_path / f"{name}.jsonl"
-        )
+        alerts = replayed(config, detector, passing_clip, tmp_path / name).alerts
+        with (tmp_path / f"{name}.jsonl").open("w") as file:
+            write_lines(alerts, file)
     first = (tmp_path / "a.jsonl").read_bytes()
     assert first == (tmp_path / "b.jsonl").read_bytes()
     assert first
