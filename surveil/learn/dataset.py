@@ -47,7 +47,8 @@ class Labels:
     def at(self, times: Sequence[float]) -> BoolMap:
         """Return the label of every frame, given its time (s).
 
-        Raises ValueError when there are more or fewer labels than frames, or an interval ends beyond the clip.
+        Raises ValueError when there are more or fewer labels than frames, or an interval ends more than a frame (a
+        second, where it is in seconds) beyond the clip.
         """
         n = len(times)
         if self.frames is not None:
@@ -62,6 +63,9 @@ class Labels:
                 raise ValueError(
                     f"interval {first:g} … {last:g} begins after the clip's end at {place[-1]:g} {unit}"
                 )
+            if n and last > place[-1] + 1.0:
+                where = f"{place[-1]:.1f} s" if self.seconds else f"frame {place[-1]:g}"
+                raise ValueError(f"interval {first:g} … {last:g} ends after the clip's end at {where}")
             found |= (place >= first) & (place <= last)
         return found
 

@@ -89,4 +89,12 @@ def test_no_file_is_refused(tmp_path):
 def test_an_interval_beyond_the_clip_is_refused():
     with pytest.raises(ValueError, match="begins after the clip's end"):
         Labels(spans=((20, 30),)).at([0.0, 0.1])
-    assert np.array_equal(Labels(spans=((1, 30),)).at([0.0, 0.1]), [False, True])
+    with pytest.raises(ValueError, match="ends after the clip's end at frame 1"):
+        Labels(spans=((1, 30),)).at([0.0, 0.1])
+    with pytest.raises(ValueError, match=r"ends after the clip's end at 0\.1 s"):
+        Labels(spans=((0, 1.2),), seconds=True).at([0.0, 0.1])
+
+
+def test_an_interval_may_end_a_frame_or_a_second_late():
+    assert np.array_equal(Labels(spans=((1, 2),)).at([0.0, 0.1]), [False, True])
+    assert np.array_equal(Labels(spans=((0.1, 1.1),), seconds=True).at([0.0, 0.1]), [False, True])
