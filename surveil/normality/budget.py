@@ -118,15 +118,23 @@ class Threshold:
         """Say what is known and what is not."""
         hours = self.held_out_s / 3600
         seen = f"{self.seen} alarms in {hours:.1f} h of held-out footage"
+        needed = f"{self.needed_s / DAY_S:.3g} days"
         if self.budget <= 0:
             return f"budget 0: never alerts ({seen})"
+        if self.held_out_s <= 0:
+            return f"no held-out footage: nothing can be said of {self.budget:g} a day; {needed} are needed"
         if not self.provisional:
             return f"vouched for: {self.budget:g} a day ({seen}; at most {self.at_most:.2g} a day, 95 %)"
-        vouched = MIN_ALARMS * DAY_S / max(self.held_out_s, 1e-9)
+        vouched = MIN_ALARMS * DAY_S / self.held_out_s
+        if not self.supported:
+            return (
+                f"too little footage for {self.budget:g} a day: {seen} reach {self.rate:.3g} a day at best "
+                f"and vouch for {vouched:.3g} a day; {1 / (REACH * self.budget):.3g} days are needed to begin, "
+                f"{needed} to vouch for it"
+            )
         return (
             f"provisional: set for {self.rate:.3g} a day, asked {self.budget:g}; {seen} vouch for "
-            f"{vouched:.3g} a day and rule out more than {self.at_most:.3g} (95 %); "
-            f"{self.needed_s / DAY_S:.3g} days are needed"
+            f"{vouched:.3g} a day and rule out more than {self.at_most:.3g} (95 %); {needed} are needed"
         )
 
 

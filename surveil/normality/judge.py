@@ -26,7 +26,8 @@ REGION = 0.6
 """The box holds the cells connected to the highest whose score is at least this share of it."""
 
 
-def _status(threshold: Threshold) -> Status:
+def footage_status(threshold: Threshold) -> Status:
+    """Return what the footage behind a threshold allows."""
     if not threshold.supported:
         return Status(State.LEARNING, threshold.words())
     return Status(State.PROVISIONAL if threshold.provisional else State.READY, threshold.words())
@@ -39,7 +40,7 @@ class Judge:
         model = self._model = loaded.model
         self._loaded = loaded
         self.threshold = model.threshold(budget)
-        self.status = _status(self.threshold)
+        self.status = footage_status(self.threshold)
         """What the footage behind the model vouches for."""
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)

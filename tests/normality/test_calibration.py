@@ -58,23 +58,30 @@ def test_with_20_expected_alarms_the_budget_is_kept_within_half(kind, cycle):
     assert 0.5 * budget < np.mean(rates) < 1.5 * budget
 
 
-def test_little_footage_is_provisional_and_says_what_it_vouches_for():
+def test_too_little_footage_claims_nothing_and_says_what_it_vouches_for():
     threshold = set_threshold(ladder(stream("exponential", 0.1, 3)), 0.5)
     assert threshold.provisional
     assert not threshold.supported
-    assert "provisional" in threshold.words()
-    assert "200 a day" in threshold.words()
-    assert "40 days are needed" in threshold.words()
+    assert threshold.words().startswith("too little footage for 0.5 a day: ")
+    assert "vouch for 200 a day; 0.5 days are needed to begin, 40 days to vouch" in threshold.words()
     assert threshold.at_most > threshold.budget
+
+
+def test_no_held_out_footage_claims_nothing():
+    threshold = set_threshold(ladder(np.empty(0)), 0.5)
+    assert not threshold.supported
+    assert threshold.words() == "no held-out footage: nothing can be said of 0.5 a day; 40 days are needed"
 
 
 def test_more_footage_moves_from_unsupported_to_provisional_to_vouched():
     s = stream("exponential", 50, 4)
-    states = []
+    states, said = [], []
     for days in (0.1, 1.0, 45.0):
         t = set_threshold(ladder(s[: int(days * DAY_S)]), 0.5)
         states.append((t.supported, t.provisional))
+        said.append(t.words().split(" ")[0])
     assert states == [(False, True), (True, True), (True, False)]
+    assert said == ["too", "provisional:", "vouched"]
 
 
 def test_a_budget_of_zero_never_alerts():
