@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# Writes to the stderr of its import: first imported under a command's runner, it would write to what is closed.
+from surveil import logs
+
+__all__ = ["logs"]
 _GRACE_S = 3.0
 """A thread that was asked to end may need so long to do it."""
 

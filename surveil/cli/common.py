@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +15,9 @@ import typer
 from rich.console import Console
 
 from surveil import logs
-from surveil.config import Config, load
+from surveil.config import CameraConfig, Config, load
+from surveil.config.problems import suggest
+from surveil.errors import ConfigError
 
 if TYPE_CHECKING:
     from surveil.detect.detector import Detector
@@ -46,6 +50,13 @@ def read_config(path: Path) -> Config:
     return config
 
 
+def camera_of(config: Config, path: Path, name: str) -> CameraConfig:
+    """Return a configured camera; `path` is the configuration's file. Raises ConfigError for another name."""
+    if name not in config.cameras:
+        raise ConfigError([f"{path}: cameras: there is no camera '{name}'{suggest(name, config.cameras)}"])
+    return config.cameras[name]
+
+
 def open_detector(config: Config) -> Detector:
     """Open the model that the configuration names. Raises ModelError."""
     from surveil.models import store  # noqa: PLC0415 - most commands run no model
@@ -54,13 +65,22 @@ def open_detector(config: Config) -> Detector:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    json.dump(value, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+    """Print one JSON document; numbers that are not finite, which JSON does not know, are null."""
+    json.dump(_plain(value), sys.stdout, indent=2, allow_nan=False, ensure_ascii=False)
     sys.stdout.write("\n")
 
 
 def _plain(value: Any) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
+    match value:
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case float():
+            return float(value) if isfinite(value) else None
+        case None | bool() | int() | str():
+            return value
+    return _plain(asdict(value)) if is_dataclass(value) and not isinstance(value, type) else str(value)
 
 
 def shows_progress() -> bool:

@@ -15,6 +15,7 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
+    camera_of,
     console,
     errors,
     print_json,
@@ -23,15 +24,15 @@ from surveil.cli.common import (
 from surveil.cli.pictures import evaluate_pictures
 from surveil.clock import SystemClock
 from surveil.config import Config
-from surveil.errors import ConfigError, ModelError
+from surveil.errors import ConfigError, ModelError, StateError
 from surveil.learn.collect import learn_collected
 from surveil.learn.dataset import load_dataset
 from surveil.learn.deploy import NormalityStore, compare, show
 from surveil.learn.evaluate import evaluate
 from surveil.learn.gate import failures, parse_gate
-from surveil.learn.normality import learn_files
+from surveil.learn.normality import Progress, learn_files
 from surveil.learn.report import lines, to_json, write_report
-from surveil.normality.modelfile import LoadedModel, load
+from surveil.normality.modelfile import LoadedModel, load, save
 
 Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
@@ -88,15 +89,18 @@ def evaluate_command(
         raise typer.Exit(1)
 
 
-def _store(config: Config, camera: str) -> NormalityStore:
-    return NormalityStore(config.state_dir, camera)
+def _opened(config: Path, camera: str) -> tuple[Config, NormalityStore]:
+    """Return the configuration and a camera's models. Raises ConfigError for a camera that it does not have."""
+    settings = read_config(config)
+    camera_of(settings, config, camera)
+    return settings, NormalityStore(settings.state_dir, camera)
 
 
-def _in_use(config: Config, camera: str) -> LoadedModel:
-    found = _store(config, camera).load()
+def _in_use(store: NormalityStore) -> LoadedModel:
+    found = store.load()
     if found is None:
         raise ModelError(
-            f"camera {camera} has no model yet; `surveil normality learn {camera} VIDEO` makes one"
+            f"camera {store.camera} has no model yet; `surveil normality learn {store.camera} VIDEO` makes one"
         )
     return found
 
@@ -112,23 +116,48 @@ def learn(
     *,
     go_on: Annotated[bool, typer.Option("--continue", help="Add to the model in use.")] = False,
     deploy: Annotated[bool, typer.Option(help="Put the model into use at once.")] = True,
+    output: Annotated[Path | None, typer.Option(help="Write the model into this file, too.")] = None,
 ) -> None:
     """Learn what is usual from normal footage, and put it into use; the running daemon picks it up.
 
-    Examples: `surveil normality learn yard`; `surveil normality learn yard monday.mp4 --no-deploy`
+    Of objects (what is where, how fast, how long) nothing is learned from recordings: only the daemon follows them.
+    Footage without times counts as of today.
+
+    Examples: `surveil normality learn yard`;
+    `surveil normality learn yard monday.mp4 --no-deploy --output new.npz`
     """
-    settings = read_config(config)
-    store = _store(settings, camera)
+    if not deploy and output is None:
+        raise ConfigError(
+            ["--no-deploy: the model would be lost; say with --output where it is to be written"]
+        )
+    settings, store = _opened(config, camera)
     base = store.load() if go_on else None
     with bar() as progress:
-        if videos:
-            model = learn_files(camera, videos, fps, progress, base, hidden=hidden_areas(settings, camera))
-        else:
-            model = learn_collected(camera, collected_in(settings, camera), base, progress)
+        model = _learned(settings, camera, videos or [], fps, progress, base)
+    if output is not None:
+        try:
+            save(model.model, output)
+        except OSError as error:
+            raise StateError(f"{output}: cannot be written: {error.strerror}") from None
     if deploy:
         model = store.deploy(model.model)
-    for line in show(model).lines:
+    for line in show(model, settings.cameras[camera].normality.budget).lines:
         console.print(line)
+
+
+def _learned(
+    config: Config, camera: str, videos: list[Path], fps: float, progress: Progress, base: LoadedModel | None
+) -> LoadedModel:
+    wanted, now = config.cameras[camera].normality, SystemClock().wall()
+    if videos:
+        return learn_files(
+            camera, videos, fps, progress, base, equalise=wanted.equalise, hidden=hidden_areas(config, camera),
+            half_life_days=wanted.half_life_days, start_wall=now,
+        )  # fmt: skip
+    folder = collected_in(config, camera)
+    return learn_collected(
+        camera, folder, base, progress, half_life_days=wanted.half_life_days, start_wall=now
+    )
 
 
 def evaluate_camera(
@@ -142,9 +171,9 @@ def evaluate_camera(
 
     Example: `surveil normality evaluate yard held-out.yaml --model new.npz`
     """
-    settings = read_config(config)
-    old = _store(settings, camera).load()
-    new = load(model) if model else _in_use(settings, camera)
+    store = _opened(config, camera)[1]
+    old = store.load()
+    new = load(model) if model else _in_use(store)
     with bar() as progress:
         found = compare(new, old if model else None, load_dataset(dataset), budget, progress)
     for report in filter(None, (found.new, found.old)):
@@ -162,7 +191,7 @@ def deploy(
 
     Example: `surveil normality deploy yard new.npz`
     """
-    deployed = _store(read_config(config), camera).deploy(load(model, camera).model)
+    deployed = _opened(config, camera)[1].deploy(load(model, camera).model)
     console.print(f"{deployed.name} is in use")
 
 
@@ -174,7 +203,7 @@ def rollback(
 
     Example: `surveil normality rollback yard`
     """
-    console.print(f"{_store(read_config(config), camera).rollback()} is in use")
+    console.print(f"{_opened(config, camera)[1].rollback()} is in use")
 
 
 def show_model(
@@ -189,16 +218,13 @@ def show_model(
 
     Example: `surveil normality show yard --png yard.png`
     """
-    settings = read_config(config)
-    if camera not in settings.cameras:
-        raise ConfigError([f"{config}: cameras: there is no camera {camera}"])
+    settings, store = _opened(config, camera)
     wanted = settings.cameras[camera].normality.budget if budget is None else budget
-    store = _store(settings, camera)
     note = store.noted()
     if store.current() is None and note is not None:
         print_json({"learning": note}) if json else console.print(note.words(SystemClock().wall()))
         return
-    shown = show(_in_use(settings, camera), wanted, png)
+    shown = show(_in_use(store), wanted, png)
     if json:
         print_json({**asdict(shown), "learning": note})
         return

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -213,17 +214,22 @@ class Collector:
 
 
 def learn_collected(
-    camera: str, folder: Path, base: LoadedModel | None = None, progress: Progress = quiet
-) -> LoadedModel:
-    """Return a model of what was collected. Raises ConfigError when there is nothing."""
+    camera: str, folder: Path, base: LoadedModel | None = None, progress: Progress = quiet, *,
+    half_life_days: float = inf, start_wall: float = START_WALL,
+) -> LoadedModel:  # fmt: skip
+    """Return a model of what was collected. Raises ConfigError when there is nothing.
+
+    `start_wall` (Unix s) is for recordings, of which nobody knew the time; what `base` has learned fades with
+    `half_life_days`.
+    """
     frame, geometry = read_geometry(folder / "geometry.npz", camera)
     chunks = sorted(folder.glob("[0-9]*.npz"))
     if geometry is None or frame is None or not chunks:
         raise ConfigError([f"{folder}: holds no collected features"])
     if base is not None:
         base = replace(base, model=replace(base.model, geometry=geometry))
-    learner = Learner(camera, frame, geometry, base.model if base else None)
-    wall = START_WALL
+    learner = Learner(camera, frame, geometry, base.model if base else None, half_life_days=half_life_days)
+    wall = start_wall
     for i, chunk in enumerate(chunks):
         learner.gap()
         wall = wall_of(chunk) or wall

@@ -20,6 +20,7 @@ from surveil.learn.evaluate import BUDGET, Report, evaluate
 from surveil.learn.normality import Progress, quiet
 from surveil.normality.budget import Threshold
 from surveil.normality.draw import png, usual_maps
+from surveil.normality.judge import footage_status
 from surveil.normality.model import SceneModel
 from surveil.normality.modelfile import LoadedModel, load, save, write_whole
 from surveil.normality.words import duration_words
@@ -158,27 +159,41 @@ class Shown:
     frame: tuple[int, int]
     seen_s: float
     moving_s: float
+    state: str
+    """What the footage allows: learning, provisional, ready."""
     threshold: Threshold
     lines: tuple[str, ...]
 
 
 def show(loaded: LoadedModel, budget: float = BUDGET, picture: Path | None = None) -> Shown:
-    """Describe a model; write the maps of what is usual where to `picture` (PNG)."""
+    """Describe a model; write the maps of what is usual where to `picture` (PNG). Raises StateError."""
     model = loaded.model
     threshold = model.threshold(budget)
+    state = footage_status(threshold).state.value
     seen, moved = (duration_words(max(1.0, s)) for s in (model.seen.seconds, model.seen.moving_s))
     lines = [
         f"camera {model.camera}, {model.width}x{model.height}, model {loaded.name}",
         f"learned from {seen}, something moved in {moved}",
+        f"state by its footage: {state}",
         threshold.words(),
     ]
     lines += [f"class {label}: seen for {duration_words(max(1.0, float(s.weight.sum()) / 10))}"
               for label, s in sorted(model.objects.classes.items())]  # fmt: skip
     if picture is not None:
-        picture.write_bytes(png(usual_maps(model)))
+        try:
+            picture.write_bytes(png(usual_maps(model)))
+        except OSError as error:
+            raise StateError(f"{picture}: cannot be written: {error.strerror}") from None
     frame = (model.width, model.height)
     return Shown(
-        model.camera, loaded.name, frame, model.seen.seconds, model.seen.moving_s, threshold, tuple(lines)
+        model.camera,
+        loaded.name,
+        frame,
+        model.seen.seconds,
+        model.seen.moving_s,
+        state,
+        threshold,
+        tuple(lines),
     )
 
 

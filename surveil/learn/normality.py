@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from surveil.errors import ConfigError
@@ -46,11 +47,14 @@ def learn_files(
     *,
     equalise: bool = False,
     hidden: Sequence[Polygon] = (),
+    half_life_days: float = inf,
+    start_wall: float = START_WALL,
 ) -> LoadedModel:
     """Return a model of the footage. Two passes: background and perspective first, then motion.
 
-    `hidden` areas (fractions of the frame) are blanked. Raises ConfigError when there is nothing to learn from, or
-    recordings differ in size.
+    `hidden` areas (fractions of the frame) are blanked; `equalise` is the base's where there is one, and what the
+    base has learned fades with `half_life_days` until `start_wall` (Unix s, of the first frame). Raises ConfigError
+    when there is nothing to learn from, or recordings differ in size.
     """
     if not paths:
         raise ConfigError(["there is no normal footage to learn from"])
@@ -63,12 +67,14 @@ def learn_files(
                 paths, fps, GeometrySketch(plane_size(*frame), equalise=equalise), progress, hidden
             )
         )
-        learner = Learner(camera, frame, geometry, base.model if base else None)
+        learner = Learner(
+            camera, frame, geometry, base.model if base else None, half_life_days=half_life_days
+        )
         for i, path in enumerate(paths):
             learner.gap()
             for still in _same_size(path, fps, frame, hidden):
                 t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
-                learner.observe(luma(still, geometry.size), t, START_WALL + learner.seen.seconds)
+                learner.observe(luma(still, geometry.size), t, start_wall + learner.seen.seconds)
             progress("learning", (i + 1) / len(paths))
         return fingerprint(learner.freeze().fit())
     except TooLittleFootageError as error:

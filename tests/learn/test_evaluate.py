@@ -150,7 +150,10 @@ def test_a_broken_pointer_says_so(tmp_path):
 def test_show_describes_and_draws(tmp_path):
     shown = show(model(), 0.5, tmp_path / "usual.png")
     assert shown.lines[0].startswith("camera yard, 320x240, model normality-v3-")
-    assert "provisional" in shown.lines[2]
+    assert (shown.state, shown.lines[2]) == ("learning", "state by its footage: learning")
+    assert "too little footage for 0.5 a day" in shown.lines[3]
+    with pytest.raises(StateError, match=r"u\.png: cannot be written"):
+        show(model(), 0.5, tmp_path / "nowhere" / "u.png")
     assert (tmp_path / "usual.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -228,6 +231,21 @@ def test_a_model_can_be_learned_from_what_was_collected(yard, tmp_path):
     assert list((tmp_path / "c").glob("sample-*.jpg"))
     with pytest.raises(ConfigError, match="was collected from camera 'yard', not 'door'"):
         learn_collected("door", tmp_path / "c")
+
+
+def test_what_was_learned_fades_until_the_footage_that_is_added(yard, tmp_path):
+    base = learned(yard)
+    walk, later = [yard.parent / "walk"], base.model.seen.last_wall + 14 * 86_400
+    Collector("yard", tmp_path / "c", Bounds()).run_files(walk)
+
+    def weight(**more):
+        files = learn_files("yard", walk, 10, base=base, **more)
+        kept = learn_collected("yard", tmp_path / "c", base, **more)
+        return [float(m.model.sums["speed"].weight.sum()) for m in (files, kept)]
+
+    whole, half = weight(start_wall=later), weight(start_wall=later, half_life_days=14)
+    lost = float(base.model.sums["speed"].weight.sum()) / 2
+    assert [a - b for a, b in zip(whole, half, strict=True)] == pytest.approx([lost, lost], rel=0.01)
 
 
 def test_collecting_is_bounded(yard, tmp_path):

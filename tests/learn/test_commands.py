@@ -1,0 +1,93 @@
+"""`surveil normality …` and `surveil evaluate` by the commands alone."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from surveil.cli.root import app
+from surveil.errors import ConfigError, StateError
+from surveil.learn.deploy import NormalityStore
+from surveil.normality.modelfile import load, save
+from tests.integration.world import config_text
+from tests.learn.footage import dataset, folder
+from tests.normality.drawn import model
+
+
+def surveil(*words):
+    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+    return done.exit_code, done.stdout
+
+
+def refused(kind, *words):
+    with pytest.raises(kind) as caught:
+        surveil(*words)
+    return str(caught.value)
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "config.yaml"
+    normality = {"enabled": True, "equalise": True, "half_life_days": 7}
+    path.write_text(config_text(str(tmp_path / "frames"), tmp_path / "state", normality=normality))
+    return path
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory):
+    path = tmp_path_factory.mktemp("footage")
+    return folder(path / "walk", 20)
+
+
+@pytest.fixture(scope="module")
+def held_out(tmp_path_factory):
+    path = tmp_path_factory.mktemp("held-out")
+    folder(path / "run", 6, 200, runs=(2, 4))
+    return dataset(path, fps=10, clips=[{"path": "run", "labels": {"seconds": [[2, 4]]}}])
+
+
+def test_what_was_learned_is_written_judged_and_deployed(tmp_path, config, footage, held_out):
+    at, new = ("-c", config), tmp_path / "new.npz"
+    assert "--output" in refused(ConfigError, "normality", "learn", "yard", footage, "--no-deploy", *at)
+    code, _ = surveil("normality", "learn", "yard", footage, "--no-deploy", "--output", new, *at)
+    store = NormalityStore(tmp_path / "state", "yard")
+    assert (code, store.current()) == (0, None)
+    assert load(new, "yard").model.geometry.equalise
+    assert surveil("normality", "evaluate", "yard", held_out, "--model", new, *at)[0] == 0
+    assert surveil("normality", "deploy", "yard", new, *at)[0] == 0
+    assert store.load().sha256 == load(new).sha256
+    code, text = surveil("normality", "show", "yard", *at)
+    assert "state by its footage: learning" in text
+    assert "provisional" not in text
+
+
+def test_footage_without_times_is_of_today(tmp_path, config, footage):
+    """Else the model is too old to alert on the day it was learned."""
+    surveil("normality", "learn", "yard", footage, "-c", config)
+    seen = NormalityStore(tmp_path / "state", "yard").load().model.seen
+    assert seen.last_wall == pytest.approx(time.time(), abs=120)
+
+
+def test_a_model_that_cannot_be_written_is_told(tmp_path, config, footage):
+    nowhere = tmp_path / "nowhere" / "new.npz"
+    said = refused(StateError, "normality", "learn", "yard", footage, "--output", nowhere, "-c", config)
+    assert "cannot be written: No such file or directory" in said
+
+
+def test_numbers_that_json_does_not_know_are_null(tmp_path, config):
+    NormalityStore(tmp_path / "state", "yard").deploy(model().model)
+    code, text = surveil("normality", "show", "yard", "--budget", 0, "--json", "-c", config)
+    assert code == 0
+    assert json.loads(text, parse_constant=pytest.fail)["threshold"]["value"] is None
+
+
+@pytest.mark.parametrize(
+    "words", [("learn", "yrad"), ("deploy", "yrad", "m.npz"), ("rollback", "yrad"), ("show", "yrad"),
+              ("evaluate", "yrad", "x.yaml")],
+)  # fmt: skip
+def test_a_camera_that_is_not_configured_is_refused(tmp_path, config, words):
+    save(model().model, tmp_path / "m.npz")
+    said = refused(ConfigError, "normality", *words, "-c", config)
+    assert "there is no camera 'yrad', did you mean 'yard'?" in said
+    assert not (tmp_path / "state" / "normality").exists()
