@@ -28,8 +28,8 @@ from surveil.errors import ConfigError, ModelError, StateError
 from surveil.learn.collect import learn_collected
 from surveil.learn.dataset import load_dataset
 from surveil.learn.deploy import NormalityStore, compare, show
-from surveil.learn.evaluate import evaluate
-from surveil.learn.gate import failures, parse_gate
+from surveil.learn.evaluate import FIGURES, evaluate
+from surveil.learn.gate import check_figures, failures, parse_gate
 from surveil.learn.normality import Progress, learn_files
 from surveil.learn.report import lines, to_json, write_report
 from surveil.normality.modelfile import LoadedModel, load, save
@@ -61,23 +61,30 @@ def evaluate_command(
         Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
     ] = None,
     *,
+    equalise: Annotated[
+        bool, typer.Option("--equalise", help="Learn as with `normality: {equalise: true}`.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Judge learned normality on labelled footage, or a classifier on labelled pictures, by the daemon's code.
 
-    Normality: without --model, one is learned from the dataset's `normal:`. A classifier is judged on the pictures
+    Normality: without --model, one is learned from the dataset's `normal:`. Of followed objects nothing is learned or
+    judged here, only in the daemon: files have no tracks. A classifier is judged on the pictures
     that it has not learned from. Exit code 1 when a gate does not hold.
 
     Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
     `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`
     """
+    if equalise and (model or dataset.is_dir()):
+        raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
     if dataset.is_dir():
         evaluate_pictures(dataset, model, config, gate, report, json=json)
         return
     conditions = parse_gate(gate) if gate else ()
+    check_figures(conditions, FIGURES)
     data = load_dataset(dataset)
     with bar() as progress:
-        judged = evaluate(data, load(model) if model else None, budget, progress)
+        judged = evaluate(data, load(model) if model else None, budget, progress, equalise=equalise)
     if report:
         page = write_report(judged, report)
         errors.print(f"report: {page}", soft_wrap=True)

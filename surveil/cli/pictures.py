@@ -10,9 +10,10 @@ import typer
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors, read_config
 from surveil.errors import ConfigError, ModelError
-from surveil.learn.gate import Condition, failures, parse_gate
+from surveil.learn.gate import Condition, check_figures, failures, parse_gate
 from surveil.models.files import check_name
 from surveil.train.dataset import PictureSet, load
+from surveil.train.evaluation import FIGURES
 from surveil.train.outcome import Trained, evaluate_file
 from surveil.train.report import lines, to_json, write_report
 from surveil.train.store import ClassifierStore, names
@@ -33,7 +34,7 @@ def evaluate_pictures(
     threads: int = 2,
 ) -> None:
     """Judge a classifier on pictures that it has not learned from."""
-    conditions = parse_gate(gate) if gate else ()
+    conditions = conditions_of(gate)
     if model is None:
         raise ConfigError(
             [f"{dataset} holds pictures: name the classifier with --model, a file or a deployed one"]
@@ -61,6 +62,13 @@ def show(made: Trained, data: PictureSet, folder: Path | None, *, json: bool) ->
     if folder is not None:
         errors.print(f"report: {write_report(made, data, folder)}", soft_wrap=True)
     console.print_json(to_json(made)) if json else console.print("\n".join(lines(made)), soft_wrap=True)
+
+
+def conditions_of(gate: str) -> tuple[Condition, ...]:
+    """Return what a gate asks of a classifier. Raises ConfigError, before anything is trained or judged."""
+    conditions = parse_gate(gate) if gate else ()
+    check_figures(conditions, FIGURES)
+    return conditions
 
 
 def hold(conditions: tuple[Condition, ...], made: Trained) -> None:

@@ -13,9 +13,8 @@ import typer
 from surveil.cli import complete
 from surveil.cli.bars import bar
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, read_config
-from surveil.cli.pictures import Gate, hold, show
+from surveil.cli.pictures import Gate, conditions_of, hold, show
 from surveil.errors import ConfigError, ModelError
-from surveil.learn.gate import parse_gate
 from surveil.models.files import check_name, slug
 from surveil.train.dataset import load
 from surveil.train.measures import Wanted
@@ -112,7 +111,9 @@ def train(
     The report (HTML and JSON) lies beside the model and says what the figures are worth. Exit codes: 0 good,
     1 when the gate does not hold, 78 when the data cannot be trained on.
     """
-    conditions = parse_gate(gate) if gate else ()
+    conditions = conditions_of(gate)
+    if resume and not finetune:
+        raise ConfigError(["--resume goes on with a fine-tuning: give --finetune, too"])
     called = name or slug(dataset.resolve().name)
     check_name(called)
     store = None if output else ClassifierStore(read_config(config).state_dir, called)

@@ -24,6 +24,12 @@ from surveil.normality.peaks import SLOT_S
 from surveil.normality.result import Explanation
 from surveil.types import BoolMap, Bytes
 
+FIGURES = (
+    "frame_auc", "average_precision", "event_recall", "false_alarms_per_hour", "false_alarms_per_day",
+    "detection_delay_s", *(f"frame_auc.{name}" for name in NAMES), "events", "events_found", "false_alarms",
+    "frames", "frames_abnormal", "frames_unscored", "normal_hours",
+)  # fmt: skip
+"""Names of what an evaluation finds; an attribute that never was unusual has none."""
 BUDGET = 0.5
 GRACE_S = 1.0
 """An alarm until this long after an event belongs to it: scores are held up to be sure."""
@@ -88,16 +94,17 @@ class Report:
 
 
 def evaluate(
-    dataset: Dataset, model: LoadedModel | None = None, budget: float = BUDGET, progress: Progress = quiet
-) -> Report:
-    """Judge `model`, or one learned from the dataset's `normal:`, on its clips.
+    dataset: Dataset, model: LoadedModel | None = None, budget: float = BUDGET, progress: Progress = quiet,
+    *, equalise: bool = False,
+) -> Report:  # fmt: skip
+    """Judge `model`, or one learned from the dataset's `normal:` (with `equalise`, if wanted), on its clips.
 
     Raises ConfigError for a dataset without clips, labels that do not fit, sizes that differ.
     """
     if not dataset.clips:
         raise ConfigError([f"{dataset.name}: has no `clips`: nothing to judge"])
     if model is None:
-        model = learn_files(dataset.name, dataset.normal, dataset.fps, progress)
+        model = learn_files(dataset.name, dataset.normal, dataset.fps, progress, equalise=equalise)
     threshold = model.model.threshold(budget)
     clips = []
     for i, clip in enumerate(dataset.clips):

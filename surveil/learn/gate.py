@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 
@@ -53,10 +53,16 @@ def parse_gate(text: str) -> tuple[Condition, ...]:
     return tuple(found)
 
 
+def check_figures(conditions: tuple[Condition, ...], known: Iterable[str]) -> None:
+    """Raise ConfigError for figures that are not among those that there will be."""
+    there = sorted(known)
+    unknown = sorted({c.figure for c in conditions} - set(there))
+    if unknown:
+        names = ", ".join(there)
+        raise ConfigError([f"gate: there is no figure {name!r}; there are {names}" for name in unknown])
+
+
 def failures(conditions: tuple[Condition, ...], figures: Mapping[str, float]) -> list[str]:
     """Return a line for every condition that does not hold. Raises ConfigError for an unknown figure."""
-    unknown = sorted({c.figure for c in conditions} - set(figures))
-    if unknown:
-        names = ", ".join(sorted(figures))
-        raise ConfigError([f"gate: there is no figure {name!r}; there are {names}" for name in unknown])
+    check_figures(conditions, figures)
     return [f"{c} fails: {figures[c.figure]:.4g}" for c in conditions if not c.holds(figures)]

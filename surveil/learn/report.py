@@ -8,6 +8,7 @@ from html import escape
 from math import isfinite
 from pathlib import Path
 
+from surveil.errors import StateError
 from surveil.learn.evaluate import ClipResult, Report
 from surveil.learn.figures import Estimate
 from surveil.learn.timeline import timeline
@@ -51,13 +52,16 @@ def lines(report: Report) -> list[str]:
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write `report.html`, `report.json` and a timeline per clip; return the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(to_json(report) + "\n", encoding="utf-8")
-    for i, clip in enumerate(report.clips):
-        (folder / f"timeline-{i:03d}.png").write_bytes(png(timeline(clip, report.threshold.value)))
+    """Write `report.html`, `report.json` and a timeline per clip; return the page. Raises StateError."""
     page = folder / "report.html"
-    page.write_text(to_html(report), encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(to_json(report) + "\n", encoding="utf-8")
+        for i, clip in enumerate(report.clips):
+            (folder / f"timeline-{i:03d}.png").write_bytes(png(timeline(clip, report.threshold.value)))
+        page.write_text(to_html(report), encoding="utf-8")
+    except OSError as error:
+        raise StateError(f"{folder}: the report cannot be written: {error.strerror}") from None
     return page
 
 

@@ -41,15 +41,19 @@ def from_video(
     """Store a picture every `every_s` of the labelled intervals; return how many.
 
     `hidden`: areas in fractions of the frame, blanked. `start_wall`: Unix time of the first frame, so that splits
-    go by time. Raises ConfigError for intervals that overlap with another class or end before they begin,
-    SourceError for a video that cannot be read.
+    go by time. Raises ConfigError for intervals that overlap with another class, end before they begin, or of which
+    the video has no frame (what the others gave is kept), SourceError for a video that cannot be read.
     """
     _check(intervals)
-    count, due = 0, -np.inf
+    count, due, end = 0, -np.inf, 0.0
+    seen: set[Interval] = set()
     for still in stills(video, hidden=hidden):
-        label = next((i.label for i in intervals if i.start_s <= still.t < i.end_s), None)
-        if label is None or still.t < due:
+        end = still.t
+        there = [i for i in intervals if i.start_s <= still.t < i.end_s]
+        seen.update(there)
+        if not there or still.t < due:
             continue
+        label = there[0].label
         due = still.t + every_s
         t_wall = None if start_wall is None else start_wall + still.t
         # Without wall times the video itself is the unit: neighbouring frames must not be on two sides.
@@ -67,6 +71,9 @@ def from_video(
         count += 1
         if progress is not None:
             progress(count)
+    if unseen := [i for i in intervals if i not in seen]:
+        ends = f"the video ends at {end:.1f} s; {count} pictures of the others were added"
+        raise ConfigError([f"interval {i.start_s:g}-{i.end_s:g} s: has no frame, {ends}" for i in unseen])
     return count
 
 

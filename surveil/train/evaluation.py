@@ -58,6 +58,13 @@ class OfCamera:
     pictures: int
 
 
+FIGURES = (
+    "accuracy", "recall", "precision", "f1", "roc_auc", "pr_auc", "calibration_error",
+    "threshold", "false_alarms", "recall_at",
+)  # fmt: skip
+"""Names of what an evaluation finds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Figures of one classifier on one test split."""
@@ -82,7 +89,7 @@ class Evaluation:
     """The surest mistakes first."""
 
     def values(self) -> dict[str, float]:
-        """Return the figures by name, for a gate (`surveil.learn.gate`)."""
+        """Return the figures `FIGURES` by name, for a gate (`surveil.learn.gate`)."""
         at = {
             "threshold": self.at.threshold,
             "false_alarms": self.at.false_alarms,

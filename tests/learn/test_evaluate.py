@@ -10,7 +10,7 @@ from surveil.learn.auto import NormalityKeeper
 from surveil.learn.collect import Bounds, Collector, learn_collected
 from surveil.learn.dataset import load_dataset
 from surveil.learn.deploy import NormalityStore, compare, show
-from surveil.learn.evaluate import Report, evaluate
+from surveil.learn.evaluate import FIGURES, Report, evaluate
 from surveil.learn.frames import stills
 from surveil.learn.normality import learn_files, score_file
 from surveil.learn.report import lines, to_html, to_json, write_report
@@ -44,6 +44,7 @@ def report(yard) -> Report:
 
 def test_a_runner_among_walkers_is_told_from_them(report):
     figures = report.values()
+    assert set(figures) <= set(FIGURES)
     assert figures["frame_auc"] > 0.95
     assert figures["event_recall"] == 1.0
     assert figures["false_alarms"] == 0

@@ -195,6 +195,17 @@ def test_training_without_a_state_directory_writes_where_it_is_told(tmp_path, pi
     assert "there is no class 'dics'; there are cross, disc" in said
 
 
+def test_what_cannot_be_meant_is_refused_before_anything_is_read(tmp_path):
+    words = ("nowhere", "--output", tmp_path / "x.onnx")
+    said = refused(ConfigError, "train", *words, "--gate", "accuracy>=0.9,acuracy>1")
+    assert said.startswith("gate: there is no figure 'acuracy'; there are accuracy, ")
+    assert "give --finetune" in refused(ConfigError, "train", *words, "--resume")
+    (tmp_path / "set").mkdir()
+    assert "no figure 'frame_auc'" in refused(
+        ConfigError, "evaluate", tmp_path / "set", "--gate", "frame_auc>0"
+    )
+
+
 def test_fine_tuning_without_pytorch_says_what_to_install(tmp_path, pictures, monkeypatch):
     import builtins
 

@@ -192,6 +192,20 @@ def test_labelled_intervals_of_a_video_become_pictures_with_times(tmp_path):
     )
 
 
+def test_intervals_of_which_a_video_has_no_frame_are_named(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for k in range(20):
+        cv2.imwrite(str(folder / f"{k:03d}.png"), draw("disc", k))
+    intervals = [collect.Interval(0.0, 2.0, "shut"), collect.Interval(0.2, 0.4, "shut")]
+    assert collect.from_video(tmp_path / "set", folder, intervals) == 2
+    with pytest.raises(ConfigError) as caught:
+        collect.from_video(tmp_path / "set", folder, [*intervals, collect.Interval(100, 200, "open")])
+    assert caught.value.messages == [
+        "interval 100-200 s: has no frame, the video ends at 1.9 s; 2 pictures of the others were added"
+    ]
+
+
 def test_intervals_that_contradict_each_other_are_refused(tmp_path):
     bad = [collect.Interval(0, 2, "a"), collect.Interval(1, 3, "b"), collect.Interval(5, 4, "a")]
     with pytest.raises(ConfigError) as caught:

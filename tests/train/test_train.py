@@ -13,7 +13,7 @@ from surveil.learn.gate import failures, parse_gate
 from surveil.train import dataset
 from surveil.train.classifier import Classifier
 from surveil.train.dataset import Item
-from surveil.train.evaluation import judge
+from surveil.train.evaluation import FIGURES, judge
 from surveil.train.features import backbone_path
 from surveil.train.head import Head, class_weights, fit, temperature
 from surveil.train.measures import (
@@ -247,6 +247,7 @@ def test_figures_of_each_class_and_camera_have_intervals_over_what_was_split_tog
         north.accuracy.high - north.accuracy.low
         > found.figures["accuracy"].high - found.figures["accuracy"].low
     )
+    assert set(found.values()) == set(FIGURES)
     alone = judge("m", ("a", "b"), scores, items, np.zeros(80, int), "b", 0.5)
     assert np.isnan(alone.per_class["b"].recall.low)
 
