@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -9,6 +10,8 @@ from surveil.config import load, schema
 from surveil.config.file import FileSettings
 from surveil.config.reference import example, reference
 from surveil.errors import ConfigError
+from surveil.normality.attributes import NAMES
+from surveil.rules.anomaly import Attribute
 from surveil.rules.base import rule_name
 
 HERE = Path(__file__).parent
@@ -283,3 +286,25 @@ def test_clips_of_a_camera_that_hides_something_are_warned_of(tmp_path, hides, w
     assert [":5: cameras.gate.evidence.clip: there will be no clips" in line for line in found] == [
         True
     ] * warned
+
+
+@pytest.mark.parametrize(
+    ("normality", "warned"), [("{}", True), ("{enabled: false}", True), ("{enabled: true}", False)]
+)
+def test_an_anomaly_rule_that_can_never_alert_is_warned_of(tmp_path, normality, warned):
+    text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    normality: {normality}\n    rules:\n"
+    text += "      - type: anomaly\n"
+    found = load(write(tmp_path, text)).warnings
+    told = ":7: cameras.gate.rules[0].type: will never alert: give this camera 'normality: {enabled: true}'"
+    assert [line.endswith(told) for line in found] == [True] * warned
+
+
+def test_normality_of_all_cameras_is_enough_for_an_anomaly_rule(tmp_path):
+    text = (
+        "defaults: {normality: {enabled: true}}\ncameras:\n  gate: {url: a.mp4, rules: [{type: anomaly}]}\n"
+    )
+    assert load(write(tmp_path, f"version: 1\n{text}")).warnings == ()
+
+
+def test_what_an_anomaly_rule_may_name_is_what_normality_knows():
+    assert set(get_args(Attribute)) == set(NAMES)

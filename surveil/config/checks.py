@@ -91,6 +91,20 @@ def check_clips(root: Node) -> list[tuple[int, str, str]]:
     return found
 
 
+def check_anomaly(root: Node) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every `anomaly` rule that can never alert: its camera's normality is not watched."""
+    found = []
+    for camera in _children(root, "cameras").values():
+        enabled, rules = camera.get("normality", "enabled"), camera.get("rules")
+        if enabled is not None and enabled.value is True:
+            continue
+        for rule in rules.items if rules else []:
+            if _text(kind := rule.get("type")) == "anomaly" and kind is not None:
+                text = "will never alert: give this camera 'normality: {enabled: true}'"
+                found.append((kind.line, kind.path, text))
+    return found
+
+
 def _text(node: Node | None) -> str | None:
     return node.text if node else None
 

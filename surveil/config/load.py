@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from surveil.config.checks import (
+    check_anomaly,
     check_any_camera,
     check_booleans,
     check_clips,
@@ -44,8 +45,9 @@ def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
     settings = _check(root, secrets, problems) if root else None
     if problems.found or root is None or settings is None:
         raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
-    doubtful = [*check_any_camera(root), *check_streams(root), *check_clips(root), *missing_classifiers(root)]
-    warnings = [Problem(*found).show(str(path)) for found in doubtful]
+    looks = (check_any_camera, check_streams, check_clips, check_anomaly, missing_classifiers)
+    doubtful = [found for look in looks for found in look(root)]
+    warnings = [Problem(*one).show(str(path)) for one in doubtful]
     return build(path, settings, secrets, warnings)
 
 

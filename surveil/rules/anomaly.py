@@ -10,6 +10,8 @@ from pydantic import Field
 from surveil.rules.base import Places, RuleSettings
 from surveil.types import Box, Scene, Signal
 
+Attribute = Literal["speed", "direction", "energy", "static", "stay", "object", "hour"]
+"""What may be unusual; names as in `surveil.normality.attributes`, which this must not know."""
 EXTRA = "normality"
 """The finding's key in `Observation.extras`."""
 
@@ -19,7 +21,7 @@ class Explanation(Protocol):
 
     @property
     def attribute(self) -> str:
-        """What is unusual: speed, static, direction, energy, object."""
+        """What is unusual, an `Attribute`."""
 
     @property
     def words(self) -> str:
@@ -77,9 +79,9 @@ class AnomalySettings(RuleSettings):
     linger_s: float = Field(
         default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
     )
-    attributes: tuple[str, ...] = Field(
+    attributes: tuple[Attribute, ...] = Field(
         default=(),
-        description="Alert only on these: speed, static, direction, energy, object. By default on all.",
+        description="Alert only on these: speed, direction, energy, static, stay, object, hour. By default on all.",
     )
 
     @property
