@@ -4,6 +4,7 @@
     ├── ConfigError        the operator must mend the file: all messages at once, exit 78
     ├── SourceError        a camera is unreachable, silent, or sends nonsense: capture retries for ever
     ├── ModelError         model and decoder do not fit, or a required GPU is absent: fatal at start
+    │   └── UnfitModel     the model section is wrong: for the operator to mend, as ConfigError
     ├── StateError         the state directory, the database or a file to write cannot be used: fatal at start
     ├── RetryLater         a sink cannot now: the courier backs off
     └── Rejected           a sink never will: the alert goes to the dead letters
@@ -65,6 +66,10 @@ class SourceError(SurveilError):
 
 class ModelError(SurveilError):
     """A model file, its decoder or its execution provider cannot be used."""
+
+
+class UnfitModel(ModelError):  # noqa: N818 - named for what is wrong: the model is not one that was meant
+    """The model that the configuration names is not there or not ONNX, or decoder or labels do not fit it."""
 
 
 class StateError(SurveilError):

@@ -32,7 +32,7 @@ from surveil.app.gpu import GpuCollector
 from surveil.app.health import ViewWatch
 from surveil.app.reload import Reloader
 from surveil.app.signals import Request, Requests
-from surveil.app.state_dir import usable
+from surveil.app.state_dir import configured
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
@@ -84,7 +84,7 @@ class Daemon:
         self._group = ThreadGroup(self.stop)
         self._commit_stop = Stop()
         self._listener = bind(config.http.listen)
-        self._state_dir = usable(config.state_dir)
+        self._state_dir = configured(config.state_dir, config.path)
         self.outbox = Outbox.open(
             self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
         )
@@ -133,7 +133,7 @@ class Daemon:
         self._show(config)
         self.reloader = Reloader(
             config,
-            partial(load, config.path),
+            partial(load, config.path, needs_model=True),
             self.fleet,
             self.couriers,
             self._archive,

@@ -17,7 +17,7 @@ from rich.console import Console
 from surveil import logs
 from surveil.config import CameraConfig, Config, load
 from surveil.config.problems import suggest
-from surveil.errors import ConfigError
+from surveil.errors import ConfigError, UnfitModel
 
 if TYPE_CHECKING:
     from surveil.detect.detector import Detector
@@ -40,9 +40,12 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
-def read_config(path: Path) -> Config:
-    """Load the configuration, set up logging by it, and print its warnings."""
-    config = load(path)
+def read_config(path: Path, *, needs_model: bool = False) -> Config:
+    """Load the configuration, set up logging by it, and print its warnings.
+
+    `needs_model`: a model that is not there is a mistake of the file; else it may still be added.
+    """
+    config = load(path, needs_model=needs_model)
     logs.configure(config.log.format, config.log.level)
     logs.hide(config.secrets)
     for warning in config.warnings:
@@ -58,10 +61,16 @@ def camera_of(config: Config, path: Path, name: str) -> CameraConfig:
 
 
 def open_detector(config: Config) -> Detector:
-    """Open the model that the configuration names. Raises ModelError."""
+    """Open the model that the configuration names.
+
+    Raises ConfigError when the file is to be mended, ModelError when anything else is wrong.
+    """
     from surveil.models import store  # noqa: PLC0415 - most commands run no model
 
-    return store.open_detector(config.model, store.ModelStore(config.state_dir / "models"))
+    try:
+        return store.open_detector(config.model, store.ModelStore(config.state_dir / "models"))
+    except UnfitModel as error:
+        raise ConfigError([f"{config.path}: model: {error}"]) from error
 
 
 def print_json(value: Any) -> None:

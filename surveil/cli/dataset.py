@@ -155,7 +155,7 @@ def _from_frames(wish: _Wish) -> int:
 def _from_camera(wish: _Wish) -> int:
     from surveil.app.collecting import collect_live, hidden_of, look_of  # noqa: PLC0415 - others start faster without it
 
-    settings = read_config(wish.config)
+    settings = read_config(wish.config, needs_model=True)
     look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
     hidden = hidden_of(settings, wish.source)
     collector = Collector(wish.folder, look, _label(wish), "camera", hidden=hidden)
@@ -168,7 +168,7 @@ def _from_camera(wish: _Wish) -> int:
 def _from_recorded(wish: _Wish) -> int:
     from surveil.app.collecting import collect_recorded, hidden_of, look_of  # noqa: PLC0415 - as above
 
-    settings = read_config(wish.config)
+    settings = read_config(wish.config, needs_model=True)
     look = look_of(settings, wish.camera, wish.part.value, wish.zone, wish.objects, wish.every_s)
     group = "" if wish.start is not None else Path(wish.source).name
     hidden = hidden_of(settings, wish.camera)

@@ -29,14 +29,16 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     Every intrusion, line crossing, loitering or crowd becomes one alert that opens and closes, is on the disk
     before anything else happens, and goes to the sinks. Metrics are on the address of `http.listen`.
 
-    Exit codes: 0 after SIGTERM or SIGINT, 78 when the configuration must be mended, 70 when it was told to end
-    and a thread did not (the log has its stack), 1 for any other failure.
+    Exit codes: 0 after SIGTERM or SIGINT, 78 when the configuration must be mended (a model or a state directory
+    that cannot be used among it), 70 when it was told to end and a thread did not (the log has its stack), 1 for
+    what another start may mend: no GPU where one is required, a full disk, a damaged database, a fault of the
+    program.
 
     Example: `surveil run -c /etc/surveil/config.yaml`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - other commands start faster without it
 
-    settings = read_config(config)
+    settings = read_config(config, needs_model=True)
     leave(Daemon(settings, open_detector(settings)).run())
 
 
@@ -66,14 +68,15 @@ def check(
     seconds, side by side, as `surveil run` would, and says of each what it sends, what it will cost, why it
     fails, and what to set better.
 
-    Exit codes: 0 good, 78 the file is to be mended. With --probe, the lowest of: 3 the model or its GPU cannot
+    Exit codes: 0 good, 78 the file is to be mended, 1 the file is good and its model cannot run on this machine
+    (no GPU where one is required). With --probe, the lowest of: 3 the model or its GPU cannot
     be used, 4 this machine (state directory, port) is not ready, 5 a camera fails, 6 a sink fails.
 
     Example: `surveil check --probe --camera gate --json | jq .cameras.gate.detect.fps`
     """
     if (camera or send_test) and not probe:
         raise typer.BadParameter("--camera and --send-test need --probe")
-    settings = read_config(config)
+    settings = read_config(config, needs_model=True)
     if probe:
         from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 

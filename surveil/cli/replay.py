@@ -82,7 +82,7 @@ def replay(
     Examples: `surveil replay monday.mp4 --camera yard`;
     `surveil replay monday.mp4 --camera yard --start 2026-03-02T08:00:00 --annotate seen.mp4 --json`
     """
-    settings = read_config(config)
+    settings = read_config(config, needs_model=True)
     name = _choose(settings, camera)
     wall = START_WALL if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
     with ExitStack() as stack:

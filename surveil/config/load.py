@@ -22,7 +22,7 @@ from surveil.config.classifiers import check_classes, missing_classifiers
 from surveil.config.document import Node, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
-from surveil.config.labels import model_labels
+from surveil.config.labels import check_model, model_labels
 from surveil.config.problems import Problem, Problems
 from surveil.config.running import Config, build
 from surveil.config.secrets import MASK, Secrets
@@ -32,8 +32,8 @@ _SNIPPET = "x-"
 """Top-level keys that begin so are ignored: a place for anchors."""
 
 
-def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
-    """Read, fill, check and freeze a configuration.
+def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool = False) -> Config:
+    """Read, fill, check and freeze a configuration; `needs_model`: its model must be there, too.
 
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`.
@@ -42,7 +42,7 @@ def load(path: Path, env: Mapping[str, str] = os.environ) -> Config:
     root = read(path, problems)
     if root is None and not problems.found:
         problems.add(0, "", "is empty: at least 'version: 1' must be there")
-    settings = _check(root, secrets, problems) if root else None
+    settings = _check(root, secrets, problems, needs_model=needs_model) if root else None
     if problems.found or root is None or settings is None:
         raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
     looks = (check_any_camera, check_streams, check_clips, check_anomaly, missing_classifiers)
@@ -66,7 +66,7 @@ def schema() -> dict[str, Any]:
 _schema = cache(schema)
 
 
-def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | None:
+def _check(root: Node, secrets: Secrets, problems: Problems, *, needs_model: bool) -> FileSettings | None:
     """Note every mistake; return the settings unless there was one that pydantic saw."""
     if not isinstance(root.value, dict):
         problems.add(
@@ -82,6 +82,8 @@ def _check(root: Node, secrets: Secrets, problems: Problems) -> FileSettings | N
     check_booleans(root, _schema(), _schema(), problems)
     check_references(root, problems, model_labels(_plain(root.get("model"))))
     check_classes(root, problems)
+    if needs_model:
+        check_model(root, problems)
     return _validate(root, problems)
 
 

@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from surveil.detect.coco import COCO, COCO_91
-from surveil.errors import ModelError
+from surveil.errors import UnfitModel
 
 _KEYS = ("names", "labels", "classes", "surveil.labels")
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Return one name a line; empty lines at the end do not count. Raises `ModelError`."""
+    """Return one name a line; empty lines at the end do not count. Raises `UnfitModel`."""
     try:
         lines = path.read_text(encoding="utf-8").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ModelError(f"{path}: the labels cannot be read: {reason}") from error
+        raise UnfitModel(f"{path}: the labels cannot be read: {reason}") from error
     if not lines:
-        raise ModelError(f"{path}: the file of labels is empty; it must have one class name a line")
+        raise UnfitModel(f"{path}: the file of labels is empty; it must have one class name a line")
     return tuple(line.strip() for line in lines)
 
 
@@ -42,15 +42,15 @@ def standard(classes: int) -> tuple[str, ...]:
 
 
 def complete(known: tuple[str, ...], metadata: Mapping[str, str], classes: int) -> tuple[str, ...]:
-    """Return the names for `classes` classes (0: the outputs do not say). Raises `ModelError` when none fit."""
+    """Return the names for `classes` classes (0: the outputs do not say). Raises `UnfitModel` when none fit."""
     names = known or of_metadata(metadata) or standard(classes)
     if not names:
-        raise ModelError(
+        raise UnfitModel(
             f"the model has {classes} classes and no names for them; give a text file with one name a line "
             "as `labels`"
         )
     if classes and len(names) != classes:
-        raise ModelError(f"the model has {classes} classes and there are {len(names)} labels")
+        raise UnfitModel(f"the model has {classes} classes and there are {len(names)} labels")
     return names
 
 

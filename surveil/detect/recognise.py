@@ -9,7 +9,7 @@ from surveil.detect.decoders import DECODERS
 from surveil.detect.decoders.base import Decoder
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, Layout, Port, Preprocess
-from surveil.errors import ModelError
+from surveil.errors import UnfitModel
 
 PICTURE_DTYPES = ("uint8", "float32", "float16")
 SIZES_INPUT = "orig_target_sizes"
@@ -21,18 +21,18 @@ FREE_SIDE = 640
 def choose(graph: Graph, name: str, size: tuple[int, int]) -> str:
     """Return the name of the decoder: `name`, or the only one that fits when it is `auto`.
 
-    Raises `ModelError`: unknown name, a decoder that does not fit, none that fits, or several.
+    Raises `UnfitModel`: unknown name, a decoder that does not fit, none that fits, or several.
     """
     if name == "auto":
         return _recognise(graph, size)
     if name not in DECODERS:
         near = difflib.get_close_matches(name, DECODERS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise ModelError(f"unknown decoder '{name}'{hint} Known: {', '.join(DECODERS)}")
+        raise UnfitModel(f"unknown decoder '{name}'{hint} Known: {', '.join(DECODERS)}")
     if not DECODERS[name].fits(graph, size):
         fitting = [known for known, decoder in DECODERS.items() if decoder.fits(graph, size)]
         hint = f"; what fits is {', '.join(fitting)}" if fitting else ""
-        raise ModelError(f"the decoder '{name}' does not fit this model ({graph}){hint}")
+        raise UnfitModel(f"the decoder '{name}' does not fit this model ({graph}){hint}")
     return name
 
 
@@ -45,11 +45,11 @@ def _recognise(graph: Graph, size: tuple[int, int]) -> str:
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
-        raise ModelError(
+        raise UnfitModel(
             f"no decoder fits this model's outputs ({graph}); surveil reads exports of "
             f"{', '.join(DECODERS)}. Export the model in one of these forms, with a fixed input size"
         )
-    raise ModelError(
+    raise UnfitModel(
         f"several decoders fit this model's outputs ({graph}): {', '.join(fitting)}; name one with `decoder:`"
     )
 
@@ -60,11 +60,11 @@ def build(name: str, graph: Graph, size: tuple[int, int]) -> Decoder:
 
 
 def input_spec(graph: Graph, preprocess: Preprocess, size: tuple[int, int] | None) -> InputSpec:
-    """Return the graph's picture input. Raises `ModelError` when it has none."""
+    """Return the graph's picture input. Raises `UnfitModel` when it has none."""
     port = _picture_port(graph)
     layout = _layout(port)
     if layout is None or port.dtype not in PICTURE_DTYPES:
-        raise ModelError(f"the model's input is not a colour picture (n×3×h×w or n×h×w×3): {graph}")
+        raise UnfitModel(f"the model's input is not a colour picture (n×3×h×w or n×h×w×3): {graph}")
     height, width = port.shape[2:] if layout == "nchw" else port.shape[1:3]
     default = size or (FREE_SIDE, FREE_SIDE)
     return InputSpec(
@@ -79,13 +79,13 @@ def input_spec(graph: Graph, preprocess: Preprocess, size: tuple[int, int] | Non
 
 
 def sizes_input(graph: Graph) -> str | None:
-    """Return the name of the input that wants the picture's size. Raises `ModelError` for any other."""
+    """Return the name of the input that wants the picture's size. Raises `UnfitModel` for any other."""
     others = [port.name for port in graph.inputs if port is not _picture_port(graph)]
     if not others:
         return None
     if others == [SIZES_INPUT]:
         return SIZES_INPUT
-    raise ModelError(
+    raise UnfitModel(
         f"the model wants inputs besides the picture: {', '.join(others)}; export it without them"
     )
 
@@ -104,7 +104,7 @@ def _of_bytes(preprocess: Preprocess) -> Preprocess:
 def _picture_port(graph: Graph) -> Port:
     pictures = [port for port in graph.inputs if len(port.shape) == 4]
     if len(pictures) != 1:
-        raise ModelError(f"the model must have one picture input, it has {len(pictures)}: {graph}")
+        raise UnfitModel(f"the model must have one picture input, it has {len(pictures)}: {graph}")
     return pictures[0]
 
 

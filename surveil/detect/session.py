@@ -19,7 +19,7 @@ from onnxruntime import RunOptions
 
 from surveil.cuda import gpu_present, share_context
 from surveil.detect.spec import Graph, Port
-from surveil.errors import ModelError
+from surveil.errors import ModelError, UnfitModel
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _DTYPES = {
@@ -54,7 +54,7 @@ class Session:
     def __init__(self, path: Path, where: RunOn) -> None:
         """Load the model. Raises `ModelError`: not readable, not ONNX, or no GPU where one is required."""
         if not path.is_file():
-            raise ModelError(f"{path}: no such model file")
+            raise UnfitModel(f"{path}: no such model file")
         self._open = partial(_open, path, where)
         self._session = self._open()
         self._by_shape: dict[_Shapes, ort.InferenceSession] = {}
@@ -84,15 +84,17 @@ class Session:
             return self._by_shape[shapes]
 
 
-def _ort_errors() -> tuple[type[Exception], ...]:
+def _ort_errors(*names: str) -> tuple[type[Exception], ...]:
     state = ort.capi.onnxruntime_pybind11_state
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoSuchFile", "NotImplemented",
-             "RuntimeException", "EPFail", "NoModel", "EngineError", "ModelLoaded", "ModelRequiresCompilation",
-             "NotFound")  # fmt: skip
     return tuple(getattr(state, name) for name in names if hasattr(state, name))
 
 
-_ORT_ERRORS: tuple[type[Exception], ...] = (RuntimeError, ValueError, *_ort_errors())
+_NOT_ONNX = _ort_errors("InvalidProtobuf", "InvalidGraph", "NoSuchFile", "NoModel")
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError, ValueError, *_NOT_ONNX,
+    *_ort_errors("Fail", "InvalidArgument", "NotImplemented", "RuntimeException", "EPFail", "EngineError",
+                 "ModelLoaded", "ModelRequiresCompilation", "NotFound"),
+)  # fmt: skip
 
 
 def wants_gpu(where: RunOn) -> bool:
@@ -153,7 +155,8 @@ def _create(
             str(path), _options(where, providers, config or {}), providers=list(providers)
         )
     except _ORT_ERRORS as error:
-        raise ModelError(f"{path.name} cannot be loaded as an ONNX model: {_brief(error)}") from error
+        kind = UnfitModel if isinstance(error, _NOT_ONNX) else ModelError
+        raise kind(f"{path.name} cannot be loaded as an ONNX model: {_brief(error)}") from error
 
 
 def _options(where: RunOn, providers: Sequence[Any], config: Mapping[str, str]) -> ort.SessionOptions:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from surveil.detect.decoders import DECODERS
 from surveil.detect.spec import ModelFile, Preprocess
-from surveil.errors import ModelError
+from surveil.errors import ModelError, UnfitModel
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _AUTO = "auto"
@@ -42,7 +42,7 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(f"{path}: the model cannot be read: {error.strerror}") from error
+        raise UnfitModel(f"{path}: the model cannot be read: {error.strerror}") from error
 
 
 def verify(model: ModelFile) -> None:

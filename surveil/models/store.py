@@ -13,7 +13,7 @@ from surveil.detect.labels import read_labels
 from surveil.detect.session import RunOn, Session
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile
-from surveil.errors import ModelError
+from surveil.errors import ModelError, UnfitModel
 from surveil.models.embedded import embedded
 from surveil.models.files import check_name, describe, loose, read_description, slug, verify, write_whole
 
@@ -59,7 +59,7 @@ class ModelStore:
             return known[name]
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
-        raise ModelError(f"unknown model '{name}'; {hint} `surveil models add FILE` adds one")
+        raise UnfitModel(f"unknown model '{name}'; {hint} `surveil models add FILE` adds one")
 
     def find(self, settings: ModelSettings) -> ModelFile:
         """Return the file that the settings mean, its content checked. Raises `ModelError`."""
@@ -67,7 +67,7 @@ class ModelStore:
             return loose(settings.file)
         model = self.resolve(settings.name)
         if model.decoder not in DECODERS and settings.decoder == "auto":
-            raise ModelError(
+            raise UnfitModel(
                 f"'{model.name}' detects nothing (it is an {model.decoder}); choose another model"
             )
         verify(model)

@@ -77,30 +77,53 @@ def test_a_port_in_use_is_78_and_names_the_address(write):
 @pytest.mark.parametrize("folder", ["/proc/nowhere", "/dev/null/state"])
 def test_a_state_directory_that_cannot_be_written_is_told(write, folder):
     done = surveil("run", "-c", write(state_dir=folder))
-    assert done.returncode == FAILED
+    assert done.returncode == CONFIG
     assert f"state_dir: {folder} cannot be written" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
-    ("model", "text"),
+    ("key", "value", "text"),
     [
-        ({"name": "efficientdet-lite1"}, "did you mean 'efficientdet-lite0'?"),
-        ({"file": "/nowhere/model.onnx"}, "/nowhere/model.onnx"),
-        ({"require_gpu": True}, "a GPU is required"),
+        ("name", "efficientdet-lite1", "did you mean 'efficientdet-lite0'?"),
+        ("name", "efficientnet-lite0", "detects nothing"),
+        ("file", "/nowhere/model.onnx", "/nowhere/model.onnx: the model cannot be read"),
+        ("decoder", "yolov9", "did you mean 'yolov8'?"),
+        ("labels", "/nowhere/names.txt", "/nowhere/names.txt: the labels cannot be read"),
     ],
 )
-def test_a_model_that_cannot_be_used_is_told(write, model, text):
-    done = surveil("check", "-c", write(model=model), CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == FAILED
+def test_a_model_that_is_not_there_is_a_mistake_of_the_file(write, command, key, value, text):
+    path = write(http={"listen": "nowhere"}, model={key: value})
+    line = next(
+        n for n, written in enumerate(path.read_text().splitlines(), 1) if f'"{key}": "{value}' in written
+    )
+    done = surveil(command, "-c", path)
+    assert done.returncode == CONFIG
+    assert len(done.stderr.splitlines()) == 2  # together with the other one
+    assert f"{path}:{line}: model.{key}: " in done.stderr
     assert text in done.stderr
+
+
+def test_a_model_may_be_added_to_a_file_that_names_it_already(write):
+    done = surveil("models", "list", "-c", write(model={"name": "soon"}))
+    assert done.returncode == 0
+
+
+def test_a_gpu_that_is_not_there_is_no_mistake_of_the_file(write):
+    """It may be there at the next start."""
+    done = surveil("check", "-c", write(model={"require_gpu": True}), CUDA_VISIBLE_DEVICES="")
+    assert done.returncode == FAILED
+    assert "a GPU is required" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_a_file_that_is_no_model_is_told(write, tmp_path):
     file = tmp_path / "cat.onnx"
     file.write_bytes(b"this is a cat, not a model")
-    done = surveil("check", "-c", write(model={"file": str(file)}))
-    assert done.returncode == FAILED
+    path = write(model={"file": str(file)})
+    done = surveil("check", "-c", path)
+    assert done.returncode == CONFIG
+    assert done.stderr.startswith(f"{path}: model: ")
     assert "cat.onnx cannot be loaded as an ONNX model" in done.stderr
 
 
