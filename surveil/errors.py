@@ -15,8 +15,12 @@ credentials are also cut out of the message. Anything else is a bug and ends the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
+EXIT_FAILED = 1
+"""Anything that another start may mend, or a bug."""
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h; systemd does not restart on it."""
 EXIT_UNCLEAN = 70
@@ -27,12 +31,27 @@ class SurveilError(Exception):
     """Base of every error that surveil raises on purpose."""
 
 
-class ConfigError(SurveilError):
-    """The configuration cannot be used. `messages` are complete lines: place, what, remedy."""
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake of a configuration in parts, for machines."""
 
-    def __init__(self, messages: list[str]) -> None:
+    file: str
+    line: int | None
+    path: str
+    """Of the value in the file, as `cameras.yard.url`."""
+    message: str
+
+
+class ConfigError(SurveilError):
+    """The configuration cannot be used. `messages` are complete lines: place, what, remedy.
+
+    `mistakes` are the same in parts, where they are known.
+    """
+
+    def __init__(self, messages: list[str], mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
+        self.mistakes = tuple(mistakes)
 
 
 class Cause(StrEnum):

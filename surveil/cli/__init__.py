@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from surveil.errors import EXIT_CONFIG, ConfigError, SurveilError
+from surveil.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, SurveilError
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
         sys.exit(EXIT_CONFIG)
     except SurveilError as error:
         _say(f"surveil: {error}")
-        sys.exit(1)
+        sys.exit(EXIT_FAILED)
     except BrokenPipeError:
         # The reader of our output, `head` for example, has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

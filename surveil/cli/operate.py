@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from surveil.app.probe.report import SECONDS
+from surveil.app.probe.report import SCHEMA, SECONDS
 from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -20,6 +23,8 @@ from surveil.cli.common import (
 )
 from surveil.config import Config
 from surveil.detect.detector import Detector
+from surveil.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, Mistake, SurveilError
+from surveil.logs import scrub
 from surveil.threads import leave
 
 
@@ -72,21 +77,38 @@ def check(
     (no GPU where one is required). With --probe, the lowest of: 3 the model or its GPU cannot
     be used, 4 this machine (state directory, port) is not ready, 5 a camera fails, 6 a sink fails.
 
+    With --json, a file that is to be mended gives `{"ok": false, "exit_code": 78, "problems": [{file, line, path,
+    message}]}` on stdout.
+
     Example: `surveil check --probe --camera gate --json | jq .cameras.gate.detect.fps`
     """
     if (camera or send_test) and not probe:
         raise typer.BadParameter("--camera and --send-test need --probe")
-    settings = read_config(config, needs_model=True)
-    if probe:
-        from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
+    with _told_as_json(config) if json else nullcontext():
+        settings = read_config(config, needs_model=not probe)
+        if probe:
+            from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 
-        run_probe(settings, camera or (), seconds=seconds, send_test=send_test, json=json)
-    detector = open_detector(settings)
-    report = _report(settings, detector)
+            run_probe(settings, camera or (), seconds=seconds, send_test=send_test, json=json)
+        report = _report(settings, open_detector(settings))
     if json:
         print_json(report)
         return
     _print(settings, report)
+
+
+@contextmanager
+def _told_as_json(file: Path) -> Iterator[None]:
+    """Print what keeps `check` from a report as JSON, too."""
+    try:
+        yield
+    except SurveilError as error:
+        mistakes: Sequence[Mistake] = [Mistake(str(file), None, "", scrub(str(error)))]
+        code = EXIT_FAILED
+        if isinstance(error, ConfigError):
+            mistakes, code = error.mistakes or mistakes, EXIT_CONFIG
+        print_json({"schema": SCHEMA, "ok": False, "exit_code": code, "problems": mistakes})
+        raise
 
 
 def _report(config: Config, detector: Detector) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from surveil.config.labels import check_model, model_labels
 from surveil.config.problems import Problem, Problems
 from surveil.config.running import Config, build
 from surveil.config.secrets import MASK, Secrets
-from surveil.errors import ConfigError
+from surveil.errors import ConfigError, Mistake
 
 _SNIPPET = "x-"
 """Top-level keys that begin so are ignored: a place for anchors."""
@@ -44,11 +44,19 @@ def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool =
         problems.add(0, "", "is empty: at least 'version: 1' must be there")
     settings = _check(root, secrets, problems, needs_model=needs_model) if root else None
     if problems.found or root is None or settings is None:
-        raise ConfigError([_clean(message, secrets) for message in problems.show(str(path))])
+        raise _error(path, problems, secrets)
     looks = (check_any_camera, check_streams, check_clips, check_anomaly, missing_classifiers)
     doubtful = [found for look in looks for found in look(root)]
     warnings = [Problem(*one).show(str(path)) for one in doubtful]
     return build(path, settings, secrets, warnings)
+
+
+def _error(path: Path, problems: Problems, secrets: Secrets) -> ConfigError:
+    mistakes = [
+        Mistake(str(path), problem.line or None, problem.path, _clean(problem.text, secrets))
+        for problem in sorted(problems.found)
+    ]
+    return ConfigError([_clean(message, secrets) for message in problems.show(str(path))], mistakes)
 
 
 def schema() -> dict[str, Any]:

@@ -57,6 +57,25 @@ def test_a_wrong_file_is_78_with_every_mistake_and_its_line(write, tmp_path):
     assert {"camera", "model.nam", "http.listen"} <= {line.split(": ")[1] for line in lines}
 
 
+@pytest.mark.parametrize("words", [[], ["--probe"]])
+def test_a_wrong_file_is_told_to_machines_as_well(write, words):
+    path = write(camera={}, model={"nam": "x"}, http={"listen": "nowhere"})
+    done = surveil("check", "-c", path, "--json", *words)
+    report = json.loads(done.stdout)
+    problems = report.pop("problems")
+    assert report == {"schema": 1, "ok": False, "exit_code": CONFIG}
+    assert {problem["path"] for problem in problems} >= {"camera", "model.nam", "http.listen"}
+    told = [f"{p['file']}:{p['line']}: {p['path']}: {p['message']}" for p in problems]
+    assert told == done.stderr.splitlines()
+
+
+def test_a_file_that_is_not_there_is_told_to_machines_as_well(tmp_path):
+    done = surveil("check", "-c", tmp_path / "none.yaml", "--json")
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert (problem["file"], problem["line"], problem["path"]) == (str(tmp_path / "none.yaml"), None, "")
+    assert "cannot be read" in problem["message"]
+
+
 def test_a_missing_file_is_78(tmp_path):
     done = surveil("check", "-c", tmp_path / "none.yaml")
     assert done.returncode == CONFIG
@@ -111,10 +130,13 @@ def test_a_model_may_be_added_to_a_file_that_names_it_already(write):
 
 def test_a_gpu_that_is_not_there_is_no_mistake_of_the_file(write):
     """It may be there at the next start."""
-    done = surveil("check", "-c", write(model={"require_gpu": True}), CUDA_VISIBLE_DEVICES="")
+    path = write(model={"require_gpu": True})
+    done = surveil("check", "-c", path, CUDA_VISIBLE_DEVICES="")
     assert done.returncode == FAILED
     assert "a GPU is required" in done.stderr
     assert "Traceback" not in done.stderr
+    report = json.loads(surveil("check", "-c", path, "--json", CUDA_VISIBLE_DEVICES="").stdout)
+    assert (report["ok"], report["exit_code"], len(report["problems"])) == (False, FAILED, 1)
 
 
 def test_a_file_that_is_no_model_is_told(write, tmp_path):
