@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from surveil.app.probe.report import Advice, Cost, Report, StreamReport
+from surveil.app.probe.report import Advice, CameraReport, Cost, Report, StreamReport
 from surveil.app.probe.run import Part, probe
 from surveil.cli.common import console, errors, print_json, shows_progress
 from surveil.config import Config
@@ -58,6 +59,7 @@ def _tell(bar: Progress, part: Part, ok: bool) -> None:
 def show(report: Report) -> None:
     """Print the report for people."""
     console.print(_cameras(report))
+    _show_failures(report.cameras)
     console.print(_sinks(report))
     _show_machine(report)
     for text, about in _grouped(report.advice).items():
@@ -81,18 +83,12 @@ def _grouped(advice: Sequence[Advice]) -> dict[str, list[str]]:
 
 
 def _cameras(report: Report) -> Table:
-    table = Table(title=f"{escape(report.config)}: cameras", title_justify="left")
-    for name in (
-        "camera",
-        "state",
-        "stream",
-        "fps",
-        "key frame",
-        "first picture",
-        "decoding",
-        "clock",
-        "cores",
-    ):
+    title = f"{escape(report.config)}: cameras"
+    # Rules and padding would take a third of a terminal of 80 columns.
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("camera", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("stream", "fps", "key frame", "first picture", "decoding", "clock", "cores"):
         table.add_column(name, overflow="fold")
     for camera in report.cameras:
         if camera.detect is None:
@@ -105,9 +101,9 @@ def _cameras(report: Report) -> Table:
 
 
 def _row(stream: StreamReport, cost: Cost | None) -> tuple[str, ...]:
-    """Return one line; of a stream that fails, its cause and message."""
+    """Return one line; of a stream that fails, its state: the message would leave no room for the others."""
     if not stream.ok:
-        return f"[red]{stream.state}: {stream.cause}[/]", escape(stream.message)
+        return (f"[red]{stream.state}[/]",)
     size = f"{stream.width}×{stream.height}" if stream.width else ""
     gop = f"{stream.gop_s:.1f} s" if stream.gop_s else _NOTHING
     if stream.gop_longer_than_s:
@@ -123,6 +119,15 @@ def _row(stream: StreamReport, cost: Cost | None) -> tuple[str, ...]:
         _figure(stream.clock_skew_s, "+.1f", " s"),
         f"{_figure(cost.cpu_still, '.2f')} to {_figure(cost.cpu_moving, '.2f')}" if cost else "",
     )
+
+
+def _show_failures(cameras: Sequence[CameraReport]) -> None:
+    """Print what is wrong with each stream that fails, one after the other."""
+    for camera in cameras:
+        for stream, role in ((camera.detect, ""), (camera.record, " (record)")):
+            if stream is not None and not stream.ok:
+                what = f"{stream.cause}: {escape(stream.message)}"
+                console.print(f"[red]camera {camera.name}{role}:[/] {what}", soft_wrap=True)
 
 
 def _figure(value: float | None, form: str, unit: str = "") -> str:

@@ -176,6 +176,16 @@ BAD = {
 }
 
 
+def test_eighty_columns_are_enough_for_cameras_that_fail(write, camera):
+    dead = f"rtsp://127.0.0.1:{closed_port()}/a/path/that/is/longer/than/any/column/of/a/table/could/ever/be"
+    done = check(write({"the-gate-in-the-north": dead, "yard": camera.url}), COLUMNS="80")
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["the-gate-in-the-north", "lost"] in lines
+    assert any(line[:2] == ["yard", "streaming"] for line in lines)
+    said = f"camera the-gate-in-the-north: refused: {dead}: nobody listens at that port"
+    assert said in done.stdout.splitlines()
+
+
 def test_exit_codes_and_which_of_them_wins():
     assert WELL.exit_code == 0
     assert {code: replace(WELL, **change).exit_code for code, change in BAD.items()} == {c: c for c in BAD}
