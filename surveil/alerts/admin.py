@@ -95,12 +95,23 @@ def _listed(db: sqlite3.Connection, seq: int, body: str) -> Listed:
     return Listed(load(body), tuple(SinkState(*row) for row in db.execute(query, (seq,))))
 
 
-def retry(path: Path, *, sink: str | None = None, ids: tuple[str, ...] = ()) -> int:
-    """Make dead letters pending again, their age counted anew; return how many.
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What `retry` did."""
 
-    The other alerts of an event come along, so that its end still follows its start.
+    deliveries: int
+    """Pending again."""
+    unknown: tuple[str, ...] = ()
+    """What no alert's id begins with."""
+
+
+def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()) -> Retried:
+    """Make dead letters pending again, their age counted anew.
+
+    `prefixes`: only of alerts whose id, or whose event's id, begins so. The other alerts of an event come along, so
+    that its end still follows its start.
     """
-    events = "SELECT event_id FROM alerts WHERE id = ?"
+    events = "SELECT DISTINCT event_id FROM alerts WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ?"
     revive = (
         "UPDATE deliveries SET state = 'pending', reason = '', demerits = 0, born_s = ? "
         "WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
@@ -108,10 +119,14 @@ def retry(path: Path, *, sink: str | None = None, ids: tuple[str, ...] = ()) -> 
     with _opened(path) as db, transaction(db):
         row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
         values = (float(row[0]) if row else 0.0, sink, sink)
-        if not ids:
-            return db.execute(revive, values).rowcount
-        found = [db.execute(events, (i,)).fetchone() for i in ids]
-        return sum(db.execute(revive + " AND event_id = ?", (*values, e[0])).rowcount for e in found if e)
+        if not prefixes:
+            return Retried(db.execute(revive, values).rowcount)
+        found = {p: db.execute(events, (len(p), p, len(p), p)).fetchall() for p in prefixes}
+        meant = {row[0] for rows in found.values() for row in rows}
+        n = sum(
+            db.execute(revive + " AND event_id = ?", (*values, event)).rowcount for event in sorted(meant)
+        )
+        return Retried(n, tuple(p for p, rows in found.items() if not rows))
 
 
 def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:

@@ -77,7 +77,10 @@ def show(
 
 
 def retry(
-    ids: Annotated[list[str] | None, typer.Argument(help="Ids of alerts; without: all dead letters.")] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of alerts or events, or how they begin; without: all dead letters."),
+    ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     sink: Sink = None,
     *,
@@ -85,12 +88,18 @@ def retry(
 ) -> None:
     """Make dead letters pending again; the running daemon delivers them.
 
-    The other alerts of the same event come along, so that an end still follows its start.
+    The other alerts of the same event come along, so that an end still follows its start. Exit code 1 when no alert
+    begins with one of the ids.
 
     Examples: `surveil alerts retry --sink ops`; `surveil alerts retry 3f2a 9c01`
     """
-    n = admin.retry(_database(config), sink=sink, ids=tuple(ids or ()))
+    done = admin.retry(_database(config), sink=sink, prefixes=tuple(ids or ()))
+    n = done.deliveries
     print_json({"retried": n}) if json else console.print(f"{n} deliveries are pending again")
+    for prefix in done.unknown:
+        errors.print(f"no alert begins with {prefix}")
+    if done.unknown:
+        raise typer.Exit(1)
 
 
 def purge(

@@ -56,7 +56,8 @@ def test_an_alert_is_shown_by_the_beginning_of_its_id_or_its_events(path):
 
 
 def test_retry_revives_an_event_in_its_order(path, outbox):
-    assert admin.retry(path, ids=(alert(1, "end").id,)) == 2
+    prefixes = (alert(1, "end").id[:8], alert(1).event_id[:8], "zzz")
+    assert admin.retry(path, prefixes=prefixes) == admin.Retried(2, ("zzz",))
     order = []
     while delivery := outbox.next("ops"):
         order.append((delivery.alert.t, delivery.alert.phase))
@@ -69,7 +70,7 @@ def test_what_is_retried_after_it_expired_does_not_expire_at_once(tmp_path, cloc
     outbox.commit([alert(0)])
     clock.advance(3 * 86_400)
     assert outbox.next("ops") is None
-    assert admin.retry(tmp_path / "outbox.db", sink="ops") == 1
+    assert admin.retry(tmp_path / "outbox.db", sink="ops") == admin.Retried(1)
     assert outbox.next("ops") is not None
     outbox.close()
 

@@ -52,7 +52,8 @@ def test_what_a_sink_refused_is_listed_shown_tried_again_and_given_up(config, ou
     shown = run(config, "show", dead["id"][:8])
     assert str(tmp_path / "state" / "evidence" / "a.jpg") in shown
     assert "sink ops, state dead, attempts 1, reason rejected, error HTTP 400" in shown
-    assert as_json(config, "retry", dead["id"]) == {"retried": 1}
+    assert "0 deliveries are pending again" in run(config, "retry", "ffff", code=1)
+    assert as_json(config, "retry", dead["id"][:8]) == {"retried": 1}
     assert as_json(config, "list", "--state", "dead") == []
     assert as_json(config, "purge", "--state", "pending") == {"purged": 2}
     assert as_json(config, "purge") == {"purged": 2}
