@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
 from surveil.errors import ModelError
 from surveil.train.classifier import read_card
 from surveil.train.store import ClassifierStore, names
@@ -42,6 +42,8 @@ def deploy(
     chosen = file or store.trained
     if not chosen.is_file():
         raise ModelError(f"{chosen}: there is no such model; `surveil train DATASET --name {name}` makes one")
+    if why := store.damage():
+        _warn(f"the one in use cannot be read: {why}")
     store.deploy(chosen, shadow)
     path = store.path("shadow" if shadow else "current")
     _tell(name, path, "runs in the shadow" if shadow else "is in use", json=json)
@@ -67,6 +69,10 @@ def rollback(
         _tell(name, store.path(), "is in use", json=json)
 
 
+def _warn(what: str) -> None:
+    errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
+
+
 def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
     if json:
         print_json({"name": name, "version": path.stem if path else None, "what": what})
@@ -75,12 +81,15 @@ def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
 
 
 def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List your own classifiers: what is in use, in the shadow, and only trained.
+    """List your own classifiers: what is in use, in the shadow, and only trained; warn of what cannot be read.
 
     Example: `surveil models classifiers`
     """
     state_dir = read_config(config).state_dir
     found = [_about(ClassifierStore(state_dir, name)) for name in names(state_dir)]
+    for one in found:
+        if one["damage"]:
+            _warn(one["damage"])
     if json:
         print_json(found)
         return
@@ -98,7 +107,11 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
 def _about(store: ClassifierStore) -> dict[str, Any]:
     current, shadow = store.path(), store.path("shadow")
     path = current or shadow or (store.trained if store.trained.is_file() else None)
-    card = None if path is None else asdict(read_card(path))
+    card, damage = None, ""
+    try:
+        card = None if path is None else asdict(read_card(path))
+    except ModelError as error:
+        damage = str(error)
     about = {key: card[key] if card else None for key in ("positive", "threshold", "how", "figures")}
     return {
         "name": store.name,
@@ -106,5 +119,6 @@ def _about(store: ClassifierStore) -> dict[str, Any]:
         "shadow": shadow.stem if shadow else None,
         "versions": [v.removesuffix(".onnx") for v in store.versions()],
         "labels": card["labels"] if card else [],
+        "damage": damage,
         **about,
     }

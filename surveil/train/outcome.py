@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surveil.errors import ConfigError, StateError
+from surveil.errors import ConfigError, ModelError, StateError
 from surveil.models.files import write_whole
 from surveil.train.classifier import Card, Classifier
 from surveil.train.dataset import Item, PictureSet
@@ -110,7 +110,10 @@ def _beside(
     """Judge the deployed classifier on the same pictures; also say why that would not be fair."""
     if options.beside is None:
         return None, ()
-    model = Classifier(options.beside, options.threads)
+    try:
+        model = Classifier(options.beside, options.threads)
+    except ModelError as error:
+        return None, (f"the deployed classifier cannot be judged beside it: {error}",)
     if set(model.card.labels) != set(ready.classes):
         return None, (f"the deployed classifier has other classes: {', '.join(model.card.labels)}",)
     known = sum(item.sha256[:12] in model.card.seen for item in items)

@@ -62,11 +62,12 @@ class ClassifierStore:
         """Check a trained file by loading it, store it as a version, and put it into use or in the shadow.
 
         A file that is stored already is not stored again: what was in the shadow may come into use.
-        Raises ModelError when it is no classifier, or has other classes than the one in use.
+        One in use that cannot be read is replaced. Raises ModelError when the file is no classifier, or has other
+        classes than the one in use.
         """
         card = Classifier(file).card
-        current = self.path()
-        if current is not None and set(Classifier(current).card.labels) != set(card.labels):
+        labels = self._labels()
+        if labels is not None and set(labels) != set(card.labels):
             raise ModelError(
                 f"{file}: has other classes than the deployed {self.name}; deploy it under another name"
             )
@@ -79,6 +80,21 @@ class ClassifierStore:
             self.withdraw()
         self._prune()
         return card
+
+    def damage(self) -> str:
+        """Return why the classifier in use cannot be read; empty when it can, or there is none."""
+        try:
+            current = self.path()
+            if current is not None:
+                Classifier(current)
+        except (ModelError, StateError) as error:
+            return str(error)
+        return ""
+
+    def _labels(self) -> tuple[str, ...] | None:
+        """Return the classes of the one in use; None when there is none, or it cannot be read."""
+        current = None if self.damage() else self.path()
+        return None if current is None else Classifier(current).card.labels
 
     def _stored(self, file: Path) -> str:
         """Return the name of the version that the file is, storing it unless it is there. Raises OSError."""
@@ -115,14 +131,22 @@ class ClassifierStore:
         return shadow.name
 
     def rollback(self) -> str:
-        """Put the version before the one in use into use; return its file name. Raises StateError."""
+        """Put the last version before the one in use that can be read into use; return its file name.
+
+        Raises StateError when there is none.
+        """
         current = self.path()
         older = [v for v in self.versions() if current is not None and _number(v) < _number(current.name)]
-        if not older:
-            raise StateError(f"{self.name}: there is no version to go back to")
-        Classifier(self.folder / older[-1])
-        self._point("current", older[-1])
-        return older[-1]
+        why = ""
+        for name in reversed(older):
+            try:
+                Classifier(self.folder / name)
+            except ModelError as error:
+                why = f" ({error})"
+                continue
+            self._point("current", name)
+            return name
+        raise StateError(f"{self.name}: there is no version to go back to{why}")
 
     def _point(self, role: Role, name: str) -> None:
         write_whole(self.folder / role, f"{name}\n".encode("ascii"))

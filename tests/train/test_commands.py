@@ -97,6 +97,20 @@ def test_a_deployed_classifier_is_evaluated_on_pictures_with_a_gate_and_a_report
     assert "name the classifier with --model" in refused(ConfigError, "evaluate", tmp_path / "fresh", *at)
 
 
+def test_a_damaged_classifier_can_be_got_out_of_by_commands(tmp_path, config, pictures):
+    at, state = ("-c", config), tmp_path / "state" / "classifiers" / "shapes"
+    surveil("train", pictures, "--name", "shapes", *QUICK, *at)
+    surveil("models", "deploy", "shapes", *at)
+    (state / "0001.onnx").write_bytes((state / "0001.onnx").read_bytes()[:1000])
+    (listed,) = json.loads(surveil("models", "classifiers", "--json", *at)[1])
+    assert (listed["in_use"], listed["labels"]) == ("0001", [])
+    assert "0001.onnx" in listed["damage"]
+    code, text = surveil("train", pictures, "--name", "shapes", *QUICK, "--seed", 1, *at)
+    assert (code, "the deployed classifier cannot be judged beside it" in text) == (0, True)
+    assert surveil("models", "deploy", "shapes", *at) == (0, "shapes: version 0002 is in use\n")
+    assert json.loads(surveil("models", "classifiers", "--json", *at)[1])[0]["damage"] == ""
+
+
 def test_what_a_film_shows_when_becomes_pictures_that_can_be_looked_at_and_corrected(tmp_path):
     film, data = tmp_path / "film", tmp_path / "set"
     film.mkdir()

@@ -336,6 +336,26 @@ def test_old_versions_are_removed_but_never_the_one_in_use(others, tmp_path):
     assert store.versions() == ["0001.onnx", "0004.onnx", "0005.onnx", "0006.onnx", "0007.onnx", "0008.onnx"]
 
 
+def test_a_damaged_classifier_is_replaced_and_passed_over(others, tmp_path):
+    store = ClassifierStore(tmp_path, "shapes")
+    store.deploy(others[0])
+    store.deploy(others[1])
+    for name in ("0001.onnx", "0002.onnx"):
+        (store.folder / name).write_bytes((store.folder / name).read_bytes()[:1000])
+    assert "0002.onnx" in store.damage()
+    with pytest.raises(StateError, match=r"no version to go back to \(.*0001\.onnx"):
+        store.rollback()
+    store.deploy(others[2])
+    store.deploy(others[3])
+    assert (store.path().name, store.damage()) == ("0004.onnx", "")
+    (store.folder / "0003.onnx").write_bytes(b"")
+    (store.folder / "0001.onnx").write_bytes(others[0].read_bytes())
+    assert store.rollback() == "0001.onnx"
+    (store.folder / "current").write_text("nonsense")
+    store.deploy(others[1])
+    assert store.path().name == "0005.onnx"
+
+
 def test_what_is_no_classifier_is_not_deployed(tmp_path):
     store = ClassifierStore(tmp_path, "x")
     with pytest.raises(ModelError):
