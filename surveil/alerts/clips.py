@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Protocol
 
 from surveil.alerts.database import sync_directory
-from surveil.alerts.evidence import Evidence
+from surveil.alerts.evidence import Evidence, reason_of
 from surveil.alerts.files import make_folders
 from surveil.alerts.settings import EvidenceSettings
 from surveil.errors import SourceError
+from surveil.metrics import Metrics
 from surveil.types import Alert
 
 ROOM_BYTES = 32 << 20
@@ -74,6 +75,7 @@ class Clips:
         recorders: Mapping[str, Recorder] | None = None,
         make_room: Callable[[int], bool] | None = None,
         masked: frozenset[str] = frozenset(),
+        metrics: Metrics | None = None,
     ) -> None:
         """`masked` cameras hide something in what is stored: packets cannot be masked, so there is no clip."""
         self._root = state_dir
@@ -83,6 +85,7 @@ class Clips:
         """Cameras that begin no clip any more; those that have begun are finished."""
         self._make_room = make_room or (lambda _size: True)
         self._masked = masked
+        self._metrics = metrics
         self._held: dict[str, _Held] = {}
         self._waiting: list[Waiting] = []
         self._ready: list[Alert] = []
@@ -183,7 +186,10 @@ class Clips:
         except SourceError as error:
             return _missing(alert, str(error))
         except OSError as error:
-            return _missing(alert, error.strerror or "write failed")
+            reason, why = reason_of(error)
+            if self._metrics:
+                self._metrics.evidence_errors.labels(reason).inc()
+            return _missing(alert, why)
         finally:
             if held and held.hold:
                 held.hold.release()

@@ -1,10 +1,13 @@
 """Alerts about the daemon's own storage: a disk that takes no more evidence, a database that was damaged.
 
-Pure. The disk's starts with the first picture that is missing, and is read from what the alerts say of theirs.
+Pure. The disk's starts with the first picture or clip that is missing, and is read from what the alerts say of theirs.
+It ends when one of the same kind is stored: a picture may still fit where a clip does not.
 """
 
 from __future__ import annotations
 
+import errno
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +18,9 @@ from surveil.types import Alert
 RULE = "storage"
 SYSTEM = "system"
 """Stands for the camera in alerts about the daemon itself."""
+_KINDS = (("start", "snapshot"), ("end", "clip"))
+"""The phase of the alerts that name it, and the kind of evidence."""
+_ERRORS = frozenset(map(os.strerror, errno.errorcode)) | {"write failed"}
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/storage")
 
 
@@ -27,19 +33,26 @@ class DiskWatch:
 
     def look(self, alerts: Sequence[Alert], t_wall: float) -> list[Alert]:
         """Return what is to be told after alerts got, or did not get, their pictures."""
-        said = [a.evidence["snapshot"] for a in alerts if a.phase == "start" and "snapshot" in a.evidence]
-        if not said:
-            return []
-        why = next((s.removeprefix("missing: ") for s in said if s.startswith("missing:")), "")
-        if why and self.open is None:
-            self.open = _start(why, t_wall)
-            return [self.open]
-        if not why and self.open is not None:
+        said = {kind: _said(alerts, phase, kind) for phase, kind in _KINDS}
+        if self.open is None:
+            kind, why = next(((k, why) for k, whys in said.items() for why in whys if why), ("", ""))
+            self.open = _start(kind, why, t_wall) if why else None
+            return [self.open] if self.open else []
+        same = said[str(self.open.details["kind"])]
+        if same and not any(same):
             start, self.open = self.open, None
             end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
             end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason="gone")
             return [replace(end, text="evidence is stored again")]
         return []
+
+
+def _said(alerts: Sequence[Alert], phase: str, kind: str) -> list[str]:
+    """Return for each picture or clip that was stored an empty text, and why where the disk did not take it."""
+    told = [a.evidence[kind] for a in alerts if a.phase == phase and kind in a.evidence]
+    found = [s.removeprefix("missing: ") if s.startswith("missing:") else "" for s in told]
+    # There are other reasons for no clip: no packets, a mask.
+    return found if kind == "snapshot" else [why for why in found if not why or why in _ERRORS]
 
 
 def damaged(moved: Path, t_wall: float) -> Alert:
@@ -48,8 +61,9 @@ def damaged(moved: Path, t_wall: float) -> Alert:
     return replace(_alert("database", text, t_wall), reason="instant")
 
 
-def _start(why: str, t_wall: float) -> Alert:
-    return _alert("evidence", f"evidence cannot be stored, alerts go on without: {why}", t_wall)
+def _start(kind: str, why: str, t_wall: float) -> Alert:
+    start = _alert("evidence", f"evidence cannot be stored, alerts go on without: {why}", t_wall)
+    return replace(start, details={"kind": kind})
 
 
 def _alert(key: str, text: str, t_wall: float) -> Alert:

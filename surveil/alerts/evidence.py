@@ -142,7 +142,7 @@ class Evidence:
 
     def _missing(self, error: Failure) -> str:
         """Count and tell why a picture could not be stored; return what stands in its place."""
-        reason, why = _reason(error)
+        reason, why = reason_of(error)
         if not self.last_error:
             log.error("evidence cannot be stored, alerts go on without", why=why)
         self.last_error = why
@@ -151,7 +151,7 @@ class Evidence:
         return f"missing: {why}"
 
 
-def _reason(error: Failure) -> tuple[str, str]:
+def reason_of(error: Failure) -> tuple[str, str]:
     """Return one of REASONS, and why in words."""
     if not isinstance(error, OSError):
         return "encode", "the picture could not be encoded"

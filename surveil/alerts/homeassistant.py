@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import re
 
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.delivery import Camera, Status
+from surveil.alerts.disk import RULE as STORAGE
+from surveil.alerts.disk import SYSTEM
+from surveil.alerts.storm import RULE as DIGEST
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _UP = ("streaming", "degraded", "catching_up")
+Entity = tuple[str, str, dict[str, object]]
+"""Component, key, configuration."""
 
 
 def topic_part(name: str) -> str:
@@ -36,8 +42,12 @@ def discovery(
     See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
     """
     said: dict[str, bytes] = {}
-    for name, camera in status.cameras.items():
-        for component, key, config in _entities(f"{base}/{topic_part(name)}", camera, switches=switches):
+    shown = {SYSTEM: [_alerts(f"{base}/{SYSTEM}", _kinds(STORAGE))]} | {
+        name: _entities(f"{base}/{topic_part(name)}", camera, switches=switches)
+        for name, camera in status.cameras.items()
+    }
+    for name, entities in shown.items():
+        for component, key, config in entities:
             unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
             config |= {
                 "unique_id": unique,
@@ -46,18 +56,27 @@ def discovery(
                     "identifiers": [f"surveil_{topic_part(instance)}_{topic_part(name)}"],
                     "name": name,
                     "manufacturer": "surveil",
-                    "model": "camera",
+                    "model": "camera" if name in status.cameras else "daemon",
                 },
             }
             said[f"{prefix}/{component}/{unique}/config"] = json.dumps(config, sort_keys=True).encode()
     return said
 
 
-def _entities(topic: str, camera: Camera, *, switches: bool) -> list[tuple[str, str, dict[str, object]]]:
-    """Return component, key and configuration of a camera's entities."""
-    kinds = [kind for rule in camera.rules for kind in (rule, f"{rule}_end")]
+def _kinds(*rules: str) -> list[str]:
+    """Return the types of events that alerts of the rules are."""
+    return [kind for rule in dict.fromkeys(rules) for kind in (rule, f"{rule}_end")]
+
+
+def _alerts(topic: str, kinds: list[str]) -> Entity:
+    """Return the entity of alerts; one of a type that it does not declare is an error to Home Assistant."""
+    return "event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}
+
+
+def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
+    """Return the entities of a camera."""
     up = " or ".join(f"value == '{state}'" for state in _UP)
-    made: list[tuple[str, str, dict[str, object]]] = [
+    made: list[Entity] = [
         (
             "binary_sensor",
             "state",
@@ -68,7 +87,7 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[tuple[str, 
                 "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
             },
         ),
-        ("event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}),
+        _alerts(topic, [*_kinds(*camera.rules, CAMERA_LOST), DIGEST]),
         (
             "image",
             "snapshot",

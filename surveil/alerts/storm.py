@@ -22,6 +22,7 @@ from surveil.settings import Settings
 from surveil.types import Alert
 
 HOUR_S = 3600.0
+RULE = "digest"
 STATE_KEY = "storm"
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/storm")
 
@@ -136,8 +137,8 @@ def _digest(camera: str, window: _Window, t_wall: float) -> Alert:
         id=str(uuid.uuid5(uuid.UUID(event_id), "start")),
         event_id=event_id,
         camera=camera,
-        rule="digest",
-        type="digest",
+        rule=RULE,
+        type=RULE,
         key="storm",
         phase="start",
         t=0.0,

@@ -111,13 +111,7 @@ class AlertWriter:
             batch = self._batch()
             for job in jobs:
                 self._take(batch, job)
-            disk = self._disk.open
-            batch.alerts += self._disk.look(batch.alerts, self._clock.wall())
-            try:
-                new = self._commit(batch)
-            except StateError:
-                self._disk.open = disk
-                raise
+            new = self._commit_watched(batch)
         self._committed(new)
         return new
 
@@ -162,10 +156,20 @@ class AlertWriter:
         ends = self._clips.due(now) if self._clips else []
         batch.alerts += ends
         try:
-            return self._commit(batch)
+            return self._commit_watched(batch)
         except StateError:
             if self._clips:
                 self._clips.again(ends)
+            raise
+
+    def _commit_watched(self, batch: _Batch) -> list[Alert]:
+        """Commit, with what there is to tell of the disk."""
+        before = self._disk.open
+        batch.alerts += self._disk.look(batch.alerts, self._clock.wall())
+        try:
+            return self._commit(batch)
+        except StateError:
+            self._disk.open = before
             raise
 
     def _commit(self, batch: _Batch) -> list[Alert]:

@@ -94,7 +94,7 @@ class Archive:
         self._retention.adopt()
         make_room = self._retention.make_room
         self._evidence = CameraEvidence(state_dir, make_room, metrics)
-        self._clips = Clips(state_dir, make_room=make_room) if clips else None
+        self._clips = Clips(state_dir, make_room=make_room, metrics=metrics) if clips else None
         self.writer = AlertWriter(
             outbox,
             self._evidence,

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, Sight
 from surveil.alerts.clips import Clips
@@ -21,6 +22,7 @@ from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import ManualClock
 from surveil.errors import Cause, ConfigError, SourceError
+from surveil.metrics import Metrics
 
 from .helpers import T0, alert, frame
 
@@ -147,6 +149,17 @@ def test_a_full_disk_is_told_once_and_its_end_once():
     assert told == [[], ["start"], [], ["end"], []]
 
 
+def test_a_clip_that_does_not_fit_is_told_until_one_is_stored():
+    watch = DiskWatch()
+    fits = alert(0, evidence={"snapshot": "a.jpg"})
+    full, masked, good = (
+        alert(0, "end", evidence={"clip": s})
+        for s in ("missing: No space left on device", "missing: no packets for a clip", "a.mp4")
+    )
+    told = [[a.phase for a in watch.look([x], T0)] for x in (masked, full, fits, full, masked, good, good)]
+    assert told == [[], ["start"], [], [], [], ["end"], []]
+
+
 # Privacy.
 
 
@@ -255,9 +268,24 @@ def test_an_end_without_a_clip_says_why_and_nothing_half_written_is_left(tmp_pat
     outbox, writer = clip_world(tmp_path, clock, Ring(error))
     writer.write([Job([alert(0)])])
     writer.write([Job([alert(0, "end")])])
-    (end,) = writer.finish()
+    end, *_ = writer.finish()
     assert end.evidence == {"clip": why}
     assert not [p for p in tmp_path.rglob("*") if "tmp" in p.name or p.suffix == ".mp4"]
+    outbox.close()
+
+
+def test_a_clip_that_the_disk_does_not_take_is_counted_and_an_alert(tmp_path, clock):
+    ring, registry = Ring(OSError(28, "No space left on device")), CollectorRegistry()
+    outbox, writer = clip_world(tmp_path, clock, ring, metrics=Metrics(registry))
+    told = []
+    for n in range(3):
+        writer.write([Job([alert(n)])])
+        writer.write([Job([alert(n, "end")])])
+        told.append([(a.rule, a.phase) for a in writer.finish()])
+        ring.error = None if n else ring.error
+    event_end = ("intrusion", "end")
+    assert told == [[event_end, ("storage", "start")], [event_end], [event_end, ("storage", "end")]]
+    assert registry.get_sample_value("surveil_evidence_errors_total", {"reason": "disk_full"}) == 2
     outbox.close()
 
 

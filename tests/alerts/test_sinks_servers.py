@@ -97,7 +97,14 @@ def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, ce
         assert listener.wait("surveil/surveil/door/state") == b"lost"
         assert listener.wait("surveil/surveil/status") == b"online"
         event = json.loads(listener.wait("homeassistant/event/surveil_surveil_gate_alert/config"))
-        assert event["event_types"] == ["intrusion", "intrusion_end"]
+        assert event["event_types"] == [
+            "intrusion", "intrusion_end", "camera_lost", "camera_lost_end", "digest",
+        ]  # fmt: skip
+        system = json.loads(listener.wait("homeassistant/event/surveil_surveil_system_alert/config"))
+        assert (system["state_topic"], system["event_types"]) == (
+            "surveil/surveil/system/alert", ["storage", "storage_end"],
+        )  # fmt: skip
+        assert (system["device"]["name"], system["device"]["model"]) == ("system", "daemon")
         assert event["availability_topic"] == "surveil/surveil/status"
         zone = json.loads(listener.wait("homeassistant/binary_sensor/surveil_surveil_gate_zone_yard/config"))
         assert (zone["device_class"], zone["state_topic"]) == ("occupancy", "surveil/surveil/gate/zone/yard")
