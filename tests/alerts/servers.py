@@ -30,6 +30,22 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(skip, reason=f"not installed: {', '.join(missing)}")
 
 
+@contextmanager
+def tmpfs(target: Path, options: str) -> Iterator[None]:
+    """Mount a file system of its own; skip where that is not allowed, unless on CI, where it must be."""
+    target.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(target)]
+    done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    if done.returncode and os.environ.get("CI") == "true":
+        pytest.fail(f"cannot mount a tmpfs: {done.stderr}")
+    if done.returncode:
+        pytest.skip("cannot mount a tmpfs here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(target)], check=True)
+
+
 def find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path="/usr/sbin")
 

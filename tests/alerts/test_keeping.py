@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import cv2
@@ -25,6 +24,7 @@ from surveil.errors import Cause, ConfigError, SourceError
 from surveil.metrics import Metrics
 
 from .helpers import T0, alert, frame
+from .servers import tmpfs
 
 DAY = 86_400.0
 
@@ -95,15 +95,8 @@ def test_files_that_the_database_does_not_know_are_taken_in_and_halves_removed(t
 @pytest.fixture
 def small_disk(tmp_path):
     """A file system of 4 MiB."""
-    target = tmp_path / "small"
-    target.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(target)], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("cannot mount a tmpfs here")
-    yield target
-    subprocess.run(["umount", "-l", str(target)], check=True)
+    with tmpfs(tmp_path / "small", "size=4m"):
+        yield tmp_path / "small"
 
 
 def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
