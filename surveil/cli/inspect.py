@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,21 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
-from surveil.config import load
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    open_detector,
+    print_json,
+    read_config,
+)
 from surveil.config import schema as config_schema
 from surveil.config.reference import example, reference
 from surveil.detect.decoders import DECODERS
 from surveil.detect.settings import ModelSettings
-from surveil.models.store import ModelStore, open_detector
+from surveil.models.store import ModelStore
+from surveil.models.store import open_detector as open_built_in
 
 
 class Form(StrEnum):
@@ -56,15 +64,18 @@ def schema(
 def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     """Measure what this machine can carry, each part beside the bare call it stands on.
 
-    CPU time of this process, medians; run it on a quiet machine.
+    CPU time of this process, medians; run it on a quiet machine. With the built-in model where there is no
+    config.yaml in this folder.
 
     Example: `surveil bench --json`
     """
     from surveil.app.bench import bench as measure  # noqa: PLC0415 - only here
 
-    settings = load(config) if config.exists() else None
-    chosen = settings.model if settings else ModelSettings()
-    rows = list(measure(open_detector(chosen, ModelStore())))
+    if _is_there(config):
+        detector = open_detector(read_config(config, needs_model=True))
+    else:
+        detector = open_built_in(ModelSettings(), ModelStore())
+    rows = list(measure(detector))
     if json:
         print_json([{**asdict(row), "ratio": row.ratio} for row in rows])
         return
@@ -81,14 +92,40 @@ def _store(config: Path) -> ModelStore:
     return ModelStore(read_config(config).state_dir / "models")
 
 
+def _is_there(config: Path) -> bool:
+    """Whether to read the configuration: nobody asked for the default one."""
+    return config != DEFAULT_CONFIG or config.exists()
+
+
+def _listed(config: Path) -> ModelStore:
+    return _store(config) if _is_there(config) else ModelStore()
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A form of model that can be read."""
+
+    decoder: str
+    families: str
+    experimental: bool
+    """No real export has been run through it."""
+
+
+def _formats() -> list[_Format]:
+    return [_Format(name, one.families, one.experimental) for name, one in DECODERS.items()]
+
+
 def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List the models that can be named in the configuration.
+    """List the models that can be named in the configuration, and the formats that can be added.
+
+    Without a config.yaml in this folder: the built-in ones. A decoder is experimental until a real export has
+    been run through it.
 
     Example: `surveil models list`
     """
-    found = _store(config).list()
+    found = _listed(config).list()
     if json:
-        print_json(found)
+        print_json({"models": found, "decoders": [asdict(format_) for format_ in _formats()]})
         return
     table = Table("name", "decoder", "classes", "sha256", "origin")
     for model in found:
@@ -100,6 +137,10 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
             model.sha256[:12],
             "built in" if model.embedded else "added",
         )
+    console.print(table)
+    table = Table("decoder", "reads exports of", "state")
+    for one in _formats():
+        table.add_row(one.decoder, one.families, "experimental" if one.experimental else "proven")
     console.print(table)
 
 

@@ -83,7 +83,10 @@ COMMANDS: dict[str, Line | Group] = {
     "models": Group(
         "The detection models: list, add, check. Your own classifiers: classifiers, deploy, rollback.",
         {
-            "list": Line("inspect:list_models", "List the models that can be named in the configuration."),
+            "list": Line(
+                "inspect:list_models",
+                "List the models that can be named in the configuration, and the formats that can be added.",
+            ),
             "add": Line(
                 "inspect:add_model", "Warm a model up, recognise its format, and store it with its sha256."
             ),

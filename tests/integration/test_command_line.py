@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import wave
+from pathlib import Path
 
 import av
 import numpy as np
@@ -16,10 +17,13 @@ from tests.integration.world import config_text
 CONFIG, FAILED = 78, 1
 
 
-def surveil(*words, **environment):
+ROOT = Path(__file__).parents[2]
+
+
+def surveil(*words, cwd=None, **environment):
     return subprocess.run(
         [sys.executable, "-m", "surveil", *map(str, words)],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment},
+        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment}, cwd=cwd,
     )  # fmt: skip
 
 
@@ -214,4 +218,27 @@ def test_the_schema_is_a_json_schema():
 
 def test_models_list_names_the_built_in_ones(write):
     listed = json.loads(surveil("models", "list", "-c", write(), "--json").stdout)
-    assert [model["name"] for model in listed] == ["efficientdet-lite0", "efficientnet-lite0"]
+    assert [model["name"] for model in listed["models"]] == ["efficientdet-lite0", "efficientnet-lite0"]
+
+
+def test_models_list_says_which_formats_are_experimental(tmp_path):
+    """In a folder without a configuration, too."""
+    words = ("models", "list")
+    formats = json.loads(surveil(*words, "--json", cwd=tmp_path).stdout)["decoders"]
+    unproven = {one["decoder"] for one in formats if one["experimental"]}
+    assert unproven == {"yolov5", "yolov8", "yolov10", "detr", "detr-finished"}
+    shown = surveil(*words, cwd=tmp_path, COLUMNS="120").stdout.splitlines()
+    for one in formats:
+        (row,) = (
+            line for line in shown if line.startswith(f"│ {one['decoder']} ") and one["families"] in line
+        )
+        assert ("experimental" in row) == one["experimental"]
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"`{name}`" in readme for name in unproven)
+
+
+@pytest.mark.parametrize("words", [("bench",), ("models", "list")])
+def test_a_configuration_that_was_named_must_be_there(tmp_path, words):
+    done = surveil(*words, "-c", tmp_path / "nope.yaml")
+    assert done.returncode == CONFIG
+    assert "nope.yaml: cannot be read" in done.stderr

@@ -24,10 +24,10 @@ def run(*words):
 
 
 def rendered(folder, *drop_ins, name="surveil.service"):
-    """A unit as it is installed, with a program and a page that exist."""
+    """A unit as it is installed, with a program that exists."""
     text = (FOLDER / name).read_text().replace("/usr/bin/surveil", "/bin/true")
     unit = folder / name.replace("@", "@yard")
-    unit.write_text(re.sub(r"^Documentation=.*\n", "", text, flags=re.MULTILINE))
+    unit.write_text(text)
     for one in drop_ins:
         beside = folder / f"{unit.name}.d"
         beside.mkdir(exist_ok=True)

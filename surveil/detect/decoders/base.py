@@ -18,6 +18,8 @@ Outputs = Sequence[NDArray[Any]]
 class Decoder(Protocol):
     """Reads the outputs of one family of models. Made once for a model, then used for every picture."""
 
+    families: ClassVar[str]
+    """Models whose exports it reads, for people."""
     experimental: ClassVar[bool]
     """True until a real export has been run through it."""
     preprocess: ClassVar[Preprocess]

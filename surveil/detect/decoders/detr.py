@@ -20,6 +20,7 @@ class Detr:
     RF-DETR calls them `labels` and `dets` and wants pictures of ImageNet's mean: set `range: imagenet`.
     """
 
+    families: ClassVar[str] = "DETR, RF-DETR"
     experimental: ClassVar[bool] = True
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
@@ -57,6 +58,7 @@ class DetrFinished:
     Their second input, `orig_target_sizes` (n, 2), is given the size of the model's input.
     """
 
+    families: ClassVar[str] = "RT-DETR, D-FINE"
     experimental: ClassVar[bool] = True
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False

@@ -28,6 +28,7 @@ class EfficientDet:
     The size of the anchors is not in the outputs: metadata `surveil.anchor_scale`, else 3 (Lite0 to Lite2).
     """
 
+    families: ClassVar[str] = "EfficientDet-Lite0 to Lite2"
     experimental: ClassVar[bool] = False
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-255", "top_left", 127)
     suppresses: ClassVar[bool] = True

@@ -19,6 +19,7 @@ class FastestDet:
     A score is objectness^0.6 · class^0.4, as in the project's own example.
     """
 
+    families: ClassVar[str] = "FastestDet"
     experimental: ClassVar[bool] = False
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-1", "stretch")
     suppresses: ClassVar[bool] = True

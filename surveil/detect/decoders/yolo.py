@@ -17,6 +17,7 @@ _YOLO = Preprocess("rgb", "0-1", "centre", 114)
 class YoloAnchors:
     """v5, v7: output (n, 3 · cells, 5 + classes): centre and size in px, objectness, classes."""
 
+    families: ClassVar[str] = "YOLOv5, YOLOv7"
     experimental: ClassVar[bool] = True
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
@@ -46,6 +47,7 @@ class YoloAnchors:
 class YoloPlanes:
     """v8, v9, v11, v12: output (n, 4 + classes, cells): centre and size in px, classes; one plane each."""
 
+    families: ClassVar[str] = "YOLOv8, YOLOv9, YOLO11, YOLO12"
     experimental: ClassVar[bool] = True
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
@@ -84,6 +86,7 @@ class YoloEndToEnd:
     The number of classes is not in the outputs: it comes from the labels, or COCO's 80 are taken.
     """
 
+    families: ClassVar[str] = "YOLOv10, exports with suppression inside"
     experimental: ClassVar[bool] = True
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = False

@@ -20,6 +20,7 @@ class Yolox:
     the input, so the values tell.
     """
 
+    families: ClassVar[str] = "YOLOX"
     experimental: ClassVar[bool] = False
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-255", "top_left", 114)
     suppresses: ClassVar[bool] = True
