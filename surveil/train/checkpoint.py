@@ -23,8 +23,8 @@ _KINDS = ("best", "now")
 class Checkpoint:
     """Mutable; owned by the training."""
 
-    dataset: str
-    seed: int
+    training: str
+    """Fingerprint of the data set and of all that decides what is made of it (`surveil.train.prepared.digest`)."""
     stage: int = 0
     epoch: int = 0
     """Epochs of the stage that are done."""
@@ -36,15 +36,15 @@ class Checkpoint:
     history: list[tuple[float, float, float]] = field(default_factory=list)
 
     @classmethod
-    def new(cls, dataset: str, seed: int) -> Checkpoint:
+    def new(cls, training: str) -> Checkpoint:
         """Return the state before the first epoch."""
-        return cls(dataset, seed)
+        return cls(training)
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all. Raises OSError."""
         about = {
-            "dataset": self.dataset, "seed": self.seed, "stage": self.stage, "epoch": self.epoch,
-            "best_loss": self.best_loss, "history": self.history,
+            "training": self.training, "stage": self.stage, "epoch": self.epoch, "best_loss": self.best_loss,
+            "history": self.history,
         }  # fmt: skip
         content = io.BytesIO()
         arrays = {f"best {n}": w for n, w in self.best.items()}
@@ -55,8 +55,8 @@ class Checkpoint:
         write_whole(path, content.getvalue())
 
     @classmethod
-    def load(cls, path: Path, dataset: str, seed: int) -> Checkpoint:
-        """Read it. Raises ModelError when it is damaged or of another data set or seed."""
+    def load(cls, path: Path, training: str) -> Checkpoint:
+        """Read it. Raises ModelError when it is damaged or of another training."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 about = json.loads(arrays["about"].tobytes())
@@ -65,11 +65,14 @@ class Checkpoint:
                     for kind in _KINDS
                 ]
             history = [(float(a), float(b), float(c)) for a, b, c in about["history"]]
-            progress = (about["dataset"], about["seed"], about["stage"], about["epoch"], about["best_loss"])
+            progress = (about["training"], about["stage"], about["epoch"], about["best_loss"])
             best, now = kinds
             found = cls(*progress, best, now, history)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from None
-        if (found.dataset, found.seed) != (dataset, seed):
-            raise ModelError(f"{path}: is a checkpoint of another data set or seed; remove it to begin anew")
+        if found.training != training:
+            raise ModelError(
+                f"{path}: is a checkpoint of another training (data set, classes, preparation, split or seed); train "
+                "as before, or remove it to begin anew"
+            )
         return found

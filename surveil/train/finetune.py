@@ -33,7 +33,7 @@ from surveil.train.head import Doubles, class_weights, losses_of, simplest, temp
 from surveil.train.network import Network
 from surveil.train.onnxfile import classifier, with_weights
 from surveil.train.outcome import Trained, finish, make_card
-from surveil.train.prepared import Options, Prepared, Progress, prepare, quiet
+from surveil.train.prepared import Options, Prepared, Progress, digest, prepare, quiet
 from surveil.train.split import TRAIN, VALIDATION
 from surveil.train.trainer import Learned, fit_head
 from surveil.train.views import shrunk
@@ -121,7 +121,7 @@ class _Run:
         self.path, self.pool = original, pool
         self.original = original.read_bytes()
         self.network = Network(self.original, len(ready.classes)).to(device)
-        self.state = Checkpoint.new(ready.data.sha256, options.seed)
+        self.state = Checkpoint.new(digest(ready, options))
 
     def begin(self, resume: bool) -> Learned:
         """Fit the head on frozen features; or go on where the checkpoint ends."""
@@ -132,7 +132,7 @@ class _Run:
         self.network.set_head(learned.chosen.head)
         self.first = self.network.all_weights()
         if resume and self.saved.exists():
-            self.state = Checkpoint.load(self.saved, ready.data.sha256, options.seed)
+            self.state = Checkpoint.load(self.saved, digest(ready, options))
             self.network.put(self.state.weights)
         else:
             self.state.best = self.first

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +78,18 @@ def prepare(data: PictureSet, options: Options, progress: Progress = quiet) -> P
     labels = np.array([classes.index(item.label) for item in data.items], np.int64)
     divided = split(data.items, pairs, options.seed, options.test_cameras)
     return Prepared(data, classes, labels, divided, len(pairs))
+
+
+def digest(ready: Prepared, options: Options) -> str:
+    """Return a fingerprint of all that decides which weights a training makes: pictures, split and options."""
+    sides = sorted(
+        (item.sha256, int(side)) for item, side in zip(ready.data.items, ready.split.side, strict=True)
+    )
+    decisive = (
+        ready.data.sha256, ready.classes, options.preprocess.to_json(), options.variations, options.flip, options.seed,
+        sides,
+    )  # fmt: skip
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def near_duplicates(data: PictureSet, progress: Progress = quiet) -> list[tuple[int, int]]:

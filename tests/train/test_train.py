@@ -27,7 +27,7 @@ from surveil.train.measures import (
 from surveil.train.onnxfile import classifier, with_weights
 from surveil.train.onnxgraph import nodes, weights
 from surveil.train.outcome import evaluate_file
-from surveil.train.prepared import Options
+from surveil.train.prepared import Options, digest, prepare
 from surveil.train.preprocess import Preprocess
 from surveil.train.report import lines, to_html, to_json, write_report
 from surveil.train.store import ClassifierStore
@@ -334,6 +334,25 @@ def test_old_versions_are_removed_but_never_the_one_in_use(others, tmp_path):
     for k, file in enumerate(others):
         store.deploy(file, shadow=k > 0)
     assert store.versions() == ["0001.onnx", "0004.onnx", "0005.onnx", "0006.onnx", "0007.onnx", "0008.onnx"]
+
+
+def test_the_fingerprint_of_a_training_is_of_what_decides_it(tmp_path):
+    fill(tmp_path, 6, camera="north")
+    fill(tmp_path, 6, seeds=50, camera="south")
+    data = dataset.load(tmp_path)
+    base = Options()
+
+    def of(**changes):
+        options = replace(base, **changes)
+        return digest(prepare(data, options), options)
+
+    same = [of(), of(threads=1), of(wanted=Wanted(0.1)), of(positive="disc"), of(beside=tmp_path)]
+    assert len(set(same)) == 1
+    changed = [
+        of(classes=("disc", "cross")), of(preprocess=Preprocess(64)), of(variations=1), of(flip=False), of(seed=1),
+        of(test_cameras=frozenset({"south"})),
+    ]  # fmt: skip
+    assert len({*changed, same[0]}) == 7
 
 
 def test_a_damaged_classifier_is_replaced_and_passed_over(others, tmp_path):
