@@ -1,7 +1,7 @@
 """Logging: for people on a terminal, as journal fields under systemd, as JSON lines elsewhere.
 
 Transitions are logged. Occurrences are counted: in metrics, and in a `Window` where a line tells of them.
-No secret reaches a log: every string value passes through `scrub`.
+No secret reaches a log: every string value but our own words and names passes through `scrub`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ import structlog
 from surveil.clock import Clock
 
 Format = Literal["auto", "human", "json", "journal"]
+_OURS = frozenset({"level", "timestamp", "camera", "sink", "rule"})
+"""Fields of our own words and of names in the configuration: a secret of a letter or two must not garble them."""
+_SHORT = 4
+"""Characters that a secret must have to be cut out of an event's text, which is a literal in our code."""
+_OUR_LISTS = ("cameras_", "sinks_", "sections_", "restart_")
+"""How the fields begin that name what a reload changed."""
 _JOURNAL = "/run/systemd/journal/socket"
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 _Event = MutableMapping[str, Any]
@@ -103,9 +109,9 @@ class _Secrets:
         longest_first = sorted({*self.strings, *secrets} - {""}, key=len, reverse=True)
         self.strings = tuple(longest_first)
 
-    def cut(self, text: str) -> str:
+    def cut(self, text: str, least: int = 1) -> str:
         for secret in self.strings:
-            if secret in text:
+            if len(secret) >= least and secret in text:
                 text = text.replace(secret, "***")
         return text
 
@@ -135,13 +141,18 @@ def scrub(value: Any) -> Any:
 
 def _scrub(_logger: Any, _method: str, event: _Event) -> _Event:
     exception = event.pop("exc_info", None)
-    clean: _Event = {key: scrub(value) for key, value in event.items()}
+    clean: _Event = {key: value if _is_ours(key) else scrub(value) for key, value in event.items()}
+    clean["event"] = _secrets.cut(str(event.get("event", "")), _SHORT)
     if exception:
-        text = structlog.processors.ExceptionRenderer()(None, "", {"exc_info": exception}).get(
+        trace = structlog.processors.ExceptionRenderer()(None, "", {"exc_info": exception}).get(
             "exception", ""
         )
-        clean["exception"] = scrub(text)
+        clean["exception"] = scrub(trace)
     return clean
+
+
+def _is_ours(field: str) -> bool:
+    return field in _OURS or field.startswith(_OUR_LISTS)
 
 
 def _journal_fields(_logger: Any, _method: str, event: _Event) -> dict[str, str]:
@@ -200,4 +211,5 @@ class _ToStructlog(logging.Handler):
         """Log one record of a library."""
         logger = structlog.get_logger(record.name)
         method = record.levelname.lower()
-        getattr(logger, method if method in _PRIORITIES else "info")(record.getMessage(), logger=record.name)
+        say = getattr(logger, method if method in _PRIORITIES else "info")
+        say(scrub(record.getMessage()), logger=record.name)

@@ -308,3 +308,18 @@ def test_normality_of_all_cameras_is_enough_for_an_anomaly_rule(tmp_path):
 
 def test_what_an_anomaly_rule_may_name_is_what_normality_knows():
     assert set(get_args(Attribute)) == set(NAMES)
+
+
+def test_a_secret_of_less_than_four_characters_is_a_warning_with_its_place(tmp_path):
+    text = """\
+version: 1
+cameras:
+  yard: {url: "rtsp://joe:${env:PW}@127.0.0.1/cam"}
+  gate: {url: "rtsp://joe:long-enough@127.0.0.1/cam2"}
+sinks:
+  hook: {type: webhook, url: "http://127.0.0.1/x", secret: "pq"}
+  log: {type: log}
+"""
+    found = load(write(tmp_path, text), {"PW": "p"}).warnings
+    assert [warning.split(": ")[1] for warning in found] == ["cameras.yard.url", "sinks.hook.secret"]
+    assert all("less than 4 characters" in warning for warning in found)

@@ -167,6 +167,36 @@ def test_no_secret_gets_into_any_form(journal, form):
     assert SECRET not in told
 
 
+@pytest.mark.parametrize("form", ["human", "json", "journal"])
+def test_a_secret_of_one_letter_does_not_garble_our_own_words_and_names(journal, form, monkeypatch):
+    receiver, _ = journal
+    stream = io.StringIO()
+    monkeypatch.setattr(logs, "_secrets", logs._Secrets())
+    logs.hide(["p", "2", "i", "a"])
+    logs.configure(form, stream=stream)
+    structlog.get_logger().info(
+        "a trip", camera="pad2", rule="trip", sink="pipe", cameras_added=["pad2"], why="a p"
+    )
+    told = stream.getvalue() or str(entry(receiver))
+    for whole in ("a trip", "pad2", "trip", "pipe"):
+        assert whole in told
+    assert "*** ***" in told
+    if form == "json":
+        line = json.loads(told)
+        assert line["level"] == "info"
+        assert line["timestamp"].startswith("20")
+        assert line["cameras_added"] == ["pad2"]
+
+
+def test_a_library_s_message_is_cut_whatever_the_length_of_a_secret(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(logs, "_secrets", logs._Secrets())
+    logs.hide(["xq"])
+    logs.configure("json", stream=stream)
+    logging.getLogger("library").warning("login joe:xq failed")
+    assert "login joe:*** failed" in stream.getvalue()
+
+
 # Transitions, not occurrences.
 
 

@@ -24,8 +24,8 @@ from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
 from surveil.config.labels import check_model, model_labels
 from surveil.config.problems import Problem, Problems
-from surveil.config.running import Config, build
-from surveil.config.secrets import MASK, Secrets
+from surveil.config.running import Config, build, secret_places
+from surveil.config.secrets import LEAST, MASK, Secrets
 from surveil.errors import ConfigError, Mistake
 
 _SNIPPET = "x-"
@@ -47,8 +47,19 @@ def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool =
         raise _error(path, problems, secrets)
     looks = (check_any_camera, check_streams, check_clips, check_anomaly, missing_classifiers)
     doubtful = [found for look in looks for found in look(root)]
+    doubtful += _short_secrets(root, settings, secrets)
     warnings = [Problem(*one).show(str(path)) for one in doubtful]
     return build(path, settings, secrets, warnings)
+
+
+def _short_secrets(root: Node, settings: FileSettings, secrets: Secrets) -> list[tuple[int, str, str]]:
+    places = set(secrets.short)
+    for steps, value in secret_places(settings):
+        node = root.get(*steps)
+        if node is not None and 0 < len(value) < LEAST:
+            places.add((node.line, node.path))
+    text = f"has a secret of less than {LEAST} characters: it is cut out of messages wherever they occur, even in words"
+    return [(line, path, f"{text}; choose a longer one") for line, path in sorted(places)]
 
 
 def _error(path: Path, problems: Problems, secrets: Secrets) -> ConfigError:
@@ -166,6 +177,6 @@ def _plain(node: Node | None) -> Any:
 def _clean(message: str, secrets: Secrets) -> str:
     """Cut secrets out of a message: it may quote the value that did not fit."""
     for secret in sorted(secrets.strings, key=len, reverse=True):
-        if len(secret) >= 4:
+        if len(secret) >= LEAST:
             message = message.replace(secret, MASK)
     return message

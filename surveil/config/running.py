@@ -17,7 +17,7 @@ from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
-from surveil.config.secrets import MASK, Secrets
+from surveil.config.secrets import LEAST, MASK, Secrets
 from surveil.config.shapes import HiddenArea
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
@@ -118,7 +118,7 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
         ),
         sinks=MappingProxyType(dict(settings.sinks)),
         warnings=tuple(warnings),
-        secrets=frozenset(secrets.strings.union(_secret_values(settings))),
+        secrets=frozenset(secrets.strings.union(secret for _, secret in secret_places(settings))),
         digest=hashlib.sha256(printable.encode()).hexdigest(),
         _printable=printable,
         **own,
@@ -205,25 +205,28 @@ def _redact(value: Any, secrets: Secrets, path: str = "") -> Any:
             return value
 
 
-def _secret_values(value: Any) -> Iterator[str]:
-    """Return what is marked as secret by its type, also where it stands in the file itself."""
+def secret_places(
+    value: Any, steps: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what is marked as secret by its type, also where it stands in the file itself, and the way to it."""
     match value:
         case SecretStr():
-            yield from {value.get_secret_value(), *secrets_of(value.get_secret_value())} - {""}
+            for secret in {value.get_secret_value(), *secrets_of(value.get_secret_value())} - {""}:
+                yield steps, secret
         case BaseModel():
             for name in type(value).model_fields:
-                yield from _secret_values(getattr(value, name))
+                yield from secret_places(getattr(value, name), (*steps, name))
         case Mapping():
-            for item in value.values():
-                yield from _secret_values(item)
+            for key, item in value.items():
+                yield from secret_places(item, (*steps, key))
         case list() | tuple():
-            for item in value:
-                yield from _secret_values(item)
+            for index, item in enumerate(value):
+                yield from secret_places(item, (*steps, index))
 
 
 def _mask(text: str, secrets: Secrets) -> str:
     """Mask a secret that has wandered; very short ones would mask half the words."""
     for secret in sorted(secrets.strings, key=len, reverse=True):
-        if len(secret) >= 4:
+        if len(secret) >= LEAST:
             text = text.replace(secret, MASK)
     return text

@@ -20,6 +20,8 @@ CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """systemd names the unit's credentials directory so (systemd.exec(5), LoadCredential=)."""
 MAX_SECRET_BYTES = 65_536
 MASK = "***"
+LEAST = 4
+"""Characters of a secret that can be cut out of messages and leave them readable."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _USERINFO = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>(?:\$\{[^}]*\}|[^/?#\s])*)@")
@@ -39,6 +41,8 @@ class Secrets:
     """Relative file paths start here: the folder of the configuration."""
     strings: set[str] = field(default_factory=set)
     """Every secret in clear and as it stands in a URL."""
+    short: set[tuple[int, str]] = field(default_factory=set)
+    """Line and path of values with a secret of less than `LEAST` characters."""
     templates: dict[str, str] = field(default_factory=dict)
     """Path of a value → how it may be printed."""
 
@@ -62,25 +66,27 @@ class Secrets:
                 problems.add(node.line, node.path, str(error))
                 problems.settled.add(node.path)
                 return "unresolved"
-            self._remember(value)
+            self._remember(value, node)
             return quote(value, safe="") if match.end() <= end else value
 
         text = _REFERENCE.sub(replace, template)
         if text != template or "://" in text:
-            self._note(text, template, node.path)
+            self._note(text, template, node)
         return text
 
-    def _note(self, text: str, template: str, path: str) -> None:
+    def _note(self, text: str, template: str, node: Node) -> None:
         """Remember what stands in the address itself (login, parameters), and how the value may be printed."""
         printable = mask_url(template)
         for secret in secrets_of(text) if "://" in text else ():
-            self._remember(unquote(secret))
+            self._remember(unquote(secret), node)
             self.strings.add(secret)
             printable = printable.replace(secret, MASK)
         if printable != text:
-            self.templates[path] = printable
+            self.templates[node.path] = printable
 
-    def _remember(self, value: str) -> None:
+    def _remember(self, value: str, node: Node) -> None:
+        if 0 < len(value) < LEAST:
+            self.short.add((node.line, node.path))
         self.strings |= {value, quote(value, safe="")} - {""}
 
     def _value(self, reference: str) -> str:
