@@ -1,0 +1,33 @@
+"""`surveil demo` from end to end: the first command that anybody runs."""
+
+import json
+import re
+
+import pytest
+
+from surveil.demo.clip import write_clip
+from surveil.demo.scene import Scene
+from tests.integration.test_command_line import surveil
+
+pytestmark = [pytest.mark.rig, pytest.mark.slow]
+
+
+def test_the_shortest_demo_ends_well_with_alerts_pictures_and_metrics(tmp_path):
+    done = surveil("demo", "--seconds", "8", "--folder", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert "start" in {alert["phase"] for alert in alerts}
+    assert re.search(r"\b[1-9]\d* alerts delivered to the webhook", done.stdout)
+    pictures = [path for alert in alerts for path in alert["evidence"].values()]
+    assert pictures
+    assert all((tmp_path / "state" / path).stat().st_size for path in pictures)
+    assert "surveil_frames_processed_total" in (tmp_path / "metrics.txt").read_text()
+
+
+def test_a_demo_of_a_clip_with_nobody_in_it_ends_with_one(tmp_path):
+    still = tmp_path / "still.mp4"
+    write_clip(still, Scene.still(size=(320, 180), seconds=2.0))
+    done = surveil("demo", "--seconds", "8", "--folder", tmp_path / "demo", "--clip", still)
+    assert done.returncode == 1
+    assert "Nobody was seen in the clip" in done.stdout
+    assert "Traceback" not in done.stderr
