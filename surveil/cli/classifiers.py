@@ -81,7 +81,9 @@ def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
 
 
 def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List your own classifiers: what is in use, in the shadow, and only trained; warn of what cannot be read.
+    """List your own classifiers: what is in use, in the shadow, and only trained.
+
+    What cannot be read is warned of.
 
     Example: `surveil models classifiers`
     """
