@@ -6,6 +6,7 @@ import av
 import pytest
 
 from surveil.capture.packets import PacketRing, mux
+from surveil.demo.rtp import Clip
 from tests.capture.watch import Watch
 from tests.rig.mjpeg_camera import MjpegCamera
 
@@ -29,6 +30,16 @@ def test_a_stream_keeps_up_at_its_own_rate(path, fps) -> None:
         assert watch.value("surveil_capture_lag_seconds") < 0.3
         assert rate(watch) == pytest.approx(fps, rel=0.1)
         assert not any(frame.damaged for frame in watch.frames)
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+def test_a_bare_stream_of_another_codec_keeps_up_as_well(clips, codec) -> None:
+    clip = Clip(clips[codec])
+    units = [clip._units[index] for index in range(len(clip))]
+    with MjpegCamera(10, units) as camera, Watch(camera.at("/raw"), max_lag_s=1.0) as watch:
+        watch.until_frames(50)
+        assert watch.losses == []
+        assert rate(watch) == pytest.approx(10, rel=0.1)
 
 
 @pytest.mark.parametrize("fps", [10, 30])

@@ -27,11 +27,11 @@ def _jpegs() -> list[bytes]:
 
 
 class MjpegCamera:
-    """Serves on threads of its own while in a `with`."""
+    """Serves on threads of its own while in a `with`; `units` are other pictures than drawn JPEGs."""
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, units: list[bytes] | None = None) -> None:
         self._stop = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(_jpegs(), fps, self._stop))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(units or _jpegs(), fps, self._stop))
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="mjpeg-camera")
 
