@@ -60,13 +60,17 @@ def replay(clip: Path, *words: str, **camera: object) -> tuple[Line, list[Line]]
         return json.loads(done.stdout), [json.loads(line) for line in alerts.read_text().splitlines()]
 
 
-def lines() -> None:
+def crossings(clip: Path, **camera: object) -> dict[tuple[int, str], int]:
+    """Count who crosses each of vtest's lines, by x and direction."""
     places = {f"x{x}": [[x / 768, 0], [x / 768, 1]] for x in LINES}
-    clip = footage() / "vtest" / "vtest.avi"
-    summary, _ = replay(clip, lines=places, counting={"enabled": True})
-    found = {(row["place"], row["direction"]): row["count"] for row in summary["counts"]}
+    summary, _ = replay(clip, lines=places, counting={"enabled": True}, **camera)
+    return {(int(row["place"][1:]), row["direction"]): row["count"] for row in summary["counts"]}
+
+
+def lines() -> None:
+    found = crossings(footage() / "vtest" / "vtest.avi")
     for x, labels in LINES.items():
-        told = ", ".join(f"{found[f'x{x}', way]} to the {way} (labels {n})" for way, n in labels.items())
+        told = ", ".join(f"{found[x, way]} to the {way} (labels {n})" for way, n in labels.items())
         print(f"vtest x = {x}: {told}", flush=True)
 
 

@@ -6,7 +6,7 @@ stream's own time line and never steps; `t_wall` is Unix seconds, for people and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -187,6 +187,28 @@ class Track:
     def foot(self) -> Point:
         """Bottom centre of the box, px: where an upright object touches the ground."""
         return ((self.box[0] + self.box[2]) / 2, self.box[3])
+
+
+class View(Protocol):
+    """One frame as analysers see it (see `surveil.pipeline.work`)."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame."""
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """Tracks as of the frame before."""
+
+    @property
+    def motion(self) -> Motion | None:
+        """What the gate says."""
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness, uint8 (height, width); shared, read-only."""
+
+    def luma_of_height(self, height: int) -> Bytes:
+        """Brightness, uint8 (height, …)."""
 
 
 @dataclass(frozen=True, slots=True)

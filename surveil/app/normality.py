@@ -9,13 +9,13 @@ import structlog
 from surveil.config import CameraConfig
 from surveil.metrics import Metrics
 from surveil.normality.analyser import NormalityAnalyser
-from surveil.normality.analyser import View as NormalityView
 from surveil.normality.hold import Hold, Reason
 from surveil.normality.result import NormalityResult
 from surveil.normality.scene import SceneNormality
 from surveil.normality.validity import State, Status
 from surveil.pipeline.work import View
 from surveil.rules.anomaly import Anomaly
+from surveil.types import View as AnyView
 from surveil.vision.health import HealthReport
 from surveil.vision.health import State as PictureState
 from surveil.vision.watch import HealthAnalyser
@@ -28,7 +28,7 @@ _UNFIT = frozenset({PictureState.MOVED, PictureState.COVERED, PictureState.BLURR
 """Pictures that no longer show what a model knows."""
 
 
-def why_hold(view: NormalityView) -> Hold | None:
+def why_hold(view: AnyView) -> Hold | None:
     """Say why not to learn from a frame: an ill picture, an open event of another rule.
 
     Its own alarms are the scene's affair: left out of the footage, each new threshold would be lower.

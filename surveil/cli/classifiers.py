@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, warn
 from surveil.errors import ModelError
 from surveil.train.classifier import read_card
 from surveil.train.store import ClassifierStore, names
@@ -43,7 +43,7 @@ def deploy(
     if not chosen.is_file():
         raise ModelError(f"{chosen}: there is no such model; `surveil train DATASET --name {name}` makes one")
     if why := store.damage():
-        _warn(f"the one in use cannot be read: {why}")
+        warn(f"the one in use cannot be read: {why}")
     store.deploy(chosen, shadow)
     path = store.path("shadow" if shadow else "current")
     _tell(name, path, "runs in the shadow" if shadow else "is in use", json=json)
@@ -69,10 +69,6 @@ def rollback(
         _tell(name, store.path(), "is in use", json=json)
 
 
-def _warn(what: str) -> None:
-    errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
-
-
 def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
     if json:
         print_json({"name": name, "version": path.stem if path else None, "what": what})
@@ -91,7 +87,7 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     found = [_about(ClassifierStore(state_dir, name)) for name in names(state_dir)]
     for one in found:
         if one["damage"]:
-            _warn(one["damage"])
+            warn(one["damage"])
     if json:
         print_json(found)
         return

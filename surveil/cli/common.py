@@ -49,8 +49,13 @@ def read_config(path: Path, *, needs_model: bool = False) -> Config:
     logs.configure(config.log.format, config.log.level)
     logs.hide(config.secrets)
     for warning in config.warnings:
-        errors.print(f"[yellow]warning[/] {warning}", soft_wrap=True)
+        warn(warning)
     return config
+
+
+def warn(what: str) -> None:
+    """Print a warning."""
+    errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
 
 
 def camera_of(config: Config, path: Path, name: str) -> CameraConfig:

@@ -25,7 +25,7 @@ from surveil.config.file import FileSettings
 from surveil.config.labels import check_model, model_labels
 from surveil.config.problems import Problem, Problems
 from surveil.config.running import Config, build, secret_places
-from surveil.config.secrets import LEAST, MASK, Secrets
+from surveil.config.secrets import LEAST, Secrets
 from surveil.errors import ConfigError, Mistake
 
 _SNIPPET = "x-"
@@ -64,10 +64,10 @@ def _short_secrets(root: Node, settings: FileSettings, secrets: Secrets) -> list
 
 def _error(path: Path, problems: Problems, secrets: Secrets) -> ConfigError:
     mistakes = [
-        Mistake(str(path), problem.line or None, problem.path, _clean(problem.text, secrets))
+        Mistake(str(path), problem.line or None, problem.path, secrets.mask(problem.text))
         for problem in sorted(problems.found)
     ]
-    return ConfigError([_clean(message, secrets) for message in problems.show(str(path))], mistakes)
+    return ConfigError([secrets.mask(message) for message in problems.show(str(path))], mistakes)
 
 
 def schema() -> dict[str, Any]:
@@ -172,11 +172,3 @@ def _plain(node: Node | None) -> Any:
             return [_plain(child) for child in value]
         case Node(value=value):
             return value
-
-
-def _clean(message: str, secrets: Secrets) -> str:
-    """Cut secrets out of a message: it may quote the value that did not fit."""
-    for secret in sorted(secrets.strings, key=len, reverse=True):
-        if len(secret) >= LEAST:
-            message = message.replace(secret, MASK)
-    return message

@@ -17,7 +17,7 @@ from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
-from surveil.config.secrets import LEAST, MASK, Secrets
+from surveil.config.secrets import Secrets
 from surveil.config.shapes import HiddenArea
 from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
@@ -200,7 +200,7 @@ def _redact(value: Any, secrets: Secrets, path: str = "") -> Any:
         case list():
             return [_redact(item, secrets, f"{path}[{index}]") for index, item in enumerate(value)]
         case str():
-            return secrets.templates.get(path) or _mask(value, secrets)
+            return secrets.templates.get(path) or secrets.mask(value)
         case _:
             return value
 
@@ -222,11 +222,3 @@ def secret_places(
         case list() | tuple():
             for index, item in enumerate(value):
                 yield from secret_places(item, (*steps, index))
-
-
-def _mask(text: str, secrets: Secrets) -> str:
-    """Mask a secret that has wandered; very short ones would mask half the words."""
-    for secret in sorted(secrets.strings, key=len, reverse=True):
-        if len(secret) >= LEAST:
-            text = text.replace(secret, MASK)
-    return text

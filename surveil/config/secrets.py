@@ -84,6 +84,13 @@ class Secrets:
         if printable != text:
             self.templates[node.path] = printable
 
+    def mask(self, text: str) -> str:
+        """Cut secrets out of a text in which one may have wandered; very short ones would mask half the words."""
+        for secret in sorted(self.strings, key=len, reverse=True):
+            if len(secret) >= LEAST:
+                text = text.replace(secret, MASK)
+        return text
+
     def _remember(self, value: str, node: Node) -> None:
         if 0 < len(value) < LEAST:
             self.short.add((node.line, node.path))

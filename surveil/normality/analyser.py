@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from surveil.normality.hold import DAMAGED, LIGHT, Hold
 from surveil.normality.plane import plane_size
 from surveil.normality.result import EXTRA, NormalityResult
 from surveil.normality.scene import SceneNormality
-from surveil.types import Bytes, Frame, Gate, Motion, Track
-
-
-class View(Protocol):
-    """One frame as analysers see it (see `surveil.pipeline.work`)."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    @property
-    def tracks(self) -> Sequence[Track]:
-        """Tracks as of the frame before."""
-
-    @property
-    def motion(self) -> Motion | None:
-        """What the gate says."""
-
-    def luma(self, width: int, height: int) -> Bytes:
-        """Brightness, uint8 (height, width)."""
-
+from surveil.types import Gate, Motion, View
 
 Asked = Callable[[View], Hold | None]
 """Says why not to learn from a frame: an open alarm, an ill picture; None: learn."""

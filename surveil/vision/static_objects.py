@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from surveil.geometry import iou
-from surveil.types import BoolMap, Box, Bytes, Frame, Motion, Track
+from surveil.types import BoolMap, Box, Bytes, View
 from surveil.vision.dual_background import DualBackground, Plane
 
 ROWS = 180
@@ -50,25 +50,6 @@ class StaticObject:
     """Where, px of the frame."""
     since: float
     """Stream time at which it was first seen to be so, s."""
-
-
-class View(Protocol):
-    """One frame as analysers see it (see `surveil.pipeline.work`)."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    @property
-    def tracks(self) -> Sequence[Track]:
-        """Tracks as of the frame before."""
-
-    @property
-    def motion(self) -> Motion | None:
-        """What the gate says."""
-
-    def luma_of_height(self, height: int) -> Bytes:
-        """Brightness, uint8 (height, …)."""
 
 
 @dataclass(slots=True)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import cv2
 import numpy as np
 
-from surveil.types import Box, Bytes, Floats, Frame, Motion, Track
+from surveil.types import Box, Bytes, Floats, Track, View
 from surveil.vision.motion import plane_size
 
 SAME = 0.85
@@ -24,25 +23,6 @@ SIDE = 24
 LEAST_CONTRAST = 4.0
 """Levels (standard deviation) below which a place shows nothing but noise, and nothing can be said of it."""
 NONE: frozenset[int] = frozenset()
-
-
-class View(Protocol):
-    """What is asked of a frame."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    @property
-    def tracks(self) -> Sequence[Track]:
-        """Tracks as of the frame before."""
-
-    @property
-    def motion(self) -> Motion | None:
-        """What the gate says."""
-
-    def luma(self, width: int, height: int) -> Bytes:
-        """Brightness, uint8 (height, width)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from surveil.types import Bytes, Frame
+from surveil.types import View
 from surveil.vision.health import HealthReport, PictureHealth
 from surveil.vision.motion import plane_size
 from surveil.vision.settings import HealthSettings
-
-
-class Glance(Protocol):
-    """One frame, as the prepare stage offers it."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    def luma(self, width: int, height: int) -> Bytes:
-        """Brightness, uint8 (height, width); shared, read-only."""
 
 
 class HealthAnalyser:
@@ -34,7 +21,7 @@ class HealthAnalyser:
         """How often a view that differs was taken for the usual one."""
         return self._health.accepted
 
-    def observe(self, view: Glance) -> HealthReport:
+    def observe(self, view: View) -> HealthReport:
         """Return the state of the picture as of this frame."""
         picture = view.frame.picture
         # The smallest plane of the gate: for most cameras the gate has already asked for the same.

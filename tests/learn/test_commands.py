@@ -4,26 +4,14 @@ import json
 import time
 
 import pytest
-from typer.testing import CliRunner
 
-from surveil.cli.root import app
 from surveil.errors import ConfigError, StateError
 from surveil.learn.deploy import NormalityStore
 from surveil.normality.modelfile import load, save
+from tests.commands import refused, surveil
 from tests.integration.world import config_text
 from tests.learn.footage import dataset, folder
 from tests.normality.drawn import model
-
-
-def surveil(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    return done.exit_code, done.stdout
-
-
-def refused(kind, *words):
-    with pytest.raises(kind) as caught:
-        surveil(*words)
-    return str(caught.value)
 
 
 @pytest.fixture

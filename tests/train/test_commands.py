@@ -8,32 +8,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
-from surveil.cli.root import app
 from surveil.clock import SystemClock
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.train import dataset
 from surveil.train.store import ClassifierStore
 from tests.alerts.helpers import alert
+from tests.commands import refused, surveil
 from tests.integration.world import config_text
 from tests.train.pictures import draw, fill
 
 QUICK = ("--variations", 0, "--size", 32, "--threads", 1)
 pytestmark = pytest.mark.timeout(300)
-
-
-def surveil(*words):
-    done = CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
-    return done.exit_code, done.stdout
-
-
-def refused(kind, *words):
-    with pytest.raises(kind) as caught:
-        surveil(*words)
-    return str(caught.value)
 
 
 @pytest.fixture
