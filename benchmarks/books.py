@@ -30,9 +30,9 @@ from numpy.typing import NDArray
 from surveil.alerts.admin import check
 from surveil.clock import Stop, SystemClock
 from surveil.demo.clip import write_clip
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from tests.integration.books import Signals, deliveries, in_database, on_page
 from tests.integration.world import Process, Webhook
 from tests.rig.clips import make_clip
@@ -85,7 +85,7 @@ def prepare(footage: Path, folder: Path) -> tuple[dict[str, Path], float]:
     """Return camera → clip, and the length of the longest, s."""
     clips = {name: folder / f"{name}.mp4" for name in (*FILES, "storm")}
     seconds = [as_camera(next(footage.rglob(FILES[name])), clips[name]) for name in FILES]
-    write_clip(clips["storm"], Scene.default(seed=1, size=(640, 360), seconds=60.0))
+    write_clip(clips["storm"], DrawnScene.default(seed=1, size=(640, 360), seconds=60.0))
     return clips, max(seconds)
 
 
@@ -165,7 +165,7 @@ def main() -> None:
         folder = Path(name)
         clips, seconds = prepare(options.footage, folder)
         hook = stack.enter_context(Webhook())
-        cameras = {name: stack.enter_context(RtspServer(Clip(clip))) for name, clip in clips.items()}
+        cameras = {name: stack.enter_context(RtspServer(RtpClip(clip))) for name, clip in clips.items()}
         config = configured(folder / "config.yaml", {n: c.url for n, c in cameras.items()}, hook.url)
         moments = sorted(rng.uniform(0.1, 0.9) * (seconds + MORE_S) for _ in range(options.kills))
         ends = [*moments, seconds + MORE_S]

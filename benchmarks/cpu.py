@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.streams import BARE, SIZES, Program, cameras, configure, machine, row, write_camera_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.demo.walks import passers_by
 
 SETTLE_FRAMES = 30
@@ -111,12 +111,12 @@ def compare(clip: Path, name: str, count: int, given: argparse.Namespace) -> Non
     sys.stdout.flush()
 
 
-def scene(size: tuple[int, int], *, busy: bool) -> Scene:
+def scene(size: tuple[int, int], *, busy: bool) -> DrawnScene:
     """A still scene, or one in which there is always somebody about."""
     if not busy:
-        return Scene.still(size=size, seconds=20.0)
+        return DrawnScene.still(size=size, seconds=20.0)
     walkers = passers_by(0, 4)
-    return Scene(walkers, size, 15, walkers[-1].leaves, 0)
+    return DrawnScene(walkers, size, 15, walkers[-1].leaves, 0)
 
 
 def main() -> None:

@@ -72,9 +72,9 @@ def install(wheels: Path) -> None:
 
 def drawn(count: int) -> list[Shot]:
     """Pictures of people that the project draws."""
-    from surveil.demo.scene import Scene  # noqa: PLC0415 - only there once the wheels are installed
+    from surveil.demo.scene import DrawnScene  # noqa: PLC0415 - only there once the wheels are installed
 
-    scene = Scene.passing(seed=5, people=2, size=(640, 360))
+    scene = DrawnScene.passing(seed=5, people=2, size=(640, 360))
     return [Shot(scene.frame(i)[..., ::-1]) for i in np.linspace(0, scene.frames - 1, count).astype(int)]
 
 

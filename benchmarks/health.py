@@ -18,9 +18,9 @@ import numpy as np
 
 from benchmarks.people import Image, footage, read
 from surveil.capture.picture import ArrayPicture
-from surveil.vision.health import PictureHealth
+from surveil.features.health.picture_health import PictureHealth
+from surveil.features.health.settings import HealthSettings
 from surveil.vision.motion import plane_size
-from surveil.vision.settings import HealthSettings
 
 FPS, LEAD_S, SICK_S, VARIANTS = 5, 12, 10, 20
 Effect = Callable[[Image, float], Image]

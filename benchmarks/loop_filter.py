@@ -23,8 +23,8 @@ import numpy as np
 from benchmarks.counting import LINES, crossings
 from benchmarks.normality import ped2
 from benchmarks.people import footage, read
-from surveil.learn.dataset import Clip, Dataset
-from surveil.learn.evaluate import evaluate
+from surveil.offline.normality.dataset import Dataset, LabelledClip
+from surveil.offline.normality.evaluate import evaluate
 from surveil.types import Bytes
 
 FPS = 10
@@ -93,7 +93,7 @@ def normality(dataset: Dataset, *, skip: bool) -> float:
     with tempfile.TemporaryDirectory() as name:
         normal = decoded(dataset.normal, Path(name), skip=skip)
         tested = decoded([clip.path for clip in dataset.clips], Path(name), skip=skip)
-        clips = [Clip(c.name, p, c.labels) for c, p in zip(dataset.clips, tested, strict=True)]
+        clips = [LabelledClip(c.name, p, c.labels) for c, p in zip(dataset.clips, tested, strict=True)]
         report = evaluate(Dataset(dataset.name, dataset.fps, tuple(normal), tuple(clips)))
         return float(report.figures["frame_auc"].value)
 

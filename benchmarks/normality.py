@@ -1,6 +1,6 @@
 """What learned normality finds, what it costs, and whether it keeps its budget.
 
-`python -m benchmarks.normality` prints three tables: UCSD Ped2 through `surveil.learn.evaluate` (footage in
+`python -m benchmarks.normality` prints three tables: UCSD Ped2 through `surveil.offline.normality.evaluate` (footage in
 SURVEIL_FOOTAGE/ucsd_ped2, skipped where it is missing), the cost of a frame, and alarms beside the budget on
 simulated score streams with known tails. CPU figures are of one thread, in CPU time, the best of three.
 """
@@ -22,18 +22,18 @@ import yaml
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from surveil.learn.dataset import Dataset, load_dataset
-from surveil.learn.evaluate import evaluate
-from surveil.learn.normality import learn_files
-from surveil.learn.report import lines, to_json, write_report
-from surveil.normality.budget import DAY_S, FLOOR, set_threshold
-from surveil.normality.geometry import GeometrySketch
-from surveil.normality.learner import Learner
-from surveil.normality.modelfile import LoadedModel, fingerprint, save
-from surveil.normality.peaks import KEEP, SLOT_S, Ladder
-from surveil.normality.plane import plane_size
-from surveil.normality.scene import SceneNormality
-from surveil.normality.settings import NormalitySettings
+from surveil.features.normality.budget import DAY_S, FLOOR, set_threshold
+from surveil.features.normality.geometry import GeometrySketch
+from surveil.features.normality.learner import Learner
+from surveil.features.normality.modelfile import LoadedModel, fingerprint, save
+from surveil.features.normality.peaks import KEEP, SLOT_S, Ladder
+from surveil.features.normality.plane import plane_size
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.settings import NormalitySettings
+from surveil.offline.normality.dataset import Dataset, load_dataset
+from surveil.offline.normality.evaluate import evaluate
+from surveil.offline.normality.normality import learn_files
+from surveil.offline.normality.report import lines, to_json, write_report
 
 Planes = list[np.ndarray]
 

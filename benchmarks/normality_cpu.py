@@ -15,8 +15,8 @@ from pathlib import Path
 
 from benchmarks.cpu import daemon, scene
 from benchmarks.streams import SIZES, cameras, configure, machine, row, write_camera_clip
-from surveil.learn.deploy import NormalityStore
-from surveil.learn.normality import learn_files
+from surveil.features.normality.store import NormalityStore
+from surveil.offline.normality.normality import learn_files
 
 
 def with_normality(path: Path, clip: Path) -> Path:

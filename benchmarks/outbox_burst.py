@@ -35,7 +35,7 @@ from surveil.engine import Step
 from surveil.errors import RetryLater
 from surveil.events import Outcomes
 from surveil.metrics import Metrics
-from surveil.pipeline.commit import CommitStage, Outcome, Places
+from surveil.pipeline.commit import CommitRequest, CommitStage, PictureOverlay
 from surveil.pipeline.work import Work
 from surveil.ring import Slot
 
@@ -66,15 +66,15 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
     stage = CommitStage(writer, lambda _slot: None, Metrics(registry), clock)
     thread = threading.Thread(target=stage.run, args=(lambda: None, Stop()))
     thread.start()
-    places, seen, waits = Places({}, {}, ()), frame(640, 360), []
-    quiet = Outcome(
+    places, seen, waits = PictureOverlay({}, {}, ()), frame(640, 360), []
+    quiet = CommitRequest(
         "door", Step(outcomes=Outcomes({("intrusion", "joined", ""): 1}), raised={"intrusion": 1})
     )
     began = clock.monotonic()
     for n in range(1000):
         if n < alerts:
             stage.offer(
-                Outcome("gate", Step((alert(n),)), Slot("gate", Work("gate", None, None), seen), places)
+                CommitRequest("gate", Step((alert(n),)), Slot("gate", Work("gate", None, None), seen), places)
             )
         started = clock.monotonic()
         stage.offer(quiet)

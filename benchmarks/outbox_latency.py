@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from alerts.helpers import alert, frame
 
 from surveil.alerts.drawing import Drawing, annotate
-from surveil.alerts.evidence import Evidence, Scenery
+from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump
 from surveil.alerts.settings import EvidenceSettings
@@ -50,7 +50,7 @@ def ours(folder: Path, first: int, n: int, seen: object) -> list[float]:
     times = []
     for k in range(first, first + n):
         started = time.perf_counter()
-        writer.write([Job([alert(k)], Scenery(seen, drawing=YARD))])
+        writer.write([Job([alert(k)], FrameContext(seen, drawing=YARD))])
         times.append(time.perf_counter() - started)
     outbox.close()
     return times

@@ -25,13 +25,13 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.streams import configure, machine, row
 from surveil.alerts.outbox import Outbox
-from surveil.app.archive import Archive
 from surveil.app.assembly import make_pipeline
+from surveil.app.evidence_store import EvidenceStore
 from surveil.capture.picture import ArrayPicture
 from surveil.cli.common import open_detector
 from surveil.clock import Stop, SystemClock
 from surveil.config import Config, load
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
@@ -59,7 +59,7 @@ class World:
         """From the arrival of a frame to its alert's commit, s."""
         self._arrived: dict[tuple[str, float], float] = {}
         self._outbox = Outbox.open(config.state_dir / "surveil.db", [], self.clock, config.outbox)
-        archive = Archive(config.state_dir, self._outbox, config.storm, self.metrics, self.clock)
+        archive = EvidenceStore(config.state_dir, self._outbox, config.storm, self.metrics, self.clock)
         for camera in config.cameras.values():
             archive.keep(camera)
         self.stages = make_pipeline(
@@ -149,7 +149,7 @@ def configured(folder: Path, busy: Mapping[str, float], quiet: Mapping[str, floa
 
 def yard(*, people: bool) -> Pictures:
     """Some seconds of a drawn yard."""
-    scene = Scene.passing(size=SIZE, people=1) if people else Scene.still(size=SIZE, seconds=3.0)
+    scene = DrawnScene.passing(size=SIZE, people=1) if people else DrawnScene.still(size=SIZE, seconds=3.0)
     return [ArrayPicture(scene.frame(i)) for i in range(scene.frames)]
 
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from benchmarks.people import footage, read
 from surveil.capture.picture import ArrayPicture
 from surveil.engine import CameraEngine
+from surveil.features.registry import build_rules
 from surveil.geometry import areas, intersection
-from surveil.rules import build_rules
 from surveil.rules.intrusion import IntrusionSettings
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker

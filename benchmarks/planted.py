@@ -20,9 +20,9 @@ import numpy as np
 
 from benchmarks.normality import footage
 from benchmarks.sprites import KINDS, Grey, quiet_place, sprites
-from surveil.learn.dataset import Clip, Dataset, Labels
-from surveil.learn.evaluate import Report, evaluate
-from surveil.learn.figures import frame_auc
+from surveil.offline.normality.dataset import Dataset, LabelledClip, Labels
+from surveil.offline.normality.evaluate import NormalityReport, evaluate
+from surveil.offline.normality.figures import frame_auc
 
 FROM, TO = 0.35, 0.8
 """Share of a clip between which the anomaly is there."""
@@ -56,7 +56,7 @@ def plant(footage: Footage, folder: Path) -> tuple[Dataset, list[str]]:
                 kind(frames[i], sprite, i - a, b - a, pace, place)
             path = _write(folder / f"{name}-{k}".replace(" ", "-"), frames)
             flags = tuple(int(a <= i < b) for i in range(len(frames)))
-            clips.append(Clip(path.name, path, Labels(frames=flags)))
+            clips.append(LabelledClip(path.name, path, Labels(frames=flags)))
             kinds.append(name)
             k += 1
     return Dataset(footage.name, footage.fps, tuple(normal), tuple(clips)), kinds
@@ -142,7 +142,7 @@ SETS: dict[str, tuple[str, Callable[[Path], Footage]]] = {
 """What each needs, and what makes it."""
 
 
-def rows(report: Report, kinds: list[str]) -> Iterator[tuple[str, dict[str, float]]]:
+def rows(report: NormalityReport, kinds: list[str]) -> Iterator[tuple[str, dict[str, float]]]:
     names = [n for n in report.clips[0].single if any(c.single[n].any() for c in report.clips)]
     for kind in ("all", *KINDS):
         clips = [c for c, k in zip(report.clips, kinds, strict=True) if kind in ("all", k)]
@@ -155,7 +155,7 @@ def rows(report: Report, kinds: list[str]) -> Iterator[tuple[str, dict[str, floa
         yield kind, found
 
 
-def dump(report: Report, kinds: list[str], name: str, folder: Path) -> None:
+def dump(report: NormalityReport, kinds: list[str], name: str, folder: Path) -> None:
     """Write the scores of every clip, for trying other fusions."""
     folder.mkdir(exist_ok=True)
     for c, kind in zip(report.clips, kinds, strict=True):

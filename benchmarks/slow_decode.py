@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.streams import GOP, cameras, cpu_s, machine, write_camera_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 
 FPS = 30.0
 PERIOD_S = 0.1
@@ -70,7 +70,7 @@ def main() -> None:
     print(machine())
     with tempfile.TemporaryDirectory() as name:
         clip, log = Path(name) / "clip.mp4", Path(name) / "ages"
-        write_camera_clip(clip, Scene.still(size=(1280, 720), seconds=20.0))
+        write_camera_clip(clip, DrawnScene.still(size=(1280, 720), seconds=20.0))
         with cameras(clip, 1, fps=FPS) as urls, log.open("wb") as out:
             child = subprocess.Popen([sys.executable, "-c", CHILD, *urls], stdout=out)
             try:

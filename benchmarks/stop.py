@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.streams import serve
 from surveil.demo.clip import write_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         folder = Path(name)
         hanging.bind(("127.0.0.1", 0))
         hanging.listen()
-        write_clip(folder / "clip.mp4", Scene.default(size=(640, 360), seconds=20.0))
+        write_clip(folder / "clip.mp4", DrawnScene.default(size=(640, 360), seconds=20.0))
         server = serve(folder / "clip.mp4")
         url = server.stdout.readline().strip()
         urls = [url] * 4 + ["rtsp://127.0.0.1:1/cam"] * 4

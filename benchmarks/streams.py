@@ -20,7 +20,7 @@ import av
 import av.filter
 import numpy as np
 
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 RATE_BPS = {720: 2_000_000, 1080: 4_000_000}
@@ -41,7 +41,7 @@ threading.Event().wait()
 """One decoding thread per address and nothing else."""
 
 
-def write_camera_clip(path: Path, scene: Scene) -> None:
+def write_camera_clip(path: Path, scene: DrawnScene) -> None:
     """Encode a scene as a camera would: fresh noise in every picture, a constant rate, GOP 30, no B frames.
 
     The demo's own clips decode in a quarter of a real camera's time. These take as long: 720p at 2 Mbit/s
@@ -65,7 +65,7 @@ def write_camera_clip(path: Path, scene: Scene) -> None:
         out.mux(stream.encode())
 
 
-def _noise(scene: Scene) -> av.filter.Graph:
+def _noise(scene: DrawnScene) -> av.filter.Graph:
     """Return FFmpeg's `noise=alls=4:allf=t`."""
     graph = av.filter.Graph()
     source = graph.add_buffer(

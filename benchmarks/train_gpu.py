@@ -20,10 +20,10 @@ import cv2
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from surveil.train import dataset
-from surveil.train.classifier import Classifier
-from surveil.train.features import backbone_path
-from surveil.train.prepared import Options
+from surveil.features.classify.classifier import Classifier
+from surveil.offline.classify import dataset
+from surveil.offline.classify.features import backbone_path
+from surveil.offline.classify.prepared import Options
 
 QUALITY, LARGEST_PX = 88, 288
 
@@ -48,7 +48,7 @@ def make(footage, case):
 def run(case, device, seeds):
     # PyTorch is not where the case is made.
     torch = importlib.import_module("torch")
-    finetune = importlib.import_module("surveil.train.finetune").finetune
+    finetune = importlib.import_module("surveil.offline.classify.finetune").finetune
     if device == "cuda" and not torch.cuda.is_available():
         sys.exit("no CUDA device is visible to PyTorch")
     name = torch.cuda.get_device_name() if device == "cuda" else f"{os.cpu_count()} CPUs"

@@ -20,13 +20,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from surveil.train import dataset
-from surveil.train.features import Backbone, in_batches
-from surveil.train.head import choose
-from surveil.train.measures import figures
-from surveil.train.prepared import Options
-from surveil.train.preprocess import Preprocess
-from surveil.train.trainer import train
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.offline.classify import dataset
+from surveil.offline.classify.features import Backbone, in_batches
+from surveil.offline.classify.head import choose
+from surveil.offline.classify.measures import figures
+from surveil.offline.classify.prepared import Options
+from surveil.offline.classify.trainer import train
 
 STEP, FAST_QUANTILE = 3, 0.99
 FOLDS = 4
@@ -119,7 +119,7 @@ def held_out(features, labels, fold):
 
 
 def folds(data, seeds):
-    backbone, how = Backbone(2), Preprocess()
+    backbone, how = Backbone(2), CropPreprocess()
     pictures = (how.apply(data.read(item)) for item in data.items)
     features = np.concatenate([backbone.features(batch) for batch in in_batches(pictures)])
     labels = np.array([item.label == "other" for item in data.items], np.int64)

@@ -21,12 +21,12 @@ import numpy as np
 
 from surveil.app.replay import Replay
 from surveil.config import load
+from surveil.features.classify.store import ClassifierStore
 from surveil.models.store import ModelStore, open_detector
-from surveil.train import dataset
-from surveil.train.prepared import Options, prepare
-from surveil.train.split import TEST
-from surveil.train.store import ClassifierStore
-from surveil.train.trainer import train
+from surveil.offline.classify import dataset
+from surveil.offline.classify.prepared import Options, prepare
+from surveil.offline.classify.split import TEST
+from surveil.offline.classify.trainer import train
 
 COUNT = 500
 
@@ -131,7 +131,9 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     # PyTorch is there only with the extra.
-    train_one = importlib.import_module("surveil.train.finetune").finetune if args.finetune else train
+    train_one = (
+        importlib.import_module("surveil.offline.classify.finetune").finetune if args.finetune else train
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         build(args.footage, folder / "set")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from surveil.features.normality.validity import NormalityState
 from surveil.metrics import STATES
-from surveil.normality.validity import State
 
 _COLOURS = {
     "streaming": "green",
@@ -34,13 +34,15 @@ RELOAD = {
 VALID = {0: ("learning or invalid", "orange"), 1: ("may alert", "green")}
 IN_USE = {0: ("not deployed", "red"), 1: ("in use", "green")}
 _NORMALITY_COLOURS = {
-    State.OFF: "text",
-    State.LEARNING: "blue",
-    State.PROVISIONAL: "light-green",
-    State.READY: "green",
-    State.INVALID: "orange",
+    NormalityState.OFF: "text",
+    NormalityState.LEARNING: "blue",
+    NormalityState.PROVISIONAL: "light-green",
+    NormalityState.READY: "green",
+    NormalityState.INVALID: "orange",
 }
-NORMALITY = {number: (state.value, _NORMALITY_COLOURS[state]) for number, state in enumerate(State, 1)}
+NORMALITY = {
+    number: (state.value, _NORMALITY_COLOURS[state]) for number, state in enumerate(NormalityState, 1)
+}
 """What learned normality is doing."""
 
 

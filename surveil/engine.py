@@ -12,10 +12,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import cast
 
-from surveil.events import Change, Episodes, Habit, Outcomes
+from surveil.events import Episodes, EventPolicy, Outcomes, Transition
+from surveil.features.health.rule import misfit
 from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
-from surveil.rules.picture import misfit
 from surveil.track.tracker import UNCHANGED, Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 
@@ -75,7 +75,7 @@ class CameraEngine:
         self._size: tuple[int, int] | None = None
         self._lost_at: float | None = None
         self._degraded = False
-        self._episodes = Episodes(camera, [_habit(rule) for rule in self._rules])
+        self._episodes = Episodes(camera, [_policy(rule) for rule in self._rules])
 
     @property
     def open_events(self) -> list[Event]:
@@ -116,7 +116,7 @@ class CameraEngine:
         keep = [not any(inside((float(x), float(y)), mask) for mask in self._masks) for x, y in centres]
         return Detections(found.boxes[keep], found.scores[keep], found.classes[keep])
 
-    def _return(self, t: float, outcomes: Outcomes) -> list[Change]:
+    def _return(self, t: float, outcomes: Outcomes) -> list[Transition]:
         """Go on after a loss: as if nothing had been within the grace, anew after it."""
         if self._lost_at is None:
             return []
@@ -207,8 +207,8 @@ class CameraEngine:
         kept = _same([rule.settings for rule in self._rules], [rule.settings for rule in rules], moved)
         stays = {new: self._rules[old] for old, new in kept.items()}
         self._set_rules([stays.get(new, rule) for new, rule in enumerate(rules)], off)
-        habits = [_habit(rule) for rule in self._rules]
-        return Step(self._alerts(self._episodes.replace(habits, kept, outcomes, "config")), outcomes)
+        policies = [_policy(rule) for rule in self._rules]
+        return Step(self._alerts(self._episodes.replace(policies, kept, outcomes, "config")), outcomes)
 
     def retune(
         self,
@@ -240,10 +240,10 @@ class CameraEngine:
             if event.id == event_id:
                 self._episodes.refund(event)
 
-    def _alerts(self, changes: Sequence[Change]) -> tuple[Alert, ...]:
+    def _alerts(self, changes: Sequence[Transition]) -> tuple[Alert, ...]:
         return tuple(self._alert(change) for change in changes)
 
-    def _alert(self, change: Change) -> Alert:
+    def _alert(self, change: Transition) -> Alert:
         event, signal = change.event, change.event.signal
         phase: Phase = "end" if change.ended else "start"
         # An end is told of at the frame that shows it, and is about the last moment that was seen.
@@ -290,6 +290,6 @@ def _same(
     return kept
 
 
-def _habit(rule: Rule) -> Habit:
+def _policy(rule: Rule) -> EventPolicy:
     settings = rule.settings
-    return Habit(name_of(rule), rule.type, rule.after_s, settings.linger_s, settings.cooldown_s)
+    return EventPolicy(name_of(rule), rule.type, rule.after_s, settings.linger_s, settings.cooldown_s)

@@ -21,7 +21,7 @@ _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/event")
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class EventPolicy:
     """How one rule's signals become events."""
 
     name: str
@@ -32,7 +32,7 @@ class Habit:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """An event has opened or ended."""
 
     event: Event
@@ -57,7 +57,7 @@ class Episodes:
     """All episodes of one camera. Owned by its engine."""
 
     camera: str
-    habits: list[Habit]
+    policies: list[EventPolicy]
     _open: dict[tuple[int, str], _Episode] = field(default_factory=dict)
     _quiet_until: dict[tuple[int, str], float] = field(default_factory=dict)
 
@@ -70,14 +70,14 @@ class Episodes:
         """Signals that wait for their outcome, by rule."""
         waits: Counter[str] = Counter()
         for (index, _), episode in self._open.items():
-            waits[self.habits[index].name] += episode.waiting
+            waits[self.policies[index].name] += episode.waiting
         return waits
 
     def step(
         self, t: float, t_wall: float, signals: Iterable[tuple[int, Signal]], outcomes: Outcomes
-    ) -> list[Change]:
+    ) -> list[Transition]:
         """Take one frame's signals, each with the index of its rule; return what opened and what ended."""
-        changes: list[Change] = []
+        changes: list[Transition] = []
         for index, signal in signals:
             if signal.instant:
                 changes += self._instant(index, signal, t, t_wall, outcomes)
@@ -87,20 +87,22 @@ class Episodes:
 
     def _instant(
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
-    ) -> list[Change]:
+    ) -> list[Transition]:
         """Open and end at once what has no duration."""
-        habit, key = self.habits[index], (index, signal.key)
+        policy, key = self.policies[index], (index, signal.key)
         if t < self._quiet_until.get(key, t):
-            outcomes[habit.name, "suppressed", "cooldown"] += 1
+            outcomes[policy.name, "suppressed", "cooldown"] += 1
             return []
-        outcomes[habit.name, "opened", ""] += 1
+        outcomes[policy.name, "opened", ""] += 1
         self._charge(key, t)
         # Two may cross in one frame: the track tells their ids apart.
         event = self._event(index, signal, t, t_wall, f"{signal.key}#{signal.track}")
-        return [Change(event), Change(replace(event, t_end=t), "instant")]
+        return [Transition(event), Transition(replace(event, t_end=t), "instant")]
 
-    def _take(self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes) -> list[Change]:
-        habit, key = self.habits[index], (index, signal.key)
+    def _take(
+        self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
+    ) -> list[Transition]:
+        policy, key = self.policies[index], (index, signal.key)
         episode = self._open.setdefault(key, _Episode(t, t))
         episode.last = t
         if signal.since is not None and episode.event is None:
@@ -108,59 +110,59 @@ class Episodes:
         if episode.best is None or signal.score > episode.best.score:
             episode.best = signal
         if episode.event is not None:
-            outcomes[habit.name, "joined", ""] += 1
+            outcomes[policy.name, "joined", ""] += 1
             return []
         if t < self._quiet_until.get(key, t):
-            outcomes[habit.name, "suppressed", "cooldown"] += 1
+            outcomes[policy.name, "suppressed", "cooldown"] += 1
             episode.first = t
             return []
         episode.waiting += 1
-        if t - episode.first < habit.after_s:
+        if t - episode.first < policy.after_s:
             return []
         # Those that waited have joined the event they led to.
-        outcomes[habit.name, "opened", ""] += 1
+        outcomes[policy.name, "opened", ""] += 1
         if episode.waiting > 1:
-            outcomes[habit.name, "joined", ""] += episode.waiting - 1
+            outcomes[policy.name, "joined", ""] += episode.waiting - 1
         episode.waiting = 0
         # It began with the first signal, not when it had lasted for long enough.
         began_wall = t_wall - (t - episode.first)
         episode.event = self._event(index, signal, episode.first, began_wall, signal.key)
         self._charge(key, t)
-        return [Change(episode.event)]
+        return [Transition(episode.event)]
 
     def _event(self, index: int, signal: Signal, t: float, t_wall: float, name: str) -> Event:
-        habit = self.habits[index]
-        made_of = f"{self.camera}|{habit.name}|{habit.type}|{name}|{t_wall:.3f}"
+        policy = self.policies[index]
+        made_of = f"{self.camera}|{policy.name}|{policy.type}|{name}|{t_wall:.3f}"
         event_id = str(uuid.uuid5(_SPACE, made_of))
-        return Event(event_id, self.camera, habit.name, habit.type, signal.key, t, t_wall, signal)
+        return Event(event_id, self.camera, policy.name, policy.type, signal.key, t, t_wall, signal)
 
     def _charge(self, key: tuple[int, str], t: float) -> None:
-        if self.habits[key[0]].cooldown_s > 0:
-            self._quiet_until[key] = t + self.habits[key[0]].cooldown_s
+        if self.policies[key[0]].cooldown_s > 0:
+            self._quiet_until[key] = t + self.policies[key[0]].cooldown_s
 
     def refund(self, event: Event) -> None:
         """Take a cooldown back: the alert of its event was not committed."""
         for key in [
-            k for k in self._quiet_until if k[1] == event.key and self.habits[k[0]].name == event.rule
+            k for k in self._quiet_until if k[1] == event.key and self.policies[k[0]].name == event.rule
         ]:
             del self._quiet_until[key]
 
-    def _fade(self, t: float, outcomes: Outcomes) -> list[Change]:
+    def _fade(self, t: float, outcomes: Outcomes) -> list[Transition]:
         """End what was not signalled for longer than it may linger."""
-        gone = [key for key, e in self._open.items() if t - e.last > self.habits[key[0]].linger_s]
+        gone = [key for key, e in self._open.items() if t - e.last > self.policies[key[0]].linger_s]
         return self._end(gone, outcomes, "gone", "too_short")
 
     def _end(
         self, keys: Iterable[tuple[int, str]], outcomes: Outcomes, reason: str, pending_reason: str
-    ) -> list[Change]:
-        changes: list[Change] = []
+    ) -> list[Transition]:
+        changes: list[Transition] = []
         for key in keys:
             episode = self._open.pop(key)
             if episode.waiting:
-                outcomes[self.habits[key[0]].name, "suppressed", pending_reason] += episode.waiting
+                outcomes[self.policies[key[0]].name, "suppressed", pending_reason] += episode.waiting
             if episode.event is not None:
                 best = episode.best or episode.event.signal
-                changes.append(Change(replace(episode.event, t_end=episode.last, signal=best), reason))
+                changes.append(Transition(replace(episode.event, t_end=episode.last, signal=best), reason))
         return changes
 
     def resume(self, t: float) -> None:
@@ -168,24 +170,24 @@ class Episodes:
         for episode in self._open.values():
             episode.last = max(episode.last, t)
 
-    def end_all(self, outcomes: Outcomes, reason: str) -> list[Change]:
+    def end_all(self, outcomes: Outcomes, reason: str) -> list[Transition]:
         """End every episode."""
         return self._end(list(self._open), outcomes, reason, reason)
 
-    def end_rules(self, why: Mapping[int, str], outcomes: Outcomes) -> list[Change]:
+    def end_rules(self, why: Mapping[int, str], outcomes: Outcomes) -> list[Transition]:
         """End the episodes of some rules, each for its reason."""
-        changes: list[Change] = []
+        changes: list[Transition] = []
         for index, reason in why.items():
             keys = [key for key in self._open if key[0] == index]
             changes += self._end(keys, outcomes, reason, reason)
         return changes
 
     def replace(
-        self, habits: Sequence[Habit], kept: Mapping[int, int], outcomes: Outcomes, reason: str
-    ) -> list[Change]:
+        self, policies: Sequence[EventPolicy], kept: Mapping[int, int], outcomes: Outcomes, reason: str
+    ) -> list[Transition]:
         """Go on with other rules. `kept`: old → new index of those that stay; episodes of the others end."""
         changes = self._end([key for key in self._open if key[0] not in kept], outcomes, reason, reason)
-        self.habits = list(habits)
+        self.policies = list(policies)
         self._open = {(kept[index], key): episode for (index, key), episode in self._open.items()}
         self._quiet_until = {
             (kept[index], key): until for (index, key), until in self._quiet_until.items() if index in kept

@@ -1,6 +1,6 @@
 """Logging: for people on a terminal, as journal fields under systemd, as JSON lines elsewhere.
 
-Transitions are logged. Occurrences are counted: in metrics, and in a `Window` where a line tells of them.
+Transitions are logged. Occurrences are counted: in metrics, and in a `LogThrottle` where a line tells of them.
 No secret reaches a log: every string value but our own words and names passes through `scrub`.
 """
 
@@ -77,7 +77,7 @@ def _renderers(kind: Format, stream: TextIO) -> list[Callable[..., Any]]:
     ]
 
 
-class Window:
+class LogThrottle:
     """Lets one line a minute be said of what may occur at any rate; the next tells how often it was.
 
     Owned by one thread.

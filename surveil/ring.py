@@ -41,7 +41,7 @@ class Drop(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class FrameCounters:
     """What became of one camera's frames: received == processed + Σ dropped + waiting, always."""
 
     received: int
@@ -139,9 +139,9 @@ class _Lane(Generic[State]):
             self.in_flight = 1
         return slot
 
-    def books(self) -> Books:
+    def books(self) -> FrameCounters:
         waiting = self.in_flight + (self.waiting is not None)
-        return Books(self.received, self.processed, waiting, dict(self.dropped))
+        return FrameCounters(self.received, self.processed, waiting, dict(self.dropped))
 
 
 class FrameRing(Generic[State]):
@@ -314,7 +314,7 @@ class FrameRing(Generic[State]):
             self._room.notify_all()
             self._ready.put(None)
 
-    def books(self) -> dict[str, Books]:
+    def books(self) -> dict[str, FrameCounters]:
         """Every camera's books, read under one lock."""
         with self._lock:
             return {camera: lane.books() for camera, lane in self._lanes.items()}

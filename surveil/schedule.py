@@ -23,7 +23,7 @@ _DAY_MIN = 24 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ScheduleWindow:
     """From a minute of the day to another, on some days; one that ends before it begins ends the next day."""
 
     days: frozenset[int]
@@ -41,7 +41,7 @@ class Window:
         return tail or (weekday in self.days and minute >= self.start)
 
 
-def parse_window(text: str) -> Window:
+def parse_window(text: str) -> ScheduleWindow:
     """Return the window that `mon-fri 18:00-06:00`, `sat,sun 00:00-24:00` or `22:00-05:30` means.
 
     Raises ValueError that says what is wrong.
@@ -52,7 +52,7 @@ def parse_window(text: str) -> Window:
     start, end = _minute(found["from"]), _minute(found["to"])
     if start in (end, _DAY_MIN):
         raise ValueError(f"{text!r} has no length; a whole day is 00:00-24:00")
-    return Window(_days(found["days"] or "mon-sun"), start, end)
+    return ScheduleWindow(_days(found["days"] or "mon-sun"), start, end)
 
 
 def _minute(text: str) -> int:

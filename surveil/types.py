@@ -48,7 +48,7 @@ class Picture(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class ReferencePicture:
     """A picture that was kept, to be shown beside a later one."""
 
     jpeg: bytes
@@ -77,7 +77,7 @@ class Frame:
     """Nothing but damaged pictures for longer than the camera's patience: analysed all the same."""
 
 
-class Gate(StrEnum):
+class GateDecision(StrEnum):
     """Why the detector looks at a frame, or does not."""
 
     MOTION = "motion"
@@ -92,14 +92,14 @@ class Gate(StrEnum):
     @property
     def is_open(self) -> bool:
         """Whether the detector looks."""
-        return self not in (Gate.CLOSED_STILL, Gate.CLOSED_GLOBAL)
+        return self not in (GateDecision.CLOSED_STILL, GateDecision.CLOSED_GLOBAL)
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
     """What moved since the last analysed frame."""
 
-    gate: Gate
+    gate: GateDecision
     boxes: Floats
     """float32 (n, 4) px of the frame: areas that moved."""
     share: float
@@ -189,7 +189,7 @@ class Track:
         return ((self.box[0] + self.box[2]) / 2, self.box[3])
 
 
-class View(Protocol):
+class FrameView(Protocol):
     """One frame as analysers see it (see `surveil.pipeline.work`)."""
 
     @property

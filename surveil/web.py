@@ -1,6 +1,6 @@
 """The HTTP side of the daemon: /metrics, /livez, /readyz, /status and the evidence.
 
-Serves facts that others own, through the `Facts` protocol; holds no state. Listens on loopback unless
+Serves facts that others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
 told otherwise; away from loopback, evidence and status need the bearer token.
 """
 
@@ -27,7 +27,7 @@ from surveil.clock import LOOK_UP_S, Stop
 from surveil.listening import HttpSettings
 
 
-class Facts(Protocol):
+class StatusSource(Protocol):
     """What the pages show."""
 
     def liveness(self) -> tuple[bool, Mapping[str, Any]]:
@@ -73,7 +73,7 @@ class Web:
         self,
         listener: socket.socket,
         settings: HttpSettings,
-        facts: Facts,
+        facts: StatusSource,
         registry: CollectorRegistry,
         state_dir: Path,
     ) -> None:

@@ -16,10 +16,10 @@ from surveil.app.collectors import LedgerCollector
 from surveil.clock import ManualClock, Stop
 from surveil.engine import CameraEngine
 from surveil.errors import StateError
+from surveil.features.registry import RULES, build_rules
 from surveil.metrics import Metrics
-from surveil.pipeline.books import SignalBooks
-from surveil.pipeline.commit import CommitStage, Outcome
-from surveil.rules import RULES, build_rules
+from surveil.pipeline.commit import CommitRequest, CommitStage
+from surveil.pipeline.counters import SignalCounters
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from tests.scenes import observation
@@ -74,7 +74,7 @@ class Life:
                 there[x] = i + self.rng.randint(1, 25)
             boxes = [(x, 200, x + 60, 400) for x, until in there.items() if until > i]
             self.clock.advance(1 / FPS)
-            self.commit.offer(Outcome("gate", self.engine.step(observation(i / FPS, boxes))))
+            self.commit.offer(CommitRequest("gate", self.engine.step(observation(i / FPS, boxes))))
             if len(self.commit.inbox):
                 self.commit.process(self.commit.inbox.take(8))
             elif self.rng.random() < 0.03:
@@ -83,7 +83,9 @@ class Life:
 
     def end(self):
         """End as at SIGTERM."""
-        self.commit.offer(Outcome("gate", self.engine.finish(self.engine.t, self.engine.t_wall, "stop")))
+        self.commit.offer(
+            CommitRequest("gate", self.engine.finish(self.engine.t, self.engine.t_wall, "stop"))
+        )
         if len(self.commit.inbox):
             self.commit.process(self.commit.inbox.take(8))
         self.commit.flush()
@@ -149,7 +151,9 @@ def test_what_could_not_be_written_is_written_later(tmp_path):
 
     life.commit._writer.write = write
     for i in range(4):
-        life.commit.offer(Outcome("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)]))))
+        life.commit.offer(
+            CommitRequest("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
+        )
     for _ in range(3):
         with pytest.raises(StateError):
             life.commit.flush()
@@ -158,13 +162,13 @@ def test_what_could_not_be_written_is_written_later(tmp_path):
 
 
 def test_every_scrape_shows_the_whole_ledger():
-    books = SignalBooks({Entry("gate", "left", "raised"): 9, Entry("gate", "left", "joined"): 7})
+    books = SignalCounters({Entry("gate", "left", "raised"): 9, Entry("gate", "left", "joined"): 7})
     shown = shown_of(books, {"gate": ("left",)})
     assert [shown("gate", "left", outcome) for outcome in ("raised", "joined", "pending")] == [9, 7, 2]
 
 
 def test_a_scrape_shows_the_books_of_configured_rules_and_the_others_are_kept():
-    books = SignalBooks({Entry(camera, rule, "raised"): 3 for camera in ("gate", "gone") for rule in "ab"})
+    books = SignalCounters({Entry(camera, rule, "raised"): 3 for camera in ("gate", "gone") for rule in "ab"})
     rules = {"gate": ("a",)}
     shown = shown_of(books, rules)
     assert [shown("gate", "a"), shown("gate", "b"), shown("gone", "a")] == [3, None, None]
@@ -195,7 +199,9 @@ def test_a_damaged_database_ends_the_commit_stage_where_a_busy_one_is_waited_for
 
     life.commit._writer.write = write
     for i in range(20):
-        life.commit.offer(Outcome("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)]))))
+        life.commit.offer(
+            CommitRequest("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
+        )
     assert len(life.commit.inbox)
     with pytest.raises(DamagedError):
         life.commit.run(lambda: None, Stop())

@@ -10,8 +10,8 @@ from surveil.config import load, schema
 from surveil.config.file import FileSettings
 from surveil.config.reference import example, reference
 from surveil.errors import ConfigError
-from surveil.normality.attributes import NAMES
-from surveil.rules.anomaly import Attribute
+from surveil.features.normality.attributes import NAMES
+from surveil.features.normality.rule import Attribute
 from surveil.rules.base import rule_name
 
 HERE = Path(__file__).parent

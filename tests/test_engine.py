@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import replace
 
 from surveil.engine import CameraEngine
-from surveil.rules import RULES, build_rules
+from surveil.features.health.picture_health import HealthReport, PictureFault
+from surveil.features.registry import RULES, build_rules
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
-from surveil.vision.health import HealthReport, State
 from tests.scenes import START_WALL, observation
 
 ZONES = {"yard": ((0.2, 0.0), (0.8, 0.0), (0.8, 1.0), (0.2, 1.0))}
@@ -208,7 +208,7 @@ def turned(engine, moved, until=22.0):
     alerts, outcomes = [], Counter()
     for i in range(round(until * 5)):
         t = i / 5
-        report = HealthReport((State.MOVED,) if moved[0] <= t < moved[1] else ())
+        report = HealthReport((PictureFault.MOVED,) if moved[0] <= t < moved[1] else ())
         x = -60 + 60 * t
         step = engine.step(observation(t, [person(x)] if x < 1000 else [], extras={"health": report}))
         alerts += step.alerts
@@ -240,7 +240,7 @@ def test_what_stands_on_the_view_is_held_while_the_camera_shows_another():
 def test_a_picture_that_is_only_covered_holds_nothing():
     engine = engine_of(INTRUSION)
     for i in range(30):
-        covered = {"health": HealthReport((State.COVERED,))}
+        covered = {"health": HealthReport((PictureFault.COVERED,))}
         alerts = engine.step(observation(i / 5, [person(500)], extras=covered)).alerts
         if alerts:
             break

@@ -5,15 +5,15 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveil.events import Episodes, Habit, Outcomes
+from surveil.events import Episodes, EventPolicy, Outcomes
 from surveil.types import Signal
 
-HABIT = Habit("intrusion", "intrusion", after_s=1.0, linger_s=2.0, cooldown_s=0.0)
+HABIT = EventPolicy("intrusion", "intrusion", after_s=1.0, linger_s=2.0, cooldown_s=0.0)
 
 
-def run(script, habit=HABIT):
+def run(script, policy=HABIT):
     """Feed (t, signalled keys); return (t, what, key) of every change, and the outcomes."""
-    episodes, outcomes, changes = Episodes("gate", [habit]), Outcomes(), []
+    episodes, outcomes, changes = Episodes("gate", [policy]), Outcomes(), []
     for t, keys in script:
         signals = [(0, Signal("intrusion", key, 0.5)) for key in keys]
         for change in episodes.step(t, 1000.0 + t, signals, outcomes):
@@ -57,9 +57,9 @@ def test_keys_are_episodes_of_their_own():
 
 
 def test_cooldown_suppresses_and_then_lets_through():
-    habit = Habit("intrusion", "intrusion", 0.0, 1.0, cooldown_s=10.0)
+    policy = EventPolicy("intrusion", "intrusion", 0.0, 1.0, cooldown_s=10.0)
     script = [(0.0, ("k",)), (3.0, ()), (5.0, ("k",)), (8.0, ()), (11.0, ("k",))]
-    changes, outcomes, _ = run(script, habit)
+    changes, outcomes, _ = run(script, policy)
     assert changes == [(0.0, "opened", "k"), (3.0, "gone", "k"), (11.0, "opened", "k")]
     assert outcomes["intrusion", "suppressed", "cooldown"] == 1
 
@@ -91,8 +91,8 @@ moments = st.lists(st.tuples(st.floats(0.01, 3.0), st.sets(st.sampled_from("abc"
 
 @given(moments, st.floats(0, 4), st.floats(0, 4), st.floats(0, 10))
 def test_every_signal_has_one_outcome_and_every_event_one_end(script, after_s, linger_s, cooldown_s):
-    habit = Habit("intrusion", "intrusion", after_s, linger_s, cooldown_s)
-    episodes, outcomes, changes, t, given_signals = Episodes("gate", [habit]), Outcomes(), [], 0.0, 0
+    policy = EventPolicy("intrusion", "intrusion", after_s, linger_s, cooldown_s)
+    episodes, outcomes, changes, t, given_signals = Episodes("gate", [policy]), Outcomes(), [], 0.0, 0
     for dt, keys in script:
         t += dt
         given_signals += len(keys)

@@ -6,7 +6,7 @@ import pytest
 
 from surveil.capture.picture import ArrayPicture, AvPicture
 from surveil.hidden import GREY, HiddenPicture
-from surveil.pipeline.work import View
+from surveil.pipeline.work import PreparedFrame
 from surveil.types import Frame
 
 RIGHT = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
@@ -62,7 +62,7 @@ def test_the_picture_itself_is_not_touched():
 
 
 def test_an_analyser_that_keeps_what_it_sees_shares_the_findings_of_the_others():
-    view = View(Frame("gate", 1, 0.0, 0.0, ArrayPicture(pixels())), ())
+    view = PreparedFrame(Frame("gate", 1, 0.0, 0.0, ArrayPicture(pixels())), ())
     hidden = view.hiding([RIGHT])
     assert (halves(hidden.luma(80, 40))[1] == GREY).all()
     assert not (halves(view.luma(80, 40))[1] == GREY).any()

@@ -18,7 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import BaseSink
 from surveil.app.assembly import RuleErrors
-from surveil.capture.status import Status
+from surveil.capture.status import StreamStatus
 from surveil.clock import ManualClock
 from surveil.errors import Cause, Rejected, SourceError
 from surveil.metrics import Metrics
@@ -202,7 +202,7 @@ def test_a_library_s_message_is_cut_whatever_the_length_of_a_secret(monkeypatch)
 
 def test_a_window_tells_once_a_minute_and_how_often():
     clock = ManualClock()
-    window = logs.Window(clock)
+    window = logs.LogThrottle(clock)
     assert [window.take() for _ in range(5)] == [1, 0, 0, 0, 0]
     clock.advance(59.0)
     assert window.take() == 0
@@ -211,7 +211,7 @@ def test_a_window_tells_once_a_minute_and_how_often():
 
 
 def test_a_camera_that_stays_away_is_one_line_a_cause_and_one_when_it_is_back():
-    status = Status("gate", Metrics(CollectorRegistry()), speaks=True)
+    status = StreamStatus("gate", Metrics(CollectorRegistry()), speaks=True)
     with capture_logs() as told:
         for cause in [Cause.REFUSED] * 50 + [Cause.TIMEOUT] * 50:
             status.lost(SourceError(cause, "why"))

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
-from surveil.alerts.rows import Stored
+from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import OutboxSettings
 from surveil.app.collectors import DiskCollector, EventCollector, OutboxCollector
 from surveil.app.gpu import FIGURES, GpuCollector
@@ -185,9 +185,9 @@ def test_the_age_of_what_waits_goes_on_after_a_restart_and_not_with_the_wall_clo
 def test_evidence_is_told_for_every_camera(outbox, tmp_path):
     outbox.adopt_evidence(
         [
-            Stored("evidence/gate/a.jpg", "gate", 700),
-            Stored("evidence/gate/b.jpg", "gate", 30),
-            Stored("evidence/gone/c.jpg", "gone", 5),
+            StoredAlert("evidence/gate/a.jpg", "gate", 700),
+            StoredAlert("evidence/gate/b.jpg", "gate", 30),
+            StoredAlert("evidence/gone/c.jpg", "gone", 5),
         ]
     )
     registry = CollectorRegistry()

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
 from surveil.detect.nms import iou
-from surveil.detect.session import RunOn, Session
+from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
 from surveil.models.embedded import DATA, EMBEDDING
@@ -65,7 +65,7 @@ def store(tmp_path):
 
 
 def test_the_default_model_finds_drawn_people(default):
-    scene = Scene.passing(seed=3, people=2, size=(640, 360))
+    scene = DrawnScene.passing(seed=3, people=2, size=(640, 360))
     middle = [i for i in range(scene.frames) if any(f.visible > 0.99 for f in scene.truth(i))]
     frame = middle[len(middle) // 4]
     found = whole(default, scene.frame(frame)[..., ::-1], 0.4)
@@ -86,7 +86,7 @@ def test_the_default_model_knows_cocos_classes_and_takes_bytes(default):
 
 
 def test_the_default_model_takes_any_batch_and_keeps_pictures_apart():
-    session = Session(DATA / "efficientdet-lite0.onnx", RunOn())
+    session = ModelSession(DATA / "efficientdet-lite0.onnx", RunOn())
     one, two = np.random.default_rng(1).integers(0, 255, (2, 1, 320, 320, 3), np.uint8)
     alone = [session.run({"images": x}) for x in (one, two)]
     together = session.run({"images": np.concatenate([one, two, one])})
@@ -96,7 +96,7 @@ def test_the_default_model_takes_any_batch_and_keeps_pictures_apart():
 
 
 def test_the_embedding_gives_1280_numbers_and_two_maps():
-    session = Session(DATA / f"{EMBEDDING}.onnx", RunOn())
+    session = ModelSession(DATA / f"{EMBEDDING}.onnx", RunOn())
     shapes = [o.shape for o in session.run({"images": np.zeros((2, 224, 224, 3), np.uint8)})]
     assert shapes == [(2, 1280), (2, 40, 28, 28), (2, 112, 14, 14)]
 

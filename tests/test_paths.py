@@ -2,7 +2,7 @@
 
 import pytest
 
-from surveil.paths import Crossings, Identities, Visits
+from surveil.movement import Crossings, Identities, Visits
 from surveil.types import Track
 
 SIZE = (1000, 500)

@@ -51,9 +51,9 @@ def test_a_stage_is_stuck_once_it_has_not_advanced_for_the_patience():
 LEFT_IN_A_MODEL = """
 import pathlib, sys, threading
 import numpy as np
-from surveil.detect.session import RunOn, Session
+from surveil.detect.session import ModelSession, RunOn
 from surveil.threads import leave
-model, entered = Session(pathlib.Path(sys.argv[1]), RunOn()), threading.Event()
+model, entered = ModelSession(pathlib.Path(sys.argv[1]), RunOn()), threading.Event()
 def run():
     entered.set()
     model.run({"images": np.full((1, 3, 64, 64), 255, np.float32)})

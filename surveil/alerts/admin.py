@@ -37,7 +37,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AuditResult:
     """What `check` found; no problems means that every invariant holds."""
 
     alerts: int
@@ -200,11 +200,11 @@ _INVARIANTS = {
 }
 
 
-def check(path: Path) -> Verdict:
+def check(path: Path) -> AuditResult:
     """Verify SQLite's own structure and the outbox's invariants. Raises StateError when there is no outbox."""
     before = tuple(str(one) for one in aside(path.parent))
     if path.is_file() and is_damaged(path):
-        return Verdict(0, 0, ("the database is damaged: SQLite cannot read all of it",), before)
+        return AuditResult(0, 0, ("the database is damaged: SQLite cannot read all of it",), before)
     with _opened(path) as db:
         problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
         problems += [
@@ -215,4 +215,4 @@ def check(path: Path) -> Verdict:
             problems += [text.format(n=n)] if n else []
         alerts = db.execute("SELECT count(*) FROM alerts").fetchone()[0]
         pending = db.execute("SELECT count(*) FROM deliveries WHERE state = 'pending'").fetchone()[0]
-    return Verdict(alerts, pending, tuple(problems), before)
+    return AuditResult(alerts, pending, tuple(problems), before)

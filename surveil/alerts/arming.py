@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from surveil.alerts import rows
-from surveil.alerts.board import Board
+from surveil.alerts.channel import OperatorChannel
 from surveil.alerts.database import foreign_errors, transaction
 
 RuleKey = tuple[str, str]
@@ -60,7 +60,7 @@ def arm(keys: Iterable[RuleKey], now: float, for_s: float | None = None) -> Chan
     return change
 
 
-class SwitchBoard(Board):
+class ArmingChannel(OperatorChannel):
     """The switches in the database."""
 
     def read(self) -> Switches:

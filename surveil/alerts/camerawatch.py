@@ -34,7 +34,7 @@ class CameraWatchSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class StreamCondition:
     """What is known of a camera now."""
 
     state: str
@@ -80,7 +80,7 @@ class CameraWatch:
             watched.start = watched.down_since = None
         return ends
 
-    def step(self, sights: Mapping[str, Sight], t: float, t_wall: float) -> list[Alert]:
+    def step(self, sights: Mapping[str, StreamCondition], t: float, t_wall: float) -> list[Alert]:
         """Return what is to be told. `t`: monotonic s."""
         if not self._settings.enabled:
             return []
@@ -91,7 +91,9 @@ class CameraWatch:
                 alerts += self._look(name, watched, sight, t, t_wall)
         return alerts
 
-    def _look(self, name: str, watched: _Watched, sight: Sight, t: float, t_wall: float) -> list[Alert]:
+    def _look(
+        self, name: str, watched: _Watched, sight: StreamCondition, t: float, t_wall: float
+    ) -> list[Alert]:
         if sight.state in _UP:
             return self._up(watched, t, t_wall)
         watched.up_since = None
@@ -113,7 +115,7 @@ class CameraWatch:
         watched.start = watched.down_since = None
         return [replace(end, text=f"camera {end.camera} is back")]
 
-    def _lost(self, name: str, t_wall: float, sight: Sight, t: float) -> Alert:
+    def _lost(self, name: str, t_wall: float, sight: StreamCondition, t: float) -> Alert:
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
         return Alert(
             id=str(uuid.uuid5(uuid.UUID(event_id), "start")),

@@ -27,7 +27,7 @@ _MOST_HELD = 64
 """Events of a camera whose pre-roll is held at once; further ones get what the ring still has."""
 
 
-class Hold(Protocol):
+class HeldPackets(Protocol):
     """Keeps packets from being thrown away."""
 
     def release(self) -> None:
@@ -37,7 +37,7 @@ class Hold(Protocol):
 class Recorder(Protocol):
     """A camera's packet ring. Times are monotonic s of arrival, as `Frame.arrived`."""
 
-    def secure(self, since: float) -> Hold:
+    def secure(self, since: float) -> HeldPackets:
         """Keep what arrived from `since` on."""
 
     def mux(self, path: Path, since: float, until: float) -> float:
@@ -61,7 +61,7 @@ class Waiting:
 @dataclass(slots=True)
 class _Held:
     camera: str
-    hold: Hold | None
+    hold: HeldPackets | None
     since: float
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 import structlog
 
-from surveil.alerts.delivery import Delivery, Status
+from surveil.alerts.delivery import Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
 from surveil.errors import Rejected, RetryLater, StateError
-from surveil.logs import Window
+from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Courier:
         *,
         metrics: Metrics | None = None,
         rng: random.Random | None = None,
-        status: Callable[[], Status] | None = None,
+        status: Callable[[], InstallationStatus] | None = None,
     ) -> None:
         self.name = name
         self._sink = sink
@@ -54,12 +54,12 @@ class Courier:
         self._metrics = metrics
         # Jitter needs no cryptography.
         self._rng = rng or random.Random()  # noqa: S311
-        self._status = status or Status
+        self._status = status or InstallationStatus
         self._wake = threading.Event()
         self._failures = 0
         self._resume_at = 0.0
         self._maintain_at = 0.0
-        self._refusals, self._bugs = Window(clock), Window(clock)
+        self._refusals, self._bugs = LogThrottle(clock), LogThrottle(clock)
         for result in RESULTS:
             self._count(result, 0)
 
@@ -161,9 +161,9 @@ class Courier:
             self._back_off(type(error).__name__, None)
         self._maintain_at = now + self._sink.maintain_every_s
 
-    def _current(self) -> Status:
+    def _current(self) -> InstallationStatus:
         status = self._status()
-        return Status(cameras=status.cameras, open=self._outbox.open_at(self.name))
+        return InstallationStatus(cameras=status.cameras, open=self._outbox.open_at(self.name))
 
     def _back_off(self, why: str, after_s: float | None) -> None:
         """Pause twice as long as before, less up to a quarter of jitter; longer when the sink asks for it."""

@@ -43,7 +43,7 @@ class Deadline:
         return min(_SLICE_S, self.left_s())
 
 
-class _Reader(io.RawIOBase):
+class _ResponseReader(io.RawIOBase):
     """Reads from a socket until the deadline."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
@@ -73,7 +73,7 @@ class DeadlineSocket:
 
     def makefile(self, _mode: str = "rb", *_args: object, **_kwargs: object) -> io.BufferedReader:
         """Return a reader."""
-        return io.BufferedReader(_Reader(self.raw, self._deadline))
+        return io.BufferedReader(_ResponseReader(self.raw, self._deadline))
 
     def sendall(self, data: Any) -> None:
         """Send everything; raises TimeoutError at the deadline."""

@@ -34,7 +34,7 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class InstallationStatus:
     """The installation as of now: what `maintain` is given."""
 
     cameras: Mapping[str, Camera] = field(default_factory=dict)

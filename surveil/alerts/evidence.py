@@ -20,7 +20,7 @@ from surveil.alerts.drawing import Drawing, annotate, beside
 from surveil.alerts.pictures import Failure, Pictures
 from surveil.alerts.settings import EvidenceSettings
 from surveil.metrics import Metrics
-from surveil.types import Alert, Bytes, Earlier, Frame, Track
+from surveil.types import Alert, Bytes, Frame, ReferencePicture, Track
 
 log = structlog.get_logger(__name__)
 FOLDER = "evidence"
@@ -37,14 +37,14 @@ any other picture of the camera."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scenery:
+class FrameContext:
     """What belongs to the frame of an alert, for its pictures."""
 
     frame: Frame
     tracks: Sequence[Track] = ()
     drawing: Drawing = field(default_factory=Drawing)
     hide: Hide | None = None
-    before: Earlier | None = None
+    before: ReferencePicture | None = None
     """What the camera showed while all was well, where an alert says that it is not."""
     hide_before: Callable[[Bytes], Bytes] | None = None
     """As `hide`, for that picture."""
@@ -73,16 +73,16 @@ class Evidence:
         for reason in REASONS if metrics else ():
             metrics.evidence_errors.labels(reason)  # type: ignore[union-attr]
 
-    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
+    def attach(self, alerts: Sequence[Alert], context: FrameContext) -> list[Alert]:
         """Return the alerts, the start alerts among them naming their synced pictures."""
         if not any(a.phase == "start" for a in alerts) or not self._settings.snapshot:
             return list(alerts)
-        picture = scenery.frame.picture.bgr()
-        if scenery.hide:
-            picture = scenery.hide(picture)
+        picture = context.frame.picture.bgr()
+        if context.hide:
+            picture = context.hide(picture)
         with Pictures(self._root, self._settings.quality, self._make_room) as pictures:
             clean = self._clean(alerts, picture, pictures)
-            made = [self._with_pictures(a, picture, scenery, clean, pictures) for a in alerts]
+            made = [self._with_pictures(a, picture, context, clean, pictures) for a in alerts]
             failed = pictures.settle()
         if not failed:
             self.last_error = ""
@@ -110,32 +110,32 @@ class Evidence:
         return pictures.add(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture)
 
     def _with_pictures(
-        self, alert: Alert, picture: Bytes, scenery: Scenery, clean: str | None, pictures: Pictures
+        self, alert: Alert, picture: Bytes, context: FrameContext, clean: str | None, pictures: Pictures
     ) -> Alert:
         if alert.phase != "start":
             return alert
         evidence = dict(alert.evidence)
-        before = _before(scenery) if alert.type == _PICTURE else None
-        if scenery.before is None or before is None:
-            drawn = annotate(picture, alert, scenery.tracks, scenery.drawing)
+        before = _before(context) if alert.type == _PICTURE else None
+        if context.before is None or before is None:
+            drawn = annotate(picture, alert, context.tracks, context.drawing)
         else:
-            both = beside(before, picture, scenery.before.t_wall, alert.t_wall)
+            both = beside(before, picture, context.before.t_wall, alert.t_wall)
             drawn = annotate(both, alert, (), Drawing())
             name = f"{self.stem(alert)}-before.jpg"
             evidence["before"] = pictures.add(self.folder(alert) / name, before)
         evidence["snapshot"] = pictures.add(self.folder(alert) / f"{self.stem(alert)}.jpg", drawn)
         if clean is not None:
             evidence["clean"] = clean
-        for kind, more in self._illustrations(alert, picture, scenery).items():
+        for kind, more in self._illustrations(alert, picture, context).items():
             path = self.folder(alert) / f"{self.stem(alert)}-{safe_name(kind)}.jpg"
             evidence[kind] = pictures.add(path, more)
         return replace(alert, evidence=evidence)
 
-    def _illustrations(self, alert: Alert, picture: Bytes, scenery: Scenery) -> Mapping[str, Bytes]:
+    def _illustrations(self, alert: Alert, picture: Bytes, context: FrameContext) -> Mapping[str, Bytes]:
         if self._illustrate is None:
             return {}
         try:
-            return self._illustrate(alert, picture, scenery.findings, scenery.hide or _as_it_is)
+            return self._illustrate(alert, picture, context.findings, context.hide or _as_it_is)
         except Exception:
             log.exception("bug in a picture that explains, the alert goes on without", rule=alert.rule)
             return {}
@@ -159,13 +159,13 @@ def reason_of(error: Failure) -> tuple[str, str]:
     return "disk_full" if full else "io", error.strerror or "write failed"
 
 
-def _before(scenery: Scenery) -> Bytes | None:
+def _before(context: FrameContext) -> Bytes | None:
     """Return the picture from before, as it may be stored."""
-    if scenery.before is None:
+    if context.before is None:
         return None
-    decoded = cv2.imdecode(np.frombuffer(scenery.before.jpeg, np.uint8), cv2.IMREAD_COLOR)
+    decoded = cv2.imdecode(np.frombuffer(context.before.jpeg, np.uint8), cv2.IMREAD_COLOR)
     picture = np.asarray(decoded, np.uint8)
-    return scenery.hide_before(picture) if scenery.hide_before else picture
+    return context.hide_before(picture) if context.hide_before else picture
 
 
 def _as_it_is(picture: Bytes) -> Bytes:

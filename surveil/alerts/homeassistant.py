@@ -6,7 +6,7 @@ import json
 import re
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
-from surveil.alerts.delivery import Camera, Status
+from surveil.alerts.delivery import Camera, InstallationStatus
 from surveil.alerts.disk import RULE as STORAGE
 from surveil.alerts.disk import SYSTEM
 from surveil.alerts.storm import RULE as DIGEST
@@ -22,7 +22,7 @@ def topic_part(name: str) -> str:
     return _UNSAFE.sub("_", name) or "_"
 
 
-def states(base: str, status: Status) -> dict[str, bytes]:
+def states(base: str, status: InstallationStatus) -> dict[str, bytes]:
     """Return topic → payload of the retained states of cameras and zones."""
     occupied = {(alert.camera, alert.zone) for alert in status.open if alert.zone}
     said: dict[str, bytes] = {}
@@ -35,7 +35,7 @@ def states(base: str, status: Status) -> dict[str, bytes]:
 
 
 def discovery(
-    prefix: str, base: str, instance: str, status: Status, *, switches: bool = False
+    prefix: str, base: str, instance: str, status: InstallationStatus, *, switches: bool = False
 ) -> dict[str, bytes]:
     """Return topic → payload that make cameras, zones and alerts, and switches if wanted, entities of Home Assistant.
 

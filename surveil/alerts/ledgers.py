@@ -11,7 +11,7 @@ from typing import cast
 
 from surveil.alerts import rows
 from surveil.alerts.database import connect, foreign_errors, transaction
-from surveil.alerts.rows import Entry, Stored
+from surveil.alerts.rows import Entry, StoredAlert
 
 
 class Ledgers:
@@ -73,7 +73,7 @@ class Ledgers:
         with self._lock, foreign_errors():
             return {path for (path,) in self._writer.execute("SELECT path FROM evidence")}
 
-    def evidence_before(self, born_s: float, camera: str | None, limit: int) -> list[Stored]:
+    def evidence_before(self, born_s: float, camera: str | None, limit: int) -> list[StoredAlert]:
         """Return the oldest files of a camera, or of all, born before `born_s` of running time."""
         with self._lock, foreign_errors():
             return rows.stored_before(self._writer, born_s, camera, limit)
@@ -84,7 +84,7 @@ class Ledgers:
         with self._lock, foreign_errors():
             return int(self._writer.execute(query, (camera,)).fetchone()[0])
 
-    def adopt_evidence(self, files: Sequence[Stored]) -> None:
+    def adopt_evidence(self, files: Sequence[StoredAlert]) -> None:
         """Note files that no alert of this database names."""
         with self._lock, transaction(self._acks) as db:
             rows.store(db, files, self.age_s())

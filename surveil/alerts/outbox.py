@@ -32,7 +32,7 @@ from surveil.alerts.deliveries import DAY_S, Deliveries
 from surveil.alerts.disk import damaged
 from surveil.alerts.links import picture_path
 from surveil.alerts.payload import load
-from surveil.alerts.rows import COMMITTED, Entry, Stored
+from surveil.alerts.rows import COMMITTED, Entry, StoredAlert
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
 from surveil.errors import StateError
@@ -141,7 +141,7 @@ class Outbox(Deliveries):
         alerts: Sequence[Alert],
         counts: Mapping[Entry, int] | None = None,
         state: Mapping[str, str] | None = None,
-        files: Sequence[Stored] = (),
+        files: Sequence[StoredAlert] = (),
     ) -> list[Alert]:
         """Put alerts, ledger entries, small state and names of evidence on the disk as one; return the new alerts.
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import structlog
 
-from surveil.alerts.arming import Change, RuleKey, SwitchBoard, arm, disarm
-from surveil.alerts.delivery import Status
+from surveil.alerts.arming import ArmingChannel, Change, RuleKey, arm, disarm
+from surveil.alerts.delivery import InstallationStatus
 from surveil.alerts.homeassistant import topic_part
 from surveil.clock import Clock
 from surveil.errors import RetryLater, StateError
@@ -30,7 +30,7 @@ class RemoteArming:
         self._base = base
         self._path = state_dir / "surveil.db"
         self._clock = clock
-        self._board: SwitchBoard | None = None
+        self._board: ArmingChannel | None = None
         self._waiting: list[tuple[str, bytes]] = []
 
     def listen(self, client: Any) -> None:
@@ -52,7 +52,7 @@ class RemoteArming:
         if not retained and payload in _WORDS and len(self._waiting) < _MOST_WAITING:
             self._waiting.append((topic, payload))
 
-    def follow(self, status: Status) -> dict[str, bytes]:
+    def follow(self, status: InstallationStatus) -> dict[str, bytes]:
         """Do what was asked for; return topic → payload of the switches. Raises RetryLater."""
         rules = {
             f"{self._base}/{topic_part(name)}/armed": [(name, rule) for rule in camera.rules]
@@ -60,7 +60,7 @@ class RemoteArming:
             if camera.rules
         }
         try:
-            self._board = self._board or SwitchBoard(self._path)
+            self._board = self._board or ArmingChannel(self._path)
             while self._waiting:
                 topic, word = self._waiting[0]
                 self._switch(rules.get(topic.removesuffix("/set"), ()), word)

@@ -14,7 +14,7 @@ import structlog
 
 from surveil.alerts.evidence import FOLDER, safe_name
 from surveil.alerts.outbox import Outbox
-from surveil.alerts.rows import Stored
+from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 
 log = structlog.get_logger(__name__)
@@ -45,13 +45,15 @@ class Retention:
         Half-written files are removed.
         """
         known = self._outbox.evidence_paths()
-        found: list[Stored] = []
+        found: list[StoredAlert] = []
         for path in sorted((self._root / FOLDER).rglob("*")):
             relative = path.relative_to(self._root).as_posix()
             if path.name.endswith(".tmp"):
                 path.unlink(missing_ok=True)
             elif path.is_file() and relative not in known:
-                found.append(Stored(relative, path.relative_to(self._root).parts[1], path.stat().st_size))
+                found.append(
+                    StoredAlert(relative, path.relative_to(self._root).parts[1], path.stat().st_size)
+                )
         self._outbox.adopt_evidence(found)
         return len(found)
 
@@ -88,7 +90,7 @@ class Retention:
 
     def _delete_bytes(self, size: int, camera: str | None) -> int:
         """Delete the oldest files until `size` bytes are gone, or a batch of them."""
-        chosen: list[Stored] = []
+        chosen: list[StoredAlert] = []
         for stored in self._outbox.evidence_before(float("inf"), camera, _BATCH):
             if size <= 0:
                 break
@@ -96,7 +98,7 @@ class Retention:
             chosen.append(stored)
         return self._delete(chosen)
 
-    def _delete(self, files: list[Stored]) -> int:
+    def _delete(self, files: list[StoredAlert]) -> int:
         if not files:
             return 0
         for stored in files:

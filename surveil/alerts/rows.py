@@ -55,7 +55,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredAlert:
     """One file of evidence."""
 
     path: str
@@ -168,15 +168,15 @@ def put(db: sqlite3.Connection, key: str, value: str) -> None:
     )
 
 
-def store(db: sqlite3.Connection, files: Iterable[Stored], now: float) -> None:
+def store(db: sqlite3.Connection, files: Iterable[StoredAlert], now: float) -> None:
     """Note files of evidence."""
     query = "INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?)"
     db.executemany(query, [(f.path, f.camera, now, f.size) for f in files])
 
 
-def stored_before(db: sqlite3.Connection, born_s: float, camera: str | None, limit: int) -> list[Stored]:
+def stored_before(db: sqlite3.Connection, born_s: float, camera: str | None, limit: int) -> list[StoredAlert]:
     """Return the oldest files of a camera, or of all, that were born before `born_s`."""
     where = "camera = ? AND" if camera is not None else ""
     values = (camera, born_s, limit) if camera is not None else (born_s, limit)
     query = f"SELECT path, camera, bytes FROM evidence WHERE {where} born_s < ? ORDER BY born_s, path LIMIT ?"  # noqa: S608
-    return [Stored(*row) for row in db.execute(query, values)]
+    return [StoredAlert(*row) for row in db.execute(query, values)]

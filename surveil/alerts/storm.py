@@ -55,7 +55,7 @@ class _Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StormDecision:
     """What may be committed, and what was withheld."""
 
     alerts: tuple[Alert, ...]
@@ -74,10 +74,10 @@ class StormCap:
         """Return the state to save."""
         return json.dumps({camera: asdict(window) for camera, window in self._windows.items()})
 
-    def admit(self, alerts: Sequence[Alert]) -> Verdict:
+    def admit(self, alerts: Sequence[Alert]) -> StormDecision:
         """Return which alerts may go, digests that are due first."""
         if not self._cap:
-            return Verdict(tuple(alerts), Counter())
+            return StormDecision(tuple(alerts), Counter())
         kept: list[Alert] = []
         withheld: Counter[Entry] = Counter()
         for alert in alerts:
@@ -87,7 +87,7 @@ class StormCap:
             else:
                 reason = "storm" if alert.phase == "start" else "storm_end"
                 withheld[Entry(alert.camera, alert.rule, WITHHELD, reason)] += 1
-        return Verdict(tuple(kept), withheld)
+        return StormDecision(tuple(kept), withheld)
 
     def tick(self, t_wall: float) -> list[Alert]:
         """Return the digests of hours that are over."""

@@ -13,10 +13,10 @@ from typing import Protocol
 from surveil.alerts.clips import Clips
 from surveil.alerts.database import NoRoomError
 from surveil.alerts.disk import DiskWatch
-from surveil.alerts.evidence import Scenery, safe_name
+from surveil.alerts.evidence import FrameContext, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
-from surveil.alerts.rows import REPEATED, Entry, Stored
+from surveil.alerts.rows import REPEATED, Entry, StoredAlert
 from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings
 from surveil.clock import Clock, SystemClock
 from surveil.errors import StateError
@@ -31,7 +31,7 @@ _SWEEP_S = 60.0
 class Attach(Protocol):
     """What stores the pictures of alerts: `Evidence`, or one for each camera behind it."""
 
-    def attach(self, alerts: Sequence[Alert], scenery: Scenery) -> list[Alert]:
+    def attach(self, alerts: Sequence[Alert], context: FrameContext) -> list[Alert]:
         """Return the alerts, naming their synced pictures."""
 
 
@@ -40,7 +40,7 @@ class Job:
     """The alerts of one frame, what belongs to it, and what became of its signals."""
 
     alerts: Sequence[Alert]
-    scenery: Scenery | None = None
+    context: FrameContext | None = None
     """None: there is no frame (a lost camera, a restart)."""
     counts: Mapping[Entry, int] = field(default_factory=dict)
 
@@ -150,7 +150,7 @@ class AlertWriter:
         batch.withheld.update(verdict.withheld)
         batch.alerts += [a for a in verdict.alerts if a not in fresh]
         told = [a for a in verdict.alerts if a in fresh]
-        batch.alerts += self._with_evidence(told, job.scenery)
+        batch.alerts += self._with_evidence(told, job.context)
 
     def _commit_clips(self, batch: _Batch, now: float) -> list[Alert]:
         ends = self._clips.due(now) if self._clips else []
@@ -197,7 +197,7 @@ class AlertWriter:
                 raise
         return self._outbox.commit(alerts, counts, state, files)
 
-    def _files(self, alerts: Iterable[Alert]) -> list[Stored]:
+    def _files(self, alerts: Iterable[Alert]) -> list[StoredAlert]:
         """Return the files that alerts name, for the retention."""
         if self._state_dir is None:
             return []
@@ -207,21 +207,23 @@ class AlertWriter:
             for path, camera in named
             if not path.startswith("missing:")
         ]
-        return [Stored(path, camera, file.stat().st_size) for path, camera, file in found if file.is_file()]
+        return [
+            StoredAlert(path, camera, file.stat().st_size) for path, camera, file in found if file.is_file()
+        ]
 
-    def _with_evidence(self, alerts: list[Alert], scenery: Scenery | None) -> list[Alert]:
+    def _with_evidence(self, alerts: list[Alert], context: FrameContext | None) -> list[Alert]:
         """Return the alerts naming their pictures, without those that wait for their clips."""
-        if alerts and scenery:
-            alerts = self._evidence.attach(alerts, scenery)
+        if alerts and context:
+            alerts = self._evidence.attach(alerts, context)
         if self._clips is None:
             return alerts
-        return [a for a in (self._clips.see(a, self._moment(a, scenery)) for a in alerts) if a is not None]
+        return [a for a in (self._clips.see(a, self._moment(a, context)) for a in alerts) if a is not None]
 
-    def _moment(self, alert: Alert, scenery: Scenery | None) -> float:
+    def _moment(self, alert: Alert, context: FrameContext | None) -> float:
         """Return the monotonic time at which what an alert is about arrived."""
-        if scenery is None:
+        if context is None:
             return self._clock.monotonic()
-        return scenery.frame.arrived - max(0.0, scenery.frame.t - alert.t)
+        return context.frame.arrived - max(0.0, context.frame.t - alert.t)
 
     def _sweep(self, now: float) -> None:
         if self._retention and now - self._swept >= _SWEEP_S:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from surveil.alerts.privacy import make_hide
-from surveil.app.replay import Seen
+from surveil.app.replay import AnalysedFrame
 from surveil.config import CameraConfig
 from surveil.errors import StateError
 from surveil.types import Bytes, Track
@@ -44,7 +44,7 @@ class Annotator:
             self._out.mux(self._stream.encode())
         self._out.close()
 
-    def add(self, seen: Seen) -> None:
+    def add(self, seen: AnalysedFrame) -> None:
         """Append one frame."""
         picture = seen.frame.picture.bgr().copy()
         if self._hide:
@@ -60,7 +60,7 @@ class Annotator:
         frame.pts, frame.time_base = round(seen.frame.t * 1000), Fraction(1, 1000)
         self._out.mux(self._stream.encode(frame))
 
-    def _draw(self, picture: Bytes, seen: Seen) -> None:
+    def _draw(self, picture: Bytes, seen: AnalysedFrame) -> None:
         height, width = picture.shape[:2]
         thick = max(1, width // 500)
         for points in (*self._camera.zones.values(), *self._camera.lines.values()):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from surveil.alerts.arming import RuleKey, SwitchBoard, Switches
+from surveil.alerts.arming import ArmingChannel, RuleKey, Switches
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import StateError
@@ -77,7 +77,7 @@ class SwitchWatch:
     """Takes the switches from the database into the running daemon. Owned by the main thread."""
 
     def __init__(self, path: Path, arming: Arming, clock: Clock) -> None:
-        self._board = SwitchBoard(path)
+        self._board = ArmingChannel(path)
         self._arming = arming
         self._clock = clock
         self._off: frozenset[RuleKey] = frozenset()

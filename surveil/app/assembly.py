@@ -13,33 +13,33 @@ import structlog
 from surveil.alerts.privacy import make_hide
 from surveil.alerts.writer import AlertWriter
 from surveil.app.arming import Arming
-from surveil.app.classifying import make_cutter
-from surveil.app.counting import make_counted, make_desk
-from surveil.app.health import MeteredHealth, Views
-from surveil.app.normality import MeteredNormality
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
-from surveil.counting.desk import CountingDesk
 from surveil.detect.detector import Detector
 from surveil.engine import CameraEngine, Step
-from surveil.logs import Window
+from surveil.features.classify.registry import ClassifierRegistry
+from surveil.features.classify.wiring import make_cutter
+from surveil.features.counting.counter import TrackCounter
+from surveil.features.counting.wiring import make_counted, make_counter
+from surveil.features.health.metered import MeteredHealth, Views
+from surveil.features.normality.metered import MeteredNormality
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.registry import build_rules
+from surveil.features.things.static_objects import StaticObjects
+from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
-from surveil.normality.scene import SceneNormality
 from surveil.pipeline.analyse import Admit, AnalyseStage, Count
-from surveil.pipeline.commit import CommitStage, Places
+from surveil.pipeline.commit import CommitStage, PictureOverlay
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
 from surveil.pipeline.work import Analyser, Work
 from surveil.ring import FrameRing
-from surveil.rules import build_rules
 from surveil.rules.base import WhyOff
 from surveil.schedule import ScheduleSettings
 from surveil.track.tracker import Tracker
-from surveil.train.shelf import Shelf
 from surveil.types import Alert
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
-from surveil.vision.static_objects import StaticObjects
 from surveil.vision.unchanged import UnchangedPlaces
 
 log = structlog.get_logger(__name__)
@@ -51,13 +51,13 @@ def make_scene(camera: CameraConfig) -> SceneNormality | None:
 
 
 @dataclass(slots=True)
-class Maker:
+class CameraFactory:
     """Makes what one camera has in the pipeline, of what all cameras share. Any thread may use it."""
 
     detector: Detector
     metrics: Metrics
     clock: Clock
-    shelf: Shelf = field(default_factory=Shelf)
+    classifiers: ClassifierRegistry = field(default_factory=ClassifierRegistry)
     arming: Arming | None = None
     """None: rules alert at any time."""
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Maker:
                 max_crops=detect.max_crops,
                 idle_interval_s=detect.idle_interval_s,
             ),
-            cutter=make_cutter(camera, self.shelf),
+            cutter=make_cutter(camera, self.classifiers),
             min_object_px=detect.min_object_px,
             undetected=camera.undetected,
         )
@@ -123,7 +123,7 @@ class Maker:
 
 
 def work_needs(camera: CameraConfig) -> tuple[object, ...]:
-    """Return everything that `Maker.work` makes a camera's work of: equal needs, equal work."""
+    """Return everything that `CameraFactory.work` makes a camera's work of: equal needs, equal work."""
     detect = camera.detect.model_dump(exclude={"fps", "scores"})
     classified = [rule for rule in camera.rules if rule.type == "classified"]
     return (
@@ -159,7 +159,7 @@ class RuleErrors:
     def __init__(self, camera: str, metrics: Metrics, clock: Clock) -> None:
         self._camera = camera
         self._metrics = metrics
-        self._window = Window(clock)
+        self._window = LogThrottle(clock)
 
     def __call__(self, rule: str, error: Exception) -> None:
         """Note one exception."""
@@ -194,7 +194,7 @@ def make_stages(
     metrics: Metrics,
     clock: Clock,
     *,
-    desk: CountingDesk | None = None,
+    counter: TrackCounter | None = None,
     lossless: bool = False,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
@@ -202,8 +202,8 @@ def make_stages(
     # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
-    commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, desk)
-    analyse = AnalyseStage(commit.offer, metrics, clock, desk)
+    commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, counter)
+    analyse = AnalyseStage(commit.offer, metrics, clock, counter)
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     return Pipeline(ring, prepare, detect, analyse, commit)
@@ -218,22 +218,28 @@ def make_pipeline(
     *,
     lossless: bool = False,
     scenes: Mapping[str, SceneNormality] | None = None,
-    shelf: Shelf | None = None,
+    classifiers: ClassifierRegistry | None = None,
     arming: Arming | None = None,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera. Without `arming` rules alert at any time."""
     cameras = [camera for camera in config.cameras.values() if camera.enabled]
-    desk = make_desk(config.state_dir, metrics) if any(c.counting.enabled for c in cameras) else None
-    stages = make_stages(detector, writer, metrics, clock, desk=desk, lossless=lossless, on_alerts=on_alerts)
-    maker = Maker(detector, metrics, clock, shelf or Shelf(), arming, config.schedules)
+    counter = make_counter(config.state_dir, metrics) if any(c.counting.enabled for c in cameras) else None
+    stages = make_stages(
+        detector, writer, metrics, clock, counter=counter, lossless=lossless, on_alerts=on_alerts
+    )
+    factory = CameraFactory(
+        detector, metrics, clock, classifiers or ClassifierRegistry(), arming, config.schedules
+    )
     for camera in cameras:
-        stages.open(camera, maker.work(camera, (scenes or {}).get(camera.name)), maker.engine(camera))
+        stages.open(camera, factory.work(camera, (scenes or {}).get(camera.name)), factory.engine(camera))
     return stages
 
 
-def make_places(camera: CameraConfig) -> Places:
+def make_places(camera: CameraConfig) -> PictureOverlay:
     """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
     hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
     # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
-    return Places(camera.zones, camera.lines, camera.sinks, hide, np.zeros_like if camera.unstored else hide)
+    return PictureOverlay(
+        camera.zones, camera.lines, camera.sinks, hide, np.zeros_like if camera.unstored else hide
+    )

@@ -13,7 +13,7 @@ import numpy as np
 
 from surveil.capture.picture import AvPicture
 from surveil.demo.clip import write_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
 from surveil.vision.motion import MotionGate, plane_size
 from surveil.vision.settings import MotionSettings
@@ -23,7 +23,7 @@ _FPS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BenchRow:
     """One part of the cost."""
 
     what: str
@@ -38,20 +38,20 @@ class Row:
         return None if self.bare_milliseconds is None else self.milliseconds / self.bare_milliseconds
 
 
-def bench(detector: Detector, size: tuple[int, int] = (1280, 720), rounds: int = 40) -> Iterator[Row]:
+def bench(detector: Detector, size: tuple[int, int] = (1280, 720), rounds: int = 40) -> Iterator[BenchRow]:
     """Measure decoding, the gate, preparing a crop and detecting, on a drawn yard with people in it."""
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "yard.mp4"
-        write_clip(clip, Scene.default(size=size, fps=_FPS, seconds=4.0))
+        write_clip(clip, DrawnScene.default(size=size, fps=_FPS, seconds=4.0))
         frames, decode_ms = _decoded(clip)
-    yield Row(f"decode a frame, {size[0]}×{size[1]} H.264, one thread", decode_ms)
+    yield BenchRow(f"decode a frame, {size[0]}×{size[1]} H.264, one thread", decode_ms)
     pictures = [AvPicture(frame) for frame in frames]
-    yield Row("small brightness plane and motion gate", _gate_ms(pictures, size))
+    yield BenchRow("small brightness plane and motion gate", _gate_ms(pictures, size))
     crop = (0, 0, *size)
     prepare = _median_ms(
         lambda i: detector.release([detector.prepare(pictures[i % len(pictures)], crop)]), rounds
     )
-    yield Row("fit one crop into the model's input", prepare)
+    yield BenchRow("fit one crop into the model's input", prepare)
     yield _detect(detector, pictures, rounds)
 
 
@@ -68,7 +68,7 @@ def _gate_ms(pictures: list[AvPicture], size: tuple[int, int]) -> float:
     return _median_ms(lambda i: gate.update(pictures[i].luma(*plane), i / 5, size, ()), len(pictures))
 
 
-def _detect(detector: Detector, pictures: list[AvPicture], rounds: int) -> Row:
+def _detect(detector: Detector, pictures: list[AvPicture], rounds: int) -> BenchRow:
     """Time `detect` and the bare session in turn: A B A B, so that the machine's moods hit both."""
     crop = (0, 0, pictures[0].width, pictures[0].height)
     ours, bare = [], []
@@ -77,7 +77,7 @@ def _detect(detector: Detector, pictures: list[AvPicture], rounds: int) -> Row:
         tensor = look.tensor[None].copy()
         ours.append(_once_ms(lambda look=look: detector.detect([[look]])))  # type: ignore[misc]
         bare.append(_once_ms(lambda tensor=tensor: detector.run_bare(tensor)))  # type: ignore[misc]
-    return Row(f"detect in one crop, {detector.name}", float(np.median(ours)), float(np.median(bare)))
+    return BenchRow(f"detect in one crop, {detector.name}", float(np.median(ours)), float(np.median(bare)))
 
 
 def _median_ms(work: Callable[[int], object], rounds: int) -> float:

@@ -12,14 +12,16 @@ from surveil.app.replay import START_WALL, Replay
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import ConfigError
-from surveil.train.collect import Collector
-from surveil.train.looks import Look, On
+from surveil.features.classify.crops import CropRequest, On
+from surveil.offline.classify.collect import CropCollector
 from surveil.types import Polygon
 
 Progress = Callable[[str, float], None]
 
 
-def look_of(config: Config, camera: str, on: On, zone: str, classes: tuple[str, ...], every_s: float) -> Look:
+def look_of(
+    config: Config, camera: str, on: On, zone: str, classes: tuple[str, ...], every_s: float
+) -> CropRequest:
     """Return what to look at, as a rule `classified` of the camera would. Raises ConfigError for what is not there."""
     if camera not in config.cameras:
         choice = ", ".join(config.cameras) or "none"
@@ -30,7 +32,7 @@ def look_of(config: Config, camera: str, on: On, zone: str, classes: tuple[str, 
         raise ConfigError(
             [f"{config.path}: cameras.{camera}.zones: there is no zone {zone!r}; there are: {choice}"]
         )
-    return Look("", on, every_s, zone, zones[zone] if on == "zone" else (), classes)
+    return CropRequest("", on, every_s, zone, zones[zone] if on == "zone" else (), classes)
 
 
 def hidden_of(config: Config, camera: str) -> tuple[Polygon, ...]:
@@ -43,7 +45,7 @@ def collect_live(
     config: Config,
     camera: str,
     detector: Detector,
-    collector: Collector,
+    collector: CropCollector,
     progress: Progress,
     *,
     most: int,
@@ -67,7 +69,7 @@ def collect_recorded(
     config: Config,
     camera: str,
     detector: Detector,
-    collector: Collector,
+    collector: CropCollector,
     progress: Progress,
     *,
     video: Path,

@@ -13,14 +13,14 @@ from prometheus_client.registry import Collector
 from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
-from surveil.ring import Books, Drop
+from surveil.ring import Drop, FrameCounters
 from surveil.types import Alert
 
 
 class RingCollector(Collector):
     """The books of every camera's frames: received == processed + Σ dropped + waiting in every scrape."""
 
-    def __init__(self, books: Callable[[], Mapping[str, Books]]) -> None:
+    def __init__(self, books: Callable[[], Mapping[str, FrameCounters]]) -> None:
         self._books = books
 
     def collect(self) -> Iterator[Metric]:

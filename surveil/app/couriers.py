@@ -12,7 +12,7 @@ from typing import cast
 import structlog
 
 from surveil.alerts.courier import Courier
-from surveil.alerts.delivery import Context, Status
+from surveil.alerts.delivery import Context, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks import make_sink
@@ -29,7 +29,7 @@ COURIERS_S = 1.5
 
 
 @dataclass(slots=True)
-class _Post:
+class _SinkWorker:
     """One courier, and what ends it."""
 
     courier: Courier
@@ -48,7 +48,7 @@ class Couriers:
         metrics: Metrics,
         clock: Clock,
         group: ThreadGroup,
-        status: Callable[[], Status],
+        status: Callable[[], InstallationStatus],
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -57,7 +57,7 @@ class Couriers:
         self._clock = clock
         self._group = group
         self._status = status
-        self._posts: dict[str, _Post] = {}
+        self._posts: dict[str, _SinkWorker] = {}
 
     def add(self, sinks: Mapping[str, Settings]) -> None:
         """Deliver to these sinks, too; the courier of a sink that is there already makes way for the new one."""
@@ -91,14 +91,14 @@ class Couriers:
         for post in self._posts.values():
             post.courier.wake()
 
-    def _make(self, name: str, settings: Settings) -> _Post:
+    def _make(self, name: str, settings: Settings) -> _SinkWorker:
         stop = Stop()
         context = Context(name=name, state_dir=self._state_dir, clock=self._clock, stop=stop)
         sink = make_sink(cast("SinkSettings", settings), context)
         courier = Courier(
             name, sink, self._outbox, self._clock, self._settings, metrics=self._metrics, status=self._status
         )
-        return _Post(courier, stop)
+        return _SinkWorker(courier, stop)
 
     def _end(self, names: Iterable[str], patience_s: float = COURIERS_S) -> bool:
         posts = [self._posts[name] for name in names]

@@ -12,10 +12,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 
 from surveil import __version__, logs
 from surveil.alerts.outbox import Outbox
-from surveil.app.archive import Archive
 from surveil.app.arming import Arming, SwitchWatch
-from surveil.app.assembly import Maker, make_stages
-from surveil.app.classifying import make_keeper
+from surveil.app.assembly import CameraFactory, make_stages
 from surveil.app.collectors import (
     DiskCollector,
     EventCollector,
@@ -24,21 +22,23 @@ from surveil.app.collectors import (
     RingCollector,
     RuleCollector,
 )
-from surveil.app.counting import make_desk
 from surveil.app.couriers import Couriers
-from surveil.app.facts import Facts
+from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
-from surveil.app.health import ViewWatch
 from surveil.app.reload import Reloader
-from surveil.app.signals import Request, Requests
+from surveil.app.signals import ProcessRequest, Requests
 from surveil.app.state_dir import configured
+from surveil.app.status import StatusReporter
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
-from surveil.learn.auto import NormalityKeeper, look_after
+from surveil.features.classify.wiring import make_keeper
+from surveil.features.counting.wiring import make_counter
+from surveil.features.health.metered import ViewWatch
+from surveil.features.normality.keeper import NormalityKeeper, look_after
 from surveil.listening import bind
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
@@ -88,7 +88,7 @@ class Daemon:
         self.outbox = Outbox.open(
             self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
         )
-        self._archive = Archive(
+        self._archive = EvidenceStore(
             self._state_dir, self.outbox, config.storm, self.metrics, self.clock, self._wake
         )
         self.pipeline = make_stages(
@@ -96,21 +96,21 @@ class Daemon:
             self._archive.writer,
             self.metrics,
             self.clock,
-            desk=make_desk(self._state_dir, self.metrics),
+            counter=make_counter(self._state_dir, self.metrics),
             on_alerts=on_alerts,
         )
         self._normality = NormalityKeeper(self._state_dir, {}, _report_model, self.clock)
         self.arming = Arming()
         self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
         self._switches.look()
-        self._maker = Maker(
+        self._factory = CameraFactory(
             detector, self.metrics, self.clock, arming=self.arming, schedules=config.schedules
         )
-        self._views = ViewWatch(self._state_dir / "surveil.db", self._maker.views)
+        self._views = ViewWatch(self._state_dir / "surveil.db", self._factory.views)
         self.fleet = Fleet(
-            self.pipeline, self._archive, self._normality, config.camera_lost, self._maker, self._group
+            self.pipeline, self._archive, self._normality, config.camera_lost, self._factory, self._group
         )
-        self.facts = Facts(
+        self.facts = StatusReporter(
             self.fleet,
             self.pipeline.ring.books,
             self.outbox,
@@ -172,9 +172,9 @@ class Daemon:
         interval_s = min(notifier.watchdog_interval_s or _LOOK_S, _LOOK_S)
         while not self.stop:
             request = requests.next(interval_s)
-            if request is Request.END:
+            if request is ProcessRequest.END:
                 break
-            if request is Request.RELOAD:
+            if request is ProcessRequest.RELOAD:
                 notifier.reloading(self.clock.monotonic())
                 self.reloader.reload(lambda: requests.ending)
                 notifier.ready(self.facts.summary())
@@ -223,7 +223,7 @@ class Daemon:
         ]
         keepers = (
             self._normality,
-            make_keeper(self._state_dir, self._maker.shelf, self.config.model, self.metrics),
+            make_keeper(self._state_dir, self._factory.classifiers, self.config.model, self.metrics),
         )
         for keeper in keepers:
             keeper.run_once()

@@ -10,24 +10,24 @@ from collections.abc import Iterable, Mapping
 
 import structlog
 
-from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, Sight
-from surveil.app.archive import Archive
+from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
 from surveil.app.assembly import (
-    Maker,
+    CameraFactory,
     Pipeline,
     make_places,
     make_scene,
     work_needs,
 )
-from surveil.app.counting import make_counted
-from surveil.app.post import Post, counts_of, make_recorder, reconnects, rules_of
+from surveil.app.camera_runtime import CameraRuntime, counts_of, make_recorder, reconnects, rules_of
+from surveil.app.evidence_store import EvidenceStore
 from surveil.clock import Stop
 from surveil.config import CameraConfig
 from surveil.engine import Step
 from surveil.errors import Cause
-from surveil.learn.auto import NormalityKeeper
+from surveil.features.counting.wiring import make_counted
+from surveil.features.normality.keeper import NormalityKeeper
 from surveil.pipeline.analyse import Count, Dismiss, Retune
-from surveil.pipeline.commit import Outcome
+from surveil.pipeline.commit import CommitRequest
 from surveil.ring import Lost
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
@@ -56,21 +56,21 @@ class Fleet:
     def __init__(
         self,
         pipeline: Pipeline,
-        archive: Archive,
+        archive: EvidenceStore,
         keeper: NormalityKeeper,
         watch: CameraWatchSettings,
-        maker: Maker,
+        factory: CameraFactory,
         group: ThreadGroup,
     ) -> None:
-        self.posts: Mapping[str, Post] = {}
+        self.runtimes: Mapping[str, CameraRuntime] = {}
         """By name. Replaced as a whole, never changed in place."""
         self._pipeline = pipeline
         self._archive = archive
         self._keeper = keeper
         self._watch = CameraWatch(watch, {})
-        self._maker = maker
-        self._metrics = maker.metrics
-        self._clock = maker.clock
+        self._factory = factory
+        self._metrics = factory.metrics
+        self._clock = factory.clock
         self._group = group
         self._runs = False
 
@@ -78,14 +78,14 @@ class Fleet:
 
     def add(self, cameras: Iterable[CameraConfig]) -> None:
         """Take cameras in; their threads start at once when the fleet runs, else with it."""
-        posts = {camera.name: self._admit(camera) for camera in cameras}
-        self.posts = {**self.posts, **posts}
-        for post in posts.values() if self._runs else ():
+        runtimes = {camera.name: self._admit(camera) for camera in cameras}
+        self.runtimes = {**self.runtimes, **runtimes}
+        for post in runtimes.values() if self._runs else ():
             post.run(self._group)
 
     def remove(self, names: Iterable[str]) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
-        gone = [self.posts[name] for name in names]
+        gone = [self.runtimes[name] for name in names]
         self._halt(gone)
         deadline = self._clock.monotonic() + _HOME_S
         ended = [self._dismiss(post, deadline) for post in gone]
@@ -93,14 +93,14 @@ class Fleet:
         for post in gone:
             self._archive.drop(post.camera.name)
             self._keeper.keep(post.camera.name, None)
-            self._maker.shelf.want(post.camera.name, ())
+            self._factory.classifiers.want(post.camera.name, ())
             self._metrics.forget(camera=post.camera.name)
         names = {post.camera.name for post in gone}
-        self.posts = {name: post for name, post in self.posts.items() if name not in names}
+        self.runtimes = {name: post for name, post in self.runtimes.items() if name not in names}
 
     def change(self, cameras: Iterable[CameraConfig]) -> None:
         """Let enabled cameras go on by other settings; only those whose stream is another one connect anew."""
-        pairs = [(self.posts[camera.name], camera) for camera in cameras]
+        pairs = [(self.runtimes[camera.name], camera) for camera in cameras]
         reopened = [post for post, camera in pairs if reconnects(post.camera, camera)]
         self._halt(reopened)
         ended = [self._retune(post, camera) for post, camera in pairs]
@@ -110,25 +110,25 @@ class Fleet:
 
     def schedule(self, schedules: Mapping[str, ScheduleSettings]) -> None:
         """Use these schedules for cameras that come or change from now on."""
-        self._maker.schedules = schedules
+        self._factory.schedules = schedules
 
     def start(self) -> None:
         """Start the threads of all cameras."""
         self._runs = True
-        for post in self.posts.values():
+        for post in self.runtimes.values():
             post.run(self._group)
 
     def end(self, patience_s: float) -> bool:
         """End the threads of all cameras; return whether they ended in time."""
-        return self._halt(self.posts.values(), patience_s)
+        return self._halt(self.runtimes.values(), patience_s)
 
     # What the main thread looks after.
 
     def watch(self) -> None:
         """Alert when a camera has been away for long, and when it is back."""
         sights = {
-            name: Sight(post.capture.status.state, post.capture.status.cause)
-            for name, post in self.posts.items()
+            name: StreamCondition(post.capture.status.state, post.capture.status.cause)
+            for name, post in self.runtimes.items()
             if post.capture
         }
         self._tell(self._watch.step(sights, self._clock.monotonic(), self._clock.wall()))
@@ -139,7 +139,7 @@ class Fleet:
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
-            self._pipeline.commit.offer(Outcome(alert.camera, Step((alert,))))
+            self._pipeline.commit.offer(CommitRequest(alert.camera, Step((alert,))))
 
     # Facts; any thread may ask.
 
@@ -147,37 +147,37 @@ class Fleet:
         """Each camera's state."""
         return {
             name: post.capture.status.state if post.capture else "disabled"
-            for name, post in self.posts.items()
+            for name, post in self.runtimes.items()
         }
 
     def errors(self) -> dict[str, str]:
         """Return why cameras are lost, for those that are."""
-        captures = {name: post.capture for name, post in self.posts.items() if post.capture}
+        captures = {name: post.capture for name, post in self.runtimes.items() if post.capture}
         return {name: c.status.error for name, c in captures.items() if c.status.error}
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Name the rules of each camera, the watch over the camera itself included."""
-        return {name: rules_of(post.camera) for name, post in self.posts.items()}
+        return {name: rules_of(post.camera) for name, post in self.runtimes.items()}
 
     # One camera.
 
-    def _admit(self, camera: CameraConfig) -> Post:
+    def _admit(self, camera: CameraConfig) -> CameraRuntime:
         self._metrics.add_camera(camera.name, rules_of(camera))
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
-            return Post(camera)
-        post = Post(camera, make_scene(camera), make_recorder(camera))
+            return CameraRuntime(camera)
+        post = CameraRuntime(camera, make_scene(camera), make_recorder(camera))
         self._archive.keep(camera, post.recorder)
         self._keeper.keep(camera.name, post.scene)
         self._watch.follow(camera.name, camera.sinks)
-        self._pipeline.open(camera, self._maker.work(camera, post.scene), self._maker.engine(camera))
+        self._pipeline.open(camera, self._factory.work(camera, post.scene), self._factory.engine(camera))
         post.connect(self._pipeline.ring, self._metrics, self._clock)
         return post
 
-    def _halt(self, posts: Iterable[Post], patience_s: float = CAPTURES_S) -> bool:
+    def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
         threads = []
-        for post in posts:
+        for post in runtimes:
             post.stop.set()
             threads += post.threads
             post.threads = []
@@ -186,7 +186,7 @@ class Fleet:
             log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended
 
-    def _dismiss(self, post: Post, deadline: float) -> Stop:
+    def _dismiss(self, post: CameraRuntime, deadline: float) -> Stop:
         """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
         name, done = post.camera.name, Stop()
         if post.capture is None:
@@ -198,7 +198,7 @@ class Fleet:
         self._pipeline.analyse.inbox.put(Dismiss(name, "config", done.set))
         return done
 
-    def _retune(self, post: Post, camera: CameraConfig) -> Stop:
+    def _retune(self, post: CameraRuntime, camera: CameraConfig) -> Stop:
         """Change everything about a camera but its connection; return what is set once that has happened."""
         old, post.camera = post.camera, camera
         work = None
@@ -207,7 +207,7 @@ class Fleet:
             self._keeper.keep(camera.name, post.scene)
         if work_needs(old) != work_needs(camera):
             self._metrics.forget_picture(camera.name)
-            work = self._maker.work(camera, post.scene)
+            work = self._factory.work(camera, post.scene)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         post.record_by(camera)
         self._archive.keep(camera, post.recorder)
@@ -222,11 +222,11 @@ class Fleet:
                 self._metrics.forget(camera=camera.name, rule=rule)
             done.set()
 
-        change = self._maker.tuning(old, camera)
+        change = self._factory.tuning(old, camera)
         self._pipeline.analyse.inbox.put(Retune(camera.name, change, make_places(camera), finished))
         return done
 
-    def _take_over(self, post: Post) -> None:
+    def _take_over(self, post: CameraRuntime) -> None:
         """Connect anew where the connection before has ended; events go on as through any short loss."""
         assert post.capture is not None
         t, name = post.capture.now(), post.camera.name

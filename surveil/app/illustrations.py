@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from surveil.alerts.evidence import Hide, Illustrate
-from surveil.normality.draw import explained
-from surveil.normality.result import EXTRA, NormalityResult
-from surveil.rules.anomaly import Anomaly
+from surveil.features.normality.draw import explained
+from surveil.features.normality.result import EXTRA, NormalityResult
+from surveil.features.normality.rule import Anomaly
 from surveil.types import Alert, Bytes
 
 MIN_ROWS, MAX_ROWS = 360, 540

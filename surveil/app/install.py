@@ -28,7 +28,7 @@ def source() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class InstallStep:
     """One thing that is done, or would be."""
 
     what: str
@@ -54,20 +54,20 @@ class Installer:
     """The configuration that is written where there is none."""
     units: Path = field(default_factory=source)
 
-    def install(self) -> Iterator[Step]:
+    def install(self) -> Iterator[InstallStep]:
         """Write units, user, folders and a first configuration; yield what was done."""
         self._check_program()
         for path, text in self._files().items():
             yield self._write(path, text, 0o644)
         if self._real(_CONFIG).exists():
-            yield Step("keep", str(_CONFIG))
+            yield InstallStep("keep", str(_CONFIG))
         else:
             yield self._write(_CONFIG, self.sample, 0o640)
         yield from self._run(
             ["systemd-sysusers"], ["systemd-tmpfiles", "--create"], ["systemctl", "daemon-reload"]
         )
 
-    def uninstall(self) -> Iterator[Step]:
+    def uninstall(self) -> Iterator[InstallStep]:
         """Stop the service and remove what `install` wrote; configuration, state and your own drop-ins stay."""
         there = [path for path in self._files(*DROP_INS) if self._real(path).exists()]
         if _UNITS / "surveil.service" in there:
@@ -78,7 +78,7 @@ class Installer:
             yield from self._run(["systemctl", "daemon-reload"])
         for kept in (_CONFIG.parent, Path("/var/lib/surveil")):
             if self._real(kept).exists():
-                yield Step("keep", str(kept))
+                yield InstallStep("keep", str(kept))
 
     def _files(self, *also: str) -> dict[Path, str]:
         """Return what is installed, by its place in the running system."""
@@ -100,11 +100,11 @@ class Installer:
     def _real(self, path: Path) -> Path:
         return self.destdir / path.relative_to("/")
 
-    def _write(self, path: Path, text: str, mode: int) -> Step:
+    def _write(self, path: Path, text: str, mode: int) -> InstallStep:
         real = self._real(path)
         try:
             if real.exists() and real.read_text(encoding="utf-8") == text:
-                return Step("keep", str(path))
+                return InstallStep("keep", str(path))
             if not self.dry_run:
                 real.parent.mkdir(parents=True, exist_ok=True)
                 half = real.with_name(f".{real.name}.new")
@@ -115,25 +115,25 @@ class Installer:
         except OSError as error:
             reason = error.strerror or str(error)
             raise StateError(f"{path} cannot be written: {reason}; be root, or set --destdir") from error
-        return Step("write", str(path))
+        return InstallStep("write", str(path))
 
-    def _remove(self, path: Path) -> Step:
+    def _remove(self, path: Path) -> InstallStep:
         try:
             if not self.dry_run:
                 self._real(path).unlink()
                 _remove_empty(self._real(path).parent)
         except OSError as error:
             raise StateError(f"{path} cannot be removed: {error.strerror}; be root") from error
-        return Step("remove", str(path))
+        return InstallStep("remove", str(path))
 
-    def _run(self, *commands: list[str]) -> Iterator[Step]:
+    def _run(self, *commands: list[str]) -> Iterator[InstallStep]:
         """Run what makes the system take notice, where it runs under systemd."""
         for command in commands:
             if self.destdir != Path("/") or shutil.which(command[0]) is None:
                 continue
             if command[0] == "systemctl" and not _STARTED.exists():
                 continue
-            yield Step("run", " ".join(command))
+            yield InstallStep("run", " ".join(command))
             if not self.dry_run:
                 self._call(command)
 

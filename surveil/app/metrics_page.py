@@ -26,11 +26,11 @@ from surveil.app.collectors import (
 )
 from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
+from surveil.features.health.picture_health import PictureFault
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
-from surveil.pipeline.books import SignalBooks
-from surveil.ring import Books, Drop
-from surveil.types import Gate
-from surveil.vision.health import State
+from surveil.pipeline.counters import SignalCounters
+from surveil.ring import Drop, FrameCounters
+from surveil.types import GateDecision
 
 _HEAD = """\
 # Metrics
@@ -70,14 +70,14 @@ LABELS = {
     "shadow_label": "Class that the classifier in the shadow said.",
     "direction": "Which way a line was crossed, as it looks in the picture: `left`, `right`, `up`, `down`.",
     "state": (
-        f"Of a camera: {_one_of(STATES)}. Of its picture: {_one_of(State)}. Of an alert: {_one_of(DELIVERY)}."
+        f"Of a camera: {_one_of(STATES)}. Of its picture: {_one_of(PictureFault)}. Of an alert: {_one_of(DELIVERY)}."
     ),
     "cause": f"Why the stream was lost: {_one_of(Cause)}.",
     "reason": (
         f"Of a frame that was not analysed: {_one_of(Drop)}. Of evidence that was not written: "
         f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed."
     ),
-    "decision": f"Why the detector looked, or did not: {_one_of(Gate)}.",
+    "decision": f"Why the detector looked, or did not: {_one_of(GateDecision)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
     "outcome": f"What became of a signal: {_one_of(OUTCOMES)}; in the ledger also `raised` (all) and `pending`.",
     "result": f"How an attempt to deliver ended: {_one_of(RESULTS)}.",
@@ -104,7 +104,7 @@ def filled(
     metrics.add_camera(camera, (rule,))
     metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
     metrics.add_classifier("shelf", (camera,), ("full", "empty"), ("full", "empty"))
-    for state in State:
+    for state in PictureFault:
         metrics.picture_state.labels(camera, state.value)
     metrics.add_zone(camera, "yard", "person")
     for direction in ("left", "right"):
@@ -113,13 +113,13 @@ def filled(
         metrics.delivery_attempts.labels(sink, result)
     for reason in (*REASONS, "database"):
         metrics.evidence_errors.labels(reason)
-    books = Books(received=0, processed=0, waiting=0, dropped=dict.fromkeys(Drop, 0))
+    books = FrameCounters(received=0, processed=0, waiting=0, dropped=dict.fromkeys(Drop, 0))
     registry.register(RingCollector(lambda: {camera: books}))
     registry.register(OutboxCollector(lambda: {sink: dict.fromkeys(DELIVERY, 0)}, lambda: {sink: 0.0}))
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
-    kept = SignalBooks({Entry(camera, rule, RAISED): 0})
+    kept = SignalCounters({Entry(camera, rule, RAISED): 0})
     registry.register(LedgerCollector(kept.totals, lambda: {camera: (rule,)}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))
     return metrics

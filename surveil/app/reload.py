@@ -14,11 +14,11 @@ from dataclasses import dataclass, field, fields, replace
 import structlog
 
 from surveil import logs
-from surveil.app.archive import Archive
 from surveil.app.assembly import make_places
+from surveil.app.camera_runtime import reconnects
 from surveil.app.couriers import Couriers
+from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import CHANGEABLE, Fleet
-from surveil.app.post import reconnects
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError, SurveilError
@@ -42,7 +42,7 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReloadPlan:
     """What leads from one configuration to another."""
 
     cameras: Delta
@@ -73,14 +73,14 @@ class Plan:
         return {key: list(names) for key, names in named.items() if names}
 
 
-def compare(old: Config, new: Config) -> Plan:
+def compare(old: Config, new: Config) -> ReloadPlan:
     """Return what leads from `old`, which runs, to `new`. Pure."""
     cameras = _delta(old.cameras, new.cameras, also=_rescheduled(old, new))
     replaced = {n for n in cameras.changed if not _changeable(old.cameras[n], new.cameras[n])}
     changed = tuple(n for n in cameras.changed if n not in replaced)
     other = [f.name for f in fields(Config) if f.name not in _ASIDE | {"cameras", "sinks"}]
     differ = [name for name in other if getattr(old, name) != getattr(new, name)]
-    return Plan(
+    return ReloadPlan(
         cameras=replace(cameras, changed=changed),
         reconnected=tuple(n for n in changed if reconnects(old.cameras[n], new.cameras[n])),
         replaced=tuple(n for n in cameras.changed if n in replaced),
@@ -114,7 +114,7 @@ def _changeable(old: CameraConfig, new: CameraConfig) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReloadResult:
     """How a reload ended; before the first one: how the start did."""
 
     at: float
@@ -149,7 +149,7 @@ class Reloader:
         load: Callable[[], Config],
         fleet: Fleet,
         couriers: Couriers,
-        archive: Archive,
+        archive: EvidenceStore,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -161,11 +161,11 @@ class Reloader:
         self._archive = archive
         self._metrics = metrics
         self._clock = clock
-        self.last = Result(clock.wall())
+        self.last = ReloadResult(clock.wall())
         self._show(restart=False)
 
     @_giving_way()
-    def reload(self, ending: Callable[[], bool] = lambda: False) -> Result:
+    def reload(self, ending: Callable[[], bool] = lambda: False) -> ReloadResult:
         """Read the file and follow it; once `ending` is true what is left is not begun."""
         try:
             new = self._load()
@@ -182,7 +182,7 @@ class Reloader:
         self._apply(plan, new, ending)
         kept = {name: getattr(self.config, name) for name in plan.restart}
         self.config = replace(new, **kept)
-        self.last = Result(self._clock.wall(), changes=plan.words())
+        self.last = ReloadResult(self._clock.wall(), changes=plan.words())
         self._show(restart=bool(plan.restart))
         log.info(
             "configuration reloaded" if self.last.changes else "nothing has changed", **self.last.changes
@@ -191,7 +191,7 @@ class Reloader:
             log.warning("only a restart brings what has changed here", sections=list(plan.restart))
         return self.last
 
-    def _refuse(self, error: SurveilError) -> Result:
+    def _refuse(self, error: SurveilError) -> ReloadResult:
         messages = tuple(error.messages if isinstance(error, ConfigError) else [str(error)])
         for message in messages:
             log.error("configuration refused", problem=message)
@@ -200,7 +200,7 @@ class Reloader:
         self._metrics.reload_good.set(0)
         return self.last
 
-    def _apply(self, plan: Plan, new: Config, ending: Callable[[], bool]) -> None:
+    def _apply(self, plan: ReloadPlan, new: Config, ending: Callable[[], bool]) -> None:
         def cameras(names: tuple[str, ...]) -> list[CameraConfig]:
             return [new.cameras[name] for name in names]
 
@@ -218,7 +218,7 @@ class Reloader:
                 return
             step()
 
-    def _sections(self, plan: Plan, new: Config) -> None:
+    def _sections(self, plan: ReloadPlan, new: Config) -> None:
         if "log" in plan.sections:
             logs.configure(new.log.format, new.log.level)
         if "storm" in plan.sections:

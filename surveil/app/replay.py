@@ -17,22 +17,22 @@ from prometheus_client import CollectorRegistry
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
 from surveil.alerts.storm import StormSettings
-from surveil.app.archive import Archive
 from surveil.app.arming import Arming
 from surveil.app.assembly import Pipeline, make_pipeline, make_scene
-from surveil.app.classifying import make_keeper
+from surveil.app.evidence_store import EvidenceStore
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import SourceError
-from surveil.learn.deploy import NormalityStore
+from surveil.features.classify.crops import EXTRA, Classification
+from surveil.features.classify.registry import ClassifierRegistry
+from surveil.features.classify.wiring import make_keeper
+from surveil.features.normality.store import NormalityStore
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
-from surveil.train.looks import EXTRA, Finding
-from surveil.train.shelf import Shelf
 from surveil.types import Alert, Detections, Frame, Track
 
 log = structlog.get_logger(__name__)
@@ -41,19 +41,19 @@ START_WALL = 1_704_067_200.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AnalysedFrame:
     """One analysed frame, for those who watch a replay."""
 
     frame: Frame
     tracks: tuple[Track, ...]
     detections: Detections | None
     alerts: tuple[Alert, ...]
-    looks: tuple[Finding, ...] = ()
+    looks: tuple[Classification, ...] = ()
     """What classifiers said."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ReplayResult:
     """What a replay gave."""
 
     alerts: tuple[Alert, ...]
@@ -93,12 +93,14 @@ class Replay:
         self.metrics = Metrics(CollectorRegistry())
         self._alerts: list[Alert] = []
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
-        archive = Archive(state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False)
+        archive = EvidenceStore(
+            state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False
+        )
         archive.keep(cameras[camera])
         scene = make_scene(cameras[camera])
         if scene and (loaded := NormalityStore(config.state_dir, camera).load()):
             scene.offer(loaded)
-        shelf = Shelf()
+        classifiers = ClassifierRegistry()
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
@@ -107,19 +109,19 @@ class Replay:
             self._clock,
             lossless=not live,
             scenes={camera: scene} if scene else {},
-            shelf=shelf,
+            classifiers=classifiers,
             arming=Arming() if scheduled else None,
             on_alerts=self._alerts.extend,
         )
-        make_keeper(config.state_dir, shelf, config.model, self.metrics).run_once()
+        make_keeper(config.state_dir, classifiers, config.model, self.metrics).run_once()
 
     def run(
         self,
         videos: Sequence[Path],
         start_wall: float = START_WALL,
-        on_seen: Callable[[Seen], None] = lambda _seen: None,
+        on_seen: Callable[[AnalysedFrame], None] = lambda _seen: None,
         on_decoded: Callable[[float], None] = lambda _t: None,
-    ) -> Result:
+    ) -> ReplayResult:
         """Play the videos one after the other; raise SourceError when one cannot be played."""
         frames, decoded, t_end, wall = 0, 0, 0.0, start_wall
         for video in videos:
@@ -131,9 +133,9 @@ class Replay:
         self._pipeline.commit.close()
         self._outbox.close()
         decoded = self._pipeline.ring.books()[self._camera].received
-        return Result(tuple(self._alerts), frames, decoded, t_end)
+        return ReplayResult(tuple(self._alerts), frames, decoded, t_end)
 
-    def watch(self) -> Generator[Seen, None, None]:
+    def watch(self) -> Generator[AnalysedFrame, None, None]:
         """Yield the frames of the camera itself as they come, until the caller wants no more.
 
         Raises SourceError when it cannot be opened, or is lost.
@@ -150,7 +152,7 @@ class Replay:
 
     def _play(
         self, stream: StreamSettings, wall: float | None, on_decoded: Callable[[float], None]
-    ) -> Iterator[Seen]:
+    ) -> Iterator[AnalysedFrame]:
         ring, stop = self._pipeline.ring, Stop()
         failures: list[SourceError] = []
 
@@ -179,7 +181,7 @@ class Replay:
         if failures:
             raise failures[0]
 
-    def _frames(self) -> Iterator[Seen]:
+    def _frames(self) -> Iterator[AnalysedFrame]:
         """Take every slot through the stages on this thread until the recording ends."""
         never = Stop()
         while slot := self._pipeline.ring.take(never):
@@ -190,9 +192,9 @@ class Replay:
                 return
             work = slot.state
             detections, tracks = work.detections, work.tracks
-            looks = cast("tuple[Finding, ...]", work.extras.get(EXTRA, ()))
+            looks = cast("tuple[Classification, ...]", work.extras.get(EXTRA, ()))
             self._settle()
-            yield Seen(item, tracks, detections, tuple(self._alerts[before:]), looks)
+            yield AnalysedFrame(item, tracks, detections, tuple(self._alerts[before:]), looks)
 
     def _through(self, slot: CameraSlot) -> None:
         stages = self._pipeline

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from types import FrameType
 
 
-class Request(Enum):
+class ProcessRequest(Enum):
     """What somebody outside wants."""
 
     END = auto()
@@ -27,7 +27,7 @@ class Requests:
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Request] = SimpleQueue()
+        self._queue: SimpleQueue[ProcessRequest] = SimpleQueue()
         self.ending = False
         """The end was asked for, whether it has been served or not."""
 
@@ -37,21 +37,21 @@ class Requests:
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._reload)
 
-    def next(self, patience_s: float) -> Request | None:
+    def next(self, patience_s: float) -> ProcessRequest | None:
         """Return what was asked for, or None after `patience_s`. Several reloads are one; the end goes first."""
         try:
             request = self._queue.get(timeout=patience_s)
-            while request is Request.RELOAD and not self._queue.empty():
+            while request is ProcessRequest.RELOAD and not self._queue.empty():
                 request = self._queue.get_nowait()
         except Empty:
             return None
-        return Request.END if self.ending else request
+        return ProcessRequest.END if self.ending else request
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         if self.ending:
             os._exit(1)
         self.ending = True
-        self._queue.put(Request.END)
+        self._queue.put(ProcessRequest.END)
 
     def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._queue.put(Request.RELOAD)
+        self._queue.put(ProcessRequest.RELOAD)

@@ -11,7 +11,7 @@ from surveil.capture.opening import is_recording, make_source
 from surveil.capture.packets import PacketRing, Parameters, StoredPacket
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source, StreamInfo
-from surveil.capture.status import Status
+from surveil.capture.status import StreamStatus
 from surveil.capture.timing import FileClock, StreamClock
 from surveil.clock import Clock, Stop
 from surveil.errors import Cause, SourceError
@@ -62,7 +62,7 @@ class CaptureLoop:
         self._is_recording = is_recording(settings.url)
         self._is_replay = self._is_recording and not settings.realtime
         self._speaks = "detect" in settings.roles
-        self.status = Status(camera, metrics, speaks=self._speaks)
+        self.status = StreamStatus(camera, metrics, speaks=self._speaks)
         self._packets = packets
         self._backoff = Backoff()
         self._live_time = StreamClock(t)

@@ -50,7 +50,7 @@ class StoredPacket:
     parameters: Parameters
 
 
-class Hold:
+class PacketHold:
     """Keeps what arrived since a moment from being thrown away. Release it, or use it in a `with`."""
 
     def __init__(self, ring: PacketRing, since: float) -> None:
@@ -83,7 +83,7 @@ class PacketRing:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._groups: deque[list[StoredPacket]] = deque()
-        self._holds: set[Hold] = set()
+        self._holds: set[PacketHold] = set()
         self._bytes = 0
         self._awaits_key = True
         self.cut_short = 0
@@ -120,14 +120,14 @@ class PacketRing:
             self.cut_short += full and not covered
             self._bytes -= sum(len(packet.data) for packet in self._groups.popleft())
 
-    def secure(self, since: float) -> Hold:
+    def secure(self, since: float) -> PacketHold:
         """Keep what arrived from `since` on (and the key frame before it) until released."""
-        hold = Hold(self, since)
+        hold = PacketHold(self, since)
         with self._lock:
             self._holds.add(hold)
         return hold
 
-    def release(self, hold: Hold) -> None:
+    def release(self, hold: PacketHold) -> None:
         """End a hold."""
         with self._lock:
             self._holds.discard(hold)

@@ -11,7 +11,7 @@ from surveil.metrics import STATES, Metrics
 log = structlog.get_logger(__name__)
 
 
-class Status:
+class StreamStatus:
     """State of one stream. Written by the capture thread; `state` and `error` may be read by any.
 
     Only the stream that is analysed speaks for its camera in the state metric.

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from surveil.alerts import arming as switching
-from surveil.alerts.arming import RuleKey, SwitchBoard, Switches
+from surveil.alerts.arming import ArmingChannel, RuleKey, Switches
 from surveil.app.arming import Arming
 from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
@@ -90,7 +90,7 @@ def armed(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     Example: `surveil alerts armed --json`
     """
     settings = read_config(config)
-    board = SwitchBoard(settings.state_dir / "surveil.db")
+    board = ArmingChannel(settings.state_dir / "surveil.db")
     _show(settings, board.read(), json=json)
     board.close()
 
@@ -106,7 +106,7 @@ def _switch(
 ) -> None:
     now = SystemClock().wall()
     chosen = _chosen(config, cameras or [], rules or [])
-    board = SwitchBoard(config.state_dir / "surveil.db")
+    board = ArmingChannel(config.state_dir / "surveil.db")
     make = switching.arm if on else switching.disarm
     switches = board.change(make(chosen, now, for_s), now)
     board.close()

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from surveil.alerts.viewing import ViewBoard
 from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, errors, read_config
 from surveil.clock import Stop, SystemClock
 from surveil.config.problems import suggest
 from surveil.errors import ConfigError
+from surveil.features.health.channel import ViewChannel
 
 _PATIENCE_S = 5.0
 
@@ -33,7 +33,7 @@ def accept(
     if camera not in settings.cameras:
         hint = suggest(camera, settings.cameras)
         raise ConfigError([f"{config}: cameras: there is no camera '{camera}'{hint}"])
-    board = ViewBoard(settings.state_dir / "surveil.db")
+    board = ViewChannel(settings.state_dir / "surveil.db")
     board.accept(camera)
     clock, never = SystemClock(), Stop()
     end = time.monotonic() + _PATIENCE_S

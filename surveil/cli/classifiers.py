@@ -12,8 +12,8 @@ from rich.table import Table
 from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, warn
 from surveil.errors import ModelError
-from surveil.train.classifier import read_card
-from surveil.train.store import ClassifierStore, names
+from surveil.features.classify.classifier import read_card
+from surveil.features.classify.store import ClassifierStore, names
 
 Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=complete.classifiers)]
 

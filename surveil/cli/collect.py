@@ -24,9 +24,9 @@ from surveil.cli.common import (
 from surveil.clock import Stop, SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError
-from surveil.learn.collect import Bounds, Collected, Collector
-from surveil.learn.live import Source, collect_live
-from surveil.normality.words import duration_words
+from surveil.features.normality.words import duration_words
+from surveil.offline.normality.collect import Bounds, Collected, FootageCollector
+from surveil.offline.normality.live import FootageSource, collect_live
 from surveil.types import Polygon
 
 Fps = Annotated[float, typer.Option(min=0.1, help="Frames per second of folders of images.")]
@@ -90,10 +90,10 @@ def _targets(config: Config, targets: list[str]) -> tuple[list[str], list[Path]]
     return cameras, videos
 
 
-def _collector(config: Config, camera: str, bounds: Bounds) -> Collector:
+def _collector(config: Config, camera: str, bounds: Bounds) -> FootageCollector:
     equalise = config.cameras[camera].normality.equalise
     folder = collected_in(config, camera)
-    return Collector(camera, folder, bounds, hidden_areas(config, camera), equalise=equalise)
+    return FootageCollector(camera, folder, bounds, hidden_areas(config, camera), equalise=equalise)
 
 
 def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Collected]:
@@ -121,9 +121,11 @@ def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Coll
             signal.signal(number, handler)
 
 
-def _source(config: Config, name: str, bounds: Bounds) -> Source:
+def _source(config: Config, name: str, bounds: Bounds) -> FootageSource:
     camera = config.cameras[name]
-    return Source(name, camera.stream, _collector(config, name, bounds), camera.normality, camera.health)
+    return FootageSource(
+        name, camera.stream, _collector(config, name, bounds), camera.normality, camera.health
+    )
 
 
 def hidden_areas(config: Config, camera: str) -> tuple[Polygon, ...]:

@@ -14,14 +14,14 @@ import typer
 
 from surveil.cli.common import DEFAULT_CONFIG
 from surveil.config.classifiers import state_dir_of
-from surveil.config.document import Node, read
+from surveil.config.document import YamlNode, read
 from surveil.config.problems import Problems
 from surveil.errors import StateError
 
 Complete = Callable[[typer.Context, str], list[str]]
 
 
-def names(of: Callable[[Node], Iterable[str]]) -> Complete:
+def names(of: Callable[[YamlNode], Iterable[str]]) -> Complete:
     """Return a completion of the names that `of` finds; a file that cannot be read offers none."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
@@ -36,7 +36,7 @@ def _keys(section: str) -> Complete:
     return names(lambda root: getattr(root.get(section), "children", ()))
 
 
-def _rules(root: Node) -> list[str]:
+def _rules(root: YamlNode) -> list[str]:
     """Return the names of rules, and the types of those without one."""
     shared = root.get("cameras")
     owners = [*(shared.children.values() if shared else ()), *filter(None, [root.get("defaults")])]
@@ -44,9 +44,9 @@ def _rules(root: Node) -> list[str]:
     return sorted({str((rule.get("name") or rule.get("type") or rule).text) for rule in rules})
 
 
-def _classifiers(root: Node) -> tuple[str, ...]:
+def _classifiers(root: YamlNode) -> tuple[str, ...]:
     """Return the names of classifiers in the state directory, deployed or only trained."""
-    from surveil.train import store  # noqa: PLC0415 - the other names need no model runtime
+    from surveil.features.classify import store  # noqa: PLC0415 - the other names need no model runtime
 
     with suppress(StateError):
         return store.names(state_dir_of(root))

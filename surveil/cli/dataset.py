@@ -25,8 +25,16 @@ from surveil.cli.common import (
     read_config,
 )  # fmt: skip
 from surveil.errors import ConfigError
-from surveil.train.collect import Collector, Interval, describe, from_folders, from_video, relabel, sheet
-from surveil.train.dataset import load
+from surveil.offline.classify.collect import (
+    CropCollector,
+    Interval,
+    describe,
+    from_folders,
+    from_video,
+    relabel,
+    sheet,
+)
+from surveil.offline.classify.dataset import load
 
 DataSet = Annotated[Path, typer.Argument(help="The data set's folder.")]
 _INTERVAL = re.compile(r"^\s*(\d+\.?\d*)\s*-\s*(\d+\.?\d*)\s*=\s*(.+?)\s*$")
@@ -158,7 +166,7 @@ def _from_camera(wish: _Wish) -> int:
     settings = read_config(wish.config, needs_model=True)
     look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
     hidden = hidden_of(settings, wish.source)
-    collector = Collector(wish.folder, look, _label(wish), "camera", hidden=hidden)
+    collector = CropCollector(wish.folder, look, _label(wish), "camera", hidden=hidden)
     with bar() as progress:
         collect_live(settings, wish.source, open_detector(settings), collector, progress, most=wish.most,
                      seconds=wish.seconds)  # fmt: skip
@@ -172,7 +180,7 @@ def _from_recorded(wish: _Wish) -> int:
     look = look_of(settings, wish.camera, wish.part.value, wish.zone, wish.objects, wish.every_s)
     group = "" if wish.start is not None else Path(wish.source).name
     hidden = hidden_of(settings, wish.camera)
-    collector = Collector(wish.folder, look, _label(wish), "video", group, hidden)
+    collector = CropCollector(wish.folder, look, _label(wish), "video", group, hidden)
     with bar() as progress:
         collect_recorded(settings, wish.camera, open_detector(settings), collector, progress,
                          video=Path(wish.source), start_wall=wish.start)  # fmt: skip

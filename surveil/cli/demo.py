@@ -64,15 +64,15 @@ def demo(
     Example: `surveil demo --seconds 30 --folder demo`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - as in operate
-    from surveil.demo.rtp import Clip  # noqa: PLC0415
+    from surveil.demo.rtp import RtpClip  # noqa: PLC0415
     from surveil.demo.rtsp_server import RtspServer  # noqa: PLC0415
-    from surveil.demo.scene import Scene  # noqa: PLC0415
+    from surveil.demo.scene import DrawnScene  # noqa: PLC0415
 
     place = (folder or Path(tempfile.mkdtemp(prefix="surveil-demo-"))).resolve()
     usable(place, "--folder")
-    scene = Scene.default(seconds=min(max(seconds, _SHORTEST_S), 60.0))
+    scene = DrawnScene.default(seconds=min(max(seconds, _SHORTEST_S), 60.0))
     video = clip or _draw(scene, place / "yard.mp4")
-    with _Receiver() as receiver, RtspServer(Clip(video)) as camera:
+    with _Receiver() as receiver, RtspServer(RtpClip(video)) as camera:
         config = place / "config.yaml"
         config.write_text(
             _CONFIG.format(

@@ -12,10 +12,10 @@ from surveil.alerts import admin
 from surveil.alerts.evidence import safe_name
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
 from surveil.errors import ConfigError, StateError
-from surveil.train.classifier import read_card
-from surveil.train.collect import from_feedback
-from surveil.train.looks import wider
-from surveil.train.store import ClassifierStore
+from surveil.features.classify.classifier import read_card
+from surveil.features.classify.crops import wider
+from surveil.features.classify.store import ClassifierStore
+from surveil.offline.classify.collect import from_feedback
 from surveil.types import Alert
 
 

@@ -25,14 +25,14 @@ from surveil.cli.pictures import evaluate_pictures
 from surveil.clock import SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError, StateError
-from surveil.learn.collect import learn_collected
-from surveil.learn.dataset import load_dataset
-from surveil.learn.deploy import NormalityStore, compare, show
-from surveil.learn.evaluate import FIGURES, evaluate
-from surveil.learn.gate import check_figures, failures, parse_gate
-from surveil.learn.normality import Progress, learn_files
-from surveil.learn.report import lines, to_json, write_report
-from surveil.normality.modelfile import LoadedModel, load, save
+from surveil.features.normality.modelfile import LoadedModel, load, save
+from surveil.features.normality.store import NormalityStore, compare, show
+from surveil.offline.normality.collect import learn_collected
+from surveil.offline.normality.dataset import load_dataset
+from surveil.offline.normality.evaluate import FIGURES, evaluate
+from surveil.offline.normality.gate import check_figures, failures, parse_gate
+from surveil.offline.normality.normality import Progress, learn_files
+from surveil.offline.normality.report import lines, to_json, write_report
 
 Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]

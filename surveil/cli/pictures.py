@@ -10,13 +10,13 @@ import typer
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors, read_config
 from surveil.errors import ConfigError, ModelError
-from surveil.learn.gate import Condition, check_figures, failures, parse_gate
+from surveil.features.classify.store import ClassifierStore, names
 from surveil.models.files import check_name
-from surveil.train.dataset import PictureSet, load
-from surveil.train.evaluation import FIGURES
-from surveil.train.outcome import Trained, evaluate_file
-from surveil.train.report import lines, to_json, write_report
-from surveil.train.store import ClassifierStore, names
+from surveil.offline.classify.dataset import PictureSet, load
+from surveil.offline.classify.evaluation import FIGURES
+from surveil.offline.classify.outcome import Trained, evaluate_file
+from surveil.offline.classify.report import lines, to_json, write_report
+from surveil.offline.normality.gate import Condition, check_figures, failures, parse_gate
 
 Gate = Annotated[
     str, typer.Option(help='Fail unless these hold, such as "accuracy>=0.95,false_alarms<=0.02".')

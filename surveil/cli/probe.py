@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from surveil.app.probe.report import Advice, CameraReport, Cost, Report, StreamReport
+from surveil.app.probe.report import Advice, CameraReport, Cost, ProbeReport, StreamReport
 from surveil.app.probe.run import Part, probe
 from surveil.cli.common import console, errors, print_json, shows_progress
 from surveil.config import Config
@@ -56,7 +56,7 @@ def _tell(bar: Progress, part: Part, ok: bool) -> None:
     bar.update(task, advance=1, description=f"{' '.join(part).strip()} {'works' if ok else '[red]fails[/]'}")
 
 
-def show(report: Report) -> None:
+def show(report: ProbeReport) -> None:
     """Print the report for people."""
     console.print(_cameras(report))
     _show_failures(report.cameras)
@@ -82,7 +82,7 @@ def _grouped(advice: Sequence[Advice]) -> dict[str, list[str]]:
     return grouped
 
 
-def _cameras(report: Report) -> Table:
+def _cameras(report: ProbeReport) -> Table:
     title = f"{escape(report.config)}: cameras"
     # Rules and padding would take a third of a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -134,7 +134,7 @@ def _figure(value: float | None, form: str, unit: str = "") -> str:
     return _NOTHING if value is None else f"{value:{form}}{unit}"
 
 
-def _sinks(report: Report) -> Table:
+def _sinks(report: ProbeReport) -> Table:
     table = Table("sink", "type", "shown", title="sinks", title_justify="left")
     for sink in report.sinks:
         shown = f"{escape(sink.shown)}{'; test message sent' * sink.test_sent}"
@@ -142,7 +142,7 @@ def _sinks(report: Report) -> Table:
     return table
 
 
-def _show_machine(report: Report) -> None:
+def _show_machine(report: ProbeReport) -> None:
     model, host, budget = report.model, report.host, report.budget
     if model.ok:
         where = f"on {model.provider}, {_figure(model.inference_ms, '.1f')} ms a picture"

@@ -16,8 +16,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from surveil.app.annotate import Annotator
-from surveil.app.counting import counted
-from surveil.app.replay import START_WALL, Replay, Seen, write_lines
+from surveil.app.replay import START_WALL, AnalysedFrame, Replay, write_lines
 from surveil.app.state_dir import usable
 from surveil.capture.file import duration_s
 from surveil.cli import complete
@@ -36,6 +35,7 @@ from surveil.cli.output import written
 from surveil.cli.tables import crossings, zones
 from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError
+from surveil.features.counting.wiring import counted
 
 
 def replay(
@@ -113,9 +113,9 @@ def replay(
 
 def _watchers(
     stack: ExitStack, camera: CameraConfig, annotate: Path | None, looks: Path | None
-) -> list[Callable[[Seen], None]]:
+) -> list[Callable[[AnalysedFrame], None]]:
     """Open what is written frame by frame."""
-    watchers: list[Callable[[Seen], None]] = []
+    watchers: list[Callable[[AnalysedFrame], None]] = []
     if annotate:
         watchers.append(stack.enter_context(Annotator(annotate, camera)).add)
     if looks:
@@ -123,12 +123,12 @@ def _watchers(
     return watchers
 
 
-def _tell(watchers: Sequence[Callable[[Seen], None]], seen: Seen) -> None:
+def _tell(watchers: Sequence[Callable[[AnalysedFrame], None]], seen: AnalysedFrame) -> None:
     for watcher in watchers:
         watcher(seen)
 
 
-def _write_looks(file: TextIO, seen: Seen) -> None:
+def _write_looks(file: TextIO, seen: AnalysedFrame) -> None:
     """Write what classifiers said about one frame."""
     for look in seen.looks:
         what = {"t": round(seen.frame.t, 6), "frame": seen.frame.seq, **asdict(look)}

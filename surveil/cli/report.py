@@ -14,7 +14,6 @@ from typing import Annotated, TypeVar
 import cv2
 import typer
 
-from surveil.app.counting import DATABASE, newest_picture
 from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -27,12 +26,13 @@ from surveil.cli.common import (
 from surveil.cli.tables import crossings, span, zones
 from surveil.config import Config
 from surveil.config.problems import suggest
-from surveil.counting import heatmap as heat
-from surveil.counting import times
-from surveil.counting.report import Row, to_csv, to_json, write_parquet
-from surveil.counting.report import report as make_rows
-from surveil.counting.store import CountStore
 from surveil.errors import ConfigError, StateError
+from surveil.features.counting import heatmap as heat
+from surveil.features.counting import times
+from surveil.features.counting.report import CountRow, to_csv, to_json, write_parquet
+from surveil.features.counting.report import report as make_rows
+from surveil.features.counting.store import CountStore
+from surveil.features.counting.wiring import DATABASE, newest_picture
 
 Value = TypeVar("Value")
 _HOURS_S = 2 * 86_400.0
@@ -173,7 +173,7 @@ def _why_empty(store: CountStore, asked: Asked) -> str:
     return f"nothing was counted {who} from {asked.say(asked.start)} to {asked.say(asked.end)}; {there}"
 
 
-def _the_one(rows: list[Row], camera: str | None) -> str:
+def _the_one(rows: list[CountRow], camera: str | None) -> str:
     """Return the camera that a heat map is of."""
     names = sorted({row.camera for row in rows})
     if camera is None and len(names) > 1:
@@ -197,13 +197,15 @@ def _draw(
         f"{name} · {asked.say(start)} to {asked.say(asked.end)} · {span(float(cells.sum()))} of presence"
     )
     below = cv2.imread(str(picture)) if picture else None
-    drawn = heat.draw(cells, None if below is None else below.astype("uint8"), heat.Plan(shapes, caption))
+    drawn = heat.draw(
+        cells, None if below is None else below.astype("uint8"), heat.MapOverlay(shapes, caption)
+    )
     if not cv2.imwrite(str(target), drawn):
         raise StateError(f"{target}: the picture cannot be written")
     errors.print(f"heat map: {target}", soft_wrap=True)
 
 
-def _print(rows: list[Row], asked: Asked) -> None:
+def _print(rows: list[CountRow], asked: Asked) -> None:
     for table in (crossings(rows), zones(rows)):
         if table is not None:
             console.print(table)

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from rich.table import Table
 
-from surveil.counting.report import Row
+from surveil.features.counting.report import CountRow
 
 _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 _Key = tuple[str, str, str, str]
 """Time, camera, place, class."""
 
 
-def crossings(rows: Sequence[Row]) -> Table | None:
+def crossings(rows: Sequence[CountRow]) -> Table | None:
     """Return the table of lines, both ways side by side and their sums; None: there are none."""
     found = _beside(row for row in rows if row.kind == "crossing")
     if not found:
@@ -28,7 +28,7 @@ def crossings(rows: Sequence[Row]) -> Table | None:
     return table
 
 
-def zones(rows: Sequence[Row]) -> Table | None:
+def zones(rows: Sequence[CountRow]) -> Table | None:
     """Return the table of zones: who stayed, and how many were there; None: there are none."""
     found = _beside(row for row in rows if row.kind != "crossing")
     if not found:
@@ -51,15 +51,15 @@ def _table(title: str, place: str, figures: Iterable[str]) -> Table:
     return table
 
 
-def _beside(rows: Iterable[Row]) -> list[tuple[_Key, dict[str, Row]]]:
+def _beside(rows: Iterable[CountRow]) -> list[tuple[_Key, dict[str, CountRow]]]:
     """Return the rows about the same place and time together, by direction or kind."""
-    found: dict[_Key, dict[str, Row]] = {}
+    found: dict[_Key, dict[str, CountRow]] = {}
     for row in rows:
         found.setdefault((row.time, row.camera, row.place, row.label), {})[row.direction or row.kind] = row
     return list(found.items())
 
 
-def _sums(found: Iterable[tuple[_Key, dict[str, Row]]]) -> dict[tuple[str, str, str], dict[str, int]]:
+def _sums(found: Iterable[tuple[_Key, dict[str, CountRow]]]) -> dict[tuple[str, str, str], dict[str, int]]:
     sums: dict[tuple[str, str, str], dict[str, int]] = {}
     for (_, camera, line, label), ways in found:
         total = sums.setdefault((camera, line, label), {})
@@ -80,15 +80,15 @@ def _shown(key: _Key) -> tuple[str, ...]:
     return (time[:16].replace("T", " "), *rest)
 
 
-def _stays(row: Row | None) -> tuple[str, str]:
+def _stays(row: CountRow | None) -> tuple[str, str]:
     return (str(row.count), f"{span(row.mean)} ({span(row.peak)})") if row and row.count else ("0", "")
 
 
-def _there(row: Row | None) -> str:
+def _there(row: CountRow | None) -> str:
     return f"{row.mean:.1f} ({row.peak:.0f})" if row else ""
 
 
-def _watched(rows: dict[str, Row]) -> str:
+def _watched(rows: dict[str, CountRow]) -> str:
     return span(next(iter(rows.values())).watched_s)
 
 

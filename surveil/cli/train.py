@@ -15,14 +15,14 @@ from surveil.cli.bars import bar
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, read_config
 from surveil.cli.pictures import Gate, conditions_of, hold, show
 from surveil.errors import ConfigError, ModelError
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.store import ClassifierStore
 from surveil.models.files import check_name, slug
-from surveil.train.dataset import load
-from surveil.train.measures import Wanted
-from surveil.train.outcome import Trained
-from surveil.train.prepared import Options
-from surveil.train.preprocess import Preprocess
-from surveil.train.store import ClassifierStore
-from surveil.train.trainer import train as train_head
+from surveil.offline.classify.dataset import load
+from surveil.offline.classify.measures import Wanted
+from surveil.offline.classify.outcome import Trained
+from surveil.offline.classify.prepared import Options
+from surveil.offline.classify.trainer import train as train_head
 
 
 class Placement(StrEnum):
@@ -138,7 +138,7 @@ def train(
 
 def _finetuner(resume: bool) -> Callable[..., Trained]:
     try:
-        module = importlib.import_module("surveil.train.finetune")
+        module = importlib.import_module("surveil.offline.classify.finetune")
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
@@ -153,9 +153,9 @@ def _finetuner(resume: bool) -> Callable[..., Trained]:
     return run
 
 
-def _preprocess(size: int, placement: Placement, clahe: float, denoise: float) -> Preprocess:
+def _preprocess(size: int, placement: Placement, clahe: float, denoise: float) -> CropPreprocess:
     try:
-        return Preprocess(size, placement.value, clahe, denoise)
+        return CropPreprocess(size, placement.value, clahe, denoise)
     except ModelError as error:
         raise ConfigError([str(error)]) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from surveil.config.document import Node
+from surveil.config.document import YamlNode
 from surveil.config.explain import resolve, step_into
 from surveil.config.problems import Problems, suggest
 
@@ -16,7 +16,7 @@ _TELLING = ("zone", "zones", "line", "lines", "classes", "model", "class", "on")
 """What tells two unnamed rules of one type apart."""
 
 
-def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]) -> None:
     """Check the names that one part of the file uses and another defines.
 
     `labels` are the model's classes; empty when they are not known.
@@ -36,7 +36,7 @@ def check_references(root: Node, problems: Problems, labels: tuple[str, ...]) ->
 
 
 def check_booleans(
-    node: Node, shape: Mapping[str, Any], schema: Mapping[str, Any], problems: Problems
+    node: YamlNode, shape: Mapping[str, Any], schema: Mapping[str, Any], problems: Problems
 ) -> None:
     """Refuse `true` where a number is wanted: Python, and so pydantic, would take it for 1."""
     shape = resolve(schema, shape)
@@ -45,12 +45,12 @@ def check_booleans(
     kind = node.get("type")
     if "oneOf" in shape and kind and kind.text:
         shape = resolve(schema, step_into(shape, kind.text))
-    below: list[tuple[str | int, Node]] = [*node.children.items(), *enumerate(node.items)]
+    below: list[tuple[str | int, YamlNode]] = [*node.children.items(), *enumerate(node.items)]
     for step, child in below:
         check_booleans(child, step_into(shape, step), schema, problems)
 
 
-def check_any_camera(root: Node) -> list[tuple[int, str, str]]:
+def check_any_camera(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) when no camera is watched: a daemon that is up and sees nothing should say so."""
     cameras = _children(root, "cameras").values()
     if any((enabled := camera.get("enabled")) is None or enabled.value is not False for camera in cameras):
@@ -60,7 +60,7 @@ def check_any_camera(root: Node) -> list[tuple[int, str, str]]:
     return [(section.line if section else 0, "cameras", f"{why}: nothing is watched")]
 
 
-def check_streams(root: Node) -> list[tuple[int, str, str]]:
+def check_streams(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every camera that reads a stream which another reads too."""
     first: dict[str, str] = {}
     found = []
@@ -76,7 +76,7 @@ def check_streams(root: Node) -> list[tuple[int, str, str]]:
     return found
 
 
-def check_clips(root: Node) -> list[tuple[int, str, str]]:
+def check_clips(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every camera that wants clips and cannot have them, because it hides something."""
     found = []
     for camera in _children(root, "cameras").values():
@@ -91,7 +91,7 @@ def check_clips(root: Node) -> list[tuple[int, str, str]]:
     return found
 
 
-def check_anomaly(root: Node) -> list[tuple[int, str, str]]:
+def check_anomaly(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every `anomaly` rule that can never alert: its camera's normality is not watched."""
     found = []
     for camera in _children(root, "cameras").values():
@@ -105,16 +105,16 @@ def check_anomaly(root: Node) -> list[tuple[int, str, str]]:
     return found
 
 
-def _text(node: Node | None) -> str | None:
+def _text(node: YamlNode | None) -> str | None:
     return node.text if node else None
 
 
-def _children(root: Node, key: str) -> Mapping[str, Node]:
+def _children(root: YamlNode, key: str) -> Mapping[str, YamlNode]:
     node = root.get(key)
     return node.children if node else {}
 
 
-def _check_names(owner: Node, key: str, plural: str, known: set[str], problems: Problems) -> None:
+def _check_names(owner: YamlNode, key: str, plural: str, known: set[str], problems: Problems) -> None:
     """Check the names under `key` of something; `plural` is where they are defined."""
     for node in _names(owner, key):
         if node.text not in known:
@@ -122,7 +122,7 @@ def _check_names(owner: Node, key: str, plural: str, known: set[str], problems: 
             problems.add(node.line, node.path, text)
 
 
-def _check_places(owner: Node, camera: Node, problems: Problems, labels: tuple[str, ...]) -> None:
+def _check_places(owner: YamlNode, camera: YamlNode, problems: Problems, labels: tuple[str, ...]) -> None:
     """Check the zones, lines and classes that a rule or the counting names."""
     for key, plural in _REFERENCES:
         known = set(_children(camera, plural))
@@ -131,18 +131,18 @@ def _check_places(owner: Node, camera: Node, problems: Problems, labels: tuple[s
     _check_labels(owner.get("classes"), labels, problems)
 
 
-def _known(plural: str, node: Node, known: set[str]) -> str:
+def _known(plural: str, node: YamlNode, known: set[str]) -> str:
     return suggest(node.text or "", known) or f": no {plural} are defined"
 
 
-def _names(owner: Node, key: str) -> Iterator[Node]:
+def _names(owner: YamlNode, key: str) -> Iterator[YamlNode]:
     """Return the strings under `key`, be it one or a list."""
     node = owner.get(key)
     candidates = [] if node is None else node.items or [node]
     return (candidate for candidate in candidates if candidate.text is not None)
 
 
-def _check_labels(node: Node | None, labels: tuple[str, ...], problems: Problems) -> None:
+def _check_labels(node: YamlNode | None, labels: tuple[str, ...], problems: Problems) -> None:
     if node is None or not labels:
         return
     keys = [(child, key) for key, child in node.children.items()]
@@ -152,7 +152,7 @@ def _check_labels(node: Node | None, labels: tuple[str, ...], problems: Problems
             problems.add(place.line, place.path, text)
 
 
-def _check_rule_names(rules: list[Node], problems: Problems) -> None:
+def _check_rule_names(rules: list[YamlNode], problems: Problems) -> None:
     """Refuse a name given twice, and unnamed rules that nothing tells apart: names are in alerts and their ids."""
     seen: dict[object, int] = {}
     for rule in rules:
@@ -168,5 +168,5 @@ def _check_rule_names(rules: list[Node], problems: Problems) -> None:
         seen.setdefault(identity, rule.line)
 
 
-def _written(rule: Node, key: str) -> tuple[str | None, ...]:
+def _written(rule: YamlNode, key: str) -> tuple[str | None, ...]:
     return tuple(sorted(str(node.text) for node in _names(rule, key)))

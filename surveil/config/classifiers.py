@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from surveil.config.document import Node
+from surveil.config.document import YamlNode
 from surveil.config.file import FileSettings
 from surveil.config.problems import Problems, suggest
 from surveil.errors import ModelError, StateError
@@ -13,7 +13,7 @@ from surveil.errors import ModelError, StateError
 _FIRST = "`surveil train` makes one, `surveil models deploy` puts it into use"
 
 
-def check_classes(root: Node, problems: Problems) -> None:
+def check_classes(root: YamlNode, problems: Problems) -> None:
     """Refuse a class that the deployed classifier does not know."""
     for model, rule in _rules(root):
         node = rule.get("class")
@@ -26,13 +26,13 @@ def check_classes(root: Node, problems: Problems) -> None:
             problems.add(node.line, node.path, text)
 
 
-def missing_classifiers(root: Node) -> list[tuple[int, str, str]]:
+def missing_classifiers(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every rule that sees nothing yet: its classifier is not deployed, or is damaged."""
     return [(model.line, model.path, text) for model, _ in _rules(root) if (text := _why_blind(root, model))]
 
 
-def _why_blind(root: Node, model: Node) -> str:
-    from surveil.train.store import names  # noqa: PLC0415 - as in _labels
+def _why_blind(root: YamlNode, model: YamlNode) -> str:
+    from surveil.features.classify.store import names  # noqa: PLC0415 - as in _labels
 
     folder = state_dir_of(root)
     try:
@@ -47,7 +47,7 @@ def _why_blind(root: Node, model: Node) -> str:
     )
 
 
-def _rules(root: Node) -> Iterator[tuple[Node, Node]]:
+def _rules(root: YamlNode) -> Iterator[tuple[YamlNode, YamlNode]]:
     """Yield the `model` of each rule that has one, and the rule."""
     cameras = root.get("cameras")
     for camera in cameras.children.values() if cameras else ():
@@ -63,17 +63,17 @@ def _rules(root: Node) -> Iterator[tuple[Node, Node]]:
                 yield model, rule
 
 
-def _labels(state_dir: Path, model: Node) -> tuple[str, ...]:
+def _labels(state_dir: Path, model: YamlNode) -> tuple[str, ...]:
     """Return the classes of a deployed classifier; () when none is. Raises ModelError or StateError."""
     # Who has no such rule need not wait for the runtime of the models.
-    from surveil.train.classifier import read_card  # noqa: PLC0415
-    from surveil.train.store import ClassifierStore  # noqa: PLC0415
+    from surveil.features.classify.classifier import read_card  # noqa: PLC0415
+    from surveil.features.classify.store import ClassifierStore  # noqa: PLC0415
 
     path = ClassifierStore(state_dir, str(model.text)).path()
     return () if path is None else read_card(path).labels
 
 
-def state_dir_of(root: Node) -> Path:
+def state_dir_of(root: YamlNode) -> Path:
     """Return the state directory of a file that is read and not checked."""
     node = root.get("state_dir")
     return Path(str(FileSettings.model_fields["state_dir"].default if node is None else node.value))

@@ -26,23 +26,23 @@ _KINDS = ("null", "bool", "int", "float", "str")
 
 
 @dataclass(slots=True)
-class Node:
+class YamlNode:
     """A value of the file."""
 
-    value: Scalar | dict[str, Node] | list[Node]
+    value: Scalar | dict[str, YamlNode] | list[YamlNode]
     line: int
     """1-based line of its key or list item."""
     path: str
     """Where it stands: `cameras.gate.rules[0].zone`."""
 
-    def get(self, *keys: str | int) -> Node | None:
+    def get(self, *keys: str | int) -> YamlNode | None:
         """Return the value below, or None when there is none."""
-        node: Node | None = self
+        node: YamlNode | None = self
         for key in keys:
             node = node._child(key) if node else None  # noqa: SLF001 - of the same class
         return node
 
-    def _child(self, key: str | int) -> Node | None:
+    def _child(self, key: str | int) -> YamlNode | None:
         if isinstance(self.value, dict):
             return self.value.get(str(key))
         if isinstance(self.value, list) and str(key).isdigit() and int(key) < len(self.value):
@@ -50,12 +50,12 @@ class Node:
         return None
 
     @property
-    def children(self) -> dict[str, Node]:
+    def children(self) -> dict[str, YamlNode]:
         """The values of a mapping; of anything else, none."""
         return self.value if isinstance(self.value, dict) else {}
 
     @property
-    def items(self) -> list[Node]:
+    def items(self) -> list[YamlNode]:
         """The values of a list; of anything else, none."""
         return self.value if isinstance(self.value, list) else []
 
@@ -121,7 +121,7 @@ _Loader.add_implicit_resolver(type_prefix + "null", re.compile("^$"), [""])
 _Loader.add_implicit_resolver(type_prefix + "merge", re.compile("^<<$"), ["<"])
 
 
-def read(path: Path, problems: Problems) -> Node | None:
+def read(path: Path, problems: Problems) -> YamlNode | None:
     """Read a file; None (and a problem) when there is nothing to go on with."""
     try:
         with path.open("rb") as file:
@@ -143,7 +143,7 @@ def read(path: Path, problems: Problems) -> Node | None:
     return parse(text, problems)
 
 
-def parse(text: str, problems: Problems) -> Node | None:
+def parse(text: str, problems: Problems) -> YamlNode | None:
     """Parse YAML text; None (and a problem) when it cannot be understood at all."""
     try:
         root = _Loader(text).get_single_node()
@@ -177,7 +177,7 @@ class _Tree:
         self._problems = problems
         self._count = 0
 
-    def build(self, node: yaml.Node, line: int, path: str, depth: int) -> Node:
+    def build(self, node: yaml.Node, line: int, path: str, depth: int) -> YamlNode:
         """Return the tree of `node`; aliases are expanded, within bounds."""
         self._count += 1
         if self._count > MAX_NODES:
@@ -185,22 +185,22 @@ class _Tree:
         if depth > MAX_DEPTH:
             raise _TooMuchError(line, f"is nested deeper than {MAX_DEPTH} levels, or an alias names itself")
         if isinstance(node, yaml.MappingNode):
-            return Node(self._mapping(node, path, depth), line, path)
+            return YamlNode(self._mapping(node, path, depth), line, path)
         if isinstance(node, yaml.SequenceNode):
             self._check_tag(node, "seq", line, path)
-            return Node(self._sequence(node, path, depth), line, path)
-        return Node(self._scalar(node, line, path), line, path)
+            return YamlNode(self._sequence(node, path, depth), line, path)
+        return YamlNode(self._scalar(node, line, path), line, path)
 
-    def _sequence(self, node: yaml.SequenceNode, path: str, depth: int) -> list[Node]:
+    def _sequence(self, node: yaml.SequenceNode, path: str, depth: int) -> list[YamlNode]:
         return [
             self.build(item, item.start_mark.line + 1, f"{path}[{index}]", depth + 1)
             for index, item in enumerate(node.value)
         ]
 
-    def _mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, Node]:
+    def _mapping(self, node: yaml.MappingNode, path: str, depth: int) -> dict[str, YamlNode]:
         self._check_tag(node, "map", node.start_mark.line + 1, path)
-        children: dict[str, Node] = {}
-        merged: dict[str, Node] = {}
+        children: dict[str, YamlNode] = {}
+        merged: dict[str, YamlNode] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if key.tag == type_prefix + "merge":
@@ -214,10 +214,10 @@ class _Tree:
                 children[key.value] = self.build(value, line, below, depth + 1)
         return merged | children
 
-    def _merge(self, node: yaml.Node, line: int, path: str, depth: int) -> dict[str, Node]:
+    def _merge(self, node: yaml.Node, line: int, path: str, depth: int) -> dict[str, YamlNode]:
         """Return what `<<: *anchor` (or a list of aliases, the first wins) brings in."""
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        merged: dict[str, Node] = {}
+        merged: dict[str, YamlNode] = {}
         for source in reversed(sources):
             tree = self.build(source, line, path, depth + 1)
             if not isinstance(tree.value, dict):

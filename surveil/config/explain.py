@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from surveil.config.document import Node
+from surveil.config.document import YamlNode
 from surveil.config.problems import Problems, shorten, suggest
 
 _BOUNDS = {"greater_than": "greater than", "greater_than_equal": "at least"} | {
@@ -29,7 +29,7 @@ _WANTED = {
 }
 
 
-def explain(error: ValidationError, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
+def explain(error: ValidationError, root: YamlNode, schema: Mapping[str, Any], problems: Problems) -> None:
     """Add everything pydantic found wrong with the file."""
     for detail in error.errors(include_url=False):
         if _is_echo(detail):
@@ -46,7 +46,7 @@ def _items(count: int) -> str:
     return f"{count} item" + ("" if count == 1 else "s")
 
 
-def _explain_one(detail: ErrorDetails, root: Node, schema: Mapping[str, Any], problems: Problems) -> None:
+def _explain_one(detail: ErrorDetails, root: YamlNode, schema: Mapping[str, Any], problems: Problems) -> None:
     node, below = _descend(root, detail["loc"])
     path = node.path
     kind = detail["type"]
@@ -71,7 +71,7 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
-def _descend(root: Node, loc: tuple[int | str, ...]) -> tuple[Node, str]:
+def _descend(root: YamlNode, loc: tuple[int | str, ...]) -> tuple[YamlNode, str]:
     """Follow `loc` as far as the file goes; union tags and validators' names in it are passed over."""
     node, last = root, ""
     for step in loc:
@@ -82,7 +82,7 @@ def _descend(root: Node, loc: tuple[int | str, ...]) -> tuple[Node, str]:
     return node, last
 
 
-def _tag(detail: ErrorDetails, node: Node) -> tuple[Node, str, str]:
+def _tag(detail: ErrorDetails, node: YamlNode) -> tuple[YamlNode, str, str]:
     context = detail.get("ctx", {})
     known = _known_tags(detail)
     if detail["type"] == "union_tag_not_found":

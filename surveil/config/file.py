@@ -17,14 +17,15 @@ from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon, Mask
-from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.features.counting.settings import CountingSettings
+from surveil.features.health.settings import HealthSettings
+from surveil.features.normality.settings import NormalitySettings
 from surveil.listening import HttpSettings
-from surveil.normality.settings import NormalitySettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
-from surveil.vision.settings import HealthSettings, MotionSettings
+from surveil.vision.settings import MotionSettings
 
 if TYPE_CHECKING:
     Rule = Any

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from surveil.config.classifiers import state_dir_of
-from surveil.config.document import Node
+from surveil.config.document import YamlNode
 from surveil.config.problems import Problems, suggest
 from surveil.detect.coco import COCO
 from surveil.detect.labels import read_labels
@@ -17,7 +17,7 @@ _COCO_MODELS = ("efficientdet-lite0",)
 _AUTO = "auto"
 
 
-def check_model(root: Node, problems: Problems) -> None:
+def check_model(root: YamlNode, problems: Problems) -> None:
     """Refuse a model, a decoder or a file of labels that is not there."""
     # Only who opens the model waits for its runtime.
     from surveil.detect.decoders import DECODERS  # noqa: PLC0415

@@ -19,7 +19,7 @@ from surveil.config.checks import (
     check_streams,
 )
 from surveil.config.classifiers import check_classes, missing_classifiers
-from surveil.config.document import Node, read
+from surveil.config.document import YamlNode, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
 from surveil.config.labels import check_model, model_labels
@@ -52,7 +52,7 @@ def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool =
     return build(path, settings, secrets, warnings)
 
 
-def _short_secrets(root: Node, settings: FileSettings, secrets: Secrets) -> list[tuple[int, str, str]]:
+def _short_secrets(root: YamlNode, settings: FileSettings, secrets: Secrets) -> list[tuple[int, str, str]]:
     places = set(secrets.short)
     for steps, value in secret_places(settings):
         node = root.get(*steps)
@@ -85,7 +85,7 @@ def schema() -> dict[str, Any]:
 _schema = cache(schema)
 
 
-def _check(root: Node, secrets: Secrets, problems: Problems, *, needs_model: bool) -> FileSettings | None:
+def _check(root: YamlNode, secrets: Secrets, problems: Problems, *, needs_model: bool) -> FileSettings | None:
     """Note every mistake; return the settings unless there was one that pydantic saw."""
     if not isinstance(root.value, dict):
         problems.add(
@@ -106,12 +106,12 @@ def _check(root: Node, secrets: Secrets, problems: Problems, *, needs_model: boo
     return _validate(root, problems)
 
 
-def _is_supported(root: Node, problems: Problems) -> bool:
+def _is_supported(root: YamlNode, problems: Problems) -> bool:
     """Check the version first: messages about a file of another version would mislead."""
     version = root.get("version")
     if version is None and isinstance(root.value, dict):
         problems.add(1, "version", "is missing: write 'version: 1'")
-        root.value["version"] = Node(1, 1, "version")  # so that the rest is checked as well
+        root.value["version"] = YamlNode(1, 1, "version")  # so that the rest is checked as well
         return True
     assert version is not None
     if version.value != 1 or isinstance(version.value, bool):
@@ -120,11 +120,11 @@ def _is_supported(root: Node, problems: Problems) -> bool:
     return True
 
 
-def _drop_snippets(root: Node) -> None:
+def _drop_snippets(root: YamlNode) -> None:
     root.value = {key: child for key, child in root.children.items() if not key.startswith(_SNIPPET)}
 
 
-def _drop_empty_sections(node: Node, shape: Mapping[str, Any]) -> None:
+def _drop_empty_sections(node: YamlNode, shape: Mapping[str, Any]) -> None:
     """Treat `cameras:` with nothing below as not given: its lines may all be comments."""
     properties = resolve(_schema(), shape).get("properties", {})
     for key, child in list(node.children.items()):
@@ -137,7 +137,7 @@ def _drop_empty_sections(node: Node, shape: Mapping[str, Any]) -> None:
             _drop_empty_sections(child, section)
 
 
-def _inherit(root: Node) -> None:
+def _inherit(root: YamlNode) -> None:
     """Merge `defaults` into every camera; a value keeps the line where it was written."""
     defaults, cameras = root.get("defaults"), root.get("cameras")
     for camera in cameras.children.values() if cameras and defaults else ():
@@ -145,16 +145,16 @@ def _inherit(root: Node) -> None:
             camera.value = _merged(defaults, camera).value
 
 
-def _merged(below: Node, above: Node) -> Node:
+def _merged(below: YamlNode, above: YamlNode) -> YamlNode:
     if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
         return above
     value = dict(below.value)
     for key, child in above.value.items():
         value[key] = _merged(value[key], child) if key in value else child
-    return Node(value, above.line, above.path)
+    return YamlNode(value, above.line, above.path)
 
 
-def _validate(root: Node, problems: Problems) -> FileSettings | None:
+def _validate(root: YamlNode, problems: Problems) -> FileSettings | None:
     try:
         return FileSettings.model_validate(_plain(root))
     except ValidationError as error:
@@ -162,13 +162,13 @@ def _validate(root: Node, problems: Problems) -> FileSettings | None:
         return None
 
 
-def _plain(node: Node | None) -> Any:
+def _plain(node: YamlNode | None) -> Any:
     match node:
         case None:
             return None
-        case Node(value=dict() as value):
+        case YamlNode(value=dict() as value):
             return {key: _plain(child) for key, child in value.items()}
-        case Node(value=list() as value):
+        case YamlNode(value=list() as value):
             return [_plain(child) for child in value]
-        case Node(value=value):
+        case YamlNode(value=value):
             return value

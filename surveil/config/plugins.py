@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union
 from pydantic import Field
 
 from surveil.alerts.sinks import SINKS
-from surveil.rules import RULES
+from surveil.features.registry import RULES
 from surveil.settings import Settings
 
 

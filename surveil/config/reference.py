@@ -13,7 +13,7 @@ from pydantic_core import PydanticUndefined
 
 from surveil.alerts.sinks import SINKS
 from surveil.config.file import CameraSettings, FileSettings
-from surveil.rules import RULES
+from surveil.features.registry import RULES
 from surveil.settings import Settings
 
 _HEAD = """\

@@ -19,18 +19,19 @@ from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import Secrets
 from surveil.config.shapes import HiddenArea
-from surveil.counting.settings import CountingSettings
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.features.counting.settings import CountingSettings
+from surveil.features.health.rule import CAMERA_MOVED, PictureSettings
+from surveil.features.health.settings import HealthSettings
+from surveil.features.normality.settings import NormalitySettings
 from surveil.listening import HttpSettings
-from surveil.normality.settings import NormalitySettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
-from surveil.rules.picture import CAMERA_MOVED, PictureSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
-from surveil.vision.settings import HealthSettings, MotionSettings
+from surveil.vision.settings import MotionSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from surveil.config.document import Node
+from surveil.config.document import YamlNode
 from surveil.config.problems import Problems, suggest
 from surveil.redact import secrets_of
 
@@ -46,14 +46,14 @@ class Secrets:
     templates: dict[str, str] = field(default_factory=dict)
     """Path of a value → how it may be printed."""
 
-    def fill(self, node: Node, problems: Problems) -> None:
+    def fill(self, node: YamlNode, problems: Problems) -> None:
         """Replace the references in every string below `node`, in place."""
         if isinstance(node.value, str):
             node.value = self._fill_text(node.value, node, problems)
         for child in [*node.children.values(), *node.items]:
             self.fill(child, problems)
 
-    def _fill_text(self, template: str, node: Node, problems: Problems) -> str:
+    def _fill_text(self, template: str, node: YamlNode, problems: Problems) -> str:
         userinfo = _USERINFO.match(template)
         end = userinfo.end() if userinfo else 0
 
@@ -74,7 +74,7 @@ class Secrets:
             self._note(text, template, node)
         return text
 
-    def _note(self, text: str, template: str, node: Node) -> None:
+    def _note(self, text: str, template: str, node: YamlNode) -> None:
         """Remember what stands in the address itself (login, parameters), and how the value may be printed."""
         printable = mask_url(template)
         for secret in secrets_of(text) if "://" in text else ():
@@ -91,7 +91,7 @@ class Secrets:
                 text = text.replace(secret, MASK)
         return text
 
-    def _remember(self, value: str, node: Node) -> None:
+    def _remember(self, value: str, node: YamlNode) -> None:
         if 0 < len(value) < LEAST:
             self.short.add((node.line, node.path))
         self.strings |= {value, quote(value, safe="")} - {""}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.demo.backdrop import Picture, Pinhole, paste, shade
-from surveil.demo.figures import Look, draw_figure
+from surveil.demo.figures import Clothing, draw_figure
 from surveil.demo.gait import walking
 from surveil.demo.render import Sprite, Sun
 from surveil.demo.walks import Walker
@@ -59,7 +59,9 @@ def draw(walker: Walker, t: float, camera: Pinhole) -> Drawn:
 
 
 @lru_cache(maxsize=4096)
-def _sprite(look: Look, phase: int, heading: int, pitch: int, scale: float) -> tuple[Sprite, Point, Point]:
+def _sprite(
+    look: Clothing, phase: int, heading: int, pitch: int, scale: float
+) -> tuple[Sprite, Point, Point]:
     """Return a figure and the corners of its outline, px."""
     pose = walking(phase / _PHASES) if phase >= 0 else walking(0.0, stride=0.12)
     sprite = draw_figure(look, pose, heading_deg=heading, pitch_deg=pitch, scale=scale, sun=Sun())

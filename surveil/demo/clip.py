@@ -10,7 +10,7 @@ from typing import cast
 import av
 from av.video.stream import VideoStream
 
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 
 _SPEED = {
     "libx264": {"preset": "ultrafast", "bf": "0"},
@@ -20,7 +20,7 @@ _SPEED = {
 
 def write_clip(
     path: Path,
-    scene: Scene,
+    scene: DrawnScene,
     *,
     codec: str = "libx264",
     gop: int = 30,

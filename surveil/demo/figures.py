@@ -29,7 +29,7 @@ _SHOES: tuple[Colour, ...] = ((0.05, 0.05, 0.06), (0.70, 0.70, 0.70), (0.10, 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Clothing:
     """What somebody looks like."""
 
     skin: Colour
@@ -48,7 +48,7 @@ class Look:
     """Of the cloth's texture."""
 
     @classmethod
-    def sample(cls, seed: int) -> Look:
+    def sample(cls, seed: int) -> Clothing:
         """Return the look of person `seed`: the same for the same seed."""
         rng = np.random.default_rng([seed, 77])
 
@@ -64,7 +64,7 @@ class Look:
 
 
 def draw_figure(
-    look: Look, pose: Pose, *, heading_deg: float, pitch_deg: float, scale: float, sun: Sun
+    look: Clothing, pose: Pose, *, heading_deg: float, pitch_deg: float, scale: float, sun: Sun
 ) -> Sprite:
     """Return the figure as seen by a camera that looks down by `pitch_deg`.
 
@@ -76,7 +76,7 @@ def draw_figure(
     return render(solids, (heading_deg, pitch_deg), scale * size, sun, seed=look.seed)
 
 
-def _legs(look: Look, pose: Pose) -> list[Solid]:
+def _legs(look: Clothing, pose: Pose) -> list[Solid]:
     solids = []
     b = look.build
     for s in "lr":
@@ -94,7 +94,7 @@ def _legs(look: Look, pose: Pose) -> list[Solid]:
     return solids
 
 
-def _torso(look: Look, pose: Pose) -> list[Solid]:
+def _torso(look: Clothing, pose: Pose) -> list[Solid]:
     b = look.build
     pelvis, waist, neck = pose["pelvis"], pose["waist"], pose["neck"]
     left, right = pose["shoulder_l"], pose["shoulder_r"]
@@ -121,7 +121,7 @@ def _torso(look: Look, pose: Pose) -> list[Solid]:
     return solids + (_backpack(look, chest, waist, across) if look.backpack else [])
 
 
-def _backpack(look: Look, chest: Vec, waist: Vec, across: Vec) -> list[Solid]:
+def _backpack(look: Clothing, chest: Vec, waist: Vec, across: Vec) -> list[Solid]:
     back = np.array([-0.17, 0.0, 0.0])
     colour = (look.top[2] * 0.4, look.top[1] * 0.4, look.top[0] * 0.4)
     return [
@@ -132,7 +132,7 @@ def _backpack(look: Look, chest: Vec, waist: Vec, across: Vec) -> list[Solid]:
     ]
 
 
-def _arms(look: Look, pose: Pose) -> list[Solid]:
+def _arms(look: Clothing, pose: Pose) -> list[Solid]:
     solids = []
     b = look.build
     for s in "lr":
@@ -150,7 +150,7 @@ def _arms(look: Look, pose: Pose) -> list[Solid]:
     return solids
 
 
-def _head(look: Look, pose: Pose) -> list[Solid]:
+def _head(look: Clothing, pose: Pose) -> list[Solid]:
     head, neck = pose["head"], pose["neck"]
 
     def at(x: float, y: float, z: float = 0.0) -> Vec:

@@ -167,7 +167,7 @@ _WITH_SETS: dict[str, Callable[[bytes], Payloader]] = {"h264": H264Payloader, "h
 _CODECS = (*_WITH_SETS, "mjpeg")
 
 
-class Clip:
+class RtpClip:
     """The encoded pictures of a file in the form RTP sends them; played round and round.
 
     Raises SourceError when it cannot be read, or its codec is none of h264, hevc, mjpeg.

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Self
 
 from surveil.clock import Clock, Stop, SystemClock
-from surveil.demo.rtp import CLOCK_HZ, Clip, Payload
-from surveil.demo.rtsp_session import Session
+from surveil.demo.rtp import CLOCK_HZ, Payload, RtpClip
+from surveil.demo.rtsp_session import RtspSession
 
 _SEND_TIMEOUT_S = 2
 """A client that does not read for so long is dropped, as cameras do."""
@@ -42,7 +42,7 @@ class RtspServer:
 
     def __init__(
         self,
-        clip: Clip,
+        clip: RtpClip,
         *,
         port: int = 0,
         access: Access | None = None,
@@ -59,7 +59,7 @@ class RtspServer:
         self.stop = Stop()
         self.requests = 0
         self._lock = threading.Lock()
-        self._sessions: set[Session] = set()
+        self._sessions: set[RtspSession] = set()
         self._threads: list[threading.Thread] = []
         self._listener: socket.socket | None = None
         self._started = self.clock.monotonic()
@@ -107,7 +107,7 @@ class RtspServer:
         """Address without credentials."""
         return f"rtsp://127.0.0.1:{self.port}{self.path}"
 
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[RtspSession]:
         """Return the clients connected now."""
         with self._lock:
             return list(self._sessions)
@@ -157,12 +157,12 @@ class RtspServer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             timeout = struct.pack("ll", _SEND_TIMEOUT_S, 0)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-            session = Session(self, connection, peer[0])
+            session = RtspSession(self, connection, peer[0])
             with self._lock:
                 self._sessions.add(session)
             self._spawn(lambda s=session: self._serve(s), "rtsp-client")
 
-    def _serve(self, session: Session) -> None:
+    def _serve(self, session: RtspSession) -> None:
         try:
             session.serve()
         finally:
@@ -209,7 +209,7 @@ def main() -> None:
     access = Access(options.user, options.password, options.auth)
     transports = tuple(options.transports.split(","))
     with RtspServer(
-        Clip(options.file), port=options.port, access=access, transports=transports, fps=options.fps
+        RtpClip(options.file), port=options.port, access=access, transports=transports, fps=options.fps
     ) as server:
         print(server.url, flush=True)  # noqa: T201 - the caller reads the address here
         with suppress(KeyboardInterrupt):

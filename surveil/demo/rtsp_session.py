@@ -29,7 +29,7 @@ _METHODS = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RtspRequest:
     """One RTSP request."""
 
     method: str
@@ -37,7 +37,7 @@ class Request:
     headers: dict[str, str]
 
     @classmethod
-    def read(cls, stream: BinaryIO) -> Request | None:
+    def read(cls, stream: BinaryIO) -> RtspRequest | None:
         """Read the next request, skipping interleaved packets; None at the end of the stream."""
         while first := stream.read(1):
             if first == b"$":  # RTCP from the client
@@ -64,7 +64,7 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class Session:
+class RtspSession:
     """A connected client. `serve` runs on its own thread, `send` on the feeding one."""
 
     def __init__(self, server: RtspServer, connection: socket.socket, host: str) -> None:
@@ -90,7 +90,7 @@ class Session:
     def serve(self) -> None:
         """Answer requests until the client leaves."""
         with suppress(OSError, ValueError, struct.error), self._socket.makefile("rb") as stream:
-            while request := Request.read(stream):
+            while request := RtspRequest.read(stream):
                 self._server.requests += 1
                 self._server.before_reply(request.method)
                 self._answer(request)
@@ -116,7 +116,7 @@ class Session:
         with self._write:
             self._socket.sendall(data)
 
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: RtspRequest) -> None:
         if request.method == "OPTIONS":
             self._reply(request, 200, f"Public: {_METHODS}\r\n")
         elif not self._authorized(request):
@@ -130,13 +130,13 @@ class Session:
         else:
             self._reply(request, 200, f"Session: {self._id}\r\n")
 
-    def _reply(self, request: Request, code: int, extra: str = "", body: str = "") -> None:
+    def _reply(self, request: RtspRequest, code: int, extra: str = "", body: str = "") -> None:
         if body:
             extra += f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n"
         cseq = request.headers.get("cseq", "0")
         self.raw(f"RTSP/1.0 {code} {_REASONS[code]}\r\nCSeq: {cseq}\r\n{extra}\r\n{body}".encode())
 
-    def _describe(self, request: Request) -> None:
+    def _describe(self, request: RtspRequest) -> None:
         if self._server.path not in request.url:
             self._reply(request, 404)
             return
@@ -146,7 +146,7 @@ class Session:
         )
         self._reply(request, 200, f"Content-Base: {request.url.rstrip('/')}/\r\n", sdp)
 
-    def _setup(self, request: Request) -> None:
+    def _setup(self, request: RtspRequest) -> None:
         asked = request.headers.get("transport", "")
         self.mode = "tcp" if "TCP" in asked else "udp"
         ports = re.search(r"client_port=(\d+)-(\d+)", asked)
@@ -164,7 +164,7 @@ class Session:
         own = "-".join(str(udp.getsockname()[1]) for udp in self._udp)
         return f"RTP/AVP;unicast;client_port={ports[1]}-{ports[2]};server_port={own};ssrc={self._ssrc:08X}"
 
-    def _play(self, request: Request) -> None:
+    def _play(self, request: RtspRequest) -> None:
         following = self._sequence + 1 & 0xFFFF
         info = f"url={request.url.rstrip('/')}/track0;seq={following};rtptime={self._server.timestamp()}"
         self._reply(request, 200, f"Session: {self._id}\r\nRange: npt=0-\r\nRTP-Info: {info}\r\n")
@@ -177,7 +177,7 @@ class Session:
             return f'Basic realm="{_REALM}"'
         return f'Digest realm="{_REALM}", nonce="{self._nonce}"'
 
-    def _authorized(self, request: Request) -> bool:
+    def _authorized(self, request: RtspRequest) -> bool:
         access = self._server.access
         given = request.headers.get("authorization", "")
         if not access.user:

@@ -40,7 +40,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class ScriptedVisit:
     """A person's foot was inside a zone from `t_in` to `t_out`, s of the clip."""
 
     walker: int
@@ -49,7 +49,7 @@ class Visit:
 
 
 @dataclass(frozen=True, slots=True)
-class Crossing:
+class ScriptedCrossing:
     """A person's foot went over a line at `t` s, to the `left` or `right` in the picture."""
 
     walker: int
@@ -58,7 +58,7 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Scene:
+class DrawnScene:
     """A clip of `seconds` s at `fps`; see `default`, `passing` and `still` for ready ones.
 
     `light`: (t, factor) steps of the lamp. `grey`: as an infrared camera sees it. `noise`: sd in grey levels.
@@ -79,7 +79,7 @@ class Scene:
     @classmethod
     def default(
         cls, seed: int = 0, size: tuple[int, int] = (1280, 720), fps: int = 15, seconds: float = 60.0
-    ) -> Scene:
+    ) -> DrawnScene:
         """People come and go through the yard; somebody waits; nobody is in the picture at both ends."""
         return cls(busy_yard(seed, seconds), size, fps, seconds, seed)
 
@@ -91,7 +91,7 @@ class Scene:
         fps: int = 15,
         people: int = 3,
         seconds: float | None = None,
-    ) -> Scene:
+    ) -> DrawnScene:
         """One person after the other goes straight through, alternately to the right and to the left."""
         walkers = passers_by(seed, people)
         return cls(walkers, size, fps, seconds or walkers[-1].leaves + 1.0, seed)
@@ -99,7 +99,7 @@ class Scene:
     @classmethod
     def still(
         cls, seed: int = 0, size: tuple[int, int] = (1280, 720), fps: int = 15, seconds: float = 20.0
-    ) -> Scene:
+    ) -> DrawnScene:
         """Nobody: a parked car, a wall, sensor noise."""
         return cls((), size, fps, seconds, seed)
 
@@ -143,23 +143,23 @@ class Scene:
                 found.append(Figure(one.walker.id, box, share * (1 - hidden)))
         return tuple(found)
 
-    def visits(self, zone: str) -> tuple[Visit, ...]:
+    def visits(self, zone: str) -> tuple[ScriptedVisit, ...]:
         """Return who was in `zone` and when, in order of coming."""
         outline = np.array(self.zones[zone], np.float32) * np.array(self.size, np.float32)
-        found: list[Visit] = []
+        found: list[ScriptedVisit] = []
         for walker, feet in self._feet().items():
             inside = [cv2.pointPolygonTest(outline, foot, measureDist=False) >= 0 for _, foot in feet]
             found += _runs(walker, [t for t, _ in feet], inside)
         return tuple(sorted(found, key=lambda v: (v.t_in, v.walker)))
 
-    def crossings(self, line: str) -> tuple[Crossing, ...]:
+    def crossings(self, line: str) -> tuple[ScriptedCrossing, ...]:
         """Return who crossed `line` and when, in order."""
         a, b = (np.array(p) * self.size for p in self.lines[line])
-        found: list[Crossing] = []
+        found: list[ScriptedCrossing] = []
         for walker, feet in self._feet().items():
             sides = [_side(a, b, foot) for _, foot in feet]
             found += [
-                Crossing(walker, feet[k][0], "right" if feet[k][1][0] > feet[k - 1][1][0] else "left")
+                ScriptedCrossing(walker, feet[k][0], "right" if feet[k][1][0] > feet[k - 1][1][0] else "left")
                 for k in range(1, len(sides))
                 if sides[k] != sides[k - 1] and _within(a, b, feet[k][1])
             ]
@@ -202,12 +202,12 @@ def _overlap(box: Box, other: Box) -> float:
     return _area(cut) / _area(box) if cut[2] > cut[0] and cut[3] > cut[1] else 0.0
 
 
-def _runs(walker: int, times: list[float], inside: list[bool]) -> list[Visit]:
-    visits: list[Visit] = []
+def _runs(walker: int, times: list[float], inside: list[bool]) -> list[ScriptedVisit]:
+    visits: list[ScriptedVisit] = []
     for t, is_in, was_in in zip(times, inside, [False, *inside[:-1]], strict=True):
         if is_in:
             start = visits.pop().t_in if was_in else t
-            visits.append(Visit(walker, start, t))
+            visits.append(ScriptedVisit(walker, start, t))
     return visits
 
 

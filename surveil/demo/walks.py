@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from surveil.demo.figures import Look
+from surveil.demo.figures import Clothing
 
 CYCLE_M = 1.38
 """Length of two steps, m."""
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Footstep:
     """Where somebody is and how he stands there."""
 
     x: float
@@ -29,7 +29,7 @@ class Walker:
     """Somebody on his way, straight between `way` points (t s, x m right, z m away); equal places: a stop."""
 
     id: int
-    look: Look
+    look: Clothing
     way: tuple[tuple[float, float, float], ...]
 
     @property
@@ -42,7 +42,7 @@ class Walker:
         """When he is gone, s."""
         return self.way[-1][0]
 
-    def at(self, t: float) -> Step:
+    def at(self, t: float) -> Footstep:
         """Return his place at `t`, which lies between `arrives` and `leaves`."""
         times = [p[0] for p in self.way]
         k = int(np.clip(np.searchsorted(times, t, side="right") - 1, 0, len(self.way) - 2))
@@ -50,7 +50,7 @@ class Walker:
         share = (t - t0) / (t1 - t0)
         gone = sum(np.hypot(b[1] - a[1], b[2] - a[2]) for a, b in pairwise(self.way[: k + 1]))
         length = float(np.hypot(x1 - x0, z1 - z0))
-        return Step(
+        return Footstep(
             x=x0 + (x1 - x0) * share,
             z=z0 + (z1 - z0) * share,
             heading_deg=float(np.degrees(np.arctan2(z1 - z0, x1 - x0))) if length > 0 else -70.0,
@@ -88,7 +88,7 @@ def passers_by(seed: int, people: int) -> tuple[Walker, ...]:
         z = float(rng.uniform(7.0, 10.0))
         side = -1.0 if n % 2 == 0 else 1.0
         way = _way(t, float(rng.uniform(1.25, 1.5)), [(side * edge(z), z, 0), (-side * edge(z), z, 0)])
-        walkers.append(Walker(n, Look.sample(seed * 8 + n), way))
+        walkers.append(Walker(n, Clothing.sample(seed * 8 + n), way))
         t = way[-1][0] + 0.8
     return tuple(walkers)
 
@@ -102,7 +102,7 @@ def busy_yard(seed: int, seconds: float) -> tuple[Walker, ...]:
         n = len(walkers)
         way = _yard_way(n, t, rng)
         if way[-1][0] < seconds:
-            walkers.append(Walker(n, Look.sample(seed * 8 + n % 8), way))
+            walkers.append(Walker(n, Clothing.sample(seed * 8 + n % 8), way))
         t += float(rng.uniform(3.0, 5.0))
     return tuple(walkers)
 

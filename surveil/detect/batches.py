@@ -11,7 +11,7 @@ from onnxruntime import RunOptions
 
 from surveil.clock import Clock
 from surveil.detect.letterbox import Tensor
-from surveil.detect.session import CPU, Session, zeros
+from surveil.detect.session import CPU, ModelSession, zeros
 from surveil.detect.spec import InputSpec
 from surveil.errors import ModelError
 
@@ -22,7 +22,7 @@ class Batches:
     """The sizes in which a session is run, and room to put batches together. Any thread may call."""
 
     def __init__(
-        self, session: Session, spec: InputSpec, feeds: Callable[[Tensor], dict[str, Tensor]], most: int,
+        self, session: ModelSession, spec: InputSpec, feeds: Callable[[Tensor], dict[str, Tensor]], most: int,
         clock: Clock,
     ) -> None:  # fmt: skip
         """`feeds`: what the session is given for a batch. `most`: pictures in a batch, on a GPU."""

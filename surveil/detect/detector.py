@@ -15,10 +15,10 @@ from surveil.detect import canary, labels, recognise
 from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
-from surveil.detect.letterbox import Crop, Fit, Look, Tensor, letterbox, write
+from surveil.detect.letterbox import Crop, ModelInput, Placement, Tensor, letterbox, write
 from surveil.detect.merge import merge
 from surveil.detect.nms import suppress
-from surveil.detect.session import CPU, RunOn, Session, zeros
+from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
 from surveil.errors import ModelError
@@ -36,7 +36,7 @@ CANARY_FLOOR = 0.05
 class Inference:
     """What the model said of the looks of several frames, not yet read."""
 
-    frames: Sequence[Sequence[Look]]
+    frames: Sequence[Sequence[ModelInput]]
     outputs: Sequence[Outputs]
     """Of each look, in the order of the frames."""
     seconds: float
@@ -56,7 +56,7 @@ class Detector:
     def __init__(
         self,
         name: str,
-        session: Session,
+        session: ModelSession,
         decoder_name: str,
         decoder: Decoder,
         spec: InputSpec,
@@ -104,7 +104,7 @@ class Detector:
     @classmethod
     def load(cls, file: ModelFile, settings: ModelSettings, where: RunOn, clock: Clock) -> Detector:
         """Load without warming up or proving anything. Raises `ModelError`."""
-        session = Session(file.path, where)
+        session = ModelSession(file.path, where)
         size = (settings.size, settings.size) if settings.size else file.size
         spec = recognise.input_spec(session.graph, file.preprocess, size)
         graph = _measured(session, spec)
@@ -112,18 +112,18 @@ class Detector:
         wanted = settings.decoder if settings.decoder != "auto" else file.decoder
         name = recognise.choose(graph, wanted, pixels)
         decoder = recognise.build(name, graph, pixels)
-        habits = file.preprocess if file.decoder == name else decoder.preprocess
-        spec = recognise.input_spec(graph, recognise.chosen_preprocess(habits, settings), size)
+        policies = file.preprocess if file.decoder == name else decoder.preprocess
+        spec = recognise.input_spec(graph, recognise.chosen_preprocess(policies, settings), size)
         names = labels.complete(_labels(file, settings), graph.metadata, decoder.classes)
         return cls(file.name, session, name, decoder, spec, names, settings, clock)
 
-    def prepare(self, picture: Picture, crop: Crop) -> Look:
+    def prepare(self, picture: Picture, crop: Crop) -> ModelInput:
         """Fit a part of a picture into a tensor that is lent until `detect` or `release`."""
         tensor = self._tensor()
         where = letterbox(self.input, picture, crop, tensor)
-        return Look(tensor, where, (picture.width, picture.height))
+        return ModelInput(tensor, where, (picture.width, picture.height))
 
-    def release(self, looks: Iterable[Look]) -> None:
+    def release(self, looks: Iterable[ModelInput]) -> None:
         """Take back tensors of looks that will not be run."""
         self._spare.extend(look.tensor for look in looks)
 
@@ -138,12 +138,12 @@ class Detector:
         return floors
 
     def detect(
-        self, frames: Sequence[Sequence[Look]], floors: Sequence[Floats] | None = None
+        self, frames: Sequence[Sequence[ModelInput]], floors: Sequence[Floats] | None = None
     ) -> list[Detections]:
         """Return the objects of each frame: `infer` and `decode` in one."""
         return self.decode(self.infer(frames), floors)
 
-    def infer(self, frames: Sequence[Sequence[Look]]) -> Inference:
+    def infer(self, frames: Sequence[Sequence[ModelInput]]) -> Inference:
         """Run the model over the looks of each frame; takes the tensors back.
 
         Raises `ModelError` when inference fails, as after the loss of the GPU, or was cut short.
@@ -171,7 +171,7 @@ class Detector:
             for looks, floor in zip(inference.frames, least, strict=True)
         ]
 
-    def _merged(self, looks: Sequence[Look], found: Sequence[Detections]) -> Detections:
+    def _merged(self, looks: Sequence[ModelInput], found: Sequence[Detections]) -> Detections:
         if not looks:
             return Detections.empty()
         return merge(
@@ -224,7 +224,7 @@ class Detector:
         """Return the seconds of one picture, and what was found in the test picture, in px of the input."""
         spec = self.input
         tensor = zeros(spec.shape, spec.dtype)
-        whole = Fit((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
+        whole = Placement((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
         write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)
         feeds = self._feeds(
             np.ascontiguousarray(np.broadcast_to(tensor[None], (self.batches.sizes[0], *spec.shape)))
@@ -250,7 +250,7 @@ def _feeds(spec: InputSpec, sizes: str | None, batch: Tensor) -> dict[str, Tenso
     return feeds
 
 
-def _measured(session: Session, spec: InputSpec) -> Graph:
+def _measured(session: ModelSession, spec: InputSpec) -> Graph:
     """Return the graph with the shapes of its outputs, from a run where it leaves them open."""
     graph = session.graph
     if all(None not in port.shape[1:] and port.shape for port in graph.outputs):

@@ -17,7 +17,7 @@ Tensor = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class Placement:
     """Where a crop lies in the model's input: width × height px with its corner at left, top."""
 
     crop: Crop
@@ -37,38 +37,38 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ModelInput:
     """A part of a frame, ready for the model."""
 
     tensor: Tensor
     """One picture in the model's layout; the detector's, lent out until it has run."""
-    fit: Fit
+    fit: Placement
     frame: tuple[int, int]
     """Width and height of the frame, px."""
 
 
-def fit(spec: InputSpec, crop: Crop) -> Fit:
+def fit(spec: InputSpec, crop: Crop) -> Placement:
     """Return where `crop` goes in the input. Raises ValueError when it is empty."""
     width, height = crop[2] - crop[0], crop[3] - crop[1]
     if width <= 0 or height <= 0:
         raise ValueError(f"empty crop {crop}")
     if spec.preprocess.placement == "stretch":
-        return Fit(crop, 0, 0, spec.width, spec.height)
+        return Placement(crop, 0, 0, spec.width, spec.height)
     scale = min(spec.width / width, spec.height / height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     if spec.preprocess.placement == "top_left":
-        return Fit(crop, 0, 0, w, h)
-    return Fit(crop, (spec.width - w) // 2, (spec.height - h) // 2, w, h)
+        return Placement(crop, 0, 0, w, h)
+    return Placement(crop, (spec.width - w) // 2, (spec.height - h) // 2, w, h)
 
 
-def letterbox(spec: InputSpec, picture: Picture, crop: Crop, tensor: Tensor) -> Fit:
+def letterbox(spec: InputSpec, picture: Picture, crop: Crop, tensor: Tensor) -> Placement:
     """Write the crop into `tensor` (`spec.shape`, `spec.dtype`), its surroundings included; return where it is."""
     where = fit(spec, crop)
     write(spec, picture.rgb(crop, where.width, where.height), where, tensor)
     return where
 
 
-def write(spec: InputSpec, rgb: Bytes, where: Fit, tensor: Tensor) -> None:
+def write(spec: InputSpec, rgb: Bytes, where: Placement, tensor: Tensor) -> None:
     """Write uint8 RGB (height, width, 3) of the size `where` says, and the border around it."""
     hwc = tensor.transpose(1, 2, 0) if spec.layout == "nchw" else tensor
     picture = rgb if spec.preprocess.channels == "rgb" else rgb[:, :, ::-1]
@@ -97,7 +97,7 @@ def _affine(spec: InputSpec) -> tuple[Floats, Floats]:
     return np.asarray(1 / std, np.float32), np.asarray(-mean / std, np.float32)
 
 
-def _pad(hwc: Tensor, where: Fit, value: Floats) -> None:
+def _pad(hwc: Tensor, where: Placement, value: Floats) -> None:
     """Fill the four strips around the picture; what the tensor held before must not be seen."""
     hwc[: where.top] = value
     hwc[where.top + where.height :] = value

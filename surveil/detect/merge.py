@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.detect.letterbox import Fit
+from surveil.detect.letterbox import Placement
 from surveil.detect.nms import area, intersection, suppress, take
 from surveil.types import Detections, Floats
 
@@ -23,7 +23,9 @@ SAME_SPAN = 0.6
 """Two cut boxes whose extents along the border agree this much are halves of one object."""
 
 
-def merge(parts: Sequence[tuple[Fit, Detections]], frame: tuple[int, int], overlap: float) -> Detections:
+def merge(
+    parts: Sequence[tuple[Placement, Detections]], frame: tuple[int, int], overlap: float
+) -> Detections:
     """Return the objects of a frame of `frame` (width, height) px.
 
     `parts`: where each crop lay in the model's input, and what was found there in px of the input.
@@ -41,7 +43,7 @@ def merge(parts: Sequence[tuple[Fit, Detections]], frame: tuple[int, int], overl
     return suppress(take(found, keep), overlap)
 
 
-def _placed(where: Fit, found: Detections) -> Detections:
+def _placed(where: Placement, found: Detections) -> Detections:
     return Detections(where.to_frame(found.boxes), found.scores, found.classes)
 
 

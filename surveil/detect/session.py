@@ -44,7 +44,7 @@ class RunOn:
     threads: int = 1
 
 
-class Session:
+class ModelSession:
     """One loaded graph. `run` may be called from one thread at a time a shape of inputs; it frees the GIL.
 
     On a GPU every shape has a session of ONNX Runtime to itself: the CUDA provider keeps the plans of the

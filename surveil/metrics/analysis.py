@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surveil.metrics.make import AGE_S, QUICK_S, Make
-from surveil.types import Gate
+from surveil.types import GateDecision
 
 STAGES = ("prepare", "detect", "analyse", "commit")
 _BATCHES = (1, 2, 4, 8, 16, 32)
@@ -40,7 +40,7 @@ class AnalysisMetrics:
 
     def add_analysis(self, camera: str) -> None:
         """Create the series of the analysis of a camera's frames at 0."""
-        for decision in Gate:
+        for decision in GateDecision:
             self.gate.labels(camera, decision.value)
         for counter in (self.crops, self.objects):
             counter.labels(camera)

@@ -10,7 +10,7 @@ from surveil.clock import Clock
 from surveil.detect.decoders import DECODERS
 from surveil.detect.detector import Detector
 from surveil.detect.labels import read_labels
-from surveil.detect.session import RunOn, Session
+from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile
 from surveil.errors import ModelError, UnfitModel
@@ -145,7 +145,7 @@ def open_detector(settings: ModelSettings, store: ModelStore, clock: Clock | Non
 def _check_plain(model: ModelFile) -> Checked:
     """Check a model that detects nothing: its content, and that it loads."""
     verify(model)
-    provider = Session(model.path, RunOn()).provider
+    provider = ModelSession(model.path, RunOn()).provider
     return Checked(
         model.name, ok=True, message="", decoder=model.decoder, provider=provider, sha256=model.sha256
     )

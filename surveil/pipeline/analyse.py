@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import structlog
 
 from surveil.clock import Clock
-from surveil.counting.desk import Counted, CountingDesk
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
+from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.metrics import Metrics
-from surveil.pipeline.commit import Outcome, Places
+from surveil.pipeline.commit import CommitRequest, PictureOverlay
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
@@ -37,7 +37,7 @@ class Admit:
 
     camera: str
     engine: CameraEngine
-    places: Places
+    places: PictureOverlay
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Retune:
 
     camera: str
     change: Callable[[CameraEngine], Step]
-    places: Places
+    places: PictureOverlay
     done: Callable[[], None]
     """Called once what it led to is on the disk."""
 
@@ -80,19 +80,19 @@ class AnalyseStage:
 
     def __init__(
         self,
-        offer: Callable[[Outcome], None],
+        offer: Callable[[CommitRequest], None],
         metrics: Metrics,
         clock: Clock,
-        desk: CountingDesk | None = None,
+        counter: TrackCounter | None = None,
     ) -> None:
         self.inbox: Inbox[CameraSlot | Order] = Inbox()
         self._engines: dict[str, CameraEngine] = {}
-        self._places: dict[str, Places] = {}
+        self._places: dict[str, PictureOverlay] = {}
         self._offer = offer
         self._metrics = metrics
         self._seconds = metrics.stage.labels("analyse")
         self._clock = clock
-        self._desk = desk
+        self._counter = counter
         self._away: dict[str, _Away] = {}
         self._tracks: dict[str, tuple[Track, ...]] = {}
 
@@ -124,17 +124,17 @@ class AnalyseStage:
         started = self._clock.monotonic()
         step = self._lose(slot, slot.item) if isinstance(slot.item, Lost) else self._step(slot)
         self._seconds.observe(self._clock.monotonic() - started)
-        self._offer(Outcome(slot.camera, step, slot, self._places[slot.camera]))
+        self._offer(CommitRequest(slot.camera, step, slot, self._places[slot.camera]))
 
     def _retune(self, order: Retune) -> None:
         step = order.change(self._engines[order.camera])
         # The ends of the old rules' events are still drawn where those rules saw them.
-        self._offer(Outcome(order.camera, step, places=self._places[order.camera], done=order.done))
+        self._offer(CommitRequest(order.camera, step, places=self._places[order.camera], done=order.done))
         self._places[order.camera] = order.places
 
     def _count(self, order: Count) -> None:
-        if self._desk:
-            self._desk.count_at(order.camera, order.counted, self._engines[order.camera].t_wall)
+        if self._counter:
+            self._counter.count_at(order.camera, order.counted, self._engines[order.camera].t_wall)
 
     def _dismiss(self, order: Dismiss) -> None:
         self._count(Count(order.camera, None))
@@ -143,7 +143,7 @@ class AnalyseStage:
         self._away.pop(order.camera, None)
         self._tracks.pop(order.camera, None)
         step = engine.finish(engine.t, engine.t_wall, order.reason)
-        self._offer(Outcome(order.camera, step, places=places, done=order.done))
+        self._offer(CommitRequest(order.camera, step, places=places, done=order.done))
 
     def _step(self, slot: CameraSlot) -> Step:
         work, frame = slot.state, slot.frame
@@ -168,9 +168,9 @@ class AnalyseStage:
         work.events = tuple(engine.open_events)
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
-        elif self._desk:
+        elif self._counter:
             size = (observation.width, observation.height)
-            self._desk.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
+            self._counter.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
         return step
 
     @staticmethod
@@ -207,7 +207,7 @@ class AnalyseStage:
             if passed >= LOST_GRACE_S:
                 self._leave(camera, away.lost.t_wall)
             if step.alerts or step.outcomes:
-                self._offer(Outcome(camera, step))
+                self._offer(CommitRequest(camera, step))
 
     def finish(self, reason: str) -> None:
         """End what is open at every camera."""
@@ -215,9 +215,9 @@ class AnalyseStage:
             step = engine.finish(engine.t, engine.t_wall, reason)
             self._leave(camera, engine.t_wall)
             if step.alerts or step.outcomes:
-                self._offer(Outcome(camera, step))
+                self._offer(CommitRequest(camera, step))
 
     def _leave(self, camera: str, t_wall: float) -> None:
         """Count nobody as being there any more."""
-        if self._desk:
-            self._desk.lose(camera, t_wall)
+        if self._counter:
+            self._counter.lose(camera, t_wall)

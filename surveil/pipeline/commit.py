@@ -9,21 +9,21 @@ import structlog
 
 from surveil.alerts.database import DamagedError
 from surveil.alerts.drawing import Drawing
-from surveil.alerts.evidence import Scenery
+from surveil.alerts.evidence import FrameContext
 from surveil.alerts.rows import Entry
 from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import Clock, Stop
-from surveil.counting.desk import CountingDesk
 from surveil.engine import Step
 from surveil.errors import StateError
-from surveil.logs import Window
+from surveil.features.counting.counter import TrackCounter
+from surveil.features.health.analyser import HealthAnalyser
+from surveil.features.health.picture_health import HealthReport, PictureFault
+from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
-from surveil.pipeline.books import SignalBooks
+from surveil.pipeline.counters import SignalCounters
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Alert, Bytes, Frame, Point, Polygon
-from surveil.vision.health import HealthReport, State
-from surveil.vision.watch import HealthAnalyser
 
 log = structlog.get_logger(__name__)
 _RETRY_S = 1.0
@@ -35,7 +35,7 @@ COUNTS_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PictureOverlay:
     """What may be drawn into a camera's pictures, in fractions of the frame."""
 
     zones: Mapping[str, Polygon]
@@ -58,14 +58,14 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommitRequest:
     """What one step of an engine gave, and what follows once it is on the disk."""
 
     camera: str
     step: Step
     slot: CameraSlot | None = None
     """To be given back."""
-    places: Places | None = None
+    places: PictureOverlay | None = None
     """What is drawn into the frame's picture."""
     done: Callable[[], None] | None = None
     """Called by the commit thread."""
@@ -83,21 +83,21 @@ class CommitStage:
         metrics: Metrics,
         clock: Clock,
         on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
-        desk: CountingDesk | None = None,
+        counter: TrackCounter | None = None,
     ) -> None:
-        self.inbox: Inbox[Outcome] = Inbox()
+        self.inbox: Inbox[CommitRequest] = Inbox()
         self._writer = writer
         self._give_back = give_back
         self._metrics = metrics
         self._clock = clock
         self._on_alerts = on_alerts
-        self.books = SignalBooks(writer.ledger())
-        self._desk = desk
-        self._refusals = Window(clock)
+        self.books = SignalCounters(writer.ledger())
+        self._counter = counter
+        self._refusals = LogThrottle(clock)
         self._flushed = self._ticked = self._counted = clock.monotonic()
         metrics.evidence_errors.labels("database")
 
-    def offer(self, outcome: Outcome) -> None:
+    def offer(self, outcome: CommitRequest) -> None:
         """Take what a step gave; called by the analysis, which never waits for a disk here."""
         for (rule, what, reason), n in outcome.step.outcomes.items():
             self._metrics.signals.labels(outcome.camera, rule, what).inc(n)
@@ -126,8 +126,8 @@ class CommitStage:
             self.flush()
             self._told(self._writer.finish())
         finally:
-            if self._desk:
-                self._desk.close()
+            if self._counter:
+                self._counter.close()
 
     def _tend(self) -> None:
         """Do what is due without a frame; what the disk refuses now is done at the next turn."""
@@ -138,9 +138,9 @@ class CommitStage:
                 self._told(self._writer.tick())
             if now - self._flushed >= FLUSH_S:
                 self.flush()
-            if self._desk and now - self._counted >= COUNTS_S:
+            if self._counter and now - self._counted >= COUNTS_S:
                 self._counted = now
-                self._desk.flush()
+                self._counter.flush()
         except DamagedError:
             raise
         except StateError as error:
@@ -154,7 +154,7 @@ class CommitStage:
         if alerts:
             self._on_alerts(alerts)
 
-    def _persist(self, outcomes: Sequence[Outcome], beat: Callable[[], None], stop: Stop) -> None:
+    def _persist(self, outcomes: Sequence[CommitRequest], beat: Callable[[], None], stop: Stop) -> None:
         """Commit, again and again while the disk refuses: the slots are held, so nothing piles up.
 
         A database that was damaged ends the program: the next start sets it aside and goes on with a new one.
@@ -173,7 +173,7 @@ class CommitStage:
             else:
                 return
 
-    def process(self, outcomes: Sequence[Outcome]) -> None:
+    def process(self, outcomes: Sequence[CommitRequest]) -> None:
         """Commit the alerts of several cameras as one group, then give their slots back.
 
         Raises StateError when the database cannot be written; nothing was given back then.
@@ -203,7 +203,7 @@ class CommitStage:
             self.books.put_back(counts)
             raise
 
-    def _job(self, outcome: Outcome) -> Job:
+    def _job(self, outcome: CommitRequest) -> Job:
         alerts = outcome.step.alerts
         slot, places = outcome.slot, outcome.places
         if slot is None or places is None or not isinstance(slot.item, Frame):
@@ -213,12 +213,12 @@ class CommitStage:
         state = slot.state
         report = state.extras.get(HealthAnalyser.name)
         before = report.before if isinstance(report, HealthReport) else None
-        moved = isinstance(report, HealthReport) and State.MOVED in report.states
+        moved = isinstance(report, HealthReport) and PictureFault.MOVED in report.states
         hide = places.hide_moved if moved else places.hide
-        scenery = Scenery(slot.frame, state.tracks, drawing, hide, before, places.hide, state.extras)
-        return Job(alerts, scenery, outcome.counts)
+        context = FrameContext(slot.frame, state.tracks, drawing, hide, before, places.hide, state.extras)
+        return Job(alerts, context, outcome.counts)
 
-    def _show(self, outcomes: Sequence[Outcome], new: Sequence[Alert]) -> None:
+    def _show(self, outcomes: Sequence[CommitRequest], new: Sequence[Alert]) -> None:
         now = self._clock.monotonic()
         fresh = {alert.id for alert in new}
         for outcome in outcomes:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.errors import ModelError
+from surveil.features.classify.runner import ClassifierRunner
 from surveil.metrics import Metrics
-from surveil.pipeline.classify import ClassifyDesk
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 
@@ -34,7 +34,7 @@ class DetectStage:
     ) -> None:
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
-        self._classify = ClassifyDesk(metrics, clock)
+        self._classify = ClassifierRunner(metrics, clock)
         self._classifying = threading.Lock()
         self._abandoned = Stop()
         self._to_analyse = to_analyse

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from surveil.metrics import Metrics
-from surveil.types import Gate
+from surveil.types import GateDecision
 
 
 class Meters:
@@ -11,6 +11,6 @@ class Meters:
 
     def __init__(self, metrics: Metrics, camera: str) -> None:
         self.age = metrics.frame_age.labels(camera)
-        self.gates = {gate: metrics.gate.labels(camera, gate.value) for gate in Gate}
+        self.gates = {gate: metrics.gate.labels(camera, gate.value) for gate in GateDecision}
         self.motion_share = metrics.motion_share.labels(camera)
         self.crops = metrics.crops.labels(camera)

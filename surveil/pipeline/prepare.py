@@ -11,7 +11,7 @@ from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
 from surveil.pipeline.meters import Meters
-from surveil.pipeline.work import CameraSlot, View, Work, hiding
+from surveil.pipeline.work import CameraSlot, PreparedFrame, Work, hiding
 from surveil.ring import FrameRing
 from surveil.types import Frame
 from surveil.vision.regions import as_boxes
@@ -61,7 +61,7 @@ class PrepareStage:
         frame = hiding(frame, work.undetected)
         picture = frame.picture
         size = (picture.width, picture.height)
-        view = View(frame, work.tracks, events=work.events)
+        view = PreparedFrame(frame, work.tracks, events=work.events)
         motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, work.tracks)
         view.motion = work.motion = motion
         for analyser in work.analysers:

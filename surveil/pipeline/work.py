@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
-from surveil.detect.letterbox import Look
+from surveil.detect.letterbox import ModelInput
+from surveil.features.classify.crops import Cut
 from surveil.hidden import HiddenPicture
 from surveil.pipeline.meters import Meters
 from surveil.ring import Slot
-from surveil.train.looks import Cut
 from surveil.types import Bytes, Detections, Event, Floats, Frame, Motion, Picture, Polygon, Track
 from surveil.vision.motion import plane_size
 
@@ -18,7 +18,7 @@ Crop = tuple[int, int, int, int]
 """x1 y1 x2 y2 in whole px of the frame."""
 
 
-class Gate(Protocol):
+class FrameGate(Protocol):
     """Decides whether the detector looks at a frame, and where something moved."""
 
     def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
@@ -44,7 +44,7 @@ class Analyser(Protocol):
     def name(self) -> str:
         """The key of its finding."""
 
-    def observe(self, view: View) -> object | None:
+    def observe(self, view: PreparedFrame) -> object | None:
         """Look at one frame; None: nothing to say about this one."""
 
 
@@ -56,14 +56,14 @@ class Remembers(Protocol):
         """Note that the stream was interrupted."""
 
 
-class Cutter(Protocol):
+class CropSource(Protocol):
     """Cuts out of a frame what your own classifiers are to look at."""
 
-    def cut(self, view: View) -> tuple[Cut, ...]:
+    def cut(self, view: PreparedFrame) -> tuple[Cut, ...]:
         """Return the crops that are due, ready for their networks."""
 
 
-class View:
+class PreparedFrame:
     """One frame as the analysers see it: small luma planes are made once per size."""
 
     def __init__(
@@ -82,11 +82,11 @@ class View:
         """Findings of the analysers that looked before."""
         self._lumas: dict[tuple[int, int], Bytes] = {}
 
-    def hiding(self, areas: Sequence[Polygon]) -> View:
+    def hiding(self, areas: Sequence[Polygon]) -> PreparedFrame:
         """Return the view without some areas (fractions of the frame), for whoever keeps what it sees."""
         if not areas:
             return self
-        other = View(hiding(self.frame, areas), self.tracks, self.motion, self.events)
+        other = PreparedFrame(hiding(self.frame, areas), self.tracks, self.motion, self.events)
         other.extras = self.extras
         return other
 
@@ -120,10 +120,10 @@ class Work:
     """A camera's analysis state (`Slot.state`). Owned by the holder of the slot."""
 
     camera: str
-    gate: Gate
+    gate: FrameGate
     planner: Planner
     analysers: tuple[Analyser, ...] = ()
-    cutter: Cutter | None = None
+    cutter: CropSource | None = None
     """Present where rules want crops classified."""
     min_object_px: float = 40.0
     undetected: tuple[Polygon, ...] = ()
@@ -142,7 +142,7 @@ class Work:
     # Of the frame in flight, filled from stage to stage.
     motion: Motion | None = None
     regions: Floats | None = None
-    looks: tuple[Look, ...] = ()
+    looks: tuple[ModelInput, ...] = ()
     """Crops that are ready for the model; empty: the gate is closed."""
     cuts: tuple[Cut, ...] = ()
     """Crops that are ready for classifiers."""

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from surveil.paths import Crossings
+from surveil.movement import Crossings
 from surveil.rules.base import ObjectRuleSettings, Places, anchor, size_of, wanted
 from surveil.types import Scene, Signal, Track
 

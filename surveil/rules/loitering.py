@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from surveil.paths import Visits
+from surveil.movement import Visits
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, wanted, within
 from surveil.types import Scene, Signal
 

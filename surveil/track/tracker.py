@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from surveil.geometry import iou_matrix
 from surveil.track import kalman
 from surveil.track.associate import assign, similarity
-from surveil.track.look import Look
+from surveil.track.coverage import Coverage
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
 from surveil.types import Detections, Floats, Track
@@ -95,9 +95,9 @@ class Tracker:
             return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
-            self._miss(range(len(self._known)), later, Look(t, dt, _NOWHERE, size))
+            self._miss(range(len(self._known)), later, Coverage(t, dt, _NOWHERE, size))
         else:
-            self._look(self._sift(detections, labels), Look(t, dt, regions, size, unchanged))
+            self._look(self._sift(detections, labels), Coverage(t, dt, regions, size, unchanged))
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
 
@@ -131,7 +131,7 @@ class Tracker:
     def _least(self, names: list[str], otherwise: float) -> Array:
         return np.array([self._scores.get(name, otherwise) for name in names])
 
-    def _look(self, seen: _Seen, look: Look) -> None:
+    def _look(self, seen: _Seen, look: Coverage) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
         later = kalman.predict(_stacked(self._known), look.dt)
         pairs = self._match(seen, later, look.t)
@@ -182,7 +182,7 @@ class Tracker:
             self._last_id += 1
             known.id = self._last_id
 
-    def _miss(self, rows: Sequence[int], later: Array, look: Look) -> None:
+    def _miss(self, rows: Sequence[int], later: Array, look: Coverage) -> None:
         """Deal with the known objects that no detection belongs to."""
         held = []
         for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows])), strict=True):
@@ -193,7 +193,7 @@ class Tracker:
                 held.append(known)
         self._hold(held, look.dt)
 
-    def _is_missed(self, known: Tracklet, look: Look) -> bool:
+    def _is_missed(self, known: Tracklet, look: Coverage) -> bool:
         """Note that the detector did not find it; whether it may be somewhere else."""
         if known.id in look.unchanged and look.t - known.t_seen < OVERLOOKED_S:
             known.overlooked()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from surveil.geometry import iou
 from surveil.track import kalman
-from surveil.track.finds import Finds
+from surveil.track.miss_model import MissModel
 from surveil.types import Box, Track
 
 Array = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Tracklet:
         self.credible = False
         """Whether it was seen for certain, or moves: what never does either is often a bush or a post."""
         self.misses = 0
-        self.finds = Finds()
+        self.finds = MissModel()
         self.t_first = self.t_seen = self.anchor_t = t
         self.missing_since: float | None = None
         self.box = self.anchor = self.birth = _box(state)

@@ -43,7 +43,7 @@ STEADY = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class BackgroundChange:
     """What differs in one plane. The masks are valid until the next one."""
 
     mask: Bytes | None
@@ -84,7 +84,9 @@ class Background:
         self._mean8[:] = self._smooth
         self._next_age = self._unlearned_s = self._light = 0.0
 
-    def update(self, plane: Bytes, dt: float, learn: Callable[[], Bytes | None] = lambda: None) -> Change:
+    def update(
+        self, plane: Bytes, dt: float, learn: Callable[[], Bytes | None] = lambda: None
+    ) -> BackgroundChange:
         """Return what differs in `plane`, `dt` s after the last one, and learn from it.
 
         `learn` returns uint8 (h, w), 0 where noise must not be learned: where known objects are.
@@ -101,7 +103,7 @@ class Background:
         if self._unlearned_s >= LEARN_EVERY_S - 1e-6:
             self._learn(learn())
         self._move_on(cells, dt)
-        return Change(mask, self._jump())
+        return BackgroundChange(mask, self._jump())
 
     def _threshold_now(self) -> Bytes:
         """Return the threshold per pixel, raised while the light changes."""

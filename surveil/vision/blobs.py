@@ -8,8 +8,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from surveil.features.things.dual_background import DualBackground
 from surveil.types import BoolMap, Bytes, Floats
-from surveil.vision.dual_background import DualBackground
 
 LABEL = "motion"
 """The class of a blob."""

@@ -8,8 +8,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from surveil.types import Box, Bytes, Floats, Gate, Motion, Polygon, Track
-from surveil.vision.background import Background, Change
+from surveil.types import Box, Bytes, Floats, GateDecision, Motion, Polygon, Track
+from surveil.vision.background import Background, BackgroundChange
 from surveil.vision.settings import MotionSettings
 
 CELL = 4
@@ -78,7 +78,7 @@ class MotionGate:
         `t` is stream time in s and may come at any rate; `tracks` are the objects followed so far.
         """
         if not self._enabled:
-            return Motion(Gate.OFF, NOTHING, 1.0)
+            return Motion(GateDecision.OFF, NOTHING, 1.0)
         background = self._background
         if background is None or luma.shape != self._shape or not 0 <= t - self._t <= GAP_S:
             return self._start(luma, t)
@@ -86,13 +86,13 @@ class MotionGate:
         self._t = t
         lasting_s = self._global_for(change, t)
         if lasting_s > self._global_max_s:
-            return self._decide(Gate.MOTION, np.array([[0, 0, *size]], np.float32), 1.0, t, tracks)
+            return self._decide(GateDecision.MOTION, np.array([[0, 0, *size]], np.float32), 1.0, t, tracks)
         if lasting_s >= 0:
             background.seed(luma)
             self._t_settled = t + SETTLE_S
-            return self._decide(Gate.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
+            return self._decide(GateDecision.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
         boxes, share = self._where(change.mask, size)
-        gate = Gate.MOTION if len(boxes) else Gate.CLOSED_STILL
+        gate = GateDecision.MOTION if len(boxes) else GateDecision.CLOSED_STILL
         return self._decide(gate, boxes, share, t, tracks)
 
     def _where(self, mask: Bytes | None, size: tuple[int, int]) -> tuple[Floats, float]:
@@ -111,23 +111,25 @@ class MotionGate:
         self._t = self._t_looked = t
         self._t_settled = t + SETTLE_S
         self._t_global = None
-        return Motion(Gate.IDLE, NOTHING, 0.0)
+        return Motion(GateDecision.IDLE, NOTHING, 0.0)
 
-    def _decide(self, gate: Gate, boxes: Floats, share: float, t: float, tracks: Sequence[Track]) -> Motion:
+    def _decide(
+        self, gate: GateDecision, boxes: Floats, share: float, t: float, tracks: Sequence[Track]
+    ) -> Motion:
         """Open a closed gate for objects that are followed, and for a look when it is time."""
-        if gate is not Gate.MOTION:
+        if gate is not GateDecision.MOTION:
             due = t - self._t_looked >= self._idle_interval_s - 1e-6
-            settling = gate is Gate.CLOSED_STILL and t < self._t_settled
+            settling = gate is GateDecision.CLOSED_STILL and t < self._t_settled
             if any(not track.is_settled for track in tracks):
-                gate = Gate.TRACK
+                gate = GateDecision.TRACK
             elif due or settling:
-                gate = Gate.IDLE
+                gate = GateDecision.IDLE
         if gate.is_open:
             self._t_looked = t
         boxes.setflags(write=False)
         return Motion(gate, boxes, share)
 
-    def _global_for(self, change: Change, t: float) -> float:
+    def _global_for(self, change: BackgroundChange, t: float) -> float:
         """Return for how long most of the picture has been changing at once, s; below 0: it does not."""
         jumps = spread(change.jump, JUMP_MIN) >= self._global_share
         if not jumps and spread(change.mask, MOVED_MIN) < self._global_share:

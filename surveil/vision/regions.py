@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surveil.types import Floats, Gate, Motion, Track
+from surveil.types import Floats, GateDecision, Motion, Track
 
 MIN_AT_INPUT_PX = 24.0
 """An object of `min_object_px` is at least this high at the model's input."""
@@ -92,12 +92,12 @@ class RegionPlanner:
     def _choose(self, motion: Motion, tracks: Sequence[Track], t: float) -> tuple[Crop, ...]:
         if len(self._tiles) == 1:
             return (self._tiles[0],)
-        if motion.gate is Gate.OFF:
+        if motion.gate is GateDecision.OFF:
             return self._oldest(self._tiles, self._max_crops)
         boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.is_settled or self._due(tr, t))]
         crops = cover(_padded(boxes, self._size), self._limits, self._size)
         crops += self._second_looks(crops, t)
-        tile_due = motion.gate is Gate.IDLE or t - self._t_tile >= self._idle_interval_s
+        tile_due = motion.gate is GateDecision.IDLE or t - self._t_tile >= self._idle_interval_s
         chosen = self._oldest(crops, self._max_crops - tile_due)
         return (*chosen, *self._tile(t)) if tile_due else chosen
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from surveil.types import Box, Bytes, Floats, Track, View
+from surveil.types import Box, Bytes, Floats, FrameView, Track
 from surveil.vision.motion import plane_size
 
 SAME = 0.85
@@ -47,7 +47,7 @@ class UnchangedPlaces:
         self._before: tuple[float, Bytes] | None = None
         """Stream time and brightness of the last frame: tracks are known one frame late."""
 
-    def observe(self, view: View) -> frozenset[int]:
+    def observe(self, view: FrameView) -> frozenset[int]:
         """Return the ids of tracks that stood still and whose places look as when they were last found."""
         if not view.tracks:
             self._places, self._before = {}, None

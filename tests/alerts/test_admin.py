@@ -83,7 +83,7 @@ def test_purge_gives_up_what_is_dead_or_pending_and_the_books_stay_true(path, ou
 
 
 def test_a_sound_outbox_has_no_problems(path):
-    assert admin.check(path) == admin.Verdict(alerts=4, pending=1, problems=())
+    assert admin.check(path) == admin.AuditResult(alerts=4, pending=1, problems=())
 
 
 SWAP = (

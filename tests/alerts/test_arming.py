@@ -2,7 +2,7 @@
 
 import pytest
 
-from surveil.alerts.arming import Disarmed, SwitchBoard, arm, disarm
+from surveil.alerts.arming import ArmingChannel, Disarmed, arm, disarm
 from surveil.alerts.outbox import Outbox
 from surveil.errors import StateError
 from tests.alerts.helpers import T0
@@ -19,7 +19,7 @@ def path(tmp_path, clock):
 
 @pytest.fixture
 def board(path):
-    made = SwitchBoard(path)
+    made = ArmingChannel(path)
     yield made
     made.close()
 
@@ -31,7 +31,7 @@ def test_nothing_is_disarmed_at_first(board):
 def test_a_switch_survives_a_restart_and_is_seen_by_whoever_looks(board, path, clock):
     board.change(disarm([YARD], T0), T0)
     Outbox.open(path, [], clock).close()
-    other = SwitchBoard(path)
+    other = ArmingChannel(path)
     assert other.read() == {YARD: Disarmed(T0)}
     other.close()
 
@@ -60,4 +60,4 @@ def test_a_clock_that_is_set_back_lets_a_rule_alert_rather_than_not(board):
 
 def test_without_an_outbox_it_is_said_where_it_was_looked_for(tmp_path):
     with pytest.raises(StateError, match=r"outbox\.db: there is no outbox here"):
-        SwitchBoard(tmp_path / "outbox.db")
+        ArmingChannel(tmp_path / "outbox.db")

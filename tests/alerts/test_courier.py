@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.courier import Courier
-from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import BaseSink
@@ -159,7 +159,7 @@ def test_a_sink_is_maintained_with_the_open_events_it_has_taken(outbox, clock):
         maintain_every_s = 60.0
         seen: list[list[float]]
 
-        def maintain(self, status: Status) -> None:
+        def maintain(self, status: InstallationStatus) -> None:
             self.seen.append([a.t for a in status.open])
 
     sink = Keeper()

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, Sight
+from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
 from surveil.alerts.clips import Clips
 from surveil.alerts.disk import DiskWatch
-from surveil.alerts.evidence import Evidence, Scenery
+from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.privacy import blur, make_hide
 from surveil.alerts.retention import Retention
@@ -45,11 +45,11 @@ def pictures(folder: Path) -> list[str]:
 
 def test_evidence_is_deleted_by_running_time_and_not_by_the_wall_clock(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, EvidenceSettings(keep_days=2, clean=False))
-    writer.write([Job([alert(0)], Scenery(frame()))])
+    writer.write([Job([alert(0)], FrameContext(frame()))])
     clock.set_wall(T0 + 400 * DAY)
     assert retention.sweep() == 0
     clock.advance(1.5 * DAY)
-    writer.write([Job([alert(60)], Scenery(frame()))])
+    writer.write([Job([alert(60)], FrameContext(frame()))])
     clock.advance(1.0 * DAY)
     assert retention.sweep() == 1
     assert pictures(tmp_path) == ["221420"]
@@ -61,7 +61,7 @@ def test_evidence_beyond_its_bytes_goes_oldest_first(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, settings)
     for n in range(12):
         clock.advance(1)
-        writer.write([Job([alert(n)], Scenery(noisy(640, 360)))])
+        writer.write([Job([alert(n)], FrameContext(noisy(640, 360)))])
     while retention.sweep():
         pass
     left = pictures(tmp_path)
@@ -104,7 +104,7 @@ def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
     outbox, writer, retention = world(small_disk, clock, settings)
     for n in range(30):
         clock.advance(1)
-        (new,) = writer.write([Job([alert(n)], Scenery(noisy(640, 360)))])
+        (new,) = writer.write([Job([alert(n)], FrameContext(noisy(640, 360)))])
         assert (small_disk / new.evidence["snapshot"]).is_file()
     assert retention.deleted > 0
     assert "221349" in pictures(small_disk)
@@ -121,13 +121,13 @@ def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(smal
     with hog.open("wb") as file:
         free = os.statvfs(small_disk).f_bavail * 4096
         file.write(b"x" * (free - 200_000))
-    first = writer.write([Job([alert(0)], Scenery(noisy(1280, 720)))])
-    second = writer.write([Job([alert(1)], Scenery(noisy(1280, 720)))])
+    first = writer.write([Job([alert(0)], FrameContext(noisy(1280, 720)))])
+    second = writer.write([Job([alert(1)], FrameContext(noisy(1280, 720)))])
     assert [(a.rule, a.phase) for a in first] == [("intrusion", "start"), ("storage", "start")]
     assert first[0].evidence == {"snapshot": "missing: No space left on device"}
     assert [a.rule for a in second] == ["intrusion"]
     hog.unlink()
-    third = writer.write([Job([alert(2)], Scenery(noisy(1280, 720)))])
+    third = writer.write([Job([alert(2)], FrameContext(noisy(1280, 720)))])
     assert [(a.rule, a.phase, a.text) for a in third][1] == ("storage", "end", "evidence is stored again")
     assert (small_disk / third[0].evidence["snapshot"]).is_file()
     assert outbox.counts()["ops"]["pending"] == 5
@@ -310,7 +310,7 @@ def sights(*states: tuple[float, str]) -> list[tuple[str, float]]:
     watch = CameraWatch(CameraWatchSettings(after_s=30, back_after_s=10), {"gate": ("ops",)})
     told = []
     for t, state in states:
-        told += [(a.phase, t) for a in watch.step({"gate": Sight(state, "timeout")}, t, T0 + t)]
+        told += [(a.phase, t) for a in watch.step({"gate": StreamCondition(state, "timeout")}, t, T0 + t)]
     return told
 
 
@@ -346,9 +346,9 @@ def test_a_stalled_camera_without_a_key_frame_is_lost_and_a_disabled_one_is_not(
 
 def test_the_alert_says_since_when_and_why():
     watch = CameraWatch(CameraWatchSettings(after_s=30), {"gate": ("ops",)})
-    watch.step({"gate": Sight("lost", "timeout")}, 100.0, T0)
-    (start,) = watch.step({"gate": Sight("lost", "timeout")}, 130.0, T0 + 30)
+    watch.step({"gate": StreamCondition("lost", "timeout")}, 100.0, T0)
+    (start,) = watch.step({"gate": StreamCondition("lost", "timeout")}, 130.0, T0 + 30)
     assert (start.text, start.t_wall, start.sinks) == ("camera gate sends no pictures: timeout", T0, ("ops",))
-    watch.step({"gate": Sight("streaming")}, 200.0, T0 + 100)
-    (end,) = watch.step({"gate": Sight("streaming")}, 210.0, T0 + 110)
+    watch.step({"gate": StreamCondition("streaming")}, 200.0, T0 + 100)
+    (end,) = watch.step({"gate": StreamCondition("streaming")}, 210.0, T0 + 110)
     assert (end.event_id, end.reason, end.details) == (start.event_id, "back", {"duration_s": 100.0})

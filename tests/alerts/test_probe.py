@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.sinks import SINKS, make_sink
 from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
-from surveil.alerts.sinks.file import FileSettings
+from surveil.alerts.sinks.file import FileSinkSettings
 from surveil.alerts.sinks.grafana import GrafanaSettings
-from surveil.alerts.sinks.log import LogSettings
+from surveil.alerts.sinks.log import LogSinkSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.errors import Rejected, RetryLater
 from tests.alerts.clients import Listener, mail_settings, mqtt_settings
@@ -51,11 +51,11 @@ def test_every_kind_of_sink_can_be_probed_and_tested():
 
 
 def test_the_log_is_always_there():
-    assert probe(LogSettings()) == "always there"
+    assert probe(LogSinkSettings()) == "always there"
 
 
 def test_a_file_is_looked_at_and_not_made(tmp_path):
-    settings = FileSettings(path="new/alerts.jsonl")
+    settings = FileSinkSettings(path="new/alerts.jsonl")
     assert probe(settings, state_dir=tmp_path / "state") == "will be made"
     assert list(tmp_path.iterdir()) == []
     sink = make_sink(settings, Context(state_dir=tmp_path))
@@ -66,12 +66,12 @@ def test_a_file_is_looked_at_and_not_made(tmp_path):
 
 def test_a_file_that_cannot_be_says_why(tmp_path):
     (tmp_path / "plain").write_text("")
-    below = why(FileSettings(path="plain/alerts.jsonl"), state_dir=tmp_path)
+    below = why(FileSinkSettings(path="plain/alerts.jsonl"), state_dir=tmp_path)
     assert below == f"{tmp_path}/plain/alerts.jsonl: {tmp_path}/plain is no folder"
-    assert why(FileSettings(path="."), state_dir=tmp_path).endswith(": is a folder")
+    assert why(FileSinkSettings(path="."), state_dir=tmp_path).endswith(": is a folder")
     if os.geteuid() != 0:
         (tmp_path / "locked").mkdir(mode=0o500)
-        assert "may not be written" in why(FileSettings(path="locked/a"), state_dir=tmp_path)
+        assert "may not be written" in why(FileSinkSettings(path="locked/a"), state_dir=tmp_path)
 
 
 def test_a_webhook_is_connected_to_and_hears_nothing():
@@ -145,7 +145,7 @@ def test_a_broker_is_logged_in_to_while_the_daemon_keeps_its_connection(tmp_path
         make_sink(mqtt_settings(port, certificate), Context()).send_test(alert(7, camera="system"))
 
         assert json.loads(listener.wait("surveil/surveil/system/alert"))["id"] == alert(7).id
-        running.maintain(Status())  # raises when the broker has hung up
+        running.maintain(InstallationStatus())  # raises when the broker has hung up
         running.deliver(Delivery(alert(1)))
         assert listener.wait("surveil/surveil/gate/alert", 2)
         assert [m.payload for m in listener.heard["surveil/surveil/status"]] == [b"online"]

@@ -16,8 +16,8 @@ from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.http import retry_after
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks import SINKS, make_sink
-from surveil.alerts.sinks.file import FileSettings
-from surveil.alerts.sinks.log import LogSettings
+from surveil.alerts.sinks.file import FileSinkSettings
+from surveil.alerts.sinks.log import LogSinkSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.clock import Stop
 from surveil.errors import Rejected, RetryLater
@@ -46,30 +46,30 @@ def test_every_sink_is_registered_under_its_type_and_documents_each_field(kind):
 
 def test_the_log_sink_writes_one_line():
     with capture_logs() as lines:
-        deliver(LogSettings())
+        deliver(LogSinkSettings())
     assert [line["event"] for line in lines] == ["person in yard"]
     assert lines[0]["camera"] == "gate"
 
 
 def test_the_file_sink_appends_one_json_line(tmp_path):
     for n in range(2):
-        deliver(FileSettings(path="alerts.jsonl"), alert(n), state_dir=tmp_path)
+        deliver(FileSinkSettings(path="alerts.jsonl"), alert(n), state_dir=tmp_path)
     lines = (tmp_path / "alerts.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [to_dict(alert(n)) for n in range(2)]
 
 
 @pytest.mark.parametrize("torn", [b'{"id": "half', b"x" * 200_000])
 def test_a_line_that_a_crash_cut_short_is_removed(tmp_path, torn):
-    deliver(FileSettings(path="alerts.jsonl"), alert(0), state_dir=tmp_path)
+    deliver(FileSinkSettings(path="alerts.jsonl"), alert(0), state_dir=tmp_path)
     with (tmp_path / "alerts.jsonl").open("ab") as file:
         file.write(torn)
-    deliver(FileSettings(path="alerts.jsonl"), alert(1), state_dir=tmp_path)
+    deliver(FileSinkSettings(path="alerts.jsonl"), alert(1), state_dir=tmp_path)
     lines = (tmp_path / "alerts.jsonl").read_text().splitlines()
     assert [json.loads(line)["t"] for line in lines] == [0.0, 1.0]
 
 
 def test_a_rotated_file_is_made_anew(tmp_path):
-    sink = make_sink(FileSettings(path="alerts.jsonl"), Context(state_dir=tmp_path))
+    sink = make_sink(FileSinkSettings(path="alerts.jsonl"), Context(state_dir=tmp_path))
     sink.deliver(Delivery(alert(0)))
     (tmp_path / "alerts.jsonl").rename(tmp_path / "alerts.jsonl.1")
     sink.deliver(Delivery(alert(1)))
@@ -80,7 +80,7 @@ def test_a_rotated_file_is_made_anew(tmp_path):
 def test_a_file_that_cannot_be_written_is_tried_again_later(tmp_path):
     (tmp_path / "alerts.jsonl").mkdir()
     with pytest.raises(RetryLater, match="Is a directory"):
-        deliver(FileSettings(path="alerts.jsonl"), state_dir=tmp_path)
+        deliver(FileSinkSettings(path="alerts.jsonl"), state_dir=tmp_path)
 
 
 def test_the_webhook_posts_the_alert_under_its_id():

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from surveil.alerts.arming import SwitchBoard
-from surveil.alerts.delivery import Camera, Context, Delivery, Status
+from surveil.alerts.arming import ArmingChannel
+from surveil.alerts.delivery import Camera, Context, Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks import make_sink
@@ -80,7 +80,7 @@ def test_a_webhook_with_a_known_certificate_is_served(certificate):
 @needs("mosquitto", "openssl")
 def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, certificate):
     port = free_port()
-    status = Status(
+    status = InstallationStatus(
         {"gate": Camera("streaming", ("yard",), ("intrusion",)), "door": Camera("lost", (), ())}, (alert(0),)
     )
     with mosquitto(tmp_path, port, *certificate):
@@ -123,15 +123,15 @@ def test_a_camera_that_left_the_configuration_leaves_the_broker(tmp_path, certif
     with mosquitto(tmp_path, port, *certificate) as broker:
         sink = make_sink(mqtt_settings(port, certificate), Context(name="bus", state_dir=tmp_path))
         sink.deliver(Delivery(with_picture(tmp_path)))
-        sink.maintain(Status(gate | {"door": Camera("streaming")}))
+        sink.maintain(InstallationStatus(gate | {"door": Camera("streaming")}))
         broker.send_signal(signal.SIGTERM)
         broker.wait()
     with mosquitto(tmp_path, port, *certificate):
         with pytest.raises(RetryLater):
-            sink.maintain(Status(gate))
-        sink.maintain(Status(gate))
-        sink.maintain(Status({"door": Camera("streaming")}))
-        sink.maintain(Status({"door": Camera("streaming")}))
+            sink.maintain(InstallationStatus(gate))
+        sink.maintain(InstallationStatus(gate))
+        sink.maintain(InstallationStatus({"door": Camera("streaming")}))
+        sink.maintain(InstallationStatus({"door": Camera("streaming")}))
         listener = Listener(port, certificate)
         listener.wait("surveil/surveil/door/state")
         listener.wait("homeassistant/event/surveil_surveil_door_alert/config")
@@ -227,11 +227,11 @@ def switchable(tmp_path, certificate, port, **changes):
     Outbox.open(tmp_path / "surveil.db", ["bus"], SystemClock()).close()
     settings = mqtt_settings(port, certificate, **changes)
     sink = make_sink(settings, Context(name="bus", state_dir=tmp_path))
-    return sink, Status({"gate": Camera("streaming", (), ("intrusion", "parcel"))})
+    return sink, InstallationStatus({"gate": Camera("streaming", (), ("intrusion", "parcel"))})
 
 
 def switches(tmp_path):
-    board = SwitchBoard(tmp_path / "surveil.db")
+    board = ArmingChannel(tmp_path / "surveil.db")
     found = board.read()
     board.close()
     return set(found)
@@ -306,7 +306,7 @@ def test_alertmanager_fires_while_the_event_is_open_and_resolves_at_its_end(tmp_
         # Open for longer than one post lasts (4 s): only the re-sending keeps it firing.
         seen = len(hook.got)
         for _ in range(11):
-            sink.maintain(Status(open=(start,)))
+            sink.maintain(InstallationStatus(open=(start,)))
             pytest.importorskip("threading").Event().wait(0.5)
         assert all(got.json["status"] == "firing" for got in hook.got[seen:])
         end = alert(0, "end", t_wall=SystemClock().wall(), details={"duration_s": 5.0})

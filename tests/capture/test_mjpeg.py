@@ -6,7 +6,7 @@ import av
 import pytest
 
 from surveil.capture.packets import PacketRing, mux
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from tests.capture.watch import Watch
 from tests.rig.mjpeg_camera import MjpegCamera
 
@@ -34,7 +34,7 @@ def test_a_stream_keeps_up_at_its_own_rate(path, fps) -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_bare_stream_of_another_codec_keeps_up_as_well(clips, codec) -> None:
-    clip = Clip(clips[codec])
+    clip = RtpClip(clips[codec])
     units = [clip._units[index] for index in range(len(clip))]
     with MjpegCamera(10, units) as camera, Watch(camera.at("/raw"), max_lag_s=1.0) as watch:
         watch.until_frames(50)

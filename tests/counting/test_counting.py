@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from surveil.counting.desk import Counted, CountingDesk
-from surveil.counting.heatmap import Plan, draw
-from surveil.counting.live import GRID, CameraCounts, Counts, Crossing, Stay
-from surveil.counting.report import report, to_csv, to_json, write_parquet
-from surveil.counting.rollup import Key, Rollup, Sum
-from surveil.counting.settings import CountingSettings
-from surveil.counting.store import CountStore
 from surveil.errors import StateError
+from surveil.features.counting.counter import Counted, TrackCounter
+from surveil.features.counting.heatmap import MapOverlay, draw
+from surveil.features.counting.live import GRID, CameraCounts, Counts, Crossing, Stay
+from surveil.features.counting.report import report, to_csv, to_json, write_parquet
+from surveil.features.counting.rollup import Key, Rollup, Sum
+from surveil.features.counting.settings import CountingSettings
+from surveil.features.counting.store import CountStore
 from surveil.metrics import Metrics
 from surveil.types import Track
 
@@ -285,7 +285,7 @@ def test_a_heatmap_is_hot_where_somebody_stood():
 
 def test_a_heatmap_over_a_picture_shows_places_and_has_a_legend():
     picture = np.full((480, 640, 3), 40, np.uint8)
-    plan = Plan({"door": ((0.5, 0.0), (0.5, 1.0))}, "gate")
+    plan = MapOverlay({"door": ((0.5, 0.0), (0.5, 1.0))}, "gate")
     drawn = draw(np.zeros(GRID[::-1], np.float32), picture, plan)
     assert drawn.shape[0] > 480
     assert (drawn[100, 320] > 200).all()
@@ -305,26 +305,26 @@ def test_no_count_is_lost_between_frames_and_hours(frames):
 def desk_of(path, **settings):
     registry = CollectorRegistry()
     counted = Counted.at(CountingSettings(lines=("door",), **settings), ZONES, LINES)
-    return CountingDesk({"gate": counted}, CountStore(path), Metrics(registry), UTC), registry
+    return TrackCounter({"gate": counted}, CountStore(path), Metrics(registry), UTC), registry
 
 
-def walk_through(desk, start=NOON):
+def walk_through(counter, start=NOON):
     for i in range(40):
-        desk.take("gate", [track(1, 300 + 10 * i)], SIZE, i / 5, start + i / 5)
-    desk.lose("gate", start + 8)
+        counter.take("gate", [track(1, 300 + 10 * i)], SIZE, i / 5, start + i / 5)
+    counter.lose("gate", start + 8)
 
 
 def test_the_desk_keeps_metrics_and_hours(tmp_path):
-    desk, registry = desk_of(tmp_path / "counts.db")
-    walk_through(desk)
-    desk.take("yard", [track(1, 300)], SIZE, 0.0, NOON)
-    desk.flush()
+    counter, registry = desk_of(tmp_path / "counts.db")
+    walk_through(counter)
+    counter.take("yard", [track(1, 300)], SIZE, 0.0, NOON)
+    counter.flush()
     labels = {"camera": "gate", "line": "door", "direction": "right", "label": "person"}
     assert registry.get_sample_value("surveil_line_crossings_total", labels) == 1.0
     zone = {"camera": "gate", "zone": "hall", "label": "person"}
     assert registry.get_sample_value("surveil_zone_dwell_seconds_count", zone) == 1.0
     assert registry.get_sample_value("surveil_zone_dwell_seconds_sum", zone) == pytest.approx(4.0)
-    desk.close()
+    counter.close()
     store = CountStore(tmp_path / "counts.db")
     crossings = [total.n for key, total in store.hours("gate", 0, 2 * NOON) if key.kind == "crossing"]
     store.close()
@@ -336,51 +336,51 @@ def value(registry, name, **labels):
 
 
 def test_every_series_is_there_at_0_before_anybody_comes(tmp_path):
-    desk, registry = desk_of(tmp_path / "counts.db")
+    counter, registry = desk_of(tmp_path / "counts.db")
     assert value(registry, "surveil_zone_occupancy", zone="hall") == 0.0
     assert value(registry, "surveil_zone_dwell_seconds_count", zone="hall") == 0.0
-    desk.take("gate", [], SIZE, 0.0, NOON)
+    counter.take("gate", [], SIZE, 0.0, NOON)
     for way in ("left", "right"):
         assert value(registry, "surveil_line_crossings_total", line="door", direction=way) == 0.0
     assert value(registry, "surveil_line_crossings_total", line="door", direction="up") is None
-    desk.close()
+    counter.close()
 
 
 def test_nobody_is_there_any_more_when_the_camera_is_lost(tmp_path):
-    desk, registry = desk_of(tmp_path / "counts.db")
-    desk.take("gate", [track(1, 300)], SIZE, 0.0, NOON)
+    counter, registry = desk_of(tmp_path / "counts.db")
+    counter.take("gate", [track(1, 300)], SIZE, 0.0, NOON)
     assert value(registry, "surveil_zone_occupancy", zone="hall") == 1.0
-    desk.lose("gate", NOON + 1)
+    counter.lose("gate", NOON + 1)
     assert value(registry, "surveil_zone_occupancy", zone="hall") == 0.0
-    desk.flush()
-    desk.lose("gate", NOON + 7200)
-    desk.close()
+    counter.flush()
+    counter.lose("gate", NOON + 7200)
+    counter.close()
     store = CountStore(tmp_path / "counts.db")
     assert store.span("gate") == (NOON, NOON)
     store.close()
 
 
 def test_hours_are_kept_for_as_long_as_was_asked(tmp_path):
-    desk, _ = desk_of(tmp_path / "counts.db", keep_days=2)
+    counter, _ = desk_of(tmp_path / "counts.db", keep_days=2)
     for day in range(5):
-        desk.take("gate", [], SIZE, 86_400.0 * day, NOON + 86_400 * day)
-        desk.flush()
-    desk.close()
+        counter.take("gate", [], SIZE, 86_400.0 * day, NOON + 86_400 * day)
+        counter.flush()
+    counter.close()
     store = CountStore(tmp_path / "counts.db")
     assert store.span("gate") == (NOON + 2 * 86_400, NOON + 4 * 86_400)
     store.close()
 
 
 def test_what_the_disk_refuses_is_kept_for_the_next_time(tmp_path):
-    desk, _ = desk_of(tmp_path / "counts.db")
-    walk_through(desk)
+    counter, _ = desk_of(tmp_path / "counts.db")
+    walk_through(counter)
     with closing(sqlite3.connect(tmp_path / "counts.db", isolation_level=None)) as other:
-        desk._store._db.execute("PRAGMA busy_timeout = 0")
+        counter._store._db.execute("PRAGMA busy_timeout = 0")
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StateError):
-            desk.flush()
+            counter.flush()
         other.execute("ROLLBACK")
-    desk.close()
+    counter.close()
     store = CountStore(tmp_path / "counts.db")
     assert sum(total.n for key, total in store.hours("gate", 0, 2 * NOON) if key.kind == "crossing") == 1
     assert store.map("gate", 0, 2 * NOON).sum() == pytest.approx(7.8, abs=0.1)

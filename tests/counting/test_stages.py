@@ -4,13 +4,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.clock import ManualClock
-from surveil.counting.desk import Counted, CountingDesk
-from surveil.counting.settings import CountingSettings
-from surveil.counting.store import CountStore
 from surveil.engine import CameraEngine
+from surveil.features.counting.counter import Counted, TrackCounter
+from surveil.features.counting.settings import CountingSettings
+from surveil.features.counting.store import CountStore
 from surveil.metrics import Metrics
 from surveil.pipeline.analyse import Admit, AnalyseStage
-from surveil.pipeline.commit import Places
+from surveil.pipeline.commit import PictureOverlay
 from surveil.pipeline.work import Work
 from surveil.ring import Lost, Slot
 from surveil.track.settings import TrackSettings
@@ -34,10 +34,10 @@ class Hall:
         metrics = Metrics(registry)
         self.registry, self.clock = registry, ManualClock(wall=START_WALL)
         counted = Counted.at(CountingSettings(), ZONES, {})
-        self.desk = CountingDesk({"gate": counted}, CountStore(path), metrics)
+        self.counter = TrackCounter({"gate": counted}, CountStore(path), metrics)
         engine = CameraEngine("gate", (), Tracker(TrackSettings()), labels=["person"])
-        self.stage = AnalyseStage(lambda _outcome: None, metrics, self.clock, self.desk)
-        self.stage.process(Admit("gate", engine, Places({}, {}, ())))
+        self.stage = AnalyseStage(lambda _outcome: None, metrics, self.clock, self.counter)
+        self.stage.process(Admit("gate", engine, PictureOverlay({}, {}, ())))
         self.work = Work("gate", None, None)
         self.t = 0.0
 
@@ -70,7 +70,7 @@ class Hall:
 def hall(tmp_path):
     hall = Hall(tmp_path / "counts.db")
     yield hall
-    hall.desk.close()
+    hall.counter.close()
 
 
 def test_a_short_loss_makes_one_visit_no_two(hall):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveil.counting.times import day_of, hour_of, local, midnight, parse, zone_named
+from surveil.features.counting.times import day_of, hour_of, local, midnight, parse, zone_named
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 30, 9, 15, tzinfo=BERLIN).timestamp()

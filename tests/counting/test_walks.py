@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from surveil.counting.live import CameraCounts
-from surveil.counting.settings import CountingSettings
+from surveil.features.counting.live import CameraCounts
+from surveil.features.counting.settings import CountingSettings
 from surveil.types import Track
 
 SIZE = (1280, 720)

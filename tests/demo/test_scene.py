@@ -10,13 +10,13 @@ import pytest
 from surveil.capture.picture import ArrayPicture
 from surveil.demo.clip import write_clip
 from surveil.demo.gait import walking
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
 from surveil.models.store import ModelStore, open_detector
 
 
 def small(seconds=6.0):
-    return Scene.passing(seed=3, size=(320, 180), people=1, seconds=seconds)
+    return DrawnScene.passing(seed=3, size=(320, 180), people=1, seconds=seconds)
 
 
 def test_frames_are_the_same_whatever_was_asked_before():
@@ -26,7 +26,7 @@ def test_frames_are_the_same_whatever_was_asked_before():
 
 
 def test_nobody_is_in_the_picture_at_both_ends_so_that_a_clip_can_loop():
-    scene = Scene.default(seed=0, size=(320, 180), seconds=25.0)
+    scene = DrawnScene.default(seed=0, size=(320, 180), seconds=25.0)
     assert scene.truth(0) == ()
     assert scene.truth(scene.frames - 1) == ()
     assert len(scene.walkers) >= 3
@@ -44,7 +44,7 @@ def test_the_box_encloses_what_differs_from_the_empty_scene():
 
 
 def test_people_who_pass_cross_the_line_once_each_in_turn_to_both_sides():
-    scene = Scene.passing(seed=1, size=(320, 180), people=3)
+    scene = DrawnScene.passing(seed=1, size=(320, 180), people=3)
     assert [(c.walker, c.direction) for c in scene.crossings("gate")] == [
         (0, "right"),
         (1, "left"),
@@ -53,13 +53,13 @@ def test_people_who_pass_cross_the_line_once_each_in_turn_to_both_sides():
 
 
 def test_a_visit_begins_before_the_crossing_in_the_middle_of_the_yard_and_ends_after_it():
-    scene = Scene.passing(seed=1, size=(320, 180), people=1)
+    scene = DrawnScene.passing(seed=1, size=(320, 180), people=1)
     (visit,), (crossing,) = scene.visits("yard"), scene.crossings("gate")
     assert visit.t_in < crossing.t < visit.t_out
 
 
 def test_the_light_steps_when_told():
-    scene = replace(Scene.still(size=(160, 90), seconds=2.0), light=((1.0, 0.4),))
+    scene = replace(DrawnScene.still(size=(160, 90), seconds=2.0), light=((1.0, 0.4),))
     assert scene.frame(20).mean() == pytest.approx(scene.frame(0).mean() * 0.4, rel=0.05)
 
 
@@ -92,7 +92,7 @@ def iou(a, b):
 
 def test_the_default_detector_takes_the_figures_for_people_and_nothing_else(tmp_path):
     detector = open_detector(ModelSettings(threads=1), ModelStore(tmp_path))
-    scene = Scene.default(seed=0, seconds=24.0)
+    scene = DrawnScene.default(seed=0, seconds=24.0)
     people = hits = strangers = 0
     for i in range(0, scene.frames, 12):
         picture = ArrayPicture(scene.frame(i))

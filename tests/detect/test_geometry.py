@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveil.detect.letterbox import Fit, fit, letterbox
+from surveil.detect.letterbox import Placement, fit, letterbox
 from surveil.detect.merge import merge
 from surveil.detect.nms import iou, suppress
 from surveil.detect.spec import InputSpec, Preprocess
@@ -13,8 +13,8 @@ from surveil.types import Detections
 from tests.detect.tiny import Shot, grey
 
 
-def spec(width=64, height=64, layout="nchw", dtype="float32", **habits):
-    return InputSpec("images", width, height, layout, dtype, None, Preprocess(**habits))
+def spec(width=64, height=64, layout="nchw", dtype="float32", **policies):
+    return InputSpec("images", width, height, layout, dtype, None, Preprocess(**policies))
 
 
 def found(*objects):
@@ -44,7 +44,7 @@ def test_a_wide_picture_lies_at_the_top_left_and_the_rest_is_padding():
     s = spec(layout="nhwc", dtype="uint8", placement="top_left", pad=7)
     tensor = np.full(s.shape, 99, np.uint8)
     where = letterbox(s, stripes(), (0, 0, 100, 50), tensor)
-    assert where == Fit((0, 0, 100, 50), 0, 0, 64, 32)
+    assert where == Placement((0, 0, 100, 50), 0, 0, 64, 32)
     assert tensor[0, 0].tolist() == [200, 0, 0]
     assert tensor[31, 63].tolist() == [0, 0, 100]
     assert (tensor[32:] == 7).all()
@@ -122,7 +122,7 @@ def test_no_two_survivors_of_a_class_overlap(objects):
 
 
 FRAME = (200, 100)
-LEFT, RIGHT = Fit((0, 0, 110, 100), 0, 0, 110, 100), Fit((90, 0, 200, 100), 0, 0, 110, 100)
+LEFT, RIGHT = Placement((0, 0, 110, 100), 0, 0, 110, 100), Placement((90, 0, 200, 100), 0, 0, 110, 100)
 
 
 def test_an_object_seen_in_two_crops_counts_once():
@@ -156,7 +156,7 @@ def test_two_people_at_a_border_stay_two():
 
 
 def test_the_border_of_the_frame_cuts_nothing():
-    whole = Fit((0, 0, 200, 100), 0, 0, 200, 100)
+    whole = Placement((0, 0, 200, 100), 0, 0, 200, 100)
     merged = merge(
         [(whole, found((150, 10, 200, 90, 0.7, 0))), (whole, found((160, 20, 200, 80, 0.6, 1)))], FRAME, 0.5
     )

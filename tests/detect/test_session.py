@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from surveil import cuda
 from surveil.detect import session
 from surveil.detect.canary import same
-from surveil.detect.session import CPU, CUDA, RunOn, Session
+from surveil.detect.session import CPU, CUDA, ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
 from surveil.models.store import ModelStore, open_detector
@@ -29,7 +29,7 @@ def path(tmp_path):
 
 @no_gpu
 def test_without_a_gpu_auto_and_cuda_run_on_the_cpu_and_say_so(path):
-    assert [Session(path, RunOn(p)).provider for p in ("auto", "cuda", "cpu")] == [CPU] * 3
+    assert [ModelSession(path, RunOn(p)).provider for p in ("auto", "cuda", "cpu")] == [CPU] * 3
 
 
 @no_gpu
@@ -39,21 +39,21 @@ def test_a_required_gpu_that_is_absent_is_an_error_with_a_remedy(path, monkeypat
         # What a container with the driver's files and no device looks like: CUDA is tried and must fail.
         monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     with pytest.raises(ModelError, match=r"a GPU is required and .*(require_gpu: false|pip install)"):
-        Session(path, RunOn("auto", require_gpu=True))
+        ModelSession(path, RunOn("auto", require_gpu=True))
 
 
 @no_gpu
 def test_cuda_that_fails_silently_is_not_believed(path, monkeypatch):
     monkeypatch.setattr(cuda, "DEVICES", (str(path),))
-    assert Session(path, RunOn("auto")).provider == CPU
+    assert ModelSession(path, RunOn("auto")).provider == CPU
 
 
 def test_a_wheel_without_cuda_is_told(path, monkeypatch):
     monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     monkeypatch.setattr(session.ort, "get_available_providers", lambda: [CPU])
     with pytest.raises(ModelError, match="built without CUDA; install onnxruntime-gpu"):
-        Session(path, RunOn("auto", require_gpu=True))
-    assert Session(path, RunOn("auto")).provider != CUDA
+        ModelSession(path, RunOn("auto", require_gpu=True))
+    assert ModelSession(path, RunOn("auto")).provider != CUDA
 
 
 def test_requiring_a_gpu_and_forbidding_it_is_a_contradiction():
@@ -78,12 +78,12 @@ def test_a_file_that_is_not_onnx_is_told(tmp_path, content):
 def test_a_truncated_model_is_told(tmp_path, path):
     (tmp_path / "half.onnx").write_bytes(path.read_bytes()[:200])
     with pytest.raises(ModelError, match=r"half\.onnx cannot be loaded as an ONNX model"):
-        Session(tmp_path / "half.onnx", RunOn())
+        ModelSession(tmp_path / "half.onnx", RunOn())
 
 
 def test_inputs_of_another_shape_are_an_error_of_ours(path):
     with pytest.raises(ModelError, match="the model cannot be run"):
-        Session(path, RunOn()).run({"images": np.zeros((1, 3, 8, 8), np.float32)})
+        ModelSession(path, RunOn()).run({"images": np.zeros((1, 3, 8, 8), np.float32)})
 
 
 def test_onnxruntimes_telemetry_is_off_before_it_is_imported():

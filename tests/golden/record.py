@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from surveil.engine import CameraEngine
-from surveil.rules import RULES, build_rules
+from surveil.features.registry import RULES, build_rules
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from surveil.types import Detections, Frame, Observation

@@ -3,13 +3,13 @@
 import pytest
 
 from surveil.demo.clip import write_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 
 
 @pytest.fixture(scope="session")
 def passing():
     """Two people, one after the other, straight through the picture."""
-    return Scene.passing(seed=3, people=2, size=(640, 360))
+    return DrawnScene.passing(seed=3, people=2, size=(640, 360))
 
 
 @pytest.fixture(scope="session")

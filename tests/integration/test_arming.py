@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from tests.integration.test_command_line import surveil
 from tests.integration.world import Process, Webhook, config_text, samples, wait_for
@@ -19,7 +19,7 @@ RULES = [
 
 @pytest.fixture
 def camera(passing_clip):
-    with RtspServer(Clip(passing_clip)) as server:
+    with RtspServer(RtpClip(passing_clip)) as server:
         yield server
 
 

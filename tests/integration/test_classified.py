@@ -7,20 +7,20 @@ import pytest
 from surveil.app.replay import Replay
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.store import ClassifierStore
 from surveil.models.store import ModelStore, open_detector
-from surveil.train import dataset
-from surveil.train.prepared import Options, prepare
-from surveil.train.preprocess import Preprocess
-from surveil.train.split import TEST
-from surveil.train.store import ClassifierStore
-from surveil.train.trainer import train
+from surveil.offline.classify import dataset
+from surveil.offline.classify.prepared import Options, prepare
+from surveil.offline.classify.split import TEST
+from surveil.offline.classify.trainer import train
 from tests.integration.reloading import File, camera, metrics, reload
 from tests.integration.world import Process, Webhook, config_text, samples, wait_for
 from tests.train.pictures import draw, fill
 
 pytestmark = pytest.mark.slow
 CLASSES = ("cross", "disc")
-OPTIONS = Options(variations=0, threads=1, preprocess=Preprocess(size=64, placement="centre"))
+OPTIONS = Options(variations=0, threads=1, preprocess=CropPreprocess(size=64, placement="centre"))
 
 
 def rule(label, **more):

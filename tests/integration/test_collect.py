@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from surveil.capture.settings import StreamSettings
 from surveil.cli.root import app
 from surveil.clock import Stop, SystemClock
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
-from surveil.learn.collect import Bounds, Collector, learn_collected
-from surveil.learn.live import Source, collect_live
-from surveil.normality.settings import NormalitySettings
+from surveil.features.normality.settings import NormalitySettings
+from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected
+from surveil.offline.normality.live import FootageSource, collect_live
 from tests.integration.world import config_text
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
@@ -24,18 +24,18 @@ ALL_DAY = ("00:00-12:00", "12:00-24:00")
 
 @pytest.fixture
 def server(passing_clip):
-    with RtspServer(Clip(passing_clip)) as server:
+    with RtspServer(RtpClip(passing_clip)) as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def short_sketch(monkeypatch):
-    monkeypatch.setattr("surveil.learn.collect.SKETCH", 3)
+    monkeypatch.setattr("surveil.offline.normality.collect.SKETCH", 3)
 
 
 def source(name, url, folder, seconds=3.0, **more):
-    collector = Collector(name, folder / name, Bounds(hours=seconds / 3600))
-    return Source(name, StreamSettings(url=url), collector, **more)
+    collector = FootageCollector(name, folder / name, Bounds(hours=seconds / 3600))
+    return FootageSource(name, StreamSettings(url=url), collector, **more)
 
 
 def test_several_cameras_are_watched_until_each_has_its_hours(server, tmp_path):

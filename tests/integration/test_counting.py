@@ -8,7 +8,7 @@ from dataclasses import replace
 import cv2
 import pytest
 
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from tests.integration.test_command_line import surveil
 from tests.integration.world import Process, config_text, samples, wait_for
@@ -123,7 +123,7 @@ def test_the_shell_completes_the_camera(replayed):
 
 @pytest.mark.rig
 def test_the_daemon_counts_into_metrics_and_into_its_database(write, passing_clip):
-    with RtspServer(Clip(passing_clip)) as camera:
+    with RtspServer(RtpClip(passing_clip)) as camera:
         path = write(camera.url)
         with Process(path) as daemon:
             both = [{"direction": way, "line": "gate"} for way in ("left", "right")]
@@ -148,7 +148,7 @@ def test_the_daemon_counts_into_metrics_and_into_its_database(write, passing_cli
 def test_damaged_counts_are_set_aside_and_the_daemon_runs(write, tmp_path, passing_clip):
     (tmp_path / "state").mkdir()
     (tmp_path / "state" / "counts.db").write_bytes(b"no database, but long enough to be looked at" * 99)
-    with RtspServer(Clip(passing_clip)) as camera, Process(write(camera.url)) as daemon:
+    with RtspServer(RtpClip(passing_clip)) as camera, Process(write(camera.url)) as daemon:
         wait_for(lambda: daemon.get("/readyz")[0] == 200, 40)
         assert daemon.end() == 0
     assert list((tmp_path / "state").glob("counts.db.damaged-*"))

@@ -5,7 +5,7 @@ import signal
 import av
 import pytest
 
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import Access, RtspServer
 from tests.integration.world import PASSWORD, Process, Webhook, config_text, fetch, samples, wait_for
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
 @pytest.fixture
 def camera(passing_clip):
-    with RtspServer(Clip(passing_clip), access=Access("user", PASSWORD)) as server:
+    with RtspServer(RtpClip(passing_clip), access=Access("user", PASSWORD)) as server:
         yield server
 
 

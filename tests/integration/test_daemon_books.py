@@ -7,7 +7,7 @@ import pytest
 
 from surveil.alerts.admin import check
 from surveil.clock import Stop, SystemClock
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from tests.integration.books import Signals, deliveries, in_database, on_page, rows
 from tests.integration.world import Process, Webhook, config_text, wait_for
@@ -48,7 +48,7 @@ def quietened(daemon):
 
 def test_both_ledgers_balance_after_every_kill(tmp_path, passing_clip):
     state, path, rng = tmp_path / "state", tmp_path / "config.yaml", random.Random(4)
-    with RtspServer(Clip(passing_clip)) as camera, Webhook() as hook:
+    with RtspServer(RtpClip(passing_clip)) as camera, Webhook() as hook:
         text = config_text(camera.url, state, hook.url, rules=RULES, top={"storm": {"max_per_hour": 6}})
         dead = '"dead": {"type": "webhook", "url": "http://127.0.0.1:9/"}, "ops"'
         path.write_text(text.replace('"ops"', dead, 1))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from surveil.demo.clip import write_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from tests.integration.test_command_line import surveil
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
@@ -26,7 +26,7 @@ def test_the_shortest_demo_ends_well_with_alerts_pictures_and_metrics(tmp_path):
 
 def test_a_demo_of_a_clip_with_nobody_in_it_ends_with_one(tmp_path):
     still = tmp_path / "still.mp4"
-    write_clip(still, Scene.still(size=(320, 180), seconds=2.0))
+    write_clip(still, DrawnScene.still(size=(320, 180), seconds=2.0))
     done = surveil("demo", "--seconds", "8", "--folder", tmp_path / "demo", "--clip", still)
     assert done.returncode == 1
     assert "Nobody was seen in the clip" in done.stdout

@@ -12,7 +12,7 @@ import yaml
 
 from dashboards.ask import Prometheus, expand
 from surveil.clock import SystemClock
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from tests.integration.prometheus import Server
 from tests.integration.world import Process, Webhook, config_text, wait_for
@@ -78,7 +78,7 @@ class Watched:
 def watched(passing_clip, tmp_path_factory):
     folder = tmp_path_factory.mktemp("monitoring")
     clock = SystemClock()
-    with RtspServer(Clip(passing_clip)) as camera, Webhook() as hook:
+    with RtspServer(RtpClip(passing_clip)) as camera, Webhook() as hook:
         config = folder / "config.yaml"
         config.write_text(
             config_text(

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from surveil.alerts.outbox import Outbox
-from surveil.app.counting import counted
 from surveil.app.replay import Replay
 from surveil.clock import SystemClock
 from surveil.config import load
 from surveil.demo.clip import write_clip
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
+from surveil.features.counting.wiring import counted
 from surveil.models.store import ModelStore, open_detector
 from tests.integration.test_command_line import surveil
 from tests.integration.world import Process, Webhook, config_text, wait_for
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 class Turned:
     """A scene whose camera looks elsewhere from and to these times, s."""
 
-    scene: Scene
+    scene: DrawnScene
     away: tuple[float, float]
 
     def __getattr__(self, name):
@@ -45,7 +45,7 @@ class Turned:
 def replayed(tmp_path_factory):
     """Four people cross the picture; the camera is turned while the second one does."""
     folder = tmp_path_factory.mktemp("moved")
-    scene = Scene.passing(seed=3, people=4, size=(640, 360), fps=10)
+    scene = DrawnScene.passing(seed=3, people=4, size=(640, 360), fps=10)
     second = scene.walkers[1]
     write_clip(folder / "clip.mp4", Turned(scene, (second.arrives, second.leaves)))
     config = folder / "config.yaml"
@@ -101,9 +101,9 @@ def test_nobody_is_counted_where_the_places_do_not_fit(replayed):
 @pytest.mark.rig
 def test_the_operator_accepts_the_new_view_of_a_running_daemon(tmp_path):
     # The camera goes on whether or not anybody looks: the daemon may come in either view.
-    scene = Scene.still(size=(640, 360), fps=10, seconds=50)
+    scene = DrawnScene.still(size=(640, 360), fps=10, seconds=50)
     write_clip(tmp_path / "clip.mp4", Turned(scene, (25.0, 50.0)))
-    with RtspServer(Clip(tmp_path / "clip.mp4")) as camera, Webhook() as hook:
+    with RtspServer(RtpClip(tmp_path / "clip.mp4")) as camera, Webhook() as hook:
         config = tmp_path / "config.yaml"
         config.write_text(config_text(camera.url, tmp_path / "state", hook.url))
         with Process(config) as daemon:

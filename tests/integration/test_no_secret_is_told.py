@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import Access, RtspServer
 from tests.integration.test_command_line import surveil
 from tests.integration.test_reload import File, metrics, reload
@@ -118,7 +118,7 @@ def process(pid):
 def world(tmp_path, passing_clip):
     (tmp_path / "secret").write_text(SECRET + "\n")
     with (
-        RtspServer(Clip(passing_clip), access=Access("user", "another")) as rtsp,
+        RtspServer(RtpClip(passing_clip), access=Access("user", "another")) as rtsp,
         unkind(500) as http,
         unkind(404) as gone,
         socket.create_server(("127.0.0.1", 0)) as silent,

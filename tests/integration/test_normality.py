@@ -11,18 +11,18 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
-from surveil.app.archive import Archive
 from surveil.app.assembly import make_pipeline, make_scene
+from surveil.app.evidence_store import EvidenceStore
 from surveil.app.replay import START_WALL, Replay
 from surveil.capture.picture import ArrayPicture
 from surveil.clock import ManualClock, Stop
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
+from surveil.features.normality.draw import TITLE
+from surveil.features.normality.pause import Reason
+from surveil.features.normality.validity import NormalityState
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
-from surveil.normality.draw import TITLE
-from surveil.normality.hold import Reason
-from surveil.normality.validity import State
 from surveil.ring import Lost
 from surveil.types import Frame
 from tests.integration.world import config_text
@@ -52,7 +52,7 @@ class Stages:
         self.clock = ManualClock(wall=START_WALL)
         self.metrics = Metrics(CollectorRegistry())
         self.outbox = Outbox.open(folder / "surveil.db", [], self.clock, config.outbox)
-        archive = Archive(folder, self.outbox, config.storm, self.metrics, self.clock, clips=False)
+        archive = EvidenceStore(folder, self.outbox, config.storm, self.metrics, self.clock, clips=False)
         archive.keep(config.cameras["yard"])
         self.scenes = {"yard": make_scene(config.cameras["yard"])}
         self.alerts = []
@@ -122,7 +122,7 @@ def stages(tmp_path, detector):
 def test_nothing_is_learned_while_an_event_of_another_rule_is_open(
     detector, passing_clip, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("surveil.normality.learning.SKETCH", 2)
+    monkeypatch.setattr("surveil.features.normality.learning.SKETCH", 2)
     config = configured(tmp_path, str(passing_clip), normality={"enabled": True})
     replay = Replay(config, "yard", detector, tmp_path)
     result = replay.run([passing_clip])
@@ -200,7 +200,7 @@ def test_excluded_hours_are_counted_by_their_reason(stages):
 def test_how_far_it_is_can_be_seen(stages):
     yard = stages([{"type": "anomaly"}], budget=0.5)
     yard.watch(3, 0)
-    assert yard.value("surveil_normality_state", state=State.LEARNING.value) == 1
+    assert yard.value("surveil_normality_state", state=NormalityState.LEARNING.value) == 1
     assert yard.value("surveil_normality_progress_ratio") == 0
     assert yard.value("surveil_normality_threshold") == float("inf")
     loaded = model()

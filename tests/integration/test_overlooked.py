@@ -7,8 +7,8 @@ import cv2
 import pytest
 
 from surveil.engine import CameraEngine
-from surveil.pipeline.work import View
-from surveil.rules import RULES, build_rules
+from surveil.features.registry import RULES, build_rules
+from surveil.pipeline.work import PreparedFrame
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from surveil.types import Frame
@@ -115,7 +115,7 @@ class Yard:
 
     def see(self, scene, boxes):
         picture = Played(self.camera.picture(scene))
-        view = View(Frame("gate", 0, self.t, self.t, picture=picture), self.tracks)
+        view = PreparedFrame(Frame("gate", 0, self.t, self.t, picture=picture), self.tracks)
         view.motion = self.gate.update(view.luma(320, 180), self.t, SIZE, self.tracks)
         unchanged = self.places.observe(view)
         crops = self.planner.plan(view.motion, self.tracks, SIZE, self.t)

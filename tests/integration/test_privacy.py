@@ -12,10 +12,10 @@ from surveil.app.replay import Replay
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ConfigError
-from surveil.learn.collect import Bounds, Collector
-from surveil.learn.frames import stills
 from surveil.models.store import ModelStore, open_detector
-from surveil.train.collect import Interval, from_video
+from surveil.offline.classify.collect import Interval, from_video
+from surveil.offline.normality.collect import Bounds, FootageCollector
+from surveil.offline.normality.frames import stills
 from tests.alerts.face_model import write
 from tests.integration.world import config_text
 
@@ -117,7 +117,7 @@ def test_samples_for_learning_show_nothing_of_it(configured, passing_clip, tmp_p
     config = configured(masks={"sky": {"points": TOP, "hide": "store"}})
     hidden = config.cameras["yard"].unstored
     bounds = Bounds(sample_every_s=0.5)
-    Collector("yard", tmp_path / "collected", bounds, hidden).run_files([passing_clip])
+    FootageCollector("yard", tmp_path / "collected", bounds, hidden).run_files([passing_clip])
     from_video(tmp_path / "set", passing_clip, [Interval(0, 5, "normal")], hidden=hidden)
     pictures = [cv2.imread(str(p)) for p in (tmp_path).rglob("*.jpg")]
     assert len(pictures) > 3

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from surveil.demo.rtp import Clip
+from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from tests.integration.reloading import ZONE, File, camera, metrics, reload
 from tests.integration.world import Process, Webhook, wait_for
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.rig, pytest.mark.slow]
 
 @pytest.fixture
 def stream(passing_clip):
-    with RtspServer(Clip(passing_clip)) as server:
+    with RtspServer(RtpClip(passing_clip)) as server:
         yield server
 
 
@@ -26,7 +26,7 @@ def test_one_zone_of_sixteen_cameras_changes_and_no_camera_drops_a_frame(tmp_pat
     still = make_clip(tmp_path / "still.mp4", fps=1, seconds=90, gop=1, scene=still_picture)
     names = [f"cam{k:02}" for k in range(16)]
     seldom = {"detect": {"fps": 1, "idle_interval_s": 60}, "health": {"enabled": False}}
-    with RtspServer(Clip(still)) as stream:
+    with RtspServer(RtpClip(still)) as stream:
         # Two over RTSP, which could reconnect; the others read a recording in real time.
         urls = [stream.url, stream.url + "?second"] + [still] * 14
         file = File(tmp_path, {n: camera(url, **seldom) for n, url in zip(names, urls, strict=True)})

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
-from surveil.app.archive import Archive
 from surveil.app.assembly import make_pipeline
+from surveil.app.evidence_store import EvidenceStore
 from surveil.app.replay import START_WALL, Replay, write_lines
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Stop, SystemClock
@@ -89,7 +89,7 @@ def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_c
     clock, stop, together = Jittering(), Stop(), []
     metrics = Metrics(CollectorRegistry())
     outbox = Outbox.open(tmp_path / "threads" / "surveil.db", [], clock)
-    archive = Archive(tmp_path / "threads", outbox, config.storm, metrics, clock, clips=False)
+    archive = EvidenceStore(tmp_path / "threads", outbox, config.storm, metrics, clock, clips=False)
     archive.keep(config.cameras["yard"])
     stages = make_pipeline(
         config, detector, archive.writer, metrics, clock, lossless=True, on_alerts=together.extend

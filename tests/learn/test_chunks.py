@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from surveil.errors import ConfigError
-from surveil.learn.chunks import reached, read_chunk
-from surveil.learn.collect import Bounds, Collector, learn_collected
+from surveil.offline.normality.chunks import reached, read_chunk
+from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected
 from tests.learn.footage import folder
 
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("collected")
-    Collector("yard", root / "c", Bounds()).run_files([folder(root / "walk", 4)])
+    FootageCollector("yard", root / "c", Bounds()).run_files([folder(root / "walk", 4)])
     return root / "c"
 
 
@@ -33,7 +33,7 @@ def edit(path: Path, change) -> None:
 
 
 def refused(copy: Path, file: str, says: str) -> None:
-    for use in (lambda: learn_collected("yard", copy), lambda: Collector("yard", copy, Bounds())):
+    for use in (lambda: learn_collected("yard", copy), lambda: FootageCollector("yard", copy, Bounds())):
         with pytest.raises(ConfigError, match=says) as error:
             use()
         assert str(copy / file) in str(error.value)

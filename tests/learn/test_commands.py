@@ -6,8 +6,8 @@ import time
 import pytest
 
 from surveil.errors import ConfigError, StateError
-from surveil.learn.deploy import NormalityStore
-from surveil.normality.modelfile import load, save
+from surveil.features.normality.modelfile import load, save
+from surveil.features.normality.store import NormalityStore
 from tests.commands import refused, surveil
 from tests.integration.world import config_text
 from tests.learn.footage import dataset, folder

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from surveil.errors import ConfigError
-from surveil.learn.dataset import Labels, load_dataset
+from surveil.offline.normality.dataset import Labels, load_dataset
 from tests.learn.footage import dataset, folder
 
 

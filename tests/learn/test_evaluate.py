@@ -6,16 +6,16 @@ import pytest
 
 from surveil.clock import ManualClock
 from surveil.errors import ConfigError, ModelError, StateError
-from surveil.learn.auto import NormalityKeeper
-from surveil.learn.collect import Bounds, Collector, learn_collected
-from surveil.learn.dataset import load_dataset
-from surveil.learn.deploy import NormalityStore, compare, show
-from surveil.learn.evaluate import FIGURES, Report, evaluate
-from surveil.learn.frames import stills
-from surveil.learn.normality import learn_files, score_file
-from surveil.learn.report import lines, to_html, to_json, write_report
-from surveil.normality.scene import SceneNormality
-from surveil.normality.settings import NormalitySettings
+from surveil.features.normality.keeper import NormalityKeeper
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.settings import NormalitySettings
+from surveil.features.normality.store import NormalityStore, compare, show
+from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected
+from surveil.offline.normality.dataset import load_dataset
+from surveil.offline.normality.evaluate import FIGURES, NormalityReport, evaluate
+from surveil.offline.normality.frames import stills
+from surveil.offline.normality.normality import learn_files, score_file
+from surveil.offline.normality.report import lines, to_html, to_json, write_report
 from tests.learn.footage import dataset, folder
 from tests.normality.drawn import FRAME, frames, model
 
@@ -38,7 +38,7 @@ def learned(yard):
 
 
 @pytest.fixture(scope="module")
-def report(yard) -> Report:
+def report(yard) -> NormalityReport:
     return evaluate(load_dataset(yard), learned(yard))
 
 
@@ -217,16 +217,16 @@ def test_a_model_that_came_by_hand_is_gone_on_from(tmp_path):
 
 def test_collecting_goes_on_where_it_was_cut_off(yard, tmp_path):
     source = yard.parent / "run"
-    whole = Collector("yard", tmp_path / "whole", Bounds()).run_files([source])
-    half = Collector("yard", tmp_path / "half", Bounds(hours=4 / 3600)).run_files([source])
+    whole = FootageCollector("yard", tmp_path / "whole", Bounds()).run_files([source])
+    half = FootageCollector("yard", tmp_path / "half", Bounds(hours=4 / 3600)).run_files([source])
     assert half.seconds == pytest.approx(4, abs=0.2)
-    rest = Collector("yard", tmp_path / "half", Bounds()).run_files([source])
+    rest = FootageCollector("yard", tmp_path / "half", Bounds()).run_files([source])
     assert rest.seconds == pytest.approx(whole.seconds, abs=0.2)
-    assert Collector("yard", tmp_path / "half", Bounds()).run_files([source]) == rest
+    assert FootageCollector("yard", tmp_path / "half", Bounds()).run_files([source]) == rest
 
 
 def test_a_model_can_be_learned_from_what_was_collected(yard, tmp_path):
-    Collector("yard", tmp_path / "c", Bounds(sample_every_s=2)).run_files([yard.parent / "run"])
+    FootageCollector("yard", tmp_path / "c", Bounds(sample_every_s=2)).run_files([yard.parent / "run"])
     loaded = learn_collected("yard", tmp_path / "c")
     assert loaded.model.seen.seconds == pytest.approx(7.9, abs=0.2)
     assert list((tmp_path / "c").glob("sample-*.jpg"))
@@ -237,7 +237,7 @@ def test_a_model_can_be_learned_from_what_was_collected(yard, tmp_path):
 def test_what_was_learned_fades_until_the_footage_that_is_added(yard, tmp_path):
     base = learned(yard)
     walk, later = [yard.parent / "walk"], base.model.seen.last_wall + 14 * 86_400
-    Collector("yard", tmp_path / "c", Bounds()).run_files(walk)
+    FootageCollector("yard", tmp_path / "c", Bounds()).run_files(walk)
 
     def weight(**more):
         files = learn_files("yard", walk, 10, base=base, **more)
@@ -250,7 +250,7 @@ def test_what_was_learned_fades_until_the_footage_that_is_added(yard, tmp_path):
 
 
 def test_collecting_is_bounded(yard, tmp_path):
-    found = Collector("yard", tmp_path / "c", Bounds(max_bytes=1)).run_files([yard.parent / "walk"])
+    found = FootageCollector("yard", tmp_path / "c", Bounds(max_bytes=1)).run_files([yard.parent / "walk"])
     assert found.full
 
 

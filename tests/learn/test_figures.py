@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from surveil.errors import ConfigError
-from surveil.learn.evaluate import match
-from surveil.learn.figures import average_precision, bootstrap, frame_auc, runs
-from surveil.learn.gate import failures, parse_gate
+from surveil.offline.normality.evaluate import match
+from surveil.offline.normality.figures import average_precision, bootstrap, frame_auc, runs
+from surveil.offline.normality.gate import failures, parse_gate
 
 
 def test_auc_counts_pairs_and_half_of_ties():

@@ -7,10 +7,10 @@ from functools import cache
 import cv2
 import numpy as np
 
-from surveil.normality.geometry import Geometry, GeometrySketch
-from surveil.normality.learner import Learner
-from surveil.normality.modelfile import LoadedModel, fingerprint
-from surveil.normality.plane import PlaneSize, plane_size
+from surveil.features.normality.geometry import Geometry, GeometrySketch
+from surveil.features.normality.learner import Learner
+from surveil.features.normality.modelfile import LoadedModel, fingerprint
+from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.types import Bytes
 
 FRAME = (320, 240)

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 
 from surveil.capture.picture import ArrayPicture
-from surveil.normality.analyser import NormalityAnalyser
-from surveil.normality.result import NormalityResult
-from surveil.normality.scene import SceneNormality
-from surveil.normality.settings import NormalitySettings
-from surveil.pipeline.work import View
-from surveil.types import Bytes, Frame, Gate, Motion
+from surveil.features.normality.analyser import NormalityAnalyser
+from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.settings import NormalitySettings
+from surveil.pipeline.work import PreparedFrame
+from surveil.types import Bytes, Frame, GateDecision, Motion
 from tests.normality.drawn import WALKERS, Walker, frames, model
 
 WALL = 1_700_000_100.0
 NOTHING = np.zeros((0, 4), np.float32)
 SOMETHING = np.array([[10, 10, 40, 90]], np.float32)
-STILL = Motion(Gate.CLOSED_STILL, NOTHING, 0.0)
+STILL = Motion(GateDecision.CLOSED_STILL, NOTHING, 0.0)
 
 
 class Counted(ArrayPicture):
@@ -35,7 +35,7 @@ def watch(analyser: NormalityAnalyser, motion: Motion | None, scene) -> tuple[li
     found = []
     for i, (grey, t) in enumerate(scene):
         picture = Counted(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-        found.append(analyser.observe(View(Frame("yard", i, t, WALL + t, picture), (), motion)))
+        found.append(analyser.observe(PreparedFrame(Frame("yard", i, t, WALL + t, picture), (), motion)))
     return [f for f in found if f is not None], Counted.scaled
 
 
@@ -60,10 +60,10 @@ def test_where_the_gate_sees_nothing_move_a_frame_a_second_is_scaled(analyser):
     "motion",
     [
         None,
-        Motion(Gate.MOTION, SOMETHING, 0.1),
-        Motion(Gate.TRACK, NOTHING, 0.0),
-        Motion(Gate.OFF, NOTHING, 1.0),
-        Motion(Gate.IDLE, SOMETHING, 0.1),
+        Motion(GateDecision.MOTION, SOMETHING, 0.1),
+        Motion(GateDecision.TRACK, NOTHING, 0.0),
+        Motion(GateDecision.OFF, NOTHING, 1.0),
+        Motion(GateDecision.IDLE, SOMETHING, 0.1),
     ],
 )
 def test_every_frame_is_scaled_where_something_may_move(analyser, motion):
@@ -72,14 +72,14 @@ def test_every_frame_is_scaled_where_something_may_move(analyser, motion):
 
 
 def test_a_look_of_the_detector_for_no_reason_is_none_to_scale(analyser):
-    _, scaled = watch(analyser, Motion(Gate.IDLE, NOTHING, 0.0), empty(20))
+    _, scaled = watch(analyser, Motion(GateDecision.IDLE, NOTHING, 0.0), empty(20))
     assert scaled <= 23
 
 
 def test_a_runner_raises_an_alarm_after_a_still_scene(analyser):
     watch(analyser, STILL, empty(10))
     walkers = (*WALKERS, Walker(0, 110, 110))
-    results, _ = watch(analyser, Motion(Gate.MOTION, SOMETHING, 0.1), frames(3, 5, 210, walkers))
+    results, _ = watch(analyser, Motion(GateDecision.MOTION, SOMETHING, 0.1), frames(3, 5, 210, walkers))
     assert any(r.alarm for r in results)
 
 

@@ -5,9 +5,9 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from surveil.normality.budget import DAY_S, FLOOR, GpdTail, Rarity, Threshold, set_threshold
-from surveil.normality.peaks import KEEP, SLOT_S, Ladder, Peaks
-from surveil.normality.tails import Tail
+from surveil.features.normality.budget import DAY_S, FLOOR, GpdTail, Rarity, Threshold, set_threshold
+from surveil.features.normality.peaks import KEEP, SLOT_S, Ladder, Peaks
+from surveil.features.normality.tails import Tail
 
 
 def stream(kind: str, days: float, seed: int, memory_s: float = 20.0, cycle: bool = False) -> np.ndarray:

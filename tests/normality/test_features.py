@@ -3,9 +3,9 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from surveil.normality.attributes.direction import direction_name
-from surveil.normality.features import FeatureExtractor, Features
-from surveil.normality.plane import PlaneSize, plane_size
+from surveil.features.normality.attributes.direction import direction_name
+from surveil.features.normality.features import FeatureExtractor, Features
+from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.types import Bytes
 from tests.normality.drawn import Walker, frames, geometry, picture
 

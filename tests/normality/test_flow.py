@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from surveil.normality.flow import LEAST, ROOM, MotionField, changed_part
+from surveil.features.normality.flow import LEAST, ROOM, MotionField, changed_part
 from tests.normality.drawn import Walker, frames
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from surveil.normality.attributes import NAMES, SHARES
-from surveil.normality.score import Fusion
-from surveil.normality.tails import MAX_EPISODES, Tail
+from surveil.features.normality.attributes import NAMES, SHARES
+from surveil.features.normality.score import Fusion
+from surveil.features.normality.tails import MAX_EPISODES, Tail
 from tests.normality.drawn import model
 
 

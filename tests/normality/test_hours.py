@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from surveil.normality.budget import DAY_S
-from surveil.normality.features import Features
-from surveil.normality.hours import COLUMNS, HOUR, ROWS, HourScorer, HourSums, hour_of, parts
-from surveil.normality.learner import Learner
-from surveil.normality.modelfile import fingerprint, load, save
-from surveil.normality.scene import SceneNormality
-from surveil.normality.score import SUSTAIN_S
+from surveil.features.normality.budget import DAY_S
+from surveil.features.normality.features import Features
+from surveil.features.normality.hours import COLUMNS, HOUR, ROWS, HourScorer, HourSums, hour_of, parts
+from surveil.features.normality.learner import Learner
+from surveil.features.normality.modelfile import fingerprint, load, save
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.score import SUSTAIN_S
 from tests.normality.drawn import FRAME, frames, geometry, model
 from tests.normality.test_scene import WALL, settings
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from surveil.normality.attributes import ATTRIBUTES
-from surveil.normality.cells import CellSums
-from surveil.normality.features import Features
-from surveil.normality.geometry import GeometrySketch
-from surveil.normality.learner import Learner, TooLittleFootageError
-from surveil.normality.spool import BLOCK_S, FOLDS, Spool, pack, unpack
+from surveil.features.normality.attributes import ATTRIBUTES
+from surveil.features.normality.cells import CellSums
+from surveil.features.normality.features import Features
+from surveil.features.normality.geometry import GeometrySketch
+from surveil.features.normality.learner import Learner, TooLittleFootageError
+from surveil.features.normality.spool import BLOCK_S, FOLDS, Spool, pack, unpack
 from tests.normality.drawn import FRAME, frames, geometry, model, picture, size
 
 

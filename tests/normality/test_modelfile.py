@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from surveil.errors import ModelError
-from surveil.normality.model import VERSION
-from surveil.normality.modelfile import load, save
-from surveil.normality.score import Scorer
+from surveil.features.normality.model import VERSION
+from surveil.features.normality.modelfile import load, save
+from surveil.features.normality.score import Scorer
 from tests.normality.drawn import FRAME, frames, model
 
 

@@ -5,14 +5,14 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.normality.hold import Hold, Reason
-from surveil.normality.learning import SKETCH
-from surveil.normality.modelfile import LoadedModel
-from surveil.normality.result import NormalityResult
-from surveil.normality.scene import SceneNormality
-from surveil.normality.settings import NormalitySettings, excluded, minutes
-from surveil.normality.validity import DriftWatch, MovedWatch, State
-from surveil.normality.words import duration_words, rarity_words
+from surveil.features.normality.learning import SKETCH
+from surveil.features.normality.modelfile import LoadedModel
+from surveil.features.normality.pause import LearningPause, Reason
+from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.settings import NormalitySettings, excluded, minutes
+from surveil.features.normality.validity import DriftWatch, MovedWatch, NormalityState
+from surveil.features.normality.words import duration_words, rarity_words
 from surveil.types import Track
 from tests.normality.drawn import FRAME, WALKERS, Walker, frames, geometry, model, picture
 
@@ -87,21 +87,21 @@ def test_a_budget_out_of_reach_does_not_alert_and_says_why():
     scene = SceneNormality("yard", settings(budget=0.5), model())
     results = watch(scene, RUNNER)
     assert not any(r.alarm for r in results)
-    assert results[-1].status.state is State.LEARNING
+    assert results[-1].status.state is NormalityState.LEARNING
     assert "0.5 days are needed to begin, 40 days to vouch for it" in results[-1].status.reason
 
 
 def test_another_resolution_is_invalid_with_a_reason():
     scene = SceneNormality("yard", settings(), model())
     result = scene.observe(np.zeros((240, 424), np.uint8), 1.0, WALL, (640, 360))
-    assert result.status.state is State.INVALID
+    assert result.status.state is NormalityState.INVALID
     assert "from 320x240 to 640x360" in result.status.reason
 
 
 def test_an_old_model_does_not_alert():
     scene = SceneNormality("yard", settings(max_age_days=1), model())
     late = [scene.observe(p, t, WALL + 10 * 86400, FRAME) for p, t in frames(3, start=200, walkers=RUNNER)]
-    assert late[-1].status.state is State.INVALID
+    assert late[-1].status.state is NormalityState.INVALID
     assert "learned nothing for 10 days" in late[-1].status.reason
     assert not any(r.alarm for r in late)
 
@@ -110,8 +110,8 @@ def test_a_moved_camera_is_invalid_after_a_minute_and_learns_anew():
     scene = SceneNormality("yard", settings(learn="auto"), model())
     turned = [(np.ascontiguousarray(np.rot90(p, 2)), t) for p, t in frames(75, 2.5, 300)]
     results = [scene.observe(p, t, WALL + t, FRAME) for p, t in turned]
-    assert results[0].status.state is not State.INVALID
-    assert results[-1].status.state is State.INVALID
+    assert results[0].status.state is not NormalityState.INVALID
+    assert results[-1].status.state is NormalityState.INVALID
     assert "has moved" in results[-1].status.reason
     assert "learning anew" in results[-1].status.reason
 
@@ -119,26 +119,26 @@ def test_a_moved_camera_is_invalid_after_a_minute_and_learns_anew():
 def test_learning_alone_goes_from_background_to_a_model_that_is_used():
     scene = SceneNormality("yard", settings(learn="auto"))
     results = watch(scene, WALKERS, seconds=SKETCH * 0.7 + 5, start=0)
-    assert results[0].status.state is State.LEARNING
+    assert results[0].status.state is NormalityState.LEARNING
     assert "looking at the background" in results[0].status.reason
     assert "watched" in results[-1].status.reason
     assert scene.learning.take_learned() is None
     watch(scene, WALKERS, seconds=35, start=100)
     learned = scene.learning.freeze()
-    from surveil.normality.modelfile import fingerprint
+    from surveil.features.normality.modelfile import fingerprint
 
     scene.offer(fingerprint(learned.fit()), own=True)
     before = learned.seen.seconds
     assert watch(scene, WALKERS, start=136)[-1].status.state in {
-        State.PROVISIONAL,
-        State.READY,
-        State.LEARNING,
+        NormalityState.PROVISIONAL,
+        NormalityState.READY,
+        NormalityState.LEARNING,
     }
     assert scene.learning.freeze().seen.seconds > before, "learning went on with what it had"
 
 
 def test_nothing_is_learned_while_held_or_in_excluded_hours():
-    for more in ({"hold": Hold(Reason.ALARM, "an event of rule gate is open")}, {}):
+    for more in ({"hold": LearningPause(Reason.ALARM, "an event of rule gate is open")}, {}):
         hours = ("00:00-12:00", "12:00-24:00") if not more else ()
         scene = SceneNormality("yard", settings(learn="auto", exclude_hours=hours), model())
         watch(scene, WALKERS, **more)
@@ -185,8 +185,8 @@ def walking(i: int, label: str, box, velocity=(0.0, 0.0)) -> Track:
 
 
 def test_a_car_where_only_people_go_is_an_object_anomaly():
-    from surveil.normality.learner import Learner
-    from surveil.normality.modelfile import fingerprint
+    from surveil.features.normality.learner import Learner
+    from surveil.features.normality.modelfile import fingerprint
 
     learner = Learner("yard", FRAME, geometry())
     for plane, t in frames(60):
@@ -221,7 +221,7 @@ def test_what_has_drifted_does_not_alert_and_says_so_until_it_is_learned_anew():
     scene = SceneNormality("yard", settings(), model())
     scene.drift.update(above=True, dt=2000.0)
     results = watch(scene, RUNNER)
-    assert all(r.status.state is State.INVALID for r in results)
+    assert all(r.status.state is NormalityState.INVALID for r in results)
     assert "what is normal has changed" in results[-1].status.reason
     assert any(r.over for r in results)
     assert not any(r.alarm for r in results)

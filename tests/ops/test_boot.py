@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from surveil.demo.clip import write_clip
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from tests.ops.container import Container, wait, why_not
 
 SECRET = "cr3dential-Pa55"
@@ -48,7 +48,7 @@ def box(tmp_path_factory):
     folder = tmp_path_factory.mktemp("boot")
     with Container(folder) as container:
         clip = folder / "clip.mp4"
-        write_clip(clip, Scene.passing(seed=3, people=2, size=(640, 360)))
+        write_clip(clip, DrawnScene.passing(seed=3, people=2, size=(640, 360)))
         shutil.copy(clip, container.share)
         # A state that this machine has shows through the overlay, and systemd cannot move it there.
         container("rm -rf /var/lib/surveil /var/lib/private/surveil")

@@ -106,7 +106,7 @@ def test_a_refused_configuration_does_not_start_over_and_over():
 
 
 def test_the_watchdog_has_more_patience_than_the_daemon_with_its_stages():
-    from surveil.app.facts import STUCK_S
+    from surveil.app.status import STUCK_S
 
     assert int(re.search(r"^WatchdogSec=(\d+)", UNIT, re.MULTILINE)[1]) > STUCK_S
 

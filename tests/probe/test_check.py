@@ -12,7 +12,15 @@ from dataclasses import replace
 
 import pytest
 
-from surveil.app.probe.report import Budget, CameraReport, Check, HostReport, ModelReport, Report, SinkReport
+from surveil.app.probe.report import (
+    Budget,
+    CameraReport,
+    Check,
+    HostReport,
+    ModelReport,
+    ProbeReport,
+    SinkReport,
+)
 from surveil.app.probe.run import probe
 from surveil.config import load
 from tests.alerts.helpers import Receiver
@@ -162,7 +170,7 @@ def test_the_json_has_this_shape_and_the_advice_that_is_due(write, camera, tmp_p
     assert not (tmp_path / "state").exists()
 
 
-WELL = Report(
+WELL = ProbeReport(
     "config.yaml", "0", 1.0, (CameraReport("gate", ok=True),), ModelReport("m", ok=True),
     (SinkReport("ops", "log", ok=True),),
     HostReport("nvr", Check(ok=True, shown=""), Check(ok=True, shown=""), 1, None, None, None, "UTC", None, False),

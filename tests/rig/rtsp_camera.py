@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
-from surveil.demo.rtp import CLOCK_HZ, Clip, Payload
+from surveil.demo.rtp import CLOCK_HZ, Payload, RtpClip
 from surveil.demo.rtsp_server import Access, RtspServer, parser
 
 
@@ -124,7 +124,7 @@ def _commands(camera: FailingCamera) -> dict[str, Callable[[str], None]]:
         "reset": lambda _: camera.close_clients(reset=True),
         "down": lambda _: camera.down(),
         "up": lambda _: camera.listen(),
-        "switch": lambda a: setattr(camera, "clip", Clip(Path(a))),
+        "switch": lambda a: setattr(camera, "clip", RtpClip(Path(a))),
     }
 
 
@@ -136,7 +136,7 @@ def main() -> None:
     """Serve and obey until `quit` or the end of stdin."""
     options = parser().parse_args()
     camera = FailingCamera(
-        Clip(options.file),
+        RtpClip(options.file),
         port=options.port,
         access=Access(options.user, options.password, options.auth),
         transports=tuple(options.transports.split(",")),

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from surveil.normality.result import EXTRA, Explanation, NormalityResult
-from surveil.normality.validity import State, Status
-from surveil.rules import anomaly, build_rules
-from surveil.rules.anomaly import AnomalySettings
+from surveil.features.normality.result import EXTRA, Explanation, NormalityResult
+from surveil.features.normality.rule import AnomalySettings
+from surveil.features.normality.validity import NormalityState, NormalityStatus
+from surveil.features.registry import build_rules
 from surveil.types import Frame, Observation, Scene, Signal
 
 WHY = Explanation(
@@ -24,7 +24,7 @@ def signals(finding: NormalityResult | None, **settings: object) -> list[Signal]
 def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResult:
     return NormalityResult(
         1.0,
-        Status(State.READY),
+        NormalityStatus(NormalityState.READY),
         3.5,
         3.0,
         2.5,
@@ -35,10 +35,6 @@ def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResu
         "abcdef",
         explanation,
     )
-
-
-def test_the_rule_and_the_analyser_mean_the_same_finding():
-    assert anomaly.EXTRA == EXTRA
 
 
 def test_an_alarm_is_a_signal_that_explains_itself():

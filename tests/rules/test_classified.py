@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 
+from surveil.features.classify.rule import EXTRA, Classified, ClassifiedSettings
 from surveil.rules.base import Places
-from surveil.rules.classified import EXTRA, Classified, ClassifiedSettings
 from surveil.types import Frame, Observation, Scene, Track
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from surveil.rules import RULES, build_rules
+from surveil.features.registry import RULES, build_rules
 from tests.scenes import scene, track
 
 ROAD = {"road": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveil.rules import RULES, build_rules
+from surveil.features.registry import RULES, build_rules
 from tests.scenes import scene, track
 
 YARD = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))

@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
-from surveil.rules import RULES, build_rules
+from surveil.features.registry import RULES, build_rules
+from surveil.features.things.static_objects import StaticObject
 from surveil.types import Scene, Track
-from surveil.vision.static_objects import StaticObject
 from tests.scenes import observation
 
 BAG = (480.0, 400.0, 520.0, 440.0)

@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from surveil.track.finds import Finds
+from surveil.track.miss_model import MissModel
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import OVERLOOKED_S, Tracker
 from tests.track.test_tracker import LABELS, seen, walker
@@ -111,7 +111,7 @@ def test_who_walks_on_after_he_was_overlooked_keeps_his_id():
 
 def test_misses_in_a_row_are_the_less_likely_the_surer_an_object_is_found():
     def after(history, misses):
-        finds = Finds()
+        finds = MissModel()
         for found in history:
             finds.found() if found else finds.missed()
         for _ in range(misses):

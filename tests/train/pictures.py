@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import cv2
 import numpy as np
 
-from surveil.train import dataset
+from surveil.offline.classify import dataset
 
 
 def draw(label, seed, size=96):

@@ -13,8 +13,8 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import SystemClock
 from surveil.errors import ConfigError, ModelError, StateError
-from surveil.train import dataset
-from surveil.train.store import ClassifierStore
+from surveil.features.classify.store import ClassifierStore
+from surveil.offline.classify import dataset
 from tests.alerts.helpers import alert
 from tests.commands import refused, surveil
 from tests.integration.world import config_text
@@ -219,7 +219,7 @@ def test_fine_tuning_without_pytorch_says_what_to_install(tmp_path, pictures, mo
         return real(name, *rest, **more)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    monkeypatch.delitem(__import__("sys").modules, "surveil.train.finetune", raising=False)
+    monkeypatch.delitem(__import__("sys").modules, "surveil.offline.classify.finetune", raising=False)
     said = refused(ModelError, "train", pictures, "--finetune", "--output", tmp_path / "x.onnx")
     assert "pip install 'surveil[train]'" in said
 

@@ -4,11 +4,11 @@ import pytest
 
 from surveil.config import load
 from surveil.errors import ConfigError
-from surveil.train import dataset
-from surveil.train.prepared import Options
-from surveil.train.preprocess import Preprocess
-from surveil.train.store import ClassifierStore
-from surveil.train.trainer import train
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.store import ClassifierStore
+from surveil.offline.classify import dataset
+from surveil.offline.classify.prepared import Options
+from surveil.offline.classify.trainer import train
 from tests.train.pictures import fill
 
 CONFIG = """\
@@ -26,7 +26,7 @@ cameras:
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("configured")
-    options = Options(variations=0, threads=1, preprocess=Preprocess(size=32))
+    options = Options(variations=0, threads=1, preprocess=CropPreprocess(size=32))
     trained = train(dataset.load(fill(folder / "set", 12)), folder / "shapes.onnx", options)
     ClassifierStore(folder / "state", "shapes").deploy(trained.path)
     return folder / "state"

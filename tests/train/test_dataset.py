@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from surveil.errors import ConfigError
-from surveil.train import collect, dataset
-from surveil.train.pictures import BadPictureError, decode
+from surveil.offline.classify import collect, dataset
+from surveil.offline.classify.pictures import BadPictureError, decode
 from tests.train.pictures import draw, fill
 
 

@@ -10,20 +10,20 @@ pytest.importorskip("torch", reason="needs the extra surveil[train]")
 import torch
 
 from surveil.errors import ModelError, StateError
-from surveil.train import dataset
-from surveil.train.classifier import Classifier
-from surveil.train.descent import Descent
-from surveil.train.features import Backbone, backbone_path
-from surveil.train.finetune import SHARES, Stage, finetune
-from surveil.train.head import Head
-from surveil.train.network import Network
-from surveil.train.outcome import evaluate_file
-from surveil.train.prepared import Options, digest, prepare
-from surveil.train.preprocess import Preprocess
+from surveil.features.classify.classifier import Classifier
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.offline.classify import dataset
+from surveil.offline.classify.descent import Descent
+from surveil.offline.classify.features import Backbone, backbone_path
+from surveil.offline.classify.finetune import SHARES, Stage, finetune
+from surveil.offline.classify.head import Head
+from surveil.offline.classify.network import Network
+from surveil.offline.classify.outcome import evaluate_file
+from surveil.offline.classify.prepared import Options, digest, prepare
 from tests.train.pictures import draw, fill, no_room
 
 pytestmark = pytest.mark.timeout(300)
-FAST = Options(threads=1, preprocess=Preprocess(size=64))
+FAST = Options(threads=1, preprocess=CropPreprocess(size=64))
 STAGES = (Stage(14, 1, 3e-4), Stage(13, 1, 1e-4))
 
 
@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 
 
 def test_the_network_in_pytorch_is_the_one_in_onnx():
-    batch = np.stack([Preprocess(size=96).apply(draw("disc", k)) for k in range(4)])
+    batch = np.stack([CropPreprocess(size=96).apply(draw("disc", k)) for k in range(4)])
     rng = np.random.default_rng(0)
     head = Head(rng.normal(0, 0.05, (3, 1392)), rng.normal(0, 1, 3))
     network = Network(backbone_path().read_bytes(), 3)
@@ -78,7 +78,7 @@ def test_a_checkpoint_of_another_network_data_set_or_seed_is_refused(data, tmp_p
     saved.write_bytes(b"no checkpoint")
     with pytest.raises(ModelError, match="cannot be read"):
         finetune(data, target, FAST, resume=True)
-    from surveil.train.checkpoint import Checkpoint
+    from surveil.offline.classify.checkpoint import Checkpoint
 
     Checkpoint.new(digest(prepare(data, FAST), FAST)[::-1]).save(saved)
     with pytest.raises(ModelError, match="another training"):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from surveil.train import dataset
-from surveil.train.features import Backbone
-from surveil.train.head import Head, log_loss, losses_of, simplest
-from surveil.train.prepared import Options, prepare
-from surveil.train.preprocess import Preprocess
-from surveil.train.split import TEST, VALIDATION
-from surveil.train.trainer import fit_head
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.offline.classify import dataset
+from surveil.offline.classify.features import Backbone
+from surveil.offline.classify.head import Head, log_loss, losses_of, simplest
+from surveil.offline.classify.prepared import Options, prepare
+from surveil.offline.classify.split import TEST, VALIDATION
+from surveil.offline.classify.trainer import fit_head
 from tests.train.pictures import fill
 
 
@@ -46,7 +46,7 @@ def test_the_loss_is_the_mean_of_each_pictures():
 
 
 def test_by_validation_is_chosen_before_it_is_learned_from(tmp_path):
-    options = Options(variations=1, threads=1, preprocess=Preprocess(size=64))
+    options = Options(variations=1, threads=1, preprocess=CropPreprocess(size=64))
     ready = prepare(dataset.load(fill(tmp_path / "set", 20)), options)
     learned = fit_head(ready, options, Backbone(threads=1))
     held, tested = ready.split.of(VALIDATION), ready.split.of(TEST)

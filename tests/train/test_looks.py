@@ -7,20 +7,20 @@ from prometheus_client import CollectorRegistry
 
 from surveil.capture.picture import ArrayPicture
 from surveil.clock import SystemClock
+from surveil.features.classify.classifier import Classifier, read_card
+from surveil.features.classify.crops import EXTRA, CropCutter, CropRequest
+from surveil.features.classify.drift import Drift
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.registry import ClassifierRegistry, InUse
+from surveil.features.classify.runner import ClassifierRunner
 from surveil.metrics import Metrics
-from surveil.pipeline.classify import ClassifyDesk
-from surveil.train import dataset
-from surveil.train.classifier import Classifier, read_card
-from surveil.train.drift import Drift
-from surveil.train.looks import EXTRA, Cutter, Look
-from surveil.train.prepared import Options
-from surveil.train.preprocess import Preprocess
-from surveil.train.shelf import InUse, Shelf
-from surveil.train.trainer import train
+from surveil.offline.classify import dataset
+from surveil.offline.classify.prepared import Options
+from surveil.offline.classify.trainer import train
 from surveil.types import Frame, Track
 from tests.train.pictures import draw, fill
 
-WHOLE = Look("shapes", "frame", 1.0)
+WHOLE = CropRequest("shapes", "frame", 1.0)
 
 
 @dataclass
@@ -45,8 +45,8 @@ def view(picture, t=0.0, tracks=(), damaged=False):
     return View(Frame("yard", 0, t, t, ArrayPicture(picture), damaged=damaged), tracks)
 
 
-def shelf(current, shadow=None):
-    made = Shelf()
+def classifiers(current, shadow=None):
+    made = ClassifierRegistry()
     made.put("shapes", InUse(current, shadow))
     return made
 
@@ -54,39 +54,39 @@ def shelf(current, shadow=None):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("looks")
-    options = Options(variations=0, threads=1, preprocess=Preprocess(size=96))
+    options = Options(variations=0, threads=1, preprocess=CropPreprocess(size=96))
     data = dataset.load(fill(folder / "set", 20))
     return data, Classifier(train(data, folder / "shapes.onnx", options).path)
 
 
 @pytest.fixture
-def desk():
-    return ClassifyDesk(Metrics(CollectorRegistry()), SystemClock())
+def counter():
+    return ClassifierRunner(Metrics(CollectorRegistry()), SystemClock())
 
 
-def classified(desk, *cuts):
+def classified(counter, *cuts):
     slots = [Slot(State(tuple(c), {"health": "well"})) for c in cuts]
-    desk.process(slots)
+    counter.process(slots)
     return [slot.state.extras.get(EXTRA) for slot in slots]
 
 
-def value(desk, name, **labels):
-    return desk._metrics.registry.get_sample_value(name, {"camera": "yard", "model": "shapes", **labels})
+def value(counter, name, **labels):
+    return counter._metrics.registry.get_sample_value(name, {"camera": "yard", "model": "shapes", **labels})
 
 
-def test_the_daemon_scores_a_picture_as_training_does(model, desk):
+def test_the_daemon_scores_a_picture_as_training_does(model, counter):
     data, classifier = model
-    cutter = Cutter(shelf(classifier), [WHOLE])
+    cutter = CropCutter(classifiers(classifier), [WHOLE])
     for k, item in enumerate(data.items[::7]):
         rgb = data.read(item)
-        ((finding,),) = classified(desk, cutter.cut(view(rgb[:, :, ::-1].copy(), t=float(k))))
+        ((finding,),) = classified(counter, cutter.cut(view(rgb[:, :, ::-1].copy(), t=float(k))))
         expected = dict(zip(("cross", "disc"), classifier.probabilities([rgb])[0], strict=True))
         assert finding.scores == pytest.approx(expected, abs=1e-5)
         assert finding.version == classifier.sha256[:12]
 
 
 def test_it_looks_as_often_as_asked_and_not_at_damaged_pictures(model):
-    cutter = Cutter(shelf(model[1]), [WHOLE])
+    cutter = CropCutter(classifiers(model[1]), [WHOLE])
     picture = draw("disc", 3)
     looked = [bool(cutter.cut(view(picture, t))) for t in (0.0, 0.4, 0.9, 1.0, 1.5, 2.1)]
     assert looked == [True, False, False, True, False, True]
@@ -95,9 +95,9 @@ def test_it_looks_as_often_as_asked_and_not_at_damaged_pictures(model):
 
 
 def test_zones_and_followed_objects_are_cut_out(model):
-    zone = Look("shapes", "zone", 1.0, "door", ((0.5, 0.0), (1.0, 0.0), (1.0, 0.5)))
-    objects = Look("shapes", "track", 1.0, classes=("person",))
-    cutter = Cutter(shelf(model[1]), [zone, objects])
+    zone = CropRequest("shapes", "zone", 1.0, "door", ((0.5, 0.0), (1.0, 0.0), (1.0, 0.5)))
+    objects = CropRequest("shapes", "track", 1.0, classes=("person",))
+    cutter = CropCutter(classifiers(model[1]), [zone, objects])
     tracks = (
         Track(1, "person", (20.0, 20.0, 60.0, 70.0), 0.9, 0.0, 0.0),
         Track(2, "dog", (0.0, 0.0, 50.0, 50.0), 0.9, 0.0, 0.0),
@@ -110,7 +110,7 @@ def test_zones_and_followed_objects_are_cut_out(model):
 
 
 def test_an_object_is_looked_for_where_it_will_have_moved_to(model):
-    cutter = Cutter(shelf(model[1]), [Look("shapes", "track", 0.2, classes=("person",))])
+    cutter = CropCutter(classifiers(model[1]), [CropRequest("shapes", "track", 0.2, classes=("person",))])
     walker = Track(1, "person", (20.0, 20.0, 40.0, 60.0), 0.9, 0.0, 0.0, velocity=(50.0, 0.0))
     cutter.cut(view(draw("disc", 5), 10.0, (walker,)))
     (cut,) = cutter.cut(view(draw("disc", 5), 10.2, (walker,)))
@@ -118,57 +118,57 @@ def test_an_object_is_looked_for_where_it_will_have_moved_to(model):
 
 
 def test_two_rules_that_want_the_same_look_are_served_by_one(model):
-    assert Cutter(shelf(model[1]), [WHOLE, WHOLE]).looks == (WHOLE,)
+    assert CropCutter(classifiers(model[1]), [WHOLE, WHOLE]).looks == (WHOLE,)
 
 
-def test_without_a_deployed_classifier_nothing_is_cut_and_nothing_is_found(desk):
-    cutter = Cutter(Shelf(), [WHOLE])
+def test_without_a_deployed_classifier_nothing_is_cut_and_nothing_is_found(counter):
+    cutter = CropCutter(ClassifierRegistry(), [WHOLE])
     cuts = cutter.cut(view(draw("disc", 5)))
     assert cuts == ()
-    assert classified(desk, cuts) == [None]
+    assert classified(counter, cuts) == [None]
 
 
-def test_one_call_of_the_model_serves_the_crops_of_all_cameras(model, desk):
-    cutters = [Cutter(shelf(model[1]), [WHOLE]) for _ in range(5)]
-    found = classified(desk, *(cutter.cut(view(draw("disc", 5))) for cutter in cutters))
+def test_one_call_of_the_model_serves_the_crops_of_all_cameras(model, counter):
+    cutters = [CropCutter(classifiers(model[1]), [WHOLE]) for _ in range(5)]
+    found = classified(counter, *(cutter.cut(view(draw("disc", 5))) for cutter in cutters))
     assert len(found) == 5
     assert all(len(findings) == 1 for findings in found)
-    assert desk._metrics.registry.get_sample_value("surveil_classifier_seconds_count") == 1
+    assert counter._metrics.registry.get_sample_value("surveil_classifier_seconds_count") == 1
 
 
-def test_a_shadow_finds_nothing_and_is_counted_beside_the_one_in_use(model, desk, tmp_path):
+def test_a_shadow_finds_nothing_and_is_counted_beside_the_one_in_use(model, counter, tmp_path):
     data, classifier = model
     other = train(
         data, tmp_path / "other.onnx",
-        Options(variations=0, threads=1, preprocess=Preprocess(size=64), positive="cross"),
+        Options(variations=0, threads=1, preprocess=CropPreprocess(size=64), positive="cross"),
     )  # fmt: skip
-    cutter = Cutter(shelf(classifier, Classifier(other.path)), [WHOLE])
+    cutter = CropCutter(classifiers(classifier, Classifier(other.path)), [WHOLE])
     (cut,) = cutter.cut(view(draw("disc", 100)))
     assert cut.current.tensor.shape == (96, 96, 3)
     assert cut.shadow.tensor.shape == (64, 64, 3)
-    ((finding,),) = classified(desk, [cut])
+    ((finding,),) = classified(counter, [cut])
     assert finding.version == classifier.sha256[:12]
-    assert value(desk, "surveil_classifier_looks_total", label="disc") == 1
+    assert value(counter, "surveil_classifier_looks_total", label="disc") == 1
     said = Classifier(other.path).card.said(
         Classifier(other.path).probabilities([draw("disc", 100)[:, :, ::-1]])[0].tolist()
     )
-    assert value(desk, "surveil_classifier_shadow_looks_total", label="disc", shadow_label=said) == 1
+    assert value(counter, "surveil_classifier_shadow_looks_total", label="disc", shadow_label=said) == 1
 
 
-def test_a_shadow_without_one_in_use_is_counted_and_raises_nothing(model, desk):
-    cutter = Cutter(shelf(None, model[1]), [WHOLE])
-    assert classified(desk, cutter.cut(view(draw("disc", 100)))) == [None]
-    assert value(desk, "surveil_classifier_shadow_looks_total", label="none", shadow_label="disc") == 1
+def test_a_shadow_without_one_in_use_is_counted_and_raises_nothing(model, counter):
+    cutter = CropCutter(classifiers(None, model[1]), [WHOLE])
+    assert classified(counter, cutter.cut(view(draw("disc", 100)))) == [None]
+    assert value(counter, "surveil_classifier_shadow_looks_total", label="none", shadow_label="disc") == 1
 
 
-def test_drift_is_a_metric_and_begins_anew_with_another_version(model, desk):
-    cutter = Cutter(shelf(model[1]), [Look("shapes", "frame", 0.05)])
+def test_drift_is_a_metric_and_begins_anew_with_another_version(model, counter):
+    cutter = CropCutter(classifiers(model[1]), [CropRequest("shapes", "frame", 0.05)])
     for k in range(200):
-        classified(desk, cutter.cut(view(draw("disc", 5), float(k))))
-    assert value(desk, "surveil_classifier_drift_ratio") > 0.4
-    desk._drift["yard", "shapes"] = ("another", desk._drift["yard", "shapes"][1])
-    classified(desk, cutter.cut(view(draw("disc", 5), 999.0)))
-    assert value(desk, "surveil_classifier_drift_ratio") < 0.1
+        classified(counter, cutter.cut(view(draw("disc", 5), float(k))))
+    assert value(counter, "surveil_classifier_drift_ratio") > 0.4
+    counter._drift["yard", "shapes"] = ("another", counter._drift["yard", "shapes"][1])
+    classified(counter, cutter.cut(view(draw("disc", 5), 999.0)))
+    assert value(counter, "surveil_classifier_drift_ratio") < 0.1
 
 
 def test_drift_is_small_for_scores_as_in_validation_and_large_for_others():

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surveil.demo.scene import Scene
+from surveil.demo.scene import DrawnScene
 from surveil.errors import ConfigError
-from surveil.train.dataset import Item
-from surveil.train.duplicates import find_duplicates, fingerprint, groups
-from surveil.train.split import GAP_S, TEST, TRAIN, VALIDATION, split
+from surveil.offline.classify.dataset import Item
+from surveil.offline.classify.duplicates import find_duplicates, fingerprint, groups
+from surveil.offline.classify.split import GAP_S, TEST, TRAIN, VALIDATION, split
 from tests.train.pictures import draw
 
 
@@ -51,7 +51,7 @@ def test_pictures_without_anything_in_them_are_duplicates_when_equally_bright():
 
 
 def test_neighbouring_frames_of_a_camera_are_near_duplicates():
-    scene = Scene.still(size=(320, 180), seconds=1.0)
+    scene = DrawnScene.still(size=(320, 180), seconds=1.0)
     assert find_duplicates([fingerprint(scene.frame(i)) for i in range(3)]) == [(0, 1), (0, 2), (1, 2)]
 
 

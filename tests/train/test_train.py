@@ -8,15 +8,15 @@ import onnx
 import pytest
 
 from surveil.errors import ConfigError, ModelError, StateError
-from surveil.learn.figures import Estimate
-from surveil.learn.gate import failures, parse_gate
-from surveil.train import dataset
-from surveil.train.classifier import Classifier
-from surveil.train.dataset import Item
-from surveil.train.evaluation import FIGURES, judge
-from surveil.train.features import backbone_path
-from surveil.train.head import Head, class_weights, fit, temperature
-from surveil.train.measures import (
+from surveil.features.classify.classifier import Classifier
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.store import ClassifierStore
+from surveil.offline.classify import dataset
+from surveil.offline.classify.dataset import Item
+from surveil.offline.classify.evaluation import FIGURES, judge
+from surveil.offline.classify.features import backbone_path
+from surveil.offline.classify.head import Head, class_weights, fit, temperature
+from surveil.offline.classify.measures import (
     Wanted,
     calibration_error,
     choose_threshold,
@@ -24,17 +24,17 @@ from surveil.train.measures import (
     operating,
     precision_recall_f1,
 )
-from surveil.train.onnxfile import classifier, with_weights
-from surveil.train.onnxgraph import nodes, weights
-from surveil.train.outcome import evaluate_file
-from surveil.train.prepared import Options, digest, prepare
-from surveil.train.preprocess import Preprocess
-from surveil.train.report import lines, to_html, to_json, write_report
-from surveil.train.store import ClassifierStore
-from surveil.train.trainer import train
+from surveil.offline.classify.onnxfile import classifier, with_weights
+from surveil.offline.classify.onnxgraph import nodes, weights
+from surveil.offline.classify.outcome import evaluate_file
+from surveil.offline.classify.prepared import Options, digest, prepare
+from surveil.offline.classify.report import lines, to_html, to_json, write_report
+from surveil.offline.classify.trainer import train
+from surveil.offline.normality.figures import Estimate
+from surveil.offline.normality.gate import failures, parse_gate
 from tests.train.pictures import draw, fill, no_room
 
-FAST = Options(variations=1, threads=1, preprocess=Preprocess(size=96))
+FAST = Options(variations=1, threads=1, preprocess=CropPreprocess(size=96))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_the_file_is_a_valid_onnx_model_with_everything_about_itself(made):
     about = {entry.key: entry.value for entry in model.metadata_props}
     assert json.loads(about["surveil.labels"]) == ["cross", "disc"]
     assert about["surveil.dataset"] == data.sha256
-    assert Preprocess.from_json(about["surveil.preprocess"]) == Preprocess(size=96)
+    assert CropPreprocess.from_json(about["surveil.preprocess"]) == CropPreprocess(size=96)
     assert [o.name for o in model.graph.output] == ["logits", "probabilities"]
 
 
@@ -123,7 +123,9 @@ def test_uneven_classes_are_learned_all_the_same_and_warned_of(tmp_path):
 def test_one_to_a_hundred_is_learned_and_warned_of(tmp_path):
     fill(tmp_path / "set", 500, labels=("cross",), size=32)
     data = dataset.load(fill(tmp_path / "set", 5, labels=("disc",), size=32))
-    trained = train(data, tmp_path / "rare.onnx", replace(FAST, variations=0, preprocess=Preprocess(size=32)))
+    trained = train(
+        data, tmp_path / "rare.onnx", replace(FAST, variations=0, preprocess=CropPreprocess(size=32))
+    )
     assert any("classes are uneven, 500 to 5" in w for w in trained.warnings)
     assert any("class 'disc' has 5 pictures" in w for w in trained.warnings)
 
@@ -155,7 +157,7 @@ def test_a_disk_that_is_full_in_mid_writing_leaves_nothing_behind(made, tmp_path
 
 def test_other_pre_processing_is_stored_used_and_its_worth_told(made, tmp_path):
     data, _ = made
-    chosen = Preprocess(size=96, placement="stretch", clahe=2.0, denoise=10.0)
+    chosen = CropPreprocess(size=96, placement="stretch", clahe=2.0, denoise=10.0)
     trained = train(data, tmp_path / "clahe.onnx", replace(FAST, preprocess=chosen, variations=0))
     assert Classifier(trained.path).card.preprocess == chosen
     assert trained.worth is not None
@@ -349,7 +351,7 @@ def test_the_fingerprint_of_a_training_is_of_what_decides_it(tmp_path):
     same = [of(), of(threads=1), of(wanted=Wanted(0.1)), of(positive="disc"), of(beside=tmp_path)]
     assert len(set(same)) == 1
     changed = [
-        of(classes=("disc", "cross")), of(preprocess=Preprocess(64)), of(variations=1), of(flip=False), of(seed=1),
+        of(classes=("disc", "cross")), of(preprocess=CropPreprocess(64)), of(variations=1), of(flip=False), of(seed=1),
         of(test_cameras=frozenset({"south"})),
     ]  # fmt: skip
     assert len({*changed, same[0]}) == 7

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from surveil.capture.picture import ArrayPicture
+from surveil.features.health.before import WIDEST, LastGood
 from surveil.types import Frame
-from surveil.vision.before import WIDEST, LastGood
 
 
 def watch(levels, well):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from surveil.clock import ManualClock
+from surveil.features.health.analyser import HealthAnalyser
+from surveil.features.health.hysteresis import Held
+from surveil.features.health.picture_health import PictureFault, PictureHealth
+from surveil.features.health.rule import PictureRule, PictureSettings
+from surveil.features.health.settings import HealthSettings
 from surveil.rules.base import Places
-from surveil.rules.picture import PictureRule, PictureSettings
 from surveil.types import Frame, Observation, Scene
-from surveil.vision.health import PictureHealth, State
-from surveil.vision.hysteresis import Held
-from surveil.vision.settings import HealthSettings
-from surveil.vision.watch import HealthAnalyser
 from tests.vision.drawn import SIZE, Camera, ground, person
 
 WIDE = ground((1800, 1000), seed=3)
@@ -195,21 +195,21 @@ def test_the_amount_of_a_move_is_told():
 
 def test_a_new_view_that_is_accepted_is_the_usual_one_at_once():
     watch = usual().see(6.0, shifted(0.1))
-    assert State.MOVED in watch.report.states
+    assert PictureFault.MOVED in watch.report.states
     watch.health.accept()
     watch.see(1.0, shifted(0.1))
     assert watch.report.states == ()
     watch.see(20.0, shifted(0.1))
     assert watch.report.is_well
     watch.see(6.0, SCENE)
-    assert State.MOVED in watch.report.states
+    assert PictureFault.MOVED in watch.report.states
 
 
 def test_a_new_view_is_the_usual_one_after_a_while():
     watch = usual(accept_after_s=20.0)
     assert watch.health.accepted == 0
     watch.see(40.0, shifted(0.1))
-    assert State.MOVED in watch.raised
+    assert PictureFault.MOVED in watch.raised
     assert watch.report.states == ()
     assert watch.health.accepted == 1
 

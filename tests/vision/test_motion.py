@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from surveil.types import Gate, Track
+from surveil.types import GateDecision, Track
 from surveil.vision.motion import MotionGate, moving_boxes, plane_size
 from surveil.vision.settings import MotionSettings
 from tests.vision.drawn import PLANE, SIZE, Camera, ground, hits, person
@@ -31,7 +31,7 @@ def track(box, *, stationary, missed=False):
 
 def test_a_still_noisy_picture_keeps_the_gate_closed_after_the_start():
     said = still(gate(), 30.0, Camera(noise=6.0))
-    assert {m.gate for m in said[15:]} == {Gate.CLOSED_STILL}
+    assert {m.gate for m in said[15:]} == {GateDecision.CLOSED_STILL}
 
 
 @pytest.mark.parametrize("height", [27, 40, 60, 120])
@@ -52,9 +52,9 @@ def test_what_stops_becomes_background_and_opens_the_gate_again_when_it_moves_on
     walk = [person(SCENE, 300 + 12 * i, 500, 80)[0] for i in range(20)]
     run(machine, walk, camera, t0=4.0)
     stands = run(machine, [walk[-1]] * 60, camera, t0=8.0)
-    assert {m.gate for m in stands[25:]} == {Gate.CLOSED_STILL}
+    assert {m.gate for m in stands[25:]} == {GateDecision.CLOSED_STILL}
     goes_on = run(machine, [person(SCENE, 540 + 12 * i, 500, 80)[0] for i in range(5)], camera, t0=20.0)
-    assert goes_on[2].gate is Gate.MOTION
+    assert goes_on[2].gate is GateDecision.MOTION
 
 
 def test_a_live_track_keeps_the_gate_open_and_a_stationary_one_does_not():
@@ -65,13 +65,13 @@ def test_a_live_track_keeps_the_gate_open_and_a_stationary_one_does_not():
     parked = run(machine, [SCENE] * 3, t0=6.6, tracks=(track(box, stationary=True),))
     missed = run(machine, [SCENE] * 3, t0=7.2, tracks=(track(box, stationary=True, missed=True),))
     said = [m.gate for m in walking + parked + missed]
-    assert said == [Gate.TRACK] * 3 + [Gate.CLOSED_STILL] * 3 + [Gate.TRACK] * 3
+    assert said == [GateDecision.TRACK] * 3 + [GateDecision.CLOSED_STILL] * 3 + [GateDecision.TRACK] * 3
 
 
 @pytest.mark.parametrize("dt", [0.2, 0.5])
 def test_the_detector_looks_at_least_every_idle_interval(dt):
     said = run(gate(idle_s=5.0), [SCENE] * int(40 / dt), dt=dt)
-    looks = [i * dt for i, m in enumerate(said) if m.gate is Gate.IDLE and i * dt > 3]
+    looks = [i * dt for i, m in enumerate(said) if m.gate is GateDecision.IDLE and i * dt > 3]
     assert looks
     assert max(np.diff(looks)) <= 5.0 + dt
 
@@ -87,10 +87,10 @@ def change_at(first, then):
 )
 def test_a_change_of_all_the_picture_is_closed_global_once_and_then_still(other):
     said = run(gate(), change_at(SCENE, np.clip(other, 0, 255)))
-    assert said[20].gate is Gate.CLOSED_GLOBAL
+    assert said[20].gate is GateDecision.CLOSED_GLOBAL
     after = [m.gate for m in said[21:]]
-    assert Gate.MOTION not in after
-    assert set(after[15:]) == {Gate.CLOSED_STILL}
+    assert GateDecision.MOTION not in after
+    assert set(after[15:]) == {GateDecision.CLOSED_STILL}
 
 
 def test_after_a_light_switch_somebody_who_walks_is_seen():
@@ -109,22 +109,22 @@ def test_a_sweep_of_the_camera_is_not_motion_for_longer_than_it_lasts(step_px):
     ]
     said = run(gate(), scenes)
     during = [m.gate for m in said[20:28]]
-    assert during.count(Gate.CLOSED_GLOBAL) >= 7
-    assert Gate.MOTION not in [m.gate for m in said[29:]]
+    assert during.count(GateDecision.CLOSED_GLOBAL) >= 7
+    assert GateDecision.MOTION not in [m.gate for m in said[29:]]
 
 
 def test_a_slow_change_of_light_is_not_motion():
     scenes = [SCENE * f for f in np.concatenate([np.ones(20), np.linspace(1, 1.3, 50), np.full(30, 1.3)])]
     said = run(gate(), scenes)
-    assert Gate.MOTION not in {m.gate for m in said}
+    assert GateDecision.MOTION not in {m.gate for m in said}
 
 
 def test_a_global_change_that_never_ends_counts_as_motion_in_the_end():
     wide = ground((2600, 720))
     scenes = [wide[:, d : d + 1280] for d in np.random.default_rng(0).integers(0, 300, 60)]
     said = run(gate(global_max_s=3.0), scenes)
-    assert Gate.CLOSED_GLOBAL in {m.gate for m in said[:15]}
-    assert {m.gate for m in said[20:]} == {Gate.MOTION}
+    assert GateDecision.CLOSED_GLOBAL in {m.gate for m in said[:15]}
+    assert {m.gate for m in said[20:]} == {GateDecision.MOTION}
 
 
 def test_nothing_counts_inside_a_mask():
@@ -133,20 +133,20 @@ def test_nothing_counts_inside_a_mask():
     still(machine, 4.0, camera)
     left = run(machine, [person(SCENE, 200 + 12 * i, 500, 80)[0] for i in range(15)], camera, t0=4.0)
     right = run(machine, [person(SCENE, 900 + 12 * i, 500, 80)[0] for i in range(5)], camera, t0=7.0)
-    assert Gate.MOTION not in {m.gate for m in left}
-    assert right[-1].gate is Gate.MOTION
+    assert GateDecision.MOTION not in {m.gate for m in left}
+    assert right[-1].gate is GateDecision.MOTION
 
 
 def test_a_gate_that_is_off_lets_every_frame_through():
-    assert {m.gate for m in run(gate(enabled=False), [SCENE] * 5)} == {Gate.OFF}
+    assert {m.gate for m in run(gate(enabled=False), [SCENE] * 5)} == {GateDecision.OFF}
 
 
 def test_a_hole_in_the_stream_or_another_resolution_starts_anew_with_a_look():
     machine, camera = gate(), Camera()
     still(machine)
-    assert machine.update(camera.plane(SCENE * 0.5), 100.0, SIZE).gate is Gate.IDLE
-    assert machine.update(camera.plane(SCENE, (160, 90)), 100.2, SIZE).gate is Gate.IDLE
-    assert machine.update(camera.plane(SCENE, (160, 90)), 50.0, SIZE).gate is Gate.IDLE
+    assert machine.update(camera.plane(SCENE * 0.5), 100.0, SIZE).gate is GateDecision.IDLE
+    assert machine.update(camera.plane(SCENE, (160, 90)), 100.2, SIZE).gate is GateDecision.IDLE
+    assert machine.update(camera.plane(SCENE, (160, 90)), 50.0, SIZE).gate is GateDecision.IDLE
 
 
 def test_boxes_are_whole_and_inside_the_frame():

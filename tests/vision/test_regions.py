@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from surveil.types import Gate, Motion, Track
+from surveil.types import GateDecision, Motion, Track
 from surveil.vision.regions import CropLimits, RegionPlanner, as_boxes, cover, tiles
 
 HD = (1920, 1080)
@@ -19,7 +19,7 @@ def planner(max_crops=4, idle_s=5.0, input_px=320, min_object_px=40):
     )
 
 
-def motion(*boxes, gate=Gate.MOTION):
+def motion(*boxes, gate=GateDecision.MOTION):
     return Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1)
 
 
@@ -30,7 +30,7 @@ def track(box, *, stationary=False, missed=False):
 def settled(size=HD, **options):
     """A planner whose first idle look is behind it, at t = 0."""
     made = planner(**options)
-    made.plan(motion(gate=Gate.IDLE), (), size, 0.0)
+    made.plan(motion(gate=GateDecision.IDLE), (), size, 0.0)
     return made
 
 
@@ -39,7 +39,7 @@ def holds(crop, box):
 
 
 def test_nothing_is_looked_at_while_the_gate_is_closed():
-    assert planner().plan(motion(gate=Gate.CLOSED_STILL), (), HD, 0.0) == ()
+    assert planner().plan(motion(gate=GateDecision.CLOSED_STILL), (), HD, 0.0) == ()
 
 
 def test_a_picture_that_keeps_its_scale_is_one_letterbox():
@@ -59,7 +59,7 @@ def test_neighbours_share_one_crop_and_people_apart_do_not():
 
 def test_a_track_is_looked_at_where_nothing_moves():
     box = (1000.0, 500.0, 1030.0, 580.0)
-    (crop,) = settled().plan(motion(gate=Gate.TRACK), (track(box),), HD, 1.0)
+    (crop,) = settled().plan(motion(gate=GateDecision.TRACK), (track(box),), HD, 1.0)
     assert holds(crop, box)
 
 
@@ -76,7 +76,7 @@ def test_a_stationary_track_is_checked_at_the_idle_interval_only():
 
 def test_a_stationary_track_that_was_missed_is_looked_at_until_it_is_found_or_given_up():
     made, missed = settled(idle_s=5.0), track((300.0, 800.0, 500.0, 900.0), stationary=True, missed=True)
-    plans = [made.plan(motion(gate=Gate.TRACK), (missed,), HD, t) for t in (1.0, 1.2, 1.4)]
+    plans = [made.plan(motion(gate=GateDecision.TRACK), (missed,), HD, t) for t in (1.0, 1.2, 1.4)]
     assert all(any(holds(crop, missed.box) for crop in plan) for plan in plans)
 
 
@@ -108,7 +108,7 @@ def test_idle_looks_get_round_the_whole_picture(size):
     count = len(tiles((0, 0, *size), LIMITS.limit, size))
     seen = np.zeros(size[::-1], bool)
     for i in range(count):
-        (crop,) = made.plan(motion(gate=Gate.IDLE), (), size, i * 5.0)
+        (crop,) = made.plan(motion(gate=GateDecision.IDLE), (), size, i * 5.0)
         seen[crop[1] : crop[3], crop[0] : crop[2]] = True
     assert seen.all()
 
@@ -124,7 +124,7 @@ def test_the_rest_of_the_picture_is_not_forgotten_while_something_moves():
 def test_without_a_gate_all_tiles_take_turns():
     made, seen = planner(), np.zeros(HD[::-1], bool)
     for i in range(3):
-        for x1, y1, x2, y2 in made.plan(motion(gate=Gate.OFF), (), HD, i * 0.2):
+        for x1, y1, x2, y2 in made.plan(motion(gate=GateDecision.OFF), (), HD, i * 0.2):
             seen[y1:y2, x1:x2] = True
     assert seen.all()
 

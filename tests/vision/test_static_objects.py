@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.vision.static_objects import StaticObjects
+from surveil.features.things.static_objects import StaticObjects
 
 SIZE = (640, 360)
 BAG = (150, 100, 168, 116)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from surveil.types import Frame, Gate, Motion, Track
+from surveil.types import Frame, GateDecision, Motion, Track
 from surveil.vision.unchanged import UnchangedPlaces
 from tests.vision.drawn import SIZE, Camera, ground, person
 
@@ -39,7 +39,7 @@ class Watch:
     def __init__(self, noise=2.0):
         self.places, self.camera, self.t, self.t_found = UnchangedPlaces(40), Camera(noise=noise), 0.0, 0.0
 
-    def see(self, scene, found=False, gate=Gate.IDLE, tracks=None):
+    def see(self, scene, found=False, gate=GateDecision.IDLE, tracks=None):
         picture = SimpleNamespace(width=scene.shape[1], height=scene.shape[0])
         frame = Frame("gate", 0, self.t, self.t, picture=picture)
         known = standing(self.t_found) if tracks is None else tracks
@@ -102,7 +102,7 @@ def test_nothing_is_said_of_a_place_in_which_nothing_can_be_seen():
 
 def test_nothing_is_said_of_what_moves_of_what_is_not_followed_any_more_or_while_the_detector_does_not_look():
     watch = found_once()
-    assert watch.see(STANDS, gate=Gate.CLOSED_STILL) == frozenset()
+    assert watch.see(STANDS, gate=GateDecision.CLOSED_STILL) == frozenset()
     assert (
         watch.see(STANDS, tracks=tuple(replace(one, stationary=False) for one in standing(0.0)))
         == frozenset()

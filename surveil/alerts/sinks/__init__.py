@@ -14,30 +14,30 @@ from surveil.alerts.sinks.alertmanager import AlertmanagerSettings, Alertmanager
 from surveil.alerts.sinks.apprise import AppriseSettings, AppriseSink
 from surveil.alerts.sinks.base import Sink, SinkSettings
 from surveil.alerts.sinks.email import EmailSettings, EmailSink
-from surveil.alerts.sinks.file import FileSettings, FileSink
+from surveil.alerts.sinks.file import FileSink, FileSinkSettings
 from surveil.alerts.sinks.grafana import GrafanaSettings, GrafanaSink
-from surveil.alerts.sinks.log import LogSettings, LogSink
+from surveil.alerts.sinks.log import LogSink, LogSinkSettings
 from surveil.alerts.sinks.mqtt import MqttSettings, MqttSink
 from surveil.alerts.sinks.webhook import WebhookSettings, WebhookSink
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class SinkKind:
     """A kind of sink: the settings it takes and what makes it of them."""
 
     settings: type[SinkSettings]
     make: Callable[[Any, Context], Sink]
 
 
-SINKS: dict[str, Kind] = {
-    "log": Kind(LogSettings, LogSink),
-    "file": Kind(FileSettings, FileSink),
-    "webhook": Kind(WebhookSettings, WebhookSink),
-    "mqtt": Kind(MqttSettings, MqttSink),
-    "alertmanager": Kind(AlertmanagerSettings, AlertmanagerSink),
-    "email": Kind(EmailSettings, EmailSink),
-    "apprise": Kind(AppriseSettings, AppriseSink),
-    "grafana": Kind(GrafanaSettings, GrafanaSink),
+SINKS: dict[str, SinkKind] = {
+    "log": SinkKind(LogSinkSettings, LogSink),
+    "file": SinkKind(FileSinkSettings, FileSink),
+    "webhook": SinkKind(WebhookSettings, WebhookSink),
+    "mqtt": SinkKind(MqttSettings, MqttSink),
+    "alertmanager": SinkKind(AlertmanagerSettings, AlertmanagerSink),
+    "email": SinkKind(EmailSettings, EmailSink),
+    "apprise": SinkKind(AppriseSettings, AppriseSink),
+    "grafana": SinkKind(GrafanaSettings, GrafanaSink),
 }
 
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.http import (
     Authorities,
     Server,
@@ -79,7 +79,7 @@ class AlertmanagerSink(BaseSink):
         """Fire, or resolve."""
         self._post([self._entry(delivery.alert)], delivery.alert.id)
 
-    def maintain(self, status: Status) -> None:
+    def maintain(self, status: InstallationStatus) -> None:
         """Send open events again, as long as they are open."""
         if status.open:
             self._post([self._entry(alert) for alert in status.open], None)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import Field
 
-from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.settings import Settings
 from surveil.types import Alert
 
@@ -38,7 +38,7 @@ class Sink(Protocol):
         Raises RetryLater when it cannot now and Rejected when it never will. Neither carries credentials.
         """
 
-    def maintain(self, status: Status) -> None:
+    def maintain(self, status: InstallationStatus) -> None:
         """Refresh what would expire on the other side; raises as `deliver`."""
 
     def probe(self) -> str:
@@ -63,7 +63,7 @@ class BaseSink:
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    def maintain(self, status: Status) -> None:
+    def maintain(self, status: InstallationStatus) -> None:
         """Do nothing."""
 
     def probe(self) -> str:

@@ -22,7 +22,7 @@ from surveil.errors import RetryLater
 _BLOCK = 65_536
 
 
-class FileSettings(SinkSettings):
+class FileSinkSettings(SinkSettings):
     """Append alerts to a file as JSON Lines."""
 
     type: Literal["file"] = Field(default="file", description="A JSON Lines file.")
@@ -35,7 +35,7 @@ class FileSettings(SinkSettings):
 class FileSink(BaseSink):
     """Appends alerts to a file."""
 
-    def __init__(self, settings: FileSettings, context: Context) -> None:
+    def __init__(self, settings: FileSinkSettings, context: Context) -> None:
         super().__init__(context)
         self._path = context.state_dir / settings.path
         self._sync = settings.sync

@@ -17,7 +17,7 @@ _FIELDS = (
 log = structlog.get_logger(__name__)
 
 
-class LogSettings(SinkSettings):
+class LogSinkSettings(SinkSettings):
     """Write alerts to the log."""
 
     type: Literal["log"] = Field(default="log", description="The program's own log.")
@@ -26,7 +26,7 @@ class LogSettings(SinkSettings):
 class LogSink(BaseSink):
     """Writes alerts to the log."""
 
-    def __init__(self, _settings: LogSettings, context: Context) -> None:
+    def __init__(self, _settings: LogSinkSettings, context: Context) -> None:
         super().__init__(context)
 
     def probe(self) -> str:

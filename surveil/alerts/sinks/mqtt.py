@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, SecretStr, model_validator
 
 from surveil.alerts.deadline import Deadline
-from surveil.alerts.delivery import Context, Delivery, Status
+from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.homeassistant import discovery, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
@@ -133,7 +133,7 @@ class MqttSink(BaseSink):
             self._retained.add(f"{camera}/snapshot")
         self._publish(client, f"{camera}/alert", body, deadline, key=alert.id)
 
-    def maintain(self, status: Status) -> None:
+    def maintain(self, status: InstallationStatus) -> None:
         """Keep the connection alive and publish what has changed since."""
         deadline = self._deadline()
         client = self._connected(deadline)

@@ -172,7 +172,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ProbeReport:
     """The whole configuration."""
 
     config: str

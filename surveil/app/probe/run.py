@@ -12,7 +12,7 @@ from surveil.app.probe.budget import estimate
 from surveil.app.probe.camera import probe_camera
 from surveil.app.probe.host import probe_host
 from surveil.app.probe.parts import probe_model, probe_sink, timed
-from surveil.app.probe.report import SECONDS, Report
+from surveil.app.probe.report import SECONDS, ProbeReport
 from surveil.capture.memory import give_back
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
@@ -31,7 +31,7 @@ def probe(
     clock: Clock | None = None,
     stop: Stop | None = None,
     on_done: Callable[[Part, bool], None] = lambda _part, _ok: None,
-) -> Report:
+) -> ProbeReport:
     """Probe the configuration, or only these of its cameras; `on_done` is told of every part that is through.
 
     Each stream is watched for `seconds` after its first picture. `stop`, if set meanwhile, ends it early.
@@ -47,7 +47,7 @@ def probe(
     model = timed(model, detector) if detector is not None else model
     reports = tuple(found["camera", name] for name in chosen)
     host, budget = found["host", ""], estimate(chosen, reports, model)
-    return Report(
+    return ProbeReport(
         config=str(config.path),
         digest=config.digest,
         seconds=round(clock.monotonic() - began, 2),

@@ -1,0 +1,25 @@
+"""Where an operator leaves word for the running daemon: small state in the outbox's database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from surveil.alerts.database import connect, foreign_errors
+from surveil.errors import StateError
+
+
+class OperatorChannel:
+    """A view of the database of an outbox that exists. Owned by one thread. Raises StateError without one.
+
+    It has a connection of its own: reading waits for nobody, least of all for a commit on a slow disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+        with foreign_errors():
+            self._db = connect(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()

@@ -1,0 +1,91 @@
+"""One camera: what it has in threads, and what of it is made from its settings."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
+from surveil.app.evidence_store import CameraRecorder, recorded_s
+from surveil.capture.loop import CaptureLoop
+from surveil.clock import Clock, Stop
+from surveil.config import CameraConfig
+from surveil.features.normality.scene import SceneNormality
+from surveil.metrics import Metrics
+from surveil.pipeline.work import Work
+from surveil.ring import FrameRing
+from surveil.rules.base import rule_name
+from surveil.threads import ThreadGroup
+
+
+@dataclass(slots=True)
+class CameraRuntime:
+    """One camera. Owned by the fleet."""
+
+    camera: CameraConfig
+    scene: SceneNormality | None = None
+    recorder: CameraRecorder | None = None
+    capture: CaptureLoop | None = None
+    """None: the camera is disabled."""
+    record: CaptureLoop | None = None
+    """Keeps the packets of the second stream; nothing of it is decoded."""
+    stop: Stop = field(default_factory=Stop)
+    """Ends the threads of this camera."""
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def connect(self, ring: FrameRing[Work], metrics: Metrics, clock: Clock, t: float = 0.0) -> None:
+        """Make what reads the streams; `t`: stream time to begin at."""
+        camera = self.camera
+        packets = self.recorder.packets if self.recorder else None
+        of_detect = packets if camera.record is None else None
+        self.stop = Stop()
+        self.capture = CaptureLoop(
+            camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
+            packets=of_detect, wants=ring.wants, t=t,
+        )  # fmt: skip
+        self.record = None
+        if camera.record is not None and packets is not None:
+            self.record = CaptureLoop(
+                camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
+                packets=packets,
+            )  # fmt: skip
+
+    def run(self, group: ThreadGroup) -> None:
+        """Start the threads that read the streams."""
+        if self.record:
+            self.threads.append(group.start(f"record-{self.camera.name}", self.record.run))
+        if self.capture:
+            self.threads.append(group.start(f"capture-{self.camera.name}", self.capture.run))
+
+    def record_by(self, camera: CameraConfig) -> None:
+        """Keep as many packets as these settings ask for; what is kept already stays."""
+        seconds = recorded_s(camera)
+        if self.recorder is None or seconds is None:
+            self.recorder = make_recorder(camera)
+        else:
+            self.recorder.packets.keep(seconds)
+
+
+def make_recorder(camera: CameraConfig) -> CameraRecorder | None:
+    """Make what keeps the packets of the last seconds, where the settings ask for it."""
+    seconds = recorded_s(camera)
+    return None if seconds is None else CameraRecorder(seconds)
+
+
+def rules_of(camera: CameraConfig) -> tuple[str, ...]:
+    """Name the rules of a camera, the watch over the camera itself included."""
+    return (*(rule_name(rule) for rule in camera.rules), CAMERA_LOST)
+
+
+def counts_of(camera: CameraConfig) -> tuple[object, ...]:
+    """Return the settings that counting depends on; empty where nothing is counted."""
+    return (camera.counting, camera.zones, camera.lines) if camera.counting.enabled else ()
+
+
+def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
+    """Whether a change of settings takes a new connection."""
+
+    def connection(camera: CameraConfig) -> tuple[object, ...]:
+        return (camera.stream, camera.record, recorded_s(camera) is None)
+
+    return connection(old) != connection(new)

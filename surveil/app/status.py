@@ -1,0 +1,119 @@
+"""What the daemon tells of itself: to the pages, to the service manager, and to sinks that describe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from surveil import __version__, logs
+from surveil.alerts.delivery import Camera, InstallationStatus
+from surveil.alerts.links import picture_link
+from surveil.alerts.outbox import Outbox
+from surveil.app.fleet import Fleet
+from surveil.app.reload import ReloadResult
+from surveil.clock import Clock
+from surveil.detect.detector import Detector
+from surveil.ring import FrameCounters
+from surveil.rules.base import rule_name
+from surveil.threads import Heartbeats
+from surveil.types import Alert
+
+STUCK_S = 20.0
+"""A stage that has not advanced for so long is stuck; the watchdog is no longer fed."""
+_UP = ("streaming", "degraded", "catching_up")
+
+
+class StatusReporter:
+    """Reads what others own. Any thread may call any method."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        books: Callable[[], Mapping[str, FrameCounters]],
+        outbox: Outbox,
+        beats: Heartbeats,
+        detector: Detector,
+        clock: Clock,
+        reloaded: Callable[[], ReloadResult],
+    ) -> None:
+        self._fleet = fleet
+        self._books = books
+        self._outbox = outbox
+        self._beats = beats
+        self._detector = detector
+        self._clock = clock
+        self._reloaded = reloaded
+
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        states = self._fleet.states().values()
+        up = sum(state in _UP for state in states)
+        pending = sum(book["pending"] for book in self._outbox.counts().values())
+        refused = (
+            "" if self._reloaded().good else "; the configuration file was refused, the one before goes on"
+        )
+        return f"{up}/{len(states)} cameras up, {pending} alerts pending{refused}"
+
+    def stuck(self) -> list[str]:
+        """Return the stages that do not advance."""
+        return self._beats.stuck(STUCK_S)
+
+    def liveness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether every required stage advances."""
+        stuck = self.stuck()
+        ages = {stage: round(age, 3) for stage, age in self._beats.ages().items()}
+        return not stuck, {"stuck": stuck, "seconds_since": ages}
+
+    def readiness(self) -> tuple[bool, Mapping[str, Any]]:
+        """Whether every enabled camera delivers."""
+        states = self._fleet.states()
+        good = all(state in (*_UP, "disabled") for state in states.values())
+        return good, {"cameras": states, "errors": logs.scrub(self._fleet.errors())}
+
+    def status(self) -> Mapping[str, Any]:
+        """Everything worth a look."""
+        books = {
+            name: {
+                "received": b.received,
+                "processed": b.processed,
+                "waiting": b.waiting,
+                "dropped": b.dropped,
+            }
+            for name, b in self._books().items()
+        }
+        return {
+            "version": __version__,
+            "cameras": self._fleet.states(),
+            "frames": books,
+            "delivery": self._outbox.counts(),
+            "open_events": [_told(alert) for alert in self._outbox.open_events()],
+            "provider": self._detector.provider,
+            "reload": logs.scrub(asdict(self._reloaded())),
+        }
+
+    def latest_picture(self, camera: str, rule: str, t_wall: float | None) -> str | None:
+        """Return the newest picture's path below the state directory."""
+        return self._outbox.latest_picture(camera, rule, self._clock.wall() if t_wall is None else t_wall)
+
+    def installation(self) -> InstallationStatus:
+        """Return the cameras as sinks know them."""
+        states = self._fleet.states()
+        runtimes = self._fleet.runtimes
+        return InstallationStatus(
+            cameras={
+                name: Camera(
+                    state,
+                    tuple(runtimes[name].camera.zones),
+                    tuple(map(rule_name, runtimes[name].camera.rules)),
+                )
+                for name, state in states.items()
+                if name in runtimes
+            }
+        )
+
+
+def _told(alert: Alert) -> dict[str, Any]:
+    """Return what `/status` says of an open event."""
+    told = {"event": alert.event_id, "camera": alert.camera, "rule": alert.rule, "text": alert.text}
+    return told | {"since": alert.t_wall, "picture": picture_link("/", alert)}

@@ -1,0 +1,1 @@
+"""Your own classifiers, at run time."""

@@ -1,0 +1,178 @@
+"""What rules want a classifier to look at, cut out of a frame and made ready in the prepare stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+
+from surveil.features.classify.classifier import Classifier
+from surveil.features.classify.preprocess import CropPreprocess
+from surveil.features.classify.registry import ClassifierRegistry
+from surveil.types import Box, Bytes, Frame, Polygon, Track
+
+EXTRA = "classified"
+"""The findings' key in `Observation.extras`."""
+On = Literal["frame", "zone", "track"]
+_CONTEXT = 0.1
+_LEAST_PX = 4
+
+
+class CropView(Protocol):
+    """One frame as it is prepared (see `surveil.pipeline.work`)."""
+
+    @property
+    def frame(self) -> Frame:
+        """The frame."""
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """Tracks as of the frame before."""
+
+
+@dataclass(frozen=True, slots=True)
+class CropRequest:
+    """What a rule wants looked at."""
+
+    model: str
+    on: On
+    every_s: float
+    zone: str = ""
+    outline: Polygon = ()
+    """Of the zone, in fractions of the frame."""
+    classes: tuple[str, ...] = ()
+    """Of tracks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a crop is: a box in px of the frame, and whose it is."""
+
+    box: Box
+    track: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A crop as one classifier wants it; it was prepared for this very version."""
+
+    model: Classifier
+    tensor: Bytes
+    """uint8 RGB (size, size, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A crop that waits for a classifier, and for its shadow."""
+
+    look: CropRequest
+    place: Place
+    current: Ready | None
+    shadow: Ready | None
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What a classifier says about one crop."""
+
+    model: str
+    on: On
+    zone: str
+    track: int | None
+    box: Box
+    scores: Mapping[str, float]
+    thresholds: Mapping[str, float]
+    """Chosen in training, for the class it was about."""
+    version: str = ""
+    """First digits of the file's sha256."""
+
+
+class CropCutter:
+    """Cuts out what is due at one camera. Owned by the holder of the camera's slot."""
+
+    def __init__(self, classifiers: ClassifierRegistry, looks: Sequence[CropRequest]) -> None:
+        self.looks = tuple(dict.fromkeys(looks))
+        self._classifiers = classifiers
+        self._due = [float("-inf")] * len(self.looks)
+        self._before = 0.0
+        """Stream time of the frame before, s: the tracks are as of it."""
+
+    def cut(self, view: CropView) -> tuple[Cut, ...]:
+        """Return the crops that are due; none of a damaged frame, which is looked at later."""
+        t, passed = view.frame.t, view.frame.t - self._before
+        self._before = t
+        due = [k for k, at in enumerate(self._due) if t >= at]
+        if not due or (view.frame.damaged and not view.frame.degraded):
+            return ()
+        for k in due:
+            self._due[k] = t + self.looks[k].every_s - 1e-6
+        wanted = [
+            (look, place) for look in (self.looks[k] for k in due) for place in places(look, view, passed)
+        ]
+        if not wanted:
+            return ()
+        rgb = np.asarray(view.frame.picture.bgr()[:, :, ::-1])
+        return tuple(cut for look, place in wanted for cut in self._ready(look, place, rgb))
+
+    def _ready(self, look: CropRequest, place: Place, rgb: Bytes) -> Iterator[Cut]:
+        in_use = self._classifiers.get(look.model)
+        if in_use is None:
+            return
+        part, made = cut_out(rgb, place.box), dict[CropPreprocess, Bytes]()
+
+        def ready(model: Classifier | None) -> Ready | None:
+            if model is None:
+                return None
+            how = model.card.preprocess
+            if how not in made:
+                made[how] = how.apply(part)
+            return Ready(model, made[how])
+
+        yield Cut(look, place, ready(in_use.current), ready(in_use.shadow))
+
+
+def places(look: CropRequest, view: CropView, passed: float = 0.0) -> list[Place]:
+    """Return where a look looks in a frame: one place, or one for each followed object.
+
+    `passed`: s since the frame that the tracks are of; objects are looked for where they will have moved to.
+    """
+    picture = view.frame.picture
+    w, h = picture.width, picture.height
+    if look.on == "frame":
+        return [Place((0.0, 0.0, float(w), float(h)))]
+    if look.on == "zone":
+        xs, ys = [p[0] * w for p in look.outline], [p[1] * h for p in look.outline]
+        return [Place((min(xs), min(ys), max(xs), max(ys)))]
+    wanted = [t for t in view.tracks if t.label in look.classes]
+    boxes = [(wider(moved(t, passed), (w, h)), t.id) for t in wanted]
+    return [Place(box, track) for box, track in boxes if min(box[2] - box[0], box[3] - box[1]) >= _LEAST_PX]
+
+
+def moved(track: Track, passed: float) -> Box:
+    """Return where a track's box is `passed` s later, after one second at the most."""
+    dx, dy = (v * max(0.0, min(passed, 1.0)) for v in track.velocity)
+    x0, y0, x1, y1 = track.box
+    return (x0 + dx, y0 + dy, x1 + dx, y1 + dy)
+
+
+def wider(box: Box, size: tuple[int, int]) -> Box:
+    """A tenth more on each side, cut at the frame: how objects are collected, and looked at."""
+    dx, dy = (box[2] - box[0]) * _CONTEXT, (box[3] - box[1]) * _CONTEXT
+    return (
+        max(0.0, box[0] - dx),
+        max(0.0, box[1] - dy),
+        min(float(size[0]), box[2] + dx),
+        min(float(size[1]), box[3] + dy),
+    )
+
+
+def cut_out(picture: Bytes, box: Box) -> Bytes:
+    """Return the part of a picture (height, width, 3) under a box, 2 px wide and high at the least."""
+    x0, y0 = max(0, int(box[0])), max(0, int(box[1]))
+    x1, y1 = (
+        min(picture.shape[1], max(x0 + 2, round(box[2]))),
+        min(picture.shape[0], max(y0 + 2, round(box[3]))),
+    )
+    return picture[max(0, min(y0, y1 - 2)) : y1, max(0, min(x0, x1 - 2)) : x1]

@@ -1,0 +1,93 @@
+"""Runs your own classifiers on the crops that wait in the slots: one call of each model for all of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from surveil.clock import Clock
+from surveil.features.classify.classifier import Card, Classifier
+from surveil.features.classify.crops import EXTRA, Classification, Cut, Ready
+from surveil.features.classify.drift import Drift
+from surveil.metrics import Metrics
+from surveil.offline.classify.features import BATCH
+from surveil.pipeline.work import CameraSlot
+from surveil.types import Floats
+
+
+class ClassifierRunner:
+    """Part of the detect stage, whose thread runs every session."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._drift: dict[tuple[str, str], tuple[str, Drift]] = {}
+        """By camera and classifier: the version it is told of, and how far its scores are from training."""
+
+    def process(self, slots: Sequence[CameraSlot]) -> None:
+        """Classify the crops of `slots` and add what was found to their extras."""
+        waiting = [ready for slot in slots for cut in slot.state.cuts for ready in (cut.current, cut.shadow)]
+        scores = self._scores([ready for ready in waiting if ready is not None])
+        for slot in slots:
+            findings = [f for cut in slot.state.cuts if (f := self._finding(slot.camera, cut, scores))]
+            if findings:
+                slot.state.extras = {**slot.state.extras, EXTRA: tuple(findings)}
+
+    def _scores(self, waiting: Sequence[Ready]) -> dict[int, Floats]:
+        """Return the probabilities by the crop's identity."""
+        by_model: dict[Classifier, list[Ready]] = defaultdict(list)
+        for ready in waiting:
+            by_model[ready.model].append(ready)
+        return {
+            id(ready): row
+            for model, all_ in by_model.items()
+            for start in range(0, len(all_), BATCH)
+            for ready, row in self._run(model, all_[start : start + BATCH])
+        }
+
+    def _run(self, model: Classifier, batch: Sequence[Ready]) -> zip[tuple[Ready, Floats]]:
+        started = self._clock.monotonic()
+        rows = model.run(np.stack([ready.tensor for ready in batch]))
+        self._metrics.classifier_seconds.observe(self._clock.monotonic() - started)
+        return zip(batch, rows, strict=True)
+
+    def _finding(self, camera: str, cut: Cut, scores: dict[int, Floats]) -> Classification | None:
+        """Return what the classifier in use says; count it, and what its shadow says beside it."""
+        name, metrics = cut.look.model, self._metrics
+        shadow = "" if cut.shadow is None else cut.shadow.model.card.said(scores[id(cut.shadow)].tolist())
+        if cut.current is None:
+            if shadow:
+                metrics.classifier_shadow.labels(camera, name, "none", shadow).inc()
+            return None
+        model, row = cut.current.model, scores[id(cut.current)].tolist()
+        said = model.card.said(row)
+        metrics.classifier_looks.labels(camera, name, said).inc()
+        if shadow:
+            metrics.classifier_shadow.labels(camera, name, said, shadow).inc()
+        self._watch(camera, name, model, row)
+        return _found(cut, model.card, row, model.sha256[:12])
+
+    def _watch(self, camera: str, name: str, model: Classifier, row: list[float]) -> None:
+        version, drift = self._drift.get((camera, name), ("", Drift(model.card.quantiles)))
+        if version != model.sha256:
+            drift = Drift(model.card.quantiles)
+        drift.add(row[model.card.labels.index(model.card.positive)])
+        self._drift[camera, name] = (model.sha256, drift)
+        self._metrics.classifier_drift.labels(camera, name).set(drift.value)
+
+
+def _found(cut: Cut, card: Card, row: list[float], version: str) -> Classification:
+    look, place = cut.look, cut.place
+    scores = dict(zip(card.labels, row, strict=True))
+    return Classification(
+        look.model,
+        look.on,
+        look.zone,
+        place.track,
+        place.box,
+        scores,
+        {card.positive: card.threshold},
+        version,
+    )

@@ -1,0 +1,135 @@
+"""The hours on disk: SQLite, small enough to be kept for years (some 100 bytes an hour and line)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from surveil.errors import StateError
+from surveil.features.counting.live import GRID
+from surveil.features.counting.rollup import Key, Rollup, Sum
+from surveil.types import Floats
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS hours (
+    camera TEXT NOT NULL, hour INTEGER NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,
+    direction TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL, seconds REAL NOT NULL, peak REAL NOT NULL,
+    PRIMARY KEY (camera, hour, kind, place, direction, label)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS maps (
+    camera TEXT NOT NULL, day INTEGER NOT NULL, columns INTEGER NOT NULL, cells BLOB NOT NULL,
+    PRIMARY KEY (camera, day)
+) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+_ADD = """
+INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+    n = n + excluded.n, seconds = seconds + excluded.seconds, peak = max(peak, excluded.peak)
+"""
+_HOURS = """
+SELECT * FROM hours WHERE hour >= ? AND hour < ? AND (? IS NULL OR camera = ?)
+ORDER BY hour, camera, kind, place, direction, label
+"""
+
+
+class CountStore:
+    """Hourly sums in one file. Used by one thread at a time.
+
+    `reading`: only look at what a daemon has written, while it may go on writing.
+    Every method raises StateError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
+        if reading and not path.is_file():
+            raise StateError(f"{path}: nothing was counted here; is the state directory right?")
+        self._path = path
+        with _ours(path):
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            if reading:
+                self._db.execute("PRAGMA query_only = ON")
+                return
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(_SCHEMA)
+            path.chmod(0o640)
+
+    def add(self, rollup: Rollup) -> None:
+        """Add sums and maps to what is stored, all or nothing."""
+        rows = [(*astuple(key), *astuple(total)) for key, total in rollup.sums.items()]
+        with _ours(self._path), closing(self._db.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                cursor.executemany(_ADD, rows)
+                for (camera, day), cells in rollup.maps.items():
+                    self._add_map(cursor, camera, day, cells)
+            except sqlite3.Error:
+                cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    @staticmethod
+    def _add_map(cursor: sqlite3.Cursor, camera: str, day: int, cells: Floats) -> None:
+        found = cursor.execute(
+            "SELECT cells FROM maps WHERE camera = ? AND day = ?", (camera, day)
+        ).fetchone()
+        total = cells if found is None else cells + np.frombuffer(found[0], np.float32).reshape(cells.shape)
+        row = (camera, day, cells.shape[1], total.astype(np.float32).tobytes())
+        cursor.execute("INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?)", row)
+
+    def hours(self, camera: str | None, start: float, end: float) -> list[tuple[Key, Sum]]:
+        """Return the hours that begin in [start, end) (Unix s), in order; of one camera or of all."""
+        with _ours(self._path):
+            found = self._db.execute(_HOURS, (start, end, camera, camera))
+            return [(Key(*row[:6]), Sum(*row[6:])) for row in found]
+
+    def map(self, camera: str, start: float, end: float) -> Floats:
+        """Return object-seconds by cell, float32 (rows, columns), of the days that begin in [start, end)."""
+        total = np.zeros(GRID[::-1], np.float32)
+        query = "SELECT cells FROM maps WHERE camera = ? AND day >= ? AND day < ?"
+        with _ours(self._path):
+            for (cells,) in self._db.execute(query, (camera, start, end)):
+                total += np.frombuffer(cells, np.float32).reshape(total.shape)
+        return total
+
+    def span(self, camera: str | None) -> tuple[int, int] | None:
+        """Return when the first and the last hour begin (Unix s) of a camera or of all; None: there is none."""
+        query = "SELECT min(hour), max(hour) FROM hours WHERE ? IS NULL OR camera = ?"
+        with _ours(self._path):
+            first, last = self._db.execute(query, (camera, camera)).fetchone()
+        return None if first is None else (first, last)
+
+    def cameras(self) -> list[str]:
+        """Return the cameras that were counted at."""
+        with _ours(self._path):
+            return [name for (name,) in self._db.execute("SELECT DISTINCT camera FROM hours ORDER BY camera")]
+
+    def forget(self, camera: str, before: float) -> int:
+        """Delete a camera's hours and days that begin before `before` (Unix s); return how many rows went."""
+        with _ours(self._path):
+            gone = self._db.execute(
+                "DELETE FROM hours WHERE camera = ? AND hour < ?", (camera, before)
+            ).rowcount
+            maps = self._db.execute(
+                "DELETE FROM maps WHERE camera = ? AND day < ?", (camera, before)
+            ).rowcount
+        return gone + maps
+
+    def close(self) -> None:
+        """Close the file."""
+        with _ours(self._path):
+            self._db.close()
+
+
+@contextmanager
+def _ours(path: Path) -> Iterator[None]:
+    """Turn the database's errors into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StateError(f"{path}: counts cannot be kept: {error}") from error

@@ -1,0 +1,1 @@
+"""Picture health: is what a camera shows still worth looking at?"""

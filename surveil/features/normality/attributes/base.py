@@ -1,0 +1,48 @@
+"""What an attribute of motion is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from surveil.features.normality.cells import Usual
+from surveil.features.normality.features import Features
+from surveil.types import BoolMap, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeScore:
+    """One attribute at one cell: what was measured and what is usual there, in the attribute's units."""
+
+    measured: tuple[float, ...]
+    usual: tuple[float, ...]
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A measure per cell with its prior, its meaning and its words."""
+
+    name: str
+    values: Callable[[Features], Floats]
+    """(d, rows, columns) float32."""
+    active: Callable[[Features], BoolMap | None]
+    """Cells where the measure means something; None: nowhere."""
+    score: Callable[[Usual, Floats], Floats]
+    """How unusual, (rows, columns): standard deviations."""
+    prior: Usual
+    words: Callable[[AttributeScore], str]
+    """A clause such as “4.1 × the usual speed here”."""
+
+    @property
+    def dimensions(self) -> int:
+        """Components of the measure."""
+        return len(self.prior.mean)
+
+
+def ratio_words(finding: AttributeScore, what: str) -> str:
+    """Return “3.2 × the usual WHAT here”, or words for a place where next to nothing is usual."""
+    measured, usual = finding.measured[0], finding.usual[0]
+    if usual <= 1e-3 or measured / usual > 20:
+        return f"{what} where there is hardly any"
+    return f"{measured / usual:.1f} × the usual {what} here"

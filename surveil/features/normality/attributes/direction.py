@@ -1,0 +1,53 @@
+"""Direction: the velocity vector against the usual ones of the place (Mahalanobis distance).
+
+Where everything goes one way, something that comes against it is far away; where people go both ways
+the spread covers both, and only odd directions and speeds remain.
+"""
+
+from __future__ import annotations
+
+import math
+
+from surveil.features.normality.attributes.base import Attribute, AttributeScore
+from surveil.features.normality.attributes.speed import moving
+from surveil.features.normality.cells import Usual
+from surveil.features.normality.features import Features
+from surveil.types import Floats
+
+_NAMES = (
+    "right",
+    "down to the right",
+    "down",
+    "down to the left",
+    "left",
+    "up to the left",
+    "up",
+    "up to the right",
+)
+
+
+def velocity(features: Features) -> Floats:
+    """Return the coverage-weighted velocity (2, rows, columns), px of the plane per second."""
+    return features.velocity
+
+
+def direction_name(vx: float, vy: float) -> str:
+    """Return the direction on the picture in words."""
+    return _NAMES[round(math.atan2(vy, vx) / (math.pi / 4)) % 8]
+
+
+def _words(finding: AttributeScore) -> str:
+    here = direction_name(*finding.measured)
+    if math.hypot(*finding.usual) < 0.5 * finding.sd:
+        return f"an unusual movement {here}"
+    return f"moves {here} where {direction_name(*finding.usual)} is usual"
+
+
+DIRECTION = Attribute(
+    "direction",
+    velocity,
+    moving,
+    Usual.distance,
+    Usual.prior((0.0, 0.0), (10.0, 10.0), (10.0, 10.0)),
+    _words,
+)

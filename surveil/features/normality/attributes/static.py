@@ -1,0 +1,25 @@
+"""Static foreground: how much of a window differs from the background, whether it moves or not."""
+
+from __future__ import annotations
+
+from surveil.features.normality.attributes.base import Attribute, AttributeScore, ratio_words
+from surveil.features.normality.cells import Usual
+from surveil.features.normality.features import Features
+from surveil.types import BoolMap, Floats
+
+
+def foreground(features: Features) -> Floats:
+    """Return the share of the window that is not background (1, rows, columns)."""
+    return features.ground[None]
+
+
+def occupied(features: Features) -> BoolMap | None:
+    """Return the cells where something is, moving or not; None: nowhere."""
+    return features.occupied
+
+
+def _words(finding: AttributeScore) -> str:
+    return ratio_words(finding, "presence")
+
+
+STATIC = Attribute("static", foreground, occupied, Usual.excess, Usual.prior((0.2,), (0.2,), (1e-3,)), _words)

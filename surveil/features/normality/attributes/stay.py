@@ -1,0 +1,21 @@
+"""Stay: foreground that has been there for a while: somebody who stands where everybody walks, a thing left behind."""
+
+from __future__ import annotations
+
+from surveil.features.normality.attributes.base import Attribute, AttributeScore, ratio_words
+from surveil.features.normality.attributes.static import occupied
+from surveil.features.normality.cells import Usual
+from surveil.features.normality.features import Features
+from surveil.types import Floats
+
+
+def lasting(features: Features) -> Floats:
+    """Return the share of the window that has not been background for some seconds (1, rows, columns)."""
+    return features.stay[None]
+
+
+def _words(finding: AttributeScore) -> str:
+    return ratio_words(finding, "stay")
+
+
+STAY = Attribute("stay", lasting, occupied, Usual.excess, Usual.prior((0.1,), (0.2,), (1e-3,)), _words)

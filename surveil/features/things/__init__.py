@@ -1,0 +1,1 @@
+"""Things that were put down or taken away."""

@@ -1,0 +1,60 @@
+"""Something that belongs to the scene is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from surveil.features.things.things import Things, ThingSettings
+from surveil.rules.base import Places
+from surveil.types import Scene, Signal
+
+REACH = 1.0
+"""Who was this near when it went, in heights of his box, may have taken it."""
+
+
+class RemovedObjectSettings(ThingSettings):
+    """A thing that was always there is gone."""
+
+    type: Literal["removed_object"] = Field(
+        default="removed_object", description="A thing that was always there is gone."
+    )
+    after_s: float = Field(default=20.0, gt=0, le=86_400, description="Seconds for which it must be gone.")
+
+
+class RemovedObject:
+    """Signals `zone/cell` while a thing has been gone for `after_s`, since it was first missed."""
+
+    type = "removed_object"
+    after_s = 0.0
+
+    def __init__(self, settings: RemovedObjectSettings, places: Places) -> None:
+        self.settings = settings
+        self._things = Things("removed", settings, places.zones[settings.zone] if settings.zone else None)
+        self._takers: dict[int, int | None] = {}
+
+    def signals(self, scene: Scene) -> Iterator[Signal]:
+        """Yield one signal per thing that is gone."""
+        zone = self.settings.zone or ""
+        things = list(self._things.seen(scene))
+        for back in self._takers.keys() - {thing.id for thing in things}:
+            del self._takers[back]
+        for thing in things:
+            if thing.id not in self._takers:
+                self._takers[thing.id] = self._things.nearest_lately(thing, REACH)
+            taker = self._takers[thing.id]
+            gone = scene.t - thing.since
+            if gone < self.settings.after_s:
+                continue
+            yield Signal(
+                self.type, self._things.key(thing, scene), 1.0, "object", zone=zone, track=taker, box=thing.box,
+                since=thing.since, details={"gone_s": round(gone, 1), "taken_by": taker},
+                text="something is gone" + (f" from {zone}" if zone else ""),
+            )  # fmt: skip
+
+    def reset(self) -> None:
+        """Forget what was where."""
+        self._things.reset()
+        self._takers.clear()
