@@ -33,6 +33,7 @@ from surveil.clock import Stop, SystemClock
 from surveil.config import Config, load
 from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
+from surveil.features.base import Shared
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.threads import ThreadGroup
@@ -63,7 +64,7 @@ class World:
         for camera in config.cameras.values():
             archive.keep(camera)
         self.stages = make_pipeline(
-            config, detector, archive.writer, self.metrics, self.clock, on_alerts=self._note_alerts
+            config, detector, archive.writer, Shared(self.metrics, self.clock), on_alerts=self._note_alerts
         )
         self._detect = self.stages.detect.process
         self.stages.detect.process = self._note_ages  # type: ignore[method-assign]

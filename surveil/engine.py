@@ -10,14 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import cast
 
 from surveil.events import Episodes, EventPolicy, Outcomes, Transition
-from surveil.features.health.rule import misfit
 from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
-from surveil.track.tracker import UNCHANGED, Tracker
+from surveil.track.tracker import Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
+from surveil.vision.unchanged import NONE, UnchangedTracks
 
 LOST_GRACE_S = 10.0
 """A camera that is back within this has not ended its events."""
@@ -94,11 +93,11 @@ class CameraEngine:
         self.t, self.t_wall = frame.t, frame.t_wall
         self._resize(observation.width, observation.height)
         found = self._unmasked(observation)
-        unchanged = cast("AbstractSet[int]", observation.extras.get(UNCHANGED, frozenset()))
+        unchanged = observation.findings.get(UnchangedTracks) or NONE
         tracks = self._tracker.update(
-            found, frame.t, self._labels, observation.regions, self._size, unchanged
+            found, frame.t, self._labels, observation.regions, self._size, unchanged.ids
         )
-        self.held = misfit(observation) if self._hold_moved else ""
+        self.held = observation.findings.misfit if self._hold_moved else ""
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)
         signals = list(self._signals(Scene(observation, tracks)))
@@ -233,12 +232,6 @@ class CameraEngine:
             self._tracker = tracker
             self._forget()
         return step
-
-    def refund(self, event_id: str) -> None:
-        """An alert was not committed: its cooldown is not charged."""
-        for event in self._episodes.events:
-            if event.id == event_id:
-                self._episodes.refund(event)
 
     def _alerts(self, changes: Sequence[Transition]) -> tuple[Alert, ...]:
         return tuple(self._alert(change) for change in changes)

@@ -140,13 +140,6 @@ class Episodes:
         if self.policies[key[0]].cooldown_s > 0:
             self._quiet_until[key] = t + self.policies[key[0]].cooldown_s
 
-    def refund(self, event: Event) -> None:
-        """Take a cooldown back: the alert of its event was not committed."""
-        for key in [
-            k for k in self._quiet_until if k[1] == event.key and self.policies[k[0]].name == event.rule
-        ]:
-            del self._quiet_until[key]
-
     def _fade(self, t: float, outcomes: Outcomes) -> list[Transition]:
         """End what was not signalled for longer than it may linger."""
         gone = [key for key, e in self._open.items() if t - e.last > self.policies[key[0]].linger_s]

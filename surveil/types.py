@@ -6,10 +6,10 @@ stream's own time line and never steps; `t_wall` is Unix seconds, for people and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,67 @@ class Detections:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureTrouble:
+    """Why a picture is not worth learning from."""
+
+    text: str
+    hides: bool
+    """Whether it no longer shows what is usually there."""
+
+
+class Finding:
+    """What one analyser found in a frame: the base of each feature's own type."""
+
+    __slots__ = ()
+
+    @property
+    def trouble(self) -> PictureTrouble | None:
+        """What is wrong with the picture itself."""
+        return None
+
+    @property
+    def misfit(self) -> str:
+        """Why zones, lines and learned models do not fit the picture, such as `moved`; empty: they fit."""
+        return ""
+
+    @property
+    def reference(self) -> ReferencePicture | None:
+        """An earlier picture that explains the finding."""
+        return None
+
+
+AnyFinding = TypeVar("AnyFinding", bound=Finding)
+
+
+class Findings:
+    """What analysers found in one frame, found again by its type. Never changes."""
+
+    __slots__ = ("_by_type", "misfit", "reference")
+
+    def __init__(self, found: Iterable[Finding] = ()) -> None:
+        self._by_type: dict[type[Finding], Finding] = {type(one): one for one in found}
+        self.misfit = ""
+        """The first misfit of a finding; empty where zones, lines and learned models fit the picture."""
+        self.reference: ReferencePicture | None = None
+        """The first earlier picture that a finding brings."""
+        for one in self._by_type.values():
+            self.misfit = self.misfit or one.misfit
+            self.reference = self.reference or one.reference
+
+    def get(self, kind: type[AnyFinding]) -> AnyFinding | None:
+        """Return the finding of this very type; None where there is none."""
+        found = self._by_type.get(kind)
+        return found if isinstance(found, kind) else None
+
+    def __iter__(self) -> Iterator[Finding]:
+        """Iterate over the findings, in the order in which analysers looked."""
+        return iter(self._by_type.values())
+
+
+NO_FINDINGS = Findings()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that was seen in one frame: the input of a `CameraEngine`."""
 
@@ -155,8 +216,8 @@ class Observation:
     """None: the detector did not look."""
     regions: Floats | None = None
     """float32 (k, 4) px: where the detector looked; None with detections means everywhere."""
-    extras: Mapping[str, object] = field(default_factory=dict)
-    """Findings of optional analysers by name (picture health, normality, blobs)."""
+    findings: Findings = field(default_factory=lambda: NO_FINDINGS)
+    """What analysers found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,28 +248,6 @@ class Track:
     def foot(self) -> Point:
         """Bottom centre of the box, px: where an upright object touches the ground."""
         return ((self.box[0] + self.box[2]) / 2, self.box[3])
-
-
-class FrameView(Protocol):
-    """One frame as analysers see it (see `surveil.pipeline.work`)."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    @property
-    def tracks(self) -> Sequence[Track]:
-        """Tracks as of the frame before."""
-
-    @property
-    def motion(self) -> Motion | None:
-        """What the gate says."""
-
-    def luma(self, width: int, height: int) -> Bytes:
-        """Brightness, uint8 (height, width); shared, read-only."""
-
-    def luma_of_height(self, height: int) -> Bytes:
-        """Brightness, uint8 (height, …)."""
 
 
 @dataclass(frozen=True, slots=True)

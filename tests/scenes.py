@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from surveil.types import Detections, Frame, Observation, Scene, Track
+from surveil.types import Detections, Findings, Frame, Observation, Scene, Track
 
 SIZE = (1000, 500)
 START_WALL = 1_700_000_000.0
 
 
-def observation(t, boxes=(), scores=None, classes=None, looked=True, extras=None, **kind):
+def observation(t, boxes=(), scores=None, classes=None, looked=True, findings=(), **kind):
     """An observation at `t` with detections `boxes` (x1 y1 x2 y2 px), or of a frame nobody looked at."""
     frame = Frame("gate", round(t * 5), t, START_WALL + t, picture=None, **kind)
     found = Detections(
@@ -16,7 +16,7 @@ def observation(t, boxes=(), scores=None, classes=None, looked=True, extras=None
         np.array([0.9] * len(boxes) if scores is None else scores, np.float32),
         np.array([0] * len(boxes) if classes is None else classes, np.int32),
     )
-    return Observation(frame, *SIZE, detections=found if looked else None, extras=extras or {})
+    return Observation(frame, *SIZE, detections=found if looked else None, findings=Findings(findings))
 
 
 def track(number, x, y, label="person", height=100, score=0.9):

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 from surveil.engine import CameraEngine
-from surveil.features.health.picture_health import HealthReport, PictureFault
+from surveil.features.health.report import HealthReport, PictureFault
 from surveil.features.registry import RULES, build_rules
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
@@ -210,7 +210,7 @@ def turned(engine, moved, until=22.0):
         t = i / 5
         report = HealthReport((PictureFault.MOVED,) if moved[0] <= t < moved[1] else ())
         x = -60 + 60 * t
-        step = engine.step(observation(t, [person(x)] if x < 1000 else [], extras={"health": report}))
+        step = engine.step(observation(t, [person(x)] if x < 1000 else [], findings=[report]))
         alerts += step.alerts
         outcomes += step.outcomes
     return alerts, outcomes
@@ -240,8 +240,8 @@ def test_what_stands_on_the_view_is_held_while_the_camera_shows_another():
 def test_a_picture_that_is_only_covered_holds_nothing():
     engine = engine_of(INTRUSION)
     for i in range(30):
-        covered = {"health": HealthReport((PictureFault.COVERED,))}
-        alerts = engine.step(observation(i / 5, [person(500)], extras=covered)).alerts
+        covered = [HealthReport((PictureFault.COVERED,))]
+        alerts = engine.step(observation(i / 5, [person(500)], findings=covered)).alerts
         if alerts:
             break
     assert alerts[0].rule == "intrusion"

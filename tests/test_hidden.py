@@ -6,8 +6,8 @@ import pytest
 
 from surveil.capture.picture import ArrayPicture, AvPicture
 from surveil.hidden import GREY, HiddenPicture
-from surveil.pipeline.work import PreparedFrame
 from surveil.types import Frame
+from surveil.view import FrameView
 
 RIGHT = ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))
 SIZE = (320, 160)
@@ -62,9 +62,9 @@ def test_the_picture_itself_is_not_touched():
 
 
 def test_an_analyser_that_keeps_what_it_sees_shares_the_findings_of_the_others():
-    view = PreparedFrame(Frame("gate", 1, 0.0, 0.0, ArrayPicture(pixels())), ())
+    view = FrameView(Frame("gate", 1, 0.0, 0.0, ArrayPicture(pixels())), ())
     hidden = view.hiding([RIGHT])
     assert (halves(hidden.luma(80, 40))[1] == GREY).all()
     assert not (halves(view.luma(80, 40))[1] == GREY).any()
-    assert hidden.extras is view.extras
+    assert hidden.found is view.found
     assert view.hiding([]) is view

@@ -20,7 +20,7 @@ from surveil.alerts.drawing import Drawing, annotate, beside
 from surveil.alerts.pictures import Failure, Pictures
 from surveil.alerts.settings import EvidenceSettings
 from surveil.metrics import Metrics
-from surveil.types import Alert, Bytes, Frame, ReferencePicture, Track
+from surveil.types import NO_FINDINGS, Alert, Bytes, Findings, Frame, ReferencePicture, Track
 
 log = structlog.get_logger(__name__)
 FOLDER = "evidence"
@@ -30,9 +30,9 @@ _PICTURE = "picture"
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 Hide = Callable[[Bytes], Bytes]
 """Blanks or blurs what must not be stored; returns uint8 BGR of the same size."""
-Illustrate = Callable[[Alert, Bytes, Mapping[str, object], Hide], Mapping[str, Bytes]]
+Illustrate = Callable[[Alert, Bytes, Findings, Hide], Mapping[str, Bytes]]
 """More pictures that explain an alert, uint8 BGR by kind (lower-case, a word). Given are the alert, the picture
-of its frame as it may be stored, what the analysers found in it (`Observation.extras`), and what hides things in
+of its frame as it may be stored, what the analysers found in it, and what hides things in
 any other picture of the camera."""
 
 
@@ -48,8 +48,8 @@ class FrameContext:
     """What the camera showed while all was well, where an alert says that it is not."""
     hide_before: Callable[[Bytes], Bytes] | None = None
     """As `hide`, for that picture."""
-    findings: Mapping[str, object] = field(default_factory=dict)
-    """Of the analysers, by name."""
+    findings: Findings = NO_FINDINGS
+    """Of the analysers."""
 
 
 class Evidence:

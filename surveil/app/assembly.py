@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,18 +17,15 @@ from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.engine import CameraEngine, Step
-from surveil.features.classify.registry import ClassifierRegistry
-from surveil.features.classify.wiring import make_cutter
+from surveil.features.base import Shared
 from surveil.features.counting.counter import TrackCounter
+from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.wiring import make_counted, make_counter
-from surveil.features.health.metered import MeteredHealth, Views
-from surveil.features.normality.metered import MeteredNormality
-from surveil.features.normality.scene import SceneNormality
-from surveil.features.registry import build_rules
-from surveil.features.things.static_objects import StaticObjects
+from surveil.features.health.settings import HealthSettings
+from surveil.features.registry import FEATURES, add_metrics, build_rules
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
-from surveil.pipeline.analyse import Admit, AnalyseStage, Count
+from surveil.pipeline.analyse import Admit, AnalyseStage, Attend
 from surveil.pipeline.commit import CommitStage, PictureOverlay
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
@@ -45,37 +42,24 @@ from surveil.vision.unchanged import UnchangedPlaces
 log = structlog.get_logger(__name__)
 
 
-def make_scene(camera: CameraConfig) -> SceneNormality | None:
-    """Return what learns what is usual in front of a camera that wants it."""
-    return SceneNormality(camera.name, camera.normality) if camera.normality.enabled else None
-
-
 @dataclass(slots=True)
 class CameraFactory:
     """Makes what one camera has in the pipeline, of what all cameras share. Any thread may use it."""
 
     detector: Detector
-    metrics: Metrics
-    clock: Clock
-    classifiers: ClassifierRegistry = field(default_factory=ClassifierRegistry)
+    shared: Shared
+    """What the features of all cameras share."""
     arming: Arming | None = None
     """None: rules alert at any time."""
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
-    views: Views = field(default_factory=Views)
 
-    def work(self, camera: CameraConfig, scene: SceneNormality | None) -> Work:
+    def work(self, camera: CameraConfig) -> Work:
         """Return the analysis state that travels with the camera's slot."""
         detect = camera.detect
-        analysers: list[Analyser] = [UnchangedPlaces(detect.min_object_px)]
-        if camera.health.enabled:
-            analysers.append(MeteredHealth(camera, self.metrics, self.views))
-        if scene is not None:
-            analysers.append(MeteredNormality(camera, scene, self.metrics))
-        if _wants_things(camera):
-            analysers.append(StaticObjects())
+        cutters = [feature.crops(camera, self.shared) for feature in FEATURES.values() if feature.crops]
         return Work(
             camera=camera.name,
-            analysers=tuple(analysers),
+            analysers=(UnchangedPlaces(detect.min_object_px), *self._analysers(camera)),
             gate=MotionGate(
                 camera.motion, idle_interval_s=detect.idle_interval_s, masks=tuple(camera.masks.values())
             ),
@@ -85,10 +69,15 @@ class CameraFactory:
                 max_crops=detect.max_crops,
                 idle_interval_s=detect.idle_interval_s,
             ),
-            cutter=make_cutter(camera, self.classifiers),
+            cutters=tuple(cutter for cutter in cutters if cutter is not None),
             min_object_px=detect.min_object_px,
             undetected=camera.undetected,
         )
+
+    def _analysers(self, camera: CameraConfig) -> Iterator[Analyser]:
+        for feature in FEATURES.values():
+            if feature.analyser and feature.needs(camera) is not None:
+                yield feature.analyser(camera, self.shared)
 
     def engine(self, camera: CameraConfig) -> CameraEngine:
         """Return the camera's engine; an exception in a rule is counted and logged, the other rules go on."""
@@ -100,8 +89,8 @@ class CameraFactory:
             sinks=camera.sinks,
             masks=tuple(camera.masks.values()),
             off=self._off(camera),
-            hold_moved=camera.health.hold_moved,
-            on_rule_error=RuleErrors(camera.name, self.metrics, self.clock),
+            hold_moved=camera.section(HealthSettings).hold_moved,
+            on_rule_error=RuleErrors(camera.name, self.shared.metrics, self.shared.clock),
         )
 
     def tuning(self, old: CameraConfig, new: CameraConfig) -> Callable[[CameraEngine], Step]:
@@ -115,8 +104,14 @@ class CameraFactory:
             sinks=new.sinks,
             masks=tuple(new.masks.values()),
             off=self._off(new),
-            hold_moved=new.health.hold_moved,
+            hold_moved=new.section(HealthSettings).hold_moved,
         )
+
+    def forget_metrics(self, camera: str) -> None:
+        """Remove the series of a camera's analysers: others take their place, or none."""
+        for feature in FEATURES.values():
+            if feature.analyser and feature.metrics:
+                self.shared.metrics.of(feature.metrics()).forget(camera=camera)
 
     def _off(self, camera: CameraConfig) -> Mapping[str, WhyOff]:
         return self.arming.why_off(camera, self.schedules) if self.arming else {}
@@ -125,23 +120,8 @@ class CameraFactory:
 def work_needs(camera: CameraConfig) -> tuple[object, ...]:
     """Return everything that `CameraFactory.work` makes a camera's work of: equal needs, equal work."""
     detect = camera.detect.model_dump(exclude={"fps", "scores"})
-    classified = [rule for rule in camera.rules if rule.type == "classified"]
-    return (
-        detect,
-        camera.motion,
-        camera.masks,
-        camera.undetected,
-        camera.unstored,
-        camera.health,
-        camera.normality,
-        _wants_things(camera),
-        classified,
-        camera.zones if classified else None,
-    )
-
-
-def _wants_things(camera: CameraConfig) -> bool:
-    return any(rule.type in ("left_object", "removed_object") for rule in camera.rules)
+    features = (feature.needs(camera) for feature in FEATURES.values())
+    return (detect, camera.motion, camera.masks, camera.undetected, *features)
 
 
 def _moved(old: Mapping[str, object], new: Mapping[str, object]) -> set[str]:
@@ -179,20 +159,26 @@ class Pipeline:
     detect: DetectStage
     analyse: AnalyseStage
     commit: CommitStage
+    counter: TrackCounter | None = None
 
     def open(self, camera: CameraConfig, work: Work, engine: CameraEngine) -> None:
         """Let a camera in, whether the stages run or not."""
         # The engine first: no frame of the camera may come to the analysis before it.
         self.analyse.inbox.put(Admit(camera.name, engine, make_places(camera)))
-        self.analyse.inbox.put(Count(camera.name, make_counted(camera)))
+        self.count(camera)
         self.ring.add(camera.name, work, camera.detect.fps)
+
+    def count(self, camera: CameraConfig) -> None:
+        """Count at a camera as its settings say from now on."""
+        if self.counter is not None:
+            change = partial(self.counter.count_at, camera.name, make_counted(camera))
+            self.analyse.inbox.put(Attend(camera.name, change))
 
 
 def make_stages(
     detector: Detector,
     writer: AlertWriter,
-    metrics: Metrics,
-    clock: Clock,
+    shared: Shared,
     *,
     counter: TrackCounter | None = None,
     lossless: bool = False,
@@ -202,37 +188,34 @@ def make_stages(
     # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
+    metrics, clock = shared.metrics, shared.clock
+    add_metrics(metrics)
+    second = [feature.second_stage(shared) for feature in FEATURES.values() if feature.second_stage]
     commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, counter)
     analyse = AnalyseStage(commit.offer, metrics, clock, counter)
-    detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock)
+    detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
-    return Pipeline(ring, prepare, detect, analyse, commit)
+    return Pipeline(ring, prepare, detect, analyse, commit, counter)
 
 
 def make_pipeline(
     config: Config,
     detector: Detector,
     writer: AlertWriter,
-    metrics: Metrics,
-    clock: Clock,
+    shared: Shared,
     *,
     lossless: bool = False,
-    scenes: Mapping[str, SceneNormality] | None = None,
-    classifiers: ClassifierRegistry | None = None,
     arming: Arming | None = None,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera. Without `arming` rules alert at any time."""
     cameras = [camera for camera in config.cameras.values() if camera.enabled]
-    counter = make_counter(config.state_dir, metrics) if any(c.counting.enabled for c in cameras) else None
-    stages = make_stages(
-        detector, writer, metrics, clock, counter=counter, lossless=lossless, on_alerts=on_alerts
-    )
-    factory = CameraFactory(
-        detector, metrics, clock, classifiers or ClassifierRegistry(), arming, config.schedules
-    )
+    counts = any(camera.section(CountingSettings).enabled for camera in cameras)
+    counter = make_counter(config.state_dir, shared.metrics) if counts else None
+    stages = make_stages(detector, writer, shared, counter=counter, lossless=lossless, on_alerts=on_alerts)
+    factory = CameraFactory(detector, shared, arming, config.schedules)
     for camera in cameras:
-        stages.open(camera, factory.work(camera, (scenes or {}).get(camera.name)), factory.engine(camera))
+        stages.open(camera, factory.work(camera), factory.engine(camera))
     return stages
 
 

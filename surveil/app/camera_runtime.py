@@ -10,7 +10,7 @@ from surveil.app.evidence_store import CameraRecorder, recorded_s
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
-from surveil.features.normality.scene import SceneNormality
+from surveil.features.counting.settings import CountingSettings
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Work
 from surveil.ring import FrameRing
@@ -23,7 +23,6 @@ class CameraRuntime:
     """One camera. Owned by the fleet."""
 
     camera: CameraConfig
-    scene: SceneNormality | None = None
     recorder: CameraRecorder | None = None
     capture: CaptureLoop | None = None
     """None: the camera is disabled."""
@@ -79,7 +78,8 @@ def rules_of(camera: CameraConfig) -> tuple[str, ...]:
 
 def counts_of(camera: CameraConfig) -> tuple[object, ...]:
     """Return the settings that counting depends on; empty where nothing is counted."""
-    return (camera.counting, camera.zones, camera.lines) if camera.counting.enabled else ()
+    settings = camera.section(CountingSettings)
+    return (settings, camera.zones, camera.lines) if settings.enabled else ()
 
 
 def reconnects(old: CameraConfig, new: CameraConfig) -> bool:

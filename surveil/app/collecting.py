@@ -12,7 +12,8 @@ from surveil.app.replay import START_WALL, Replay
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import ConfigError
-from surveil.features.classify.crops import CropRequest, On
+from surveil.features.classify.crops import CropRequest
+from surveil.features.classify.finding import On
 from surveil.offline.classify.collect import CropCollector
 from surveil.types import Polygon
 

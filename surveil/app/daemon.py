@@ -35,9 +35,11 @@ from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
+from surveil.features.base import Shared
+from surveil.features.classify.registry import ClassifierRegistry
 from surveil.features.classify.wiring import make_keeper
 from surveil.features.counting.wiring import make_counter
-from surveil.features.health.metered import ViewWatch
+from surveil.features.health.channel import Views, ViewWatch
 from surveil.features.normality.keeper import NormalityKeeper, look_after
 from surveil.listening import bind
 from surveil.metrics import Metrics
@@ -78,6 +80,7 @@ class Daemon:
         self._stuck: list[str] = []
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
+        self._shared = Shared(self.metrics, self.clock)
         self.detector = detector
         logs.hide(config.secrets)
         self._beats = Heartbeats(self.clock)
@@ -94,8 +97,7 @@ class Daemon:
         self.pipeline = make_stages(
             detector,
             self._archive.writer,
-            self.metrics,
-            self.clock,
+            self._shared,
             counter=make_counter(self._state_dir, self.metrics),
             on_alerts=on_alerts,
         )
@@ -103,10 +105,8 @@ class Daemon:
         self.arming = Arming()
         self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
         self._switches.look()
-        self._factory = CameraFactory(
-            detector, self.metrics, self.clock, arming=self.arming, schedules=config.schedules
-        )
-        self._views = ViewWatch(self._state_dir / "surveil.db", self._factory.views)
+        self._factory = CameraFactory(detector, self._shared, self.arming, config.schedules)
+        self._views = ViewWatch(self._state_dir / "surveil.db", self._shared.get(Views))
         self.fleet = Fleet(
             self.pipeline, self._archive, self._normality, config.camera_lost, self._factory, self._group
         )
@@ -223,7 +223,9 @@ class Daemon:
         ]
         keepers = (
             self._normality,
-            make_keeper(self._state_dir, self._factory.classifiers, self.config.model, self.metrics),
+            make_keeper(
+                self._state_dir, self._shared.get(ClassifierRegistry), self.config.model, self.metrics
+            ),
         )
         for keeper in keepers:
             keeper.run_once()

@@ -14,12 +14,12 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.storm import StormSettings
 from surveil.alerts.writer import AlertWriter
-from surveil.app.illustrations import illustrate
 from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
 from surveil.clock import Clock
 from surveil.config import CameraConfig
 from surveil.errors import StateError
+from surveil.features.registry import illustrate
 from surveil.metrics import Metrics
 from surveil.types import Alert
 

@@ -15,7 +15,6 @@ from surveil.app.assembly import (
     CameraFactory,
     Pipeline,
     make_places,
-    make_scene,
     work_needs,
 )
 from surveil.app.camera_runtime import CameraRuntime, counts_of, make_recorder, reconnects, rules_of
@@ -24,9 +23,11 @@ from surveil.clock import Stop
 from surveil.config import CameraConfig
 from surveil.engine import Step
 from surveil.errors import Cause
-from surveil.features.counting.wiring import make_counted
+from surveil.features.classify.registry import ClassifierRegistry
 from surveil.features.normality.keeper import NormalityKeeper
-from surveil.pipeline.analyse import Count, Dismiss, Retune
+from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.settings import NormalitySettings
+from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
 from surveil.ring import Lost
 from surveil.schedule import ScheduleSettings
@@ -44,8 +45,8 @@ _SEAM_S = 0.1
 
 
 CHANGEABLE = frozenset(
-    {"url", "record_url", "stream", "record", "detect", "motion", "track", "health", "normality", "masks", "zones",
-     "lines", "rules", "sinks", "evidence", "counting"}
+    {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
+     "lines", "rules", "sinks", "evidence"}
 )  # fmt: skip
 """Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
 
@@ -69,8 +70,9 @@ class Fleet:
         self._keeper = keeper
         self._watch = CameraWatch(watch, {})
         self._factory = factory
-        self._metrics = factory.metrics
-        self._clock = factory.clock
+        self._metrics = factory.shared.metrics
+        self._clock = factory.shared.clock
+        self._scenes = factory.shared.get(Scenes)
         self._group = group
         self._runs = False
 
@@ -92,8 +94,9 @@ class Fleet:
         self._await(ended)
         for post in gone:
             self._archive.drop(post.camera.name)
+            self._scenes.forget(post.camera.name)
             self._keeper.keep(post.camera.name, None)
-            self._factory.classifiers.want(post.camera.name, ())
+            self._factory.shared.get(ClassifierRegistry).want(post.camera.name, ())
             self._metrics.forget(camera=post.camera.name)
         names = {post.camera.name for post in gone}
         self.runtimes = {name: post for name, post in self.runtimes.items() if name not in names}
@@ -166,11 +169,11 @@ class Fleet:
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
             return CameraRuntime(camera)
-        post = CameraRuntime(camera, make_scene(camera), make_recorder(camera))
+        post = CameraRuntime(camera, make_recorder(camera))
         self._archive.keep(camera, post.recorder)
-        self._keeper.keep(camera.name, post.scene)
         self._watch.follow(camera.name, camera.sinks)
-        self._pipeline.open(camera, self._factory.work(camera, post.scene), self._factory.engine(camera))
+        self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
+        self._learn(camera)
         post.connect(self._pipeline.ring, self._metrics, self._clock)
         return post
 
@@ -202,19 +205,17 @@ class Fleet:
         """Change everything about a camera but its connection; return what is set once that has happened."""
         old, post.camera = post.camera, camera
         work = None
-        if old.normality != camera.normality:
-            post.scene = make_scene(camera)
-            self._keeper.keep(camera.name, post.scene)
         if work_needs(old) != work_needs(camera):
-            self._metrics.forget_picture(camera.name)
-            work = self._factory.work(camera, post.scene)
+            self._factory.forget_metrics(camera.name)
+            work = self._factory.work(camera)
+        self._learn(camera)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         post.record_by(camera)
         self._archive.keep(camera, post.recorder)
         self._watch.follow(camera.name, camera.sinks)
         self._metrics.add_rules(camera.name, rules_of(camera))
         if counts_of(old) != counts_of(camera):
-            self._pipeline.analyse.inbox.put(Count(camera.name, make_counted(camera)))
+            self._pipeline.count(camera)
         done = Stop()
 
         def finished() -> None:
@@ -225,6 +226,10 @@ class Fleet:
         change = self._factory.tuning(old, camera)
         self._pipeline.analyse.inbox.put(Retune(camera.name, change, make_places(camera), finished))
         return done
+
+    def _learn(self, camera: CameraConfig) -> None:
+        """Let the models thread look after what the camera learns, or after nothing."""
+        self._keeper.keep(camera.name, self._scenes.of(camera.name, camera.section(NormalitySettings)))
 
     def _take_over(self, post: CameraRuntime) -> None:
         """Connect anew where the connection before has ended; events go on as through any short loss."""

@@ -26,7 +26,8 @@ from surveil.app.collectors import (
 )
 from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
-from surveil.features.health.picture_health import PictureFault
+from surveil.features.health.report import PictureFault
+from surveil.features.registry import add_metrics
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
 from surveil.ring import Drop, FrameCounters
@@ -103,12 +104,9 @@ def filled(
     metrics = Metrics(registry)
     metrics.add_camera(camera, (rule,))
     metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
-    metrics.add_classifier("shelf", (camera,), ("full", "empty"), ("full", "empty"))
-    for state in PictureFault:
-        metrics.picture_state.labels(camera, state.value)
-    metrics.add_zone(camera, "yard", "person")
-    for direction in ("left", "right"):
-        metrics.add_line(camera, "door", direction, "person")
+    add_metrics(metrics)
+    for part in metrics.parts:
+        part.sample(camera)
     for result in RESULTS:
         metrics.delivery_attempts.labels(sink, result)
     for reason in (*REASONS, "database"):
@@ -135,7 +133,7 @@ def page() -> str:
 
 def _declared(metrics: Metrics) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield the labels of what has no series yet, by the name of its family."""
-    for metric in vars(metrics).values():
+    for metric in (one for owner in (metrics, *metrics.parts) for one in vars(owner).values()):
         if isinstance(metric, MetricWrapperBase):
             # The library shows a metric's labels only once a series exists.
             yield next(iter(metric.describe())).name, tuple(metric._labelnames)  # noqa: SLF001

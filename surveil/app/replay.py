@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -18,7 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
 from surveil.alerts.storm import StormSettings
 from surveil.app.arming import Arming
-from surveil.app.assembly import Pipeline, make_pipeline, make_scene
+from surveil.app.assembly import Pipeline, make_pipeline
 from surveil.app.evidence_store import EvidenceStore
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
@@ -26,9 +26,12 @@ from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import SourceError
-from surveil.features.classify.crops import EXTRA, Classification
+from surveil.features.base import Shared
+from surveil.features.classify.finding import Classification, Classifications
 from surveil.features.classify.registry import ClassifierRegistry
 from surveil.features.classify.wiring import make_keeper
+from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
@@ -97,23 +100,20 @@ class Replay:
             state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False
         )
         archive.keep(cameras[camera])
-        scene = make_scene(cameras[camera])
+        shared = Shared(self.metrics, self._clock)
+        scene = shared.get(Scenes).of(camera, cameras[camera].section(NormalitySettings))
         if scene and (loaded := NormalityStore(config.state_dir, camera).load()):
             scene.offer(loaded)
-        classifiers = ClassifierRegistry()
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
             archive.writer,
-            self.metrics,
-            self._clock,
+            shared,
             lossless=not live,
-            scenes={camera: scene} if scene else {},
-            classifiers=classifiers,
             arming=Arming() if scheduled else None,
             on_alerts=self._alerts.extend,
         )
-        make_keeper(config.state_dir, classifiers, config.model, self.metrics).run_once()
+        make_keeper(config.state_dir, shared.get(ClassifierRegistry), config.model, self.metrics).run_once()
 
     def run(
         self,
@@ -192,7 +192,8 @@ class Replay:
                 return
             work = slot.state
             detections, tracks = work.detections, work.tracks
-            looks = cast("tuple[Classification, ...]", work.extras.get(EXTRA, ()))
+            classified = work.findings.get(Classifications)
+            looks = classified.looks if classified else ()
             self._settle()
             yield AnalysedFrame(item, tracks, detections, tuple(self._alerts[before:]), looks)
 

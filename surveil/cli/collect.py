@@ -24,6 +24,8 @@ from surveil.cli.common import (
 from surveil.clock import Stop, SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError
+from surveil.features.health.settings import HealthSettings
+from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.words import duration_words
 from surveil.offline.normality.collect import Bounds, Collected, FootageCollector
 from surveil.offline.normality.live import FootageSource, collect_live
@@ -91,7 +93,7 @@ def _targets(config: Config, targets: list[str]) -> tuple[list[str], list[Path]]
 
 
 def _collector(config: Config, camera: str, bounds: Bounds) -> FootageCollector:
-    equalise = config.cameras[camera].normality.equalise
+    equalise = config.cameras[camera].section(NormalitySettings).equalise
     folder = collected_in(config, camera)
     return FootageCollector(camera, folder, bounds, hidden_areas(config, camera), equalise=equalise)
 
@@ -124,7 +126,11 @@ def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Coll
 def _source(config: Config, name: str, bounds: Bounds) -> FootageSource:
     camera = config.cameras[name]
     return FootageSource(
-        name, camera.stream, _collector(config, name, bounds), camera.normality, camera.health
+        name,
+        camera.stream,
+        _collector(config, name, bounds),
+        camera.section(NormalitySettings),
+        camera.section(HealthSettings),
     )
 
 

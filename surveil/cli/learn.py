@@ -26,6 +26,7 @@ from surveil.clock import SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.modelfile import LoadedModel, load, save
+from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore, compare, show
 from surveil.offline.normality.collect import learn_collected
 from surveil.offline.normality.dataset import load_dataset
@@ -148,14 +149,14 @@ def learn(
             raise StateError(f"{output}: cannot be written: {error.strerror}") from None
     if deploy:
         model = store.deploy(model.model)
-    for line in show(model, settings.cameras[camera].normality.budget).lines:
+    for line in show(model, settings.cameras[camera].section(NormalitySettings).budget).lines:
         console.print(line)
 
 
 def _learned(
     config: Config, camera: str, videos: list[Path], fps: float, progress: Progress, base: LoadedModel | None
 ) -> LoadedModel:
-    wanted, now = config.cameras[camera].normality, SystemClock().wall()
+    wanted, now = config.cameras[camera].section(NormalitySettings), SystemClock().wall()
     if videos:
         return learn_files(
             camera, videos, fps, progress, base, equalise=wanted.equalise, hidden=hidden_areas(config, camera),
@@ -226,7 +227,7 @@ def show_model(
     Example: `surveil normality show yard --png yard.png`
     """
     settings, store = _opened(config, camera)
-    wanted = settings.cameras[camera].normality.budget if budget is None else budget
+    wanted = settings.cameras[camera].section(NormalitySettings).budget if budget is None else budget
     note = store.noted()
     if store.current() is None and note is not None:
         print_json({"learning": note}) if json else console.print(note.words(SystemClock().wall()))

@@ -31,6 +31,7 @@ from surveil.features.counting import heatmap as heat
 from surveil.features.counting import times
 from surveil.features.counting.report import CountRow, to_csv, to_json, write_parquet
 from surveil.features.counting.report import report as make_rows
+from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
 from surveil.features.counting.wiring import DATABASE, newest_picture
 
@@ -155,7 +156,7 @@ def _check_camera(config: Config, store: CountStore, camera: str | None) -> None
     known = {*config.cameras, *counted}
     if camera not in known:
         raise ConfigError([f"{config.path}: cameras: there is no camera '{camera}'{suggest(camera, known)}"])
-    if camera not in counted and not config.cameras[camera].counting.enabled:
+    if camera not in counted and not config.cameras[camera].section(CountingSettings).enabled:
         raise StateError(
             f"{config.path}: cameras.{camera}: is not counted at; add `counting: {{enabled: true}}` to it"
         )

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
@@ -18,9 +18,7 @@ from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
-from surveil.features.counting.settings import CountingSettings
-from surveil.features.health.settings import HealthSettings
-from surveil.features.normality.settings import NormalitySettings
+from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
@@ -83,8 +81,8 @@ class LogSettings(Settings):
     )
 
 
-class CameraDefaults(CaptureSettings):
-    """Settings that a camera may have; those under `defaults` are for every camera."""
+class CoreCameraSettings(CaptureSettings):
+    """Settings that a camera may have, without the sections of features."""
 
     enabled: bool = Field(default=True, description="Whether the camera is opened at all.")
     detect: DetectSettings = Field(
@@ -94,18 +92,6 @@ class CameraDefaults(CaptureSettings):
         default_factory=MotionSettings, description="When the detector looks at a frame."
     )
     track: TrackSettings = Field(default_factory=TrackSettings, description="How detections become tracks.")
-    health: HealthSettings = Field(
-        default_factory=HealthSettings,
-        description="Whether the picture is well: what a `picture` rule tells of.",
-    )
-    normality: NormalitySettings = Field(
-        default_factory=NormalitySettings,
-        description="What is usual in front of the camera, learned: what an `anomaly` rule tells of.",
-    )
-    counting: CountingSettings = Field(
-        default_factory=CountingSettings,
-        description="Who crosses lines, how many are in zones and for how long: what `surveil report` shows.",
-    )
     masks: Annotated[dict[Name, Mask], BeforeValidator(_number_items)] = Field(
         default_factory=dict,
         description="Areas in which nothing counts, neither movement nor objects with their centre there. One "
@@ -125,6 +111,29 @@ class CameraDefaults(CaptureSettings):
     )
     evidence: EvidenceSettings = Field(
         default_factory=EvidenceSettings, description="Pictures and clips that are stored with alerts."
+    )
+
+
+def _sections() -> dict[str, Any]:
+    """Return the fields of the features' sections."""
+    sections = [feature.section for feature in FEATURES.values() if feature.section]
+    return {
+        one.name: (one.settings, Field(default_factory=one.settings, description=one.about))
+        for one in sections
+    }
+
+
+if TYPE_CHECKING:
+
+    class CameraDefaults(CoreCameraSettings):
+        """Settings that a camera may have; those under `defaults` are for every camera."""
+else:
+    CameraDefaults = create_model(
+        "CameraDefaults",
+        __base__=CoreCameraSettings,
+        __doc__="Settings that a camera may have; those under `defaults` are for every camera.",
+        __module__=__name__,
+        **_sections(),
     )
 
 

@@ -20,10 +20,11 @@ from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.secrets import Secrets
 from surveil.config.shapes import HiddenArea
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.features.base import AnySettings
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.health.rule import CAMERA_MOVED, PictureSettings
 from surveil.features.health.settings import HealthSettings
-from surveil.features.normality.settings import NormalitySettings
+from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings
@@ -51,9 +52,8 @@ class CameraConfig:
     detect: DetectSettings
     motion: MotionSettings
     track: TrackSettings
-    health: HealthSettings
-    normality: NormalitySettings
-    counting: CountingSettings
+    sections: Mapping[type[Settings], Settings]
+    """The sections of features, by their type."""
     masks: Mapping[str, Polygon]
     """In which nothing counts. Fractions of the frame, as are all areas and lines."""
     undetected: tuple[Polygon, ...]
@@ -68,10 +68,11 @@ class CameraConfig:
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
 
-    @property
-    def has_own_record_stream(self) -> bool:
-        """Whether clips come from another stream than the one that is analysed."""
-        return self.record_url != self.url
+    def section(self, kind: type[AnySettings]) -> AnySettings:
+        """Return a feature's section of the camera's settings."""
+        found = self.sections[kind]
+        assert isinstance(found, kind)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         "record_url": streams.record if streams and streams.record else url,
         **_streams(settings, url),
         **_masks(settings.masks),
+        "sections": _sections(settings),
         "zones": _polygons(settings.zones),
         "lines": _polygons(settings.lines),
         "rules": (*settings.rules, *_told_anyway(settings)),
@@ -144,6 +146,13 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         key: getattr(settings, key) for key in _shared(CameraConfig, CameraSettings) - made.keys()
     }
     return CameraConfig(**made, **same)
+
+
+def _sections(settings: CameraSettings) -> Mapping[type[Settings], Settings]:
+    """Return the sections of features, by their type."""
+    named = [feature.section.name for feature in FEATURES.values() if feature.section]
+    sections: list[Settings] = [getattr(settings, name) for name in named]
+    return MappingProxyType({type(one): one for one in sections})
 
 
 def _masks(masks: Mapping[str, list[tuple[float, float]] | HiddenArea]) -> dict[str, Any]:
@@ -164,8 +173,12 @@ def _told_anyway(settings: CameraSettings) -> list[RuleSettings]:
     What is held back must be known to somebody.
     """
     told = any(isinstance(rule, PictureSettings) and "moved" in rule.states for rule in settings.rules)
-    watches = settings.counting.enabled or any(rule.needs_view for rule in settings.rules)
-    if told or not watches or not settings.health.enabled or not settings.health.hold_moved:
+    sections = _sections(settings)
+    counting, health = sections[CountingSettings], sections[HealthSettings]
+    assert isinstance(counting, CountingSettings)
+    assert isinstance(health, HealthSettings)
+    watches = counting.enabled or any(rule.needs_view for rule in settings.rules)
+    if told or not watches or not health.enabled or not health.hold_moved:
         return []
     return [PictureSettings(name=CAMERA_MOVED, states=("moved",))]
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from surveil.clock import Clock
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
-from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import CommitRequest, PictureOverlay
 from surveil.pipeline.inbox import Inbox
@@ -52,11 +52,12 @@ class Retune:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """A camera is counted at in other places, or (None) no more."""
+class Attend:
+    """Something that follows the tracks of a camera changes, on the thread that has them."""
 
     camera: str
-    counted: Counted | None
+    change: Callable[[float], None]
+    """Given the Unix time of the camera's last frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,28 @@ class Dismiss:
     """Called once what it led to is on the disk."""
 
 
-Order = Admit | Retune | Count | Dismiss
+Order = Admit | Retune | Attend | Dismiss
+
+
+class TrackObserver(Protocol):
+    """Follows the tracks of all cameras, beside the rules. Owned by the analyse thread."""
+
+    def take(
+        self, camera: str, tracks: Sequence[Track], size: tuple[int, int], t: float, t_wall: float
+    ) -> None:
+        """Take the tracks of one frame of `size` px at stream time `t` and Unix time `t_wall`."""
+
+    def lose(self, camera: str, t_wall: float) -> None:
+        """Note that the camera is away or shows something else."""
+
+    def drop(self, camera: str, t_wall: float) -> None:
+        """Let a camera go."""
 
 
 class AnalyseStage:
     """One thread; no locks and no I/O here. It owns the engines: what changes them comes through its inbox.
 
-    `desk`: where the tracks are counted, too.
+    `observer`: what follows the tracks, too.
     """
 
     def __init__(
@@ -83,7 +99,7 @@ class AnalyseStage:
         offer: Callable[[CommitRequest], None],
         metrics: Metrics,
         clock: Clock,
-        counter: TrackCounter | None = None,
+        observer: TrackObserver | None = None,
     ) -> None:
         self.inbox: Inbox[CameraSlot | Order] = Inbox()
         self._engines: dict[str, CameraEngine] = {}
@@ -92,7 +108,7 @@ class AnalyseStage:
         self._metrics = metrics
         self._seconds = metrics.stage.labels("analyse")
         self._clock = clock
-        self._counter = counter
+        self._observer = observer
         self._away: dict[str, _Away] = {}
         self._tracks: dict[str, tuple[Track, ...]] = {}
 
@@ -111,8 +127,8 @@ class AnalyseStage:
                 self._engines[item.camera], self._places[item.camera] = item.engine, item.places
             case Retune():
                 self._retune(item)
-            case Count():
-                self._count(item)
+            case Attend():
+                item.change(self._engines[item.camera].t_wall)
             case Dismiss():
                 self._dismiss(item)
             case _:
@@ -132,13 +148,10 @@ class AnalyseStage:
         self._offer(CommitRequest(order.camera, step, places=self._places[order.camera], done=order.done))
         self._places[order.camera] = order.places
 
-    def _count(self, order: Count) -> None:
-        if self._counter:
-            self._counter.count_at(order.camera, order.counted, self._engines[order.camera].t_wall)
-
     def _dismiss(self, order: Dismiss) -> None:
-        self._count(Count(order.camera, None))
         engine = self._engines.pop(order.camera)
+        if self._observer:
+            self._observer.drop(order.camera, engine.t_wall)
         places = self._places.pop(order.camera)
         self._away.pop(order.camera, None)
         self._tracks.pop(order.camera, None)
@@ -155,7 +168,7 @@ class AnalyseStage:
             motion=work.motion,
             detections=work.detections,
             regions=work.regions,
-            extras=work.extras,
+            findings=work.findings,
         )
         engine = self._engines[slot.camera]
         held, step = engine.held, engine.step(observation)
@@ -168,9 +181,9 @@ class AnalyseStage:
         work.events = tuple(engine.open_events)
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
-        elif self._counter:
+        elif self._observer:
             size = (observation.width, observation.height)
-            self._counter.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
+            self._observer.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
         return step
 
     @staticmethod
@@ -219,5 +232,5 @@ class AnalyseStage:
 
     def _leave(self, camera: str, t_wall: float) -> None:
         """Count nobody as being there any more."""
-        if self._counter:
-            self._counter.lose(camera, t_wall)
+        if self._observer:
+            self._observer.lose(camera, t_wall)

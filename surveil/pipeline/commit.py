@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import structlog
 
@@ -15,9 +16,6 @@ from surveil.alerts.writer import AlertWriter, Job
 from surveil.clock import Clock, Stop
 from surveil.engine import Step
 from surveil.errors import StateError
-from surveil.features.counting.counter import TrackCounter
-from surveil.features.health.analyser import HealthAnalyser
-from surveil.features.health.picture_health import HealthReport, PictureFault
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 from surveil.pipeline.counters import SignalCounters
@@ -73,6 +71,16 @@ class CommitRequest:
     """What its alerts are committed with."""
 
 
+class Flushable(Protocol):
+    """Holds what is written once a minute, on the commit thread. Both methods raise StateError."""
+
+    def flush(self) -> None:
+        """Write what has accumulated."""
+
+    def close(self) -> None:
+        """Write the rest and close."""
+
+
 class CommitStage:
     """One thread. Only steps with alerts wait for it; the others give their slot back at once."""
 
@@ -83,7 +91,7 @@ class CommitStage:
         metrics: Metrics,
         clock: Clock,
         on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
-        counter: TrackCounter | None = None,
+        counts: Flushable | None = None,
     ) -> None:
         self.inbox: Inbox[CommitRequest] = Inbox()
         self._writer = writer
@@ -92,7 +100,7 @@ class CommitStage:
         self._clock = clock
         self._on_alerts = on_alerts
         self.books = SignalCounters(writer.ledger())
-        self._counter = counter
+        self._counts = counts
         self._refusals = LogThrottle(clock)
         self._flushed = self._ticked = self._counted = clock.monotonic()
         metrics.evidence_errors.labels("database")
@@ -126,8 +134,8 @@ class CommitStage:
             self.flush()
             self._told(self._writer.finish())
         finally:
-            if self._counter:
-                self._counter.close()
+            if self._counts:
+                self._counts.close()
 
     def _tend(self) -> None:
         """Do what is due without a frame; what the disk refuses now is done at the next turn."""
@@ -138,9 +146,9 @@ class CommitStage:
                 self._told(self._writer.tick())
             if now - self._flushed >= FLUSH_S:
                 self.flush()
-            if self._counter and now - self._counted >= COUNTS_S:
+            if self._counts and now - self._counted >= COUNTS_S:
                 self._counted = now
-                self._counter.flush()
+                self._counts.flush()
         except DamagedError:
             raise
         except StateError as error:
@@ -211,11 +219,11 @@ class CommitStage:
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)
         state = slot.state
-        report = state.extras.get(HealthAnalyser.name)
-        before = report.before if isinstance(report, HealthReport) else None
-        moved = isinstance(report, HealthReport) and PictureFault.MOVED in report.states
-        hide = places.hide_moved if moved else places.hide
-        context = FrameContext(slot.frame, state.tracks, drawing, hide, before, places.hide, state.extras)
+        findings = state.findings
+        hide = places.hide_moved if findings.misfit else places.hide
+        context = FrameContext(
+            slot.frame, state.tracks, drawing, hide, findings.reference, places.hide, findings
+        )
         return Job(alerts, context, outcome.counts)
 
     def _show(self, outcomes: Sequence[CommitRequest], new: Sequence[Alert]) -> None:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.errors import ModelError
-from surveil.features.classify.runner import ClassifierRunner
 from surveil.metrics import Metrics
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
+
+
+class SecondStage(Protocol):
+    """Runs further models on the crops that cameras have cut out; part of the detect stage."""
+
+    def process(self, slots: Sequence[CameraSlot]) -> None:
+        """Add to the findings of each slot what the models say of its crops."""
 
 
 class DetectStage:
@@ -31,11 +38,12 @@ class DetectStage:
         give_up: Callable[[CameraSlot], None],
         metrics: Metrics,
         clock: Clock,
+        second: Sequence[SecondStage] = (),
     ) -> None:
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
-        self._classify = ClassifierRunner(metrics, clock)
-        self._classifying = threading.Lock()
+        self._second = tuple(second)
+        self._second_lock = threading.Lock()
         self._abandoned = Stop()
         self._to_analyse = to_analyse
         self._give_up = give_up
@@ -73,8 +81,9 @@ class DetectStage:
         try:
             if looking := [slot for slot in slots if slot.state.looks]:
                 self._detect(looking)
-            with self._classifying:
-                self._classify.process(slots)
+            with self._second_lock:
+                for stage in self._second:
+                    stage.process(slots)
         except ModelError:
             if self._abandoned:
                 return False

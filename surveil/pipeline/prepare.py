@@ -10,10 +10,10 @@ from collections.abc import Callable
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
-from surveil.pipeline.meters import Meters
-from surveil.pipeline.work import CameraSlot, PreparedFrame, Work, hiding
+from surveil.pipeline.work import CameraSlot, Meters, Work
 from surveil.ring import FrameRing
-from surveil.types import Frame
+from surveil.types import Findings, Frame
+from surveil.view import FrameView, hiding
 from surveil.vision.regions import as_boxes
 
 
@@ -55,21 +55,21 @@ class PrepareStage:
             self._seconds.observe(self._clock.monotonic() - started)
         else:
             work.lost()
-        (self._to_detect if work.looks or work.cuts else self._to_analyse)(slot)
+        (self._to_detect if work.looks or work.has_cuts else self._to_analyse)(slot)
 
     def _look(self, frame: Frame, work: Work, meters: Meters) -> None:
         frame = hiding(frame, work.undetected)
         picture = frame.picture
         size = (picture.width, picture.height)
-        view = PreparedFrame(frame, work.tracks, events=work.events)
+        view = FrameView(frame, work.tracks, events=work.events)
         motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, work.tracks)
         view.motion = work.motion = motion
         for analyser in work.analysers:
             if (finding := analyser.observe(view)) is not None:
-                view.extras[analyser.name] = finding
-        work.extras = view.extras
-        if work.cutter is not None:
-            work.cuts = work.cutter.cut(view)
+                view.found.append(finding)
+        work.findings = Findings(view.found)
+        for cutter in work.cutters:
+            work.has_cuts |= cutter.cut(view)
         meters.gates[motion.gate].inc()
         meters.motion_share.set(motion.share)
         crops = work.planner.plan(motion, work.tracks, size, frame.t)

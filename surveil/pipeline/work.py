@@ -2,132 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Protocol
 
 from surveil.detect.letterbox import ModelInput
-from surveil.features.classify.crops import Cut
-from surveil.hidden import HiddenPicture
-from surveil.pipeline.meters import Meters
+from surveil.metrics import Metrics
 from surveil.ring import Slot
-from surveil.types import Bytes, Detections, Event, Floats, Frame, Motion, Picture, Polygon, Track
-from surveil.vision.motion import plane_size
-
-Crop = tuple[int, int, int, int]
-"""x1 y1 x2 y2 in whole px of the frame."""
-
-
-class FrameGate(Protocol):
-    """Decides whether the detector looks at a frame, and where something moved."""
-
-    def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
-        """Compare the small picture of a frame of `size` (width, height) px with the ones before."""
-
-
-class Planner(Protocol):
-    """Chooses the parts of the picture that the detector looks at."""
-
-    def plan(
-        self, motion: Motion, tracks: Sequence[Track], size: tuple[int, int], t: float
-    ) -> tuple[Crop, ...]:
-        """Return crops that cover what moved and what is followed; none when the gate is closed."""
+from surveil.types import (
+    NO_FINDINGS,
+    Detections,
+    Event,
+    Finding,
+    Findings,
+    Floats,
+    GateDecision,
+    Motion,
+    Polygon,
+    Track,
+)
+from surveil.view import FrameView
+from surveil.vision.motion import MotionGate, plane_size
+from surveil.vision.regions import RegionPlanner
 
 
 class Analyser(Protocol):
     """An optional look at the picture in `prepare`, such as picture health or learned normality.
 
-    Its finding is in `Observation.extras[name]`. State is owned by the holder of the camera's slot.
+    Its state is owned by the holder of the camera's slot.
     """
 
-    @property
-    def name(self) -> str:
-        """The key of its finding."""
-
-    def observe(self, view: PreparedFrame) -> object | None:
+    def observe(self, view: FrameView) -> Finding | None:
         """Look at one frame; None: nothing to say about this one."""
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """An analyser whose memory of past frames means nothing after a loss."""
 
     def lost(self) -> None:
         """Note that the stream was interrupted."""
 
 
 class CropSource(Protocol):
-    """Cuts out of a frame what your own classifiers are to look at."""
+    """Cuts out of a frame what further models look at, and keeps it until they have."""
 
-    def cut(self, view: PreparedFrame) -> tuple[Cut, ...]:
-        """Return the crops that are due, ready for their networks."""
-
-
-class PreparedFrame:
-    """One frame as the analysers see it: small luma planes are made once per size."""
-
-    def __init__(
-        self,
-        frame: Frame,
-        tracks: Sequence[Track],
-        motion: Motion | None = None,
-        events: Sequence[Event] = (),
-    ) -> None:
-        self.frame = frame
-        self.tracks = tracks
-        self.motion = motion
-        self.events = events
-        """Of the camera, open as of the frame before."""
-        self.extras: dict[str, object] = {}
-        """Findings of the analysers that looked before."""
-        self._lumas: dict[tuple[int, int], Bytes] = {}
-
-    def hiding(self, areas: Sequence[Polygon]) -> PreparedFrame:
-        """Return the view without some areas (fractions of the frame), for whoever keeps what it sees."""
-        if not areas:
-            return self
-        other = PreparedFrame(hiding(self.frame, areas), self.tracks, self.motion, self.events)
-        other.extras = self.extras
-        return other
-
-    @property
-    def picture(self) -> Picture:
-        """The picture of the frame."""
-        return self.frame.picture
-
-    def luma(self, width: int, height: int) -> Bytes:
-        """Brightness, uint8 (height, width); read-only, since others see the same array."""
-        size = (width, height)
-        if size not in self._lumas:
-            plane = self.frame.picture.luma(width, height)
-            plane.setflags(write=False)
-            self._lumas[size] = plane
-        return self._lumas[size]
-
-    def luma_of_height(self, height: int) -> Bytes:
-        """Brightness at `height` rows, the width keeping the picture's aspect (even, at least 2)."""
-        width = max(2, round(self.picture.width * height / self.picture.height / 2) * 2)
-        return self.luma(width, height)
+    def cut(self, view: FrameView) -> bool:
+        """Cut out what is due; return whether anything waits."""
 
 
-def hiding(frame: Frame, areas: Sequence[Polygon]) -> Frame:
-    """Return the frame with areas of its picture blanked."""
-    return replace(frame, picture=HiddenPicture(frame.picture, areas)) if areas else frame
+class Meters:
+    """What `prepare` counts one camera's frames with.
+
+    Bound once: finding a series takes ten times as long as counting.
+    """
+
+    def __init__(self, metrics: Metrics, camera: str) -> None:
+        self.age = metrics.frame_age.labels(camera)
+        self.gates = {gate: metrics.gate.labels(camera, gate.value) for gate in GateDecision}
+        self.motion_share = metrics.motion_share.labels(camera)
+        self.crops = metrics.crops.labels(camera)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Work:
     """A camera's analysis state (`Slot.state`). Owned by the holder of the slot."""
 
     camera: str
-    gate: FrameGate
-    planner: Planner
+    gate: MotionGate
+    planner: RegionPlanner
     analysers: tuple[Analyser, ...] = ()
-    cutter: CropSource | None = None
-    """Present where rules want crops classified."""
+    cutters: tuple[CropSource, ...] = ()
+    """Where rules want crops classified."""
     min_object_px: float = 40.0
     undetected: tuple[Polygon, ...] = ()
-    """Areas that are blanked before anybody looks, in fractions of the frame."""
+    """Areas that are blanked before anything looks, in fractions of the frame."""
     tracks: tuple[Track, ...] = ()
     """The tracks as of the frame analysed before."""
     events: tuple[Event, ...] = ()
@@ -144,23 +87,22 @@ class Work:
     regions: Floats | None = None
     looks: tuple[ModelInput, ...] = ()
     """Crops that are ready for the model; empty: the gate is closed."""
-    cuts: tuple[Cut, ...] = ()
-    """Crops that are ready for classifiers."""
+    has_cuts: bool = False
+    """Whether crops wait for further models."""
     detections: Detections | None = None
-    extras: Mapping[str, object] = field(default_factory=dict)
+    findings: Findings = NO_FINDINGS
 
     def clear(self) -> None:
         """Forget the frame before, so that nothing of it can be taken for the next."""
         self.motion = self.regions = self.detections = None
         self.looks = ()
-        self.cuts = ()
-        self.extras = {}
+        self.has_cuts = False
+        self.findings = NO_FINDINGS
 
     def lost(self) -> None:
         """Tell the analysers that the stream was interrupted."""
         for analyser in self.analysers:
-            if isinstance(analyser, Remembers):
-                analyser.lost()
+            analyser.lost()
 
     def plane(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the brightness plane that the gate wants for a frame of `size` px."""

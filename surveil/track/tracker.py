@@ -41,8 +41,6 @@ SETTLED_S = 1.0
 """What stayed in its place for this long keeps its id while it may be overlooked; rules wait for `stationary_s`."""
 OVERLOOKED_S = 600.0
 """Nothing is overlooked for longer than this: what was never there must not stay for ever."""
-UNCHANGED = "unchanged"
-"""The key in `Observation.extras` of the ids of objects whose places look as when they were last found."""
 SAME_PLACE_IOU = 0.5
 """What was overlooked for longer than others keep their ids is found again only in its place."""
 LEAST_MISSES = 2

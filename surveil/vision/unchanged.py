@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from surveil.types import Box, Bytes, Floats, FrameView, Track
+from surveil.types import Box, Bytes, Finding, Floats, Track
+from surveil.view import FrameView
 from surveil.vision.motion import plane_size
 
 SAME = 0.85
@@ -22,7 +23,6 @@ SIDE = 24
 """Pixels to the side of what is kept of a place."""
 LEAST_CONTRAST = 4.0
 """Levels (standard deviation) below which a place shows nothing but noise, and nothing can be said of it."""
-NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,18 @@ class _Place:
     """float32 (n,), of mean 0 and length 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnchangedTracks(Finding):
+    """Objects whose places look as they did when the objects were last found."""
+
+    ids: frozenset[int] = frozenset()
+
+
+NONE = UnchangedTracks()
+
+
 class UnchangedPlaces:
     """Adds the ids of the objects whose places are unchanged. Owned by the holder of the camera's slot."""
-
-    name = "unchanged"
 
     def __init__(self, min_object_px: float) -> None:
         self._min_object_px = min_object_px
@@ -47,7 +55,7 @@ class UnchangedPlaces:
         self._before: tuple[float, Bytes] | None = None
         """Stream time and brightness of the last frame: tracks are known one frame late."""
 
-    def observe(self, view: FrameView) -> frozenset[int]:
+    def observe(self, view: FrameView) -> UnchangedTracks:
         """Return the ids of tracks that stood still and whose places look as when they were last found."""
         if not view.tracks:
             self._places, self._before = {}, None
@@ -62,7 +70,9 @@ class UnchangedPlaces:
         self._before = (view.frame.t, plane)
         if view.motion is not None and not view.motion.gate.is_open:
             return NONE
-        return frozenset(number for number, place in self._places.items() if _is_same(place, plane, size))
+        return UnchangedTracks(
+            frozenset(number for number, place in self._places.items() if _is_same(place, plane, size))
+        )
 
     def lost(self) -> None:
         """Note that the stream was interrupted."""

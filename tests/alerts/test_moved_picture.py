@@ -8,9 +8,9 @@ import pytest
 
 from surveil.app.assembly import make_places
 from surveil.config import load
-from surveil.features.health.picture_health import HealthReport, PictureFault
+from surveil.features.health.report import HealthReport, PictureFault
 from surveil.pipeline.commit import CommitStage
-from surveil.types import ReferencePicture
+from surveil.types import Findings, ReferencePicture
 
 from .helpers import frame
 
@@ -23,7 +23,7 @@ def test_nothing_of_it_is_stored_and_the_area_is_hidden_in_the_one_from_before(t
         json.dumps({"version": 1, "cameras": {"gate": {"url": "rtsp://192.0.2.1/a", "masks": corner}}})
     )
     taken, report = frame(), HealthReport(states, before=ReferencePicture(b"", 0.0))
-    state = SimpleNamespace(tracks=(), extras={"health": report})
+    state = SimpleNamespace(tracks=(), findings=Findings([report]))
     slot = SimpleNamespace(item=taken, frame=taken, state=state)
     outcome = SimpleNamespace(
         step=SimpleNamespace(alerts=()), slot=slot, places=make_places(load(path).cameras["gate"]), counts={}

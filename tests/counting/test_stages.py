@@ -38,7 +38,7 @@ class Hall:
         engine = CameraEngine("gate", (), Tracker(TrackSettings()), labels=["person"])
         self.stage = AnalyseStage(lambda _outcome: None, metrics, self.clock, self.counter)
         self.stage.process(Admit("gate", engine, PictureOverlay({}, {}, ())))
-        self.work = Work("gate", None, None)
+        self.work = Work(camera="gate", gate=None, planner=None)
         self.t = 0.0
 
     def stand(self, seconds):

@@ -11,15 +11,18 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import to_json
-from surveil.app.assembly import make_pipeline, make_scene
+from surveil.app.assembly import make_pipeline
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.replay import START_WALL, Replay
 from surveil.capture.picture import ArrayPicture
 from surveil.clock import ManualClock, Stop
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
+from surveil.features.base import Shared
 from surveil.features.normality.draw import TITLE
 from surveil.features.normality.pause import Reason
+from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.validity import NormalityState
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
@@ -54,24 +57,20 @@ class Stages:
         self.outbox = Outbox.open(folder / "surveil.db", [], self.clock, config.outbox)
         archive = EvidenceStore(folder, self.outbox, config.storm, self.metrics, self.clock, clips=False)
         archive.keep(config.cameras["yard"])
-        self.scenes = {"yard": make_scene(config.cameras["yard"])}
+        shared = Shared(self.metrics, self.clock)
+        camera = config.cameras["yard"]
+        self.scene = shared.get(Scenes).of("yard", camera.section(NormalitySettings))
         self.alerts = []
         self.pipeline = make_pipeline(
             config,
             detector,
             archive.writer,
-            self.metrics,
-            self.clock,
-            scenes=self.scenes,
+            shared,
             on_alerts=self.alerts.extend,
         )
         if loaded:
             self.scene.offer(loaded)
         self._seq = 0
-
-    @property
-    def scene(self):
-        return self.scenes["yard"]
 
     def see(self, grey, t):
         bgr = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)

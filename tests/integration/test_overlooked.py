@@ -8,10 +8,10 @@ import pytest
 
 from surveil.engine import CameraEngine
 from surveil.features.registry import RULES, build_rules
-from surveil.pipeline.work import PreparedFrame
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from surveil.types import Frame
+from surveil.view import FrameView
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner, as_boxes
 from surveil.vision.settings import MotionSettings
@@ -115,12 +115,12 @@ class Yard:
 
     def see(self, scene, boxes):
         picture = Played(self.camera.picture(scene))
-        view = PreparedFrame(Frame("gate", 0, self.t, self.t, picture=picture), self.tracks)
+        view = FrameView(Frame("gate", 0, self.t, self.t, picture=picture), self.tracks)
         view.motion = self.gate.update(view.luma(320, 180), self.t, SIZE, self.tracks)
         unchanged = self.places.observe(view)
         crops = self.planner.plan(view.motion, self.tracks, SIZE, self.t)
         self.looks += bool(crops)
-        seen = observation(self.t, boxes, looked=bool(crops), extras={UnchangedPlaces.name: unchanged})
+        seen = observation(self.t, boxes, looked=bool(crops), findings=[unchanged])
         sized = replace(seen, width=SIZE[0], height=SIZE[1], regions=as_boxes(crops) if crops else None)
         step = self.engine.step(sized)
         self.tracks = step.tracks

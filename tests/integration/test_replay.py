@@ -16,6 +16,7 @@ from surveil.capture.loop import CaptureLoop
 from surveil.clock import Stop, SystemClock
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
+from surveil.features.base import Shared
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
 from tests.integration.world import config_text
@@ -92,7 +93,7 @@ def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_c
     archive = EvidenceStore(tmp_path / "threads", outbox, config.storm, metrics, clock, clips=False)
     archive.keep(config.cameras["yard"])
     stages = make_pipeline(
-        config, detector, archive.writer, metrics, clock, lossless=True, on_alerts=together.extend
+        config, detector, archive.writer, Shared(metrics, clock), lossless=True, on_alerts=together.extend
     )
     stream = config.cameras["yard"].stream.model_copy(update={"realtime": False})
     capture = CaptureLoop(

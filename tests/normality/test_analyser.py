@@ -3,14 +3,16 @@
 import cv2
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from surveil.capture.picture import ArrayPicture
 from surveil.features.normality.analyser import NormalityAnalyser
 from surveil.features.normality.result import NormalityResult
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings
-from surveil.pipeline.work import PreparedFrame
+from surveil.metrics import Metrics
 from surveil.types import Bytes, Frame, GateDecision, Motion
+from surveil.view import FrameView
 from tests.normality.drawn import WALKERS, Walker, frames, model
 
 WALL = 1_700_000_100.0
@@ -35,13 +37,17 @@ def watch(analyser: NormalityAnalyser, motion: Motion | None, scene) -> tuple[li
     found = []
     for i, (grey, t) in enumerate(scene):
         picture = Counted(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-        found.append(analyser.observe(PreparedFrame(Frame("yard", i, t, WALL + t, picture), (), motion)))
+        found.append(analyser.observe(FrameView(Frame("yard", i, t, WALL + t, picture), (), motion)))
     return [f for f in found if f is not None], Counted.scaled
+
+
+def made(scene: SceneNormality) -> NormalityAnalyser:
+    return NormalityAnalyser(scene, Metrics(CollectorRegistry()))
 
 
 @pytest.fixture
 def analyser() -> NormalityAnalyser:
-    return NormalityAnalyser(SceneNormality("yard", NormalitySettings(enabled=True, budget=2000), model()))
+    return made(SceneNormality("yard", NormalitySettings(enabled=True, budget=2000), model()))
 
 
 def empty(seconds: float, start: float = 200.0):
@@ -91,6 +97,6 @@ def test_a_runner_whom_the_gate_does_not_see_raises_an_alarm_all_the_same(analys
 
 
 def test_a_still_scene_before_there_is_a_model_is_looked_at():
-    fresh = NormalityAnalyser(SceneNormality("yard", NormalitySettings(enabled=True)))
+    fresh = made(SceneNormality("yard", NormalitySettings(enabled=True)))
     _, scaled = watch(fresh, STILL, empty(4))
     assert scaled == 20

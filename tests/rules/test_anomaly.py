@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from surveil.features.normality.result import EXTRA, Explanation, NormalityResult
+from surveil.features.normality.result import Explanation, NormalityResult
 from surveil.features.normality.rule import AnomalySettings
 from surveil.features.normality.validity import NormalityState, NormalityStatus
 from surveil.features.registry import build_rules
-from surveil.types import Frame, Observation, Scene, Signal
+from surveil.types import Findings, Frame, Observation, Scene, Signal
 
 WHY = Explanation(
     "speed", "4.1 × the usual speed here; once in 9 days", (1.0, 2.0, 30.0, 40.0), np.zeros((2, 2), np.float32),
@@ -16,9 +16,9 @@ WHY = Explanation(
 
 def signals(finding: NormalityResult | None, **settings: object) -> list[Signal]:
     (rule,) = build_rules([AnomalySettings(**settings)], {}, {})
-    extras = {} if finding is None else {EXTRA: finding}
+    findings = Findings([] if finding is None else [finding])
     frame = Frame("yard", 0, 1.0, 1.0, picture=None)  # type: ignore[arg-type]
-    return list(rule.signals(Scene(Observation(frame, 320, 240, extras=extras), ())))
+    return list(rule.signals(Scene(Observation(frame, 320, 240, findings=findings), ())))
 
 
 def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResult:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import pytest
 from pydantic import ValidationError
 
-from surveil.features.classify.rule import EXTRA, Classified, ClassifiedSettings
+from surveil.features.classify.finding import Classifications
+from surveil.features.classify.rule import Classified, ClassifiedSettings
 from surveil.rules.base import Places
-from surveil.types import Frame, Observation, Scene, Track
+from surveil.types import Findings, Frame, Observation, Scene, Track
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def rule(**settings):
 
 def scene(t, *findings, tracks=()):
     frame = Frame("yard", 0, t, t, picture=None)
-    return Scene(Observation(frame, 320, 240, extras={EXTRA: findings} if findings else {}), tracks)
+    return Scene(Observation(frame, 320, 240, findings=Findings([Classifications(tuple(findings))])), tracks)
 
 
 def seen(a_rule, *scenes):

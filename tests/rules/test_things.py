@@ -6,8 +6,8 @@ from itertools import count
 import pytest
 
 from surveil.features.registry import RULES, build_rules
-from surveil.features.things.static_objects import StaticObject
-from surveil.types import Scene, Track
+from surveil.features.things.static_objects import StaticObject, StaticThings
+from surveil.types import Findings, Scene, Track
 from tests.scenes import observation
 
 BAG = (480.0, 400.0, 520.0, 440.0)
@@ -20,7 +20,7 @@ def rule_of(kind, **settings):
 
 def scene(t, *tracks, box=BAG, kind="left", number=1, since=0.0):
     things = (StaticObject(number, kind, box, since),) if box else ()
-    return Scene(replace(observation(t), extras={"static": things}), tracks)
+    return Scene(replace(observation(t), findings=Findings([StaticThings(things)])), tracks)
 
 
 def person(number, x, speed=0.0, stationary=False, label="person"):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from surveil.capture.picture import ArrayPicture
-from surveil.features.health.before import WIDEST, LastGood
+from surveil.features.health.analyser import WIDEST, LastGood
 from surveil.types import Frame
 
 

@@ -6,15 +6,18 @@ import av
 import cv2
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 
 from surveil.clock import ManualClock
 from surveil.features.health.analyser import HealthAnalyser
-from surveil.features.health.hysteresis import Held
-from surveil.features.health.picture_health import PictureFault, PictureHealth
+from surveil.features.health.channel import Views
+from surveil.features.health.picture_health import Held, PictureHealth
+from surveil.features.health.report import PictureFault
 from surveil.features.health.rule import PictureRule, PictureSettings
 from surveil.features.health.settings import HealthSettings
+from surveil.metrics import Metrics
 from surveil.rules.base import Places
-from surveil.types import Frame, Observation, Scene
+from surveil.types import Findings, Frame, Observation, Scene
 from tests.vision.drawn import SIZE, Camera, ground, person
 
 WIDE = ground((1800, 1000), seed=3)
@@ -242,7 +245,10 @@ class _View:
 def test_the_analyser_feeds_the_rule_and_the_rule_signals_each_wanted_state():
     from surveil.capture.picture import ArrayPicture
 
-    analyser, clock = HealthAnalyser(HealthSettings()), ManualClock()
+    analyser, clock = (
+        HealthAnalyser("gate", HealthSettings(), Metrics(CollectorRegistry()), Views()),
+        ManualClock(),
+    )
     camera = Camera()
     rule = PictureRule(PictureSettings(states=("moved", "dark")), Places())
     keys = []
@@ -251,7 +257,7 @@ def test_the_analyser_feeds_the_rule_and_the_rule_signals_each_wanted_state():
         picture = ArrayPicture(cv2.cvtColor(camera.picture(scene), cv2.COLOR_GRAY2BGR))
         frame = Frame("gate", i, i * 0.2, clock.wall() + i * 0.2, picture)
         found = analyser.observe(_View(frame))
-        seen = Scene(Observation(frame, W, H, extras={analyser.name: found}), ())
+        seen = Scene(Observation(frame, W, H, findings=Findings([found])), ())
         keys.append([s.key for s in rule.signals(seen)])
     assert keys[:60] == [[]] * 60
     assert keys[-1] == ["moved"]

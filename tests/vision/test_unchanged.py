@@ -48,7 +48,7 @@ class Watch:
         if found:
             self.t_found = self.t
         self.t = round(self.t + 0.2, 3)
-        return said
+        return said.ids
 
 
 def found_once(noise=2.0, scene=STANDS):

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
 
 import numpy as np
 
 from surveil.features.classify.classifier import Classifier
+from surveil.features.classify.finding import On
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.registry import ClassifierRegistry
-from surveil.types import Box, Bytes, Frame, Polygon, Track
+from surveil.types import Box, Bytes, Polygon, Track
+from surveil.view import FrameView
 
-EXTRA = "classified"
-"""The findings' key in `Observation.extras`."""
-On = Literal["frame", "zone", "track"]
 _CONTEXT = 0.1
 _LEAST_PX = 4
-
-
-class CropView(Protocol):
-    """One frame as it is prepared (see `surveil.pipeline.work`)."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame."""
-
-    @property
-    def tracks(self) -> Sequence[Track]:
-        """Tracks as of the frame before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +59,6 @@ class Cut:
     shadow: Ready | None
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What a classifier says about one crop."""
-
-    model: str
-    on: On
-    zone: str
-    track: int | None
-    box: Box
-    scores: Mapping[str, float]
-    thresholds: Mapping[str, float]
-    """Chosen in training, for the class it was about."""
-    version: str = ""
-    """First digits of the file's sha256."""
-
-
 class CropCutter:
     """Cuts out what is due at one camera. Owned by the holder of the camera's slot."""
 
@@ -96,11 +66,17 @@ class CropCutter:
         self.looks = tuple(dict.fromkeys(looks))
         self._classifiers = classifiers
         self._due = [float("-inf")] * len(self.looks)
+        self.waiting: tuple[Cut, ...] = ()
+        """Crops of the frame in flight."""
         self._before = 0.0
         """Stream time of the frame before, s: the tracks are as of it."""
 
-    def cut(self, view: CropView) -> tuple[Cut, ...]:
-        """Return the crops that are due; none of a damaged frame, which is looked at later."""
+    def cut(self, view: FrameView) -> bool:
+        """Cut out the crops that are due, none of a damaged frame; return whether any wait for a classifier."""
+        self.waiting = self._due_crops(view)
+        return bool(self.waiting)
+
+    def _due_crops(self, view: FrameView) -> tuple[Cut, ...]:
         t, passed = view.frame.t, view.frame.t - self._before
         self._before = t
         due = [k for k, at in enumerate(self._due) if t >= at]
@@ -133,7 +109,7 @@ class CropCutter:
         yield Cut(look, place, ready(in_use.current), ready(in_use.shadow))
 
 
-def places(look: CropRequest, view: CropView, passed: float = 0.0) -> list[Place]:
+def places(look: CropRequest, view: FrameView, passed: float = 0.0) -> list[Place]:
     """Return where a look looks in a frame: one place, or one for each followed object.
 
     `passed`: s since the frame that the tracks are of; objects are looked for where they will have moved to.

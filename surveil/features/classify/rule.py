@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, Protocol, cast
+from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from surveil.features.classify.finding import Classification, Classifications
 from surveil.rules.base import Places, RuleSettings
-from surveil.types import Box, Scene, Signal
-
-EXTRA = "classified"
-"""The findings' key in `Observation.extras`: a sequence of `ClassFinding`."""
-
-
-class ClassFinding(Protocol):
-    """What a classifier says about one crop (see `surveil.features.classify.crops`)."""
-
-    @property
-    def model(self) -> str:
-        """Name of the classifier."""
-
-    @property
-    def on(self) -> str:
-        """frame, zone or track."""
-
-    @property
-    def zone(self) -> str:
-        """The zone's name; empty otherwise."""
-
-    @property
-    def track(self) -> int | None:
-        """The track's id; None otherwise."""
-
-    @property
-    def box(self) -> Box:
-        """The crop, px of the frame."""
-
-    @property
-    def scores(self) -> Mapping[str, float]:
-        """Probability of each class."""
-
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """Least probability that was chosen in training, of the class it was about."""
-
-    @property
-    def version(self) -> str:
-        """Which version of the model it was."""
+from surveil.types import Scene, Signal
 
 
 class ClassifiedSettings(RuleSettings):
@@ -105,7 +67,8 @@ class Classified:
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield a signal per place or object on which the class was seen at the last look."""
-        for finding in cast("Sequence[ClassFinding]", scene.observation.extras.get(EXTRA, ())):
+        found = scene.observation.findings.get(Classifications)
+        for finding in found.looks if found else ():
             if self._is_mine(finding, scene):
                 self._note(finding, scene.t)
         oldest = scene.t - 1.5 * self.settings.every_s
@@ -121,7 +84,7 @@ class Classified:
         """Forget what was seen: track ids start anew."""
         self._seen.clear()
 
-    def _is_mine(self, finding: ClassFinding, scene: Scene) -> bool:
+    def _is_mine(self, finding: Classification, scene: Scene) -> bool:
         wanted = self.settings
         if (finding.model, finding.on) != (wanted.model, wanted.on):
             return False
@@ -131,19 +94,19 @@ class Classified:
             t.id == finding.track and t.label in wanted.classes for t in scene.tracks
         )
 
-    def _note(self, finding: ClassFinding, t: float) -> None:
+    def _note(self, finding: Classification, t: float) -> None:
         score = finding.scores.get(self.settings.class_, 0.0)
         if score < self._limit(finding):
             self._seen.pop(finding.track, None)
         else:
             self._seen[finding.track] = (t, self._signal(finding, score))
 
-    def _limit(self, finding: ClassFinding) -> float:
+    def _limit(self, finding: Classification) -> float:
         if self.settings.min_score is not None:
             return self.settings.min_score
         return finding.thresholds.get(self.settings.class_, 0.5)
 
-    def _signal(self, finding: ClassFinding, score: float) -> Signal:
+    def _signal(self, finding: Classification, score: float) -> Signal:
         what = self.settings.class_
         where = finding.zone or ("picture" if finding.track is None else f"track {finding.track}")
         return Signal(

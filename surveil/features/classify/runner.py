@@ -9,31 +9,36 @@ import numpy as np
 
 from surveil.clock import Clock
 from surveil.features.classify.classifier import Card, Classifier
-from surveil.features.classify.crops import EXTRA, Classification, Cut, Ready
+from surveil.features.classify.crops import CropCutter, Cut, Ready
 from surveil.features.classify.drift import Drift
+from surveil.features.classify.finding import Classification, Classifications
+from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.metrics import Metrics
-from surveil.offline.classify.features import BATCH
 from surveil.pipeline.work import CameraSlot
-from surveil.types import Floats
+from surveil.types import Findings, Floats
+
+BATCH = 16
+"""Crops in one call of a classifier."""
 
 
 class ClassifierRunner:
     """Part of the detect stage, whose thread runs every session."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
-        self._metrics = metrics
+        self._metrics = metrics.of(ClassifierMetrics)
         self._clock = clock
         self._drift: dict[tuple[str, str], tuple[str, Drift]] = {}
         """By camera and classifier: the version it is told of, and how far its scores are from training."""
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
-        """Classify the crops of `slots` and add what was found to their extras."""
-        waiting = [ready for slot in slots for cut in slot.state.cuts for ready in (cut.current, cut.shadow)]
+        """Classify the crops of `slots` and add what was found to their findings."""
+        by_slot = [(slot, _cuts(slot)) for slot in slots if slot.state.has_cuts]
+        waiting = [ready for _, cuts in by_slot for cut in cuts for ready in (cut.current, cut.shadow)]
         scores = self._scores([ready for ready in waiting if ready is not None])
-        for slot in slots:
-            findings = [f for cut in slot.state.cuts if (f := self._finding(slot.camera, cut, scores))]
+        for slot, cuts in by_slot:
+            findings = [f for cut in cuts if (f := self._finding(slot.camera, cut, scores))]
             if findings:
-                slot.state.extras = {**slot.state.extras, EXTRA: tuple(findings)}
+                slot.state.findings = Findings([*slot.state.findings, Classifications(tuple(findings))])
 
     def _scores(self, waiting: Sequence[Ready]) -> dict[int, Floats]:
         """Return the probabilities by the crop's identity."""
@@ -50,7 +55,7 @@ class ClassifierRunner:
     def _run(self, model: Classifier, batch: Sequence[Ready]) -> zip[tuple[Ready, Floats]]:
         started = self._clock.monotonic()
         rows = model.run(np.stack([ready.tensor for ready in batch]))
-        self._metrics.classifier_seconds.observe(self._clock.monotonic() - started)
+        self._metrics.seconds.observe(self._clock.monotonic() - started)
         return zip(batch, rows, strict=True)
 
     def _finding(self, camera: str, cut: Cut, scores: dict[int, Floats]) -> Classification | None:
@@ -59,13 +64,13 @@ class ClassifierRunner:
         shadow = "" if cut.shadow is None else cut.shadow.model.card.said(scores[id(cut.shadow)].tolist())
         if cut.current is None:
             if shadow:
-                metrics.classifier_shadow.labels(camera, name, "none", shadow).inc()
+                metrics.shadow.labels(camera, name, "none", shadow).inc()
             return None
         model, row = cut.current.model, scores[id(cut.current)].tolist()
         said = model.card.said(row)
-        metrics.classifier_looks.labels(camera, name, said).inc()
+        metrics.looks.labels(camera, name, said).inc()
         if shadow:
-            metrics.classifier_shadow.labels(camera, name, said, shadow).inc()
+            metrics.shadow.labels(camera, name, said, shadow).inc()
         self._watch(camera, name, model, row)
         return _found(cut, model.card, row, model.sha256[:12])
 
@@ -75,7 +80,12 @@ class ClassifierRunner:
             drift = Drift(model.card.quantiles)
         drift.add(row[model.card.labels.index(model.card.positive)])
         self._drift[camera, name] = (model.sha256, drift)
-        self._metrics.classifier_drift.labels(camera, name).set(drift.value)
+        self._metrics.drift.labels(camera, name).set(drift.value)
+
+
+def _cuts(slot: CameraSlot) -> tuple[Cut, ...]:
+    cutters = (cutter for cutter in slot.state.cutters if isinstance(cutter, CropCutter))
+    return tuple(cut for cutter in cutters for cut in cutter.waiting)
 
 
 def _found(cut: Cut, card: Card, row: list[float], version: str) -> Classification:

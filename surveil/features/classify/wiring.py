@@ -8,10 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from surveil.config import CameraConfig
 from surveil.detect.session import RunOn
 from surveil.detect.settings import ModelSettings
+from surveil.features.base import CameraParts
 from surveil.features.classify.crops import CropCutter, CropRequest
+from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.features.classify.registry import ClassifierKeeper, ClassifierRegistry
 from surveil.features.classify.rule import ClassifiedSettings
 from surveil.metrics import Metrics
@@ -19,14 +20,14 @@ from surveil.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 
-def make_cutter(camera: CameraConfig, classifiers: ClassifierRegistry) -> CropCutter | None:
+def make_cutter(camera: CameraParts, classifiers: ClassifierRegistry) -> CropCutter | None:
     """Return what cuts out the crops that the camera's rules want classified; None when none wants any."""
     rules = [rule for rule in camera.rules if isinstance(rule, ClassifiedSettings)]
     classifiers.want(camera.name, tuple(dict.fromkeys(rule.model for rule in rules)))
     return CropCutter(classifiers, [_look(rule, camera) for rule in rules]) if rules else None
 
 
-def _look(rule: ClassifiedSettings, camera: CameraConfig) -> CropRequest:
+def _look(rule: ClassifiedSettings, camera: CameraParts) -> CropRequest:
     zone = rule.zone or ""
     return CropRequest(
         rule.model,
@@ -41,7 +42,7 @@ def _look(rule: ClassifiedSettings, camera: CameraConfig) -> CropRequest:
 def make_keeper(
     state_dir: Path, classifiers: ClassifierRegistry, model: ModelSettings, metrics: Metrics
 ) -> ClassifierKeeper:
-    """Return what puts deployed classifiers on the shelf; they run where the detection model runs."""
+    """Return what puts deployed classifiers into the registry; they run where the detection model runs."""
     where = RunOn(model.provider, model.require_gpu, model.gpu, model.gpu_memory_mb, model.threads)
     return ClassifierKeeper(state_dir, classifiers, where, partial(_report, classifiers, metrics))
 
@@ -51,8 +52,8 @@ def _report(classifiers: ClassifierRegistry, metrics: Metrics, name: str, what: 
     current, shadow = (in_use.current, in_use.shadow) if in_use else (None, None)
     if wanted:
         labels, others = (one.card.labels if one else () for one in (current, shadow))
-        metrics.add_classifier(name, wanted, labels, others)
+        metrics.of(ClassifierMetrics).add(name, wanted, labels, others)
     else:
-        metrics.forget_classifier(name)
+        metrics.of(ClassifierMetrics).forget(model=name)
     say: Callable[..., None] = log.info if current or not wanted else log.warning
     say("classifier", classifier=name, what=what)

@@ -9,6 +9,7 @@ from datetime import tzinfo
 
 from surveil.errors import StateError
 from surveil.features.counting.live import CameraCounts, Counts
+from surveil.features.counting.metrics import CountMetrics
 from surveil.features.counting.rollup import Rollup
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
@@ -21,7 +22,7 @@ DAY_S = 86_400.0
 
 @dataclass(slots=True)
 class Counted:
-    """One camera that is counted at. Owned by the desk."""
+    """One camera that is counted at. Owned by the counter."""
 
     settings: CountingSettings
     counts: CameraCounts
@@ -53,7 +54,7 @@ class TrackCounter:
     ) -> None:
         self._cameras: dict[str, Counted] = {}
         self._store = store
-        self._metrics = metrics
+        self._metrics = metrics.of(CountMetrics)
         self._lock = threading.Lock()
         self._rollup = Rollup(zone)
         self._now = 0.0
@@ -63,12 +64,16 @@ class TrackCounter:
     def count_at(self, camera: str, counted: Counted | None, t_wall: float) -> None:
         """Count at a camera in these places from now on, or (None) no more; who is there has left."""
         self.lose(camera, t_wall)
-        self._metrics.forget_counts(camera)
+        self._metrics.forget(camera=camera)
         # Replaced as a whole: `flush` reads it on another thread.
         others = {name: one for name, one in self._cameras.items() if name != camera}
         self._cameras = others if counted is None else {**others, camera: counted}
         for place, label in counted.counts.zones if counted else ():
             self._metrics.add_zone(camera, place, label)
+
+    def drop(self, camera: str, t_wall: float) -> None:
+        """Count at a camera no more."""
+        self.count_at(camera, None, t_wall)
 
     def take(
         self, camera: str, tracks: Sequence[Track], size: tuple[int, int], t: float, t_wall: float
@@ -123,8 +128,8 @@ class TrackCounter:
             self._rollup.add(camera, counts, t_wall, heatmap=counted.settings.heatmap)
         for crossing in counts.crossings:
             labels = (camera, crossing.line, crossing.direction, crossing.label)
-            self._metrics.line_crossings.labels(*labels).inc()
+            self._metrics.crossings.labels(*labels).inc()
         for stay in counts.stays:
-            self._metrics.zone_dwell.labels(camera, stay.zone, stay.label).observe(stay.dwell_s)
+            self._metrics.dwell.labels(camera, stay.zone, stay.label).observe(stay.dwell_s)
         for (zone, label), n in counts.occupancy.items():
-            self._metrics.zone_occupancy.labels(camera, zone, label).set(n)
+            self._metrics.occupancy.labels(camera, zone, label).set(n)

@@ -10,9 +10,10 @@ import structlog
 
 from surveil.alerts.database import is_damaged, set_aside
 from surveil.alerts.evidence import FOLDER, safe_name
-from surveil.config import CameraConfig
+from surveil.features.base import CameraParts
 from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.features.counting.report import CountRow, report
+from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
 from surveil.metrics import Metrics
 
@@ -26,9 +27,10 @@ def make_counter(state_dir: Path, metrics: Metrics) -> TrackCounter:
     return TrackCounter({}, _open(state_dir / DATABASE), metrics)
 
 
-def make_counted(camera: CameraConfig) -> Counted | None:
+def make_counted(camera: CameraParts) -> Counted | None:
     """Return what is counted at a camera; None for nothing."""
-    return Counted.at(camera.counting, camera.zones, camera.lines) if camera.counting.enabled else None
+    settings = camera.section(CountingSettings)
+    return Counted.at(settings, camera.zones, camera.lines) if settings.enabled else None
 
 
 def _open(path: Path) -> CountStore:

@@ -1,17 +1,22 @@
-"""What the operator asks of a running daemon about views: that the new view of a camera is right.
+"""The operator accepts the new view of a camera: from a command, through the outbox's database, to the daemon.
 
-It goes through the outbox's database, as the switches of rules do: whoever has the file may ask.
+The switches of rules go the same way: anyone who may write the file may ask.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
+from pathlib import Path
+
+import structlog
 
 from surveil.alerts import rows
 from surveil.alerts.channel import OperatorChannel
 from surveil.alerts.database import foreign_errors, transaction
+from surveil.errors import StateError
 
+log = structlog.get_logger(__name__)
 _STATE_KEY = "accepted_views"
 
 
@@ -41,3 +46,46 @@ class ViewChannel(OperatorChannel):
 def _read(db: sqlite3.Connection) -> list[str]:
     row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
     return list(json.loads(row[0])) if row else []
+
+
+class Views:
+    """Cameras whose new view the operator has accepted. The main thread adds, the holder of a slot takes.
+
+    A set's `add` and `discard` are atomic, and each camera is taken by one thread: no lock is needed.
+    """
+
+    def __init__(self) -> None:
+        self._accepted: set[str] = set()
+
+    def accept(self, camera: str) -> None:
+        """Note that the view of a camera is right as it is."""
+        self._accepted.add(camera)
+
+    def take(self, camera: str) -> bool:
+        """Return whether the view was accepted since the last time."""
+        if camera not in self._accepted:
+            return False
+        self._accepted.discard(camera)
+        return True
+
+
+class ViewWatch:
+    """Takes what the operator has accepted from the database into the running daemon. Owned by the main thread."""
+
+    def __init__(self, path: Path, views: Views) -> None:
+        self._board = ViewChannel(path)
+        self._views = views
+        # What was asked while nothing ran is done: the usual view is learned at every start.
+        self._board.take()
+
+    def look(self) -> None:
+        """Hand on what was asked; what cannot be read now is read at the next look."""
+        try:
+            for camera in self._board.take():
+                self._views.accept(camera)
+        except StateError as error:
+            log.warning("accepted views cannot be read, they are tried again", why=str(error))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._board.close()

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from surveil.features.health import measures as pm
-from surveil.features.health.hysteresis import Held
+from surveil.features.health.report import HealthReport, PictureFault
 from surveil.features.health.settings import HealthSettings
-from surveil.types import Bytes, Floats, ReferencePicture
+from surveil.types import Bytes, Floats
 from surveil.vision.background import rate
 
 LOOK_S = 0.4
@@ -60,40 +59,8 @@ DOUBT = 0.1
 """Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
 
 
-class PictureFault(StrEnum):
-    """What can be wrong with a picture: a closed set, because it is a metric label."""
-
-    FROZEN = "frozen"
-    DARK = "dark"
-    BRIGHT = "bright"
-    BLURRED = "blurred"
-    COVERED = "covered"
-    MOVED = "moved"
-    NOISE = "noise"
-
-
 LOOKS = (PictureFault.BLURRED, PictureFault.COVERED, PictureFault.MOVED)
 """States that are told by comparing with the usual view."""
-
-
-@dataclass(frozen=True, slots=True)
-class HealthReport:
-    """The states that are raised, and the numbers behind them."""
-
-    states: tuple[PictureFault, ...] = ()
-    measures: Mapping[str, float] = field(default_factory=dict)
-    """level, sharpness (share of the usual), lost (share), grain (levels), alike (-1..1)."""
-    displacement: tuple[float, float] | None = None
-    """Where the picture has moved by, shares of width and height; None: not moved, or no telling."""
-    suspected: frozenset[PictureFault] = frozenset()
-    """What looks wrong at the moment, whether or not it has lasted."""
-    before: ReferencePicture | None = None
-    """What the camera showed while all was well; there while anything is raised."""
-
-    @property
-    def is_well(self) -> bool:
-        """Whether nothing is wrong, nor looks so."""
-        return not self.states and not self.suspected
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,3 +284,26 @@ def compare(
     if loss.covered >= settings.covered_above:
         return {PictureFault.COVERED}, None
     return set(), None
+
+
+class Held:
+    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without.
+
+    What speaks against it takes back as much patience as it lasts, so that a flicker does not start it anew.
+    """
+
+    def __init__(self, raise_s: float, clear_s: float) -> None:
+        self._raise_s, self._clear_s = raise_s, clear_s
+        self._for_s = 0.0
+        self.is_on = False
+
+    def update(self, *, now: bool, dt: float) -> bool:
+        """Take what has been true for the last `dt` s; return whether the flag is on."""
+        self._for_s = max(0.0, self._for_s + (dt if now != self.is_on else -dt))
+        if self._for_s >= (self._clear_s if self.is_on else self._raise_s) - 1e-6:
+            self.is_on, self._for_s = not self.is_on, 0.0
+        return self.is_on
+
+    def clear(self) -> None:
+        """Switch it off at once."""
+        self.is_on, self._for_s = False, 0.0

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field
 
+from surveil.features.health.report import HealthReport
 from surveil.rules.base import Places, RuleSettings
-from surveil.types import Observation, Scene, Signal
+from surveil.types import Scene, Signal
 
-EXTRA = "health"
-"""The report's key in `Observation.extras`."""
 CAMERA_MOVED = "camera_moved"
 """Name of the rule that is there where nobody else tells that the camera was moved."""
 PictureState = Literal["frozen", "dark", "bright", "blurred", "covered", "moved", "noise"]
@@ -24,23 +23,6 @@ WORDS: dict[PictureState, str] = {
     "moved": "the camera was turned or shifted",
     "noise": "the picture is full of noise",
 }
-
-
-@runtime_checkable
-class Health(Protocol):
-    """What is found in `Observation.extras`."""
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """The states that are raised."""
-
-    @property
-    def measures(self) -> Mapping[str, float]:
-        """The numbers behind them."""
-
-    @property
-    def displacement(self) -> tuple[float, float] | None:
-        """Where the picture has moved by, shares of width and height."""
 
 
 class PictureSettings(RuleSettings):
@@ -69,7 +51,7 @@ class PictureRule:
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield a signal for each state that is raised and wanted."""
-        health = _health(scene.observation)
+        health = scene.observation.findings.get(HealthReport)
         if health is None:
             return
         for state in self.settings.states:
@@ -84,22 +66,7 @@ class PictureRule:
         """It remembers nothing."""
 
 
-def misfit(observation: Observation) -> str:
-    """Say why zones, lines and learned models do not fit the picture: `moved`; nothing where they do.
-
-    A picture that is covered or blurred is where it was: what can still be seen is worth alerting on.
-    """
-    # Asked of every frame: `isinstance` with a protocol takes ten times as long.
-    states: tuple[str, ...] = getattr(observation.extras.get(EXTRA), "states", ())
-    return "moved" if "moved" in states else ""
-
-
-def _health(observation: Observation) -> Health | None:
-    found = observation.extras.get(EXTRA)
-    return found if isinstance(found, Health) else None
-
-
-def _by(state: str, health: Health) -> str:
+def _by(state: str, health: HealthReport) -> str:
     """Return by how much the camera has moved, in words; empty when that is not known."""
     if state != "moved" or health.displacement is None:
         return ""

@@ -1,39 +1,95 @@
-"""Learned normality as an analyser of the prepare stage: planes in, a finding in `Observation.extras`."""
+"""Learned normality as an analyser of the prepare stage: planes in, a finding and metrics out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from math import inf
 
-from surveil.features.normality.pause import DAMAGED, LIGHT, LearningPause
+import structlog
+
+from surveil.features.normality.metrics import NormalityMetrics
+from surveil.features.normality.pause import DAMAGED, LIGHT, LearningPause, Reason
 from surveil.features.normality.plane import plane_size
-from surveil.features.normality.result import EXTRA, NormalityResult
+from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.rule import Anomaly
 from surveil.features.normality.scene import SceneNormality
-from surveil.types import FrameView, GateDecision, Motion
+from surveil.features.normality.validity import NormalityState, NormalityStatus
+from surveil.metrics import Metrics
+from surveil.types import GateDecision, Motion, Polygon
+from surveil.view import FrameView
 
-Asked = Callable[[FrameView], LearningPause | None]
-"""Says why not to learn from a frame: an open alarm, an ill picture; None: learn."""
+log = structlog.get_logger(__name__)
+_ALERTING = (NormalityState.PROVISIONAL, NormalityState.READY)
+SHOW_S = 1.0
+"""What changes slowly is shown this often: a dozen gauges a frame cost as much as judging a still one."""
 
 
 def is_still(motion: Motion | None) -> bool:
     """Return whether the gate watched and saw nothing move: scaling a picture costs as much as looking at it."""
-    return (
-        motion is not None
-        and motion.gate in (GateDecision.CLOSED_STILL, GateDecision.IDLE)
-        and not len(motion.boxes)
-    )
+    quiet = (GateDecision.CLOSED_STILL, GateDecision.IDLE)
+    return motion is not None and motion.gate in quiet and not len(motion.boxes)
+
+
+def why_pause(view: FrameView) -> LearningPause | None:
+    """Say why not to learn from a frame: a damaged or faulty picture, the light, an open event of another rule.
+
+    Its own alarms are the scene's affair: left out of the footage, each new threshold would be lower.
+    """
+    if view.frame.degraded:
+        return DAMAGED
+    if view.motion is not None and view.motion.gate is GateDecision.CLOSED_GLOBAL:
+        return LIGHT
+    if trouble := view.trouble:
+        reason = Reason.MOVED if view.misfit else Reason.PICTURE
+        return LearningPause(reason, trouble.text, blind=trouble.hides)
+    for event in view.events:
+        if event.type != Anomaly.type:
+            return LearningPause(Reason.ALARM, f"an event of rule {event.rule} is open")
+    return None
 
 
 class NormalityAnalyser:
-    """Owned, with its scene, by the holder of the camera's slot."""
+    """Judges the frames of one camera. Owned, with its scene, by the holder of the camera's slot.
 
-    name = EXTRA
+    `unstored`: areas (fractions of the frame) that must not be stored. What is usual is learned with pictures of
+    it, and those are stored.
+    """
 
-    def __init__(self, scene: SceneNormality, hold: Asked = lambda _view: None) -> None:
+    def __init__(self, scene: SceneNormality, metrics: Metrics, unstored: Sequence[Polygon] = ()) -> None:
         self.scene = scene
-        self._hold = hold
+        self._camera = scene.camera
+        self._unstored = unstored
+        own = metrics.of(NormalityMetrics)
+        self._surprise = own.surprise.labels(scene.camera)
+        self._threshold = own.threshold.labels(scene.camera)
+        self._alerting = own.alerting.labels(scene.camera)
+        self._drift = own.drift.labels(scene.camera)
+        self._model = own.model.labels(scene.camera)
+        self._shadowed = own.shadowed.labels(scene.camera)
+        self._learned = own.learned.labels(scene.camera)
+        self._progress = own.progress.labels(scene.camera)
+        self._states = {s: own.state.labels(scene.camera, s.value) for s in NormalityState}
+        self._held = {r: own.held.labels(scene.camera, r.value) for r in Reason}
+        self._counted = 0
+        self._due = -inf
+        self._t: float | None = None
+        self._told: tuple[NormalityState, str] | None = None
+        self._scene_said: NormalityStatus | None = None
 
     def observe(self, view: FrameView) -> NormalityResult | None:
         """Judge one frame; None for a damaged one, which would look like motion."""
+        result = self._judge(view.hiding(self._unstored))
+        if result is not None:
+            self._show(result)
+        self._count_held(view.frame.t)
+        return result
+
+    def lost(self) -> None:
+        """Note that the stream was interrupted."""
+        self.scene.lost()
+        self._t = None
+
+    def _judge(self, view: FrameView) -> NormalityResult | None:
         frame = view.frame
         if frame.damaged and not frame.degraded:
             return None
@@ -44,16 +100,42 @@ class NormalityAnalyser:
             plane = plane_size(*size)
             luma = view.luma(plane.width, plane.height)
         return self.scene.observe(
-            luma, frame.t, frame.t_wall, size, view.tracks, self._why_not(view), still=still
+            luma, frame.t, frame.t_wall, size, view.tracks, why_pause(view), still=still
         )
 
-    def lost(self) -> None:
-        """Note that the stream was interrupted."""
-        self.scene.lost()
+    def _show(self, result: NormalityResult) -> None:
+        self._surprise.set(result.sustained)
+        if result.status != self._scene_said or not self._due - 2 * SHOW_S < result.t < self._due:
+            self._due = result.t + SHOW_S
+            self._scene_said = result.status
+            self._show_state(result)
 
-    def _why_not(self, view: FrameView) -> LearningPause | None:
-        if view.frame.degraded:
-            return DAMAGED
-        if view.motion is not None and view.motion.gate is GateDecision.CLOSED_GLOBAL:
-            return LIGHT
-        return self._hold(view)
+    def _show_state(self, result: NormalityResult) -> None:
+        """Show what changes slowly."""
+        scene = self.scene
+        self._threshold.set(result.threshold)
+        self._drift.set(scene.drift.ratio)
+        self._model.set(scene.learned_until)
+        self._shadowed.inc(scene.shadowed - self._counted)
+        self._counted = scene.shadowed
+        self._learned.set(scene.learning.seconds)
+        self._progress.set(scene.learning.share)
+        for state, gauge in self._states.items():
+            gauge.set(state is result.status.state)
+        self._alerting.set(result.status.state in _ALERTING)
+        self._tell(result)
+
+    def _tell(self, result: NormalityResult) -> None:
+        """Log a new state once, and why."""
+        status = result.status
+        reason = status.reason.partition(":")[0] if status.state is NormalityState.INVALID else ""
+        if (status.state, reason) != self._told:
+            log.info("normality", camera=self._camera, state=status.state.value, reason=status.reason)
+            self._told = (status.state, reason)
+
+    def _count_held(self, t: float) -> None:
+        """Add the time since the frame before to the reason of now; a hole in the stream counts a second."""
+        holding = self.scene.learning.holding
+        if holding is not None and self._t is not None:
+            self._held[holding.reason].inc(min(1.0, max(0.0, t - self._t)))
+        self._t = t

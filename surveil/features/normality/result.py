@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from surveil.features.normality.validity import NormalityState, NormalityStatus
-from surveil.types import Box, Floats
-
-EXTRA = "normality"
-"""Key of a `NormalityResult` in `Observation.extras`."""
+from surveil.types import Box, Finding, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class NormalityResult:
+class NormalityResult(Finding):
     """How usual one frame is. Scores are surprise: decades of tail probability, fused and smoothed."""
 
     t: float
@@ -59,11 +56,6 @@ class NormalityResult:
     """Only when `over`, or when asked for."""
     fresh: bool = True
     """Whether this frame was scored itself."""
-
-    @property
-    def log10_tail(self) -> float:
-        """Return log10 of the tail probability of the fused score, 0 or less."""
-        return -self.score
 
 
 def nothing(t: float, status: NormalityStatus) -> NormalityResult:

@@ -2,74 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Literal, Protocol, cast
+from collections.abc import Iterator
+from typing import Literal
 
 from pydantic import Field
 
+from surveil.features.normality.result import Explanation, NormalityResult
 from surveil.rules.base import Places, RuleSettings
-from surveil.types import Box, Scene, Signal
+from surveil.types import Scene, Signal
 
 Attribute = Literal["speed", "direction", "energy", "static", "stay", "object", "hour"]
-"""What may be unusual; names as in `surveil.features.normality.attributes`, which this must not know."""
-EXTRA = "normality"
-"""The finding's key in `Observation.extras`."""
-
-
-class AnomalyExplanation(Protocol):
-    """Why a frame is unusual."""
-
-    @property
-    def attribute(self) -> str:
-        """What is unusual, an `Attribute`."""
-
-    @property
-    def words(self) -> str:
-        """The explanation."""
-
-    @property
-    def box(self) -> Box:
-        """Where, px of the frame."""
-
-    @property
-    def once_in_s(self) -> float:
-        """How rare, s."""
-
-    @property
-    def numbers(self) -> Mapping[str, float]:
-        """What was measured and what is usual, in the attribute's units."""
-
-
-class AnomalyFinding(Protocol):
-    """What learned normality says about one frame (see `surveil.features.normality.result`)."""
-
-    @property
-    def alarm(self) -> bool:
-        """Unusual beyond the budget's threshold, by a valid model that may alert."""
-
-    @property
-    def sustained(self) -> float:
-        """Decades of surprise."""
-
-    @property
-    def threshold(self) -> float:
-        """Decades that make an alarm."""
-
-    @property
-    def surprise(self) -> Mapping[str, float]:
-        """Decades by attribute."""
-
-    @property
-    def model(self) -> str:
-        """Version and hash of the model."""
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the model."""
-
-    @property
-    def explanation(self) -> AnomalyExplanation | None:
-        """Present with an alarm."""
+"""What may be unusual; names as in `surveil.features.normality.attributes`."""
 
 
 class AnomalySettings(RuleSettings):
@@ -102,7 +45,7 @@ class Anomaly:
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield a signal while the finding is an alarm."""
-        finding = cast("AnomalyFinding | None", scene.observation.extras.get(EXTRA))
+        finding = scene.observation.findings.get(NormalityResult)
         if finding is None or not finding.alarm or finding.explanation is None:
             return
         why = finding.explanation
@@ -117,7 +60,7 @@ class Anomaly:
         """It remembers nothing."""
 
 
-def _details(finding: AnomalyFinding, why: AnomalyExplanation) -> dict[str, object]:
+def _details(finding: NormalityResult, why: Explanation) -> dict[str, object]:
     rounded = {name: round(value, 2) for name, value in sorted(finding.surprise.items())}
     details: dict[str, object] = {
         "attribute": why.attribute,

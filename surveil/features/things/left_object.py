@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from surveil.features.things.things import Thing, Things, ThingSettings, distance, label_of
+from surveil.features.things.static_objects import StaticObject
+from surveil.features.things.things import Things, ThingSettings, distance, label_of
 from surveil.rules.base import Places
 from surveil.types import Scene, Signal, Track
 
@@ -77,7 +78,7 @@ class LeftObject:
         self._things.reset()
         self._attended.clear()
 
-    def _attend(self, thing: Thing, scene: Scene) -> _Attendance:
+    def _attend(self, thing: StaticObject, scene: Scene) -> _Attendance:
         """Note who is near the thing."""
         if thing.id not in self._attended:
             radius, classes = self.settings.attended_radius, self.settings.attended_by
@@ -95,14 +96,16 @@ class LeftObject:
             state.alone_since = None
         return state
 
-    def _is_near(self, track: Track, thing: Thing) -> bool:
+    def _is_near(self, track: Track, thing: StaticObject) -> bool:
         if track.label not in self.settings.attended_by:
             return False
         height = max(1.0, track.box[3] - track.box[1])
         strolls = math.hypot(*track.velocity) <= STROLL * height
         return strolls and distance(track, thing) <= self.settings.attended_radius
 
-    def _signal(self, thing: Thing, label: str, state: _Attendance, since: float, scene: Scene) -> Signal:
+    def _signal(
+        self, thing: StaticObject, label: str, state: _Attendance, since: float, scene: Scene
+    ) -> Signal:
         zone = self.settings.zone or ""
         alone = scene.t - since
         return Signal(

@@ -15,7 +15,8 @@ import numpy as np
 
 from surveil.features.things.dual_background import DualBackground, Plane
 from surveil.geometry import iou
-from surveil.types import BoolMap, Box, Bytes, FrameView
+from surveil.types import BoolMap, Box, Bytes, Finding
+from surveil.view import FrameView
 
 ROWS = 180
 """Height of the brightness plane."""
@@ -52,6 +53,13 @@ class StaticObject:
     """Stream time at which it was first seen to be so, s."""
 
 
+@dataclass(frozen=True, slots=True)
+class StaticThings(Finding):
+    """The things that are in the picture, and the places of those that are gone."""
+
+    things: tuple[StaticObject, ...]
+
+
 @dataclass(slots=True)
 class _Thing:
     """A blob that is followed, in px of the plane."""
@@ -64,8 +72,6 @@ class _Thing:
 class StaticObjects:
     """Finds what was left and removed. Owned by the holder of the camera's slot; `observe` is an analyser."""
 
-    name = "static"
-
     def __init__(self) -> None:
         self._model: DualBackground | None = None
         self._things: list[_Thing] = []
@@ -73,7 +79,7 @@ class StaticObjects:
         self._size = (0, 0)
         self._last_id = 0
 
-    def observe(self, view: FrameView) -> tuple[StaticObject, ...] | None:
+    def observe(self, view: FrameView) -> StaticThings | None:
         """Look at one frame; None for a damaged one."""
         frame = view.frame
         if frame.damaged and not frame.degraded:
@@ -81,7 +87,10 @@ class StaticObjects:
         if frame.t - self._t >= EVERY_S:
             size = (frame.picture.width, frame.picture.height)
             self.update(view.luma_of_height(ROWS), frame.t, size, [track.box for track in view.tracks])
-        return tuple(thing.seen for thing in self._things)
+        return StaticThings(tuple(thing.seen for thing in self._things))
+
+    def lost(self) -> None:
+        """Nothing to forget: things lie where they lay."""
 
     def update(self, plane: Bytes, t: float, size: tuple[int, int], boxes: Sequence[Box]) -> None:
         """Take a plane uint8 (h, w) of a frame of `size` (width, height) px; `boxes`: tracked objects, px."""

@@ -6,16 +6,14 @@ import math
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 from pydantic import Field
 
+from surveil.features.things.static_objects import StaticObject, StaticThings
 from surveil.geometry import inside, iou
 from surveil.rules.base import RuleSettings, size_of
 from surveil.types import Box, Polygon, Scene, Track
 
-EXTRA = "static"
-"""The finding's key in `Observation.extras`."""
 THINGS = ("backpack", "handbag", "suitcase", "umbrella", "sports ball", "bottle", "box", "package", "bag")
 """Classes of what one puts down; everything else that a detector knows moves by itself."""
 COVERS = 0.4
@@ -24,26 +22,6 @@ MEMORY_S = 120.0
 """Somebody who stands still is often lost by the detector for a while; he is no thing then."""
 RECALL_S = 6.0
 """A thing shows this long after it was put down or taken, at the latest: who did it may be elsewhere by then."""
-
-
-class Thing(Protocol):
-    """A blob that was put down or taken away (see `surveil.features.things.static_objects`)."""
-
-    @property
-    def id(self) -> int:
-        """Unique within a camera."""
-
-    @property
-    def kind(self) -> str:
-        """`left` or `removed`."""
-
-    @property
-    def box(self) -> Box:
-        """Where, px of the frame."""
-
-    @property
-    def since(self) -> float:
-        """Stream time at which it was first seen, s."""
 
 
 class ThingSettings(RuleSettings):
@@ -84,10 +62,11 @@ class Things:
         self._lately: deque[tuple[float, Sequence[Track]]] = deque()
         """(stream time, tracks) of the last `RECALL_S`."""
 
-    def seen(self, scene: Scene) -> Iterator[Thing]:
+    def seen(self, scene: Scene) -> Iterator[StaticObject]:
         """Yield the things that are in the picture; what tracks explain is none."""
         movers = [track for track in scene.tracks if track.label not in THINGS]
-        found = cast("Sequence[Thing]", scene.observation.extras.get(EXTRA, ()))
+        finding = scene.observation.findings.get(StaticThings)
+        found = finding.things if finding else ()
         for thing in found:
             if (
                 thing.kind == self._kind
@@ -97,7 +76,9 @@ class Things:
                 yield thing
         self._remember(movers, {thing.id for thing in found}, scene.t)
 
-    def nearest_lately(self, thing: Thing, radius: float, labels: Container[str] | None = None) -> int | None:
+    def nearest_lately(
+        self, thing: StaticObject, radius: float, labels: Container[str] | None = None
+    ) -> int | None:
         """Name the track that came nearest to where a new thing is, in the seconds before it showed.
 
         `radius`: no farther than this, in heights of the track's box. `labels`: of these classes only.
@@ -112,7 +93,7 @@ class Things:
         least, number = min(near, default=(math.inf, 0))
         return number if least <= radius else None
 
-    def key(self, thing: Thing, scene: Scene) -> str:
+    def key(self, thing: StaticObject, scene: Scene) -> str:
         """Name the thing by zone and place, so that it keeps its name when it is found anew."""
         if thing.id not in self._keys:
             width, height = size_of(scene)
@@ -128,14 +109,14 @@ class Things:
         self._keys.clear()
         self._lately.clear()
 
-    def _is_explained(self, thing: Thing, movers: list[Track]) -> bool:
+    def _is_explained(self, thing: StaticObject, movers: list[Track]) -> bool:
         """Whether it is somebody who stands still; once explained, always."""
         if not self._explained.get(thing.id, False):
             same = any(iou(past.box, thing.box) >= COVERS for past in self._past.values())
             self._explained[thing.id] = same or any(_covers(track, thing) for track in movers)
         return self._explained[thing.id]
 
-    def _fits(self, thing: Thing, scene: Scene) -> bool:
+    def _fits(self, thing: StaticObject, scene: Scene) -> bool:
         width, height = size_of(scene)
         x1, y1, x2, y2 = thing.box
         size = max(x2 - x1, y2 - y1) / height
@@ -156,13 +137,13 @@ class Things:
             self._keys.pop(gone, None)
 
 
-def label_of(thing: Thing, scene: Scene) -> str:
+def label_of(thing: StaticObject, scene: Scene) -> str:
     """Return the class of the detection that is the thing, or `object`: detectors know few things."""
     known = [track for track in scene.tracks if track.label in THINGS and iou(track.box, thing.box) > 0.3]
     return max(known, key=lambda track: track.score).label if known else "object"
 
 
-def distance(track: Track, thing: Thing) -> float:
+def distance(track: Track, thing: StaticObject) -> float:
     """Return how far the foot of a track is from a thing, in heights of the track's box."""
     x, y = track.foot
     across = max(thing.box[0] - x, 0.0, x - thing.box[2])
@@ -170,7 +151,7 @@ def distance(track: Track, thing: Thing) -> float:
     return math.hypot(across, down) / max(1.0, track.box[3] - track.box[1])
 
 
-def _covers(track: Track, thing: Thing) -> bool:
+def _covers(track: Track, thing: StaticObject) -> bool:
     """Whether the object stands still where the blob is; who walks past is in front of it, not it."""
     if not track.stationary:
         return False

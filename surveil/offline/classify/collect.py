@@ -19,6 +19,7 @@ from surveil.offline.classify.dataset import Item, PictureSet, add, append, load
 from surveil.offline.classify.pictures import BadPictureError, decode, read_bytes
 from surveil.offline.normality.frames import stills
 from surveil.types import Bytes, Frame, Polygon, Track
+from surveil.view import FrameView
 
 BoxOf = tuple[int, int, int, int]
 _TILE_PX, _TILES = 112, 12
@@ -104,7 +105,7 @@ class CropCollector:
         if frame.t < self._due or (frame.damaged and not frame.degraded):
             return
         self._due = frame.t + self._look.every_s - 1e-6
-        found = places(self._look, _View(frame, tracks))
+        found = places(self._look, FrameView(frame, tracks))
         if not found:
             return
         picture = HiddenPicture(frame.picture, self._hidden).bgr()
@@ -117,12 +118,6 @@ class CropCollector:
                 origin=self._origin, group=group,
             )  # fmt: skip
             self.count += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    frame: Frame
-    tracks: Sequence[Track]
 
 
 def _check(intervals: Sequence[Interval]) -> None:

@@ -1,53 +1,51 @@
-"""What is counted of your own classifiers."""
+"""Metrics of your own classifiers."""
 
 from __future__ import annotations
 
 from surveil.metrics.make import QUICK_S, Make
+from surveil.metrics.part import MetricsPart
 
 
-class ClassifierMetrics:
+class ClassifierMetrics(MetricsPart):
     """Which are in use, what they say, and how far that is from what they said in training."""
 
     def __init__(self, make: Make) -> None:
-        self.classifier_in_use = make.gauge(
+        self.in_use = make.gauge(
             "surveil_classifier_in_use",
             "1 while a classifier that rules name is deployed; 0: its rules see nothing.",
             "model",
         )
-        self.classifier_looks = make.counter(
+        self.looks = make.counter(
             "surveil_classifier_looks", "Crops that a classifier looked at, by the class it said.",
             "camera", "model", "label",
         )  # fmt: skip
-        self.classifier_shadow = make.counter(
+        self.shadow = make.counter(
             "surveil_classifier_shadow_looks",
             "Crops that a shadow looked at, by what the classifier in use said and what the shadow said.",
             "camera", "model", "label", "shadow_label",
         )  # fmt: skip
-        self.classifier_drift = make.gauge(
+        self.drift = make.gauge(
             "surveil_classifier_drift_ratio",
             "How far running scores are from those of the validation split: 0 alike, 1 elsewhere.",
             "camera", "model",
         )  # fmt: skip
-        self.classifier_seconds = make.histogram(
+        self.seconds = make.histogram(
             "surveil_classifier_seconds", "Time of one inference call of a classifier.", buckets=QUICK_S
         )
 
-    def add_classifier(
+    def add(
         self, model: str, cameras: tuple[str, ...], labels: tuple[str, ...], shadow_labels: tuple[str, ...]
     ) -> None:
         """Create the series of a classifier at 0; without labels nothing is deployed."""
-        self.classifier_in_use.labels(model).set(bool(labels))
+        self.in_use.labels(model).set(bool(labels))
         for camera in cameras:
-            self.classifier_drift.labels(camera, model)
+            self.drift.labels(camera, model)
             for label in labels:
-                self.classifier_looks.labels(camera, model, label)
+                self.looks.labels(camera, model, label)
             for label in labels or ("none",):
                 for other in shadow_labels:
-                    self.classifier_shadow.labels(camera, model, label, other)
+                    self.shadow.labels(camera, model, label, other)
 
-    def forget_classifier(self, model: str) -> None:
-        """Remove the series of a classifier that no rule names any more."""
-        for metric in (
-            self.classifier_in_use, self.classifier_looks, self.classifier_shadow, self.classifier_drift,
-        ):  # fmt: skip
-            metric.remove_by_labels({"model": model})
+    def sample(self, camera: str) -> None:
+        """Create the series of one classifier."""
+        self.add("shelf", (camera,), ("full", "empty"), ("full", "empty"))

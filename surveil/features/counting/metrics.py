@@ -1,38 +1,40 @@
-"""What is counted at lines and in zones."""
+"""Metrics of counting at lines and in zones."""
 
 from __future__ import annotations
 
 from surveil.metrics.make import Make
+from surveil.metrics.part import MetricsPart
 
 _DWELL_S = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
 
-class CountMetrics:
+class CountMetrics(MetricsPart):
     """Crossings, occupancy, and how long objects stay."""
 
     def __init__(self, make: Make) -> None:
-        self.line_crossings = make.counter(
+        self.crossings = make.counter(
             "surveil_line_crossings", "Objects that crossed a line, by direction and class.",
             "camera", "line", "direction", "label",
         )  # fmt: skip
-        self.zone_occupancy = make.gauge(
+        self.occupancy = make.gauge(
             "surveil_zone_occupancy", "Objects in a zone now.", "camera", "zone", "label"
         )
-        self.zone_dwell = make.histogram(
+        self.dwell = make.histogram(
             "surveil_zone_dwell_seconds", "How long objects stayed in a zone.", "camera", "zone", "label",
             buckets=_DWELL_S,
         )  # fmt: skip
 
     def add_zone(self, camera: str, zone: str, label: str) -> None:
         """Create the series of one class that is counted in a zone, at 0."""
-        self.zone_occupancy.labels(camera, zone, label).set(0)
-        self.zone_dwell.labels(camera, zone, label)
+        self.occupancy.labels(camera, zone, label).set(0)
+        self.dwell.labels(camera, zone, label)
 
     def add_line(self, camera: str, line: str, direction: str, label: str) -> None:
         """Create the series of one class that is counted over a line, at 0."""
-        self.line_crossings.labels(camera, line, direction, label)
+        self.crossings.labels(camera, line, direction, label)
 
-    def forget_counts(self, camera: str) -> None:
-        """Remove the series of what is counted at a camera."""
-        for metric in (self.line_crossings, self.zone_occupancy, self.zone_dwell):
-            metric.remove_by_labels({"camera": camera})
+    def sample(self, camera: str) -> None:
+        """Create the series of one zone and one line."""
+        self.add_zone(camera, "yard", "person")
+        for direction in ("left", "right"):
+            self.add_line(camera, "door", direction, "person")

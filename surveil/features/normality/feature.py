@@ -1,0 +1,68 @@
+"""Learned normality: what is usual in front of a camera, and alerts on what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from surveil.features.base import CameraParts, Feature, Section, Shared
+from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.rule import Anomaly, AnomalySettings
+from surveil.features.normality.settings import NormalitySettings
+from surveil.rules import RuleKind
+from surveil.types import Alert, Bytes, Findings
+
+MIN_ROWS, MAX_ROWS = 360, 540
+"""Text fits over two pictures of the first height, and two of the second on a screen beside each other."""
+
+if TYPE_CHECKING:
+    from surveil.alerts.evidence import Hide
+    from surveil.metrics.part import MetricsPart
+    from surveil.pipeline.work import Analyser
+
+
+def _needs(camera: CameraParts) -> object:
+    settings = camera.section(NormalitySettings)
+    return (settings, camera.unstored) if settings.enabled else None
+
+
+def _analyser(camera: CameraParts, shared: Shared) -> Analyser:
+    # Only where a camera wants it.
+    from surveil.features.normality.analyser import NormalityAnalyser  # noqa: PLC0415
+    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+
+    scene = shared.get(Scenes).of(camera.name, camera.section(NormalitySettings))
+    assert scene is not None
+    return NormalityAnalyser(scene, shared.metrics, camera.unstored)
+
+
+def why_unusual(_alert: Alert, picture: Bytes, findings: Findings, hide: Hide) -> Mapping[str, Bytes]:
+    """Return `explained`: heat and box on the picture, the nearest usual example beside it."""
+    from surveil.features.normality.draw import explained  # noqa: PLC0415 - only once there is an alert
+
+    finding = findings.get(NormalityResult)
+    if finding is None or finding.explanation is None:
+        return {}
+    rows, columns = picture.shape[:2]
+    height = min(max(rows, MIN_ROWS), MAX_ROWS)
+    return {"explained": explained(picture, (columns, rows), finding.explanation, height, hide)}
+
+
+def _metrics() -> type[MetricsPart]:
+    from surveil.features.normality.metrics import NormalityMetrics  # noqa: PLC0415 - only in the daemon
+
+    return NormalityMetrics
+
+
+NORMALITY = Feature(
+    section=Section(
+        name="normality",
+        settings=NormalitySettings,
+        about="Learned normal activity: what an `anomaly` rule alerts on.",
+    ),
+    rules={"anomaly": RuleKind(AnomalySettings, Anomaly)},
+    needs=_needs,
+    analyser=_analyser,
+    metrics=_metrics,
+    illustrators={Anomaly.type: why_unusual},
+)
