@@ -72,9 +72,15 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
     )
     began = clock.monotonic()
     for n in range(1000):
+        work = Work(camera="gate", gate=None, planner=None)
         if n < alerts:
             stage.offer(
-                CommitRequest("gate", Step((alert(n),)), Slot("gate", Work("gate", None, None), seen), places)
+                CommitRequest(
+                    "gate",
+                    Step((alert(n),)),
+                    Slot("gate", work, seen),
+                    places,
+                )
             )
         started = clock.monotonic()
         stage.offer(quiet)

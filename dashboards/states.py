@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from surveil.features.normality.validity import NormalityState
+from surveil.features.normality.result import NormalityState
 from surveil.metrics import STATES
 
 _COLOURS = {

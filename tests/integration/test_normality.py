@@ -21,9 +21,9 @@ from surveil.detect.settings import ModelSettings
 from surveil.features.base import Shared
 from surveil.features.normality.draw import TITLE
 from surveil.features.normality.pause import Reason
+from surveil.features.normality.result import NormalityState
 from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
-from surveil.features.normality.validity import NormalityState
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
 from surveil.ring import Lost

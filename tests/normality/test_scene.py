@@ -8,10 +8,10 @@ import pytest
 from surveil.features.normality.learning import SKETCH
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.pause import LearningPause, Reason
-from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.result import NormalityResult, NormalityState
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings, excluded, minutes
-from surveil.features.normality.validity import DriftWatch, MovedWatch, NormalityState
+from surveil.features.normality.validity import DriftWatch, MovedWatch
 from surveil.features.normality.words import duration_words, rarity_words
 from surveil.types import Track
 from tests.normality.drawn import FRAME, WALKERS, Walker, frames, geometry, model, picture

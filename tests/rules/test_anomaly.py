@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from surveil.features.normality.result import Explanation, NormalityResult
+from surveil.features.normality.result import Explanation, NormalityResult, NormalityState, NormalityStatus
 from surveil.features.normality.rule import AnomalySettings
-from surveil.features.normality.validity import NormalityState, NormalityStatus
 from surveil.features.registry import build_rules
 from surveil.types import Findings, Frame, Observation, Scene, Signal
 

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from surveil.features.registry import RULES, build_rules
-from surveil.features.things.static_objects import StaticObject, StaticThings
+from surveil.features.things.finding import StaticObject, StaticThings
 from surveil.types import Findings, Scene, Track
 from tests.scenes import observation
 

@@ -10,10 +10,9 @@ import structlog
 from surveil.features.normality.metrics import NormalityMetrics
 from surveil.features.normality.pause import DAMAGED, LIGHT, LearningPause, Reason
 from surveil.features.normality.plane import plane_size
-from surveil.features.normality.result import NormalityResult
+from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus
 from surveil.features.normality.rule import Anomaly
 from surveil.features.normality.scene import SceneNormality
-from surveil.features.normality.validity import NormalityState, NormalityStatus
 from surveil.metrics import Metrics
 from surveil.types import GateDecision, Motion, Polygon
 from surveil.view import FrameView

@@ -16,9 +16,14 @@ from surveil.features.normality.hours import COLUMNS, ROWS, HourFinding, HourSco
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.features.normality.plane import CELL
-from surveil.features.normality.result import EMPTY, Explanation, NormalityResult
+from surveil.features.normality.result import (
+    EMPTY,
+    Explanation,
+    NormalityResult,
+    NormalityState,
+    NormalityStatus,
+)
 from surveil.features.normality.score import CellScore, Fusion, Scorer, Trend
-from surveil.features.normality.validity import NormalityState, NormalityStatus
 from surveil.features.normality.words import rarity_words
 from surveil.types import Box
 

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
-from surveil.features.normality.validity import NormalityState, NormalityStatus
 from surveil.types import Box, Finding, Floats
+
+
+class NormalityState(StrEnum):
+    """What a camera's normality is doing: a closed set, because it is a metric label."""
+
+    OFF = "off"
+    LEARNING = "learning"
+    PROVISIONAL = "provisional"
+    """Alerting at the budget by extrapolation; the footage does not yet vouch for it."""
+    READY = "ready"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class NormalityStatus:
+    """A state and why."""
+
+    state: NormalityState
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from surveil.features.normality.learning import Learning
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import Dwell, ObjectSample
 from surveil.features.normality.pause import LOST, LearningPause, Reason
-from surveil.features.normality.result import NormalityResult, nothing
+from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus, nothing
 from surveil.features.normality.settings import NormalitySettings
-from surveil.features.normality.validity import DriftWatch, MovedWatch, NormalityState, NormalityStatus
+from surveil.features.normality.validity import DriftWatch, MovedWatch
 from surveil.types import Bytes, Track
 
 ALARM_S = 10.0

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from math import exp
 
 import cv2
@@ -22,25 +20,6 @@ DRIFT_S = 3600.0
 """Seconds of movement over which drift is averaged."""
 DRIFTED = 5.0
 """Five times as many scores above the 95 % quantile as when it was learned: one in four."""
-
-
-class NormalityState(StrEnum):
-    """What a camera's normality is doing: a closed set, because it is a metric label."""
-
-    OFF = "off"
-    LEARNING = "learning"
-    PROVISIONAL = "provisional"
-    """Alerting at the budget by extrapolation; the footage does not yet vouch for it."""
-    READY = "ready"
-    INVALID = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class NormalityStatus:
-    """A state and why."""
-
-    state: NormalityState
-    reason: str = ""
 
 
 class MovedWatch:

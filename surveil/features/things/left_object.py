@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from surveil.features.things.static_objects import StaticObject
+from surveil.features.things.finding import StaticObject
 from surveil.features.things.things import Things, ThingSettings, distance, label_of
 from surveil.rules.base import Places
 from surveil.types import Scene, Signal, Track

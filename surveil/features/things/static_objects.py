@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from surveil.features.things.dual_background import DualBackground, Plane
+from surveil.features.things.finding import StaticObject, StaticThings
 from surveil.geometry import iou
-from surveil.types import BoolMap, Box, Bytes, Finding
+from surveil.types import BoolMap, Box, Bytes
 from surveil.view import FrameView
 
 ROWS = 180
@@ -39,25 +40,6 @@ ALIKE = 0.6
 CORE = 0.5
 """Share of its own change that a blob must have everywhere."""
 GAP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class StaticObject:
-    """One thing that was put down (`left`) or taken away (`removed`)."""
-
-    id: int
-    kind: Literal["left", "removed"]
-    box: Box
-    """Where, px of the frame."""
-    since: float
-    """Stream time at which it was first seen to be so, s."""
-
-
-@dataclass(frozen=True, slots=True)
-class StaticThings(Finding):
-    """The things that are in the picture, and the places of those that are gone."""
-
-    things: tuple[StaticObject, ...]
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from surveil.features.things.static_objects import StaticObject, StaticThings
+from surveil.features.things.finding import StaticObject, StaticThings
 from surveil.geometry import inside, iou
 from surveil.rules.base import RuleSettings, size_of
 from surveil.types import Box, Polygon, Scene, Track
