@@ -43,14 +43,14 @@ class NormalityKeeper:
         self._noted_at = -NOTE_S
         self._scenes = dict(scenes)
         self._state_dir = state_dir
-        self._in_use: dict[str, str | None] = {}
+        self._in_use: dict[str, tuple[SceneNormality, str | None]] = {}
+        """By camera: the scene that has a model, and its version. A scene that came meanwhile has none."""
         self._failed: dict[str, str] = {}
         self._report = report
 
     def keep(self, camera: str, scene: SceneNormality | None) -> None:
         """Look after another scene of a camera, or (None) no more; from any thread."""
         others = {name: one for name, one in self._scenes.items() if name != camera}
-        self._in_use.pop(camera, None)
         self._scenes = others if scene is None else {**others, camera: scene}
 
     def run_once(self) -> None:
@@ -82,12 +82,15 @@ class NormalityKeeper:
         learned = scene.learning.take_learned()
         if learned is None:
             return
-        store = self._store(camera)
-        self._offer(camera, scene, store.deploy(learned.fit()), store.current(), own=True)
+        store, began_with = self._store(camera), self._in_use.get(camera)
+        model = learned.fit()
+        if began_with is not None and began_with != (scene, store.current()):
+            return  # Another model was deployed during the fit: it is picked up.
+        self._offer(camera, scene, store.deploy(model), store.current(), own=True)
 
     def _pick_up(self, camera: str, scene: SceneNormality) -> None:
         name = self._store(camera).current()
-        if name is None or name == self._in_use.get(camera):
+        if name is None or (scene, name) == self._in_use.get(camera):
             return
         loaded = self._store(camera).load()
         if loaded is not None:
@@ -97,6 +100,6 @@ class NormalityKeeper:
         self, camera: str, scene: SceneNormality, loaded: LoadedModel, name: str | None, *, own: bool
     ) -> None:
         scene.offer(loaded, own=own)
-        self._in_use[camera] = name
+        self._in_use[camera] = scene, name
         version = (name or "").removesuffix(".npz")
         self._report(camera, f"model {loaded.name} (version {version}) is in use")

@@ -1,0 +1,92 @@
+"""What happens to learned models while a camera is reloaded, removed or gets another model during a fit."""
+
+from collections.abc import Callable
+
+import pytest
+
+from surveil.clock import ManualClock
+from surveil.features.normality.keeper import NormalityKeeper
+from surveil.features.normality.model import SceneModel
+from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.settings import NormalitySettings
+from surveil.features.normality.store import NormalityStore
+from tests.normality.drawn import FRAME, frames, model
+
+
+class Sums:
+    """What a scene has learned; something happens while it is fitted."""
+
+    def __init__(self, during: Callable[[], object]) -> None:
+        self._during = during
+
+    def fit(self) -> SceneModel:
+        self._during()
+        return model().model.faded(7, 14)
+
+
+class Ripe(SceneNormality):
+    """A scene that has something to fit, once, and counts the models that it is offered."""
+
+    def __init__(self, during: Callable[[], object] | None = None) -> None:
+        super().__init__("yard", NormalitySettings(enabled=True))
+        self.offers: list[tuple[str, bool]] = []
+        # Nothing is ripe when the keeper looks for the first time.
+        self._sums = [None] if during is None else [Sums(during), None]
+        self.learning.take_learned = lambda: self._sums.pop() if self._sums else None
+
+    def offer(self, loaded, *, own=False):
+        self.offers.append((loaded.sha256, own))
+        super().offer(loaded, own=own)
+
+
+@pytest.fixture
+def store(tmp_path):
+    found = NormalityStore(tmp_path, "yard")
+    found.deploy(model().model)
+    return found
+
+
+def kept(tmp_path, scene):
+    said: list[str] = []
+    return NormalityKeeper(tmp_path, {"yard": scene}, lambda _, what: said.append(what), ManualClock()), said
+
+
+def test_a_reload_during_a_fit_leaves_the_new_scene_with_the_model(tmp_path, store):
+    new = Ripe()
+    keeper, _ = kept(tmp_path, old := Ripe(lambda: keeper.keep("yard", new)))
+    for _ in range(3):
+        keeper.run_once()
+    assert store.current() == "0002.npz"
+    assert old.offers[-1] == (store.load().sha256, True)
+    assert new.offers == [(store.load().sha256, False)]
+
+
+def test_a_scene_that_replaced_another_goes_on_from_its_model(tmp_path, store):
+    """It must not learn from zero: its first fit would replace the model of weeks."""
+    new = Ripe()
+    keeper, _ = kept(tmp_path, Ripe(lambda: keeper.keep("yard", new)))
+    for _ in range(3):
+        keeper.run_once()
+    for plane, t in frames(1):
+        new.observe(plane, t, 1_700_000_000.0 + t, FRAME)
+    assert new.learning.seconds >= store.load().model.seen.seconds
+
+
+def test_a_camera_that_was_removed_during_a_fit_and_comes_back_gets_the_model(tmp_path, store):
+    back = Ripe()
+    keeper, _ = kept(tmp_path, Ripe(lambda: keeper.keep("yard", None)))
+    for _ in range(3):
+        keeper.run_once()
+    keeper.keep("yard", back)
+    keeper.run_once()
+    assert back.offers == [(store.load().sha256, False)]
+
+
+def test_a_model_that_is_deployed_during_a_fit_is_not_replaced_by_it(tmp_path, store):
+    by_hand = model().model.faded(1, 14)
+    deployed = []
+    keeper, _ = kept(tmp_path, scene := Ripe(lambda: deployed.append(store.deploy(by_hand).sha256)))
+    for _ in range(3):
+        keeper.run_once()
+    assert store.load().sha256 == deployed[0]
+    assert scene.offers == [(model().sha256, False), (deployed[0], False)]
