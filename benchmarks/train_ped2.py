@@ -20,9 +20,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from surveil.features.classify.classifier import in_batches
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.offline.classify import dataset
-from surveil.offline.classify.features import Backbone, in_batches
+from surveil.offline.classify.features import Backbone
 from surveil.offline.classify.head import choose
 from surveil.offline.classify.measures import figures
 from surveil.offline.classify.prepared import Options

@@ -55,6 +55,22 @@ class SystemClock:
         return stop.wait(max(0.0, seconds))
 
 
+class Every:
+    """Says when something is due again: at once, then `seconds` after the last time that it was. One thread's."""
+
+    def __init__(self, seconds: float, last: float = float("-inf")) -> None:
+        """`last`: when it was due before; by default never."""
+        self.seconds = seconds
+        self._last = last
+
+    def due(self, now: float) -> bool:
+        """Return whether it is due at `now` (s); a clock that was set back makes it due, too."""
+        if 0.0 <= now - self._last < self.seconds:
+            return False
+        self._last = now
+        return True
+
+
 def thread_cpu_s() -> float:
     """Return the CPU seconds that the calling thread has used."""
     return time.thread_time()

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from surveil.alerts.database import sync_directory
 from surveil.alerts.evidence import Evidence, reason_of
-from surveil.alerts.files import make_folders
 from surveil.alerts.settings import EvidenceSettings
 from surveil.errors import SourceError
+from surveil.filesystem import appearing, make_folders
 from surveil.metrics import Metrics
 from surveil.types import Alert
 
@@ -200,23 +199,8 @@ class Clips:
         if not self._make_room(ROOM_BYTES):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         make_folders(path.parent)
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
+        with appearing(path) as temporary:
             self._recorders[camera].mux(temporary, waiting.since, waiting.until)
-            temporary.chmod(0o640)
-            _sync(temporary)
-            temporary.rename(path)
-            sync_directory(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _missing(alert: Alert, why: str) -> Alert:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,12 +132,3 @@ def set_aside(path: Path, stamp: str) -> Path:
 def aside(folder: Path) -> list[Path]:
     """Return the damaged databases that were set aside in a state directory and are still there."""
     return sorted(p for p in folder.glob("*.damaged-*") if not p.name.endswith(("-wal", "-shm")))
-
-
-def sync_directory(path: Path) -> None:
-    """Put the names in a directory on the disk: a synced file without a synced name may vanish."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

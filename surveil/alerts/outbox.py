@@ -25,7 +25,6 @@ from surveil.alerts.database import (
     is_damaged,
     migrate,
     set_aside,
-    sync_directory,
     transaction,
 )
 from surveil.alerts.deliveries import DAY_S, Deliveries
@@ -36,6 +35,7 @@ from surveil.alerts.rows import COMMITTED, Entry, StoredAlert
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
 from surveil.errors import StateError
+from surveil.filesystem import sync_folder
 from surveil.metrics import DELIVERY
 from surveil.types import Alert
 
@@ -95,7 +95,7 @@ class Outbox(Deliveries):
             with foreign_errors():
                 outbox = cls(path, sinks, clock, settings or OutboxSettings())
             path.chmod(0o640)
-            sync_directory(path.parent)
+            sync_folder(path.parent)
             if moved:
                 outbox.commit([damaged(moved, clock.wall())])
         except OSError as error:

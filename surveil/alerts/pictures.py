@@ -18,8 +18,7 @@ from typing import Self
 
 import cv2
 
-from surveil.alerts.database import sync_directory
-from surveil.alerts.files import appear, stage, sync
+from surveil.filesystem import appear, make_folders, stage, sync, sync_folder
 from surveil.types import Bytes
 
 _THREADS = 2
@@ -100,6 +99,7 @@ class Pictures:
         """Write when there is room, making it if needed. Raises OSError."""
         if not self._make_room(len(data)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        make_folders(path.parent)
         try:
             stage(path, data)
         except OSError as error:
@@ -110,7 +110,7 @@ class Pictures:
     def _sync_names(self, folder: Path, pictures: list[Path]) -> None:
         """Sync a folder; where that fails, its new pictures are as good as not there."""
         try:
-            sync_directory(self._root / folder)
+            sync_folder(self._root / folder)
         except OSError as error:
             for relative in pictures:
                 (self._root / relative).unlink(missing_ok=True)

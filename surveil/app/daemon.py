@@ -40,12 +40,13 @@ from surveil.features.classify.registry import ClassifierRegistry
 from surveil.features.classify.wiring import make_keeper
 from surveil.features.counting.wiring import make_counter
 from surveil.features.health.channel import Views, ViewWatch
-from surveil.features.normality.keeper import NormalityKeeper, look_after
+from surveil.features.normality.keeper import NormalityKeeper
 from surveil.listening import bind
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
+from surveil.versions import look_after
 from surveil.web import Web
 
 log = structlog.get_logger(__name__)

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, warn
-from surveil.errors import ModelError
+from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.store import ClassifierStore, names
+from surveil.versions import Role
 
 Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=complete.classifiers)]
 
@@ -45,7 +46,7 @@ def deploy(
     if why := store.damage():
         warn(f"the one in use cannot be read: {why}")
     store.deploy(chosen, shadow)
-    path = store.path("shadow" if shadow else "current")
+    path = store.path(Role.SHADOW if shadow else Role.CURRENT)
     _tell(name, path, "runs in the shadow" if shadow else "is in use", json=json)
 
 
@@ -103,12 +104,13 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
 
 
 def _about(store: ClassifierStore) -> dict[str, Any]:
-    current, shadow = store.path(), store.path("shadow")
-    path = current or shadow or (store.trained if store.trained.is_file() else None)
-    card, damage = None, ""
+    current, shadow, card, damage = None, None, None, ""
     try:
+        shadow = store.path(Role.SHADOW)
+        current = store.path()
+        path = current or shadow or (store.trained if store.trained.is_file() else None)
         card = None if path is None else asdict(read_card(path))
-    except ModelError as error:
+    except (ModelError, StateError) as error:
         damage = str(error)
     about = {key: card[key] if card else None for key in ("positive", "threshold", "how", "figures")}
     return {

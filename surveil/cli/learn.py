@@ -20,6 +20,7 @@ from surveil.cli.common import (
     errors,
     print_json,
     read_config,
+    warn,
 )  # fmt: skip
 from surveil.cli.pictures import evaluate_pictures
 from surveil.clock import SystemClock
@@ -27,9 +28,10 @@ from surveil.config import Config
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.modelfile import LoadedModel, load, save
 from surveil.features.normality.settings import NormalitySettings
-from surveil.features.normality.store import NormalityStore, compare, show
+from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import learn_collected
 from surveil.offline.normality.dataset import load_dataset
+from surveil.offline.normality.deploy import compare, show
 from surveil.offline.normality.evaluate import FIGURES, evaluate
 from surveil.offline.normality.gate import check_figures, failures, parse_gate
 from surveil.offline.normality.normality import Progress, learn_files
@@ -199,7 +201,11 @@ def deploy(
 
     Example: `surveil normality deploy yard new.npz`
     """
-    deployed = _opened(config, camera)[1].deploy(load(model, camera).model)
+    store = _opened(config, camera)[1]
+    chosen = load(model, camera).model
+    if why := store.damage():
+        warn(f"the one in use cannot be read and is replaced: {why}")
+    deployed = store.deploy(chosen)
     console.print(f"{deployed.name} is in use")
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -81,19 +79,3 @@ def read_description(path: Path) -> ModelFile:
         raise ModelError(
             f"{path}: not a model's description ({error}); remove it, or add the model again"
         ) from error
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError:
-        # A full disk must not be left fuller.
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        raise

@@ -14,8 +14,9 @@ from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile
 from surveil.errors import ModelError, UnfitModel
+from surveil.filesystem import write_atomically
 from surveil.models.embedded import embedded
-from surveil.models.files import check_name, describe, loose, read_description, slug, verify, write_whole
+from surveil.models.files import check_name, describe, loose, read_description, slug, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,8 @@ class ModelStore:
         path = self.folder / f"{model.name}.onnx"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
-            write_whole(path.with_suffix(".json"), describe(model))
+            write_atomically(path, content)
+            write_atomically(path.with_suffix(".json"), describe(model))
         except OSError as error:
             raise ModelError(f"{self.folder}: the model cannot be stored: {error.strerror}") from error
         return read_description(path.with_suffix(".json"))

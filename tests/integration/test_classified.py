@@ -96,11 +96,12 @@ def test_deploying_shadowing_and_rolling_back_need_no_restart(made, tmp_path):
             assert counted(page, "surveil_classifier_in_use") == 1
             assert counted(page, "surveil_classifier_looks_total", label="disc") > 0
             assert counted(page, "surveil_classifier_looks_total", label="cross") == 0
-            store.deploy(another(trained.path, tmp_path / "another.onnx"), shadow=True)
+            other = another(trained.path, tmp_path / "another.onnx")
+            store.deploy(other, shadow=True)
             beside = {"label": "disc", "shadow_label": "disc"}
             name = "surveil_classifier_shadow_looks_total"
             wait_for(lambda: counted(daemon.get("/metrics")[1], name, **beside), 30)
-            store.promote()
+            store.deploy(other)
             wait_for(lambda: "version 0002 is in use" in daemon.log.read_text(), 30)
             store.rollback()
             wait_for(lambda: daemon.log.read_text().count("version 0001 is in use") >= 2, 30)

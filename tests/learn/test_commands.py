@@ -89,3 +89,34 @@ def test_a_camera_that_is_not_configured_is_refused(tmp_path, config, words):
     said = refused(ConfigError, "normality", *words, "-c", config)
     assert "there is no camera 'yrad', did you mean 'yard'?" in said
     assert not (tmp_path / "state" / "normality").exists()
+
+
+@pytest.mark.parametrize("pointer", ["???", "", "0001.onnx\n", "0099.npz\n"])
+def test_a_bad_pointer_is_told_with_its_remedy_and_got_out_of_by_commands(tmp_path, config, pointer):
+    at, new = ("-c", config), tmp_path / "new.npz"
+    store = NormalityStore(tmp_path / "state", "yard")
+    store.deploy(model().model)
+    save(model().model.faded(7, 14), new)
+
+    def spoil():
+        (store.folder / "current").write_text(pointer)
+
+    spoil()
+    if not pointer.startswith("0099"):
+        said = refused(StateError, "normality", "show", "yard", *at)
+        assert "`surveil normality rollback yard` goes back to the newest version" in said
+    assert surveil("normality", "rollback", "yard", *at)[0] == 0
+    assert store.current() == "0001.npz"
+    spoil()
+    assert surveil("normality", "deploy", "yard", new, *at)[0] == 0
+    assert (store.current(), store.versions()) == ("0002.npz", ["0001.npz", "0002.npz"])
+    assert surveil("normality", "show", "yard", *at)[0] == 0
+
+
+def test_rolling_back_passes_over_a_damaged_version(tmp_path, config):
+    store = NormalityStore(tmp_path / "state", "yard")
+    for days in (1, 2, 3):
+        store.deploy(model().model.faded(days, 14))
+    (store.folder / "0002.npz").write_bytes(b"broken")
+    assert surveil("normality", "rollback", "yard", "-c", config)[0] == 0
+    assert store.current() == "0001.npz"

@@ -9,9 +9,10 @@ from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings
-from surveil.features.normality.store import NormalityStore, compare, show
+from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected
 from surveil.offline.normality.dataset import load_dataset
+from surveil.offline.normality.deploy import compare, show
 from surveil.offline.normality.evaluate import FIGURES, NormalityReport, evaluate
 from surveil.offline.normality.frames import stills
 from surveil.offline.normality.normality import learn_files, score_file

@@ -292,3 +292,16 @@ def test_an_alert_without_a_clean_picture_or_that_is_not_there_is_told(tmp_path,
         path.unlink()
     assert "cannot be read" in refused(ConfigError, "alerts", "label", alerted, "true", "-c", config)
     assert "no alert begins with ffff" in refused(StateError, "alerts", "label", "ffff", "true", "-c", config)
+
+
+def test_a_classifier_with_a_bad_pointer_does_not_hide_the_others_from_the_list(tmp_path, config):
+    for name, pointer in (("bad", "???"), ("shadowed", "0001.npz"), ("fine", "")):
+        folder = tmp_path / "state" / "classifiers" / name
+        folder.mkdir(parents=True)
+        if pointer:
+            (folder / ("shadow" if name == "shadowed" else "current")).write_text(pointer)
+    code, text = surveil("models", "classifiers", "--json", "-c", config)
+    damage = {one["name"]: one["damage"] for one in json.loads(text)}
+    assert (code, damage["fine"]) == (0, "")
+    assert "bad/current: does not name a version; `surveil models rollback bad`" in damage["bad"]
+    assert "shadowed/shadow: does not name a version" in damage["shadowed"]

@@ -13,11 +13,11 @@ from typing import BinaryIO, Literal
 from pydantic import Field
 
 from surveil.alerts.access import how_written
-from surveil.alerts.database import sync_directory
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import to_json
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
+from surveil.filesystem import sync_folder
 
 _BLOCK = 65_536
 
@@ -85,7 +85,7 @@ class FileSink(BaseSink):
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             self._file = os.fdopen(handle, "r+b", buffering=0)
             self._file.truncate(_whole_lines(self._file))
-            sync_directory(self._path.parent)
+            sync_folder(self._path.parent)
         return self._file
 
     def _same(self, file: BinaryIO) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import numpy as np
 
 from surveil.detect.session import CPU, ModelSession, RunOn
 from surveil.errors import ModelError
+from surveil.features.classify.onnxfields import metadata
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.models.files import sha256_of
-from surveil.offline.classify.features import BATCH, in_batches
-from surveil.offline.classify.onnxgraph import metadata
 from surveil.types import Bytes, Floats
 
 TASK = "classify"
+BATCH = 16
+"""Pictures in one call of a network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,3 +123,15 @@ class Classifier:
         prepared = (self.card.preprocess.apply(picture) for picture in pictures)
         rows = [self.run(batch) for batch in in_batches(prepared)]
         return np.concatenate(rows) if rows else np.zeros((0, len(self.card.labels)), np.float32)
+
+
+def in_batches(pictures: Iterable[Bytes], size: int = BATCH) -> Iterator[Bytes]:
+    """Yield stacks of at most `size` pictures."""
+    held: list[Bytes] = []
+    for picture in pictures:
+        held.append(picture)
+        if len(held) == size:
+            yield np.stack(held)
+            held = []
+    if held:
+        yield np.stack(held)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.detect.session import RunOn
-from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.store import ClassifierStore
+from surveil.versions import ModelReloader, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,22 @@ class ClassifierRegistry:
 
 
 @dataclass(frozen=True, slots=True)
-class _InPlace:
-    """What is on the shelf under a name, and for whom."""
+class _Deployed:
+    """The files that the pointers name."""
 
-    cameras: tuple[str, ...] = ()
     current: Path | None = None
     shadow: Path | None = None
 
+    def words(self) -> str:
+        current, shadow = (path and f"version {path.stem}" for path in (self.current, self.shadow))
+        beside = f", {shadow} runs in its shadow" if shadow else ""
+        return (
+            f"{current} is in use{beside}" if current else f"none is deployed: its rules see nothing{beside}"
+        )
+
 
 class ClassifierKeeper:
-    """Puts what is deployed on the shelf. One thread's; `report(name, what)` hears of each transition once."""
+    """Puts what is deployed into the registry. One thread's; `report(name, what)` hears of each transition once."""
 
     def __init__(
         self,
@@ -80,44 +86,33 @@ class ClassifierKeeper:
         self._classifiers = classifiers
         self._where = where
         self._report = report
-        self._seen: dict[str, _InPlace] = {}
-        self._failed: dict[str, str] = {}
+        self._reloader: ModelReloader[tuple[str, ...], _Deployed] = ModelReloader(
+            self._deployed, self._put, report
+        )
 
     def run_once(self) -> None:
         """Load what was deployed since the last time. What cannot be used is reported; the old goes on.
 
-        What no rule names any more is taken off the shelf.
+        What no rule names any more is taken out of the registry.
         """
         wanted = self._classifiers.wanted()
-        for name in (self._seen.keys() | self._failed.keys()) - wanted.keys():
-            self._forget(name)
+        for name in self._reloader.forget_others(wanted):
+            self._classifiers.take_away(name)
+            self._report(name, "no rule names it any more")
         for name, cameras in wanted.items():
-            try:
-                self._look(name, cameras)
-                self._failed.pop(name, None)
-            except (ModelError, StateError) as error:
-                if self._failed.get(name) != str(error):
-                    self._report(name, f"cannot be used, what ran before goes on: {error}")
-                self._failed[name] = str(error)
+            with self._reloader.reporting(name, "cannot be used, what ran before goes on"):
+                self._reloader.look(name, cameras)
 
-    def _look(self, name: str, cameras: tuple[str, ...]) -> None:
+    def _deployed(self, name: str) -> _Deployed:
         store = ClassifierStore(self._state_dir, name)
-        found = _InPlace(cameras, store.path("current"), store.path("shadow"))
-        before = self._seen.get(name, _InPlace())
-        if name in self._seen and found == before:
-            return
-        old = self._classifiers.get(name) or InUse(None)
-        current = self._loaded(found.current, before.current, old.current)
-        shadow = self._loaded(found.shadow, before.shadow, old.shadow)
-        self._classifiers.put(name, InUse(current, shadow))
-        self._seen[name] = found
-        self._report(name, _words(found))
+        return _Deployed(store.path(), store.path(Role.SHADOW))
 
-    def _forget(self, name: str) -> None:
-        self._seen.pop(name, None)
-        self._failed.pop(name, None)
-        self._classifiers.take_away(name)
-        self._report(name, "no rule names it any more")
+    def _put(self, name: str, _cameras: tuple[str, ...], found: _Deployed, before: _Deployed | None) -> str:
+        known, old = before or _Deployed(), self._classifiers.get(name) or InUse(None)
+        current = self._loaded(found.current, known.current, old.current)
+        shadow = self._loaded(found.shadow, known.shadow, old.shadow)
+        self._classifiers.put(name, InUse(current, shadow))
+        return found.words()
 
     def _loaded(self, path: Path | None, before: Path | None, old: Classifier | None) -> Classifier | None:
         if path is None or path == before:
@@ -125,10 +120,3 @@ class ClassifierKeeper:
         model = Classifier(path, where=self._where)
         model.warm_up()
         return model
-
-
-def _words(found: _InPlace) -> str:
-    paths = (found.current, found.shadow)
-    current, shadow = (None if path is None else f"version {path.stem}" for path in paths)
-    beside = f", {shadow} runs in its shadow" if shadow else ""
-    return f"{current} is in use{beside}" if current else f"none is deployed: its rules see nothing{beside}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from surveil.clock import Clock
-from surveil.features.classify.classifier import Card, Classifier
+from surveil.features.classify.classifier import BATCH, Card, Classifier
 from surveil.features.classify.crops import CropCutter, Cut, Ready
 from surveil.features.classify.drift import Drift
 from surveil.features.classify.finding import Classification, Classifications
@@ -16,9 +16,6 @@ from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Findings, Floats
-
-BATCH = 16
-"""Crops in one call of a classifier."""
 
 
 class ClassifierRunner:

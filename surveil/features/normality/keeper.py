@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
-from surveil.clock import Clock, Stop
-from surveil.errors import ModelError, StateError
-from surveil.features.normality.modelfile import LoadedModel
+from surveil.clock import Clock, Every
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.store import NormalityStore, Note
+from surveil.versions import ModelReloader
 
-PERIOD_S = 5.0
 NOTE_S = 60.0
 """How often word is left of how far learning is, for `surveil normality show`."""
-Report = Callable[[str, str], None]
-"""Called with a camera and what happened to its model, once per transition."""
-
-
-class Keeper(Protocol):
-    """Looks after models of one kind."""
-
-    def run_once(self) -> None:
-        """Do what is due. Failures are reported, not raised."""
-
-
-def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
-    """Let the keepers look every few seconds until `stop`."""
-    while not clock.sleep(PERIOD_S, stop):
-        for keeper in keepers:
-            keeper.run_once()
 
 
 class NormalityKeeper:
     """Belongs to its own thread. Scenes are only touched through `offer` and `learning.take_learned`."""
 
     def __init__(
-        self, state_dir: Path, scenes: Mapping[str, SceneNormality], report: Report, clock: Clock
+        self,
+        state_dir: Path,
+        scenes: Mapping[str, SceneNormality],
+        report: Callable[[str, str], None],
+        clock: Clock,
     ) -> None:
         self._clock = clock
-        self._noted_at = -NOTE_S
+        self._notes = Every(NOTE_S)
         self._scenes = dict(scenes)
         self._state_dir = state_dir
-        self._in_use: dict[str, tuple[SceneNormality, str | None]] = {}
-        """By camera: the scene that has a model, and its version. A scene that came meanwhile has none."""
-        self._failed: dict[str, str] = {}
-        self._report = report
+        self._reloader: ModelReloader[SceneNormality, str | None] = ModelReloader(
+            lambda camera: self._store(camera).current(), self._hand_over, report
+        )
 
     def keep(self, camera: str, scene: SceneNormality | None) -> None:
         """Look after another scene of a camera, or (None) no more; from any thread."""
@@ -55,51 +39,56 @@ class NormalityKeeper:
 
     def run_once(self) -> None:
         """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""
-        now = self._clock.monotonic()
-        notes = now - self._noted_at >= NOTE_S
-        self._noted_at = now if notes else self._noted_at
-        for camera, scene in self._scenes.items():
-            try:
+        notes, scenes = self._notes.due(self._clock.monotonic()), self._scenes
+        self._reloader.forget_others(scenes)
+        for camera, scene in scenes.items():
+            with self._reloader.reporting(camera, "the model cannot be used", ValueError, ArithmeticError):
                 if notes:
                     self._note(camera, scene)
                 self._fit(camera, scene)
-                self._pick_up(camera, scene)
-                self._failed.pop(camera, None)
-            except (ModelError, StateError, ValueError, ArithmeticError) as error:
-                if self._failed.get(camera) != str(error):
-                    self._report(camera, f"the model cannot be used: {error}")
-                self._failed[camera] = str(error)
+                self._reloader.look(camera, scene)
 
     def _store(self, camera: str) -> NormalityStore:
         return NormalityStore(self._state_dir, camera)
 
     def _note(self, camera: str, scene: SceneNormality) -> None:
         said, learning = scene.said, scene.learning
-        note = Note(self._clock.wall(), said.state.value, said.reason, learning.seconds, learning.share)
+        note = Note(
+            t_wall=self._clock.wall(),
+            state=said.state.value,
+            reason=said.reason,
+            watched_s=learning.seconds,
+            share=learning.share,
+        )
         self._store(camera).note(note)
 
     def _fit(self, camera: str, scene: SceneNormality) -> None:
         learned = scene.learning.take_learned()
         if learned is None:
             return
-        store, began_with = self._store(camera), self._in_use.get(camera)
-        model = learned.fit()
-        if began_with is not None and began_with != (scene, store.current()):
-            return  # Another model was deployed during the fit: it is picked up.
-        self._offer(camera, scene, store.deploy(model), store.current(), own=True)
+        model, store = learned.fit(), self._store(camera)
+        if self._is_behind(camera, scene, store):
+            return  # Another model was deployed meanwhile: it is picked up instead.
+        loaded = store.deploy(model)
+        scene.offer(loaded, own=True)
+        name = store.current()
+        self._reloader.note(camera, scene, name, _in_use(loaded.name, name))
 
-    def _pick_up(self, camera: str, scene: SceneNormality) -> None:
-        name = self._store(camera).current()
-        if name is None or (scene, name) == self._in_use.get(camera):
-            return
-        loaded = self._store(camera).load()
-        if loaded is not None:
-            self._offer(camera, scene, loaded, name, own=False)
+    def _is_behind(self, camera: str, scene: SceneNormality, store: NormalityStore) -> bool:
+        """Whether a model that can be used is deployed that the scene does not have."""
+        return (
+            not store.damage()
+            and store.current() is not None
+            and self._reloader.in_use(camera) != (scene, store.current())
+        )
 
-    def _offer(
-        self, camera: str, scene: SceneNormality, loaded: LoadedModel, name: str | None, *, own: bool
-    ) -> None:
-        scene.offer(loaded, own=own)
-        self._in_use[camera] = scene, name
-        version = (name or "").removesuffix(".npz")
-        self._report(camera, f"model {loaded.name} (version {version}) is in use")
+    def _hand_over(self, camera: str, scene: SceneNormality, name: str | None, _before: str | None) -> str:
+        loaded = None if name is None else self._store(camera).load()
+        if loaded is None:
+            return ""
+        scene.offer(loaded)
+        return _in_use(loaded.name, name)
+
+
+def _in_use(model: str, name: str | None) -> str:
+    return f"model {model} (version {(name or '').removesuffix('.npz')}) is in use"

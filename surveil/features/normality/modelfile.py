@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from surveil.features.normality.objects import ObjectSums, places
 from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.features.normality.tails import KNOTS, Tail
+from surveil.filesystem import write_atomically
 
 MAX_BYTES = 8 * 1024 * 1024
 """Larger files are refused unread: a model has less than 1 MB."""
@@ -58,24 +58,19 @@ def content_hash(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def save(model: SceneModel, path: Path) -> LoadedModel:
-    """Write `model` to `path` atomically (beside it, synced, then renamed); return it as loaded."""
+    """Write `model` to `path` atomically; return it as loaded. Raises OSError."""
+    content, loaded = encode(model)
+    write_atomically(path, content)
+    return loaded
+
+
+def encode(model: SceneModel) -> tuple[bytes, LoadedModel]:
+    """Return the content of the model's file, and the model as `load` would."""
     arrays = _to_arrays(model)
     sha256 = content_hash(arrays)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, sha256=np.array(sha256), **arrays)
-    write_whole(path, buffer.getvalue())
-    return LoadedModel(_from_arrays(arrays, path), sha256)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file of mode 0640 that is there whole or not at all: beside its place, synced, then renamed."""
-    beside = path.with_name(path.name + ".part")
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    return buffer.getvalue(), LoadedModel(_from_arrays(arrays, Path("model")), sha256)
 
 
 def fingerprint(model: SceneModel) -> LoadedModel:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.errors import ModelError
-from surveil.models.files import write_whole
+from surveil.filesystem import write_atomically
 
 Weights = dict[str, NDArray[np.float32]]
 _KINDS = ("best", "now")
@@ -52,7 +52,7 @@ class Checkpoint:
         np.savez(
             content, allow_pickle=False, about=np.frombuffer(json.dumps(about).encode(), np.uint8), **arrays
         )
-        write_whole(path, content.getvalue())
+        write_atomically(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path, training: str) -> Checkpoint:

@@ -20,7 +20,7 @@ from typing import Any
 import cv2
 
 from surveil.errors import ConfigError
-from surveil.models.files import write_whole
+from surveil.filesystem import write_atomically
 from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
 from surveil.types import Bytes
 
@@ -225,7 +225,7 @@ def append(folder: Path, item: Item) -> None:
 def _begin_manifest(folder: Path, but: str) -> None:
     """Write a manifest of the pictures that are there, except `but`: only what it lists is in the data set."""
     lines = [_line(item) for item in _fingerprints(folder) if item.path != but]
-    write_whole(folder / MANIFEST, "".join(lines).encode())
+    write_atomically(folder / MANIFEST, "".join(lines).encode())
 
 
 def _fingerprints(folder: Path) -> list[Item]:

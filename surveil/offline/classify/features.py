@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +11,6 @@ import numpy as np
 from surveil.detect.session import ModelSession, RunOn
 from surveil.errors import ModelError
 from surveil.types import Bytes, Floats
-
-BATCH = 16
 
 
 def backbone_path() -> Path:
@@ -50,15 +47,3 @@ class Backbone:
         """
         outputs = self._session.run({"images": batch})
         return np.concatenate([outputs[0], outputs[self._middle].mean((2, 3))], 1).astype(np.float32)
-
-
-def in_batches(pictures: Iterable[Bytes], size: int = BATCH) -> Iterator[Bytes]:
-    """Yield stacks of at most `size` pictures."""
-    held: list[Bytes] = []
-    for picture in pictures:
-        held.append(picture)
-        if len(held) == size:
-            yield np.stack(held)
-            held = []
-    if held:
-        yield np.stack(held)

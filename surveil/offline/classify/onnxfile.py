@@ -12,17 +12,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil.features.classify.onnxfields import GRAPH, LENGTH, METADATA, VARINT, fields, graph_bytes
 from surveil.offline.classify.head import Head
-from surveil.offline.classify.onnxgraph import (
-    GRAPH,
-    LENGTH,
-    METADATA,
-    TENSOR,
-    VARINT,
-    fields,
-    graph_bytes,
-    tensor_name,
-)
+from surveil.offline.classify.onnxgraph import TENSOR, tensor_name
 
 _OUTPUT = 12
 

@@ -5,17 +5,14 @@ Field numbers are those of onnx.proto; with them there is no need for the `onnx`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.errors import ModelError
+from surveil.features.classify.onnxfields import VARINT, fields, graph_bytes, read_varint
 
-GRAPH, METADATA, NODE, TENSOR = 7, 14, 1, 5
-VARINT, LENGTH = 0, 2
-_FIXED = {1: 8, 5: 4}
+NODE, TENSOR = 1, 5
 _FLOAT = 1
 
 
@@ -42,28 +39,6 @@ def weights(network: bytes) -> dict[str, NDArray[np.float32]]:
         if number == TENSOR and (tensor := _tensor(content)) is not None:
             found[tensor_name(content)] = tensor
     return found
-
-
-def graph_bytes(network: bytes) -> bytes:
-    """Return the graph's own bytes. Raises ModelError."""
-    try:
-        found = [content for number, _, content in fields(network) if number == GRAPH]
-    except (IndexError, KeyError):
-        found = []
-    if len(found) != 1:
-        raise ModelError("the network's file is no ONNX model, or damaged")
-    return found[0]
-
-
-def metadata(model: bytes) -> dict[str, str]:
-    """Return what the file says about itself, key by key. Raises ModelError for a file that is no ONNX model."""
-    graph_bytes(model)
-    entries = [dict(_strings(content)) for number, _, content in fields(model) if number == METADATA]
-    return {entry.get(1, ""): entry.get(2, "") for entry in entries}
-
-
-def _strings(content: bytes) -> Iterator[tuple[int, str]]:
-    return ((number, part.decode()) for number, _, part in fields(content))
 
 
 def tensor_name(content: bytes) -> str:
@@ -115,39 +90,10 @@ def _attribute(content: bytes) -> tuple[str, tuple[int, ...]]:
 def _numbers(whole: bytes, part: bytes) -> list[int]:
     """Return a whole number, or the packed list of them (tag included in `whole`, content in `part`)."""
     if not part:
-        _, at = _read_varint(whole, 0)
-        return [_read_varint(whole, at)[0]] if at < len(whole) and whole[0] & 7 == VARINT else []
+        _, at = read_varint(whole, 0)
+        return [read_varint(whole, at)[0]] if at < len(whole) and whole[0] & 7 == VARINT else []
     found, at = [], 0
     while at < len(part):
-        value, at = _read_varint(part, at)
+        value, at = read_varint(part, at)
         found.append(value)
     return found
-
-
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at += 1
-        if not byte & 0x80:
-            return value, at
-        shift += 7
-
-
-def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield each field's number, its bytes with the tag, and its content (empty unless it has a length)."""
-    at = 0
-    while at < len(data):
-        start = at
-        tag, at = _read_varint(data, at)
-        content = b""
-        if tag & 7 == LENGTH:
-            length, at = _read_varint(data, at)
-            content = data[at : at + length]
-            at += length
-        elif tag & 7 == VARINT:
-            _, at = _read_varint(data, at)
-        else:
-            at += _FIXED[tag & 7]
-        yield tag >> 3, data[start:at], content

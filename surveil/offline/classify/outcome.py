@@ -10,7 +10,7 @@ import numpy as np
 
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.classify.classifier import Card, Classifier
-from surveil.models.files import write_whole
+from surveil.filesystem import write_atomically
 from surveil.offline.classify.dataset import Item, PictureSet
 from surveil.offline.classify.evaluation import Evaluation, doubts, judge, threshold_for
 from surveil.offline.classify.head import Doubles, Fitted, Labels
@@ -87,7 +87,7 @@ def finish(
     """Write the file whole or not at all, and judge what it will say: what is written is what is tested."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, content)
+        write_atomically(target, content)
     except OSError as error:
         raise StateError(f"{target}: cannot be written: {error.strerror}") from None
     tested = ready.split.of(TEST)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from surveil.errors import ConfigError, StateError
-from surveil.models.files import write_whole
+from surveil.filesystem import write_atomically
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.evaluation import Evaluation, Misclassified, OfClass
 from surveil.offline.classify.outcome import Trained
@@ -118,8 +118,8 @@ def write_report(made: Trained, data: PictureSet, folder: Path) -> Path:
     """Write `report.html` and `report.json`; return the page. Raises StateError when they cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "report.json", (to_json(made) + "\n").encode())
-        write_whole(folder / "report.html", to_html(made, data).encode())
+        write_atomically(folder / "report.json", (to_json(made) + "\n").encode())
+        write_atomically(folder / "report.html", to_html(made, data).encode())
     except OSError as error:
         raise StateError(f"{folder}: the report cannot be written: {error.strerror}") from None
     return folder / "report.html"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from surveil.features.classify.classifier import in_batches
 from surveil.features.classify.preprocess import CropPreprocess, resized
 from surveil.offline.classify.augment import augment
-from surveil.offline.classify.features import Sees, in_batches
+from surveil.offline.classify.features import Sees
 from surveil.offline.classify.head import Labels
 from surveil.offline.classify.prepared import Options, Prepared, Progress
 from surveil.offline.classify.split import TEST

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from surveil.errors import ConfigError
 from surveil.features.normality.geometry import Geometry
-from surveil.features.normality.modelfile import write_whole
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.spool import CHANNELS, Packed
+from surveil.filesystem import write_atomically
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -26,7 +26,7 @@ def write(path: Path, arrays: Arrays) -> int:
     """Write arrays as a whole file; return its bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_whole(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue())
     return buffer.tell()
 
 

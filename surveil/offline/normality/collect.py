@@ -22,9 +22,10 @@ from surveil.features.normality.draw import jpeg
 from surveil.features.normality.features import FeatureExtractor
 from surveil.features.normality.geometry import GeometrySketch
 from surveil.features.normality.learner import Learner
-from surveil.features.normality.modelfile import LoadedModel, fingerprint, write_whole
+from surveil.features.normality.modelfile import LoadedModel, fingerprint
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.spool import Packed, pack, unpack
+from surveil.filesystem import write_atomically
 from surveil.hidden import HiddenPicture
 from surveil.offline.normality.chunks import (
     chunk_arrays,
@@ -88,7 +89,7 @@ class FootageCollector:
         self._hidden = tuple(hidden)
         self._equalise = equalise
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-        for part in folder.glob("*.part"):
+        for part in folder.glob(".*.tmp"):
             part.unlink()
         self._chunks = sorted(folder.glob("[0-9]*.npz"))
         self._seconds = sum(seconds_of(chunk) for chunk in self._chunks)
@@ -196,7 +197,7 @@ class FootageCollector:
 
     def _sample(self, plane: Bytes) -> None:
         data = jpeg(plane)
-        write_whole(self._folder / f"sample-{self._samples:06d}.jpg", data)
+        write_atomically(self._folder / f"sample-{self._samples:06d}.jpg", data)
         self._samples += 1
         self._bytes += len(data)
         self._sample_due += self._bounds.sample_every_s

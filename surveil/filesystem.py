@@ -1,0 +1,87 @@
+"""Files that appear whole: written beside their place, synced, renamed, and their folder synced.
+
+Mode 0640; what fails leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, and on the disk when this returns. Raises OSError."""
+    stage(path, data)
+    sync(path)
+    appear(path)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Yield where to write what shall become `path`, for those who write it themselves; as `write_atomically`."""
+    with _or_nothing(path):
+        yield temporary(path)
+        temporary(path).chmod(0o640)
+    sync(path)
+    appear(path)
+    sync_folder(path.parent)
+
+
+def stage(path: Path, data: bytes) -> None:
+    """Write what shall become `path` beside it."""
+    with _or_nothing(path):
+        handle = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+
+
+def sync(path: Path) -> None:
+    """Put on the disk what was staged."""
+    with _or_nothing(path):
+        handle = os.open(temporary(path), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
+
+
+def appear(path: Path) -> None:
+    """Give what was staged and synced its name. The caller syncs the folder."""
+    with _or_nothing(path):
+        temporary(path).rename(path)
+
+
+def make_folders(folder: Path) -> None:
+    """Create a folder and its parents, mode 0750, each of their names synced. Raises OSError."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    folder.mkdir(mode=0o750, exist_ok=True)
+    sync_folder(folder.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Put the names in a folder on the disk. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def temporary(path: Path) -> Path:
+    """Return where `path` is written before it has its name."""
+    return path.with_name(f".{path.name}.tmp")
+
+
+@contextmanager
+def _or_nothing(path: Path) -> Iterator[None]:
+    """Remove what was staged when the block fails: a full disk must not be left fuller."""
+    try:
+        yield
+    except BaseException:
+        temporary(path).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,259 @@
+"""Versions of models: files that never change, pointers that say which are in use, and who runs which.
+
+    FOLDER/0001.npz 0002.npz …   current, shadow (each a line with a file name)
+
+A pointer is replaced atomically: a running daemon reads the old one or the new one, and needs no restart.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from surveil.clock import Clock, Stop
+from surveil.errors import ModelError, StateError
+from surveil.filesystem import make_folders, write_atomically
+
+User = TypeVar("User")
+Version = TypeVar("Version")
+KEEP = 5
+"""Versions kept; those that are pointed to and the one before are never removed."""
+PERIOD_S = 5.0
+"""How often a running daemon looks for new versions."""
+
+
+class Role(StrEnum):
+    """What a version is used for: the name of its pointer."""
+
+    CURRENT = "current"
+    SHADOW = "shadow"
+    """It runs beside the current one and is only counted."""
+
+
+class VersionedStore:
+    """The versions of one model. Raises StateError when the folder or a pointer cannot be used.
+
+    Args:
+        folder: where they are; it is created with the first version.
+        suffix: of the files, with the dot.
+        check: raises ModelError for a file that cannot be used.
+        what: what it is a model of, for errors.
+        remedy: what brings a pointer that cannot be read in order, for errors.
+    """
+
+    def __init__(
+        self, folder: Path, suffix: str, check: Callable[[Path], object], what: str, remedy: str
+    ) -> None:
+        self.folder = folder
+        self._suffix = suffix
+        self._name = re.compile(rf"\d{{4,}}{re.escape(suffix)}")
+        self._check = check
+        self._what = what
+        self._remedy = remedy
+
+    def versions(self) -> list[str]:
+        """Return the file names, oldest first."""
+        try:
+            names = [path.name for path in self.folder.iterdir()] if self.folder.is_dir() else []
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be read: {error.strerror}") from None
+        return sorted(filter(self._name.fullmatch, names), key=self._number)
+
+    def current(self, role: Role = Role.CURRENT) -> str | None:
+        """Return the file name in use, or of another role; None when there is none."""
+        pointer = self.folder / role
+        try:
+            name = pointer.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise StateError(f"{pointer}: cannot be read: {error}; {self._remedy}") from None
+        if not self._name.fullmatch(name):
+            raise StateError(f"{pointer}: does not name a version; {self._remedy}")
+        return name
+
+    def path(self, role: Role = Role.CURRENT) -> Path | None:
+        """Return the file in use, or of another role; None when there is none."""
+        name = self.current(role)
+        return None if name is None else self.folder / name
+
+    def damage(self, role: Role = Role.CURRENT) -> str:
+        """Return why the version in use cannot be read; empty when it can, or there is none."""
+        try:
+            path = self.path(role)
+            if path is not None:
+                self._check(path)
+        except (ModelError, StateError) as error:
+            return str(error)
+        return ""
+
+    def publish(self, content: bytes, role: Role = Role.CURRENT, *, reuse: bool = False) -> str:
+        """Store a new version and point to it; return its file name. Pointers that cannot be read are replaced.
+
+        `reuse`: content that is stored already is not stored again.
+        """
+        before = self._readable(Role.CURRENT)
+        try:
+            name = self._point_to(content, role, self._known(content) if reuse else "")
+            for other in Role:
+                if other is not Role.CURRENT and not self._is_of_use(other):
+                    (self.folder / other).unlink(missing_ok=True)
+            self._prune(before)
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        return name
+
+    def rollback(self) -> str:
+        """Point to the last version before the one in use that can be read; return its file name.
+
+        When the pointer cannot be read, that is the newest one.
+        """
+        try:
+            current = self.current()
+            older = [v for v in self.versions() if current and self._number(v) < self._number(current)]
+        except StateError:
+            current, older = "any", self.versions()
+        why = ""
+        for name in reversed(older):
+            try:
+                self._check(self.folder / name)
+            except ModelError as error:
+                why = f" ({error})"
+                continue
+            try:
+                self._point(Role.CURRENT, name)
+            except OSError as error:
+                raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+            return name
+        raise StateError(
+            f"{self._what}: there is no version before {current or 'any'}, no version to go back to{why}"
+        )
+
+    def unpoint(self, role: Role) -> bool:
+        """Remove a pointer; return whether it was there."""
+        try:
+            (self.folder / role).unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        return True
+
+    def _readable(self, role: Role) -> str | None:
+        with suppress(StateError):
+            return self.current(role)
+        return None
+
+    def _is_of_use(self, role: Role) -> bool:
+        """Whether a role beside the current one points to another version."""
+        return self._readable(role) not in (None, self._readable(Role.CURRENT))
+
+    def _known(self, content: bytes) -> str:
+        return next((v for v in reversed(self.versions()) if (self.folder / v).read_bytes() == content), "")
+
+    def _point_to(self, content: bytes, role: Role, known: str) -> str:
+        name = known or self._store(content)
+        try:
+            self._point(role, name)
+        except OSError:
+            if not known:
+                (self.folder / name).unlink(missing_ok=True)
+            raise
+        return name
+
+    def _store(self, content: bytes) -> str:
+        versions = self.versions()
+        name = f"{(self._number(versions[-1]) if versions else 0) + 1:04d}{self._suffix}"
+        make_folders(self.folder)
+        write_atomically(self.folder / name, content)
+        return name
+
+    def _point(self, role: Role, name: str) -> None:
+        write_atomically(self.folder / role, f"{name}\n".encode("ascii"))
+
+    def _prune(self, before: str | None) -> None:
+        needed = {before, *(self._readable(role) for role in Role)}
+        for name in self.versions()[:-KEEP]:
+            if name not in needed:
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _number(self, name: str) -> int:
+        return int(name.removesuffix(self._suffix))
+
+
+class Keeper(Protocol):
+    """Looks after models of one kind."""
+
+    def run_once(self) -> None:
+        """Do what is due. Failures are reported, not raised."""
+
+
+def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
+    """Let the keepers look every few seconds until `stop`."""
+    while not clock.sleep(PERIOD_S, stop):
+        for keeper in keepers:
+            keeper.run_once()
+
+
+class ModelReloader(Generic[User, Version]):
+    """Hands what is deployed to those who use it, once for each user and version. One thread's.
+
+    What is in use is known by who uses it: a user that replaced another under the same name has nothing yet.
+
+    Args:
+        deployed: returns what is deployed under a name.
+        hand_over: gives it to a user and returns what there is to report; it also gets what was in use before.
+        report: called with a name and what happened, once per transition.
+    """
+
+    def __init__(
+        self,
+        deployed: Callable[[str], Version],
+        hand_over: Callable[[str, User, Version, Version | None], str],
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._deployed = deployed
+        self._hand_over = hand_over
+        self._report = report
+        self._in_use: dict[str, tuple[User, Version]] = {}
+        self._failed: dict[str, str] = {}
+
+    def look(self, name: str, user: User) -> None:
+        """Hand over what is deployed unless the user has it. Raises what `deployed` and `hand_over` raise."""
+        found, before = self._deployed(name), self._in_use.get(name)
+        if before != (user, found):
+            self.note(name, user, found, self._hand_over(name, user, found, before[1] if before else None))
+
+    def note(self, name: str, user: User, version: Version, what: str = "") -> None:
+        """Note that a user has a version, and report it."""
+        self._in_use[name] = user, version
+        if what:
+            self._report(name, what)
+
+    def in_use(self, name: str) -> tuple[User, Version] | None:
+        """Return who has which version."""
+        return self._in_use.get(name)
+
+    def forget_others(self, names: Collection[str]) -> list[str]:
+        """Forget all names but these; return those that were known."""
+        gone = [name for name in {**self._in_use, **self._failed} if name not in names]
+        for name in gone:
+            self._in_use.pop(name, None)
+            self._failed.pop(name, None)
+        return gone
+
+    @contextmanager
+    def reporting(self, name: str, text: str, *more: type[Exception]) -> Iterator[None]:
+        """Report a ModelError, a StateError or one `more` of the block after `text`, once until all is well again."""
+        try:
+            yield
+        except (ModelError, StateError, *more) as error:
+            if self._failed.get(name) != str(error):
+                self._report(name, f"{text}: {error}")
+            self._failed[name] = str(error)
+        else:
+            self._failed.pop(name, None)
