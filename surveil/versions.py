@@ -249,9 +249,10 @@ class ModelReloader(Generic[User, Version]):
     @contextmanager
     def reporting(self, name: str, text: str, *more: type[Exception]) -> Iterator[None]:
         """Report a ModelError, a StateError or one `more` of the block after `text`, once until all is well again."""
+        caught: tuple[type[Exception], ...] = (ModelError, StateError, *more)
         try:
             yield
-        except (ModelError, StateError, *more) as error:
+        except caught as error:
             if self._failed.get(name) != str(error):
                 self._report(name, f"{text}: {error}")
             self._failed[name] = str(error)
