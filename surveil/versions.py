@@ -8,13 +8,12 @@ A pointer is replaced atomically: a running daemon reads the old one or the new 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from surveil.clock import Clock, Stop
 from surveil.errors import ModelError, StateError
 from surveil.filesystem import make_folders, write_atomically
 
@@ -190,13 +189,6 @@ class Keeper(Protocol):
 
     def run_once(self) -> None:
         """Do what is due. Failures are reported, not raised."""
-
-
-def look_after(keepers: Sequence[Keeper], stop: Stop, clock: Clock) -> None:
-    """Let the keepers look every few seconds until `stop`."""
-    while not clock.sleep(PERIOD_S, stop):
-        for keeper in keepers:
-            keeper.run_once()
 
 
 class ModelReloader(Generic[User, Version]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,7 +29,7 @@ from surveil.pipeline.analyse import Admit, AnalyseStage, Attend
 from surveil.pipeline.commit import CommitStage, PictureOverlay
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
-from surveil.pipeline.work import Analyser, Work
+from surveil.pipeline.work import Work
 from surveil.ring import FrameRing
 from surveil.rules.base import WhyOff
 from surveil.schedule import ScheduleSettings
@@ -56,10 +56,13 @@ class CameraFactory:
     def work(self, camera: CameraConfig) -> Work:
         """Return the analysis state that travels with the camera's slot."""
         detect = camera.detect
-        cutters = [feature.crops(camera, self.shared) for feature in FEATURES.values() if feature.crops]
+        used = [feature for feature in FEATURES.values() if feature.needs(camera) is not None]
         return Work(
             camera=camera.name,
-            analysers=(UnchangedPlaces(detect.min_object_px), *self._analysers(camera)),
+            analysers=(
+                UnchangedPlaces(detect.min_object_px),
+                *(feature.analyser(camera, self.shared) for feature in used if feature.analyser),
+            ),
             gate=MotionGate(
                 camera.motion, idle_interval_s=detect.idle_interval_s, masks=tuple(camera.masks.values())
             ),
@@ -69,15 +72,10 @@ class CameraFactory:
                 max_crops=detect.max_crops,
                 idle_interval_s=detect.idle_interval_s,
             ),
-            cutters=tuple(cutter for cutter in cutters if cutter is not None),
+            cutters=tuple(feature.crops(camera, self.shared) for feature in used if feature.crops),
             min_object_px=detect.min_object_px,
             undetected=camera.undetected,
         )
-
-    def _analysers(self, camera: CameraConfig) -> Iterator[Analyser]:
-        for feature in FEATURES.values():
-            if feature.analyser and feature.needs(camera) is not None:
-                yield feature.analyser(camera, self.shared)
 
     def engine(self, camera: CameraConfig) -> CameraEngine:
         """Return the camera's engine; an exception in a rule is counted and logged, the other rules go on."""
@@ -106,6 +104,13 @@ class CameraFactory:
             off=self._off(new),
             hold_moved=new.section(HealthSettings).hold_moved,
         )
+
+    def leave(self, name: str, old: CameraConfig, new: CameraConfig | None = None) -> None:
+        """Take a camera out of the features that it used and no longer does."""
+        for feature in FEATURES.values():
+            used = feature.needs(old) is not None
+            if feature.leave and used and (new is None or feature.needs(new) is None):
+                feature.leave(name, self.shared)
 
     def forget_metrics(self, camera: str) -> None:
         """Remove the series of a camera's analysers: others take their place, or none."""

@@ -26,6 +26,7 @@ from surveil.app.couriers import Couriers
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
+from surveil.app.models import ModelKeepers
 from surveil.app.reload import Reloader
 from surveil.app.signals import ProcessRequest, Requests
 from surveil.app.state_dir import configured
@@ -35,18 +36,14 @@ from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
-from surveil.features.base import Shared
-from surveil.features.classify.registry import ClassifierRegistry
-from surveil.features.classify.wiring import make_keeper
+from surveil.features.base import ModelPlace, Shared
 from surveil.features.counting.wiring import make_counter
 from surveil.features.health.channel import Views, ViewWatch
-from surveil.features.normality.keeper import NormalityKeeper
 from surveil.listening import bind
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
-from surveil.versions import look_after
 from surveil.web import Web
 
 log = structlog.get_logger(__name__)
@@ -102,14 +99,14 @@ class Daemon:
             counter=make_counter(self._state_dir, self.metrics),
             on_alerts=on_alerts,
         )
-        self._normality = NormalityKeeper(self._state_dir, {}, _report_model, self.clock)
+        self._models = ModelKeepers(self._shared, ModelPlace(self._state_dir, config.model))
         self.arming = Arming()
         self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
         self._switches.look()
         self._factory = CameraFactory(detector, self._shared, self.arming, config.schedules)
         self._views = ViewWatch(self._state_dir / "surveil.db", self._shared.get(Views))
         self.fleet = Fleet(
-            self.pipeline, self._archive, self._normality, config.camera_lost, self._factory, self._group
+            self.pipeline, self._archive, self._models, config.camera_lost, self._factory, self._group
         )
         self.facts = StatusReporter(
             self.fleet,
@@ -222,15 +219,8 @@ class Daemon:
             start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
             for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
         ]
-        keepers = (
-            self._normality,
-            make_keeper(
-                self._state_dir, self._shared.get(ClassifierRegistry), self.config.model, self.metrics
-            ),
-        )
-        for keeper in keepers:
-            keeper.run_once()
-        start("models", partial(look_after, keepers, self.stop, self.clock))
+        self._models.run_once()
+        start("models", partial(self._models.run, self.stop, self.clock))
         self.fleet.start()
 
     def end(self) -> bool:
@@ -309,7 +299,3 @@ class Daemon:
             self.registry.register(collector)
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)
-
-
-def _report_model(camera: str, what: str) -> None:
-    log.info("learned normality", camera=camera, what=what)

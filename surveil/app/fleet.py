@@ -19,14 +19,12 @@ from surveil.app.assembly import (
 )
 from surveil.app.camera_runtime import CameraRuntime, counts_of, make_recorder, reconnects, rules_of
 from surveil.app.evidence_store import EvidenceStore
+from surveil.app.models import ModelKeepers
 from surveil.clock import Stop
 from surveil.config import CameraConfig
 from surveil.engine import Step
 from surveil.errors import Cause
-from surveil.features.classify.registry import ClassifierRegistry
-from surveil.features.normality.keeper import NormalityKeeper
-from surveil.features.normality.scenes import Scenes
-from surveil.features.normality.settings import NormalitySettings
+from surveil.features.registry import FEATURES
 from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
 from surveil.ring import Lost
@@ -58,7 +56,7 @@ class Fleet:
         self,
         pipeline: Pipeline,
         archive: EvidenceStore,
-        keeper: NormalityKeeper,
+        models: ModelKeepers,
         watch: CameraWatchSettings,
         factory: CameraFactory,
         group: ThreadGroup,
@@ -67,12 +65,11 @@ class Fleet:
         """By name. Replaced as a whole, never changed in place."""
         self._pipeline = pipeline
         self._archive = archive
-        self._keeper = keeper
+        self._models = models
         self._watch = CameraWatch(watch, {})
         self._factory = factory
         self._metrics = factory.shared.metrics
         self._clock = factory.shared.clock
-        self._scenes = factory.shared.get(Scenes)
         self._group = group
         self._runs = False
 
@@ -94,9 +91,7 @@ class Fleet:
         self._await(ended)
         for post in gone:
             self._archive.drop(post.camera.name)
-            self._scenes.forget(post.camera.name)
-            self._keeper.keep(post.camera.name, None)
-            self._factory.shared.get(ClassifierRegistry).want(post.camera.name, ())
+            self._factory.leave(post.camera.name, post.camera)
             self._metrics.forget(camera=post.camera.name)
         names = {post.camera.name for post in gone}
         self.runtimes = {name: post for name, post in self.runtimes.items() if name not in names}
@@ -173,7 +168,7 @@ class Fleet:
         self._archive.keep(camera, post.recorder)
         self._watch.follow(camera.name, camera.sinks)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
-        self._learn(camera)
+        self._keep_models(camera)
         post.connect(self._pipeline.ring, self._metrics, self._clock)
         return post
 
@@ -207,8 +202,9 @@ class Fleet:
         work = None
         if work_needs(old) != work_needs(camera):
             self._factory.forget_metrics(camera.name)
+            self._factory.leave(camera.name, old, camera)
             work = self._factory.work(camera)
-        self._learn(camera)
+        self._keep_models(camera)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         post.record_by(camera)
         self._archive.keep(camera, post.recorder)
@@ -227,9 +223,11 @@ class Fleet:
         self._pipeline.analyse.inbox.put(Retune(camera.name, change, make_places(camera), finished))
         return done
 
-    def _learn(self, camera: CameraConfig) -> None:
-        """Let the models thread look after what the camera learns, or after nothing."""
-        self._keeper.keep(camera.name, self._scenes.of(camera.name, camera.section(NormalitySettings)))
+    def _keep_models(self, camera: CameraConfig) -> None:
+        """Look after the models of the features that a camera uses."""
+        for name, feature in FEATURES.items():
+            if feature.needs(camera) is not None:
+                self._models.use(name)
 
     def _take_over(self, post: CameraRuntime) -> None:
         """Connect anew where the connection before has ended; events go on as through any short loss."""

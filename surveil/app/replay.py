@@ -23,16 +23,13 @@ from surveil.app.evidence_store import EvidenceStore
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
-from surveil.config import Config
+from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.errors import SourceError
-from surveil.features.base import Shared
+from surveil.features.base import ModelPlace, Shared
 from surveil.features.classify.finding import Classification, Classifications
-from surveil.features.classify.registry import ClassifierRegistry
-from surveil.features.classify.wiring import make_keeper
-from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
-from surveil.features.normality.store import NormalityStore
+from surveil.features.registry import FEATURES
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
@@ -101,9 +98,7 @@ class Replay:
         )
         archive.keep(cameras[camera])
         shared = Shared(self.metrics, self._clock)
-        scene = shared.get(Scenes).of(camera, cameras[camera].section(NormalitySettings))
-        if scene and (loaded := NormalityStore(config.state_dir, camera).load()):
-            scene.offer(loaded)
+        _offer_learned(config, cameras[camera], shared)
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
@@ -113,7 +108,7 @@ class Replay:
             arming=Arming() if scheduled else None,
             on_alerts=self._alerts.extend,
         )
-        make_keeper(config.state_dir, shared.get(ClassifierRegistry), config.model, self.metrics).run_once()
+        _load_classifiers(config, cameras[camera], shared)
 
     def run(
         self,
@@ -209,6 +204,26 @@ class Replay:
         """Commit what waits."""
         while len(self._pipeline.commit.inbox):
             self._pipeline.commit.process(self._pipeline.commit.inbox.take(1))
+
+
+def _offer_learned(config: Config, camera: CameraConfig, shared: Shared) -> None:
+    """Let the camera judge by the model that it has learned, if there is one."""
+    settings = camera.section(NormalitySettings)
+    if not settings.enabled:
+        return
+    # Only where a camera learns.
+    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+    from surveil.features.normality.store import NormalityStore  # noqa: PLC0415
+
+    if loaded := NormalityStore(config.state_dir, camera.name).load():
+        shared.get(Scenes).of(camera.name, settings).offer(loaded)
+
+
+def _load_classifiers(config: Config, camera: CameraConfig, shared: Shared) -> None:
+    """Load the classifiers that the camera's rules name."""
+    classify = FEATURES["classify"]
+    if classify.keeper and classify.needs(camera) is not None:
+        classify.keeper(shared, ModelPlace(config.state_dir, config.model)).run_once()
 
 
 def write_lines(alerts: Sequence[Alert], file: TextIO) -> None:

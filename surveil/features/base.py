@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from surveil.geometry import Line
@@ -19,10 +20,12 @@ from surveil.types import Polygon
 if TYPE_CHECKING:  # The registry is read by commands that run no pipeline.
     from surveil.alerts.evidence import Illustrate
     from surveil.clock import Clock
+    from surveil.detect.settings import ModelSettings
     from surveil.metrics import Metrics
     from surveil.metrics.part import MetricsPart
     from surveil.pipeline.detect import SecondStage
     from surveil.pipeline.work import Analyser, CropSource
+    from surveil.versions import Keeper
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 AnyResource = TypeVar("AnyResource")
@@ -80,6 +83,14 @@ class Section:
     """Its description in the reference."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """Where models are stored, and how they run."""
+
+    state_dir: Path
+    settings: ModelSettings
+
+
 def _needs_nothing(_camera: CameraParts) -> object:
     return None
 
@@ -95,9 +106,13 @@ class Feature:
     """What of a camera's settings its analyser or its crops are made of: equal needs, no new ones. None: the
     camera does not use the feature."""
     analyser: Callable[[CameraParts, Shared], Analyser] | None = None
-    crops: Callable[[CameraParts, Shared], CropSource | None] | None = None
+    crops: Callable[[CameraParts, Shared], CropSource] | None = None
     second_stage: Callable[[Shared], SecondStage] | None = None
     """Runs further models on what `crops` cut out."""
+    leave: Callable[[str, Shared], None] | None = None
+    """Called with the name of a camera that used the feature and no longer does."""
+    keeper: Callable[[Shared, ModelPlace], Keeper] | None = None
+    """Makes what looks after the models of the feature, once a camera uses it."""
     metrics: Callable[[], type[MetricsPart]] | None = None
     illustrators: Mapping[str, Illustrate] = field(default_factory=dict)
     """By the type of rule: more pictures for its alerts."""

@@ -8,6 +8,7 @@ from surveil.clock import ManualClock
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected
@@ -169,7 +170,9 @@ def test_a_running_scene_picks_up_what_was_deployed_and_reports_failures_once(tm
     said: list[str] = []
     scene = SceneNormality("yard", NormalitySettings(enabled=True, learn="off"))
     clock = ManualClock(wall=1_700_000_000.0)
-    keeper = NormalityKeeper(tmp_path, {"yard": scene}, lambda _camera, what: said.append(what), clock)
+    scenes = Scenes()
+    scenes.put(scene)
+    keeper = NormalityKeeper(tmp_path, scenes, lambda _camera, what: said.append(what), clock)
     keeper.run_once()
     NormalityStore(tmp_path, "yard").deploy(model().model)
     keeper.run_once()
@@ -187,7 +190,9 @@ def test_a_running_scene_picks_up_what_was_deployed_and_reports_failures_once(tm
 def test_how_far_the_daemon_is_can_be_asked_for(tmp_path):
     clock = ManualClock(wall=1_700_000_000.0)
     scene = SceneNormality("yard", NormalitySettings(enabled=True))
-    keeper = NormalityKeeper(tmp_path, {"yard": scene}, lambda _camera, _what: None, clock)
+    scenes = Scenes()
+    scenes.put(scene)
+    keeper = NormalityKeeper(tmp_path, scenes, lambda _camera, _what: None, clock)
     plane, t = next(frames(0.1))
     scene.observe(plane, t, 1_700_000_000.0, FRAME)
     keeper.run_once()

@@ -8,6 +8,7 @@ from surveil.clock import ManualClock
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.model import SceneModel
 from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from tests.normality.drawn import FRAME, frames, model
@@ -46,14 +47,19 @@ def store(tmp_path):
     return found
 
 
-def kept(tmp_path, scene):
-    said: list[str] = []
-    return NormalityKeeper(tmp_path, {"yard": scene}, lambda _, what: said.append(what), ManualClock()), said
+@pytest.fixture
+def scenes():
+    return Scenes()
 
 
-def test_a_reload_during_a_fit_leaves_the_new_scene_with_the_model(tmp_path, store):
+def kept(tmp_path, scenes, scene):
+    scenes.put(scene)
+    return NormalityKeeper(tmp_path, scenes, lambda _camera, _what: None, ManualClock())
+
+
+def test_a_reload_during_a_fit_leaves_the_new_scene_with_the_model(tmp_path, store, scenes):
     new = Ripe()
-    keeper, _ = kept(tmp_path, old := Ripe(lambda: keeper.keep("yard", new)))
+    keeper = kept(tmp_path, scenes, old := Ripe(lambda: scenes.put(new)))
     for _ in range(3):
         keeper.run_once()
     assert store.current() == "0002.npz"
@@ -61,10 +67,10 @@ def test_a_reload_during_a_fit_leaves_the_new_scene_with_the_model(tmp_path, sto
     assert new.offers == [(store.load().sha256, False)]
 
 
-def test_a_scene_that_replaced_another_goes_on_from_its_model(tmp_path, store):
+def test_a_scene_that_replaced_another_goes_on_from_its_model(tmp_path, store, scenes):
     """It must not learn from zero: its first fit would replace the model of weeks."""
     new = Ripe()
-    keeper, _ = kept(tmp_path, Ripe(lambda: keeper.keep("yard", new)))
+    keeper = kept(tmp_path, scenes, Ripe(lambda: scenes.put(new)))
     for _ in range(3):
         keeper.run_once()
     for plane, t in frames(1):
@@ -72,20 +78,20 @@ def test_a_scene_that_replaced_another_goes_on_from_its_model(tmp_path, store):
     assert new.learning.seconds >= store.load().model.seen.seconds
 
 
-def test_a_camera_that_was_removed_during_a_fit_and_comes_back_gets_the_model(tmp_path, store):
+def test_a_camera_that_was_removed_during_a_fit_and_comes_back_gets_the_model(tmp_path, store, scenes):
     back = Ripe()
-    keeper, _ = kept(tmp_path, Ripe(lambda: keeper.keep("yard", None)))
+    keeper = kept(tmp_path, scenes, Ripe(lambda: scenes.drop("yard")))
     for _ in range(3):
         keeper.run_once()
-    keeper.keep("yard", back)
+    scenes.put(back)
     keeper.run_once()
     assert back.offers == [(store.load().sha256, False)]
 
 
-def test_a_model_that_is_deployed_during_a_fit_is_not_replaced_by_it(tmp_path, store):
+def test_a_model_that_is_deployed_during_a_fit_is_not_replaced_by_it(tmp_path, store, scenes):
     by_hand = model().model.faded(1, 14)
     deployed = []
-    keeper, _ = kept(tmp_path, scene := Ripe(lambda: deployed.append(store.deploy(by_hand).sha256)))
+    keeper = kept(tmp_path, scenes, scene := Ripe(lambda: deployed.append(store.deploy(by_hand).sha256)))
     for _ in range(3):
         keeper.run_once()
     assert store.load().sha256 == deployed[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from surveil.features.base import CameraParts, Feature, Shared
+from surveil.features.base import CameraParts, Feature, ModelPlace, Shared
 from surveil.features.classify.rule import Classified, ClassifiedSettings
 from surveil.rules import RuleKind
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from surveil.metrics.part import MetricsPart
     from surveil.pipeline.detect import SecondStage
     from surveil.pipeline.work import CropSource
+    from surveil.versions import Keeper
 
 
 def _needs(camera: CameraParts) -> object:
@@ -19,11 +20,24 @@ def _needs(camera: CameraParts) -> object:
     return (rules, camera.zones) if rules else None
 
 
-def _crops(camera: CameraParts, shared: Shared) -> CropSource | None:
+def _crops(camera: CameraParts, shared: Shared) -> CropSource:
     from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415 - loads the model runtime
     from surveil.features.classify.wiring import make_cutter  # noqa: PLC0415
 
     return make_cutter(camera, shared.get(ClassifierRegistry))
+
+
+def _leave(camera: str, shared: Shared) -> None:
+    from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415 - loaded already
+
+    shared.get(ClassifierRegistry).want(camera, ())
+
+
+def _keeper(shared: Shared, models: ModelPlace) -> Keeper:
+    from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415 - loads the model runtime
+    from surveil.features.classify.wiring import make_keeper  # noqa: PLC0415
+
+    return make_keeper(models.state_dir, shared.get(ClassifierRegistry), models.settings, shared.metrics)
 
 
 def _second_stage(shared: Shared) -> SecondStage:
@@ -42,6 +56,8 @@ CLASSIFY = Feature(
     rules={"classified": RuleKind(ClassifiedSettings, Classified)},
     needs=_needs,
     crops=_crops,
+    leave=_leave,
+    keeper=_keeper,
     second_stage=_second_stage,
     metrics=_metrics,
 )

@@ -20,11 +20,11 @@ from surveil.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 
-def make_cutter(camera: CameraParts, classifiers: ClassifierRegistry) -> CropCutter | None:
-    """Return what cuts out the crops that the camera's rules want classified; None when none wants any."""
+def make_cutter(camera: CameraParts, classifiers: ClassifierRegistry) -> CropCutter:
+    """Return what cuts out the crops that the camera's rules want classified."""
     rules = [rule for rule in camera.rules if isinstance(rule, ClassifiedSettings)]
     classifiers.want(camera.name, tuple(dict.fromkeys(rule.model for rule in rules)))
-    return CropCutter(classifiers, [_look(rule, camera) for rule in rules]) if rules else None
+    return CropCutter(classifiers, [_look(rule, camera) for rule in rules])
 
 
 def _look(rule: ClassifiedSettings, camera: CameraParts) -> CropRequest:

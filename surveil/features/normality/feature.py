@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from surveil.features.base import CameraParts, Feature, Section, Shared
+import structlog
+
+from surveil.features.base import CameraParts, Feature, ModelPlace, Section, Shared
 from surveil.features.normality.result import NormalityResult
 from surveil.features.normality.rule import Anomaly, AnomalySettings
 from surveil.features.normality.settings import NormalitySettings
 from surveil.rules import RuleKind
 from surveil.types import Alert, Bytes, Findings
 
+log = structlog.get_logger(__name__)
 MIN_ROWS, MAX_ROWS = 360, 540
 """Text fits over two pictures of the first height, and two of the second on a screen beside each other."""
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from surveil.alerts.evidence import Hide
     from surveil.metrics.part import MetricsPart
     from surveil.pipeline.work import Analyser
+    from surveil.versions import Keeper
 
 
 def _needs(camera: CameraParts) -> object:
@@ -32,8 +36,25 @@ def _analyser(camera: CameraParts, shared: Shared) -> Analyser:
     from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
 
     scene = shared.get(Scenes).of(camera.name, camera.section(NormalitySettings))
-    assert scene is not None
     return NormalityAnalyser(scene, shared.metrics, camera.unstored)
+
+
+def _leave(camera: str, shared: Shared) -> None:
+    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415 - loaded already
+
+    shared.get(Scenes).drop(camera)
+
+
+def _keeper(shared: Shared, models: ModelPlace) -> Keeper:
+    # Only once a camera learns.
+    from surveil.features.normality.keeper import NormalityKeeper  # noqa: PLC0415
+    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+
+    return NormalityKeeper(models.state_dir, shared.get(Scenes), _report, shared.clock)
+
+
+def _report(camera: str, what: str) -> None:
+    log.info("learned normality", camera=camera, what=what)
 
 
 def why_unusual(_alert: Alert, picture: Bytes, findings: Findings, hide: Hide) -> Mapping[str, Bytes]:
@@ -63,6 +84,8 @@ NORMALITY = Feature(
     rules={"anomaly": RuleKind(AnomalySettings, Anomaly)},
     needs=_needs,
     analyser=_analyser,
+    leave=_leave,
+    keeper=_keeper,
     metrics=_metrics,
     illustrators={Anomaly.type: why_unusual},
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from surveil.clock import Clock, Every
 from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.store import NormalityStore, Note
 from surveil.versions import ModelReloader
 
@@ -20,26 +21,21 @@ class NormalityKeeper:
     def __init__(
         self,
         state_dir: Path,
-        scenes: Mapping[str, SceneNormality],
+        scenes: Scenes,
         report: Callable[[str, str], None],
         clock: Clock,
     ) -> None:
         self._clock = clock
         self._notes = Every(NOTE_S)
-        self._scenes = dict(scenes)
+        self._scenes = scenes
         self._state_dir = state_dir
         self._reloader: ModelReloader[SceneNormality, str | None] = ModelReloader(
             lambda camera: self._store(camera).current(), self._hand_over, report
         )
 
-    def keep(self, camera: str, scene: SceneNormality | None) -> None:
-        """Look after another scene of a camera, or (None) no more; from any thread."""
-        others = {name: one for name, one in self._scenes.items() if name != camera}
-        self._scenes = others if scene is None else {**others, camera: scene}
-
     def run_once(self) -> None:
         """Fit and deploy what is ripe, then pick up what is new. Failures are reported once, not raised."""
-        notes, scenes = self._notes.due(self._clock.monotonic()), self._scenes
+        notes, scenes = self._notes.due(self._clock.monotonic()), self._scenes.all
         self._reloader.forget_others(scenes)
         for camera, scene in scenes.items():
             with self._reloader.reporting(camera, "the model cannot be used", ValueError, ArithmeticError):
