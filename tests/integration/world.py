@@ -57,7 +57,7 @@ class Webhook:
 class Process:
     """`surveil run` as the service manager would start it."""
 
-    def __init__(self, config: Path, **environment: str):
+    def __init__(self, config: Path, cwd: Path | None = None, **environment: str):
         self.log = config.with_suffix(".log")
         self._file = self.log.open("ab")
         self.child = subprocess.Popen(
@@ -65,6 +65,7 @@ class Process:
             stderr=self._file,
             stdout=self._file,
             env={**os.environ, **environment},
+            cwd=cwd,
         )
         self._ran_before = len(self._told_pages())
 
