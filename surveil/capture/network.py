@@ -11,8 +11,6 @@ from surveil.capture.causes import source_error
 from surveil.capture.settings import StreamSettings
 from surveil.errors import Cause
 
-SCHEMES = ("rtsp://", "rtsps://", "http://", "https://", "rtmp://", "srt://", "udp://", "tcp://")
-
 _QUICK = {"probesize": "32", "analyzeduration": "0"}
 """Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
 frame that cameras send first, and with it up to a key frame interval."""

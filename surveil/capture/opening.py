@@ -5,9 +5,10 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from surveil.capture.address import SCHEMES
 from surveil.capture.causes import open_error
 from surveil.capture.file import FileSource, FolderSource
-from surveil.capture.network import SCHEMES, NetworkSource
+from surveil.capture.network import NetworkSource
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Source
 from surveil.capture.webcam import WebcamSource, device_number

@@ -12,6 +12,35 @@ from surveil.config.problems import Problems, suggest
 _REFERENCES = (("zone", "zones"), ("line", "lines"))
 """A rule's key (and its plural) → the camera's mapping that the name must be in."""
 
+_SYNONYMS = {
+    "person": [
+        "people",
+        "persons",
+        "human",
+        "humans",
+        "pedestrian",
+        "pedestrians",
+        "man",
+        "men",
+        "woman",
+        "women",
+        "child",
+        "children",
+        "somebody",
+    ],
+    "bicycle": ("bike", "bikes", "cyclist"),
+    "motorcycle": ("motorbike", "motorbikes", "moped", "scooter"),
+    "car": ("vehicle", "vehicles", "auto", "automobile", "van"),
+    "truck": ("lorry", "lorries"),
+    "airplane": ("aeroplane", "plane"),
+    "couch": ("sofa",),
+    "tv": ("television", "tvmonitor", "monitor"),
+    "cell phone": ("phone", "mobile phone", "smartphone"),
+    "potted plant": ("pottedplant", "plant"),
+    "dining table": ("diningtable", "table"),
+}
+"""What users and other data sets call a class of COCO."""
+
 _TELLING = ("zone", "zones", "line", "lines", "classes", "model", "class", "on")
 """What tells two unnamed rules of one type apart."""
 
@@ -148,8 +177,14 @@ def _check_labels(node: YamlNode | None, labels: tuple[str, ...], problems: Prob
     keys = [(child, key) for key, child in node.children.items()]
     for place, label in keys or [(item, item.text) for item in node.items if item.text is not None]:
         if label not in labels:
-            text = f"the model has no class '{label}'{suggest(label, labels)}"
+            text = f"the model has no class '{label}'{_near(label, labels)}"
             problems.add(place.line, place.path, text)
+
+
+def _near(label: str, labels: tuple[str, ...]) -> str:
+    """Return which class may be meant: by its meaning before its letters, in which `people` is near `apple`."""
+    meant = next((known for known, others in _SYNONYMS.items() if label.lower() in others), "")
+    return f", did you mean '{meant}'?" if meant in labels else suggest(label, labels)
 
 
 def _check_rule_names(rules: list[YamlNode], problems: Problems) -> None:

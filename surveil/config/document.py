@@ -243,7 +243,11 @@ class _Tree:
         try:
             value = _convert(kind, node.value)
         except ValueError:
-            self._problems.add(line, path, f"'{node.value[:40]}' is not of the type {_show_tag(node.tag)}")
+            self._problems.add(
+                line,
+                path,
+                f"'{self._problems.mask(node.value)[:40]}' is not of the type {_show_tag(node.tag)}",
+            )
             return None
         if isinstance(value, float) and not math.isfinite(value):
             self._problems.add(line, path, f"must be a finite number, not {node.value}")

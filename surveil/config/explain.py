@@ -62,9 +62,17 @@ def _explain_one(detail: ErrorDetails, root: YamlNode, schema: Mapping[str, Any]
     elif kind in {"union_tag_not_found", "union_tag_invalid"}:
         node, path, text = _tag(detail, node)
     else:
-        text = _say(detail)
+        text = _pixels(detail) or _say(_masked(detail, problems))
     if path not in problems.settled:
         problems.add(node.line, path, text)
+
+
+def _masked(detail: ErrorDetails, problems: Problems) -> ErrorDetails:
+    """Return the error without secrets in the value that it quotes."""
+    value = detail["input"]
+    if isinstance(value, str):
+        detail["input"] = problems.mask(value)
+    return detail
 
 
 def _join(path: str, key: str) -> str:
@@ -105,6 +113,8 @@ def _say(detail: ErrorDetails) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     if kind in {"value_error", "assertion_error"}:
         return str(context.get("error", detail["msg"]))
+    if kind == "string_type" and isinstance(value, int | float) and not isinstance(value, bool):
+        return "must be text: put the number in quotes"  # it may be a password, and is not repeated
     if kind in {"literal_error", "enum"}:
         return _choice(str(context.get("expected", "")), value)
     if limit := _limit(kind, value, context):
@@ -124,6 +134,16 @@ def _limit(kind: str, value: Any, context: Mapping[str, Any]) -> str:
     if words := _BOUNDS.get(kind):
         return f"must be {words} {next(iter(context.values())):g}, not {shorten(value)}"
     return ""
+
+
+def _pixels(detail: ErrorDetails) -> str:
+    """Say how to write a coordinate that was given in pixels; empty where it was not."""
+    numbers = [step for step in detail["loc"] if isinstance(step, int)]
+    if detail["type"] != "less_than_equal" or len(numbers) < 2 or detail["loc"][-1] not in (0, 1):
+        return ""
+    side = ("width", "height")[numbers[-1]]
+    remedy = f"points are in fractions of the picture, 1 is its whole {side}: divide pixels by it"
+    return f"{_limit(detail['type'], detail['input'], detail.get('ctx', {}))}; {remedy}"
 
 
 def _choice(expected: str, value: object) -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, model
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
+from surveil.capture.address import check_address
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FilePolygon, Mask
@@ -57,7 +58,7 @@ def _number_items(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
-Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1)]
+Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1), AfterValidator(check_address)]
 
 
 class StreamUrls(Settings):

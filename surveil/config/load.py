@@ -38,7 +38,8 @@ def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool =
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`.
     """
-    problems, secrets = Problems(), Secrets(env, path.parent)
+    secrets = Secrets(env, path.parent)
+    problems = Problems(mask=secrets.mask)
     root = read(path, problems)
     if root is None and not problems.found:
         problems.add(0, "", "is empty: at least 'version: 1' must be there")

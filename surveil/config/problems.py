@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -29,6 +29,8 @@ class Problems:
     found: set[Problem] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
     """Paths whose value could not even be had: what else is wrong with it is not worth a message."""
+    mask: Callable[[str], str] = str
+    """Cuts secrets out of a value; done before the value is shortened, or a part of a secret would be left."""
 
     def add(self, line: int, path: str, text: str) -> None:
         """Note a mistake."""

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from surveil.app.probe.report import SECONDS, StreamReport
+from surveil.capture.address import SCHEMES
 from surveil.capture.connection import Connection
-from surveil.capture.network import SCHEMES
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source, StreamInfo
