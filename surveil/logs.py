@@ -17,6 +17,7 @@ from typing import Any, Literal, TextIO
 
 import structlog
 
+from surveil import redact
 from surveil.clock import Clock
 
 Format = Literal["auto", "human", "json", "journal"]
@@ -106,14 +107,10 @@ class _Secrets:
         self.strings: tuple[str, ...] = ()
 
     def add(self, secrets: Iterable[str]) -> None:
-        longest_first = sorted({*self.strings, *secrets} - {""}, key=len, reverse=True)
-        self.strings = tuple(longest_first)
+        self.strings = tuple({*self.strings, *secrets} - {""})
 
     def cut(self, text: str, least: int = 1) -> str:
-        for secret in self.strings:
-            if len(secret) >= least and secret in text:
-                text = text.replace(secret, "***")
-        return text
+        return redact.cut_logins(redact.cut(text, self.strings, least))
 
 
 _secrets = _Secrets()
@@ -130,7 +127,7 @@ def scrub(value: Any) -> Any:
         case str():
             return _secrets.cut(value)
         case Mapping():
-            return {key: scrub(item) for key, item in value.items()}
+            return {scrub(key): scrub(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [scrub(item) for item in value]
         case bool() | int() | float() | None:

@@ -18,7 +18,7 @@ from surveil.redact import redact, scrub
         ("rtsp://u:secret@[2001:db8::1]:554/cam", "rtsp://***@[2001:db8::1]:554/cam"),
         ("rtsp://[2001:db8::1]/a@b", "rtsp://[2001:db8::1]/a@b"),
         ("http://h/flv?app=x&user=admin&password=secret", "http://h/flv?app=x&user=***&password=***"),
-        ("http://h/live?access_token=abc#frag", "http://h/live?access_token=***#frag"),
+        ("http://h/live?access_token=abc#frag", "http://h/live?access_token=***#***"),
         ("rtsp://h/user=admin_password=secret_channel=1", "rtsp://h/user=***_password=***_channel=1"),
         ("/dev/video0", "/dev/video0"),
         ("clips/yard.mp4", "clips/yard.mp4"),

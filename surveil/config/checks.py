@@ -13,21 +13,18 @@ _REFERENCES = (("zone", "zones"), ("line", "lines"))
 """A rule's key (and its plural) → the camera's mapping that the name must be in."""
 
 _SYNONYMS = {
-    "person": [
+    "person": (
         "people",
         "persons",
         "human",
-        "humans",
         "pedestrian",
-        "pedestrians",
         "man",
-        "men",
         "woman",
+        "men",
         "women",
         "child",
-        "children",
         "somebody",
-    ],
+    ),
     "bicycle": ("bike", "bikes", "cyclist"),
     "motorcycle": ("motorbike", "motorbikes", "moped", "scooter"),
     "car": ("vehicle", "vehicles", "auto", "automobile", "van"),

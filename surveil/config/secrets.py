@@ -14,17 +14,18 @@ from urllib.parse import quote, unquote
 
 from surveil.config.document import YamlNode
 from surveil.config.problems import Problems, suggest
-from surveil.redact import secrets_of
+from surveil.redact import MASK, cut, cut_logins, secrets_of
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
 """systemd names the unit's credentials directory so (systemd.exec(5), LoadCredential=)."""
 MAX_SECRET_BYTES = 65_536
-MASK = "***"
 LEAST = 4
 """Characters of a secret that can be cut out of messages and leave them readable."""
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _USERINFO = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>(?:\$\{[^}]*\}|[^/?#\s])*)@")
+_ADDRESS = re.compile(r".*://|[^\s/]*:\S*@\S", re.DOTALL)
+"""What may have a login in it; the scheme may have been forgotten."""
 _SCHEMES = ("env", "file", "credential")
 
 
@@ -70,14 +71,14 @@ class Secrets:
             return quote(value, safe="") if match.end() <= end else value
 
         text = _REFERENCE.sub(replace, template)
-        if text != template or "://" in text:
+        if text != template or _ADDRESS.match(text):
             self._note(text, template, node)
         return text
 
     def _note(self, text: str, template: str, node: YamlNode) -> None:
         """Remember what stands in the address itself (login, parameters), and how the value may be printed."""
         printable = mask_url(template)
-        for secret in secrets_of(text) if "://" in text else ():
+        for secret in secrets_of(text) if _ADDRESS.match(text) else ():
             self._remember(unquote(secret), node)
             self.strings.add(secret)
             printable = printable.replace(secret, MASK)
@@ -86,10 +87,7 @@ class Secrets:
 
     def mask(self, text: str) -> str:
         """Cut secrets out of a text in which one may have wandered; very short ones would mask half the words."""
-        for secret in sorted(self.strings, key=len, reverse=True):
-            if len(secret) >= LEAST:
-                text = text.replace(secret, MASK)
-        return text
+        return cut_logins(cut(text, self.strings, LEAST))
 
     def _remember(self, value: str, node: YamlNode) -> None:
         if 0 < len(value) < LEAST:
