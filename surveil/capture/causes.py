@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import av.error
 
+from surveil.capture.answers import refusal_in
 from surveil.errors import Cause, SourceError
 from surveil.redact import redact, scrub
 
 _BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
     (av.error.HTTPUnauthorizedError, Cause.UNAUTHORIZED),
-    (av.error.HTTPForbiddenError, Cause.UNAUTHORIZED),
+    (av.error.HTTPForbiddenError, Cause.FORBIDDEN),
     (av.error.HTTPNotFoundError, Cause.NOT_FOUND),
     (FileNotFoundError, Cause.NOT_FOUND),
     (PermissionError, Cause.UNAUTHORIZED),
@@ -35,7 +36,7 @@ _LOG_HINTS = (
     ("unreachable", Cause.UNREACHABLE),
     ("No route to host", Cause.UNREACHABLE),
     ("Connection reset", Cause.RESET),
-    ("Unsupported Transport", Cause.UNSUPPORTED),
+    ("Nonmatching transport", Cause.UNSUPPORTED),
 )
 """FFmpeg's RTSP client reports most failures as `Invalid data`; what really happened is in its log only."""
 
@@ -44,6 +45,8 @@ WORDS = {
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
     Cause.TIMEOUT: "no answer in time",
     Cause.UNAUTHORIZED: "user name or password refused",
+    Cause.FORBIDDEN: "the camera forbids this user the stream",
+    Cause.BUSY: "the camera is busy",
     Cause.NOT_FOUND: "there is no such stream or file",
     Cause.TLS: "no TLS connection could be made",
     Cause.RESET: "the connection was reset",
@@ -61,6 +64,8 @@ def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:
     """Return what went wrong while opening."""
     if "tls" in (line[1] for line in logs):
         return Cause.TLS
+    if refused := refusal_in(line[2] for line in logs):
+        return refused.cause
     for kind, cause in _BY_CLASS:
         if isinstance(error, kind):
             return cause
@@ -81,6 +86,8 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
     detail = getattr(error, "strerror", None) or str(error)
     # Of a file or a device; a camera that refuses a login raises something else.
     words = "this user may not read it" if isinstance(error, PermissionError) else WORDS.get(cause) or detail
+    if refused := refusal_in(line[2] for line in logs):
+        words = refused.words
     return SourceError(cause, scrub(f"{redact(url)}: {words}", url))
 
 

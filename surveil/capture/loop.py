@@ -142,7 +142,7 @@ class CaptureLoop:
         """Tell everybody; return how long to wait."""
         self.status.lost(error)
         self._tell_lost(error.cause, final=False)
-        delay_s = self._backoff.delay_s(self._streamed_s)
+        delay_s = self._backoff.delay_s(self._streamed_s, None if self._is_recording else error.cause)
         return 0.0 if error.cause in _AT_ONCE and self._streamed_s >= 1.0 else delay_s
 
     def _end(self) -> None:

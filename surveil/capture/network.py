@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from surveil.capture.answers import wants_other_transport
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import source_error
+from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
-from surveil.errors import Cause
+from surveil.capture.source import StreamInfo
+from surveil.errors import Cause, SourceError
 
 _QUICK = {"probesize": "32", "analyzeduration": "0"}
 """Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
@@ -22,6 +25,10 @@ _FINE_TICK = Fraction(1, 90_000)
 """Theirs is 1/25 s, too coarse for a clip that is timed by arrival."""
 
 
+def _first_transport(settings: StreamSettings) -> str:
+    return "tcp" if settings.transport == "auto" else settings.transport
+
+
 class NetworkSource(AvSource):
     """A live stream. `timeout` is bounded, because PyAV cannot be interrupted otherwise."""
 
@@ -30,17 +37,37 @@ class NetworkSource(AvSource):
     def __init__(self, settings: StreamSettings) -> None:
         super().__init__(settings)
         self._is_rtsp = settings.url.startswith("rtsp")
-        self.transport = settings.transport if self._is_rtsp else settings.url.partition(":")[0]
+        self.transport = _first_transport(settings) if self._is_rtsp else settings.url.partition(":")[0]
+
+    def open(self) -> StreamInfo:
+        """Open the stream; over UDP where TCP cannot be had and either may be used. Raises SourceError."""
+        try:
+            return super().open()
+        except SourceError as error:
+            if not self._is_rtsp:
+                raise
+            if self._settings.transport == "auto" and wants_other_transport(line[2] for line in self._logs):
+                self.close()
+                self.transport = "udp"
+                return super().open()
+            if error.cause is Cause.UNAUTHORIZED:
+                raise self._refused(error) from None
+            raise
+
+    def _refused(self, error: SourceError) -> SourceError:
+        """Return why a login was refused, in more words where the camera gives them."""
+        self.close()
+        said = explain_refusal(self._url, self._settings.open_timeout_s)
+        return source_error(said[0], self._url, said[1]) if said else error
 
     def _options(self) -> Mapping[str, str]:
         if not self._is_rtsp:
             return {"analyzeduration": "500000"}
-        transport = self._settings.transport
         return {
             **_QUICK,
-            "rtsp_transport": transport,
+            "rtsp_transport": self.transport,
             "allowed_media_types": "video",
-            "reorder_queue_size": _REORDER_PACKETS[transport],
+            "reorder_queue_size": _REORDER_PACKETS[self.transport],
         }
 
     def _timeout(self) -> tuple[float, float]:

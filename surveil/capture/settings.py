@@ -14,8 +14,9 @@ Role = Literal["detect", "record"]
 class CaptureSettings(Settings):
     """What is the same for all streams of a camera."""
 
-    transport: Literal["tcp", "udp"] = Field(
-        "tcp", description="How RTSP carries the video. UDP loses packets; use it where TCP cannot be had."
+    transport: Literal["auto", "tcp", "udp"] = Field(
+        "auto",
+        description="How RTSP carries the video. UDP loses packets; `auto` uses it where the camera refuses TCP.",
     )
     hwaccel: Literal["auto", "none", "cuda"] = Field(
         "none",
