@@ -20,7 +20,13 @@ class HttpSettings(Settings):
     )
     token: SecretStr | None = Field(
         default=None,
-        description="Bearer token (or `?token=`) for evidence and status; required when `listen` is not loopback.",
+        description="Bearer token (or `?token=`) for evidence and status, wherever they are asked for; required when "
+        "`listen` is not loopback.",
+    )
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Host names under which the pages are asked for, through a reverse proxy for example. On loopback "
+        "others than `localhost` and addresses are refused, so that no web page elsewhere can read them.",
     )
 
     @field_validator("listen")

@@ -1,7 +1,7 @@
 """The HTTP side of the daemon: /metrics, /livez, /readyz, /status and the evidence.
 
 Serves facts that others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
-told otherwise; away from loopback, evidence and status need the bearer token.
+told otherwise; evidence and status need the bearer token where one is set, and one must be set away from loopback.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from surveil.clock import LOOK_UP_S, Stop
 from surveil.listening import HttpSettings
+from surveil.webhost import KnownHosts
 
 
 class StatusSource(Protocol):
@@ -79,7 +81,10 @@ class Web:
     ) -> None:
         self._listener = listener
         self._token = settings.token.get_secret_value() if settings.token else None
-        self._open = settings.is_loopback
+        self._open = settings.is_loopback and self._token is None
+        self._hosts = (
+            [Middleware(KnownHosts, hosts=settings.hosts)] if settings.is_loopback or settings.hosts else []
+        )
         self._facts = facts
         self._registry = registry
         self._evidence = (state_dir / "evidence").resolve()
@@ -105,6 +110,7 @@ class Web:
     def app(self) -> Starlette:
         """Build the ASGI application."""
         return Starlette(
+            middleware=self._hosts,
             routes=[
                 Route("/", self._index),
                 Route("/metrics", self._metrics),
@@ -113,7 +119,7 @@ class Web:
                 Route("/status", self._guarded(self._status)),
                 Route("/evidence/latest", self._guarded(self._latest)),
                 Route("/evidence/{path:path}", self._guarded(self._picture)),
-            ]
+            ],
         )
 
     async def _index(self, _request: Request) -> Response:
@@ -160,7 +166,7 @@ class Web:
     def _guarded(
         self, page: Callable[[Request], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Let a page be seen on loopback, or with the token."""
+        """Let a page be seen with the token; where none is set, on loopback."""
 
         async def guarded(request: Request) -> Response:
             if self._open or self._has_token(request):

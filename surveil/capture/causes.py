@@ -66,18 +66,21 @@ def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:
         return Cause.TLS
     if refused := refusal_in(line[2] for line in logs):
         return refused.cause
-    for kind, cause in _BY_CLASS:
-        if isinstance(error, kind):
-            return cause
+    return _by_class(error) or _by_words(" ".join(line[2] for line in logs)) or _by_rest(error)
+
+
+def _by_class(error: BaseException) -> Cause | None:
     if isinstance(error, OSError) and error.errno in _UNREACHABLE:
         return Cause.UNREACHABLE
-    text = " ".join(line[2] for line in logs)
-    for words, cause in _LOG_HINTS:
-        if words in text:
-            return cause
-    if isinstance(error, av.error.EOFError):
-        return Cause.DAMAGED
-    return Cause.DAMAGED if isinstance(error, av.error.InvalidDataError) else Cause.OTHER
+    return next((cause for kind, cause in _BY_CLASS if isinstance(error, kind)), None)
+
+
+def _by_words(text: str) -> Cause | None:
+    return next((cause for words, cause in _LOG_HINTS if words in text), None)
+
+
+def _by_rest(error: BaseException) -> Cause:
+    return Cause.DAMAGED if isinstance(error, av.error.EOFError | av.error.InvalidDataError) else Cause.OTHER
 
 
 def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> SourceError:
