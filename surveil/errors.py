@@ -68,6 +68,8 @@ class Cause(StrEnum):
     TLS = "tls"
     CERTIFICATE = "certificate"
     """The camera shows another certificate than the one that was kept, or one of no known authority."""
+    REDIRECTED = "redirected"
+    """The camera sends to another host, which is not followed."""
     STALLED = "stalled"
     ENDED = "ended"
     RESET = "reset"

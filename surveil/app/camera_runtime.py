@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.app.evidence_store import CameraRecorder, recorded_s
+from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
+from surveil.capture.opening import make_source
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
@@ -32,21 +35,24 @@ class CameraRuntime:
     """Ends the threads of this camera."""
     threads: list[threading.Thread] = field(default_factory=list)
 
-    def connect(self, ring: FrameRing[Work], metrics: Metrics, clock: Clock, t: float = 0.0) -> None:
+    def connect(
+        self, ring: FrameRing[Work], metrics: Metrics, clock: Clock, pins: Pins, t: float = 0.0
+    ) -> None:
         """Make what reads the streams; `t`: stream time to begin at."""
+        make = partial(make_source, pins=pins)
         camera = self.camera
         packets = self.recorder.packets if self.recorder else None
         of_detect = packets if camera.record is None else None
         self.stop = Stop()
         self.capture = CaptureLoop(
             camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
-            packets=of_detect, wants=ring.wants, t=t,
+            packets=of_detect, wants=ring.wants, t=t, make=make,
         )  # fmt: skip
         self.record = None
         if camera.record is not None and packets is not None:
             self.record = CaptureLoop(
                 camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
-                packets=packets,
+                packets=packets, make=make,
             )  # fmt: skip
 
     def run(self, group: ThreadGroup) -> None:

@@ -31,6 +31,8 @@ from surveil.app.reload import Reloader
 from surveil.app.signals import ProcessRequest, Requests
 from surveil.app.state_dir import configured
 from surveil.app.status import StatusReporter
+from surveil.capture.certificates import FOLDER as CERTIFICATES
+from surveil.capture.certificates import Pins
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.detect.detector import Detector, run_on
@@ -106,8 +108,9 @@ class Daemon:
         self._factory = CameraFactory(detector, self._shared, self.arming, config.schedules)
         self._views = ViewWatch(self._state_dir / "surveil.db", self._shared.get(Views))
         self.fleet = Fleet(
-            self.pipeline, self._archive, self._models, config.camera_lost, self._factory, self._group
-        )
+            self.pipeline, self._archive, self._models, config.camera_lost, self._factory, self._group,
+            Pins(self._state_dir / CERTIFICATES),
+        )  # fmt: skip
         self.facts = StatusReporter(
             self.fleet,
             self.pipeline.ring.books,

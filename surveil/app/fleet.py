@@ -20,6 +20,7 @@ from surveil.app.assembly import (
 from surveil.app.camera_runtime import CameraRuntime, counts_of, make_recorder, reconnects, rules_of
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.models import ModelKeepers
+from surveil.capture.certificates import Pins
 from surveil.clock import Stop
 from surveil.config import CameraConfig
 from surveil.engine import Step
@@ -60,6 +61,7 @@ class Fleet:
         watch: CameraWatchSettings,
         factory: CameraFactory,
         group: ThreadGroup,
+        pins: Pins,
     ) -> None:
         self.runtimes: Mapping[str, CameraRuntime] = {}
         """By name. Replaced as a whole, never changed in place."""
@@ -71,6 +73,7 @@ class Fleet:
         self._metrics = factory.shared.metrics
         self._clock = factory.shared.clock
         self._group = group
+        self._pins = pins
         self._runs = False
 
     # The verbs.
@@ -169,7 +172,7 @@ class Fleet:
         self._watch.follow(camera.name, camera.sinks)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
         self._keep_models(camera)
-        post.connect(self._pipeline.ring, self._metrics, self._clock)
+        post.connect(self._pipeline.ring, self._metrics, self._clock, self._pins)
         return post
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
@@ -234,7 +237,7 @@ class Fleet:
         assert post.capture is not None
         t, name = post.capture.now(), post.camera.name
         self._pipeline.ring.lose(Lost(name, t, self._clock.wall(), Cause.CHANGED.value))
-        post.connect(self._pipeline.ring, self._metrics, self._clock, t + _SEAM_S)
+        post.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, t + _SEAM_S)
         post.run(self._group)
 
     def _await(self, done: Iterable[Stop]) -> None:

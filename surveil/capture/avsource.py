@@ -146,13 +146,16 @@ class AvSource:
         arguments: dict[str, Any] = {"options": dict(self._options()), "timeout": self._timeout()}
         for accelerator in _accelerators(self._settings.hwaccel):
             try:
-                return av.open(self._url, hwaccel=accelerator, **arguments)
+                return self._av_open(hwaccel=accelerator, **arguments)
             except (RuntimeError, NotImplementedError, av.error.FFmpegError) as error:
                 # A machine without a working device refuses here, and so does a dead camera.
                 if accelerator is None or not _is_about_device(error, self._logs):
                     raise
                 self._logs.clear()
         raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA)
+
+    def _av_open(self, **arguments: Any) -> Any:
+        return av.open(self._url, **arguments)
 
     def _pick_stream(self) -> Any:
         videos = [s for s in self._container.streams.video if s.codec_context is not None]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import http.client
+import socket
+import ssl
 from collections.abc import Sequence
 
 import av.error
@@ -12,6 +15,10 @@ from surveil.errors import Cause, SourceError
 from surveil.redact import redact, scrub
 
 _BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
+    (ssl.SSLCertVerificationError, Cause.CERTIFICATE),
+    (ssl.SSLError, Cause.TLS),
+    (socket.gaierror, Cause.UNREACHABLE),
+    (http.client.HTTPException, Cause.DAMAGED),
     (av.error.HTTPUnauthorizedError, Cause.UNAUTHORIZED),
     (av.error.HTTPForbiddenError, Cause.FORBIDDEN),
     (av.error.HTTPNotFoundError, Cause.NOT_FOUND),
@@ -36,6 +43,7 @@ _LOG_HINTS = (
     ("unreachable", Cause.UNREACHABLE),
     ("No route to host", Cause.UNREACHABLE),
     ("Connection reset", Cause.RESET),
+    ("not on whitelist", Cause.UNSUPPORTED),
     ("Nonmatching transport", Cause.UNSUPPORTED),
 )
 """FFmpeg's RTSP client reports most failures as `Invalid data`; what really happened is in its log only."""
@@ -49,6 +57,8 @@ WORDS = {
     Cause.BUSY: "the camera is busy",
     Cause.NOT_FOUND: "there is no such stream or file",
     Cause.TLS: "no TLS connection could be made",
+    Cause.CERTIFICATE: "its certificate is refused: no known authority has signed it for this name",
+    Cause.REDIRECTED: "the camera sends to another host, which is not followed",
     Cause.RESET: "the connection was reset",
     Cause.ENDED: "the camera closed the stream",
     Cause.NO_VIDEO: "there is no video in it",
@@ -62,8 +72,12 @@ LogLine = tuple[int, str, str]
 
 def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:
     """Return what went wrong while opening."""
-    if "tls" in (line[1] for line in logs):
-        return Cause.TLS
+    if tls := [line[2] for line in logs if line[1] == "tls"]:
+        return (
+            Cause.CERTIFICATE
+            if any("verification" in text or "hostname" in text for text in tls)
+            else Cause.TLS
+        )
     if refused := refusal_in(line[2] for line in logs):
         return refused.cause
     return _by_class(error) or _by_words(" ".join(line[2] for line in logs)) or _by_rest(error)

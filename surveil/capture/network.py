@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
+from urllib.parse import urlsplit
 
 from surveil.capture.answers import wants_other_transport
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import source_error
+from surveil.capture.certificates import Pins, Place, ffmpeg_options
 from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import StreamInfo
 from surveil.errors import Cause, SourceError
 
+_RTSPS_PORT = 322
 _QUICK = {"probesize": "32", "analyzeduration": "0"}
 """Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
 frame that cameras send first, and with it up to a key frame interval."""
@@ -34,8 +37,9 @@ class NetworkSource(AvSource):
 
     live = True
 
-    def __init__(self, settings: StreamSettings) -> None:
+    def __init__(self, settings: StreamSettings, pins: Pins | None = None) -> None:
         super().__init__(settings)
+        self._pins = pins or Pins()
         self._is_rtsp = settings.url.startswith("rtsp")
         self.transport = _first_transport(settings) if self._is_rtsp else settings.url.partition(":")[0]
 
@@ -65,10 +69,18 @@ class NetworkSource(AvSource):
             return {"analyzeduration": "500000"}
         return {
             **_QUICK,
+            **self._tls_options(),
             "rtsp_transport": self.transport,
             "allowed_media_types": "video",
             "reorder_queue_size": _REORDER_PACKETS[self.transport],
         }
+
+    def _tls_options(self) -> Mapping[str, str]:
+        parts = urlsplit(self._url)
+        if parts.scheme != "rtsps":
+            return {}
+        place = Place(self._url, parts.hostname or "", parts.port or _RTSPS_PORT)
+        return ffmpeg_options(place, self._settings.tls, self._pins, self._settings.open_timeout_s)
 
     def _timeout(self) -> tuple[float, float]:
         return self._settings.open_timeout_s, self._settings.read_timeout_s

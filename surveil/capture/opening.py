@@ -7,11 +7,15 @@ from pathlib import Path
 
 from surveil.capture.address import SCHEMES
 from surveil.capture.causes import open_error
+from surveil.capture.certificates import Pins
 from surveil.capture.file import FileSource, FolderSource
 from surveil.capture.network import NetworkSource
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Source
+from surveil.capture.web import WebSource
 from surveil.capture.webcam import WebcamSource, device_number
+
+_WEB = ("http://", "https://")
 
 
 def is_recording(url: str) -> bool:
@@ -19,10 +23,15 @@ def is_recording(url: str) -> bool:
     return not url.startswith(SCHEMES) and device_number(url) is None
 
 
-def make_source(settings: StreamSettings) -> Source:
-    """Return the source for `settings.url`, not opened yet. Raises SourceError (not_found, unauthorized)."""
+def make_source(settings: StreamSettings, pins: Pins | None = None) -> Source:
+    """Return the source for `settings.url`, not opened yet. Raises SourceError (not_found, unauthorized).
+
+    `pins` keeps the certificates of cameras.
+    """
+    if settings.url.startswith(_WEB):
+        return WebSource(settings, pins)
     if settings.url.startswith(SCHEMES):
-        return NetworkSource(settings)
+        return NetworkSource(settings, pins)
     if device_number(settings.url) is not None:
         return WebcamSource(settings)
     path = Path(settings.url)

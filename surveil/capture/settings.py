@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from surveil.settings import Settings
 
 Role = Literal["detect", "record"]
+
+
+class TlsSettings(Settings):
+    """How a camera's certificate is checked, over rtsps:// and https://."""
+
+    verify: Literal["pin", "ca", "off"] = Field(
+        "pin",
+        description="`pin`: the first certificate seen is kept, and a change is refused; `ca`: an authority must have "
+        "signed it for the name in the address; `off`: any certificate will do.",
+    )
+    ca_file: Path | None = Field(
+        None, description="Certificates of the authorities for `verify: ca`, PEM; by default the system's."
+    )
+
+    @model_validator(mode="after")
+    def _authorities(self) -> TlsSettings:
+        if self.ca_file is None:
+            return self
+        if self.verify != "ca":
+            raise ValueError("'ca_file' is used with 'verify: ca' only")
+        try:
+            ssl.create_default_context(cafile=str(self.ca_file))
+        except ssl.SSLError:
+            raise ValueError(f"{self.ca_file} holds no certificate in PEM form") from None
+        except OSError as error:
+            raise ValueError(f"{self.ca_file}: {error.strerror}") from None
+        return self
 
 
 class CaptureSettings(Settings):
@@ -17,6 +46,9 @@ class CaptureSettings(Settings):
     transport: Literal["auto", "tcp", "udp"] = Field(
         "auto",
         description="How RTSP carries the video. UDP loses packets; `auto` uses it where the camera refuses TCP.",
+    )
+    tls: TlsSettings = Field(
+        default_factory=TlsSettings, description="How the camera's certificate is checked, where it has one."
     )
     hwaccel: Literal["auto", "none", "cuda"] = Field(
         "none",

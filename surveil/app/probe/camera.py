@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from surveil.app.probe.report import CameraReport, StreamReport
 from surveil.app.probe.stream import probe_stream
+from surveil.capture.certificates import Pins
 from surveil.clock import Clock, Stop, thread_cpu_s
 from surveil.config import CameraConfig
 from surveil.types import Picture
@@ -14,23 +15,27 @@ from surveil.vision.motion import MotionGate, plane_size
 _LOOKS = 5
 
 
-def probe_camera(camera: CameraConfig, clock: Clock, stop: Stop, seconds: float) -> CameraReport:
+def probe_camera(
+    camera: CameraConfig, clock: Clock, stop: Stop, seconds: float, pins: Pins | None = None
+) -> CameraReport:
     """Watch the camera's streams; a camera works when all of them do."""
     if not camera.enabled:
         return CameraReport(camera.name, ok=True)
     with ThreadPoolExecutor(1) as beside:
-        record = beside.submit(_record, camera, clock, stop, seconds)
-        detect, picture = probe_stream(camera.stream, clock, stop, seconds=seconds)
+        record = beside.submit(_record, camera, clock, stop, seconds, pins)
+        detect, picture = probe_stream(camera.stream, clock, stop, seconds=seconds, pins=pins)
         gate_ms = _gate_ms(camera, picture) if picture is not None else None
         recorded = record.result()
     ok = detect.ok and (recorded is None or recorded.ok)
     return CameraReport(camera.name, ok, detect, recorded, gate_ms)
 
 
-def _record(camera: CameraConfig, clock: Clock, stop: Stop, seconds: float) -> StreamReport | None:
+def _record(
+    camera: CameraConfig, clock: Clock, stop: Stop, seconds: float, pins: Pins | None
+) -> StreamReport | None:
     if camera.record is None:
         return None
-    return probe_stream(camera.record, clock, stop, seconds=seconds, decode=False)[0]
+    return probe_stream(camera.record, clock, stop, seconds=seconds, decode=False, pins=pins)[0]
 
 
 def _gate_ms(camera: CameraConfig, picture: Picture) -> float:

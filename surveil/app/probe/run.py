@@ -13,6 +13,8 @@ from surveil.app.probe.camera import probe_camera
 from surveil.app.probe.host import probe_host
 from surveil.app.probe.parts import probe_model, probe_sink, timed
 from surveil.app.probe.report import SECONDS, ProbeReport
+from surveil.capture.certificates import FOLDER as CERTIFICATES
+from surveil.capture.certificates import Pins
 from surveil.capture.memory import give_back
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
@@ -76,9 +78,10 @@ def _side_by_side(
     on_done: Callable[[Part, bool], None],
 ) -> dict[Part, Any]:
     """Return what was found about every part."""
+    pins = Pins(config.state_dir / CERTIFICATES, keeps=False)
     with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="probe") as pool:
         jobs: dict[Future[Any], Part] = {
-            pool.submit(probe_camera, camera, clock, stop, seconds): ("camera", name)
+            pool.submit(probe_camera, camera, clock, stop, seconds, pins): ("camera", name)
             for name, camera in cameras.items()
         }
         for name in config.sinks:

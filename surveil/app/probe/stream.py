@@ -8,6 +8,7 @@ from typing import Any
 
 from surveil.app.probe.report import SECONDS, StreamReport
 from surveil.capture.address import SCHEMES
+from surveil.capture.certificates import Pins
 from surveil.capture.connection import Connection
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
@@ -105,7 +106,13 @@ def _rate(times: list[float]) -> float | None:
 
 
 def probe_stream(
-    settings: StreamSettings, clock: Clock, stop: Stop, *, seconds: float = SECONDS, decode: bool = True
+    settings: StreamSettings,
+    clock: Clock,
+    stop: Stop,
+    *,
+    seconds: float = SECONDS,
+    decode: bool = True,
+    pins: Pins | None = None,
 ) -> tuple[StreamReport, Picture | None]:
     """Open a stream and watch it; return what it is, and its last picture. Raises nothing of the stream's.
 
@@ -118,7 +125,7 @@ def probe_stream(
             "keyframes_only_when_idle": not decode,
         }
     )
-    visit = _Visit(settings, clock, stop, seconds)
+    visit = _Visit(settings, clock, stop, seconds, pins or Pins())
     error: SourceError | None = None
     try:
         visit.watch()
@@ -133,7 +140,10 @@ def probe_stream(
 class _Visit:
     """One connection, from opening to closing. Owned by one thread."""
 
-    def __init__(self, settings: StreamSettings, clock: Clock, stop: Stop, seconds: float) -> None:
+    def __init__(
+        self, settings: StreamSettings, clock: Clock, stop: Stop, seconds: float, pins: Pins
+    ) -> None:
+        self._pins = pins
         self._settings, self._clock, self._stop, self._seconds = settings, clock, stop, seconds
         self._began = clock.monotonic()
         self._opened: float | None = None
@@ -144,7 +154,7 @@ class _Visit:
 
     def watch(self) -> None:
         """Read until enough was seen. Raises SourceError."""
-        source = self._source = make_source(self._settings)
+        source = self._source = make_source(self._settings, self._pins)
         self._info = source.open()
         self._opened = self._clock.monotonic()
         witness = self.witness = Witness(source, self._clock, state="waiting_for_keyframe")

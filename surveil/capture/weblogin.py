@@ -1,0 +1,103 @@
+"""Logging in to a camera's web server: Basic, and Digest with MD5 or SHA-256 (RFC 7617, RFC 7616)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+_FIELD = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_HASHES: dict[str, Callable[[bytes], str]] = {
+    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+}
+"""Best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Digest:
+    """What a server asked to be hashed."""
+
+    algorithm: str
+    realm: str
+    nonce: str
+    opaque: str
+    qop: bool
+    is_session: bool
+
+
+class WebLogin:
+    """Answers the challenges of one server. Owned by the thread that reads it."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._user = user
+        self._password = password
+        self._digest: _Digest | None = None
+        self._basic = False
+        self._uses = 0
+
+    def take(self, challenges: Sequence[str]) -> bool:
+        """Take a 401's challenges; return whether one of them can be answered that was not answered before."""
+        digests = [made for text in challenges if (made := _read(text))]
+        digests.sort(key=lambda digest: list(_HASHES).index(digest.algorithm))
+        if digests:
+            is_new = self._digest is None or digests[0].nonce != self._digest.nonce
+            self._digest, self._uses = digests[0], 0
+            return is_new
+        is_new = not self._basic and any(text.lower().startswith("basic") for text in challenges)
+        self._basic = self._basic or is_new
+        return is_new
+
+    def header(self, method: str, target: str) -> str | None:
+        """Return the Authorization header of a request; None before the server has asked for one."""
+        if self._digest is not None:
+            return self._answer(self._digest, method, target)
+        if self._basic:
+            pair = f"{self._user}:{self._password}".encode()
+            return "Basic " + base64.b64encode(pair).decode()
+        return None
+
+    def _answer(self, asked: _Digest, method: str, target: str) -> str:
+        self._uses += 1
+        count, own = f"{self._uses:08x}", secrets.token_hex(8)
+
+        def hashed(text: str) -> str:
+            return _HASHES[asked.algorithm](text.encode())
+
+        who = hashed(f"{self._user}:{asked.realm}:{self._password}")
+        if asked.is_session:
+            who = hashed(f"{who}:{asked.nonce}:{own}")
+        what = hashed(f"{method}:{target}")
+        middle = f"{asked.nonce}:{count}:{own}:auth" if asked.qop else asked.nonce
+        session = "-sess" if asked.is_session else ""
+        fields = [
+            f'username="{_escaped(self._user)}"', f'realm="{_escaped(asked.realm)}"', f'nonce="{asked.nonce}"',
+            f'uri="{target}"', f'response="{hashed(f"{who}:{middle}:{what}")}"',
+            f"algorithm={asked.algorithm}{session}",
+        ]  # fmt: skip
+        fields += [f'opaque="{asked.opaque}"'] if asked.opaque else []
+        fields += ["qop=auth", f"nc={count}"] if asked.qop else []
+        fields += [f'cnonce="{own}"'] if asked.qop or asked.is_session else []
+        return "Digest " + ", ".join(fields)
+
+
+def _read(challenge: str) -> _Digest | None:
+    """Return the challenge where it is a digest that can be answered."""
+    scheme, _, rest = challenge.strip().partition(" ")
+    fields = {name.lower(): quoted or bare for name, quoted, bare in _FIELD.findall(rest)}
+    algorithm = fields.get("algorithm", "MD5").upper()
+    plain = algorithm.removesuffix("-SESS")
+    if scheme.lower() != "digest" or plain not in _HASHES or "nonce" not in fields:
+        return None
+    qops = [word.strip().lower() for word in fields.get("qop", "").split(",")]
+    realm = re.sub(r"\\(.)", r"\1", fields.get("realm", ""))
+    return _Digest(
+        plain, realm, fields["nonce"], fields.get("opaque", ""), "auth" in qops, plain != algorithm
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')

@@ -1,0 +1,317 @@
+"""Cameras over HTTP: pictures however they are wrapped, snapshots, logins; and nothing from any other server."""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+import pytest
+
+from surveil.capture.jpegs import JpegCutter
+from surveil.capture.opening import make_source
+from surveil.capture.settings import StreamSettings
+from surveil.capture.weblogin import WebLogin
+from surveil.errors import SourceError
+from tests.rig.clips import walking_square
+from tests.rig.web_server import WebRequest, WebServer
+
+pytestmark = [pytest.mark.rig, pytest.mark.usefixtures("no_file_left_open")]
+JPEGS = [cv2.imencode(".jpg", walking_square(i, 64, 48))[1].tobytes() for i in range(4)]
+QUICK = {"open_timeout_s": 0.5, "read_timeout_s": 0.3}
+
+
+def pictures_of(url: str, count: int = 3, **settings: object) -> int:
+    """Read so many pictures."""
+    source, seen = make_source(StreamSettings(url=url, **(QUICK | settings))), 0
+    try:
+        source.open()
+        while seen < count and (arrival := source.read()) is not None:
+            seen += len(source.decode(arrival).shots)
+    finally:
+        source.close()
+    return seen
+
+
+def error_of(url: str, **settings: object) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        pictures_of(url, 1000, **settings)
+    return caught.value
+
+
+# Wrappings.
+
+
+def part(boundary: str = "frame", kind: str = "image/jpeg", length: bool = True, end: str = "\r\n"):
+    def made(jpeg: bytes) -> bytes:
+        lines = [f"--{boundary}", *([f"Content-Type: {kind}"] if kind else [])]
+        lines += [f"Content-Length: {len(jpeg)}"] if length else []
+        return end.join([*lines, "", ""]).encode() + jpeg + b"\r\n"
+
+    return made
+
+
+MULTIPART = "multipart/x-mixed-replace; boundary=frame"
+WRAPPED = {
+    "plain": (MULTIPART, part()),
+    "no length": (MULTIPART, part(length=False)),
+    "no part type": (MULTIPART, part(kind="")),
+    "image/jpg": (MULTIPART, part(kind="image/jpg")),
+    "type with size": (MULTIPART, part(kind="image/jpeg;size=1234")),
+    "other boundary": (MULTIPART, part("other")),
+    "no boundary named": ("multipart/x-mixed-replace", part()),
+    "dashes in the name": ("multipart/x-mixed-replace; boundary=--frame", part()),
+    "first boundary missing": (
+        MULTIPART,
+        lambda jpeg: part()(jpeg).removeprefix(b"--frame\r\n") + b"--frame\r\n",
+    ),
+    "line feeds": (MULTIPART, part(end="\n")),
+    "wrong length": (MULTIPART, lambda jpeg: part()(jpeg).replace(b"Length: ", b"Length: 9")),
+    "text between": (
+        MULTIPART,
+        lambda jpeg: b"--frame\r\nContent-Type: text/plain\r\n\r\nhello\r\n" + part()(jpeg),
+    ),
+    "empty parts": (MULTIPART, lambda jpeg: part()(b"") + part()(jpeg)),
+    "html": ("text/html", part()),
+    "octets": ("application/octet-stream", part()),
+    "bare": ("video/x-motion-jpeg", bytes),
+    "no type": ("", bytes),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_pictures_are_found_in_any_wrapping(name: str) -> None:
+    kind, wrap = WRAPPED[name]
+
+    def answer(request: WebRequest) -> None:
+        request.begin(200, **({"Content_Type": kind} if kind else {}))
+        for jpeg in JPEGS:
+            request.send(wrap(jpeg))
+        request.stop.wait(10)
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/video"), 4) == 4
+        assert server.asked == ["/video"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000, 100_000])
+def test_jpegs_are_cut_wherever_the_network_cuts(size: int) -> None:
+    thumbnail = JPEGS[1]
+    with_thumbnail = JPEGS[0][:2] + b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2) + thumbnail + JPEGS[0][2:]
+    wanted = [*JPEGS, with_thumbnail]
+    stream = b"\r\n--b\r\nX: \xff\xd8 no\r\n\r\n".join([b"", *wanted, b""])
+    cutter = JpegCutter()
+    assert [jpeg for i in range(0, len(stream), size) for jpeg in cutter.feed(stream[i : i + size])] == wanted
+
+
+def test_a_picture_without_an_end_is_an_error() -> None:
+    with pytest.raises(ValueError, match="does not end"):
+        JpegCutter().feed(b"\xff\xd8\xff\xda\0\2" + bytes(33 << 20))
+
+
+# Snapshots.
+
+
+@pytest.mark.parametrize("with_length", [True, False])
+def test_a_snapshot_is_asked_for_again_and_again(with_length: bool) -> None:
+    def answer(request: WebRequest) -> None:
+        jpeg = JPEGS[len(server.asked) % len(JPEGS)]
+        if with_length:
+            request.answer(200, jpeg, Content_Type="image/jpeg")
+        else:
+            request.begin(200, Content_Type="image/jpeg")
+            request.send(jpeg)
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/snap.jpg?x=1"), 5, fps=100) == 5
+        assert server.asked[:5] == ["/snap.jpg?x=1"] * 5
+
+
+def test_a_snapshot_that_ends_is_told_as_what_it_is() -> None:
+    def answer(request: WebRequest) -> None:
+        if len(server.asked) < 3:
+            request.answer(200, JPEGS[0], Content_Type="image/jpeg")
+        else:
+            request.answer(503)
+
+    with WebServer(answer) as server:
+        assert error_of(server.at("/snap.jpg"), fps=100).cause == "busy"
+
+
+# What a server may do wrong.
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "cause", "words"),
+    [
+        (401, {"WWW_Authenticate": 'Basic realm="x"'}, "unauthorized", "asks for a login"),
+        (403, {}, "forbidden", "right to view"),
+        (404, {}, "not_found", "no such stream"),
+        (503, {}, "busy", "too many clients"),
+        (500, {}, "other", "restart it"),
+        (200, {"Content_Type": "text/html"}, "no_video", "web page"),
+    ],
+)
+def test_a_status_is_told_in_words(status, headers, cause, words) -> None:
+    with WebServer(lambda request: request.answer(status, b"<html>no</html>", **headers)) as server:
+        error = error_of(server.at("/video"))
+    assert (error.cause, words in str(error)) == (cause, True), str(error)
+
+
+@pytest.mark.parametrize("where", ["head", "body"])
+def test_a_server_that_trickles_holds_nothing_up(where: str) -> None:
+    def answer(request: WebRequest) -> None:
+        if where == "body":
+            request.begin(200, Content_Type=MULTIPART)
+            request.send(part()(JPEGS[0]))
+        else:
+            request.send(b"HTTP/1.1 200 OK\r\nX: ")
+        while not request.stop.wait(0.02) and not request.wfile.closed:
+            request.send(b"x")
+
+    with WebServer(answer) as server:
+        assert error_of(server.at("/video")).cause in ("timeout", "stalled")
+
+
+@pytest.mark.parametrize("body", [b"\xff\xd8\xff", JPEGS[0][:-200], b""])
+def test_a_stream_that_is_cut_off_is_an_error(body: bytes) -> None:
+    with WebServer(lambda request: request.answer(200, body, Content_Type=MULTIPART)) as server:
+        assert error_of(server.at("/video")).cause in ("ended", "damaged")
+
+
+# Logins.
+
+
+def lock(challenge: str):
+    """A server that wants a login, and lets everybody in who answers."""
+
+    def answer(request: WebRequest) -> None:
+        if "Authorization" in request.headers:
+            request.begin(200, Content_Type=MULTIPART)
+            request.send(part()(JPEGS[0]) * 3)
+            request.stop.wait(10)
+        else:
+            request.answer(401, WWW_Authenticate=challenge)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("challenge", "begins"),
+    [
+        ('Basic realm="x"', "Basic am9lOnBAc3M="),
+        ('Digest realm="x", nonce="n"', 'Digest username="joe"'),
+        ('Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth"', 'Digest username="joe"'),
+    ],
+)
+def test_a_login_is_made_once_and_only_when_asked_for(challenge: str, begins: str) -> None:
+    with WebServer(lock(challenge)) as server:
+        assert pictures_of(server.at("/video", "joe:p%40ss")) == 3
+        assert [login.startswith(begins) for login in server.logins] == [True]
+        assert len(server.asked) == 2
+
+
+def test_a_wrong_password_is_tried_once() -> None:
+    challenge = {"WWW_Authenticate": 'Digest realm="x", nonce="n"'}
+    with WebServer(lambda request: request.answer(401, **challenge)) as server:
+        error = error_of(server.at("/video", "joe:wrong"))
+        assert (error.cause, len(server.logins)) == ("unauthorized", 1)
+        assert "wrong" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "wanted"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_a_digest_is_that_of_the_standard(monkeypatch, algorithm: str, wanted: str) -> None:
+    """The example of RFC 7616, section 3.9.1."""
+    cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ"
+    monkeypatch.setattr("secrets.token_hex", lambda _size: cnonce)
+    login = WebLogin("Mufasa", "Circle of Life")
+    nonce = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
+    asked = (
+        f'Digest realm="http-auth@example.org", qop="auth, auth-int", algorithm={algorithm}, nonce="{nonce}"'
+    )
+    assert login.take([asked])
+    header = login.header("GET", "/dir/index.html") or ""
+    assert re.search(r'response="(\w+)"', header)[1] == wanted
+    assert not login.take([asked])
+
+
+# Elsewhere.
+
+PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n{}#EXTINF:1,\n{}\n"
+KEY = '#EXT-X-KEY:METHOD=AES-128,URI="{}/key"\n'
+
+
+@pytest.mark.parametrize("end", ["#EXT-X-ENDLIST\n", ""])
+@pytest.mark.parametrize("sent", ["redirect", "segment", "key", "variant", "map", "segment redirect"])
+def test_a_camera_sends_the_daemon_nowhere_else(sent: str, end: str) -> None:
+    with WebServer(lambda request: request.answer(200, b"inner")) as inner:
+        other = inner.at("")
+        lists = {
+            "segment": PLAYLIST.format("", f"{other}/a.ts") + end,
+            "key": PLAYLIST.format(KEY.format(other), "a.ts") + end,
+            "variant": f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{other}/b.m3u8\n",
+            "map": PLAYLIST.format(f'#EXT-X-MAP:URI="{other}/init.mp4"\n', "a.mp4") + end,
+            "segment redirect": PLAYLIST.format("", "moved.ts") + end,
+        }
+
+        def answer(request: WebRequest) -> None:
+            if sent == "redirect" or "moved" in request.path:
+                request.answer(302, Location=f"{other}/metadata")
+            elif request.path.endswith("m3u8"):
+                request.answer(200, lists[sent].encode(), Content_Type="application/vnd.apple.mpegurl")
+            else:
+                request.answer(200, b"G" * 1880, Content_Type="video/mp2t")
+
+        with WebServer(answer) as server:
+            error = error_of(server.at("/live.m3u8", "joe:secret-word"))
+        assert inner.asked == []
+    assert error.cause == "redirected", str(error)
+    assert "127.0.0.1" in str(error)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/x",
+        "http://127.0.0.1:0/",
+        "//evil.example/x",
+        "http://[bad/x",
+        "data:,x",
+    ],
+)
+def test_no_other_protocol_is_followed(there: str) -> None:
+    with WebServer(lambda request: request.answer(302, Location=there)) as server:
+        assert error_of(server.at("/video")).cause == "redirected"
+
+
+SDP = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 5000 RTP/AVP 26\r\n"
+
+
+@pytest.mark.parametrize("body", [b"ffconcat version 1.0\nfile '/etc/passwd'\n", SDP], ids=["concat", "sdp"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/sdp"])
+def test_no_format_that_opens_other_things_is_read(body: bytes, kind: str) -> None:
+    with WebServer(lambda request: request.answer(200, body, Content_Type=kind)) as server:
+        assert error_of(server.at("/x")).cause in ("unsupported", "damaged")
+
+
+def test_a_camera_may_move_within_itself() -> None:
+    def answer(request: WebRequest) -> None:
+        if request.path == "/old":
+            request.answer(302, Location="new?x=1")
+        else:
+            request.begin(200, Content_Type=MULTIPART)
+            request.send(part()(JPEGS[0]) * 3)
+            request.stop.wait(10)
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/old")) == 3
+        assert server.asked == ["/old", "/new?x=1"]
+    with WebServer(lambda request: request.answer(302, Location="/again")) as server:
+        assert error_of(server.at("/old")).cause == "redirected"
+        assert len(server.asked) <= 10
