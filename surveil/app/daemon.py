@@ -29,7 +29,7 @@ from surveil.app.gpu import GpuCollector
 from surveil.app.models import ModelKeepers
 from surveil.app.reload import Reloader
 from surveil.app.signals import ProcessRequest, Requests
-from surveil.app.state_dir import configured
+from surveil.app.state_dir import StateLock, configured
 from surveil.app.status import StatusReporter
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
@@ -88,6 +88,7 @@ class Daemon:
         self._commit_stop = Stop()
         self._listener = bind(config.http.listen)
         self._state_dir = configured(config.state_dir, config.path)
+        self._lock = StateLock(self._state_dir)
         self.outbox = Outbox.open(
             self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
         )
@@ -248,6 +249,7 @@ class Daemon:
         self._views.close()
         if not left:
             self.outbox.close()
+            self._lock.release()
         self._listener.close()
         log.info("surveil has stopped", clean=good and not left)
         return good and not left
