@@ -140,6 +140,12 @@ def _giving_way() -> Iterator[None]:
         sys.setswitchinterval(usual)
 
 
+def unforeseen(error: Exception) -> str:
+    """Return a line about an exception that nobody foresaw, without secrets."""
+    text = f"{type(error).__name__}: {error}" if not isinstance(error, SurveilError) else str(error)
+    return str(logs.scrub(text))
+
+
 class Reloader:
     """Owned by the main thread; `last` may be read by any."""
 
@@ -166,30 +172,41 @@ class Reloader:
 
     @_giving_way()
     def reload(self, ending: Callable[[], bool] = lambda: False) -> ReloadResult:
-        """Read the file and follow it; once `ending` is true what is left is not begun."""
+        """Read the file and follow it; once `ending` is true what is left is not begun.
+
+        Raises nothing: the cameras are watched on, whatever the file or a library makes of it.
+        """
         try:
-            new = self._load()
-            logs.hide(new.secrets)
-            plan = compare(self.config, new)
-            # What may fail comes first: nothing has been touched then.
-            for name in (*plan.cameras.added, *plan.cameras.changed, *plan.replaced):
-                make_places(new.cameras[name])
-            self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
+            new, plan = self._begin()
         except SurveilError as error:
             return self._refuse(error)
+        except Exception as error:  # noqa: BLE001 - see above
+            return self._refuse(SurveilError(f"the file cannot be followed: {unforeseen(error)}"))
         for warning in new.warnings:
             log.warning("configuration", warning=warning)
-        self._apply(plan, new, ending)
+        failed = self._apply(plan, new, ending)
         kept = {name: getattr(self.config, name) for name in plan.restart}
         self.config = replace(new, **kept)
-        self.last = ReloadResult(self._clock.wall(), changes=plan.words())
-        self._show(restart=bool(plan.restart))
+        self.last = ReloadResult(self._clock.wall(), good=not failed, messages=tuple(failed), changes=plan.words())
+        self._show(restart=bool(plan.restart or failed))
         log.info(
             "configuration reloaded" if self.last.changes else "nothing has changed", **self.last.changes
         )
+        if failed:
+            log.error("a part of the new configuration is not followed: restart surveil", problems=failed)
         if plan.restart:
             log.warning("only a restart brings what has changed here", sections=list(plan.restart))
         return self.last
+
+    def _begin(self) -> tuple[Config, ReloadPlan]:
+        """Do what may fail: nothing has been touched then."""
+        new = self._load()
+        logs.hide(new.secrets)
+        plan = compare(self.config, new)
+        for name in (*plan.cameras.added, *plan.cameras.changed, *plan.replaced):
+            make_places(new.cameras[name])
+        self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
+        return new, plan
 
     def _refuse(self, error: SurveilError) -> ReloadResult:
         messages = tuple(error.messages if isinstance(error, ConfigError) else [str(error)])
@@ -200,23 +217,31 @@ class Reloader:
         self._metrics.reload_good.set(0)
         return self.last
 
-    def _apply(self, plan: ReloadPlan, new: Config, ending: Callable[[], bool]) -> None:
+    def _apply(self, plan: ReloadPlan, new: Config, ending: Callable[[], bool]) -> list[str]:
+        """Follow the plan; return what failed. One failure does not keep the other parts from being followed."""
+
         def cameras(names: tuple[str, ...]) -> list[CameraConfig]:
             return [new.cameras[name] for name in names]
 
-        self._fleet.schedule(new.schedules)
         steps: tuple[Callable[[], None], ...] = (
+            lambda: self._fleet.schedule(new.schedules),
             lambda: self._fleet.remove((*plan.cameras.removed, *plan.replaced)),
             lambda: self._fleet.change(cameras(plan.cameras.changed)),
             lambda: self._fleet.add(cameras((*plan.cameras.added, *plan.replaced))),
             lambda: self._couriers.remove(plan.sinks.removed),
             lambda: self._sections(plan, new),
         )
+        failed: list[str] = []
         for step in steps:
             if ending():
                 log.warning("the end was asked for, the reload is not finished")
-                return
-            step()
+                break
+            try:
+                step()
+            except Exception as error:
+                log.exception("a step of the reload failed")
+                failed.append(unforeseen(error))
+        return failed
 
     def _sections(self, plan: ReloadPlan, new: Config) -> None:
         if "log" in plan.sections:
@@ -227,7 +252,7 @@ class Reloader:
             self._fleet.watch_by(new.camera_lost)
 
     def _show(self, *, restart: bool) -> None:
-        self._metrics.reload_good.set(1)
+        self._metrics.reload_good.set(self.last.good)
         self._metrics.reload_at.set(self.last.at)
         self._metrics.restart_wanted.set(restart)
         self._metrics.configured(self.config.digest[:12])

@@ -84,7 +84,7 @@ def check(
     """
     if (camera or send_test) and not probe:
         raise typer.BadParameter("--camera and --send-test need --probe")
-    with _told_as_json(config) if json else nullcontext():
+    with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
         settings = read_config(config, needs_model=not probe)
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
@@ -109,6 +109,17 @@ def _told_as_json(file: Path) -> Iterator[None]:
             mistakes, code = error.mistakes or mistakes, EXIT_CONFIG
         print_json({"schema": SCHEMA, "ok": False, "exit_code": code, "problems": mistakes})
         raise
+
+
+@contextmanager
+def _without_traceback(file: Path) -> Iterator[None]:
+    """Tell in a line what nobody foresaw: `check` is there to say what is wrong."""
+    try:
+        yield
+    except (SurveilError, BrokenPipeError, typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        raise SurveilError(f"{file}: cannot be checked: {type(error).__name__}: {error}") from error
 
 
 def _report(config: Config, detector: Detector) -> dict[str, Any]:

@@ -207,6 +207,8 @@ class _Tree:
                 merged |= self._merge(value, line, path, depth)
             elif not isinstance(key, yaml.ScalarNode):
                 self._problems.add(line, path, "a key must be plain text, not a list or a mapping")
+            elif (bad := _impossible(key.value)) is not None:
+                self._problems.add(line, path, f"a key has the character {bad}, which no text may hold")
             elif key.value in children:
                 self._duplicate(key.value, children[key.value].line, line, path)
             else:
@@ -240,6 +242,10 @@ class _Tree:
         if kind not in _KINDS:
             self._check_tag(node, "str", line, path)
             return None
+        if (bad := _impossible(node.value)) is not None:
+            self._problems.add(line, path, f"has the character {bad}, which no text may hold")
+            self._problems.settled.add(path)
+            return "impossible"
         try:
             value = _convert(kind, node.value)
         except ValueError:
@@ -254,6 +260,11 @@ class _Tree:
             self._problems.settled.add(path)
             return 0.0
         return value
+
+
+def _impossible(text: str) -> str | None:
+    """Return the first character that no file name, address or message can hold: NUL, half of a surrogate pair."""
+    return next((ascii(char) for char in text if char == "\0" or "\ud800" <= char <= "\udfff"), None)
 
 
 def _show_tag(tag: str) -> str:

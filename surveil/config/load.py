@@ -36,9 +36,23 @@ def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool =
     """Read, fill, check and freeze a configuration; `needs_model`: its model must be there, too.
 
     Raises:
-        ConfigError: with all mistakes, each as `file:line: path: what is wrong`.
+        ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
+            reads a file that somebody has just edited, and has cameras to watch.
     """
     secrets = Secrets(env, path.parent)
+    try:
+        return _load(path, secrets, needs_model=needs_model)
+    except ConfigError:
+        raise
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        what = f"a path in it cannot be used:{where}: {error.strerror or error}"
+    except Exception as error:  # noqa: BLE001 - whatever a library thinks of a file must not end the daemon
+        what = f"cannot be checked: {type(error).__name__}: {error}; this is a fault of surveil, please report it"
+    raise ConfigError([secrets.mask(f"{path}: {what}")])
+
+
+def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
     problems = Problems(mask=secrets.mask)
     root = read(path, problems)
     if root is None and not problems.found:

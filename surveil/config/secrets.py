@@ -113,7 +113,7 @@ class Secrets:
         value = self.environ.get(name)
         if value is None:
             raise _MissingError(f"the environment variable {name} is not set")
-        return value
+        return _usable(value, f"the environment variable {name}")
 
     def _credential(self, name: str) -> str:
         directory = self.environ.get(CREDENTIALS)
@@ -139,7 +139,14 @@ def _read(path: Path, what: str) -> str:
         raise _MissingError(f"{what} is not UTF-8 text") from None
     if len(raw) > MAX_SECRET_BYTES:
         raise _MissingError(f"{what} is larger than {MAX_SECRET_BYTES} bytes")
-    return text.removesuffix("\n").removesuffix("\r")
+    return _usable(text.removesuffix("\n").removesuffix("\r"), what)
+
+
+def _usable(value: str, what: str) -> str:
+    """Return a secret that can be encoded; bytes that were no text stand in the environment as surrogates."""
+    if "\0" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
+        raise _MissingError(f"{what} holds bytes that are no UTF-8 text")
+    return value
 
 
 def mask_url(text: str) -> str:
