@@ -1,6 +1,7 @@
 """Logging: for people on a terminal, as journal fields under systemd, as JSON lines elsewhere.
 
-Transitions are logged. Occurrences are counted: in metrics, and in a `LogThrottle` where a line tells of them.
+Transitions are logged. Occurrences are counted: in metrics, and in a `LogThrottle` where a line tells of them. Whatever
+repeats nevertheless is held back, and a log that cannot be written keeps nothing from going on (`logstream`).
 No secret reaches a log: every string value but our own words and names passes through `scrub`.
 """
 
@@ -12,13 +13,15 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from functools import cache
+from datetime import UTC, datetime
+from functools import cache, partial
 from typing import Any, Literal, TextIO
 
 import structlog
 
 from surveil import redact
-from surveil.clock import Clock
+from surveil.clock import Clock, SystemClock
+from surveil.logstream import Flood, LineStream, Loss, losses
 
 Format = Literal["auto", "human", "json", "journal"]
 _OURS = frozenset({"level", "timestamp", "camera", "sink", "rule"})
@@ -29,14 +32,21 @@ _OUR_LISTS = ("cameras_", "sinks_", "sections_", "restart_")
 """How the fields begin that name what a reload changed."""
 _JOURNAL = "/run/systemd/journal/socket"
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
+_WHAT = ("event", "level", "camera", "sink", "rule", "classifier", "thread", "logger", "problem", "warning")
+"""Fields that make a line another one; what is left (a reason, a count) differs from time to time."""
 _Event = MutableMapping[str, Any]
 
 
-def configure(fmt: Format = "auto", level: str = "info", stream: TextIO = sys.stderr) -> None:
+def configure(
+    fmt: Format = "auto", level: str = "info", stream: TextIO = sys.stderr, clock: Clock | None = None
+) -> None:
     """Set up logging for the whole process. Libraries' own loggers go the same way from warning up."""
     kind = _detect(stream) if fmt == "auto" else fmt
+    flood = Flood(clock or SystemClock())
+    lines = _Lines(LineStream(stream, _gap_as_text if kind == "human" else _gap_as_json))
     structlog.configure(
         processors=[
+            partial(_hold_back, flood),
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -44,10 +54,44 @@ def configure(fmt: Format = "auto", level: str = "info", stream: TextIO = sys.st
             *_renderers(kind, stream),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=(lambda *_: _journal()) if kind == "journal" else structlog.WriteLoggerFactory(stream),
+        logger_factory=(lambda *_: _journal()) if kind == "journal" else (lambda *_: lines),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[_ToStructlog(flood)], level=logging.WARNING, force=True)
+
+
+def _hold_back(flood: Flood, _logger: Any, method: str, event: _Event) -> _Event:
+    """Drop a line that has been said often enough; why the program ends is always said."""
+    if method == "critical":
+        return event
+    passes, held = flood.passes((method, *(str(event.get(field, "")) for field in _WHAT)))
+    if not passes:
+        raise structlog.DropEvent
+    return {**event, "held_back": held} if held else event
+
+
+_GAP = "log lines could not be written and were dropped"
+
+
+def _gap_as_text(n: int) -> str:
+    return f"{_GAP}: {n}"
+
+
+def _gap_as_json(n: int) -> str:
+    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return json.dumps({"event": _GAP, "times": n, "level": "warning", "timestamp": now})
+
+
+class _Lines:
+    """What structlog writes to where nothing but lines are understood."""
+
+    def __init__(self, stream: LineStream) -> None:
+        self._stream = stream
+
+    def _send(self, line: str) -> None:
+        self._stream.write(line)
+
+    debug = info = warning = error = critical = exception = msg = log = _send
 
 
 def _detect(stream: TextIO) -> Format:
@@ -176,13 +220,17 @@ class _Journal:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._else = LineStream(sys.stderr, _gap_as_json)
 
     def _send(self, fields: str) -> None:
         entry = b"".join(_encode(key, value) for key, value in json.loads(fields).items())
         try:
-            self._socket.sendto(entry, _JOURNAL)
+            # A journal that is stopped reads nothing, and its socket is soon full.
+            self._socket.sendto(entry, socket.MSG_DONTWAIT, _JOURNAL)
+        except BlockingIOError:
+            losses.add(Loss.UNWRITABLE)
         except OSError:
-            sys.stderr.write(fields + "\n")
+            self._else.write(fields)
 
     debug = info = warning = error = critical = exception = msg = log = _send
 
@@ -195,7 +243,7 @@ def _journal() -> _Journal:
 
 def _encode(key: str, value: str) -> bytes:
     """One field of the native protocol: sized when the value has newlines."""
-    data = value.encode()
+    data = value.encode("utf-8", "backslashreplace")
     if b"\n" not in data:
         return key.encode() + b"=" + data + b"\n"
     return key.encode() + b"\n" + len(data).to_bytes(8, "little") + data + b"\n"
@@ -204,8 +252,14 @@ def _encode(key: str, value: str) -> bytes:
 class _ToStructlog(logging.Handler):
     """Brings what libraries log through `logging` into the same stream."""
 
+    def __init__(self, flood: Flood) -> None:
+        super().__init__()
+        self._flood = flood
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record of a library."""
+        """Log one record of a library, unless it has said the same often enough, of whatever."""
+        if not self._flood.passes((record.name, record.levelno, str(record.msg)))[0]:
+            return
         logger = structlog.get_logger(record.name)
         method = record.levelname.lower()
         say = getattr(logger, method if method in _PRIORITIES else "info")

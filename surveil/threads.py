@@ -19,6 +19,7 @@ from typing import NoReturn
 import structlog
 
 from surveil.clock import Clock, Stop
+from surveil.logstream import descriptor_of, has_room
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +105,7 @@ class ThreadGroup:
         left = [thread.name for thread in self._threads]
         if left:
             log.error("threads did not end in time", threads=left, timeout_s=timeout_s)
-            faulthandler.dump_traceback(sys.stderr, all_threads=True)
+            _dump_stacks()
         return left
 
 
@@ -116,9 +117,17 @@ def leave(code: int) -> NoReturn:
     what the system takes back anyway: 0.8 s after all threads had ended, 7.7 s on a busy machine.
     """
     logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more, or its disk is full
+            stream.flush()
     os._exit(code)
+
+
+def _dump_stacks() -> None:
+    """Write every thread's stack where the log goes, unless that would wait for a reader."""
+    descriptor = descriptor_of(sys.stderr)
+    if descriptor is not None and has_room(descriptor):
+        faulthandler.dump_traceback(descriptor, all_threads=True)
 
 
 def _name_for_the_system(name: str) -> None:

@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
-from surveil.ring import Drop, FrameCounters
+from surveil.logstream import Loss
+from surveil.ring import FrameCounters, Drop
 from surveil.types import Alert
 
 
@@ -143,6 +144,24 @@ class RuleCollector(Collector):
             armed.add_metric([state.camera, state.rule], state.armed)
             scheduled.add_metric([state.camera, state.rule], state.scheduled)
         yield from (armed, scheduled)
+
+
+class LogCollector(Collector):
+    """Lines that the log does not have."""
+
+    def __init__(self, counts: Callable[[], Mapping[Loss, int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the counts."""
+        family = CounterMetricFamily(
+            "surveil_log_lines_dropped",
+            "Log lines that were not written, by reason: `unwritable` (full disk, no reader) or `repeated`.",
+            labels=["reason"],
+        )
+        for loss, n in self._counts().items():
+            family.add_metric([loss.value], n)
+        yield family
 
 
 class DiskCollector(Collector):

@@ -18,6 +18,7 @@ from surveil.app.collectors import (
     DiskCollector,
     EventCollector,
     LedgerCollector,
+    LogCollector,
     OutboxCollector,
     RingCollector,
     RuleCollector,
@@ -42,6 +43,7 @@ from surveil.features.base import ModelPlace, Shared
 from surveil.features.counting.wiring import make_counter
 from surveil.features.health.channel import Views, ViewWatch
 from surveil.listening import bind
+from surveil.logstream import losses
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
@@ -298,6 +300,7 @@ class Daemon:
             EventCollector(self.outbox.open_events, self.fleet.rules),
             DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence_sizes),
             GpuCollector(),
+            LogCollector(losses.counts),
             LedgerCollector(self.pipeline.commit.books.totals, self.fleet.rules),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):

@@ -20,6 +20,7 @@ from surveil.app.collectors import (
     DiskCollector,
     EventCollector,
     LedgerCollector,
+    LogCollector,
     OutboxCollector,
     RingCollector,
     RuleCollector,
@@ -28,6 +29,7 @@ from surveil.app.gpu import GpuCollector
 from surveil.errors import Cause
 from surveil.features.health.report import PictureFault
 from surveil.features.registry import add_metrics
+from surveil.logstream import Loss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
 from surveil.ring import Drop, FrameCounters
@@ -76,7 +78,8 @@ LABELS = {
     "cause": f"Why the stream was lost: {_one_of(Cause)}.",
     "reason": (
         f"Of a frame that was not analysed: {_one_of(Drop)}. Of evidence that was not written: "
-        f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed."
+        f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed. Of a log line that "
+        f"was not written: {_one_of(Loss)}."
     ),
     "decision": f"Why the detector looked, or did not: {_one_of(GateDecision)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
@@ -117,6 +120,7 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
+    registry.register(LogCollector(lambda: dict.fromkeys(Loss, 0)))
     kept = SignalCounters({Entry(camera, rule, RAISED): 0})
     registry.register(LedgerCollector(kept.totals, lambda: {camera: (rule,)}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))

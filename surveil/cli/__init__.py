@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 from surveil.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, SurveilError
 
@@ -29,4 +30,6 @@ def main() -> None:
 def _say(text: str) -> None:
     from surveil.logs import scrub  # noqa: PLC0415 - as above
 
-    sys.stderr.write(f"{scrub(text)}\n")
+    # The exit code says it, too, where the log cannot.
+    with suppress(OSError):
+        sys.stderr.write(f"{scrub(text)}\n")

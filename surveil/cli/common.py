@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from math import isfinite
 from pathlib import Path
@@ -55,7 +56,9 @@ def read_config(path: Path, *, needs_model: bool = False) -> Config:
 
 def warn(what: str) -> None:
     """Print a warning."""
-    errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
+    # The log's disk may be full: nothing to keep the daemon from starting for.
+    with suppress(OSError):
+        errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
 
 
 def camera_of(config: Config, path: Path, name: str) -> CameraConfig:
