@@ -6,15 +6,14 @@ told otherwise; evidence and status need the bearer token where one is set, and 
 
 from __future__ import annotations
 
-import asyncio
+import gzip
 import hmac
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
@@ -22,11 +21,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
 
-from surveil.clock import LOOK_UP_S, Stop
+from surveil.clock import Stop
 from surveil.listening import HttpSettings
 from surveil.webhost import KnownHosts
+from surveil.webserver import Limited, Server
+
+PAGES_AT_ONCE = 16
+"""Requests for one of the guarded pages at a time; clips are large, and clients may be slow."""
+_GZIP_LEVEL = 1
+"""A page of 200 kB becomes 20 kB in 2 ms; higher levels take three times as long for a tenth less."""
 
 
 class StatusSource(Protocol):
@@ -43,29 +48,6 @@ class StatusSource(Protocol):
 
     def latest_picture(self, camera: str, rule: str, t_wall: float | None) -> str | None:
         """Return the path, below the state directory, of the newest picture up to a moment (None: now)."""
-
-
-class _Server(uvicorn.Server):
-    """Sleeps until it is told to end. uvicorn's own looks up ten times a second: 0.3 % of a core for nothing."""
-
-    _asked: asyncio.Event | None = None
-    _loop: asyncio.AbstractEventLoop | None = None
-
-    async def main_loop(self) -> None:
-        """Keep the date header fresh, within `LOOK_UP_S`, until `ask_to_end`."""
-        asked, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        self._asked = asked
-        while not await self.on_tick(0):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_UP_S):
-                    await asked.wait()
-
-    def ask_to_end(self) -> None:
-        """From any thread, at any time, also before `main_loop`."""
-        self.should_exit = True
-        if self._loop is not None and self._asked is not None:
-            with suppress(RuntimeError):  # has ended already
-                self._loop.call_soon_threadsafe(self._asked.set)
 
 
 class Web:
@@ -88,16 +70,7 @@ class Web:
         self._facts = facts
         self._registry = registry
         self._evidence = (state_dir / "evidence").resolve()
-        config = uvicorn.Config(
-            self.app(),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            timeout_graceful_shutdown=1,
-            limit_concurrency=64,
-        )
-        self._server = _Server(config)
+        self._server = Server(self.app(), listener)
 
     def run(self) -> None:
         """Serve until `stop` is called."""
@@ -116,9 +89,9 @@ class Web:
                 Route("/metrics", self._metrics),
                 Route("/livez", self._livez),
                 Route("/readyz", self._readyz),
-                Route("/status", self._guarded(self._status)),
-                Route("/evidence/latest", self._guarded(self._latest)),
-                Route("/evidence/{path:path}", self._guarded(self._picture)),
+                self._page("/status", self._status),
+                self._page("/evidence/latest", self._latest),
+                self._page("/evidence/{path:path}", self._picture),
             ],
         )
 
@@ -129,7 +102,11 @@ class Web:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         # Collecting reads the database and takes the ring's lock: not on the event loop.
         body = await run_in_threadpool(encode, self._registry)
-        return Response(body, headers={"content-type": content_type})
+        headers = {"content-type": content_type, "vary": "accept-encoding"}
+        if _takes_gzip(request.headers.get("accept-encoding", "")):
+            body = await run_in_threadpool(gzip.compress, body, _GZIP_LEVEL)
+            headers["content-encoding"] = "gzip"
+        return Response(body, headers=headers)
 
     async def _livez(self, _request: Request) -> Response:
         return _health(*self._facts.liveness())
@@ -148,7 +125,7 @@ class Web:
         asked = request.query_params
         try:
             t_wall = int(asked["at"]) / 1000 if "at" in asked else None
-        except ValueError:
+        except (ValueError, OverflowError):
             return PlainTextResponse("'at' is a moment in milliseconds since 1970\n", 400)
         path = await run_in_threadpool(
             self._facts.latest_picture, asked.get("camera", ""), asked.get("rule", ""), t_wall
@@ -158,10 +135,18 @@ class Web:
 
     def _file(self, name: str, cache: str) -> Response:
         """Return a file below the evidence folder, and nothing else."""
-        path = (self._evidence / name).resolve()
-        if not path.is_relative_to(self._evidence) or not path.is_file():
+        try:
+            path = (self._evidence / name).resolve()
+            found = path.is_relative_to(self._evidence) and path.is_file()
+        except (OSError, ValueError, RuntimeError):  # no name of a file: NUL, too long, a circle of links
+            found = False
+        if not found:
             return PlainTextResponse("no such evidence\n", 404)
         return FileResponse(path, headers={"cache-control": cache})
+
+    def _page(self, path: str, page: Callable[[Request], Awaitable[Response]]) -> Route:
+        """Return the route of a page that not everybody may see, and not any number at once."""
+        return Route(path, Limited(request_response(self._guarded(page)), PAGES_AT_ONCE), methods=["GET"])
 
     def _guarded(
         self, page: Callable[[Request], Awaitable[Response]]
@@ -179,6 +164,15 @@ class Web:
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         given = given or request.query_params.get("token", "")
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3); `q=0` says that it does not."""
+    for entry in accepted.lower().split(","):
+        coding, _, weight = entry.replace(" ", "").partition(";")
+        if coding in {"gzip", "x-gzip"}:
+            return not re.fullmatch(r"q=0(\.0*)?", weight)
+    return False
 
 
 def _health(good: bool, details: Mapping[str, Any]) -> Response:

@@ -14,7 +14,7 @@ from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.logstream import Loss
-from surveil.ring import FrameCounters, Drop
+from surveil.ring import Drop, FrameCounters
 from surveil.types import Alert
 
 

@@ -187,7 +187,9 @@ class Reloader:
         failed = self._apply(plan, new, ending)
         kept = {name: getattr(self.config, name) for name in plan.restart}
         self.config = replace(new, **kept)
-        self.last = ReloadResult(self._clock.wall(), good=not failed, messages=tuple(failed), changes=plan.words())
+        self.last = ReloadResult(
+            self._clock.wall(), good=not failed, messages=tuple(failed), changes=plan.words()
+        )
         self._show(restart=bool(plan.restart or failed))
         log.info(
             "configuration reloaded" if self.last.changes else "nothing has changed", **self.last.changes
