@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.alerts.database import aside, connect, foreign_errors, is_damaged, transaction
-from surveil.alerts.payload import load
+from surveil.alerts.records import COLUMNS, Row, alert_of
 from surveil.alerts.rows import forget_before
 from surveil.errors import StateError
 from surveil.types import Alert
@@ -70,29 +70,27 @@ def list_alerts(
 ) -> list[Listed]:
     """Return the newest alerts first, those with a delivery in `state` or to `sink` when given."""
     query = (
-        "SELECT a.seq, a.body FROM alerts a WHERE (:camera IS NULL OR a.camera = :camera) AND "
+        f"SELECT {COLUMNS} FROM alerts a WHERE (:camera IS NULL OR a.camera = :camera) AND "  # noqa: S608 - our own constant
         "(:state IS NULL AND :sink IS NULL OR EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq "
         "AND (:state IS NULL OR d.state = :state) AND (:sink IS NULL OR d.sink = :sink))) "
         "ORDER BY a.seq DESC LIMIT :limit"
     )
     values = {"state": state, "sink": sink, "camera": camera, "limit": limit}
     with _opened(path) as db:
-        return [_listed(db, seq, body) for seq, body in db.execute(query, values).fetchall()]
+        return [_listed(db, row) for row in db.execute(query, values).fetchall()]
 
 
 def show(path: Path, prefix: str) -> list[Listed]:
     """Return the alerts whose id, or whose event's id, begins with `prefix`, in order of commit."""
-    query = (
-        "SELECT seq, body FROM alerts WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ? ORDER BY seq"
-    )
+    query = f"SELECT {COLUMNS} FROM alerts a WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ? ORDER BY seq"  # noqa: S608 - our own constant
     n = len(prefix)
     with _opened(path) as db:
-        return [_listed(db, *row) for row in db.execute(query, (n, prefix, n, prefix)).fetchall()]
+        return [_listed(db, row) for row in db.execute(query, (n, prefix, n, prefix)).fetchall()]
 
 
-def _listed(db: sqlite3.Connection, seq: int, body: str) -> Listed:
+def _listed(db: sqlite3.Connection, row: Row) -> Listed:
     query = "SELECT sink, state, attempts, reason, error FROM deliveries WHERE alert = ? ORDER BY sink"
-    return Listed(load(body), tuple(SinkState(*row) for row in db.execute(query, (seq,))))
+    return Listed(alert_of(row)[0], tuple(SinkState(*state) for state in db.execute(query, (row[0],))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +115,7 @@ def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()
         "WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
     )
     with _opened(path) as db, transaction(db):
-        row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
-        values = (float(row[0]) if row else 0.0, sink, sink)
+        values = (_clock_s(db), sink, sink)
         if not prefixes:
             return Retried(db.execute(revive, values).rowcount)
         found = {p: db.execute(events, (len(p), p, len(p), p)).fetchall() for p in prefixes}
@@ -154,8 +151,18 @@ def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:
 def forget(path: Path, older_than_s: float) -> int:
     """Delete alerts that are done with and older than so many seconds of running time; return how many."""
     with _opened(path) as db, transaction(db):
-        row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
-        return forget_before(db, (float(row[0]) if row else 0.0) - older_than_s)
+        return forget_before(db, _clock_s(db) - older_than_s)
+
+
+def _clock_s(db: sqlite3.Connection) -> float:
+    """Return the outbox's running time as it was saved last. Raises StateError when that is damaged."""
+    row = db.execute("SELECT value FROM state WHERE key = 'clock_s'").fetchone()
+    try:
+        return float(row[0]) if row else 0.0
+    except ValueError as error:
+        raise StateError(
+            "the outbox's clock is damaged: the next start of the daemon puts it right"
+        ) from error
 
 
 def _books(left: str, right: str, wrong: str, only: str = "") -> str:

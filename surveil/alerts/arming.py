@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from surveil.alerts import rows
 from surveil.alerts.channel import OperatorChannel
 from surveil.alerts.database import foreign_errors, transaction
+from surveil.errors import StateError
 
 RuleKey = tuple[str, str]
 """camera, rule"""
-_STATE_KEY = "disarmed"
+STATE_KEY = "disarmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,31 @@ class ArmingChannel(OperatorChannel):
         """Change the switches as one transaction, forgetting those that are over; return them."""
         with transaction(self._db) as db:
             switches = {k: d for k, d in change(_read(db)).items() if not d.is_over(now)}
-            rows.put(db, _STATE_KEY, json.dumps([[*key, d.since, d.until] for key, d in switches.items()]))
+            rows.put(db, STATE_KEY, json.dumps([[*key, d.since, d.until] for key, d in switches.items()]))
         return switches
 
 
-def _read(db: sqlite3.Connection) -> Switches:
-    row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
-    entries = json.loads(row[0]) if row else []
+def parse(text: str) -> Switches:
+    """Return the switches that were written. Raises ValueError."""
+    try:
+        entries = [(camera, rule, since, until) for camera, rule, since, until in json.loads(text)]
+        whole = all(
+            isinstance(camera, str)
+            and isinstance(rule, str)
+            and isinstance(since, int | float)
+            and isinstance(until, int | float | None)
+            for camera, rule, since, until in entries
+        )
+    except (TypeError, RecursionError) as error:
+        raise ValueError(f"these are no switches: {error}") from error
+    if not whole:
+        raise ValueError("these are no switches")
     return {(camera, rule): Disarmed(since, until) for camera, rule, since, until in entries}
+
+
+def _read(db: sqlite3.Connection) -> Switches:
+    row = db.execute("SELECT value FROM state WHERE key = ?", (STATE_KEY,)).fetchone()
+    try:
+        return parse(row[0]) if row else {}
+    except ValueError as error:
+        raise StateError(f"the switches of rules are damaged: {error}") from error

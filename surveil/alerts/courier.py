@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
+from surveil.alerts.database import DamagedError
 from surveil.alerts.delivery import Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
@@ -97,9 +98,14 @@ class Courier:
         return True
 
     def _try_once(self) -> bool:
-        """Do as `run_once`; a database that fails (a full disk) is waited for as for a sink."""
+        """Do as `run_once`; a database that fails (a full disk) is waited for as for a sink.
+
+        One that was damaged meanwhile ends the program: the next start takes over what can be read.
+        """
         try:
             return self.run_once()
+        except DamagedError:
+            raise
         except StateError as error:
             self._back_off(str(error), None)
             return False

@@ -16,6 +16,10 @@ _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What a statement may raise: a message that quotes a damaged file may be no UTF-8, which Python takes for an error."""
+
+
 class NoRoomError(StateError):
     """The disk is full, or fails: the write did not happen. Making room and trying again is worth it."""
 
@@ -34,12 +38,18 @@ def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
     with the process: an acknowledgement that is lost only means that its alert is sent twice.
     """
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    db.text_factory = as_text
     db.execute("PRAGMA journal_mode=WAL")
     db.execute(f"PRAGMA synchronous={synchronous}")
     db.execute("PRAGMA foreign_keys=ON")
     # Checkpoints are made beside the commits, not in them: see `Outbox.checkpoint`.
     db.execute("PRAGMA wal_autocheckpoint=10000")
     return db
+
+
+def as_text(raw: bytes) -> str:
+    """Return a text of the database; a damaged byte costs a character and not the row."""
+    return raw.decode("utf-8", "replace")
 
 
 class DamagedError(StateError):
@@ -51,6 +61,8 @@ def foreign_errors() -> Iterator[None]:
     """Turn SQLite's errors into ours."""
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise DamagedError("the outbox database failed: it quotes what is no text") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         kind = NoRoomError if code in _NO_ROOM else DamagedError if code in _DAMAGED else StateError
@@ -79,8 +91,14 @@ def migrate(db: sqlite3.Connection) -> None:
             f"the outbox database has schema {version}, this surveil knows up to {known[-1][0]}: "
             "it was written by a newer version; upgrade, or move the file away"
         )
-    for number, script in known:
-        if number > version:
+    run_migrations(db)
+
+
+def run_migrations(db: sqlite3.Connection, up_to: int | None = None) -> None:
+    """Run the migrations that a database has not had yet."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    for number, script in migrations():
+        if number > version and (up_to is None or number <= up_to):
             _apply(db, number, script)
 
 
@@ -113,7 +131,7 @@ def is_damaged(path: Path) -> bool:
         return bool(db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok")
     except sqlite3.OperationalError:
         return False
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):
         return True
     finally:
         db.close()
@@ -121,7 +139,10 @@ def is_damaged(path: Path) -> bool:
 
 def set_aside(path: Path, stamp: str) -> Path:
     """Rename a damaged database and its log, so that somebody may look at it; return its new name."""
-    target = path.with_name(f"{path.name}.damaged-{stamp}")
+    target, n = path.with_name(f"{path.name}.damaged-{stamp}"), 1
+    while target.exists():
+        n += 1
+        target = path.with_name(f"{path.name}.damaged-{stamp}-{n}")
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists():

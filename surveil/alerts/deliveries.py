@@ -5,12 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 
+import structlog
+
 from surveil.alerts import rows
 from surveil.alerts.database import foreign_errors, transaction
 from surveil.alerts.delivery import Delivery
 from surveil.alerts.ledgers import Ledgers
-from surveil.alerts.payload import load
+from surveil.alerts.records import Row, alert_of
 from surveil.alerts.settings import OutboxSettings
+from surveil.damage import Damaged, found
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
 
 DAY_S = 86_400.0
 _EXPIRE_EVERY_S = 60.0
@@ -25,6 +31,8 @@ class Deliveries(Ledgers):
     _expire_at: dict[str, float]
     """When a sink's old alerts are looked for again, s of running time."""
     _since_checkpoint: int
+    _damaged_alerts: set[object]
+    """Rows."""
 
     def next(self, sink: str) -> Delivery | None:
         """Return what `sink` should be given now, or None: oldest first, those that failed on their own last.
@@ -34,7 +42,17 @@ class Deliveries(Ledgers):
         with self._lock, foreign_errors():
             self._expire(sink)
             row = self._acks.execute(rows.NEXT, (sink,)).fetchone()
-        return None if row is None else Delivery(load(row[2]), attempts=row[1], seq=row[0])
+        return None if row is None else Delivery(self._whole(row[1:]), attempts=row[0], seq=row[1])
+
+    def _whole(self, row: Row) -> Alert:
+        """Return the alert of a row of `COLUMNS`; a damaged one is counted, and told of once."""
+        alert, is_whole = alert_of(row)
+        if not is_whole and row[0] not in self._damaged_alerts:
+            if not self._damaged_alerts:
+                log.error("the record of an alert is damaged, it is told without its details", alert=alert.id)
+            self._damaged_alerts.add(row[0])
+            found.add(Damaged.ALERT)
+        return alert
 
     def delivered(self, sink: str, seq: int) -> None:
         """The sink has said yes."""

@@ -55,10 +55,26 @@ def _said(alerts: Sequence[Alert], phase: str, kind: str) -> list[str]:
     return found if kind == "snapshot" else [why for why in found if not why or why in _ERRORS]
 
 
-def damaged(moved: Path, t_wall: float) -> Alert:
+def damaged(moved: Path, t_wall: float, salvaged: int = 0) -> Alert:
     """Return the alert about a damaged database that was moved away; it has no duration."""
     text = f"the outbox database was damaged; what was undelivered is in {moved.name}, a new one is used"
-    return replace(_alert("database", text, t_wall), reason="instant")
+    if salvaged:
+        text = (
+            f"the outbox database was damaged; {salvaged} alerts were taken over into a new one, what could not be "
+            f"read is in {moved.name}"
+        )
+    return replace(_alert("database", text, t_wall), reason="instant", details={"salvaged": salvaged})
+
+
+def damaged_records(n: int, t_wall: float) -> Alert:
+    """Return the alert about damaged rows of a database that goes on; it has no duration."""
+    text = f"records of the outbox database were damaged and were put right or left out: {n}"
+    return replace(_alert("records", text, t_wall), reason="instant", details={"records": n})
+
+
+def damaged_file(key: str, text: str, t_wall: float) -> Alert:
+    """Return the alert about another damaged file that is not used; it has no duration."""
+    return replace(_alert(key, text, t_wall), reason="instant")
 
 
 def _start(kind: str, why: str, t_wall: float) -> Alert:

@@ -22,18 +22,20 @@ from surveil.alerts import rows
 from surveil.alerts.database import (
     connect,
     foreign_errors,
-    is_damaged,
     migrate,
     set_aside,
     transaction,
 )
 from surveil.alerts.deliveries import DAY_S, Deliveries
-from surveil.alerts.disk import damaged
+from surveil.alerts.disk import damaged, damaged_records
 from surveil.alerts.links import picture_path
-from surveil.alerts.payload import load
+from surveil.alerts.records import alert_of
+from surveil.alerts.repair import repair
 from surveil.alerts.rows import COMMITTED, Entry, StoredAlert
+from surveil.alerts.salvage import damage, salvage
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
+from surveil.damage import Damaged, found
 from surveil.errors import StateError
 from surveil.filesystem import sync_folder
 from surveil.metrics import DELIVERY
@@ -60,7 +62,14 @@ class Outbox(Deliveries):
     losing one with the power only repeats a delivery under the same id.
     """
 
-    def __init__(self, path: Path, sinks: Sequence[str], clock: Clock, settings: OutboxSettings) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sinks: Sequence[str],
+        clock: Clock,
+        settings: OutboxSettings,
+        damaged_one: Path | None = None,
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._sinks = tuple(sinks)
@@ -69,12 +78,18 @@ class Outbox(Deliveries):
         self._checkpointing = threading.Lock()
         self._since_checkpoint = 0
         self._expire_at: dict[str, float] = {}
-        self.set_aside: Path | None = None
+        self._damaged_alerts: set[object] = set()
+        self.set_aside = damaged_one
         """Where a damaged database was moved to when this one was opened."""
         self._writer = connect(path)
         migrate(self._writer)
         self._acks = connect(path, synchronous="NORMAL")
         self._opened = clock.monotonic()
+        with transaction(self._writer) as db:
+            self.salvaged = salvage(damaged_one, db, self._sinks) if damaged_one else 0
+            """Alerts that were taken over from it."""
+            self.repaired = repair(db)
+            """Rows that were put right or left out."""
         self._base_s = float(self.get_state("clock_s") or 0.0)
         with transaction(self._writer):
             rows.remove_sinks(self._writer, self._sinks)
@@ -93,26 +108,43 @@ class Outbox(Deliveries):
             path.parent.mkdir(parents=True, exist_ok=True)
             moved = cls._replace_damaged(path, clock)
             with foreign_errors():
-                outbox = cls(path, sinks, clock, settings or OutboxSettings())
+                outbox = cls(path, sinks, clock, settings or OutboxSettings(), moved)
             path.chmod(0o640)
             sync_folder(path.parent)
-            if moved:
-                outbox.commit([damaged(moved, clock.wall())])
+            outbox._tell_damage()
         except OSError as error:
             raise StateError(f"the state directory {path.parent} cannot be used: {error.strerror}") from error
         except StateError as error:
             raise StateError(f"{path}: {error}") from error
-        outbox.set_aside = moved
         return outbox
 
     @staticmethod
     def _replace_damaged(path: Path, clock: Clock) -> Path | None:
-        if not is_damaged(path):
+        why = damage(path)
+        if not why:
             return None
         stamp = datetime.fromtimestamp(clock.wall(), UTC).strftime("%Y%m%dT%H%M%SZ")
         moved = set_aside(path, stamp)
-        log.error("the outbox database is damaged and was set aside, a new one is used", moved_to=str(moved))
+        found.add(Damaged.DATABASE)
+        log.error(
+            "the outbox database is damaged and was set aside, a new one is used",
+            moved_to=str(moved),
+            why=why,
+        )
         return moved
+
+    def _tell_damage(self) -> None:
+        """Make what was found damaged an alert of its own."""
+        t_wall = self._clock.wall()
+        if self.set_aside:
+            log.warning("alerts were taken over from the damaged database", alerts=self.salvaged)
+            self.commit([damaged(self.set_aside, t_wall, self.salvaged)])
+        elif self.repaired:
+            found.add(Damaged.RECORD, self.repaired)
+            log.error(
+                "records of the database were damaged and were put right or left out", records=self.repaired
+            )
+            self.commit([damaged_records(self.repaired, t_wall)])
 
     def close(self) -> None:
         """Save the outbox's clock and close the file."""
@@ -178,7 +210,7 @@ class Outbox(Deliveries):
     def open_events(self) -> list[Alert]:
         """Return the start alerts of events without an end, in order of commit."""
         with self._lock, foreign_errors():
-            return [load(body) for (body,) in self._writer.execute(rows.OPEN)]
+            return [self._whole(row) for row in self._writer.execute(rows.OPEN)]
 
     def latest_picture(self, camera: str, rule: str, t_wall: float) -> str | None:
         """Return the path of the newest picture of a camera, and rule unless it is empty, up to a moment.
@@ -187,12 +219,12 @@ class Outbox(Deliveries):
         """
         with self._lock, foreign_errors():
             found = self._writer.execute(rows.LATEST, (camera, rule, rule, t_wall)).fetchall()
-        return next((path for (body,) in found if (path := picture_path(load(body)))), None)
+        return next((path for row in found if (path := picture_path(alert_of(row)[0]))), None)
 
     def open_at(self, sink: str) -> list[Alert]:
         """Return the start alerts of open events that `sink` has taken."""
         with self._lock, foreign_errors():
-            return [load(body) for (body,) in self._writer.execute(rows.OPEN_AT, (sink,))]
+            return [self._whole(row) for row in self._writer.execute(rows.OPEN_AT, (sink,))]
 
     def checkpoint(self, *, force: bool = False) -> None:
         """Move the log into the database when it has grown. Couriers call it: no commit waits for it."""

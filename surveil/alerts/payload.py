@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any, cast
 
 from surveil.types import Alert, Box
@@ -62,13 +63,60 @@ def dump(alert: Alert) -> str:
     return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
+class DamagedAlertError(ValueError):
+    """What is stored of an alert is not what was dumped."""
+
+
 def load(body: str) -> Alert:
-    """Return the alert that was dumped."""
-    raw = json.loads(body)
-    values: dict[str, Any] = {name: raw[name] for name in _NAMES if name in raw}
-    values["sinks"] = None if raw.get("sinks") is None else tuple(raw["sinks"])
-    values["box"] = None if raw.get("box") is None else cast("Box", tuple(raw["box"]))
-    return Alert(**values)
+    """Return the alert that was dumped. Raises DamagedAlertError, and nothing else."""
+    try:
+        raw = json.loads(body)
+        values: dict[str, Any] = {name: raw[name] for name in _NAMES if name in raw}
+        values["sinks"] = None if raw.get("sinks") is None else tuple(raw["sinks"])
+        values["box"] = None if raw.get("box") is None else cast("Box", tuple(raw["box"]))
+        alert = Alert(**values)
+        _prove(alert)
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
+        raise DamagedAlertError(f"{type(error).__name__}: {error}") from error
+    return alert
+
+
+_TEXTS = ("id", "event_id", "camera", "rule", "type", "key", "phase", "text", "label", "zone", "line", "direction",
+          "reason")  # fmt: skip
+_NUMBERS = (int, float, NoneType)
+"""A number that JSON cannot say was dumped as null."""
+
+
+def _prove(alert: Alert) -> None:
+    """Raise ValueError or TypeError unless every sink can make something of the alert."""
+    for name in _TEXTS:
+        _be(getattr(alert, name), str)
+    for value in (alert.t, alert.score, *(alert.box or ())):
+        _be(value, *_NUMBERS)
+    _be(alert.t_wall, int, float)
+    _be(alert.degraded, bool)
+    _be(alert.track, int, NoneType)
+    _be(alert.details, dict)
+    _be(alert.evidence, dict)
+    for value in (*(alert.sinks or ()), *alert.evidence.values()):
+        _be(value, str)
+    if alert.phase not in {"start", "end"} or (alert.box is not None and len(alert.box) != 4):
+        raise ValueError(f"phase {alert.phase!r}, box {alert.box!r}")
+    if any(is_elsewhere(path) for path in alert.evidence.values() if not path.startswith("missing:")):
+        raise ValueError("its evidence lies outside the state directory")
+    # Dates have bounds, and half a surrogate pair cannot be sent.
+    rfc3339(alert.t_wall)
+    to_json(alert).encode()
+
+
+def _be(value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise TypeError(f"{value!r} is no {kinds[0].__name__}")
+
+
+def is_elsewhere(path: str) -> bool:
+    """Return whether a path that should be relative to the state directory leads out of it."""
+    return path.startswith("/") or ".." in path.split("/") or "\0" in path
 
 
 def _finite(value: float, digits: int) -> float | None:

@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from typing import cast
 
 from surveil.alerts.payload import dump
+from surveil.alerts.records import COLUMNS
 from surveil.types import Alert
 
-NEXT = """
-SELECT d.alert, d.attempts, a.body FROM deliveries d JOIN alerts a ON a.seq = d.alert
+NEXT = f"""
+SELECT d.attempts, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert
 WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM deliveries e
     WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')
-ORDER BY d.demerits, d.alert LIMIT 1"""
-OPEN = "SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"
-LATEST = """
-SELECT body FROM alerts WHERE camera = ? AND (? = '' OR rule = ?) AND t_wall <= ? ORDER BY seq DESC LIMIT 20"""
-OPEN_AT = """
-SELECT a.body FROM open_events o JOIN alerts a ON a.seq = o.alert
-JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""
+ORDER BY d.demerits, d.alert LIMIT 1"""  # noqa: S608 - our own constant, as below
+OPEN = f"SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"  # noqa: S608
+LATEST = f"""
+SELECT {COLUMNS} FROM alerts a
+WHERE camera = ? AND (? = '' OR rule = ?) AND t_wall <= ? ORDER BY seq DESC LIMIT 20"""  # noqa: S608
+OPEN_AT = f"""
+SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert
+JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""  # noqa: S608
 _FOLLOWERS = """
 UPDATE deliveries SET state = 'dead', reason = 'start_dead'
 WHERE state = 'pending' AND sink = ? AND alert > ?

@@ -15,12 +15,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from pydantic import Field
+import structlog
+from pydantic import Field, TypeAdapter, ValidationError
 
 from surveil.alerts.rows import WITHHELD, Entry
+from surveil.damage import Damaged, found
 from surveil.settings import Settings
 from surveil.types import Alert
 
+log = structlog.get_logger(__name__)
 HOUR_S = 3600.0
 RULE = "digest"
 STATE_KEY = "storm"
@@ -60,6 +63,31 @@ class StormDecision:
 
     alerts: tuple[Alert, ...]
     withheld: Counter[Entry]
+
+
+_SAVED = TypeAdapter(dict[str, _Window])
+_LAST_S = 1e11
+"""No moment is later than this, Unix s."""
+
+
+def usable(text: str | None) -> str | None:
+    """Return a saved state if it can be gone on with; a damaged one is forgotten, so that alerts flow."""
+    if text is None or _is_state(text):
+        return text
+    found.add(Damaged.RECORD)
+    log.error("the saved state of the storm cap is damaged, it begins with an empty one")
+    return None
+
+
+def _is_state(text: str) -> bool:
+    try:
+        windows = _SAVED.validate_json(text, strict=True)
+    except ValidationError:
+        return False
+    moments = [t for window in windows.values() for t in (window.start, window.since)]
+    return all(0 <= t < _LAST_S for t in moments) and all(
+        window.told >= 0 and window.withheld >= 0 for window in windows.values()
+    )
 
 
 class StormCap:

@@ -17,7 +17,7 @@ from surveil.alerts.evidence import FrameContext, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
 from surveil.alerts.rows import REPEATED, Entry, StoredAlert
-from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings
+from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings, usable
 from surveil.clock import Clock, SystemClock
 from surveil.errors import StateError
 from surveil.metrics import Metrics
@@ -81,7 +81,7 @@ class AlertWriter:
         self._metrics = metrics
         self._state_dir = state_dir
         self._storm_settings = storm or StormSettings(max_per_hour=0)
-        self._storm_state = outbox.get_state(STATE_KEY)
+        self._storm_state = usable(outbox.get_state(STATE_KEY))
         self._retention = retention
         self._clips = clips
         self._clock = clock or SystemClock()

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
+from surveil.damage import Damaged
 from surveil.logstream import Loss
 from surveil.ring import Drop, FrameCounters
 from surveil.types import Alert
@@ -161,6 +162,24 @@ class LogCollector(Collector):
         )
         for loss, n in self._counts().items():
             family.add_metric([loss.value], n)
+        yield family
+
+
+class DamageCollector(Collector):
+    """What was found damaged on the disk, and is not used."""
+
+    def __init__(self, counts: Callable[[], Mapping[Damaged, int]]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the counts."""
+        family = CounterMetricFamily(
+            "surveil_state_damaged",
+            "Things found damaged in the state directory since the start, and set aside, by kind.",
+            labels=["kind"],
+        )
+        for kind, n in self._counts().items():
+            family.add_metric([kind.value], n)
         yield family
 
 

@@ -15,6 +15,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.app.arming import Arming, SwitchWatch
 from surveil.app.assembly import CameraFactory, make_stages
 from surveil.app.collectors import (
+    DamageCollector,
     DiskCollector,
     EventCollector,
     LedgerCollector,
@@ -36,6 +37,7 @@ from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
+from surveil.damage import found as damage
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
@@ -301,6 +303,7 @@ class Daemon:
             DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence_sizes),
             GpuCollector(),
             LogCollector(losses.counts),
+            DamageCollector(damage.counts),
             LedgerCollector(self.pipeline.commit.books.totals, self.fleet.rules),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):

@@ -17,6 +17,7 @@ from surveil.alerts.evidence import REASONS
 from surveil.alerts.rows import RAISED, Entry
 from surveil.app.arming import RuleState
 from surveil.app.collectors import (
+    DamageCollector,
     DiskCollector,
     EventCollector,
     LedgerCollector,
@@ -26,6 +27,7 @@ from surveil.app.collectors import (
     RuleCollector,
 )
 from surveil.app.gpu import GpuCollector
+from surveil.damage import Damaged
 from surveil.errors import Cause
 from surveil.features.health.report import PictureFault
 from surveil.features.registry import add_metrics
@@ -81,6 +83,7 @@ LABELS = {
         f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed. Of a log line that "
         f"was not written: {_one_of(Loss)}."
     ),
+    "kind": f"Of what was damaged: {_one_of(Damaged)}.",
     "decision": f"Why the detector looked, or did not: {_one_of(GateDecision)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
     "outcome": f"What became of a signal: {_one_of(OUTCOMES)}; in the ledger also `raised` (all) and `pending`.",
@@ -120,6 +123,7 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
+    registry.register(DamageCollector(lambda: dict.fromkeys(Damaged, 0)))
     registry.register(LogCollector(lambda: dict.fromkeys(Loss, 0)))
     kept = SignalCounters({Entry(camera, rule, RAISED): 0})
     registry.register(LedgerCollector(kept.totals, lambda: {camera: (rule,)}))

@@ -45,7 +45,10 @@ class ViewChannel(OperatorChannel):
 
 def _read(db: sqlite3.Connection) -> list[str]:
     row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
-    return list(json.loads(row[0])) if row else []
+    try:
+        return [str(name) for name in json.loads(row[0])] if row else []
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StateError(f"the names of accepted views are damaged: {error}") from error
 
 
 class Views:
