@@ -7,7 +7,13 @@ goes on.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 
 class Damaged(StrEnum):
@@ -25,17 +31,44 @@ class Damaged(StrEnum):
     DESCRIPTION = "model_description"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One damaged thing, for an alert."""
+
+    kind: Damaged
+    text: str
+
+
 class DamageCounts:
-    """Counts by kind. Any thread may call it."""
+    """Counts by kind, and what was not told yet. Any thread may call it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(Damaged, 0)
+        self._untold: list[Report] = []
 
     def add(self, kind: Damaged, n: int = 1) -> None:
         """Count damaged things."""
         with self._lock:
             self._counts[kind] += n
+
+    def report(self, kind: Damaged, text: str) -> None:
+        """Count one damaged thing that is to be an alert."""
+        log.error("damage was found and set aside", kind=kind.value, what=text)
+        with self._lock:
+            self._counts[kind] += 1
+            self._untold.append(Report(kind=kind, text=text))
+
+    def take(self) -> list[Report]:
+        """Return what was not told yet."""
+        with self._lock:
+            untold, self._untold = self._untold, []
+        return untold
+
+    def put_back(self, reports: Sequence[Report]) -> None:
+        """Tell them later."""
+        with self._lock:
+            self._untold[:0] = reports
 
     def counts(self) -> dict[Damaged, int]:
         """Return how many were found since the start, by kind."""

@@ -4,6 +4,7 @@
     ├── ConfigError        the operator must mend the file: all messages at once, exit 78
     ├── SourceError        a camera is unreachable, silent, or sends nonsense: capture retries for ever
     ├── ModelError         model and decoder do not fit, or a required GPU is absent: fatal at start
+    │   ├── DamagedModel   a stored version is not whole any more: it is set aside, one before it is used
     │   └── UnfitModel     the model section is wrong: for the operator to mend, as ConfigError
     ├── StateError         the state directory, the database or a file to write cannot be used: fatal at start
     ├── RetryLater         a sink cannot now: the courier backs off
@@ -96,6 +97,10 @@ class ModelError(SurveilError):
 
 class UnfitModel(ModelError):  # noqa: N818 - named for what is wrong: the model is not one that was meant
     """The model that the configuration names is not there or not ONNX, or decoder or labels do not fit it."""
+
+
+class DamagedModel(ModelError):  # noqa: N818 - as above
+    """A version of a model was whole when it was stored and is not now: another is used."""
 
 
 class StateError(SurveilError):

@@ -14,7 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from surveil.errors import ModelError, StateError
+from surveil.damage import Damaged, found
+from surveil.errors import DamagedModel, ModelError, StateError, SurveilError
 from surveil.filesystem import make_folders, write_atomically
 
 User = TypeVar("User")
@@ -31,6 +32,10 @@ class Role(StrEnum):
     CURRENT = "current"
     SHADOW = "shadow"
     """It runs beside the current one and is only counted."""
+
+
+class DamagedPointerError(StateError):
+    """A pointer does not say which version is in use."""
 
 
 class VersionedStore:
@@ -69,10 +74,12 @@ class VersionedStore:
             name = pointer.read_text(encoding="ascii").strip()
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise DamagedPointerError(f"{pointer}: cannot be read: {error}; {self._remedy}") from None
+        except OSError as error:
             raise StateError(f"{pointer}: cannot be read: {error}; {self._remedy}") from None
         if not self._name.fullmatch(name):
-            raise StateError(f"{pointer}: does not name a version; {self._remedy}")
+            raise DamagedPointerError(f"{pointer}: does not name a version; {self._remedy}")
         return name
 
     def path(self, role: Role = Role.CURRENT) -> Path | None:
@@ -132,6 +139,24 @@ class VersionedStore:
             f"{self._what}: there is no version before {current or 'any'}, no version to go back to{why}"
         )
 
+    def recover(self, role: Role = Role.CURRENT) -> str:
+        """Set aside the version of a role, which is damaged, and use the newest before it that can be read.
+
+        Returns what was done, in words. A shadow has none before it.
+        """
+        damaged = self._readable(role)
+        try:
+            if damaged is not None and (self.folder / damaged).exists():
+                (self.folder / damaged).rename(self.folder / f"{damaged}.damaged")
+        except OSError as error:
+            raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+        which = f"{self.folder / (damaged or role)} is damaged"
+        if role is Role.CURRENT:
+            with suppress(StateError):
+                return f"{which}, version {self.rollback()} is used"
+        self.unpoint(role)
+        return f"{which}, none is used"
+
     def unpoint(self, role: Role) -> bool:
         """Remove a pointer; return whether it was there."""
         try:
@@ -182,6 +207,19 @@ class VersionedStore:
 
     def _number(self, name: str) -> int:
         return int(name.removesuffix(self._suffix))
+
+
+@contextmanager
+def recovering(store: VersionedStore, kind: Damaged, role: Role = Role.CURRENT) -> Iterator[None]:
+    """Put another version into use where the block meets a damaged one; the next look picks it up.
+
+    Raises what the block raises.
+    """
+    try:
+        yield
+    except (DamagedModel, DamagedPointerError) as error:
+        found.report(kind, f"{store.recover(role)} ({error})")
+        raise
 
 
 class Keeper(Protocol):
@@ -239,14 +277,17 @@ class ModelReloader(Generic[User, Version]):
         return gone
 
     @contextmanager
-    def reporting(self, name: str, text: str, *more: type[Exception]) -> Iterator[None]:
-        """Report a ModelError, a StateError or one `more` of the block after `text`, once until all is well again."""
-        caught: tuple[type[Exception], ...] = (ModelError, StateError, *more)
+    def reporting(self, name: str, text: str) -> Iterator[None]:
+        """Report any exception of the block after `text`, once until all is well again.
+
+        One model that cannot be used, for a reason that nobody foresaw, must not end what watches with the others.
+        """
         try:
             yield
-        except caught as error:
-            if self._failed.get(name) != str(error):
-                self._report(name, f"{text}: {error}")
-            self._failed[name] = str(error)
+        except Exception as error:  # noqa: BLE001 - see above
+            what = str(error) if isinstance(error, SurveilError) else f"{type(error).__name__}: {error}"
+            if self._failed.get(name) != what:
+                self._report(name, f"{text}: {what}")
+            self._failed[name] = what
         else:
             self._failed.pop(name, None)

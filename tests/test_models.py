@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from surveil.damage import Damaged
+from surveil.damage import found as damage
 from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
 from surveil.detect.nms import iou
@@ -180,10 +182,22 @@ def test_a_missing_file_of_the_store_is_told(store, file):
         open_detector(ModelSettings(name="pets"), store)
 
 
-def test_a_broken_description_is_told(store, file):
+def test_a_broken_description_costs_nothing_but_itself(store, file):
     store.add(file, "pets").path.with_suffix(".json").write_text("{")
+    store.add(file, "others")
+    assert [model.name for model in store.list() if not model.embedded] == ["others"]
+    assert store.find(ModelSettings(name="others")).name == "others"
+    before = damage.counts()[Damaged.DESCRIPTION]
+    assert open_detector(ModelSettings(name="pets"), store).labels == ("cat", "dog", "fox")
+    assert open_detector(ModelSettings(name="pets"), store).labels == ("cat", "dog", "fox")
+    assert damage.counts()[Damaged.DESCRIPTION] == before + 1
+    told = damage.take()[-1]
+    assert "pets.json: not a model's description" in told.text
+    (bad,) = [one for one in store.check() if not one.ok]
+    assert bad.name == "pets"
+    (store.folder / "pets.onnx").unlink()
     with pytest.raises(ModelError, match=r"pets\.json: not a model's description .*; remove it"):
-        store.list()
+        open_detector(ModelSettings(name="pets"), store)
 
 
 def test_a_folder_that_is_not_writable_is_told(file, tmp_path):

@@ -15,6 +15,7 @@ from surveil.alerts import rows
 from surveil.alerts.channel import OperatorChannel
 from surveil.alerts.database import foreign_errors, transaction
 from surveil.errors import StateError
+from surveil.readjson import read_json
 
 RuleKey = tuple[str, str]
 """camera, rule"""
@@ -80,7 +81,7 @@ class ArmingChannel(OperatorChannel):
 def parse(text: str) -> Switches:
     """Return the switches that were written. Raises ValueError."""
     try:
-        entries = [(camera, rule, since, until) for camera, rule, since, until in json.loads(text)]
+        entries = [(camera, rule, since, until) for camera, rule, since, until in read_json(text)]
         whole = all(
             isinstance(camera, str)
             and isinstance(rule, str)

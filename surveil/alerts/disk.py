@@ -74,7 +74,9 @@ def damaged_records(n: int, t_wall: float) -> Alert:
 
 def damaged_file(key: str, text: str, t_wall: float) -> Alert:
     """Return the alert about another damaged file that is not used; it has no duration."""
-    return replace(_alert(key, text, t_wall), reason="instant")
+    event_id = str(uuid.uuid5(_SPACE, f"{key}|{text}|{t_wall:.3f}"))
+    start = str(uuid.uuid5(uuid.UUID(event_id), "start"))
+    return replace(_alert(key, text, t_wall), id=start, event_id=event_id, reason="instant")
 
 
 def _start(kind: str, why: str, t_wall: float) -> Alert:

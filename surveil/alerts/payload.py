@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, cast
 
+from surveil.readjson import read_json
 from surveil.types import Alert, Box
 
 SCHEMA = 1
@@ -70,7 +71,7 @@ class DamagedAlertError(ValueError):
 def load(body: str) -> Alert:
     """Return the alert that was dumped. Raises DamagedAlertError, and nothing else."""
     try:
-        raw = json.loads(body)
+        raw = read_json(body)
         values: dict[str, Any] = {name: raw[name] for name in _NAMES if name in raw}
         values["sinks"] = None if raw.get("sinks") is None else tuple(raw["sinks"])
         values["box"] = None if raw.get("box") is None else cast("Box", tuple(raw["box"]))

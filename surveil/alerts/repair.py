@@ -5,7 +5,6 @@ A damaged row costs what it says, never the start. What decides about an alert's
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from statistics import median
 
 from surveil.alerts import arming, rows
 from surveil.alerts.records import number_of
+from surveil.readjson import read_json
 
 CLOCK = "clock_s"
 _LONGEST_S = 100 * 365 * 86_400.0
@@ -97,7 +97,7 @@ def _is_switches(text: str) -> bool:
 
 
 def _is_names(text: str) -> bool:
-    names = json.loads(text)
+    names = read_json(text)
     return isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 

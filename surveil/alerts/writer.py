@@ -12,13 +12,14 @@ from typing import Protocol
 
 from surveil.alerts.clips import Clips
 from surveil.alerts.database import NoRoomError
-from surveil.alerts.disk import DiskWatch
+from surveil.alerts.disk import DiskWatch, damaged_file
 from surveil.alerts.evidence import FrameContext, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
 from surveil.alerts.rows import REPEATED, Entry, StoredAlert
 from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings, usable
 from surveil.clock import Clock, SystemClock
+from surveil.damage import DamageCounts
 from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.types import Alert
@@ -74,6 +75,7 @@ class AlertWriter:
         retention: Retention | None = None,
         clips: Clips | None = None,
         clock: Clock | None = None,
+        damage: DamageCounts | None = None,
     ) -> None:
         self._outbox = outbox
         self._evidence = evidence
@@ -85,6 +87,7 @@ class AlertWriter:
         self._retention = retention
         self._clips = clips
         self._clock = clock or SystemClock()
+        self._damage = damage
         self._disk = DiskWatch()
         self._swept = float("-inf")
         self._lock = threading.Lock()
@@ -121,7 +124,14 @@ class AlertWriter:
             now = self._clock.monotonic()
             batch = self._batch()
             batch.alerts += batch.storm.tick(self._clock.wall())
-            new = self._commit_clips(batch, now)
+            reports = self._damage.take() if self._damage else []
+            batch.alerts += [damaged_file(one.kind, one.text, self._clock.wall()) for one in reports]
+            try:
+                new = self._commit_clips(batch, now)
+            except StateError:
+                if self._damage:
+                    self._damage.put_back(reports)
+                raise
             self._sweep(now)
         self._committed(new)
         return new

@@ -18,6 +18,7 @@ from surveil.capture.packets import PacketRing, mux
 from surveil.capture.webcam import device_number
 from surveil.clock import Clock
 from surveil.config import CameraConfig
+from surveil.damage import DamageCounts
 from surveil.errors import StateError
 from surveil.features.registry import illustrate
 from surveil.metrics import Metrics
@@ -89,6 +90,7 @@ class EvidenceStore:
         wake: Callable[[], None] = lambda: None,
         *,
         clips: bool = True,
+        damage: DamageCounts | None = None,
     ) -> None:
         self._retention = Retention(state_dir, {}, outbox)
         self._retention.adopt()
@@ -105,6 +107,7 @@ class EvidenceStore:
             retention=self._retention,
             clips=self._clips,
             clock=clock,
+            damage=damage,
         )
 
     def keep(self, camera: CameraConfig, recorder: CameraRecorder | None = None) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from surveil.detect.coco import COCO, COCO_91
 from surveil.errors import UnfitModel
+from surveil.readjson import read_json
 
 _KEYS = ("names", "labels", "classes", "surveil.labels")
 
@@ -59,7 +59,7 @@ def _parse(text: str) -> tuple[str, ...]:
     if not text.strip():
         return ()
     try:
-        value = json.loads(text)
+        value = read_json(text)
     except ValueError:
         try:
             value = ast.literal_eval(text)

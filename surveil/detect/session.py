@@ -61,7 +61,7 @@ class ModelSession:
         self._opening = threading.Lock()
         self.provider: str = self._session.get_providers()[0]
         """The provider in use, as the created session says; asking for one proves nothing."""
-        self.graph = _graph(self._session)
+        self.graph = _graph(self._session, path)
         self._names = [port.name for port in self.graph.outputs]
 
     def run(self, feeds: Mapping[str, _Array], options: RunOptions | None = None) -> list[_Array]:
@@ -188,9 +188,12 @@ def _cuda_options(where: RunOn) -> dict[str, str]:
     return options
 
 
-def _graph(session: ort.InferenceSession) -> Graph:
-    metadata = session.get_modelmeta().custom_metadata_map
-    return Graph(_ports(session.get_inputs()), _ports(session.get_outputs()), dict(metadata))
+def _graph(session: ort.InferenceSession, path: Path) -> Graph:
+    try:
+        metadata = session.get_modelmeta().custom_metadata_map
+        return Graph(_ports(session.get_inputs()), _ports(session.get_outputs()), dict(metadata))
+    except UnicodeDecodeError as error:
+        raise UnfitModel(f"{path}: its metadata is no UTF-8 text; export the model again") from error
 
 
 def _ports(nodes: Sequence[Any]) -> tuple[Port, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from surveil.detect.coco import COCO
 from surveil.detect.spec import ModelFile, Preprocess
 from surveil.errors import ModelError
+from surveil.readjson import read_json
 
 DATA = Path(__file__).with_name("data")
 DEFAULT = "efficientdet-lite0"
@@ -54,7 +54,7 @@ def _embedding() -> ModelFile:
 
 def _sha256(name: str) -> str:
     try:
-        hashes = json.loads((DATA / "manifest.json").read_text())["sha256"]
+        hashes = read_json((DATA / "manifest.json").read_text())["sha256"]
         return str(hashes[f"{name}.onnx"])
     except (OSError, ValueError, KeyError):
         raise ModelError(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from surveil.detect.decoders import DECODERS
-from surveil.detect.spec import ModelFile, Preprocess
-from surveil.errors import ModelError, UnfitModel
+from surveil.detect.spec import Channels, ModelFile, Placement, Preprocess, Range
+from surveil.errors import DamagedModel, ModelError, UnfitModel
+from surveil.readjson import read_json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _AUTO = "auto"
+_LARGEST = 16_384
+"""Pixels of a side."""
 
 
 def slug(stem: str) -> str:
@@ -58,16 +63,25 @@ def describe(model: ModelFile) -> bytes:
     known = asdict(model)
     for key in ("path", "embedded", "experimental"):
         del known[key]
-    return (json.dumps(known, indent=2) + "\n").encode()
+    return (json.dumps({**known, _CHECK: _check(known)}, indent=2) + "\n").encode()
+
+
+_CHECK = "check"
+
+
+def _check(known: Mapping[str, object]) -> str:
+    """Return the sha256 of what a description says: a changed digit of the model's is no changed model."""
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def read_description(path: Path) -> ModelFile:
-    """Return the model that `path` (JSON) describes. Raises `ModelError`."""
+    """Return the model that `path` (JSON) describes. Raises `DamagedModel`."""
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_json(path.read_text(encoding="utf-8"))
+        _prove_unchanged(known)
         size = known.pop("size")
         decoder = DECODERS.get(known["decoder"])
-        return ModelFile(
+        model = ModelFile(
             path=path.with_suffix(".onnx"),
             preprocess=Preprocess(**known.pop("preprocess")),
             labels=tuple(known.pop("labels")),
@@ -75,7 +89,33 @@ def read_description(path: Path) -> ModelFile:
             experimental=bool(decoder and decoder.experimental),
             **known,
         )
+        _prove(model, path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
+        raise DamagedModel(
             f"{path}: not a model's description ({error}); remove it, or add the model again"
         ) from error
+    return model
+
+
+def _prove_unchanged(known: dict[str, object]) -> None:
+    """Raise ValueError where a description is not as it was written; those without a check are from before."""
+    check = known.pop(_CHECK, None)
+    if check is not None and check != _check(known):
+        raise ValueError("it is not as it was written")
+
+
+def _prove(model: ModelFile, path: Path) -> None:
+    """Raise ValueError unless what a description without a check says can be used."""
+    texts = (model.name, model.sha256, model.decoder, model.licence, model.source, *model.labels)
+    if not all(isinstance(text, str) for text in texts) or model.name != path.stem or model.embedded:
+        raise ValueError("its name, decoder, sha256 or labels are none")
+    how = model.preprocess
+    for value, known in ((how.channels, Channels), (how.range, Range), (how.placement, Placement)):
+        if value not in get_args(known):
+            raise ValueError(f"{value!r} is not one of {', '.join(get_args(known))}")
+    if not isinstance(how.pad, int) or not 0 <= how.pad <= 255:
+        raise ValueError(f"pad {how.pad!r} is not between 0 and 255")
+    if model.size is not None and not (
+        len(model.size) == 2 and all(isinstance(v, int) and 0 < v <= _LARGEST for v in model.size)
+    ):
+        raise ValueError(f"size {model.size!r} is none")

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.clock import Clock
+from surveil.damage import Damaged
+from surveil.damage import found as damage
 from surveil.detect.decoders import DECODERS
 from surveil.detect.detector import Detector
 from surveil.detect.labels import read_labels
 from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile
-from surveil.errors import ModelError, UnfitModel
+from surveil.errors import DamagedModel, ModelError, UnfitModel
 from surveil.filesystem import write_atomically
 from surveil.models.embedded import embedded
 from surveil.models.files import check_name, describe, loose, read_description, slug, verify
@@ -47,27 +49,58 @@ class ModelStore:
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder
         """None: the embedded models only."""
+        self._told: set[Path] = set()
 
     def list(self) -> tuple[ModelFile, ...]:
-        """Return all models, the embedded first. Raises `ModelError` for a description that cannot be read."""
-        own = sorted(self.folder.glob("*.json")) if self.folder and self.folder.is_dir() else []
-        return (*embedded().values(), *(read_description(path) for path in own))
+        """Return all models, the embedded first, without those whose description is damaged."""
+        return (*embedded().values(), *self._own()[0])
+
+    def _own(self) -> tuple[tuple[ModelFile, ...], dict[str, DamagedModel]]:
+        """Return the models of the folder, and what is wrong with the descriptions of others, by name."""
+        try:
+            paths = sorted(self.folder.glob("*.json")) if self.folder and self.folder.is_dir() else []
+        except OSError as error:
+            raise ModelError(f"{self.folder}: cannot be read: {error.strerror}") from error
+        found: list[ModelFile] = []
+        damaged: dict[str, DamagedModel] = {}
+        for path in paths:
+            try:
+                found.append(read_description(path))
+            except DamagedModel as error:
+                damaged[path.stem] = error
+        return tuple(found), damaged
 
     def resolve(self, name: str) -> ModelFile:
-        """Return the model of that name. Raises `ModelError`, with the nearest name, when there is none."""
-        known = {model.name: model for model in self.list()}
+        """Return the model of that name. Raises `ModelError`, with the nearest name, when there is none.
+
+        One whose description is damaged is recognised anew from its file.
+        """
+        own, damaged = self._own()
+        known = {model.name: model for model in (*own, *embedded().values())}
         if name in known:
             return known[name]
+        if name in damaged and self.folder is not None:
+            return self._without_description(name, damaged[name])
         near = difflib.get_close_matches(name, known, 1)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
         raise UnfitModel(f"unknown model '{name}'; {hint} `surveil models add FILE` adds one")
+
+    def _without_description(self, name: str, error: DamagedModel) -> ModelFile:
+        assert self.folder is not None
+        path = self.folder / f"{name}.onnx"
+        if not path.is_file():
+            raise error
+        if path not in self._told:
+            self._told.add(path)
+            damage.report(Damaged.DESCRIPTION, f"the model is recognised by its file alone: {error}")
+        return loose(path)
 
     def find(self, settings: ModelSettings) -> ModelFile:
         """Return the file that the settings mean, its content checked. Raises `ModelError`."""
         if settings.file is not None:
             return loose(settings.file)
         model = self.resolve(settings.name)
-        if model.decoder not in DECODERS and settings.decoder == "auto":
+        if model.decoder not in (*DECODERS, "auto") and settings.decoder == "auto":
             raise UnfitModel(
                 f"'{model.name}' detects nothing (it is an {model.decoder}); choose another model"
             )
@@ -111,7 +144,8 @@ class ModelStore:
     def check(self, settings: ModelSettings | None = None, clock: Clock | None = None) -> tuple[Checked, ...]:
         """Check every model: its sha256, that it loads, runs and decodes. A bad one is reported, not raised."""
         base = settings or ModelSettings()
-        return tuple(self._check_one(model, base, clock) for model in self.list())
+        bad = (Checked(name, ok=False, message=str(error)) for name, error in self._own()[1].items())
+        return (*(self._check_one(model, base, clock) for model in self.list()), *bad)
 
     def _check_one(self, model: ModelFile, base: ModelSettings, clock: Clock | None) -> Checked:
         try:

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from surveil.detect.session import CPU, ModelSession, RunOn
-from surveil.errors import ModelError
+from surveil.errors import DamagedModel, ModelError
 from surveil.features.classify.onnxfields import metadata
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.models.files import sha256_of
+from surveil.readjson import read_json
 from surveil.types import Bytes, Floats
 
 TASK = "classify"
@@ -69,18 +70,18 @@ class Card:
     def of(cls, metadata: Mapping[str, str], path: Path) -> Card:
         """Read it. Raises ModelError for a file that `surveil train` did not write."""
         if metadata.get("surveil.task") != TASK:
-            raise ModelError(f"{path}: is no classifier that `surveil train` wrote")
+            raise DamagedModel(f"{path}: is no classifier that `surveil train` wrote")
         try:
             return cls(
-                name=metadata["surveil.name"], labels=tuple(json.loads(metadata["surveil.labels"])),
+                name=metadata["surveil.name"], labels=tuple(read_json(metadata["surveil.labels"])),
                 preprocess=CropPreprocess.from_json(metadata["surveil.preprocess"]),
                 dataset_sha256=metadata["surveil.dataset"], positive=metadata["surveil.positive"],
-                threshold=float(metadata["surveil.threshold"]), figures=json.loads(metadata["surveil.figures"]),
-                how=metadata["surveil.how"], seen=tuple(json.loads(metadata["surveil.seen"])),
-                quantiles=tuple(json.loads(metadata["surveil.quantiles"])),
+                threshold=float(metadata["surveil.threshold"]), figures=read_json(metadata["surveil.figures"]),
+                how=metadata["surveil.how"], seen=tuple(read_json(metadata["surveil.seen"])),
+                quantiles=tuple(read_json(metadata["surveil.quantiles"])),
             )  # fmt: skip
-        except (KeyError, ValueError) as error:
-            raise ModelError(f"{path}: what it says about itself cannot be read: {error}") from None
+        except (LookupError, ValueError, TypeError, AttributeError) as error:
+            raise DamagedModel(f"{path}: what it says about itself cannot be read: {error}") from None
 
 
 def read_card(path: Path) -> Card:

@@ -28,7 +28,10 @@ def graph_bytes(network: bytes) -> bytes:
 def metadata(model: bytes) -> dict[str, str]:
     """Return what the file says about itself, key by key. Raises ModelError for a file that is no ONNX model."""
     graph_bytes(model)
-    entries = [dict(_strings(content)) for number, _, content in fields(model) if number == METADATA]
+    try:
+        entries = [dict(_strings(content)) for number, _, content in fields(model) if number == METADATA]
+    except (IndexError, KeyError, UnicodeDecodeError):
+        raise ModelError("the metadata of the file is no text, or damaged") from None
     return {entry.get(1, ""): entry.get(2, "") for entry in entries}
 
 

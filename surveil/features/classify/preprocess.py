@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from surveil.errors import ModelError
+from surveil.readjson import read_json
 from surveil.types import Bytes
 
 _GREY = 127
@@ -70,7 +71,7 @@ class CropPreprocess:
     def from_json(cls, text: str) -> CropPreprocess:
         """Return what a model stores. Raises ModelError for what this version does not know."""
         try:
-            return cls(**json.loads(text))
+            return cls(**read_json(text))
         except (ValueError, TypeError) as error:
             raise ModelError(f"the model's pre-processing cannot be read: {error}") from None
 

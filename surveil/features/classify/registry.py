@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from surveil.damage import Damaged
 from surveil.detect.session import RunOn
+from surveil.errors import DamagedModel, ModelError
 from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.store import ClassifierStore
-from surveil.versions import ModelReloader, Role
+from surveil.versions import ModelReloader, Role, recovering
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +107,35 @@ class ClassifierKeeper:
 
     def _deployed(self, name: str) -> _Deployed:
         store = ClassifierStore(self._state_dir, name)
-        return _Deployed(store.path(), store.path(Role.SHADOW))
+        return _Deployed(_pointed(store, Role.CURRENT), _pointed(store, Role.SHADOW))
 
     def _put(self, name: str, _cameras: tuple[str, ...], found: _Deployed, before: _Deployed | None) -> str:
         known, old = before or _Deployed(), self._classifiers.get(name) or InUse(None)
-        current = self._loaded(found.current, known.current, old.current)
-        shadow = self._loaded(found.shadow, known.shadow, old.shadow)
+        store = ClassifierStore(self._state_dir, name)
+        current = self._loaded(store, Role.CURRENT, (found.current, known.current, old.current))
+        shadow = self._loaded(store, Role.SHADOW, (found.shadow, known.shadow, old.shadow))
         self._classifiers.put(name, InUse(current, shadow))
         return found.words()
 
-    def _loaded(self, path: Path | None, before: Path | None, old: Classifier | None) -> Classifier | None:
+    def _loaded(
+        self, store: ClassifierStore, role: Role, versions: tuple[Path | None, Path | None, Classifier | None]
+    ) -> Classifier | None:
+        """Return what runs in a role. `versions`: the file now, the file before, what runs."""
+        path, before, old = versions
         if path is None or path == before:
             return None if path is None else old
-        model = Classifier(path, where=self._where)
+        try:
+            model = Classifier(path, where=self._where)
+        except ModelError as error:
+            if not store.damage(role):
+                raise  # The file is whole: it is the GPU.
+            with recovering(store, Damaged.CLASSIFIER, role):
+                raise DamagedModel(str(error)) from None
         model.warm_up()
         return model
+
+
+def _pointed(store: ClassifierStore, role: Role) -> Path | None:
+    """Return the file of a role. A pointer that is damaged is an error once: it is replaced."""
+    with recovering(store, Damaged.CLASSIFIER, role):
+        return store.path(role)

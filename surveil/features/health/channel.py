@@ -15,6 +15,7 @@ from surveil.alerts import rows
 from surveil.alerts.channel import OperatorChannel
 from surveil.alerts.database import foreign_errors, transaction
 from surveil.errors import StateError
+from surveil.readjson import read_json
 
 log = structlog.get_logger(__name__)
 _STATE_KEY = "accepted_views"
@@ -46,7 +47,7 @@ class ViewChannel(OperatorChannel):
 def _read(db: sqlite3.Connection) -> list[str]:
     row = db.execute("SELECT value FROM state WHERE key = ?", (_STATE_KEY,)).fetchone()
     try:
-        return [str(name) for name in json.loads(row[0])] if row else []
+        return [str(name) for name in read_json(row[0])] if row else []
     except (ValueError, TypeError, RecursionError) as error:
         raise StateError(f"the names of accepted views are damaged: {error}") from error
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from surveil.clock import Clock, Every
+from surveil.damage import Damaged
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.store import NormalityStore, Note
-from surveil.versions import ModelReloader
+from surveil.versions import ModelReloader, recovering
 
 NOTE_S = 60.0
 """How often word is left of how far learning is, for `surveil normality show`."""
@@ -38,11 +39,12 @@ class NormalityKeeper:
         notes, scenes = self._notes.due(self._clock.monotonic()), self._scenes.all
         self._reloader.forget_others(scenes)
         for camera, scene in scenes.items():
-            with self._reloader.reporting(camera, "the model cannot be used", ValueError, ArithmeticError):
+            with self._reloader.reporting(camera, "the model cannot be used"):
                 if notes:
                     self._note(camera, scene)
                 self._fit(camera, scene)
-                self._reloader.look(camera, scene)
+                with recovering(self._store(camera), Damaged.NORMALITY):
+                    self._reloader.look(camera, scene)
 
     def _store(self, camera: str) -> NormalityStore:
         return NormalityStore(self._state_dir, camera)

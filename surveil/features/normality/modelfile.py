@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.errors import ModelError
+from surveil.errors import DamagedModel, ModelError
 from surveil.features.normality.attributes import ATTRIBUTES, NAMES
 from surveil.features.normality.cells import CellSums
 from surveil.features.normality.examples import Key
@@ -27,9 +27,12 @@ from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.features.normality.tails import KNOTS, Tail
 from surveil.filesystem import write_atomically
+from surveil.readjson import read_json
 
 MAX_BYTES = 8 * 1024 * 1024
 """Larger files are refused unread: a model has less than 1 MB."""
+MAX_UNPACKED = 64 * 1024 * 1024
+"""More is no model: damaged sizes must not fill the memory."""
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -85,12 +88,14 @@ def load(path: Path, camera: str | None = None, frame: tuple[int, int] | None = 
     Raises ModelError saying which of these it is not.
     """
     arrays = _read(path)
+    sha256 = str(arrays.pop("sha256"))
+    is_whole = content_hash(arrays) == sha256
     version = _meta(arrays, path).get("version")
     if version != VERSION:
-        raise ModelError(f"{path}: model version {version}, this program needs {VERSION}: learn it anew")
-    sha256 = str(arrays.pop("sha256"))
-    if content_hash(arrays) != sha256:
-        raise ModelError(f"{path}: the content does not match its hash: damaged or edited")
+        kind = ModelError if is_whole else DamagedModel
+        raise kind(f"{path}: model version {version}, this program needs {VERSION}: learn it anew")
+    if not is_whole:
+        raise DamagedModel(f"{path}: the content does not match its hash: damaged or edited")
     model = _from_arrays(arrays, path)
     if camera is not None and model.camera != camera:
         raise ModelError(f"{path}: learned for camera {model.camera!r}, not {camera!r}")
@@ -104,28 +109,47 @@ def load(path: Path, camera: str | None = None, frame: tuple[int, int] | None = 
 def _read(path: Path) -> Arrays:
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ModelError(f"{path}: {path.stat().st_size} bytes are too many for a model")
-        # NumPy leaves a file open that it opened itself and could not read.
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name]) for name in file.files}
+            raise DamagedModel(f"{path}: {path.stat().st_size} bytes are too many for a model")
+        with path.open("rb") as raw:
+            arrays = _arrays(raw, path)
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such model file") from None
+        raise DamagedModel(f"{path}: no such model file") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, ValueError, EOFError, KeyError, AttributeError) as error:
-        raise ModelError(f"{path}: truncated, or not a model file ({error})") from None
     if "meta" not in arrays or "sha256" not in arrays:
-        raise ModelError(f"{path}: not a model file: it has no meta data")
+        raise DamagedModel(f"{path}: not a model file: it has no meta data")
     return arrays
+
+
+def _arrays(raw: BinaryIO, path: Path) -> Arrays:
+    try:
+        _check_size(raw)
+        # NumPy leaves a file open that it opened itself and could not read.
+        with np.load(raw, allow_pickle=False) as file:
+            return {name: np.asarray(file[name]) for name in file.files}
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 - zipfile, zlib, struct, tokenize and NumPy raise some fifteen types
+        raise DamagedModel(
+            f"{path}: truncated, or not a model file ({error or type(error).__name__})"
+        ) from None
+
+
+def _check_size(raw: BinaryIO) -> None:
+    """Raise ValueError for what would fill the memory."""
+    with zipfile.ZipFile(raw) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > MAX_UNPACKED:
+        raise ValueError(f"{size} bytes unpacked are too many")
 
 
 def _meta(arrays: Arrays, path: Path) -> dict[str, Any]:
     try:
-        meta = json.loads(str(arrays["meta"]))
-    except ValueError:
+        meta = read_json(str(arrays["meta"]))
+    except (ValueError, RecursionError):
         meta = None
     if not isinstance(meta, dict):
-        raise ModelError(f"{path}: not a model file: its meta data cannot be read")
+        raise DamagedModel(f"{path}: not a model file: its meta data cannot be read")
     return meta
 
 
@@ -169,8 +193,8 @@ def _from_arrays(arrays: Arrays, path: Path) -> SceneModel:
     meta = _meta(arrays, path)
     try:
         return _build(arrays, meta)
-    except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise ModelError(f"{path}: not a complete model: {type(error).__name__}: {error}") from None
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, MemoryError) as error:
+        raise DamagedModel(f"{path}: not a complete model: {type(error).__name__}: {error}") from None
 
 
 def _build(arrays: Arrays, meta: dict[str, Any]) -> SceneModel:

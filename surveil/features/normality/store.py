@@ -15,6 +15,7 @@ from surveil.features.normality.model import SceneModel
 from surveil.features.normality.modelfile import LoadedModel, encode, load
 from surveil.features.normality.words import duration_words
 from surveil.filesystem import make_folders, write_atomically
+from surveil.readjson import read_json
 from surveil.versions import VersionedStore
 
 _CAMERA = re.compile(r"[A-Za-z0-9_.-]+")
@@ -79,6 +80,6 @@ class NormalityStore(VersionedStore):
     def noted(self) -> Note | None:
         """Return what a daemon last left word of; None when none did, or nobody can read it."""
         try:
-            return Note(**json.loads((self.folder / "learning.json").read_bytes()))
+            return Note(**read_json((self.folder / "learning.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from surveil.errors import ModelError
 from surveil.filesystem import write_atomically
+from surveil.readjson import read_json
 
 Weights = dict[str, NDArray[np.float32]]
 _KINDS = ("best", "now")
@@ -59,7 +61,7 @@ class Checkpoint:
         """Read it. Raises ModelError when it is damaged or of another training."""
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                about = json.loads(arrays["about"].tobytes())
+                about = read_json(arrays["about"].tobytes())
                 kinds = [
                     {n.split(" ", 1)[1]: arrays[n] for n in arrays.files if n.startswith(f"{kind} ")}
                     for kind in _KINDS
@@ -68,7 +70,15 @@ class Checkpoint:
             progress = (about["training"], about["stage"], about["epoch"], about["best_loss"])
             best, now = kinds
             found = cls(*progress, best, now, history)
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from None
         if found.training != training:
             raise ModelError(

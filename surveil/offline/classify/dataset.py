@@ -22,6 +22,7 @@ import cv2
 from surveil.errors import ConfigError
 from surveil.filesystem import write_atomically
 from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
+from surveil.readjson import read_json
 from surveil.types import Bytes
 
 MANIFEST = "manifest.jsonl"
@@ -120,9 +121,9 @@ def _manifest(folder: Path) -> list[Item]:
     found: dict[str, Item] = {}
     wrong: list[str] = []
     path = folder / MANIFEST
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_lines(path), 1):
         try:
-            item = _item(json.loads(line))
+            item = _item(read_json(line))
         except (ValueError, TypeError) as error:
             wrong.append(f"{path}:{number}: {error}")
             continue
@@ -133,12 +134,21 @@ def _manifest(folder: Path) -> list[Item]:
     return list(found.values())
 
 
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+
+
 def _item(raw: Any) -> Item:
     if not isinstance(raw, dict) or set(raw) - _KEYS or not {"path", "sha256", "label"} <= set(raw):
         raise ValueError(f"must be an object with {', '.join(sorted(_KEYS))}")
     item = Item(**raw)
     inside = not Path(item.path).is_absolute() and ".." not in Path(item.path).parts
-    if not inside or not item.label or not isinstance(item.label, str):
+    if not inside or "\0" in item.path or not item.label or not isinstance(item.label, str):
         raise ValueError("path must lie in the data set, and label must not be empty")
     return item
 

@@ -18,6 +18,7 @@ from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.spool import CHANNELS, Packed
 from surveil.filesystem import write_atomically
+from surveil.readjson import read_json
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -99,7 +100,7 @@ def read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geom
         return None, None
     arrays = _read(path, "meta", "background")
     try:
-        meta = json.loads(str(arrays["meta"]))
+        meta = read_json(str(arrays["meta"]))
         camera_then, equalise = meta["camera"], bool(meta["equalise"])
         width, height = (int(v) for v in meta["frame"])
         slope, offset = (float(v) for v in meta["perspective"])

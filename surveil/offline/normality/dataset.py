@@ -17,7 +17,6 @@ Paths are relative to the file.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ import yaml
 
 from surveil.errors import ConfigError
 from surveil.offline.normality.frames import count_images
+from surveil.readjson import read_json
 from surveil.types import BoolMap
 
 KEYS = {"name", "fps", "normal", "clips"}
@@ -187,7 +187,7 @@ class _Reader:
             if path.stat().st_size > MAX_LABEL_BYTES:
                 self._say(where, f"{path}: too large for labels")
                 return []
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_json(path.read_text(encoding="utf-8"))
         except OSError as error:
             self._say(where, f"{path}: cannot be read: {error.strerror}")
             return []
