@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
@@ -33,8 +33,11 @@ _FAR = 1000
 """No release is so many schemas ahead of this one."""
 
 
-def damage(path: Path) -> str:
-    """Return what is wrong with a database's structure; empty when it is sound, missing or empty."""
+def damage(path: Path, unlike: Callable[[sqlite3.Connection], str] | None = None) -> str:
+    """Return what is wrong with a database's structure; empty when it is sound, missing or empty.
+
+    `unlike` says in what the tables are not those that belong there; the outbox's by default.
+    """
     if not path.exists():
         return ""
     if not path.is_file():
@@ -42,8 +45,8 @@ def damage(path: Path) -> str:
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
             db.text_factory = as_text
-            if unlike := _unlike(db):
-                return unlike
+            if other := (unlike or _unlike)(db):
+                return other
             found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
             # A file whose header says that it may only be read is of no use.
             db.execute("BEGIN IMMEDIATE")
@@ -125,6 +128,18 @@ def _copy(source: Path, db: sqlite3.Connection) -> bool:
             return bool(db.execute("SELECT count(*) FROM alerts").fetchone()[0])
     except ERRORS:
         return False
+
+
+def copy_tables(source: Path, db: sqlite3.Connection, tables: tuple[str, ...]) -> None:
+    """Copy what can be read of the tables of another damaged database into a new one."""
+    with (
+        suppress(*ERRORS),
+        closing(sqlite3.connect(source, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as old,
+    ):
+        old.text_factory = as_text
+        old.execute("PRAGMA query_only = ON")
+        for table in tables:
+            _copy_table(old, db, table)
 
 
 def _carve(source: Path, db: sqlite3.Connection) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from surveil.alerts.database import ERRORS, as_text
+from surveil.alerts.salvage import copy_tables, damage
 from surveil.errors import StateError
 from surveil.features.counting.live import GRID
 from surveil.features.counting.rollup import Key, Rollup, Sum
@@ -32,10 +34,18 @@ INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
     n = n + excluded.n, seconds = seconds + excluded.seconds, peak = max(peak, excluded.peak)
 """
-_HOURS = """
-SELECT * FROM hours WHERE hour >= ? AND hour < ? AND (? IS NULL OR camera = ?)
-ORDER BY hour, camera, kind, place, direction, label
+_NO_HOUR = """
+typeof(hour) <> 'integer' OR typeof(n) <> 'integer' OR typeof(seconds) <> 'real' OR typeof(peak) <> 'real'
+OR n < 0 OR NOT abs(seconds) < 1e12 OR NOT abs(peak) < 1e12
 """
+"""What no hour says: a damaged row is left out, whatever it was about."""
+_NO_MAP = f"typeof(day) <> 'integer' OR typeof(cells) <> 'blob' OR length(cells) <> {4 * GRID[0] * GRID[1]}"
+_HOURS = f"""
+SELECT * FROM hours WHERE hour >= ? AND hour < ? AND (? IS NULL OR camera = ?) AND NOT ({_NO_HOUR})
+ORDER BY hour, camera, kind, place, direction, label
+"""  # noqa: S608 - our own constant
+_TABLES = {"hours": 9, "maps": 4}
+"""Columns of each."""
 
 
 class CountStore:
@@ -51,6 +61,7 @@ class CountStore:
         self._path = path
         with _ours(path):
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.text_factory = as_text
             if reading:
                 self._db.execute("PRAGMA query_only = ON")
                 return
@@ -58,6 +69,22 @@ class CountStore:
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
             path.chmod(0o640)
+
+    @staticmethod
+    def damage(path: Path) -> str:
+        """Return what is wrong with the structure of a file; empty when it is sound, or not there."""
+        return damage(path, _unlike)
+
+    def mend(self) -> int:
+        """Leave out damaged rows; return how many."""
+        with _ours(self._path):
+            hours = self._db.execute(f"DELETE FROM hours WHERE {_NO_HOUR}").rowcount  # noqa: S608
+            return hours + self._db.execute(f"DELETE FROM maps WHERE {_NO_MAP}").rowcount  # noqa: S608
+
+    def take_over(self, source: Path) -> None:
+        """Copy what can be read of a damaged file."""
+        with _ours(self._path):
+            copy_tables(source, self._db, tuple(_TABLES))
 
     def add(self, rollup: Rollup) -> None:
         """Add sums and maps to what is stored, all or nothing."""
@@ -68,7 +95,7 @@ class CountStore:
                 cursor.executemany(_ADD, rows)
                 for (camera, day), cells in rollup.maps.items():
                     self._add_map(cursor, camera, day, cells)
-            except sqlite3.Error:
+            except ERRORS:
                 cursor.execute("ROLLBACK")
                 raise
             cursor.execute("COMMIT")
@@ -78,7 +105,8 @@ class CountStore:
         found = cursor.execute(
             "SELECT cells FROM maps WHERE camera = ? AND day = ?", (camera, day)
         ).fetchone()
-        total = cells if found is None else cells + np.frombuffer(found[0], np.float32).reshape(cells.shape)
+        before = None if found is None else _cells(found[0])
+        total = cells if before is None else cells + before
         row = (camera, day, cells.shape[1], total.astype(np.float32).tobytes())
         cursor.execute("INSERT OR REPLACE INTO maps VALUES (?, ?, ?, ?)", row)
 
@@ -94,7 +122,8 @@ class CountStore:
         query = "SELECT cells FROM maps WHERE camera = ? AND day >= ? AND day < ?"
         with _ours(self._path):
             for (cells,) in self._db.execute(query, (camera, start, end)):
-                total += np.frombuffer(cells, np.float32).reshape(total.shape)
+                day_s = _cells(cells)
+                total += 0 if day_s is None else day_s
         return total
 
     def span(self, camera: str | None) -> tuple[int, int] | None:
@@ -126,10 +155,24 @@ class CountStore:
             self._db.close()
 
 
+def _cells(raw: object) -> Floats | None:
+    """Return a stored map; None for a damaged one."""
+    if not isinstance(raw, bytes) or len(raw) != 4 * GRID[0] * GRID[1]:
+        return None
+    cells = np.frombuffer(raw, np.float32).reshape(GRID[::-1])
+    return cells if np.isfinite(cells).all() else None
+
+
+def _unlike(db: sqlite3.Connection) -> str:
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = {table: len(db.execute(f"PRAGMA table_info({table})").fetchall()) for table in _TABLES}
+    return "" if not tables or found == _TABLES else "its tables are others"
+
+
 @contextmanager
 def _ours(path: Path) -> Iterator[None]:
     """Turn the database's errors into ours."""
     try:
         yield
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise StateError(f"{path}: counts cannot be kept: {error}") from error

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import structlog
 
-from surveil.alerts.database import is_damaged, set_aside
+from surveil.alerts.database import set_aside
 from surveil.alerts.evidence import FOLDER, safe_name
+from surveil.damage import Damaged, found
 from surveil.features.base import CameraParts
 from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.features.counting.report import CountRow, report
@@ -36,10 +37,18 @@ def make_counted(camera: CameraParts) -> Counted | None:
 def _open(path: Path) -> CountStore:
     """Open or create the database; a damaged one is set aside: counts must not keep alerts from being made."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    if is_damaged(path):
-        aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"))
-        log.error("the database of counts was damaged, a new one is begun", kept_as=str(aside))
-    return CountStore(path)
+    why = CountStore.damage(path)
+    aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")) if why else None
+    store = CountStore(path)
+    if aside:
+        log.error("the database of counts was damaged, a new one is begun", kept_as=str(aside), why=why)
+        found.report(
+            Damaged.COUNTS, f"the database of counts was damaged ({why}) and is kept as {aside.name}"
+        )
+        store.take_over(aside)
+    if n := store.mend():
+        found.report(Damaged.COUNTS, f"rows of the database of counts were damaged and were left out: {n}")
+    return store
 
 
 def counted(state_dir: Path) -> list[CountRow]:
