@@ -58,7 +58,7 @@ class _Response(http.client.HTTPResponse):
             def makefile(self, _mode: str) -> io.BufferedReader:
                 return io.BufferedReader(wire)
 
-        super().__init__(Link(), method="GET")  # type: ignore[arg-type] - it uses makefile() of it alone
+        super().__init__(Link(), method="GET")  # type: ignore[arg-type]  # it uses makefile() of it alone
 
 
 class WebBody:
