@@ -114,8 +114,10 @@ def process(command: list[str], ready: Callable[[], bool], what: str) -> Iterato
 
 
 @contextmanager
-def mosquitto(folder: Path, port: int, certificate: Path, key: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A broker with TLS and a password: user `nvr`, password `s3cret`."""
+def mosquitto(
+    folder: Path, port: int, certificate: Path, key: Path, *more: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A broker with TLS and a password: user `nvr`, password `s3cret`; `more` are lines of its configuration."""
     passwords = folder / "passwords"
     subprocess.run(
         [find("mosquitto_passwd"), "-b", "-c", passwords, "nvr", "s3cret"], check=True, capture_output=True
@@ -125,6 +127,7 @@ def mosquitto(folder: Path, port: int, certificate: Path, key: Path) -> Iterator
     config.write_text(
         f"listener {port} 127.0.0.1\ncertfile {certificate}\nkeyfile {key}\nallow_anonymous false\n"
         f"password_file {passwords}\nuser root\npersistence false\nlog_dest none\n"
+        + "".join(f"{line}\n" for line in more)
     )
     with process([find("mosquitto"), "-c", str(config)], lambda: listens(port), "mosquitto") as running:
         yield running

@@ -42,9 +42,9 @@ class Sink(Protocol):
         """Refresh what would expire on the other side; raises as `deliver`."""
 
     def probe(self) -> str:
-        """Connect, and log in where that can be done without sending anything; return what that has shown.
+        """Connect, and log in where that can be done without sending an alert; return what that has shown.
 
-        Nothing changes on the other side or on the disk, and a daemon that runs keeps its connection. Raises
+        Nothing lasting changes on the other side or on the disk, and a daemon that runs keeps its connection. Raises
         as `deliver`.
         """
 

@@ -1,6 +1,6 @@
 """MQTT 5, with Home Assistant discovery. Extra `surveil[mqtt]`.
 
-Delivered when the broker has acknowledged (QoS 1). Topics below `<prefix>/<instance>`:
+Delivered when the broker has taken the alert (QoS 1, a reason code below 0x80). Topics below `<prefix>/<instance>`:
 
     status                   retained `online`; `offline` is the last will
     <camera>/alert           every alert as JSON, with `event_type` for Home Assistant
@@ -10,6 +10,7 @@ Delivered when the broker has acknowledged (QoS 1). Topics below `<prefix>/<inst
     <camera>/armed           with `remote_arming`: retained `ON`, or `OFF` while a rule is disarmed
     <camera>/armed/set       with `remote_arming`: `ON` and `OFF` are taken from here
 
+A picture that the broker does not take is left out, and the alert says so in `snapshot_omitted`.
 What was retained of a camera or zone that left the configuration is emptied, so that it leaves Home Assistant, too.
 No thread of its own: the courier's thread reads and writes, while it delivers and in `maintain`.
 """
@@ -17,28 +18,30 @@ No thread of its own: the courier's thread reads and writes, while it delivers a
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
+import structlog
 from pydantic import Field, SecretStr, model_validator
 
+from surveil.alerts.broker import Broker, ClosedError, Login, RefusedError
 from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
+from surveil.alerts.doubt import Doubt
 from surveil.alerts.homeassistant import discovery, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.remote import RemoteArming
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
+from surveil.logs import Window
 from surveil.types import Alert
 
-if TYPE_CHECKING:
-    import paho.mqtt.client as mqtt
-
-_KEEPALIVE_S = 30
+log = structlog.get_logger(__name__)
+_REFUSED_AGAIN_S = 60.0
+"""How often states that the broker refused are offered again: its access list may have been corrected."""
 
 
 class MqttSettings(SinkSettings):
@@ -94,12 +97,22 @@ class MqttSink(BaseSink):
         super().__init__(context)
         self._settings = settings
         self._base = f"{settings.prefix}/{topic_part(context.instance)}"
-        self._place = f"{settings.host}:{settings.port or (8883 if settings.tls else 1883)}"
-        self._client: mqtt.Client | None = None
-        self._socket: Any = None
-        self._refused = ""
+        self._login = Login(
+            host=settings.host,
+            port=settings.port or (8883 if settings.tls else 1883),
+            tls=tls_context(settings.ca_file) if settings.tls else None,
+            username=settings.username,
+            password=settings.password.get_secret_value(),
+            timeout_s=settings.timeout_s,
+        )
+        self._client: Broker | None = None
         self._said: dict[str, bytes] = {}
         """What is retained at the broker, so that only changes are published."""
+        self._offered: set[str] = set()
+        """Topics of what it refused, among those that count as said."""
+        self._offer_at = 0.0
+        self._doubt = Doubt(context.clock)
+        self._refusals, self._omissions = Window(context.clock), Window(context.clock)
         self._remote: RemoteArming | None = None
         if settings.remote_arming:
             self._remote = RemoteArming(self._base, context.state_dir, context.clock)
@@ -108,45 +121,40 @@ class MqttSink(BaseSink):
         """Topics of cameras and zones, kept over connections: those that went are emptied."""
 
     def probe(self) -> str:
-        """Connect and log in as a guest, and leave."""
-        with self._guest(self._deadline()):
-            return "connected, logged in" if self._settings.username else "connected"
+        """Connect and log in as a guest, publish an empty message that nobody waits for, and leave."""
+        deadline = self._deadline()
+        with self._guest(deadline) as broker:
+            self._publish(broker, f"{self._base}/probe", b"", deadline)
+            shown = "connected, logged in" if self._settings.username else "connected"
+            most = broker.most_bytes
+            return shown if most is None else f"{shown}; takes messages up to {most} bytes"
 
     def send_test(self, alert: Alert) -> None:
         """Publish as a guest: under the daemon's own name, the broker would end the daemon's connection."""
         deadline = self._deadline()
-        with self._guest(deadline) as client:
-            self._publish_alert(client, alert, deadline)
+        with self._guest(deadline) as broker:
+            self._publish_alert(broker, alert, deadline)
 
     def deliver(self, delivery: Delivery) -> None:
-        """Publish one alert and its picture; returns when the broker has acknowledged both."""
+        """Publish one alert and its picture; returns when the broker has taken the alert."""
         deadline = self._deadline()
         self._publish_alert(self._connected(deadline), delivery.alert, deadline)
-
-    def _publish_alert(self, client: mqtt.Client, alert: Alert, deadline: Deadline) -> None:
-        camera = f"{self._base}/{topic_part(alert.camera)}"
-        kind = alert.rule if alert.phase == "start" else f"{alert.rule}_end"
-        body = json.dumps(to_dict(alert) | {"event_type": kind}, ensure_ascii=False).encode()
-        picture = self.context.picture(alert) if self._settings.pictures else None
-        if picture:
-            self._publish(client, f"{camera}/snapshot", picture.read_bytes(), deadline, retain=True)
-            self._retained.add(f"{camera}/snapshot")
-        self._publish(client, f"{camera}/alert", body, deadline, key=alert.id)
 
     def maintain(self, status: InstallationStatus) -> None:
         """Keep the connection alive and publish what has changed since."""
         deadline = self._deadline()
-        client = self._connected(deadline)
-        self._loop(client, 0.0)
+        broker = self._connected(deadline)
+        self._turn(broker)
         wanted = states(self._base, status) | (self._remote.follow(status) if self._remote else {})
         if self._settings.discovery:
             prefix, switches = self._settings.discovery_prefix, self._remote is not None
             wanted |= discovery(prefix, self._base, self.context.instance, status, switches=switches)
         pictures = {f"{self._base}/{topic_part(name)}/snapshot" for name in status.cameras}
         gone = self._retained - wanted.keys() - pictures
+        self._offer_again()
         for topic, payload in [*wanted.items(), *((topic, b"") for topic in sorted(gone))]:
             if self._said.get(topic) != payload:
-                self._publish(client, topic, payload, deadline, retain=True)
+                self._state(broker, topic, payload, deadline)
                 self._said[topic] = payload
         self._retained |= wanted.keys()
 
@@ -154,137 +162,132 @@ class MqttSink(BaseSink):
         """Say `offline` and disconnect."""
         if self._remote:
             self._remote.close()
-        client, self._client = self._client, None
-        if client is None:
+        broker, self._client = self._client, None
+        if broker is None:
             return
         try:
             end = Deadline(self.context.clock, self.context.stop, 0.5)
-            self._publish(client, f"{self._base}/status", b"offline", end, retain=True)
-            client.disconnect()
-            client.loop(0.0)
+            self._state(broker, f"{self._base}/status", b"offline", end)
+            broker.leave()
         except RetryLater:
-            return
-        finally:
-            _hang_up(self._socket)
+            broker.hang_up()
+
+    # Messages.
+
+    def _publish_alert(self, broker: Broker, alert: Alert, deadline: Deadline) -> None:
+        camera = f"{self._base}/{topic_part(alert.camera)}"
+        kind = alert.rule if alert.phase == "start" else f"{alert.rule}_end"
+        said = to_dict(alert) | {"event_type": kind}
+        if omitted := self._publish_picture(broker, f"{camera}/snapshot", alert, deadline):
+            said["snapshot_omitted"] = omitted
+        body = json.dumps(said, ensure_ascii=False).encode()
+        self._publish(broker, f"{camera}/alert", body, deadline, key=alert.id)
+
+    def _publish_picture(self, broker: Broker, topic: str, alert: Alert, deadline: Deadline) -> str:
+        """Publish the alert's picture, if there is one; return why it was left out."""
+        picture = self.context.picture(alert) if self._settings.pictures else None
+        if picture is None:
+            return ""
+        data = picture.read_bytes()
+        if self._doubt.holds(len(data)):
+            return self._omit(f"{len(data)} bytes: the broker closes the connection on pictures of this size")
+        try:
+            broker.publish(topic, data, deadline, retain=True)
+        except RefusedError as error:
+            return self._omit(str(error))
+        except ClosedError:
+            self._client = None
+            self._doubt.cut(alert.id, len(data))
+            raise
+        except RetryLater:
+            self._client = None
+            raise
+        self._doubt.taken(alert.id, len(data))
+        self._retained.add(topic)
+        return ""
+
+    def _omit(self, why: str) -> str:
+        if n := self._omissions.take():
+            log.warning(
+                "broker does not take the picture, alert sent without it",
+                sink=self.context.name,
+                times=n,
+                why=why,
+            )
+        return why
+
+    def _publish(
+        self, broker: Broker, topic: str, payload: bytes, deadline: Deadline, *, key: str = ""
+    ) -> None:
+        """Publish what must be taken. Raises RetryLater."""
+        try:
+            broker.publish(topic, payload, deadline, key=key)
+        except RefusedError as error:
+            # The access list may allow other topics: other alerts may go first.
+            text = f"{self._login.place}: refused on {topic}: {error}"
+            raise RetryLater(text, suspect=True) from error
+        except RetryLater:
+            self._client = None
+            raise
+
+    def _state(self, broker: Broker, topic: str, payload: bytes, deadline: Deadline) -> None:
+        """Publish a retained state. One that the broker refuses holds up no alert; it is logged."""
+        try:
+            broker.publish(topic, payload, deadline, retain=True)
+        except RefusedError as error:
+            self._offered.add(topic)
+            if n := self._refusals.take():
+                log.warning(
+                    "broker refuses a state", sink=self.context.name, topic=topic, times=n, why=str(error)
+                )
+        except RetryLater:
+            self._client = None
+            raise
+
+    def _offer_again(self) -> None:
+        """Forget now and then what was refused, so that it is published again."""
+        now = self.context.clock.monotonic()
+        if now >= self._offer_at:
+            self._offer_at = now + _REFUSED_AGAIN_S
+            for topic in self._offered:
+                self._said.pop(topic, None)
+            self._offered.clear()
 
     # The connection.
 
     def _deadline(self) -> Deadline:
         return Deadline(self.context.clock, self.context.stop, self._settings.timeout_s)
 
-    def _connected(self, deadline: Deadline) -> mqtt.Client:
-        """Return a client that is connected. Raises RetryLater."""
-        if self._client is None:
-            self._client = self._connect(deadline)
-        return self._client
+    def _connected(self, deadline: Deadline) -> Broker:
+        """Return the connection, made if need be. Raises RetryLater."""
+        if self._client is not None:
+            return self._client
+        name = f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}"
+        broker = Broker(self._login, client_id=name, will=f"{self._base}/status")
+        broker.connect(deadline)
+        self._said.clear()
+        self._offered.clear()
+        self._client = broker
+        if self._remote:
+            self._remote.listen(broker.client)
+        self._state(broker, f"{self._base}/status", b"online", deadline)
+        return broker
+
+    def _turn(self, broker: Broker) -> None:
+        try:
+            broker.turn(0.0)
+        except ClosedError as error:
+            self._client = None
+            # Nothing was under way that could be the cause.
+            raise RetryLater(str(error)) from error
 
     @contextmanager
-    def _guest(self, deadline: Deadline) -> Iterator[mqtt.Client]:
+    def _guest(self, deadline: Deadline) -> Iterator[Broker]:
         """Give a connection without a name, a will and a status."""
-        client = self._connect(deadline, guest=True)
+        broker = Broker(self._login)
+        broker.connect(deadline)
         try:
-            yield client
-            client.disconnect()
-            client.loop(0.0)
+            yield broker
+            broker.leave()
         finally:
-            _hang_up(self._socket)
-
-    def _connect(self, deadline: Deadline, *, guest: bool = False) -> mqtt.Client:
-        client = self._make(guest=guest)
-        self._said.clear()
-        self._refused = ""
-        try:
-            client.connect_timeout = deadline.left_s()
-            client.connect(self._settings.host, int(self._place.rpartition(":")[2]), _KEEPALIVE_S)
-            self._socket = client.socket()
-            while not client.is_connected():
-                self._loop(client, deadline.slice_s())
-            if not guest:
-                if self._remote:
-                    self._remote.listen(client)
-                self._publish(client, f"{self._base}/status", b"online", deadline, retain=True)
-        except ssl.SSLCertVerificationError as error:
-            _hang_up(client.socket())
-            raise RetryLater(f"{self._place}: certificate refused: {error.verify_message}") from error
-        except OSError as error:
-            _hang_up(client.socket())
-            why = "no answer" if isinstance(error, TimeoutError) else error.strerror or type(error).__name__
-            raise RetryLater(f"{self._place}: {why}") from error
-        except RetryLater:
-            _hang_up(self._socket)
-            raise
-        return client
-
-    def _make(self, *, guest: bool) -> mqtt.Client:
-        import paho.mqtt.client as mqtt  # noqa: PLC0415 - optional
-        from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415 - optional
-
-        name = f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}"
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id="" if guest else name,
-            protocol=mqtt.MQTTv5,
-            reconnect_on_failure=False,
-        )
-        if self._settings.tls:
-            client.tls_set_context(tls_context(self._settings.ca_file))
-        if self._settings.username:
-            client.username_pw_set(self._settings.username, self._settings.password.get_secret_value())
-        if not guest:
-            client.will_set(f"{self._base}/status", b"offline", qos=1, retain=True)
-        client.on_connect = self._on_connect
-        return client
-
-    def _on_connect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
-        self._refused = str(reason) if reason.is_failure else ""
-
-    def _loop(self, client: mqtt.Client, seconds: float) -> None:
-        """Read, write and keep alive once. Raises RetryLater when the connection is gone."""
-        code = client.loop(seconds)
-        if code or self._refused:
-            self._drop(client, self._refused or "the broker closed the connection")
-
-    def _drop(self, client: mqtt.Client, why: str) -> None:
-        self._client = None
-        # Paho forgets its socket without closing it when the broker was first.
-        _hang_up(self._socket or client.socket())
-        raise RetryLater(f"{self._place}: {why}")
-
-    def _publish(
-        self,
-        client: mqtt.Client,
-        topic: str,
-        payload: bytes,
-        deadline: Deadline,
-        *,
-        retain: bool = False,
-        key: str = "",
-    ) -> None:
-        """Publish and wait for the acknowledgement. Raises RetryLater."""
-        info = client.publish(topic, payload, qos=1, retain=retain, properties=_properties(key))
-        try:
-            while not info.is_published():
-                self._loop(client, deadline.slice_s())
-        except TimeoutError:
-            self._drop(client, f"no acknowledgement in {self._settings.timeout_s:g} s")
-        except (ValueError, RuntimeError) as error:
-            self._drop(client, f"not published: {type(error).__name__}")
-
-
-def _properties(key: str) -> Any:
-    """Return the MQTT 5 properties of an alert's message."""
-    if not key:
-        return None
-    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415 - optional
-    from paho.mqtt.properties import Properties  # noqa: PLC0415 - optional
-
-    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-    properties.ContentType = "application/json"
-    properties.UserProperty = ("idempotency-key", key)
-    return properties
-
-
-def _hang_up(sock: Any) -> None:
-    """Close the socket without a word: the broker then publishes the will."""
-    if sock is not None:
-        sock.close()
+            broker.hang_up()
