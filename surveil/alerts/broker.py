@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from surveil.alerts.deadline import Deadline
+from surveil.alerts.doubt import ClosedError
 from surveil.errors import RetryLater
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ _TAKEN_OVER = 0x8E
 
 class RefusedError(Exception):
     """The broker does not take this message; the connection is still good. Says why."""
-
-
-class ClosedError(RetryLater):
-    """The broker ended the connection while a message was under way: perhaps because of it."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, suspect=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,8 @@ _IDLE_S = 0.5
 """How often an idle courier looks for work it was not woken for, and for the end."""
 _PATIENCE = 3
 """Suspect failures of one alert before others go first."""
+_TELL_EVERY_S = 600.0
+"""How often a sink that stays away is logged."""
 RESULTS = ("delivered", "retry", "rejected", "error")
 
 
@@ -60,6 +62,10 @@ class Courier:
         self._failures = 0
         self._resume_at = 0.0
         self._maintain_at = 0.0
+        self._tell_at = 0.0
+        self._answers = True
+        """Whether the last failure was of one alert: the sink itself answers, and is maintained during the pause."""
+        self._failed_at_maintenance = False
         self._refusals, self._bugs = LogThrottle(clock), LogThrottle(clock)
         for result in RESULTS:
             self._count(result, 0)
@@ -76,19 +82,24 @@ class Courier:
         """Deliver until `stop`, then for at most half a second more. What is left stays in the outbox."""
         try:
             while not stop:
-                if self.waits_s():
-                    self._clock.sleep(self.waits_s(), stop)
-                elif not self._try_once():
+                if pause_s := self._idle_s():
+                    self._clock.sleep(pause_s, stop)
+                elif not self._try_once() and not self.waits_s():
                     self._wake.wait(_IDLE_S)
                     self._wake.clear()
             self._last_pass()
         finally:
             self._sink.close()
 
+    def _idle_s(self) -> float:
+        """Return for how many seconds there is nothing to do because of a back-off."""
+        left = self.waits_s()
+        if self._answers and self._sink.maintain_every_s is not None:
+            left = min(left, max(0.0, self._maintain_at - self._clock.monotonic()))
+        return left
+
     def run_once(self) -> bool:
         """Maintain what the sink keeps, deliver one alert if one is due; return whether one was tried."""
-        if self.waits_s():
-            return False
         self._maintain()
         delivery = None if self.waits_s() else self._outbox.next(self.name)
         if delivery is None:
@@ -107,6 +118,7 @@ class Courier:
         except DamagedError:
             raise
         except StateError as error:
+            self._answers = False
             self._back_off(str(error), None)
             return False
 
@@ -140,6 +152,7 @@ class Courier:
         self._count("retry")
         demerit = error.suspect and delivery.attempts + 1 >= _PATIENCE
         self._outbox.failed(self.name, delivery.seq, str(error), demerit=demerit)
+        self._answers = error.suspect
         self._back_off(str(error), error.after_s)
 
     def _bug(self, delivery: Delivery, error: Exception) -> None:
@@ -147,6 +160,7 @@ class Courier:
         self._tell_bug(error)
         text = f"bug in the sink: {type(error).__name__}"
         self._outbox.failed(self.name, delivery.seq, text, demerit=delivery.attempts + 1 >= _PATIENCE)
+        self._answers = True
         self._back_off(text, None)
 
     def _tell_bug(self, error: Exception) -> None:
@@ -158,14 +172,24 @@ class Courier:
         now = self._clock.monotonic()
         if self._sink.maintain_every_s is None or now < self._maintain_at:
             return
+        if self.waits_s() and not self._answers:
+            return
         try:
             self._sink.maintain(self._current())
         except (RetryLater, Rejected) as error:
-            self._back_off(str(error), getattr(error, "after_s", None))
+            self._maintenance_failed(str(error), getattr(error, "after_s", None))
         except Exception as error:  # noqa: BLE001 - as above
             self._tell_bug(error)
-            self._back_off(type(error).__name__, None)
+            self._maintenance_failed(type(error).__name__, None)
+        else:
+            if self._failed_at_maintenance:
+                self._succeeded()
         self._maintain_at = now + self._sink.maintain_every_s
+
+    def _maintenance_failed(self, why: str, after_s: float | None) -> None:
+        self._answers = False
+        self._back_off(why, after_s)
+        self._failed_at_maintenance = True
 
     def _current(self) -> InstallationStatus:
         status = self._status()
@@ -173,18 +197,29 @@ class Courier:
 
     def _back_off(self, why: str, after_s: float | None) -> None:
         """Pause twice as long as before, less up to a quarter of jitter; longer when the sink asks for it."""
-        if not self._failures:
-            log.warning("sink cannot take alerts, they wait in the outbox", sink=self.name, why=why)
         longest = self._settings.backoff_max_s
         pause = min(longest, self._settings.backoff_s * 2 ** min(self._failures, 30))
         pause *= 1 - 0.25 * self._rng.random()
+        pause = max(pause, min(after_s or 0.0, 3600.0))
         self._failures += 1
-        self._resume_at = self._clock.monotonic() + max(pause, min(after_s or 0.0, 3600.0))
+        self._failed_at_maintenance = False
+        now = self._clock.monotonic()
+        self._resume_at = now + pause
+        if self._failures == 1 or now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY_S
+            log.warning(
+                "sink cannot take alerts, they wait in the outbox",
+                sink=self.name,
+                why=why,
+                failures=self._failures,
+                next_try_in_s=round(pause, 1),
+            )
 
     def _succeeded(self) -> None:
         if self._failures:
             log.info("sink takes alerts again", sink=self.name, after_failures=self._failures)
         self._failures = 0
+        self._failed_at_maintenance = False
 
     def _count(self, result: str, n: int = 1) -> None:
         if self._metrics:

@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from surveil.clock import Clock
+from surveil.errors import RetryLater
 
 _CLOSES = 2
 """Connections cut while the picture of one alert was under way before the alert goes without it."""
 _FORGET_AFTER_S = 3600.0
 _MOST_ALERTS = 64
+
+
+class ClosedError(RetryLater):
+    """The other side ended the connection while a message was under way: perhaps because of it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, suspect=True)
 
 
 class Doubt:

@@ -6,29 +6,40 @@ The standard library's client is enough for one request at a time, and a depende
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
+import json
+import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator
 
 from surveil import __version__
+from surveil.alerts.addresses import is_ip
 from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.delivery import Context
+from surveil.alerts.doubt import ClosedError
 from surveil.errors import Rejected, RetryLater
+from surveil.redact import scrub
 
 _MAX_ANSWER = 65_536
 _SINK_IS_DOWN = (408, 425, 429, 502, 503, 504)
 """Statuses that speak of the receiver, not of the alert."""
 _CREDENTIALS = (401, 403, 407)
 """Wrong credentials are the operator's to mend: the alerts wait."""
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_MOST_SAID = 200
+"""Characters of a refusal's reason that are quoted."""
+_SEGMENT = 4
+"""Characters that a part of a path must have to be cut out of what a receiver says."""
 USER_AGENT = f"surveil/{__version__}"
 
 
@@ -39,6 +50,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    said: str = ""
+    """The reason that the body gives, on one line and without what was sent in URL and headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +90,8 @@ def tls_context(ca_file: Path | None, *, verify: bool = True) -> ssl.SSLContext:
 def request(server: Server, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Response:
     """Send one request and read the answer. Raises RetryLater (no credentials in it) on network errors."""
     with network_errors(place_of(url), server.timeout_s):
-        return _exchange(server, method, urlsplit(url), body, headers)
+        response = _exchange(server, method, urlsplit(url), body, headers)
+    return replace(response, said=_said(response, url, headers.values()))
 
 
 def reach(server: Server, url: str) -> str:
@@ -103,6 +117,9 @@ def network_errors(place: str, timeout_s: float) -> Iterator[None]:
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or type(error).__name__
         raise RetryLater(f"{place}: {why}") from error
+    except ValueError:
+        # The library's message repeats the value, which may be a password.
+        raise RetryLater(f"{place}: the request has a part that cannot be sent") from None
 
 
 def _exchange(
@@ -118,11 +135,18 @@ def _exchange(
     connection.sock = sock
     try:
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        sent = {"Host": _host_header(parts), "User-Agent": USER_AGENT, "Connection": "close", **headers}
-        connection.request(method, target, body=body, headers=sent)
+        sent = {"Host": _host_header(parts), "Connection": "close", **headers}
+        if "user-agent" not in {name.lower() for name in headers}:
+            sent["User-Agent"] = USER_AGENT
+        # A receiver may answer (413) and close before it has read everything.
+        with contextlib.suppress(ConnectionError):
+            connection.request(method, target, body=body, headers=sent)
         with connection.getresponse() as answer:
             answer_headers = {k.lower(): v for k, v in answer.getheaders()}
             return Response(answer.status, answer_headers, answer.read(_MAX_ANSWER))
+    except ConnectionError as error:
+        why = error.strerror or "the connection was closed without an answer"
+        raise ClosedError(f"{host}:{_port(parts)}: {why}") from error
     finally:
         sock.shut()
 
@@ -133,12 +157,35 @@ def _port(parts: SplitResult) -> int:
 
 def _host_header(parts: SplitResult) -> str:
     """Return host and port without the user and password of the URL."""
-    return parts.netloc.rpartition("@")[2]
+    written = parts.netloc.rpartition("@")[2]
+    return written if written.isascii() else written.encode("idna").decode()
+
+
+def _said(response: Response, url: str, sent: Iterable[str]) -> str:
+    """Return why a receiver refuses, as its body says; nothing of a page in HTML."""
+    if response.status < 400 or b"<" in response.body[:200]:
+        return ""
+    text = response.body.decode("utf-8", "replace")
+    with contextlib.suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict):
+            found = found.get("message") or found.get("error") or text * bool(found)
+        text = found if isinstance(found, str) else text
+    text = "".join(c if c.isprintable() else " " for c in text)
+    parts = urlsplit(url)
+    secrets = {*(part for value in sent for part in (value, value.rpartition(" ")[2]))}
+    secrets |= {parts.path, parts.query, *parts.path.split("/")}
+    for secret in sorted((s for s in secrets if len(s) >= _SEGMENT), key=len, reverse=True):
+        for spelling in (secret, unquote(secret)):
+            text = text.replace(spelling, "***")
+    text = " ".join(scrub(text, url).split())
+    return text if len(text) <= _MOST_SAID else text[:_MOST_SAID] + "…"
 
 
 def judge(response: Response, place: str, now: float) -> None:
     """Return when the status is 2xx; raise RetryLater or Rejected for the others.
 
+    The reason that the receiver gives is in the message where the answer is final.
     408, 425, 429, 502 to 504: the receiver cannot now (`Retry-After` is honoured). 401, 403, 407: the
     credentials are wrong, alerts wait until the operator mends them. Other 5xx: perhaps this alert's fault,
     so others may go first. 404 and 410 and every other 4xx, and redirects: never.
@@ -147,39 +194,52 @@ def judge(response: Response, place: str, now: float) -> None:
     if 200 <= status < 300:
         return
     text = f"{place}: HTTP {status}"
+    if 300 <= status < 400:
+        raise Rejected(f"{text}{_elsewhere(response)}: redirects are not followed, give the final address")
     if status in _SINK_IS_DOWN or status in _CREDENTIALS:
         raise RetryLater(text, after_s=retry_after(response.headers.get("retry-after"), now))
     if status >= 500:
         raise RetryLater(text, after_s=retry_after(response.headers.get("retry-after"), now), suspect=True)
-    raise Rejected(text)
+    raise Rejected(f"{text}: {response.said}" if response.said else text)
+
+
+def _elsewhere(response: Response) -> str:
+    """Return where a redirect leads, without its path."""
+    to = response.headers.get("location", "")
+    try:
+        parts = urlsplit(to)
+        return f" to {parts.scheme}://{place_of(to)}" if parts.hostname else ""
+    except ValueError:
+        return ""
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Return the seconds a Retry-After header (RFC 9110, 10.2.3) asks for; `now` in Unix s."""
+    """Return the seconds a Retry-After header (RFC 9110, 10.2.3) asks for; `now` in Unix s.
+
+    Some receivers send fractions, which are taken as well.
+    """
     if not value:
         return None
-    if value.strip().isdigit():
+    if _SECONDS.fullmatch(value.strip()):
         return float(value)
+    when = http_date(value)
+    return None if when is None else max(0.0, when - now)
+
+
+def http_date(value: str) -> float | None:
+    """Return a date of a header as Unix s; None for what is none."""
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
 
 
 def place_of(url: str) -> str:
     """Return host and port, for messages: paths of webhooks are secrets often enough."""
     parts = urlsplit(url)
-    return f"{parts.hostname}:{_port(parts)}"
-
-
-def check_url(value: SecretStr) -> SecretStr:
-    """Return a usable http(s) URL. Raises ValueError without repeating it."""
-    parts = urlsplit(value.get_secret_value())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be an http:// or https:// URL with a host")
-    return value
+    host = parts.hostname or ""
+    return f"[{host}]:{_port(parts)}" if ":" in host and is_ip(host) else f"{host}:{_port(parts)}"
 
 
 def basic_auth(url: str) -> dict[str, str]:

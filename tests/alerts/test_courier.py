@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
@@ -121,6 +122,120 @@ def test_an_alert_that_a_living_sink_cannot_digest_holds_up_only_its_own_event(o
     drive(c, clock, HOUR)
     assert sink.took == ["1 start", "2 start"]
     assert outbox.counts()["ops"]["pending"] == 2
+
+
+def test_an_alert_is_tried_three_times_before_others_go_first(outbox, clock):
+    def behave(delivery: Delivery) -> None:
+        if delivery.alert.t == 0:
+            raise RetryLater("HTTP 500", suspect=True)
+
+    sink = Sink(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0), alert(1)])
+    while not sink.took:
+        c.run_once()
+        clock.advance(c.waits_s())
+    assert sink.tried == ["0 start"] * 3 + ["1 start"]
+
+
+class Kept(Sink):
+    """A sink that is maintained every five seconds; fails at it while `broken`."""
+
+    maintain_every_s = 5.0
+    broken = False
+    maintained = 0
+
+    def maintain(self, status: InstallationStatus) -> None:
+        if self.broken:
+            raise RetryLater("the broker closed the connection")
+        self.maintained += 1
+
+
+def test_a_blip_of_maintenance_an_hour_never_adds_up_to_a_long_pause(outbox, clock):
+    sink = Kept()
+    c = courier(sink, outbox, clock)
+    for _ in range(12):
+        for _ in range(720):
+            c.run_once()
+            clock.advance(5)
+        sink.broken = True
+        c.run_once()
+        sink.broken = False
+        assert 0 < c.waits_s() <= 1
+
+
+def test_maintenance_that_succeeds_does_not_shorten_the_pauses_of_a_delivery_that_fails(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("not authorised", suspect=True)
+
+    sink = Kept(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0)])
+    for _ in range(9):
+        c.run_once()
+        clock.advance(c.waits_s())
+    c.run_once()
+    assert c.waits_s() > 200
+
+
+def test_a_sink_that_answers_is_maintained_while_one_alert_waits_for_another_try(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("HTTP 500", suspect=True)
+
+    sink = Kept(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0)])
+    drive_every_second(c, clock, HOUR)
+    assert sink.maintained >= HOUR / 5 - 20
+    assert len(sink.tried) < 30
+
+
+def test_a_sink_that_does_not_answer_is_left_alone_during_a_pause(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("connection refused")
+
+    sink = Kept(behave)
+    c = courier(sink, outbox, clock)
+    outbox.commit([alert(0)])
+    drive_every_second(c, clock, HOUR)
+    assert sink.maintained <= len(sink.tried) < 30
+
+
+def drive_every_second(c: Courier, clock: ManualClock, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        c.run_once()
+        clock.advance(1)
+
+
+def test_a_courier_that_pauses_sleeps_no_longer_than_to_the_next_maintenance(outbox):
+    class Stepping(ManualClock):
+        def sleep(self, seconds: float, stop: Stop) -> None:
+            self.advance(seconds)
+            if self.monotonic() > 1200:
+                stop.set()
+
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("HTTP 500", suspect=True)
+
+    clock, sink = Stepping(), Kept(behave)
+    outbox.commit([alert(0)])
+    courier(sink, outbox, clock).run(Stop())
+    assert sink.maintained >= 200 / 5 - 3
+
+
+def test_a_sink_that_stays_away_is_logged_again_with_the_next_try(outbox, clock):
+    def behave(_delivery: Delivery) -> None:
+        raise RetryLater("connection refused")
+
+    outbox.commit([alert(0)])
+    with capture_logs() as lines:
+        drive(courier(Sink(behave), outbox, clock), clock, HOUR)
+    told = [line for line in lines if line["event"] == "sink cannot take alerts, they wait in the outbox"]
+    assert 4 <= len(told) <= 7
+    assert told[0]["failures"] == 1
+    assert told[-1]["failures"] > 10
+    assert told[-1]["why"] == "connection refused"
+    assert 200 < told[-1]["next_try_in_s"] <= 300
 
 
 def test_a_refused_alert_is_a_dead_letter_and_the_next_one_goes(outbox, clock):

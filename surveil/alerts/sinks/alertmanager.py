@@ -3,22 +3,28 @@
 Labels name the episode (camera, rule, key), not the event, so that one alert fires again instead of ever new
 ones piling up; `group_by: [alertname, camera]` groups well. What lasts shorter than Alertmanager's
 `group_wait` would never be told of: an alert fires for `min_firing_s` at least. Delivered when the answer
-is 2xx; Alertmanager takes repetitions as the same alert.
+is 2xx; Alertmanager takes repetitions as the same alert. Times are sent on Alertmanager's own clock, as the
+`Date` of its answers shows it: one that is ahead of ours would count a new alert as over already.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Literal
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+import structlog
+from pydantic import AfterValidator, Field
 
+from surveil.alerts.addresses import BaseUrl, SecretUrl
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.http import (
     Authorities,
+    Response,
     Server,
     basic_auth,
-    check_url,
+    http_date,
     judge,
     place_of,
     request,
@@ -27,32 +33,49 @@ from surveil.alerts.http import (
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.errors import RetryLater
+from surveil.errors import Rejected, RetryLater
+from surveil.logs import LogThrottle
 from surveil.types import Alert
 
+log = structlog.get_logger(__name__)
 _EXPIRES_AFTER = 4
 """An open event outlives this many lost re-sends."""
+_SKEW_S = 5.0
+"""Difference of the clocks that does not matter; the `Date` of an answer has whole seconds."""
+_TELL_SKEW_S = 60.0
+_NONSENSE_S = 3e9
+"""A century: no clock of a computer, and RFC 3339 has no year beyond 9999."""
+_BAD_REQUEST = 400
+_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def _label_names(labels: dict[str, str]) -> dict[str, str]:
+    for name in labels:
+        if not _LABEL.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name of a label: letters, digits and '_' only, and no digit at the beginning"
+            )
+    return labels
 
 
 class AlertmanagerSettings(SinkSettings):
     """Fire alerts in Alertmanager."""
 
     type: Literal["alertmanager"] = Field(default="alertmanager", description="Alertmanager's API v2.")
-    url: SecretStr = Field(description="Alertmanager's address, for example http://127.0.0.1:9093.")
+    url: SecretUrl = Field(description="Alertmanager's address, for example http://127.0.0.1:9093.")
     resend_s: float = Field(default=60.0, ge=1, le=3600, description="How often an open event is sent again.")
     min_firing_s: float = Field(
         default=90.0, ge=0, le=3600, description="Shortest firing; keep it above Alertmanager's group_wait."
     )
-    labels: dict[str, str] = Field(default={}, description="Further labels, for example severity or team.")
-    picture_base_url: str = Field(default="", description="What a picture's path is appended to in the link.")
+    labels: Annotated[dict[str, str], AfterValidator(_label_names)] = Field(
+        default={}, description="Further labels, for example severity or team."
+    )
+    picture_base_url: BaseUrl = Field(
+        default="", description="What a picture's path is appended to in the link."
+    )
     ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: SecretStr) -> SecretStr:
-        return check_url(value)
 
 
 class AlertmanagerSink(BaseSink):
@@ -64,6 +87,9 @@ class AlertmanagerSink(BaseSink):
         self._url = settings.url.get_secret_value().rstrip("/")
         self._server = Server(context, settings.timeout_s, tls_context(settings.ca_file))
         self.maintain_every_s = settings.resend_s
+        self._skew_s = 0.0
+        """Alertmanager's clock minus ours, as far as it matters."""
+        self._refusals = LogThrottle(context.clock)
 
     def probe(self) -> str:
         """Ask for its state, with the credentials."""
@@ -77,36 +103,86 @@ class AlertmanagerSink(BaseSink):
 
     def deliver(self, delivery: Delivery) -> None:
         """Fire, or resolve."""
-        self._post([self._entry(delivery.alert)], delivery.alert.id)
+        self._judge(self._post([delivery.alert], delivery.alert.id))
 
     def maintain(self, status: InstallationStatus) -> None:
         """Send open events again, as long as they are open."""
-        if status.open:
-            self._post([self._entry(alert) for alert in status.open], None)
+        if not status.open:
+            return
+        response = self._post(status.open, None)
+        if response.status != _BAD_REQUEST:
+            self._judge(response)
+            return
+        # It has taken the valid ones among them, and does not say which these are.
+        for alert in status.open:
+            try:
+                self._judge(self._post([alert], None))
+            except Rejected as error:
+                if n := self._refusals.take():
+                    log.warning(
+                        "Alertmanager refuses an open event",
+                        sink=self.context.name,
+                        times=n,
+                        last=alert.id,
+                        why=str(error),
+                    )
 
-    def _post(self, entries: list[dict[str, object]], key: str | None) -> None:
+    def _judge(self, response: Response) -> None:
+        judge(response, place_of(self._url), self.context.clock.wall())
+
+    def _post(self, alerts: Sequence[Alert], key: str | None) -> Response:
+        """Send alerts; once more where the answer shows that Alertmanager's clock is not what it was taken for."""
+        response = self._send(alerts, key)
+        return self._send(alerts, key) if self._learned_clock(response) else response
+
+    def _send(self, alerts: Sequence[Alert], key: str | None) -> Response:
         headers = {"Content-Type": "application/json", **basic_auth(self._url)}
         headers |= {"Idempotency-Key": key} if key else {}
-        response = request(
-            self._server, "POST", f"{self._url}/api/v2/alerts", json.dumps(entries).encode(), headers
-        )
-        judge(response, place_of(self._url), self.context.clock.wall())
+        body = json.dumps([self._entry(alert) for alert in alerts]).encode()
+        return request(self._server, "POST", f"{self._url}/api/v2/alerts", body, headers)
+
+    def _learned_clock(self, response: Response) -> bool:
+        """Follow Alertmanager's clock; return whether what was sent had other times than it should have."""
+        date = http_date(response.headers.get("date", ""))
+        if date is None:
+            return False
+        skew_s = date + 0.5 - self.context.clock.wall()
+        if abs(skew_s - self._skew_s) <= _SKEW_S or abs(skew_s) > _NONSENSE_S:
+            return False
+        self._skew_s = skew_s if abs(skew_s) > _SKEW_S else 0.0
+        if abs(skew_s) >= _TELL_SKEW_S:
+            log.warning(
+                "Alertmanager's clock differs from this machine's; times are sent on its clock",
+                sink=self.context.name,
+                ahead_s=round(skew_s),
+            )
+        return True
 
     def _entry(self, alert: Alert) -> dict[str, object]:
         """Return one alert of the API; times are RFC 3339."""
-        starts = alert.t_wall
-        if alert.phase == "end":
-            lasted = alert.details.get("duration_s")
-            starts -= float(lasted) if isinstance(lasted, int | float) else 0.0
+        starts, ends = self._period(alert)
         annotations = {"summary": alert.text, "event_id": alert.event_id, "score": f"{alert.score:.2f}"}
         link = picture_link(self._settings.picture_base_url, alert)
         return {
             "labels": self._labels(alert),
             "annotations": annotations | ({"picture": link} if link else {}),
-            "startsAt": rfc3339(starts),
-            "endsAt": rfc3339(self._ends(alert, starts)),
+            "startsAt": rfc3339(starts + self._skew_s),
+            "endsAt": rfc3339(ends + self._skew_s),
             **({"generatorURL": link} if link else {}),
         }
+
+    def _period(self, alert: Alert) -> tuple[float, float]:
+        """Return from when to when an alert fires, on this machine's clock as it is now.
+
+        An event may lie ahead of it: the clock was set back. What ends before it starts would be refused.
+        """
+        now = self.context.clock.wall()
+        lasted = alert.details.get("duration_s") if alert.phase == "end" else 0.0
+        lasted = max(0.0, float(lasted)) if isinstance(lasted, int | float) else 0.0
+        starts = min(alert.t_wall, now) - lasted
+        if alert.phase == "start":
+            return starts, now + _EXPIRES_AFTER * self._settings.resend_s
+        return starts, max(min(alert.t_wall, now), starts + self._settings.min_firing_s)
 
     def _labels(self, alert: Alert) -> dict[str, str]:
         named = {"alertname": alert.type, "camera": alert.camera, "rule": alert.rule, "key": alert.key}
@@ -117,9 +193,3 @@ class AlertmanagerSink(BaseSink):
             "instance": self.context.instance,
         }
         return {name: value for name, value in (named | self._settings.labels).items() if value}
-
-    def _ends(self, alert: Alert, starts: float) -> float:
-        now = self.context.clock.wall()
-        if alert.phase == "start":
-            return now + _EXPIRES_AFTER * self._settings.resend_s
-        return max(min(alert.t_wall, now), min(starts, now) + self._settings.min_firing_s)

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from surveil.alerts.addresses import Host
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.http import Authorities, network_errors, tls_context
@@ -35,7 +36,7 @@ class EmailSettings(SinkSettings):
     """Send mail."""
 
     type: Literal["email"] = Field(default="email", description="Mail over SMTP.")
-    host: str = Field(min_length=1, description="The mail server.")
+    host: Host = Field(min_length=1, description="The mail server.")
     port: int | None = Field(
         default=None, ge=1, le=65535, description="Default: 587, with `tls` 465, with `none` 25."
     )

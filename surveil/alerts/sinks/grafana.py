@@ -13,14 +13,14 @@ import json
 from typing import Literal
 from urllib.parse import urlencode
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
+from surveil.alerts.addresses import BaseUrl, HeaderValue, SecretUrl
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.http import (
     Authorities,
     Response,
     Server,
-    check_url,
     judge,
     place_of,
     request,
@@ -36,21 +36,18 @@ class GrafanaSettings(SinkSettings):
     """Annotate Grafana's time line."""
 
     type: Literal["grafana"] = Field(default="grafana", description="Annotations in Grafana.")
-    url: SecretStr = Field(description="Grafana's address, for example https://grafana.example.")
-    token: SecretStr = Field(description="Token of a service account that may write annotations.")
+    url: SecretUrl = Field(description="Grafana's address, for example https://grafana.example.")
+    token: HeaderValue = Field(description="Token of a service account that may write annotations.")
     dashboard_uid: str = Field(
         default="", description="Annotate one dashboard only; empty: the whole organisation."
     )
     tags: list[str] = Field(default=["surveil"], description="Tags beside camera, rule and instance.")
-    picture_base_url: str = Field(default="", description="What a picture's path is appended to in the link.")
+    picture_base_url: BaseUrl = Field(
+        default="", description="What a picture's path is appended to in the link."
+    )
     ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: SecretStr) -> SecretStr:
-        return check_url(value)
 
 
 class GrafanaSink(BaseSink):
@@ -92,7 +89,7 @@ class GrafanaSink(BaseSink):
         response = self._call("GET", f"/api/annotations?{urlencode(query)}", None, key)
         try:
             return [int(one["id"]) for one in json.loads(response.body)]
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, OverflowError) as error:
             raise RetryLater(f"{place_of(self._url)}: the answer is not a list of annotations") from error
 
     def _annotation(self, alert: Alert) -> dict[str, object]:

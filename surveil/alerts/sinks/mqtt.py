@@ -26,17 +26,18 @@ from typing import Literal
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
-from surveil.alerts.broker import Broker, ClosedError, Login, RefusedError
+from surveil.alerts.addresses import Host, Topic
+from surveil.alerts.broker import Broker, Login, RefusedError
 from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
-from surveil.alerts.doubt import Doubt
+from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.homeassistant import discovery, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.remote import RemoteArming
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
-from surveil.logs import Window
+from surveil.logs import LogThrottle
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ class MqttSettings(SinkSettings):
     """Publish alerts and states over MQTT."""
 
     type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs surveil[mqtt].")
-    host: str = Field(min_length=1, description="The broker.")
+    host: Host = Field(min_length=1, description="The broker.")
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
     tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
     ca_file: Authorities | None = Field(
@@ -56,10 +57,10 @@ class MqttSettings(SinkSettings):
     )
     username: str = Field(default="", description="Name to log in with; empty: no login.")
     password: SecretStr = Field(default=SecretStr(""), description="Password to log in with.")
-    prefix: str = Field(default="surveil", pattern=r"^[^#+]+$", description="What every topic begins with.")
+    prefix: Topic = Field(default="surveil", description="What every topic begins with.")
     pictures: bool = Field(default=True, description="Publish the snapshot of the last alert of each camera.")
     discovery: bool = Field(default=True, description="Announce cameras, zones and alerts to Home Assistant.")
-    discovery_prefix: str = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
+    discovery_prefix: Topic = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
 
     remote_arming: bool = Field(
         default=False,
@@ -112,7 +113,7 @@ class MqttSink(BaseSink):
         """Topics of what it refused, among those that count as said."""
         self._offer_at = 0.0
         self._doubt = Doubt(context.clock)
-        self._refusals, self._omissions = Window(context.clock), Window(context.clock)
+        self._refusals, self._omissions = LogThrottle(context.clock), LogThrottle(context.clock)
         self._remote: RemoteArming | None = None
         if settings.remote_arming:
             self._remote = RemoteArming(self._base, context.state_dir, context.clock)

@@ -11,16 +11,18 @@ import hmac
 import json
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
+from surveil.alerts.addresses import BaseUrl, HeaderValue, SecretUrl, check_header_names
 from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.http import (
     Authorities,
+    Response,
     Server,
     basic_auth,
-    check_url,
     judge,
     place_of,
     reach,
@@ -30,9 +32,12 @@ from surveil.alerts.http import (
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import RetryLater
 from surveil.types import Alert
 
 _FIELD = re.compile(r"\{(\w+)\}")
+_TOO_LARGE = 413
+_UNKNOWN_METHOD = (405, 501)
 FIELDS = frozenset(
     {
         "schema",
@@ -58,14 +63,14 @@ class WebhookSettings(SinkSettings):
     """Post alerts as JSON."""
 
     type: Literal["webhook"] = Field(default="webhook", description="A JSON POST over HTTP(S).")
-    url: SecretStr = Field(
+    url: SecretUrl = Field(
         description="Where to post; a user and a password in it become an Authorization header."
     )
     secret: SecretStr | None = Field(
         default=None,
         description="Key of the HMAC-SHA256 of the body, sent as `X-Surveil-Signature`.",
     )
-    headers: dict[str, SecretStr] = Field(
+    headers: Annotated[dict[str, HeaderValue], AfterValidator(check_header_names)] = Field(
         default={}, description="Further headers, for example Authorization."
     )
     body: dict[str, str] | None = Field(
@@ -77,16 +82,11 @@ class WebhookSettings(SinkSettings):
         default="none",
         description="`link` adds `picture` (path behind `picture_base_url`); `multipart` sends the JPEG.",
     )
-    picture_base_url: str = Field(default="", description="What a picture's path is appended to.")
+    picture_base_url: BaseUrl = Field(default="", description="What a picture's path is appended to.")
     ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
     )
     verify_tls: bool = Field(default=True, description="Check the receiver's certificate.")
-
-    @field_validator("url")
-    @classmethod
-    def _url(cls, value: SecretStr) -> SecretStr:
-        return check_url(value)
 
     @field_validator("body")
     @classmethod
@@ -110,40 +110,79 @@ class WebhookSink(BaseSink):
         super().__init__(context)
         self._settings = settings
         self._url = settings.url.get_secret_value()
+        self._doubt = Doubt(context.clock)
         self._server = Server(
             context, settings.timeout_s, tls_context(settings.ca_file, verify=settings.verify_tls)
         )
 
     def probe(self) -> str:
-        """Connect. Whether the credentials are good only a message shows."""
-        return reach(self._server, self._url)
+        """Connect, and ask without a message whether the address leads elsewhere.
+
+        Whether the credentials are good only a message shows.
+        """
+        shown = reach(self._server, self._url)
+        for method in ("OPTIONS", "HEAD"):
+            try:
+                response = request(self._server, method, self._url, b"", self._headers(b""))
+            except RetryLater:
+                # Not every receiver of messages knows other methods.
+                break
+            if 300 <= response.status < 400:
+                judge(response, place_of(self._url), self.context.clock.wall())
+            if response.status not in _UNKNOWN_METHOD:
+                break
+        return shown
 
     def deliver(self, delivery: Delivery) -> None:
-        """Post one alert."""
-        body, content_type = self._content(delivery.alert)
-        headers = {"Content-Type": content_type, "Idempotency-Key": delivery.alert.id, **self._headers(body)}
-        response = request(self._server, "POST", self._url, body, headers)
+        """Post one alert. A picture that the receiver does not take is left out."""
+        alert = delivery.alert
+        picture = self.context.picture(alert) if self._settings.picture == "multipart" else None
+        data = picture.read_bytes() if picture else b""
+        omitted = ""
+        if data and self._doubt.holds(len(data)):
+            data, omitted = (
+                b"",
+                f"{len(data)} bytes: the receiver closes the connection on pictures of this size",
+            )
+        response = self._post(alert, data, omitted)
+        if data and response.status == _TOO_LARGE:
+            response = self._post(alert, b"", f"{len(data)} bytes: HTTP {_TOO_LARGE}")
         judge(response, place_of(self._url), self.context.clock.wall())
 
+    def _post(self, alert: Alert, picture: bytes, omitted: str) -> Response:
+        body, content_type = self._content(alert, picture, omitted)
+        headers = {"Content-Type": content_type, "Idempotency-Key": alert.id}
+        own = {name.lower() for name in self._settings.headers}
+        headers = {name: value for name, value in headers.items() if name.lower() not in own}
+        try:
+            response = request(self._server, "POST", self._url, body, headers | self._headers(body))
+        except ClosedError:
+            if picture:
+                self._doubt.cut(alert.id, len(picture))
+            raise
+        if picture and response.status < 300:
+            self._doubt.taken(alert.id, len(picture))
+        return response
+
     def _headers(self, body: bytes) -> dict[str, str]:
-        made = basic_auth(self._url)
-        made |= {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        own = {name: value.get_secret_value() for name, value in self._settings.headers.items()}
+        made = {} if any(name.lower() == "authorization" for name in own) else basic_auth(self._url)
+        made |= own
         if self._settings.secret:
             made["X-Surveil-Signature"] = sign(self._settings.secret.get_secret_value(), body)
         return made
 
-    def _content(self, alert: Alert) -> tuple[bytes, str]:
+    def _content(self, alert: Alert, picture: bytes, omitted: str) -> tuple[bytes, str]:
         """Return body and content type."""
-        fields = to_dict(alert)
+        fields = to_dict(alert) | ({"snapshot_omitted": omitted} if omitted else {})
         if self._settings.picture == "link" or self._settings.body:
             fields["picture"] = picture_link(self._settings.picture_base_url, alert)
         if self._settings.body is not None:
             fields = {name: fill(text, fields) for name, text in self._settings.body.items()}
         encoded = json.dumps(fields, ensure_ascii=False).encode()
-        picture = self.context.picture(alert) if self._settings.picture == "multipart" else None
-        if picture is None:
+        if not picture:
             return encoded, "application/json"
-        return multipart(alert.id, encoded, picture)
+        return multipart(alert.id, encoded, Path(alert.evidence["snapshot"]).name, picture)
 
 
 def sign(secret: str, body: bytes) -> str:
@@ -163,10 +202,10 @@ def _word(value: object) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def multipart(boundary: str, encoded: bytes, picture: Path) -> tuple[bytes, str]:
+def multipart(boundary: str, encoded: bytes, name: str, picture: bytes) -> tuple[bytes, str]:
     """Return a multipart/form-data body (RFC 7578) with the parts `alert` and `picture`, and its type."""
     line = f"--{boundary}\r\nContent-Disposition: form-data; name=".encode()
     head = line + b'"alert"\r\nContent-Type: application/json\r\n\r\n' + encoded + b"\r\n"
-    name = f'"picture"; filename="{picture.name}"\r\nContent-Type: image/jpeg\r\n\r\n'.encode()
-    body = head + line + name + picture.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+    part = f'"picture"; filename="{name}"\r\nContent-Type: image/jpeg\r\n\r\n'.encode()
+    body = head + line + part + picture + f"\r\n--{boundary}--\r\n".encode()
     return body, f"multipart/form-data; boundary={boundary}"
