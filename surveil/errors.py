@@ -9,6 +9,7 @@
     ├── StateError         the state directory, the database or a file to write cannot be used: fatal at start
     ├── RetryLater         a sink cannot now: the courier backs off
     └── Rejected           a sink never will: the alert goes to the dead letters
+        └── PartlyRejected some of its recipients have it, the others never will: the event's end goes nevertheless
 
 Foreign exceptions become one of these at the module that calls the foreign library, where
 credentials are also cut out of the message. Anything else is a bug and ends the program.
@@ -121,3 +122,7 @@ class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, 
 
 class Rejected(SurveilError):  # noqa: N818 - as above
     """The sink will never take this alert."""
+
+
+class PartlyRejected(Rejected):  # noqa: N818 - as above
+    """Some recipients of the sink have taken the alert, the others never will."""

@@ -23,7 +23,7 @@ class SinkState:
     state: str
     attempts: int
     reason: str
-    """Why it is dead: rejected, expired, overflow, start_dead, removed, purged."""
+    """Why it is dead: rejected, partial, expired, overflow, start_dead, removed, purged."""
     error: str
     """The last error."""
 
@@ -111,7 +111,8 @@ def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()
     """
     events = "SELECT DISTINCT event_id FROM alerts WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ?"
     revive = (
-        "UPDATE deliveries SET state = 'pending', reason = '', demerits = 0, born_s = ? "
+        "UPDATE deliveries SET state = 'pending', reason = iif(reason = 'partial', reason, ''), "
+        "demerits = 0, born_s = ? "
         "WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
     )
     with _opened(path) as db, transaction(db):
@@ -180,7 +181,7 @@ _INVARIANTS = {
     "{n} ends were delivered before their starts": (
         "SELECT count(*) FROM deliveries e JOIN alerts a ON a.seq = e.alert AND a.phase = 'end' "
         "JOIN deliveries s ON s.event_id = e.event_id AND s.sink = e.sink AND s.alert < e.alert "
-        "WHERE e.state = 'delivered' AND s.state = 'pending'"
+        "WHERE e.state = 'delivered' AND s.state = 'pending' AND s.reason <> 'partial'"
     ),
     "{n} open events have no start alert": (
         "SELECT count(*) FROM open_events o WHERE NOT EXISTS "

@@ -15,10 +15,11 @@ import structlog
 from surveil.alerts.database import DamagedError
 from surveil.alerts.delivery import Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.rows import PARTIAL
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
-from surveil.errors import Rejected, RetryLater, StateError
+from surveil.errors import PartlyRejected, Rejected, RetryLater, StateError
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 
@@ -140,7 +141,8 @@ class Courier:
                 )
             self._count("rejected")
             self._succeeded()
-            self._outbox.rejected(self.name, delivery.seq, str(error))
+            reason = PARTIAL if isinstance(error, PartlyRejected) else "rejected"
+            self._outbox.rejected(self.name, delivery.seq, str(error), reason)
         except Exception as error:  # noqa: BLE001 - a bug in a sink must not stop the others
             self._bug(delivery, error)
         else:

@@ -57,7 +57,8 @@ class Deliveries(Ledgers):
     def delivered(self, sink: str, seq: int) -> None:
         """The sink has said yes."""
         query = (
-            "UPDATE deliveries SET state='delivered', attempts=attempts+1, error='' WHERE sink=? AND alert=?"
+            "UPDATE deliveries SET state='delivered', attempts=attempts+1, error='', reason='' "
+            "WHERE sink=? AND alert=?"
         )
         self._acknowledge(sink, query, (sink, seq), left=1)
 
@@ -68,12 +69,12 @@ class Deliveries(Ledgers):
         )
         self._acknowledge(sink, query, (int(demerit), error, sink, seq), left=0)
 
-    def rejected(self, sink: str, seq: int, error: str) -> None:
+    def rejected(self, sink: str, seq: int, error: str, reason: str = "rejected") -> None:
         """The sink has said never: the alert, and the end that follows it, become dead letters."""
         with self._lock, transaction(self._acks) as db:
             update = "UPDATE deliveries SET attempts=attempts+1, error=? WHERE sink=? AND alert=?"
             db.execute(update, (error, sink, seq))
-            self._pending[sink] -= rows.bury(db, sink, [seq], "rejected")
+            self._pending[sink] -= rows.bury(db, sink, [seq], reason)
             self._save_clock(db)
 
     def _acknowledge(self, sink: str, query: str, values: tuple[object, ...], left: int) -> None:

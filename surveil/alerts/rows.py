@@ -34,6 +34,8 @@ AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = '
 AND NOT EXISTS (SELECT 1 FROM open_events o WHERE o.alert = a.seq)"""
 
 
+PARTIAL = "partial"
+"""Why a delivery is dead of which some recipients of the sink have the alert."""
 RAISED, COMMITTED, WITHHELD, REPEATED = "raised", "committed", "withheld", "repeated"
 _DECIDED = "('opened', 'joined', 'suppressed')"
 _ORPHANS = f"""
@@ -101,9 +103,9 @@ def _born_dead(db: sqlite3.Connection, alert: Alert, sink: str, *, full: bool) -
     """Return why a delivery is dead at birth: no room for a start, or an end whose start is dead."""
     if alert.phase == "start":
         return "overflow" if full else ""
-    query = "SELECT state FROM deliveries WHERE event_id = ? AND sink = ? ORDER BY alert LIMIT 1"
+    query = "SELECT state, reason FROM deliveries WHERE event_id = ? AND sink = ? ORDER BY alert LIMIT 1"
     start = db.execute(query, (alert.event_id, sink)).fetchone()
-    return "start_dead" if start and start[0] == "dead" else ""
+    return "start_dead" if start and start[0] == "dead" and start[1] != PARTIAL else ""
 
 
 def older(db: sqlite3.Connection, sink: str, born_s: float) -> list[int]:
@@ -113,12 +115,15 @@ def older(db: sqlite3.Connection, sink: str, born_s: float) -> list[int]:
 
 
 def bury(db: sqlite3.Connection, sink: str, seqs: Iterable[int], reason: str) -> int:
-    """Make pending rows dead letters, with the ends that follow them; return how many."""
+    """Make pending rows dead letters, with the ends that follow them unless some recipients have the starts.
+
+    Return how many.
+    """
     update = "UPDATE deliveries SET state='dead', reason=? WHERE sink=? AND alert=? AND state='pending'"
     gone = 0
     for seq in seqs:
         gone += db.execute(update, (reason, sink, seq)).rowcount
-        gone += db.execute(_FOLLOWERS, (sink, seq, seq)).rowcount
+        gone += db.execute(_FOLLOWERS, (sink, seq, seq)).rowcount if reason != PARTIAL else 0
     return gone
 
 

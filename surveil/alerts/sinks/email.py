@@ -1,35 +1,55 @@
 """Mail over SMTP: one thread for each event, the snapshot attached.
 
 The start's Message-ID is made of the event's id, and its end refers to it, so that mail programs show one
-thread and drop repetitions. Delivered when the server has taken the message. 4yz answers (greylisting) and
-wrong credentials are tried again later, 5yz answers to a recipient or the message are final.
+thread and drop repetitions. Delivered when the server has taken the message for every recipient. What a refusal
+means is in `surveil.alerts.smtp`; who has the message already does not get it again while the daemon runs.
 """
 
 from __future__ import annotations
 
 import smtplib
-import socket
-import ssl
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from surveil.alerts.addresses import Host
-from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
+from surveil.alerts.addresses import Host, check_host
+from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.http import Authorities, network_errors, tls_context
+from surveil.alerts.mailboxes import Mailbox, Mailboxes, bare
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.errors import Rejected, RetryLater
+from surveil.alerts.smtp import Refusal, Session, Stage
+from surveil.errors import PartlyRejected, Rejected, RetryLater
 from surveil.types import Alert
 
 _SHOWN = ("camera", "rule", "phase", "time", "zone", "line", "direction", "label", "score", "reason", "id")
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_MOST_UNDER_WAY = 1000
+"""Alerts that only some recipients have yet and that are remembered."""
+
+
+def _check_helo(name: str) -> str:
+    if (
+        name.startswith("[")
+        and name.endswith("]")
+        and name.isascii()
+        and name.isprintable()
+        and " " not in name
+    ):
+        return name
+    if not name.isascii():
+        raise ValueError("must be ASCII")
+    return check_host(name) if name else name
 
 
 class EmailSettings(SinkSettings):
@@ -45,8 +65,15 @@ class EmailSettings(SinkSettings):
     )
     username: str = Field(default="", description="Name to log in with; empty: no login.")
     password: SecretStr = Field(default=SecretStr(""), description="Password to log in with.")
-    sender: str = Field(min_length=3, description="The From address.")
-    recipients: list[str] = Field(min_length=1, description="The To addresses.")
+    sender: Mailbox = Field(min_length=3, description="The From address.")
+    recipients: Mailboxes = Field(
+        min_length=1, description="The To addresses, each an entry of its own or separated by commas."
+    )
+    helo: Annotated[str, AfterValidator(_check_helo)] = Field(
+        default="",
+        description="Name to greet the server with (EHLO). Default: the host name if it has a domain, else the "
+        "address in brackets (`[192.0.2.1]`).",
+    )
     picture: bool = Field(default=True, description="Attach the snapshot.")
     ca_file: Authorities | None = Field(
         default=None, description="Authorities to trust instead of the system's (PEM)."
@@ -62,47 +89,13 @@ class EmailSettings(SinkSettings):
         return self
 
 
-class _Session(smtplib.SMTP):
-    """An SMTP session under one deadline."""
+@dataclass(slots=True)
+class _UnderWay:
+    """How far a message has come."""
 
-    def __init__(self, settings: EmailSettings, deadline: Deadline, tls: ssl.SSLContext) -> None:
-        self._deadline = deadline
-        self._tls = tls if settings.security == "tls" else None
-        self.opened: list[DeadlineSocket] = []
-        self._server = settings.host
-        # Without a name, smtplib asks the DNS for its own.
-        super().__init__(local_hostname=socket.gethostname() or "surveil")
-
-    def _get_socket(self, host: str, port: int, _timeout: float) -> Any:
-        self.opened.append(open_socket(host, port, self._deadline, self._tls))
-        return self.opened[-1]
-
-    def starttls(
-        self, *_args: Any, context: ssl.SSLContext | None = None, **_kwargs: Any
-    ) -> tuple[int, bytes]:
-        """Go over to TLS. Raises SMTPException when the server does not offer it."""
-        self.ehlo_or_helo_if_needed()
-        if not self.has_extn("starttls") or context is None:
-            raise smtplib.SMTPNotSupportedError("the server does not offer STARTTLS")
-        code, answer = self.docmd("STARTTLS")
-        if code != 220:
-            raise smtplib.SMTPResponseException(code, answer)
-        raw = self.opened[-1].raw
-        raw.settimeout(self._deadline.left_s())
-        self.opened.append(
-            DeadlineSocket(context.wrap_socket(raw, server_hostname=self._server), self._deadline)
-        )
-        self.sock = self.opened[-1]  # type: ignore[assignment]
-        # What was said before TLS counts for nothing (RFC 3207, 4.2).
-        self.file = self.helo_resp = self.ehlo_resp = None
-        self.esmtp_features = {}
-        self.does_esmtp = False
-        return code, answer
-
-    def shut(self) -> None:
-        """Close every socket."""
-        for sock in reversed(self.opened):
-            sock.shut()
+    left: list[str]
+    """Recipients that have neither taken nor refused it for good."""
+    never: dict[str, Refusal] = field(default_factory=dict)
 
 
 class EmailSink(BaseSink):
@@ -111,20 +104,90 @@ class EmailSink(BaseSink):
     def __init__(self, settings: EmailSettings, context: Context) -> None:
         super().__init__(context)
         self._settings = settings
-        self._tls = tls_context(settings.ca_file)
+        self._tls = None if settings.security == "none" else tls_context(settings.ca_file)
         self._place = f"{settings.host}:{settings.port or _PORTS[settings.security]}"
+        self._sender = bare(settings.sender)
+        self._recipients = [bare(one) for one in settings.recipients]
+        self._under_way: OrderedDict[str, _UnderWay] = OrderedDict()
+        """By alert; only those that some recipient has taken or refused."""
+        self._doubt = Doubt(context.clock)
 
     def probe(self) -> str:
-        """Connect, log in where a name is given, and leave."""
+        """Connect, log in where a name is given, ask whether sender and recipients are taken, and leave."""
         with self._errors(), self._session() as session:
             session.ehlo_or_helo_if_needed()
-        return "connected, logged in" if self._settings.username else "connected"
+            refused = self._ask(session)
+        if any(one.code >= 500 for one in refused.values()):
+            raise RetryLater(f"{self._place}: {_list(refused)}")
+        shown = "connected, logged in" if self._settings.username else "connected"
+        return f"{shown}; for now {_list(refused)}" if refused else shown
 
     def deliver(self, delivery: Delivery) -> None:
-        """Send one message."""
-        message = self.compose(delivery.alert)
+        """Send one message to those that do not have it yet."""
+        alert = delivery.alert
+        way = self._under_way.get(alert.id) or _UnderWay(list(self._recipients))
         with self._errors(), self._session() as session:
-            session.send_message(message, self._settings.sender, self._settings.recipients)
+            refused = self._send(session, alert, way.left)
+        way.left = [one for one in way.left if one in refused and not refused[one].is_final]
+        way.never |= {one: why for one, why in refused.items() if why.is_final}
+        self._conclude(alert.id, way, refused)
+
+    def _conclude(self, alert_id: str, way: _UnderWay, refused: Mapping[str, Refusal]) -> None:
+        """Return when all have taken the message; raise what is to become of the alert otherwise."""
+        waiting, of = len(way.left), len(self._recipients)
+        if waiting:
+            if waiting < of:
+                self._under_way[alert_id] = way
+                while len(self._under_way) > _MOST_UNDER_WAY:
+                    self._under_way.popitem(last=False)
+            text = f"{self._place}: {_list({one: refused[one] for one in way.left})}"
+            raise RetryLater(f"{text}; {of - waiting} of {of} recipients are done", suspect=waiting < of)
+        self._under_way.pop(alert_id, None)
+        if way.never:
+            kind = Rejected if len(way.never) == of else PartlyRejected
+            raise kind(f"{self._place}: {_list(way.never)}")
+
+    def _send(self, session: Session, alert: Alert, to: list[str]) -> dict[str, Refusal]:
+        """Send a message, without the picture where that is too much; return who was refused."""
+        session.ehlo_or_helo_if_needed()
+        picture = self.context.picture(alert) if self._settings.picture else None
+        data = picture.read_bytes() if picture else b""
+        message = self.compose(alert, data)
+        most = session.most_bytes()
+        if data and (self._doubt.holds(len(data)) or (most is not None and len(bytes(message)) > most)):
+            return self._hand_over(session, self.compose(alert, omitted=len(data)), to)
+        try:
+            refused = self._hand_over(session, message, to)
+        except smtplib.SMTPServerDisconnected as error:
+            if data:
+                self._doubt.cut(alert.id, len(data))
+            raise ClosedError(f"{self._place}: the server closed the connection") from error
+        except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+            if not data or not Refusal.of(Stage.MESSAGE, error.smtp_code, error.smtp_error).is_size:
+                raise
+            return self._hand_over(session, self.compose(alert, omitted=len(data)), to)
+        self._doubt.taken(alert.id, len(data))
+        return refused
+
+    def _hand_over(self, session: Session, message: EmailMessage, to: list[str]) -> dict[str, Refusal]:
+        try:
+            refused = session.send_message(message, self._sender, to)
+        except smtplib.SMTPRecipientsRefused as error:
+            refused = error.recipients
+        return {one: Refusal.of(Stage.RECIPIENT, *why) for one, why in refused.items()}
+
+    def _ask(self, session: Session) -> dict[str, Refusal]:
+        """Ask for sender and recipients as for a message, and take it back; return who was refused."""
+        refused: dict[str, Refusal] = {}
+        code, answer = session.mail(self._sender)
+        if code >= 400:
+            raise smtplib.SMTPSenderRefused(code, answer, self._sender)
+        for one in self._recipients:
+            code, answer = session.rcpt(one)
+            if code >= 400:
+                refused[one] = Refusal.of(Stage.RECIPIENT, code, answer)
+        session.rset()
+        return refused
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -135,34 +198,40 @@ class EmailSink(BaseSink):
                 yield
             except smtplib.SMTPAuthenticationError as error:
                 raise RetryLater(f"{self._place}: login refused ({error.smtp_code})") from error
-            except smtplib.SMTPRecipientsRefused as error:
-                self._refused([code for code, _ in error.recipients.values()], error)
+            except smtplib.SMTPDataError as error:
+                refusal = Refusal.of(Stage.MESSAGE, error.smtp_code, error.smtp_error)
+                text = f"{self._place}: {refusal}"
+                if refusal.is_final:
+                    raise Rejected(text) from error
+                raise RetryLater(text, suspect=error.smtp_code >= 500) from error
             except smtplib.SMTPResponseException as error:
-                self._refused([error.smtp_code], error)
-
-    def _refused(self, codes: list[int], error: Exception) -> None:
-        """Raise Rejected when every code is final, else RetryLater."""
-        text = f"{self._place}: SMTP {', '.join(str(code) for code in sorted(set(codes)))}"
-        raise (Rejected if all(500 <= c < 600 for c in codes) else RetryLater)(text) from error
+                refusal = Refusal.of(Stage.SENDER, error.smtp_code, error.smtp_error)
+                raise RetryLater(f"{self._place}: {refusal}") from error
+            except smtplib.SMTPServerDisconnected as error:
+                raise RetryLater(f"{self._place}: the server closed the connection") from error
+            except smtplib.SMTPException as error:
+                raise RetryLater(f"{self._place}: {error}") from error
 
     @contextmanager
-    def _session(self) -> Iterator[_Session]:
+    def _session(self) -> Iterator[Session]:
         """Give a session that is connected and, where a name is given, logged in."""
-        deadline = Deadline(self.context.clock, self.context.stop, self._settings.timeout_s)
-        session = _Session(self._settings, deadline, self._tls)
+        settings = self._settings
+        deadline = Deadline(self.context.clock, self.context.stop, settings.timeout_s)
+        tls = self._tls if settings.security == "tls" else None
+        session = Session(settings.host, deadline, tls, settings.helo)
         try:
-            session.connect(self._settings.host, self._settings.port or _PORTS[self._settings.security])
-            if self._settings.security == "starttls":
+            session.open(settings.port or _PORTS[settings.security])
+            if settings.security == "starttls":
                 session.starttls(context=self._tls)
-            if self._settings.username:
-                session.login(self._settings.username, self._settings.password.get_secret_value())
+            if settings.username:
+                session.login(settings.username, settings.password.get_secret_value())
             yield session
             session.docmd("QUIT")
         finally:
             session.shut()
 
-    def compose(self, alert: Alert) -> EmailMessage:
-        """Return the message about an alert."""
+    def compose(self, alert: Alert, picture: bytes = b"", omitted: int = 0) -> EmailMessage:
+        """Return the message about an alert; `omitted`: bytes of a picture that is left out."""
         thread = f"<{alert.event_id}@surveil.invalid>"
         message = EmailMessage()
         message["From"] = self._settings.sender
@@ -178,25 +247,30 @@ class EmailSink(BaseSink):
         else:
             message["Message-ID"] = f"<{alert.id}@surveil.invalid>"
             message["In-Reply-To"] = message["References"] = thread
-        message.set_content(_body(alert))
-        self._attach(message, alert)
+        message.set_content(_body(alert, omitted))
+        if picture:
+            name = Path(alert.evidence["snapshot"]).name
+            message.add_attachment(picture, maintype="image", subtype="jpeg", filename=name)
         return message
 
-    def _attach(self, message: EmailMessage, alert: Alert) -> None:
-        picture = self.context.picture(alert) if self._settings.picture else None
-        if picture:
-            message.add_attachment(
-                picture.read_bytes(), maintype="image", subtype="jpeg", filename=picture.name
-            )
+
+def _list(refused: Mapping[str, Refusal]) -> str:
+    """Return who was refused and why."""
+    by_reason: dict[str, list[str]] = {}
+    for one, why in refused.items():
+        by_reason.setdefault(str(why), []).append(one)
+    return "; ".join(f"{why} (to {', '.join(to)})" for why, to in by_reason.items())
 
 
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _body(alert: Alert) -> str:
+def _body(alert: Alert, omitted: int = 0) -> str:
     fields = to_dict(alert)
     lines = [alert.text, ""]
     lines += [f"{name:<10} {fields[name]}" for name in _SHOWN if fields[name] not in ("", None)]
     lines += [f"{kind:<10} {path}" for kind, path in alert.evidence.items()]
+    if omitted:
+        lines += ["", f"The picture ({omitted} bytes) is left out: the mail server does not take it."]
     return "\n".join(lines) + "\n"

@@ -1,0 +1,196 @@
+"""A mail session under one deadline, and what a mail server's refusal means for an alert.
+
+A refusal is final only where it is about a mailbox that does not exist or about the message itself. All else (login,
+sender, relaying, quota, HELO, block lists) is for the operator to correct, and alerts wait for that.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import re
+import smtplib
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from surveil.alerts.addresses import check_host, is_ip
+from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
+
+_MOST_CHALLENGES = 5
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
+_NO_MAILBOX = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+_FINAL_TO_RECIPIENT = frozenset({550, 551, 553})
+_FINAL_TO_MESSAGE = frozenset({550, 551, 553, 554, 556})
+_SYSTEM = re.compile(r"5\.([2345]\.\d+|1\.[78]|7\.(3|8|9|11|57|60))")
+"""Enhanced codes (RFC 3463) of mailbox, system, routing and protocol, of the sender's address and of the login."""
+_CORRECTABLE = re.compile(
+    r"relay|authenti|log ?in\b|sender|helo|ehlo|host ?name|spf|dkim|dmarc|not allowed|not permitted|permission|"
+    r"quota|full|block|black|denied|policy|reputation|tls|encrypt|rate|limit",
+    re.IGNORECASE,
+)
+_TOO_BIG = re.compile(r"\b5\.(3\.4|2\.3)\b")
+_MOST_SAID = 160
+
+
+class Stage(StrEnum):
+    """What the server refused."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    MESSAGE = "message"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """One answer of 400 and above."""
+
+    stage: Stage
+    code: int
+    text: str
+
+    @staticmethod
+    def of(stage: Stage, code: int, text: bytes | str) -> Refusal:
+        """Return the refusal with its text on one line."""
+        said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+        said = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+        return Refusal(stage=stage, code=code, text=said[:_MOST_SAID])
+
+    @property
+    def is_final(self) -> bool:
+        """Whether trying again can never help."""
+        found = _ENHANCED.match(self.text)
+        enhanced = found[1] if found else ""
+        if self.stage is Stage.RECIPIENT:
+            if self.code < 500 or self.code not in _FINAL_TO_RECIPIENT:
+                return False
+            return enhanced in _NO_MAILBOX or not (
+                enhanced.startswith("5.7.") or _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
+            )
+        if self.stage is Stage.MESSAGE:
+            correctable = _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
+            return self.code in _FINAL_TO_MESSAGE and not correctable
+        return False
+
+    @property
+    def is_size(self) -> bool:
+        """Whether the message was too large, so that a smaller one may be taken."""
+        return self.code == 552 or bool(_TOO_BIG.match(self.text))
+
+    def __str__(self) -> str:
+        """Return code and reason."""
+        return f"SMTP {self.code} {self.text}".rstrip()
+
+
+class Session(smtplib.SMTP):
+    """An SMTP session under one deadline."""
+
+    def __init__(self, host: str, deadline: Deadline, tls: ssl.SSLContext | None, helo: str = "") -> None:
+        """Prepare a session; with `tls`, the whole connection is encrypted."""
+        self._deadline = deadline
+        self._tls = tls
+        self._helo = helo
+        self._answered = 0
+        self.opened: list[DeadlineSocket] = []
+        self._server = host
+        # Without a name, smtplib asks the DNS for its own.
+        super().__init__(local_hostname=helo or "surveil")
+
+    def open(self, port: int) -> None:
+        """Connect. Raises SMTPConnectError when the server does not want to talk."""
+        code, answer = self.connect(self._server, port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, answer)
+
+    def _get_socket(self, host: str, port: int, _timeout: float) -> Any:
+        self.opened.append(open_socket(host, port, self._deadline, self._tls))
+        self.local_hostname = self._helo or greeting(socket.gethostname(), self.opened[-1].raw)
+        return self.opened[-1]
+
+    def starttls(
+        self, *_args: Any, context: ssl.SSLContext | None = None, **_kwargs: Any
+    ) -> tuple[int, bytes]:
+        """Go over to TLS. Raises SMTPException when the server does not offer it."""
+        self.ehlo_or_helo_if_needed()
+        if not self.has_extn("starttls") or context is None:
+            raise smtplib.SMTPNotSupportedError("the server does not offer STARTTLS")
+        code, answer = self.docmd("STARTTLS")
+        if code != 220:
+            raise smtplib.SMTPResponseException(code, answer)
+        raw = self.opened[-1].raw
+        raw.settimeout(self._deadline.left_s())
+        self.opened.append(
+            DeadlineSocket(context.wrap_socket(raw, server_hostname=self._server), self._deadline)
+        )
+        self.sock = self.opened[-1]  # type: ignore[assignment]
+        # What was said before TLS counts for nothing (RFC 3207, 4.2).
+        self.file = self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
+        return code, answer
+
+    def auth(
+        self,
+        mechanism: str,
+        authobject: Callable[[bytes | None], str | None],
+        *,
+        initial_response_ok: bool = True,
+    ) -> tuple[int, bytes]:
+        """Log in with names and passwords in UTF-8 (RFC 4616), where smtplib knows ASCII only."""
+        self._answered = 0
+        first = authobject(None) if initial_response_ok else None
+        command = mechanism.upper() + ("" if first is None else f" {_encode(first)}")
+        code, answer = self.docmd("AUTH", command)
+        challenges = 0
+        while code == 334 and challenges < _MOST_CHALLENGES:
+            challenges += 1
+            code, answer = self.docmd(_encode(authobject(base64.decodebytes(answer)) or ""))
+        if code in (235, 503):
+            return code, answer
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+    def auth_login(self, challenge: bytes | None = None) -> str:
+        """Answer with the name first, then with the password."""
+        self._answered += 1
+        return str(self.user if challenge is None or self._answered < 2 else self.password)
+
+    def auth_cram_md5(self, challenge: bytes | None = None) -> Any:
+        """Answer a challenge with the password in UTF-8."""
+        if challenge is None:
+            return None
+        digest = hmac.new(str(self.password).encode(), challenge, "md5").hexdigest()
+        return f"{self.user} {digest}"
+
+    def most_bytes(self) -> int | None:
+        """Return how large a message may be, where the server announces it (RFC 1870)."""
+        said = self.esmtp_features.get("size", "")
+        most = int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else 0
+        return most or None
+
+    def shut(self) -> None:
+        """Close every socket."""
+        for sock in reversed(self.opened):
+            sock.shut()
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def greeting(host: str, sock: socket.socket) -> str:
+    """Return the name for EHLO: the host's if it has a domain, else the connection's address (RFC 5321, 4.1.3)."""
+    if "." in host and not host.startswith("localhost") and _is_name(host):
+        return host
+    address = str(sock.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _is_name(host: str) -> bool:
+    try:
+        check_host(host)
+    except ValueError:
+        return False
+    return host.isascii() and not is_ip(host)
