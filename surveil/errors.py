@@ -124,5 +124,5 @@ class Rejected(SurveilError):  # noqa: N818 - as above
     """The sink will never take this alert."""
 
 
-class PartlyRejected(Rejected):  # noqa: N818 - as above
+class PartlyRejected(Rejected):
     """Some recipients of the sink have taken the alert, the others never will."""

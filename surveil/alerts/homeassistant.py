@@ -11,15 +11,31 @@ from surveil.alerts.disk import RULE as STORAGE
 from surveil.alerts.disk import SYSTEM
 from surveil.alerts.storm import RULE as DIGEST
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_IN_ID = re.compile(r"[^A-Za-z0-9-]")
+_TEST = "test"
+"""The rule of test messages."""
 _UP = ("streaming", "degraded", "catching_up")
-Entity = tuple[str, str, dict[str, object]]
-"""Component, key, configuration."""
+Entity = tuple[str, tuple[str, ...], dict[str, object]]
+"""Component, what tells it apart from others of the camera, configuration."""
 
 
 def topic_part(name: str) -> str:
     """Return a name as one level of a topic."""
     return _UNSAFE.sub("_", name) or "_"
+
+
+def unique_id(*parts: str) -> str:
+    """Return names as one id of letters, digits, `_` and `-` that no other names have.
+
+    A `_` between parts is single and one within a part is doubled, so that camera `yard` with zone `state` is another
+    than camera `yard_zone`. Parts begin with a letter or digit.
+    """
+    return "_".join(_IN_ID.sub(_escaped, part) for part in ("surveil", *parts))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "__" if found[0] == "_" else f"_-{ord(found[0]):x}-"
 
 
 def states(base: str, status: InstallationStatus) -> dict[str, bytes]:
@@ -42,18 +58,18 @@ def discovery(
     See https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery.
     """
     said: dict[str, bytes] = {}
-    shown = {SYSTEM: [_alerts(f"{base}/{SYSTEM}", _kinds(STORAGE))]} | {
+    shown = {SYSTEM: [_alerts(f"{base}/{SYSTEM}", [*_kinds(STORAGE), DIGEST, _TEST])]} | {
         name: _entities(f"{base}/{topic_part(name)}", camera, switches=switches)
         for name, camera in status.cameras.items()
     }
     for name, entities in shown.items():
         for component, key, config in entities:
-            unique = f"surveil_{topic_part(instance)}_{topic_part(name)}_{key}"
+            unique = unique_id(instance, name, *key)
             config |= {
                 "unique_id": unique,
                 "availability_topic": f"{base}/status",
                 "device": {
-                    "identifiers": [f"surveil_{topic_part(instance)}_{topic_part(name)}"],
+                    "identifiers": [unique_id(instance, name)],
                     "name": name,
                     "manufacturer": "surveil",
                     "model": "camera" if name in status.cameras else "daemon",
@@ -70,7 +86,7 @@ def _kinds(*rules: str) -> list[str]:
 
 def _alerts(topic: str, kinds: list[str]) -> Entity:
     """Return the entity of alerts; one of a type that it does not declare is an error to Home Assistant."""
-    return "event", "alert", {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}
+    return "event", ("alert",), {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}
 
 
 def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
@@ -79,7 +95,7 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
     made: list[Entity] = [
         (
             "binary_sensor",
-            "state",
+            ("state",),
             {
                 "name": "Connected",
                 "state_topic": f"{topic}/state",
@@ -90,19 +106,19 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
         _alerts(topic, [*_kinds(*camera.rules, CAMERA_LOST), DIGEST]),
         (
             "image",
-            "snapshot",
+            ("snapshot",),
             {"name": "Last alert", "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
         ),
     ]
     made += [
         (
             "binary_sensor",
-            f"zone_{topic_part(zone)}",
+            ("zone", zone),
             {"name": zone, "state_topic": f"{topic}/zone/{topic_part(zone)}", "device_class": "occupancy"},
         )
         for zone in camera.zones
     ]
     if switches and camera.rules:
         switch = {"name": "Armed", "state_topic": f"{topic}/armed", "command_topic": f"{topic}/armed/set"}
-        made.append(("switch", "armed", {**switch, "icon": "mdi:shield-home"}))
+        made.append(("switch", ("armed",), {**switch, "icon": "mdi:shield-home"}))
     return made

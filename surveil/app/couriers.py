@@ -49,6 +49,7 @@ class Couriers:
         clock: Clock,
         group: ThreadGroup,
         status: Callable[[], InstallationStatus],
+        instance: str = "surveil",
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -57,6 +58,7 @@ class Couriers:
         self._clock = clock
         self._group = group
         self._status = status
+        self._instance = instance
         self._posts: dict[str, _SinkWorker] = {}
 
     def add(self, sinks: Mapping[str, Settings]) -> None:
@@ -93,7 +95,9 @@ class Couriers:
 
     def _make(self, name: str, settings: Settings) -> _SinkWorker:
         stop = Stop()
-        context = Context(name=name, state_dir=self._state_dir, clock=self._clock, stop=stop)
+        context = Context(
+            name=name, state_dir=self._state_dir, instance=self._instance, clock=self._clock, stop=stop
+        )
         sink = make_sink(cast("SinkSettings", settings), context)
         courier = Courier(
             name, sink, self._outbox, self._clock, self._settings, metrics=self._metrics, status=self._status

@@ -133,6 +133,7 @@ class Daemon:
             self.clock,
             self._group,
             self.facts.installation,
+            config.instance,
         )
         self.web = Web(self._listener, config.http, self.facts, self.registry, self._state_dir)
         self.fleet.add(config.cameras.values())

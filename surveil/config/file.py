@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from surveil.alerts.camerawatch import CameraWatchSettings
+from surveil.alerts.disk import SYSTEM
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
@@ -34,7 +35,8 @@ else:
     Sink = AnySink
 
 VERSION = 1
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}\Z")
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 
 
 def _check_name(name: str) -> str:
@@ -42,6 +44,22 @@ def _check_name(name: str) -> str:
     if not _NAME.match(name):
         raise ValueError(
             "a name has letters, digits, '_' and '-' only, begins with a letter or digit, "
+            "and is at most 63 characters long"
+        )
+    return name
+
+
+def _check_camera(name: str) -> str:
+    """Refuse the name that stands for the daemon in alerts, topics and evidence."""
+    if name == SYSTEM:
+        raise ValueError(f"the name '{SYSTEM}' belongs to alerts about the daemon itself: choose another")
+    return name
+
+
+def _check_instance(name: str) -> str:
+    if name and not _INSTANCE.match(name):
+        raise ValueError(
+            "the name of this daemon has letters, digits, '.', '_' and '-' only, begins with a letter or digit, "
             "and is at most 63 characters long"
         )
     return name
@@ -58,6 +76,8 @@ def _number_items(value: object) -> object:
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
+CameraName = Annotated[str, AfterValidator(_check_name), AfterValidator(_check_camera)]
+Instance = Annotated[str, AfterValidator(_check_instance)]
 Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1), AfterValidator(check_address)]
 
 
@@ -159,11 +179,18 @@ class FileSettings(Settings):
     """The whole file."""
 
     version: Literal[1] = Field(description="Version of this format.")
+    instance: Instance = Field(
+        default="",
+        description="Name of this daemon where several meet: MQTT client ids and topics, unique ids of Home Assistant, "
+        "Alertmanager's labels, Grafana's tags. Default: the host name.",
+    )
     defaults: CameraDefaults = Field(
         default_factory=CameraDefaults,
         description="Settings for every camera, merged in depth: a camera's own values win, lists are replaced.",
     )
-    cameras: dict[Name, CameraSettings] = Field(default_factory=dict, description="The cameras, by name.")
+    cameras: dict[CameraName, CameraSettings] = Field(
+        default_factory=dict, description="The cameras, by name."
+    )
     model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")
     schedules: dict[Name, ScheduleSettings] = Field(
         default_factory=dict,

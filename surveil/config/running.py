@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -80,6 +82,8 @@ class Config:
     """The whole configuration."""
 
     path: Path
+    instance: str
+    """Names this daemon among others."""
     cameras: Mapping[str, CameraConfig]
     """By name, in the order of the file."""
     model: ModelSettings
@@ -112,9 +116,13 @@ class Config:
 def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[str]) -> Config:
     """Turn a checked file into the running configuration."""
     printable = json.dumps(_redact(settings.model_dump(mode="json"), secrets), sort_keys=True)
-    own = {name: getattr(settings, name) for name in _shared(Config, FileSettings) - {"cameras", "sinks"}}
+    own = {
+        name: getattr(settings, name)
+        for name in _shared(Config, FileSettings) - {"cameras", "sinks", "instance"}
+    }
     return Config(
         path=path,
+        instance=settings.instance or _host_name(),
         cameras=MappingProxyType(
             {name: _camera(name, camera, tuple(settings.sinks)) for name, camera in settings.cameras.items()}
         ),
@@ -125,6 +133,11 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
         _printable=printable,
         **own,
     )
+
+
+def _host_name() -> str:
+    """Return this host's name as far as it can stand in a topic."""
+    return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "", socket.gethostname())[:63] or "surveil"
 
 
 def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> CameraConfig:

@@ -102,7 +102,7 @@ def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, ce
         ]  # fmt: skip
         system = json.loads(listener.wait("homeassistant/event/surveil_surveil_system_alert/config"))
         assert (system["state_topic"], system["event_types"]) == (
-            "surveil/surveil/system/alert", ["storage", "storage_end"],
+            "surveil/surveil/system/alert", ["storage", "storage_end", "digest", "test"],
         )  # fmt: skip
         assert (system["device"]["name"], system["device"]["model"]) == ("system", "daemon")
         assert event["availability_topic"] == "surveil/surveil/status"

@@ -295,7 +295,7 @@ def test_a_password_that_is_planted_everywhere_appears_nowhere(write, clip, tmp_
             "phone": {"type": "apprise", "url": f"json://joe:{PLANTED}@{away}/"},
         }  # fmt: skip
         http = {"listen": "127.0.0.1:0", "token": PLANTED}
-        path = write(cameras, sinks=sinks, http=http)
+        path = write(cameras, sinks=sinks, http=http, instance="surveil")
         listener = Listener(port, certificate)
         told = [check(path, "--send-test"), check(path, "--json")]
         assert json.loads(listener.wait("surveil/surveil/system/alert"))["rule"] == "test"

@@ -17,6 +17,7 @@ No thread of its own: the courier's thread reads and writes, while it delivers a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -263,8 +264,7 @@ class MqttSink(BaseSink):
         """Return the connection, made if need be. Raises RetryLater."""
         if self._client is not None:
             return self._client
-        name = f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}"
-        broker = Broker(self._login, client_id=name, will=f"{self._base}/status")
+        broker = Broker(self._login, client_id=self._client_id(), will=f"{self._base}/status")
         broker.connect(deadline)
         self._said.clear()
         self._offered.clear()
@@ -273,6 +273,12 @@ class MqttSink(BaseSink):
             self._remote.listen(broker.client)
         self._state(broker, f"{self._base}/status", b"online", deadline)
         return broker
+
+    def _client_id(self) -> str:
+        """Return a name that no other connection has: daemons of one host share its name, not their folder."""
+        own = f"{self._settings.prefix}|{self.context.state_dir.absolute()}"
+        mark = hashlib.sha256(own.encode()).hexdigest()[:8]
+        return f"surveil-{topic_part(self.context.instance)}-{topic_part(self.context.name)}-{mark}"
 
     def _turn(self, broker: Broker) -> None:
         try:

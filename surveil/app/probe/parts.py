@@ -64,7 +64,10 @@ def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test
     kind = str(getattr(settings, "type", ""))
     began = clock.monotonic()
     try:
-        sink = make_sink(settings, Context(name=name, state_dir=config.state_dir, clock=clock, stop=stop))
+        context = Context(
+            name=name, state_dir=config.state_dir, instance=config.instance, clock=clock, stop=stop
+        )
+        sink = make_sink(settings, context)
         try:
             shown = sink.probe()
             if send_test:
