@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,42 @@ def test_jitter_of_the_stream_does_not_lower_the_rate():
             ring.give_back(ring.take(stop))
             seen += 1
     assert seen == 50
+
+
+@pytest.mark.parametrize("fps", [6, 7, 8, 12, 25, 30])
+def test_a_camera_whose_rate_is_no_multiple_is_analysed_as_often_as_asked(fps):
+    ring, times = ring_of(fps=5), []
+    for seq in range(60 * fps):
+        ring.put(frame(seq=seq, t=seq / fps))
+        if slot := ring.poll():
+            times.append(slot.frame.t)
+            ring.give_back(slot)
+    assert len(times) == 60 * 5
+    assert ring.books()["gate"].dropped[Drop.DECIMATED] == 60 * fps - 60 * 5
+    # Every due time has its frame: one that comes early by up to a tenth of the interval, or the next.
+    assert all(-0.02 - 1e-9 <= t - n / 5 < 1 / fps for n, t in enumerate(times))
+
+
+def test_the_first_frame_after_a_loss_is_due_at_once():
+    ring, stop = ring_of(fps=5), Stop()
+    ring.put(frame(seq=0, t=0.0))
+    ring.give_back(ring.take(stop))
+    ring.lose(Lost("gate", 0.05, 0.05, "reset"))
+    ring.give_back(ring.take(stop))
+    assert ring.wants("gate", 0.1)
+    ring.put(frame(seq=1, t=0.1))
+    assert ring.take(stop).frame.seq == 1
+    assert ring.books()["gate"].dropped[Drop.DECIMATED] == 0
+
+
+def test_after_a_pause_the_due_times_begin_with_the_frame_that_ends_it():
+    ring, seen = ring_of(fps=5), []
+    for seq, t in enumerate((0.0, 3.07, 3.2, 3.27, 3.4, 3.47)):
+        ring.put(frame(seq=seq, t=t))
+        if slot := ring.poll():
+            seen.append(slot.frame.t)
+            ring.give_back(slot)
+    assert seen == [0.0, 3.07, 3.27, 3.47]
 
 
 def test_a_camera_has_one_frame_in_flight():
