@@ -1,10 +1,10 @@
 """The Tab key: names from the configuration, without its secrets."""
 
 import os
-import subprocess
-import sys
 
 import pytest
+
+from tests import forked
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def config(tmp_path):
 
 
 def offered(*words):
-    done = subprocess.run(
-        [sys.executable, "-m", "surveil"], capture_output=True, text=True, timeout=100, check=False,
+    done = forked.run(
+        ["-m", "surveil"],
         env={**os.environ, "_SURVEIL_COMPLETE": "complete_bash", "COMP_CWORD": str(len(words)),
              "COMP_WORDS": " ".join(["surveil", *map(str, words)])},
     )  # fmt: skip
@@ -49,8 +49,5 @@ def test_names_are_offered(config, words, found):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_script_for_each_shell(shell):
-    done = subprocess.run(
-        [sys.executable, "-m", "surveil", "--show-completion", shell],
-        capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+    done = forked.run(["-m", "surveil", "--show-completion", shell])
     assert "_SURVEIL_COMPLETE" in done.stdout

@@ -8,7 +8,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from surveil.alerts.rows import Entry
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks import make_sink
 from surveil.clock import SystemClock
+from tests import forked
 
 from .crasher import sinks
 from .helpers import Got, Receiver
@@ -44,18 +44,19 @@ from .servers import (
     smtp,
 )
 
-TESTS = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def run_and_kill(state_dir: Path, first: int, after_s: float) -> list[str]:
     """Run the victim, kill it `after_s` after its first commit; return the ids it said were committed."""
-    command = [sys.executable, "-m", "alerts.crasher", str(state_dir), str(first)]
-    victim = subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True)
-    lines = [next(line for line in victim.stdout if is_id(line))]
-    time.sleep(after_s)  # The random moment is the point of the test.
-    os.kill(victim.pid, signal.SIGKILL)
-    lines += [line for line in victim.stdout if is_id(line)]
-    victim.stdout.close()
+    ours, its = os.pipe()
+    with os.fdopen(ours) as told:
+        with os.fdopen(its, "w") as stdout:
+            victim = forked.Child(["-m", "tests.alerts.crasher", state_dir, first], stdout=stdout, cwd=ROOT)
+        lines = [next(line for line in told if is_id(line))]
+        time.sleep(after_s)  # The random moment is the point of the test.
+        victim.kill()
+        lines += [line for line in told if is_id(line)]
     victim.wait()
     return [line.strip() for line in lines]
 
@@ -235,8 +236,8 @@ def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path, apprise_threads):
 COMMIT_THREE = """
 import os, sys
 from pathlib import Path
-from alerts.helpers import alert, frame
-from surveil.alerts.evidence import Evidence, Scenery
+from tests.alerts.helpers import alert, frame
+from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, Job
@@ -246,7 +247,7 @@ outbox = Outbox.open(folder / "outbox.db", ["ops"], SystemClock())
 writer = AlertWriter(outbox, Evidence(folder, EvidenceSettings()), state_dir=folder)
 for n in range(3):
     os.write(1, b"before")
-    writer.write([Job([alert(n)], Scenery(frame()))])
+    writer.write([Job([alert(n)], FrameContext(frame()))])
     os.write(1, b"after.")
 """
 CALLS = "write,fsync,fdatasync,pwrite64,rename,renameat,renameat2"
@@ -279,7 +280,7 @@ def test_pictures_and_then_their_alert_are_on_the_disk_before_a_write_returns(tm
     command = ["strace", "-f", "-y", "-s", "200", "-e", f"trace={CALLS}", "-o", str(trace)]
     run = subprocess.run(
         [*command, sys.executable, "-c", COMMIT_THREE, str(tmp_path)],
-        cwd=TESTS,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

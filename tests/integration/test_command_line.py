@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 import wave
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from tests import forked
 from tests.integration.world import config_text
 
 CONFIG, FAILED = 78, 1
@@ -21,10 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def surveil(*words, cwd=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "surveil", *map(str, words)],
-        capture_output=True, text=True, timeout=60, check=False, env={**os.environ, **environment}, cwd=cwd,
-    )  # fmt: skip
+    return forked.run(["-m", "surveil", *map(str, words)], env={**os.environ, **environment}, cwd=cwd)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ def test_the_daemon_tells_no_secret_on_any_surface(world, tmp_path):
     # What is looked for can be found.
     with pytest.raises(AssertionError):
         assert_silent("configuration", world.path.read_text())
-    with Process(world.path, CAM_PW=SECRET) as daemon:
+    with Process(world.path, fork=False, CAM_PW=SECRET) as daemon:
         lost = lambda: metrics(daemon, "surveil_camera_state", state="lost")  # noqa: E731
         wait_for(lambda: sum(lost().values()) == len(world.whole["cameras"]), 60)
 

@@ -14,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from surveil.clock import Stop, SystemClock
+from tests import forked
 
 PASSWORD = "s3cret-Pa55"
 
@@ -55,18 +56,18 @@ class Webhook:
 
 
 class Process:
-    """`surveil run` as the service manager would start it."""
+    """`surveil run` as the service manager would start it; with `fork=False` it has a command line of its own."""
 
-    def __init__(self, config: Path, cwd: Path | None = None, **environment: str):
+    def __init__(self, config: Path, cwd: Path | None = None, *, fork: bool = True, **environment: str):
         self.log = config.with_suffix(".log")
         self._file = self.log.open("ab")
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "surveil", "run", "-c", str(config)],
-            stderr=self._file,
-            stdout=self._file,
-            env={**os.environ, **environment},
-            cwd=cwd,
-        )
+        command, whole = ["-m", "surveil", "run", "-c", str(config)], {**os.environ, **environment}
+        if fork:
+            self.child = forked.Child(command, stdout=self._file, stderr=self._file, env=whole, cwd=cwd)
+        else:
+            self.child = subprocess.Popen(
+                [sys.executable, *command], stdout=self._file, stderr=self._file, env=whole, cwd=cwd
+            )
         self._ran_before = len(self._told_pages())
 
     def pages(self):

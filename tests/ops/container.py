@@ -131,12 +131,12 @@ class Container:
         return self(request, check=False).stdout
 
 
-def wait(what, timeout_s=30.0):
-    """Return the first true answer of `what`; fail when there is none in time."""
+def wait(what, timeout_s=30.0, every_s=0.25):
+    """Return the first true answer of `what`, which costs processes; fail when there is none in time."""
     clock, stop = SystemClock(), Stop()
     end = clock.monotonic() + timeout_s
     while clock.monotonic() < end:
         if found := what():
             return found
-        clock.sleep(0.1, stop)
+        clock.sleep(every_s, stop)
     raise AssertionError("what was waited for did not come")

@@ -191,7 +191,7 @@ def test_a_wedged_stage_is_killed_by_the_watchdog_and_restarted(service):
         f"exec </dev/null >/dev/null 2>&1; for t in /proc/{pid}/task/*; do t=${{t##*/}}; "
         f"[ $t = {pid} ] || setsid strace -qq -o /dev/null -p $t & done; sleep 2; pkill -STOP -x strace"
     )
-    wait(lambda: "Watchdog timeout" in service.journal(), 90)
+    wait(lambda: "Watchdog timeout" in service.journal(), 90, every_s=2.0)
     service("pkill -KILL -x strace", check=False)
     wait(lambda: service.show("MainPID")[0] not in (pid, "0"), 60)
     wait(lambda: processed(service) > 0, 60)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -23,6 +21,7 @@ from surveil.app.probe.report import (
 )
 from surveil.app.probe.run import probe
 from surveil.config import load
+from tests import forked
 from tests.alerts.helpers import Receiver
 from tests.alerts.servers import free_port, make_certificate, mosquitto, needs
 from tests.alerts.test_sinks_servers import Listener
@@ -75,9 +74,9 @@ def closed_port():
 
 
 def check(path, *words, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "surveil", "check", "--probe", "-c", str(path), "--seconds", "0.5", *words],
-        capture_output=True, text=True, timeout=100, check=False, env={**os.environ, "COLUMNS": "200", **environment},
+    return forked.run(
+        ["-m", "surveil", "check", "--probe", "-c", path, "--seconds", "0.5", *words],
+        timeout=100, env={**os.environ, "COLUMNS": "200", **environment},
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.rig.clips import make_clip
 from tests.rig.rtsp_camera import Camera
 
@@ -16,6 +17,7 @@ PASSWORD = "p@ss:w/rd"
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Clips of 320 x 240 at 15 fps by codec; `large` is 640 x 360, `long_gop` has one key frame in 4 s."""
+    forked.start()  # Before anybody counts the files that a test leaves open.
     folder = tmp_path_factory.mktemp("clips")
     return {
         "h264": make_clip(folder / "h264.mp4", gop=10, seconds=4.0),

@@ -27,6 +27,7 @@ From a test it is a context manager that runs in a process of its own:
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
 import subprocess
@@ -39,6 +40,7 @@ from urllib.parse import quote
 
 from surveil.demo.rtp import CLOCK_HZ, Payload, RtpClip
 from surveil.demo.rtsp_server import Access, RtspServer, parser
+from tests import forked
 
 
 class FailingCamera(RtspServer):
@@ -160,21 +162,19 @@ class Camera:
     """A failing camera in a process of its own."""
 
     def __init__(self, clip: Path, **options: object) -> None:
-        self._argv = [sys.executable, "-m", "tests.rig.rtsp_camera", str(clip)]
+        self._argv = ["-m", "tests.rig.rtsp_camera", str(clip)]
         for name, value in options.items():
             self._argv += [f"--{name}", str(value)]
         user, password = options.get("user"), options.get("password", "")
         self._login = f"{quote(str(user), safe='')}:{quote(str(password), safe='')}@" if user else ""
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(
-            self._argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-            cwd=Path(__file__).parents[2],
-        )
+        (its_input, ours), (answers, its_output) = os.pipe(), os.pipe()
+        with os.fdopen(its_input) as stdin, os.fdopen(its_output, "w") as stdout:
+            self._process = forked.Child(
+                self._argv, stdin=stdin, stdout=stdout, cwd=Path(__file__).parents[2]
+            )
+        self._orders, self._answers = os.fdopen(ours, "w", buffering=1), os.fdopen(answers)
         hello = self._answer()
         self.port: int = hello["port"]
         self.plain_url: str = hello["url"]
@@ -182,14 +182,15 @@ class Camera:
 
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):
-            self._process.stdin.write("quit\n")  # type: ignore[union-attr]
-            self._process.stdin.close()  # type: ignore[union-attr]
+            self._orders.write("quit\n")
+        with suppress(OSError):
+            self._orders.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()  # type: ignore[union-attr]
+        self._answers.close()
 
     @property
     def url(self) -> str:
@@ -198,12 +199,11 @@ class Camera:
 
     def __call__(self, command: str) -> dict[str, Any]:
         """Give a command; return the answer."""
-        self._process.stdin.write(command + "\n")  # type: ignore[union-attr]
-        self._process.stdin.flush()  # type: ignore[union-attr]
+        self._orders.write(command + "\n")
         return self._answer()
 
     def _answer(self) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())  # type: ignore[union-attr]
+        answer: dict[str, Any] = json.loads(self._answers.readline())
         return answer
 
 
