@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,60 @@ from surveil import logs
 __all__ = ["logs"]
 _GRACE_S = 3.0
 """A thread that was asked to end may need so long to do it."""
+
+
+_WHOLE = {"integration", "ops", "probe", "train", "learn", "demo"}
+"""Folders of tests that start daemons, cameras and servers, or draw and learn for seconds."""
+_OUTSIDE = {"rig", "server", "slow"}
+"""Marks, and below fixtures, with which a test is no unit test."""
+_FIXTURES = {"clips", "certificate", "apprise_threads"}
+_DOES = {"socket.bind": "opens a server", "subprocess.Popen": "starts a process"}
+_culprits: list[str] = []
+_unit: list[str] = []
+"""The unit test that runs."""
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what `-m unit` leaves out."""
+    return (config.option.markexpr == "unit" and _folder(collection_path) in _WHOLE) or None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs neither server nor camera nor model: a test says so by its folder, marks and fixtures."""
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        needs = set(getattr(item, "fixturenames", ()))
+        if _folder(item.path) not in _WHOLE and not marks & _OUTSIDE and not needs & _FIXTURES:
+            item.add_marker("unit")
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    """Note a unit test that is none."""
+    # A socket of the file system is none that others could reach.
+    if _unit and event in _DOES and not (event == "socket.bind" and isinstance(arguments[1], str | bytes)):
+        _culprits.append(
+            f"{_unit[0]} {_DOES[event]} ({arguments[:2]}): mark it `rig`, or move it to the folder of its kind"
+        )
+
+
+sys.addaudithook(_watch)
+
+
+@pytest.fixture(autouse=True)
+def nothing_but_a_unit(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a unit test that opens a server or starts a process."""
+    if request.node.get_closest_marker("unit") is None:
+        yield
+        return
+    _culprits.clear()
+    _unit.append(request.node.nodeid)
+    yield
+    _unit.clear()
+    assert not _culprits, _culprits[0]
 
 
 def pytest_collection_finish() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests import forked
 
+pytestmark = pytest.mark.rig
+
 
 @pytest.fixture
 def config(tmp_path):

@@ -12,6 +12,8 @@ from typer.main import get_command
 from surveil.cli.lazy import LazyCommand
 from surveil.cli.root import app
 
+pytestmark = pytest.mark.rig
+
 PAGES = {"starlette", "uvicorn", "prometheus_client"}
 HEAVY = {"numpy", "cv2", "av", "onnxruntime", "scipy", "yaml", "sqlite3", "structlog", *PAGES}
 """What `surveil --help` must not wait for; typer itself brings pydantic."""

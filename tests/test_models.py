@@ -21,6 +21,8 @@ from surveil.models.store import ModelStore, open_detector
 from tests.detect import tiny
 from tests.detect.tiny import Shot
 
+pytestmark = pytest.mark.slow
+
 
 class Smooth(Shot):
     """A picture that is scaled well."""

@@ -14,6 +14,8 @@ from model_build.efficientdet import same_padding
 from model_build.graph import GraphWriter
 from surveil.models.embedded import DATA
 
+pytestmark = pytest.mark.slow
+
 
 class Storage:
     """Pickles itself as a reference to a storage."""

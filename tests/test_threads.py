@@ -64,6 +64,7 @@ leave(70)
 """
 
 
+@pytest.mark.rig
 def test_a_thread_that_is_left_inside_the_model_does_not_abort_the_process(tmp_path):
     (tmp_path / "m.onnx").write_bytes(tiny.model({"o": np.ones((3, 4), np.float32)}, endless_above=200.0))
     left = subprocess.run(

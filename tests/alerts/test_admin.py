@@ -141,6 +141,7 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path, clock):
     outbox.close()
 
 
+@pytest.mark.rig
 def test_a_state_directory_that_cannot_be_written_is_said(tmp_path, clock):
     target = tmp_path / "ro"
     refused = pytest.raises(StateError, match=r"outbox\.db: .*(unable to open|readonly|Read-only)")
@@ -148,6 +149,7 @@ def test_a_state_directory_that_cannot_be_written_is_said(tmp_path, clock):
         Outbox.open(target / "outbox.db", ["ops"], clock)
 
 
+@pytest.mark.rig
 def test_a_clock_that_is_set_back_an_hour_disturbs_neither_order_nor_back_off(tmp_path):
     clock = ManualClock(wall=T0)
     outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
@@ -168,6 +170,7 @@ def test_a_clock_that_is_set_back_an_hour_disturbs_neither_order_nor_back_off(tm
     outbox.close()
 
 
+@pytest.mark.rig
 def test_a_thousand_alerts_in_one_burst_are_all_delivered_once(outbox, clock):
     with Receiver() as receiver:
         courier = Courier(

@@ -54,6 +54,7 @@ def drive(c: Courier, clock: ManualClock, seconds: float) -> None:
             clock.advance(min(c.waits_s() or seconds, end - clock.monotonic()) or 1e-6)
 
 
+@pytest.mark.slow
 def test_a_sink_that_is_down_for_a_day_gets_everything_in_order_after_few_attempts(outbox, clock):
     back = clock.monotonic() + 24 * HOUR
 

@@ -211,6 +211,7 @@ def assert_ordered(hooks: list[Got]) -> None:
         started.add(fields["event_id"])
 
 
+@pytest.mark.rig
 def test_a_request_cut_short_by_a_kill_was_not_received():
     with Receiver() as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=5) as victim:
         victim.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
@@ -272,6 +273,7 @@ def where(calls: list[str], pattern: str) -> list[int]:
     return [n for n, call in enumerate(calls) if re.search(pattern, call)]
 
 
+@pytest.mark.rig
 @pytest.mark.skipif(
     shutil.which("strace") is None and os.environ.get("CI") != "true", reason="strace is not installed"
 )

@@ -99,6 +99,7 @@ def small_disk(tmp_path):
         yield tmp_path / "small"
 
 
+@pytest.mark.rig
 def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
     settings = EvidenceSettings(quality=100, clean=False)
     outbox, writer, retention = world(small_disk, clock, settings)
@@ -115,6 +116,7 @@ def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
     outbox.close()
 
 
+@pytest.mark.rig
 def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(small_disk, clock):
     outbox, writer, _ = world(small_disk, clock, EvidenceSettings(quality=100, clean=False))
     hog = small_disk / "hog"

@@ -24,6 +24,8 @@ from surveil.errors import Rejected, RetryLater
 
 from .helpers import Receiver, alert
 
+pytestmark = pytest.mark.rig
+
 
 def deliver(settings: object, a: object = None, **context: object) -> None:
     sink = make_sink(settings, Context(name="ops", **context))

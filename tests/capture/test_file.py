@@ -18,7 +18,7 @@ from surveil.errors import Cause, SourceError
 from surveil.metrics import Metrics
 from tests.rig.clips import make_clip
 
-pytestmark = pytest.mark.usefixtures("no_file_left_open")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_file_left_open")]
 START = 1_000_000_000.0
 NOBODY = 65534
 

@@ -5,6 +5,8 @@ import pytest
 from benchmarks import gpu_check
 from surveil.cuda import gpu_present
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_compares_and_measures_on_any_machine(capsys, monkeypatch):
     monkeypatch.setattr(gpu_check, "PICTURES", 3)

@@ -86,6 +86,7 @@ def test_inputs_of_another_shape_are_an_error_of_ours(path):
         ModelSession(path, RunOn()).run({"images": np.zeros((1, 3, 8, 8), np.float32)})
 
 
+@pytest.mark.rig
 def test_onnxruntimes_telemetry_is_off_before_it_is_imported():
     environment = {k: v for k, v in os.environ.items() if k not in ("CI", "ORT_DISABLE_TELEMETRY")}
     code = "import surveil.detect.session, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"

@@ -54,6 +54,7 @@ def empty(seconds: float, start: float = 200.0):
     return frames(seconds, 5, start, ())
 
 
+@pytest.mark.slow
 def test_where_the_gate_sees_nothing_move_a_frame_a_second_is_scaled(analyser):
     results, scaled = watch(analyser, STILL, empty(20))
     assert len(results) == 100

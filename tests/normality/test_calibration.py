@@ -73,6 +73,7 @@ def test_no_held_out_footage_claims_nothing():
     assert threshold.words() == "no held-out footage: nothing can be said of 0.5 a day; 40 days are needed"
 
 
+@pytest.mark.slow
 def test_more_footage_moves_from_unsupported_to_provisional_to_vouched():
     s = stream("exponential", 50, 4)
     states, said = [], []

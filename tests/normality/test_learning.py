@@ -9,6 +9,8 @@ from surveil.features.normality.learner import Learner, TooLittleFootageError
 from surveil.features.normality.spool import BLOCK_S, FOLDS, Spool, pack, unpack
 from tests.normality.drawn import FRAME, frames, geometry, model, picture, size
 
+pytestmark = pytest.mark.slow
+
 
 def sums(seed: int) -> CellSums:
     found = CellSums.zeros(2, 6, 8)

@@ -16,6 +16,8 @@ from surveil.features.normality.words import duration_words, rarity_words
 from surveil.types import Track
 from tests.normality.drawn import FRAME, WALKERS, Walker, frames, geometry, model, picture
 
+pytestmark = pytest.mark.slow
+
 WALL = 1_700_000_100.0
 RUNNER = (*WALKERS, Walker(0, 110, 110))
 GENEROUS = 2000.0

@@ -73,6 +73,7 @@ def test_in_an_unchanged_place_no_number_of_misses_means_that_it_has_gone():
     assert watch.seconds_until_gone() < 20.0
 
 
+@pytest.mark.slow
 def test_what_nobody_has_found_for_ten_minutes_goes_even_from_an_unchanged_place():
     watch = parked(1.0)
     watch.now_and_then(OVERLOOKED_S - 1, 0.0, unchanged=[1])

@@ -20,6 +20,8 @@ from surveil.rules.base import Places
 from surveil.types import Findings, Frame, Observation, Scene
 from tests.vision.drawn import SIZE, Camera, ground, person
 
+pytestmark = pytest.mark.slow
+
 WIDE = ground((1800, 1000), seed=3)
 SCENE = WIDE[100:820, 100:1380]
 H, W = SCENE.shape

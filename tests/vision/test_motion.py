@@ -113,6 +113,7 @@ def test_a_sweep_of_the_camera_is_not_motion_for_longer_than_it_lasts(step_px):
     assert GateDecision.MOTION not in [m.gate for m in said[29:]]
 
 
+@pytest.mark.slow
 def test_a_slow_change_of_light_is_not_motion():
     scenes = [SCENE * f for f in np.concatenate([np.ones(20), np.linspace(1, 1.3, 50), np.full(30, 1.3)])]
     said = run(gate(), scenes)
