@@ -21,8 +21,7 @@ if TYPE_CHECKING:  # The registry is read by commands that run no pipeline.
     from surveil.alerts.evidence import Illustrate
     from surveil.clock import Clock
     from surveil.detect.settings import ModelSettings
-    from surveil.metrics import Metrics
-    from surveil.metrics.part import MetricsPart
+    from surveil.metrics import Metrics, MetricsPart
     from surveil.pipeline.detect import SecondStage
     from surveil.pipeline.work import Analyser, CropSource
     from surveil.versions import Keeper

@@ -9,7 +9,7 @@ from surveil.features.classify.rule import Classified, ClassifiedSettings
 from surveil.rules import RuleKind
 
 if TYPE_CHECKING:
-    from surveil.metrics.part import MetricsPart
+    from surveil.metrics import MetricsPart
     from surveil.pipeline.detect import SecondStage
     from surveil.pipeline.work import CropSource
     from surveil.versions import Keeper

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from surveil.metrics.make import QUICK_S, Make
-from surveil.metrics.part import MetricsPart
+from surveil.metrics import QUICK_S, Make, MetricsPart
 
 
 class ClassifierMetrics(MetricsPart):

@@ -8,7 +8,7 @@ from surveil.features.base import Feature, Section
 from surveil.features.counting.settings import CountingSettings
 
 if TYPE_CHECKING:
-    from surveil.metrics.part import MetricsPart
+    from surveil.metrics import MetricsPart
 
 
 def _metrics() -> type[MetricsPart]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from surveil.metrics.make import Make
-from surveil.metrics.part import MetricsPart
+from surveil.metrics import Make, MetricsPart
 
 _DWELL_S = (1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 

@@ -10,7 +10,7 @@ from surveil.features.health.settings import HealthSettings
 from surveil.rules import RuleKind
 
 if TYPE_CHECKING:
-    from surveil.metrics.part import MetricsPart
+    from surveil.metrics import MetricsPart
     from surveil.pipeline.work import Analyser
 
 

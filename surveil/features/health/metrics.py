@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from surveil.features.health.report import PictureFault
-from surveil.metrics.make import Make
-from surveil.metrics.part import MetricsPart
+from surveil.metrics import Make, MetricsPart
 
 
 class HealthMetrics(MetricsPart):

@@ -20,7 +20,7 @@ MIN_ROWS, MAX_ROWS = 360, 540
 
 if TYPE_CHECKING:
     from surveil.alerts.evidence import Hide
-    from surveil.metrics.part import MetricsPart
+    from surveil.metrics import MetricsPart
     from surveil.pipeline.work import Analyser
     from surveil.versions import Keeper
 

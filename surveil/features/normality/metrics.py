@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from surveil.metrics.make import Make
-from surveil.metrics.part import MetricsPart
+from surveil.metrics import Make, MetricsPart
 
 
 class NormalityMetrics(MetricsPart):
