@@ -70,21 +70,21 @@ class AlertMetrics:
 
     def __init__(self, make: Make) -> None:
         self.signals = make.counter(
-            "surveil_signals", "Signals by what became of them.", "camera", "rule", "outcome"
+            "surveil_signals", "Signals by outcome.", "camera", "rule", "outcome"
         )
         self.suppressed = make.counter(
             "surveil_signals_suppressed", "Suppressed signals by reason.", "camera", "rule", "reason"
         )
         self.alerts = make.counter("surveil_alerts", "Alerts committed.", "camera", "rule")
         self.rule_errors = make.counter(
-            "surveil_rule_errors", "Exceptions inside a rule; the other rules went on.", "camera", "rule"
+            "surveil_rule_errors", "Exceptions in a rule; the other rules were not affected.", "camera", "rule"
         )
         self.capture_to_alert = make.histogram(
-            "surveil_capture_to_alert_seconds", "From the arrival of a frame to its alert being on disk.",
+            "surveil_capture_to_alert_seconds", "Time from the arrival of a frame until its alert is on disk.",
             buckets=AGE_S,
         )  # fmt: skip
         self.withheld = make.counter(
-            "surveil_alerts_withheld", "Alerts that were not committed, by reason; a digest tells of them.",
+            "surveil_alerts_withheld", "Alerts withheld, by reason; a digest summarises them.",
             "camera", "reason",
         )  # fmt: skip
         self.evidence_errors = make.counter(
@@ -112,7 +112,7 @@ class AnalysisMetrics:
 
     def __init__(self, make: Make) -> None:
         self.gate = make.counter(
-            "surveil_gate_decisions", "Analysed frames by what the motion gate decided.", "camera", "decision"
+            "surveil_gate_decisions", "Analysed frames by decision of the motion gate.", "camera", "decision"
         )
         self.motion_share = make.gauge(
             "surveil_motion_ratio", "Share of the picture that moved in the last analysed frame.", "camera"
@@ -127,10 +127,10 @@ class AnalysisMetrics:
         self.objects = make.counter("surveil_detections", "Objects detected, before tracking.", "camera")
         self.tracks = make.gauge("surveil_tracks", "Confirmed tracks in the last analysed frame.", "camera")
         self.stage = make.histogram(
-            "surveil_stage_seconds", "Time a frame spent in a stage, waiting not included.", "stage", buckets=QUICK_S
+            "surveil_stage_seconds", "Time a frame spent in a stage, without waiting.", "stage", buckets=QUICK_S
         )  # fmt: skip
         self.frame_age = make.histogram(
-            "surveil_frame_age_seconds", "Age of a frame (arrival and lag) when its analysis starts.", "camera",
+            "surveil_frame_age_seconds", "Age of a frame (time since arrival, plus lag) when its analysis starts.", "camera",
             buckets=AGE_S,
         )  # fmt: skip
         for stage in STAGES:
@@ -154,28 +154,28 @@ STATES = (
 
 
 class CaptureMetrics:
-    """Connections, what arrives, and how late. The books of frames are a collector's: `app/collectors.py`."""
+    """Connections, received data and lag. The counters of frames belong to a collector: `app/collectors.py`."""
 
     def __init__(self, make: Make) -> None:
         self.camera_state = make.gauge(
             "surveil_camera_state", "1 for the state the camera is in, else 0.", "camera", "state"
         )
         self.disconnects = make.counter(
-            "surveil_camera_disconnects", "Times the stream was lost, by cause.", "camera", "cause"
+            "surveil_camera_disconnects", "Disconnects, by cause.", "camera", "cause"
         )
-        self.connects = make.counter("surveil_camera_connects", "Times the stream was opened.", "camera")
+        self.connects = make.counter("surveil_camera_connects", "Successful connects.", "camera")
         self.lag = make.gauge(
-            "surveil_capture_lag_seconds", "How far the stream is behind real time when it arrives.", "camera"
+            "surveil_capture_lag_seconds", "Lag of the stream behind real time on arrival.", "camera"
         )
         self.clock_skew = make.gauge(
             "surveil_camera_clock_skew_seconds", "Camera clock (RTCP) minus host clock.", "camera"
         )
         self.corrupt = make.counter(
-            "surveil_capture_damage", "Times damage (loss, corruption, hole in time) was seen.", "camera"
+            "surveil_capture_damage", "Damage events: packet loss, corruption or a gap in time.", "camera"
         )
         self.capture_bytes = make.counter("surveil_capture_bytes", "Encoded video received.", "camera")
         self.decode_info = make.gauge(
-            "surveil_capture_info", "1; what the stream is and how it is decoded.",
+            "surveil_capture_info", "1; codec, resolution, decoder and transport of the stream.",
             "camera", "codec", "resolution", "decoder", "transport",
         )  # fmt: skip
 
@@ -197,19 +197,19 @@ class ProcessMetrics:
         self.version = ""
         self.info = make.info("surveil_build", "Version.")
         self.provider = make.info(
-            "surveil_execution_provider", "The ONNX Runtime provider that is really used."
+            "surveil_execution_provider", "The ONNX Runtime provider in use."
         )
         self.reload_good = make.gauge(
             "surveil_config_last_reload_successful",
-            "1 when the last reload of the configuration was taken, 0 when it was refused.",
+            "1 if the last reload of the configuration succeeded, 0 if it was refused.",
         )
         self.reload_at = make.gauge(
             "surveil_config_last_reload_success_timestamp_seconds",
-            "When the configuration that runs was taken, Unix time.",
+            "Unix time of the last successful reload.",
         )
         self.restart_wanted = make.gauge(
             "surveil_config_restart_required",
-            "1 while the file says something that only a restart brings.",
+            "1 while the file has changes that need a restart.",
         )
 
     def add_process(self, *, version: str, config: str, provider: str, model: str, wanted: str) -> None:

@@ -93,8 +93,8 @@ class LedgerCollector(Collector):
         """Read the books in one snapshot: raised = opened + joined + suppressed + pending."""
         family = GaugeMetricFamily(
             "surveil_ledger_signals",
-            "Signals of configured rules since the database was made: `raised`, and what became of them; they "
-            "balance in every scrape.",
+            "Signals of configured rules since the database was created: `raised`, and each outcome; the two sides "
+            "are equal in every scrape.",
             labels=["camera", "rule", "outcome", "reason"],
         )
         rules = self._rules()
@@ -133,12 +133,12 @@ class RuleCollector(Collector):
         """Ask the switches and the schedules."""
         armed = GaugeMetricFamily(
             "surveil_rule_armed",
-            "0: the operator has disarmed the rule, it does not alert.",
+            "0 while the rule is disarmed and does not alert.",
             labels=["camera", "rule"],
         )
         scheduled = GaugeMetricFamily(
             "surveil_rule_scheduled",
-            "0: outside the windows of its schedule, the rule does not alert.",
+            "0 outside the rule's schedule, when it does not alert.",
             labels=["camera", "rule"],
         )
         for state in self._states():
@@ -199,9 +199,9 @@ class DiskCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Ask the file system and the database."""
         usage = shutil.disk_usage(self._state_dir)
-        free = GaugeMetricFamily("surveil_state_free_bytes", "Space left for alerts and evidence.")
+        free = GaugeMetricFamily("surveil_state_free_bytes", "Free space for alerts and evidence.")
         free.add_metric([], usage.free)
-        size = GaugeMetricFamily("surveil_state_size_bytes", "Size of the file system with the state.")
+        size = GaugeMetricFamily("surveil_state_size_bytes", "Size of the file system that holds the state.")
         size.add_metric([], usage.total)
         evidence = GaugeMetricFamily(
             "surveil_evidence_bytes", "Pictures and clips stored for a camera.", labels=["camera"]
@@ -211,7 +211,7 @@ class DiskCollector(Collector):
             evidence.add_metric([camera], stored)
         damaged = GaugeMetricFamily(
             "surveil_state_damaged_databases",
-            "Damaged databases that were set aside and lie in the state directory.",
+            "Damaged databases that were set aside in the state directory.",
         )
         damaged.add_metric([], len(aside(self._state_dir)))
         yield from (free, size, evidence, damaged)

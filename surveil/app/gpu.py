@@ -13,19 +13,19 @@ Read = Callable[[Any, Any], float]
 
 FIGURES: dict[str, tuple[str, Read]] = {
     "surveil_gpu_utilization_ratio": (
-        "Share of the last moments in which the GPU computed.",
+        "Recent GPU utilisation.",
         lambda nvml, gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu / 100,
     ),
     "surveil_gpu_decoder_utilization_ratio": (
-        "Share of the last moments in which the GPU's video decoder worked.",
+        "Recent utilisation of the GPU's video decoder.",
         lambda nvml, gpu: nvml.nvmlDeviceGetDecoderUtilization(gpu)[0] / 100,
     ),
     "surveil_gpu_memory_used_bytes": (
-        "GPU memory in use, by everybody.",
+        "GPU memory in use by all processes.",
         lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used,
     ),
     "surveil_gpu_memory_size_bytes": (
-        "GPU memory there is.",
+        "Total GPU memory.",
         lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).total,
     ),
     "surveil_gpu_temperature_celsius": (

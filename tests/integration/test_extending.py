@@ -82,7 +82,7 @@ def test_the_daemon_measures_shows_and_alerts(extended, tmp_path, passing_clip):
         rules = [{"type": "dim", "after_s": 0}]
         text = config_text(camera.url, tmp_path / "state", hook.url, rules=rules, brightness=brightness)
         path.write_text(text)
-        with Process(path, extended, PYTHONPATH=str(extended)) as daemon:
+        with Process(path, extended, fork=False, PYTHONPATH=str(extended)) as daemon:
             (alert,) = wait_for(lambda: hook.starts("dim"))
             page = daemon.get("/metrics")[1]
     assert alert["text"].startswith("the picture is dim: level ")

@@ -11,21 +11,21 @@ class ClassifierMetrics(MetricsPart):
     def __init__(self, make: Make) -> None:
         self.in_use = make.gauge(
             "surveil_classifier_in_use",
-            "1 while a classifier that rules name is deployed; 0: its rules see nothing.",
+            "1 while a classifier that rules name is deployed; 0: its rules cannot signal.",
             "model",
         )
         self.looks = make.counter(
-            "surveil_classifier_looks", "Crops that a classifier looked at, by the class it said.",
+            "surveil_classifier_looks", "Crops classified, by class.",
             "camera", "model", "label",
         )  # fmt: skip
         self.shadow = make.counter(
             "surveil_classifier_shadow_looks",
-            "Crops that a shadow looked at, by what the classifier in use said and what the shadow said.",
+            "Crops classified by a shadow, by class of the classifier in use and class of the shadow.",
             "camera", "model", "label", "shadow_label",
         )  # fmt: skip
         self.drift = make.gauge(
             "surveil_classifier_drift_ratio",
-            "How far running scores are from those of the validation split: 0 alike, 1 elsewhere.",
+            "Distance of running scores from those of the validation split: 0 alike, 1 disjoint.",
             "camera", "model",
         )  # fmt: skip
         self.seconds = make.histogram(

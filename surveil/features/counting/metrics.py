@@ -12,14 +12,14 @@ class CountMetrics(MetricsPart):
 
     def __init__(self, make: Make) -> None:
         self.crossings = make.counter(
-            "surveil_line_crossings", "Objects that crossed a line, by direction and class.",
+            "surveil_line_crossings", "Line crossings, by direction and class.",
             "camera", "line", "direction", "label",
         )  # fmt: skip
         self.occupancy = make.gauge(
-            "surveil_zone_occupancy", "Objects in a zone now.", "camera", "zone", "label"
+            "surveil_zone_occupancy", "Objects now in a zone.", "camera", "zone", "label"
         )
         self.dwell = make.histogram(
-            "surveil_zone_dwell_seconds", "How long objects stayed in a zone.", "camera", "zone", "label",
+            "surveil_zone_dwell_seconds", "Dwell time of objects in a zone.", "camera", "zone", "label",
             buckets=_DWELL_S,
         )  # fmt: skip
 
