@@ -69,15 +69,16 @@ class AlertMetrics:
     """Signals, alerts, evidence, delivery. How deep the outbox is, is counted from the database at each scrape."""
 
     def __init__(self, make: Make) -> None:
-        self.signals = make.counter(
-            "surveil_signals", "Signals by outcome.", "camera", "rule", "outcome"
-        )
+        self.signals = make.counter("surveil_signals", "Signals by outcome.", "camera", "rule", "outcome")
         self.suppressed = make.counter(
             "surveil_signals_suppressed", "Suppressed signals by reason.", "camera", "rule", "reason"
         )
         self.alerts = make.counter("surveil_alerts", "Alerts committed.", "camera", "rule")
         self.rule_errors = make.counter(
-            "surveil_rule_errors", "Exceptions in a rule; the other rules were not affected.", "camera", "rule"
+            "surveil_rule_errors",
+            "Exceptions in a rule; the other rules were not affected.",
+            "camera",
+            "rule",
         )
         self.capture_to_alert = make.histogram(
             "surveil_capture_to_alert_seconds", "Time from the arrival of a frame until its alert is on disk.",
@@ -196,9 +197,7 @@ class ProcessMetrics:
     def __init__(self, make: Make) -> None:
         self.version = ""
         self.info = make.info("surveil_build", "Version.")
-        self.provider = make.info(
-            "surveil_execution_provider", "The ONNX Runtime provider in use."
-        )
+        self.provider = make.info("surveil_execution_provider", "The ONNX Runtime provider in use.")
         self.reload_good = make.gauge(
             "surveil_config_last_reload_successful",
             "1 if the last reload of the configuration succeeded, 0 if it was refused.",

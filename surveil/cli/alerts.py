@@ -34,7 +34,7 @@ def list_alerts(
     *,
     json: AsJson = False,
 ) -> None:
-    """List alerts, the newest first, and how far each has come.
+    """List alerts, newest first, with the state of each delivery.
 
     Examples: `surveil alerts list --camera yard --limit 10`; `surveil alerts list --state dead --sink ops`
     """
@@ -57,7 +57,7 @@ def show(
     *,
     json: AsJson = False,
 ) -> None:
-    """Show alerts whole: pictures, states, attempts, last errors.
+    """Show alerts in full: evidence, deliveries, attempts, last errors.
 
     Example: `surveil alerts show 3f2a`
     """
@@ -86,7 +86,7 @@ def retry(
     *,
     json: AsJson = False,
 ) -> None:
-    """Make dead letters pending again; the running daemon delivers them.
+    """Retry dead letters: make them pending again.
 
     The other alerts of the same event come along, so that an end still follows its start. Exit code 1 when no alert
     begins with one of the ids.
@@ -114,7 +114,7 @@ def purge(
     *,
     json: AsJson = False,
 ) -> None:
-    """Give up deliveries. The totals stay in the books.
+    """Give up pending deliveries: make them dead letters. The totals stay in the books.
 
     Example: `surveil alerts purge --sink ops --state pending`
     """

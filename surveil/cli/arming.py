@@ -56,7 +56,7 @@ def arm(
     *,
     json: AsJson = False,
 ) -> None:
-    """Let rules alert again: all, or those chosen.
+    """Enable alerting for all or selected rules.
 
     With --for, those that were disarmed are disarmed again afterwards. The running daemon follows within two
     seconds; the switches survive a restart. Schedules of rules hold all the same.
@@ -74,7 +74,7 @@ def disarm(
     *,
     json: AsJson = False,
 ) -> None:
-    """Let rules not alert: all, or those chosen; for a while with --for, else until `arm`.
+    """Disable alerting for all or selected rules, until re-armed or for a given time.
 
     The running daemon follows within two seconds: open events of these rules end, what they signal is counted
     as suppressed (`disarmed`). A lost camera or a full disk still alerts. The switches survive a restart.
@@ -85,7 +85,7 @@ def disarm(
 
 
 def armed(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Show which rules are armed, and which may alert now by their schedules.
+    """Show which rules are armed and which are within their schedule.
 
     Example: `surveil alerts armed --json`
     """

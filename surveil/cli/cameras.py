@@ -21,7 +21,7 @@ def accept(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Take what a camera shows now for its usual view: it was turned on purpose.
+    """Accept the current view as the new reference after moving a camera on purpose.
 
     A camera that was moved is alerted, and its rules about zones and lines, its learned normality and its
     counting are held until it is turned back, or until this. Look first whether zones and lines still fit.

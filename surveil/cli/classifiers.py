@@ -32,7 +32,7 @@ def deploy(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Put a trained classifier into use; the running daemon picks it up within seconds.
+    """Deploy a trained classifier. A running daemon loads it within seconds.
 
     With --shadow `surveil_classifier_shadow_looks_total` counts what it says beside the one in use; deploying it
     again without --shadow puts it into use.
@@ -57,7 +57,7 @@ def rollback(
     shadow: Annotated[bool, typer.Option("--shadow", help="End the shadow instead.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Put the version before into use again; the running daemon picks it up within seconds.
+    """Deploy the previous version again. A running daemon loads it within seconds.
 
     Example: `surveil models rollback shelf`
     """
@@ -78,7 +78,7 @@ def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
 
 
 def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List your own classifiers: what is in use, in the shadow, and only trained.
+    """List your own classifiers: deployed, in shadow mode, trained only.
 
     What cannot be read is warned of.
 

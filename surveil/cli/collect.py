@@ -49,7 +49,7 @@ def collect(
     *,
     json: AsJson = False,
 ) -> None:
-    """Record what a learner needs from running cameras, or from recordings of one; goes on where it left off.
+    """Collect training data for learned normality from cameras or recordings. Resumable.
 
     From running cameras it opens their streams itself (a second session, where the daemon runs, too) and leaves
     out what is damaged, ill or in the camera's `exclude_hours`. Ctrl-C keeps what there is. A daemon with

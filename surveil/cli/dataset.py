@@ -217,7 +217,7 @@ def show(
     *,
     json: AsJson = False,
 ) -> None:
-    """Say what is in a data set: classes, cameras, days, origins, and what was left out and why.
+    """Show the classes, cameras, days and origins of a data set, and what was left out.
 
     Example: `surveil dataset show shelf --png shelf.png`
     """
@@ -239,7 +239,7 @@ def label_pictures(
         list[str], typer.Argument(help="Paths within the data set, as the report names them.")
     ],
 ) -> None:
-    """Correct the class of pictures; the files stay where they are, the manifest says what they show.
+    """Correct the class of pictures. The files stay where they are.
 
     Example: `surveil dataset label shelf empty pictures/3f2a.jpg pictures/9c01.jpg`
     """

@@ -57,7 +57,7 @@ def demo(
         Path | None, typer.Option(exists=True, help="Serve this video instead of the drawn one.")
     ] = None,
 ) -> None:
-    """Watch a drawn yard for a minute: RTSP camera, detector, rules, alerts, webhook and metrics, all real.
+    """Run the daemon for a minute on a drawn yard, over real RTSP, to a real webhook.
 
     Uses free ports on loopback and a folder of its own. Exit code 1 when no alert came.
 

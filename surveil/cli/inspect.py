@@ -47,7 +47,7 @@ def schema(
         ),
     ] = Form.JSON,
 ) -> None:
-    """Print what a configuration may say, as a JSON Schema, a commented file or a page; or the metrics.
+    """Print the reference of settings (JSON Schema, commented file or page) or of metrics.
 
     Examples: `surveil schema --as yaml > config.yaml`; `surveil schema --as metrics`
     """
@@ -62,7 +62,7 @@ def schema(
 
 
 def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Measure what this machine can carry, each part beside the bare call it stands on.
+    """Benchmark this machine: the cost of each pipeline stage next to the library call it wraps.
 
     CPU time of this process, medians; run it on a quiet machine. With the built-in model where there is no
     config.yaml in this folder.
@@ -116,7 +116,7 @@ def _formats() -> list[_Format]:
 
 
 def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """List the models that can be named in the configuration, and the formats that can be added.
+    """List the models that a configuration can name, and the formats that can be added.
 
     Without a config.yaml in this folder: the built-in ones. A decoder is experimental until a real export has
     been run through it.
@@ -151,7 +151,7 @@ def add_model(
     *,
     json: AsJson = False,
 ) -> None:
-    """Warm a model up, recognise its format, and store it with its sha256.
+    """Add a detection model: recognise its format, run it and store it with its SHA-256.
 
     Example: `surveil models add yolox_s.onnx --name people`
     """
@@ -170,7 +170,7 @@ def is_experimental(decoder: str) -> bool:
 
 
 def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Check every model: its sha256, that it loads, runs and decodes. Exit code 1 when one is bad.
+    """Check every model: SHA-256, loading, a run, decoding. Exit code 1 when one is bad.
 
     Example: `surveil models check -c /etc/surveil/config.yaml`
     """

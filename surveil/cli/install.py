@@ -37,7 +37,7 @@ def install(
     destdir: DestDir = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
-    """Install the service: units, a user, /etc/surveil and a first configuration. Be root.
+    """Install the systemd service: units, a user, /etc/surveil and a first configuration. Be root.
 
     May be repeated, after an upgrade too: what is as it should be is kept, and a configuration is never
     overwritten. Neither starts nor enables anything.
@@ -60,7 +60,7 @@ def install(
 
 
 def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run: DryRun = False) -> None:
-    """Stop the service and remove what `surveil install` wrote. Configuration, alerts and pictures stay.
+    """Stop the service and remove what `surveil install` wrote. Configuration and alerts stay. Configuration, alerts and pictures stay.
 
     Example: `surveil uninstall --dry-run`
     """

@@ -33,7 +33,7 @@ def label(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Say whether an alert was right; its picture is added to a data set to train on.
+    """Label an alert as true or false; its picture is added to a data set.
 
     For an alert of your own classifier `true` is the class it said and `false` the other one; where there are more,
     name the class. For other alerts the classes are `true` and `false`.

@@ -69,7 +69,7 @@ def evaluate_command(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Judge learned normality on labelled footage, or a classifier on labelled pictures, by the daemon's code.
+    """Evaluate learned normality on labelled footage, or a classifier on labelled pictures.
 
     Normality: without --model, one is learned from the dataset's `normal:`. Of followed objects nothing is learned or
     judged here, only in the daemon: files have no tracks. A classifier is judged on the pictures
@@ -128,7 +128,7 @@ def learn(
     deploy: Annotated[bool, typer.Option(help="Put the model into use at once.")] = True,
     output: Annotated[Path | None, typer.Option(help="Write the model into this file, too.")] = None,
 ) -> None:
-    """Learn what is usual from normal footage, and put it into use; the running daemon picks it up.
+    """Learn normal activity from footage and deploy the model.
 
     Of objects (what is where, how fast, how long) nothing is learned from recordings: only the daemon follows them.
     Footage without times counts as of today.
@@ -177,7 +177,7 @@ def evaluate_camera(
     model: ModelPath = None,
     budget: Budget = 0.5,
 ) -> None:
-    """Judge a new model beside the one in use on held-out footage. Exit code 1 when it is worse.
+    """Compare a new model with the deployed one on held-out footage. Exit code 1 when it is worse.
 
     Example: `surveil normality evaluate yard held-out.yaml --model new.npz`
     """
@@ -197,7 +197,7 @@ def deploy(
     model: Annotated[Path, typer.Argument(help="The model file.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Put a model into use; the running daemon picks it up.
+    """Deploy a model. A running daemon loads it within seconds.
 
     Example: `surveil normality deploy yard new.npz`
     """
@@ -213,7 +213,7 @@ def rollback(
     camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Put the model before into use again.
+    """Deploy the previous model again.
 
     Example: `surveil normality rollback yard`
     """
@@ -228,7 +228,7 @@ def show_model(
     *,
     json: AsJson = False,
 ) -> None:
-    """Say what the model has seen and what it can vouch for, and how far a running daemon is.
+    """Show training footage, calibration and the daemon's learning progress.
 
     Example: `surveil normality show yard --png yard.png`
     """

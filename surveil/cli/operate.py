@@ -29,7 +29,7 @@ from surveil.threads import leave
 
 
 def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Watch the cameras until a signal ends it.
+    """Run the daemon until it receives a signal.
 
     Every intrusion, line crossing, loitering or crowd becomes one alert that opens and closes, is on the disk
     before anything else happens, and goes to the sinks. Metrics are on the address of `http.listen`.
@@ -67,7 +67,7 @@ def check(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Check the configuration and the model; with --probe, cameras, sinks and this machine as well.
+    """Check the configuration and the model; with --probe also cameras, sinks and this machine.
 
     Prints every mistake at once, each with its line and a remedy. `--probe` watches all cameras for some
     seconds, side by side, as `surveil run` would, and says of each what it sends, what it will cost, why it

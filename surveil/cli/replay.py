@@ -73,7 +73,7 @@ def replay(
     *,
     json: AsJson = False,
 ) -> None:
-    """Run recordings through a camera's configuration as fast as the machine allows.
+    """Test a camera's configuration on recordings, as fast as the machine allows.
 
     The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
     sent to the sinks of the configuration. What was counted is shown at the end; with --state it is there for

@@ -97,7 +97,7 @@ def report(
         Path | None, typer.Option(help="State folder; by default the configuration's.", file_okay=False)
     ] = None,
 ) -> None:
-    """Report who crossed lines and stayed in zones, from what the daemon has counted.
+    """Report line crossings, occupancy and dwell times that the daemon has counted.
 
     Needs `counting: {enabled: true}` at the camera. The daemon writes once a minute, and the report may be
     asked for while it runs. Exit code 1 when nothing was counted in that time.

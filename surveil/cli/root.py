@@ -12,137 +12,137 @@ from surveil import __version__
 from surveil.cli.lazy import Group, Line, add
 
 COMMANDS: dict[str, Line | Group] = {
-    "run": Line("operate:run", "Watch the cameras until a signal ends it."),
+    "run": Line("operate:run", "Run the daemon until it receives a signal."),
     "check": Line(
         "operate:check",
-        "Check the configuration and the model; with --probe, cameras, sinks and this machine as well.",
+        "Check the configuration and the model; with --probe also cameras, sinks and this machine.",
     ),
     "replay": Line(
         "replay:replay",
-        "Run recordings through a camera's configuration as fast as the machine allows.",
+        "Test a camera's configuration on recordings, as fast as the machine allows.",
     ),
     "report": Line(
         "report:report",
-        "Report who crossed lines and stayed in zones, from what the daemon has counted.",
+        "Report line crossings, occupancy and dwell times that the daemon has counted.",
     ),
     "demo": Line(
         "demo:demo",
-        "Watch a drawn yard for a minute: RTSP camera, detector, rules, alerts, webhook and metrics, all real.",
+        "Run the daemon for a minute on a drawn yard, over real RTSP, to a real webhook.",
     ),
     "collect": Line(
         "collect:collect",
-        "Record what a learner needs from running cameras, or from recordings of one; goes on where it left off.",
+        "Collect training data for learned normality from cameras or recordings. Resumable.",
     ),
     "evaluate": Line(
         "learn:evaluate_command",
-        "Judge learned normality on labelled footage, or a classifier on labelled pictures, by the daemon's code.",
+        "Evaluate learned normality on labelled footage, or a classifier on labelled pictures.",
     ),
     "normality": Group(
-        "What is usual in front of a camera: learn, evaluate, deploy, rollback, show.",
+        "Manage learned-normality models.",
         {
             "learn": Line(
                 "learn:learn",
-                "Learn what is usual from normal footage, and put it into use; the running daemon picks it up.",
+                "Learn normal activity from footage and deploy the model.",
             ),
             "evaluate": Line(
-                "learn:evaluate_camera", "Judge a new model beside the one in use on held-out footage."
+                "learn:evaluate_camera", "Compare a new model with the deployed one on held-out footage."
             ),
-            "deploy": Line("learn:deploy", "Put a model into use; the running daemon picks it up."),
-            "rollback": Line("learn:rollback", "Put the model before into use again."),
+            "deploy": Line("learn:deploy", "Deploy a model. A running daemon loads it within seconds."),
+            "rollback": Line("learn:rollback", "Deploy the previous model again."),
             "show": Line(
                 "learn:show_model",
-                "Say what the model has seen and what it can vouch for, and how far a running daemon is.",
+                "Show training footage, calibration and the daemon's learning progress.",
             ),
         },
     ),
     "dataset": Group(
-        "Pictures to train a classifier on: collect them, look at them, correct their classes.",
+        "Manage data sets of pictures for training a classifier.",
         {
             "collect": Line("dataset:collect", "Add pictures to a data set."),
             "show": Line(
                 "dataset:show",
-                "Say what is in a data set: classes, cameras, days, origins, and what was left out and why.",
+                "Show the classes, cameras, days and origins of a data set, and what was left out.",
             ),
             "label": Line(
                 "dataset:label_pictures",
-                "Correct the class of pictures; the files stay where they are, the manifest says what they show.",
+                "Correct the class of pictures. The files stay where they are.",
             ),
         },
     ),
     "train": Line(
         "train:train",
-        "Learn to tell classes of pictures apart, test it on pictures held back, and write one ONNX file.",
+        "Train a classifier, test it on held-out pictures and write one ONNX file.",
     ),
     "bench": Line(
-        "inspect:bench", "Measure what this machine can carry, each part beside the bare call it stands on."
+        "inspect:bench", "Benchmark this machine: the cost of each pipeline stage next to the library call it wraps."
     ),
     "schema": Line(
         "inspect:schema",
-        "Print what a configuration may say, as a JSON Schema, a commented file or a page; or the metrics.",
+        "Print the reference of settings (JSON Schema, commented file or page) or of metrics.",
     ),
     "models": Group(
-        "The detection models: list, add, check. Your own classifiers: classifiers, deploy, rollback.",
+        "Manage detection models and your own classifiers.",
         {
             "list": Line(
                 "inspect:list_models",
-                "List the models that can be named in the configuration, and the formats that can be added.",
+                "List the models that a configuration can name, and the formats that can be added.",
             ),
             "add": Line(
-                "inspect:add_model", "Warm a model up, recognise its format, and store it with its sha256."
+                "inspect:add_model", "Add a detection model: recognise its format, run it and store it with its SHA-256."
             ),
             "check": Line(
-                "inspect:check_models", "Check every model: its sha256, that it loads, runs and decodes."
+                "inspect:check_models", "Check every model: SHA-256, loading, a run, decoding."
             ),
             "classifiers": Line(
-                "classifiers:classifiers", "List your own classifiers: what is in use, in the shadow, and only trained."
+                "classifiers:classifiers", "List your own classifiers: deployed, in shadow mode, trained only."
             ),
             "deploy": Line(
                 "classifiers:deploy",
-                "Put a trained classifier into use; the running daemon picks it up within seconds.",
+                "Deploy a trained classifier. A running daemon loads it within seconds.",
             ),
             "rollback": Line(
                 "classifiers:rollback",
-                "Put the version before into use again; the running daemon picks it up within seconds.",
+                "Deploy the previous version again. A running daemon loads it within seconds.",
             ),
         },
     ),
     "alerts": Group(
-        "The alerts on disk: list, show, retry, purge, check; and which rules may alert.",
+        "Manage alerts and their delivery; arm and disarm rules.",
         {
-            "list": Line("alerts:list_alerts", "List alerts, the newest first, and how far each has come."),
-            "show": Line("alerts:show", "Show alerts whole: pictures, states, attempts, last errors."),
+            "list": Line("alerts:list_alerts", "List alerts, newest first, with the state of each delivery."),
+            "show": Line("alerts:show", "Show alerts in full: evidence, deliveries, attempts, last errors."),
             "retry": Line(
-                "alerts:retry", "Make dead letters pending again; the running daemon delivers them."
+                "alerts:retry", "Retry dead letters: make them pending again."
             ),
-            "purge": Line("alerts:purge", "Give up deliveries."),
+            "purge": Line("alerts:purge", "Give up pending deliveries: make them dead letters."),
             "check": Line("alerts:check", "Verify the database and its invariants."),
             "label": Line(
                 "labelling:label",
-                "Say whether an alert was right; its picture is added to a data set to train on.",
+                "Label an alert as true or false; its picture is added to a data set.",
             ),
-            "arm": Line("arming:arm", "Let rules alert again: all, or those chosen."),
+            "arm": Line("arming:arm", "Enable alerting for all or selected rules."),
             "disarm": Line(
                 "arming:disarm",
-                "Let rules not alert: all, or those chosen; for a while with --for, else until `arm`.",
+                "Disable alerting for all or selected rules, until re-armed or for a given time.",
             ),
             "armed": Line(
-                "arming:armed", "Show which rules are armed, and which may alert now by their schedules."
+                "arming:armed", "Show which rules are armed and which are within their schedule."
             ),
         },
     ),
     "cameras": Group(
-        "The cameras: accept a new view.",
+        "Manage cameras.",
         {
             "accept": Line(
                 "cameras:accept",
-                "Take what a camera shows now for its usual view: it was turned on purpose.",
+                "Accept the current view as the new reference after moving a camera on purpose.",
             ),
         },
     ),
     "install": Line(
-        "install:install", "Install the service: units, a user, /etc/surveil and a first configuration."
+        "install:install", "Install the systemd service: units, a user, /etc/surveil and a first configuration."
     ),
-    "uninstall": Line("install:uninstall", "Stop the service and remove what `surveil install` wrote."),
+    "uninstall": Line("install:uninstall", "Stop the service and remove what `surveil install` wrote. Configuration and alerts stay."),
 }  # fmt: skip
 
 
@@ -156,9 +156,9 @@ class _Root(TyperGroup):
 
 app = typer.Typer(
     cls=_Root,
-    help="Watch cameras, and say so when something happens.\n\n"
-    "Start with `surveil demo`. Then write your cameras into config.yaml, look at it with `surveil check`, "
-    "try it on a recording with `surveil replay`, and let it run with `surveil run`.",
+    help="Detect events on IP cameras and send alerts.\n\n"
+    "Start with `surveil demo`. Then write your cameras into config.yaml, check it with `surveil check --probe`, "
+    "test it on a recording with `surveil replay`, and start the daemon with `surveil run`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -178,4 +178,4 @@ def root(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
 ) -> None:
-    """Watch cameras, and say so when something happens."""
+    """Detect events on IP cameras and send alerts."""

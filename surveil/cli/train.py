@@ -100,7 +100,7 @@ def train(
     resume: Resume = False,
     json: AsJson = False,
 ) -> None:
-    """Learn to tell classes of pictures apart, test it on pictures held back, and write one ONNX file.
+    """Train a classifier, test it on held-out pictures and write one ONNX file.
 
     A first classifier from two folders of pictures, then into the running daemon:
 
