@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -70,6 +70,17 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def keep_private(database: Path) -> None:
+    """Create a database file, or take an old one, with mode 0640; SQLite gives its log the mode of the file."""
+    # What cannot be created or is somebody else's is for SQLite to report when it opens the file.
+    with suppress(OSError):
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        for suffix in ("", "-wal", "-shm"):
+            file = database.with_name(database.name + suffix)
+            if file.exists():
+                file.chmod(0o640)
 
 
 def temporary(path: Path) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.alerts.database import aside, connect, foreign_errors, is_damaged, transaction
+from surveil.alerts.links import present
 from surveil.alerts.records import COLUMNS, Row, alert_of
 from surveil.alerts.rows import forget_before
 from surveil.errors import StateError
@@ -77,7 +78,7 @@ def list_alerts(
     )
     values = {"state": state, "sink": sink, "camera": camera, "limit": limit}
     with _opened(path) as db:
-        return [_listed(db, row) for row in db.execute(query, values).fetchall()]
+        return [_listed(db, path.parent, row) for row in db.execute(query, values).fetchall()]
 
 
 def show(path: Path, prefix: str) -> list[Listed]:
@@ -85,12 +86,13 @@ def show(path: Path, prefix: str) -> list[Listed]:
     query = f"SELECT {COLUMNS} FROM alerts a WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ? ORDER BY seq"  # noqa: S608 - our own constant
     n = len(prefix)
     with _opened(path) as db:
-        return [_listed(db, row) for row in db.execute(query, (n, prefix, n, prefix)).fetchall()]
+        return [_listed(db, path.parent, row) for row in db.execute(query, (n, prefix, n, prefix)).fetchall()]
 
 
-def _listed(db: sqlite3.Connection, row: Row) -> Listed:
+def _listed(db: sqlite3.Connection, state_dir: Path, row: Row) -> Listed:
     query = "SELECT sink, state, attempts, reason, error FROM deliveries WHERE alert = ? ORDER BY sink"
-    return Listed(alert_of(row)[0], tuple(SinkState(*state) for state in db.execute(query, (row[0],))))
+    states = tuple(SinkState(*state) for state in db.execute(query, (row[0],)))
+    return Listed(present(alert_of(row)[0], state_dir), states)
 
 
 @dataclass(frozen=True, slots=True)

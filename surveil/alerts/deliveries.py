@@ -11,6 +11,7 @@ from surveil.alerts import rows
 from surveil.alerts.database import foreign_errors, transaction
 from surveil.alerts.delivery import Delivery
 from surveil.alerts.ledgers import Ledgers
+from surveil.alerts.links import present
 from surveil.alerts.records import Row, alert_of
 from surveil.alerts.settings import OutboxSettings
 from surveil.damage import Damaged, found
@@ -45,14 +46,17 @@ class Deliveries(Ledgers):
         return None if row is None else Delivery(self._whole(row[1:]), attempts=row[0], seq=row[1])
 
     def _whole(self, row: Row) -> Alert:
-        """Return the alert of a row of `COLUMNS`; a damaged one is counted, and told of once."""
+        """Return the alert of a row of `COLUMNS`, naming the evidence that is still there.
+
+        A damaged one is counted, and told of once.
+        """
         alert, is_whole = alert_of(row)
         if not is_whole and row[0] not in self._damaged_alerts:
             if not self._damaged_alerts:
                 log.error("the record of an alert is damaged, it is told without its details", alert=alert.id)
             self._damaged_alerts.add(row[0])
             found.add(Damaged.ALERT)
-        return alert
+        return present(alert, self._path.parent)
 
     def delivered(self, sink: str, seq: int) -> None:
         """The sink has said yes."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from surveil.alerts.links import stored_file
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.types import Alert
 
@@ -58,5 +59,5 @@ class Context:
     def picture(self, alert: Alert, kind: str = "snapshot") -> Path | None:
         """Return the file of a piece of evidence that exists, or None."""
         relative = alert.evidence.get(kind, "missing:")
-        path = self.state_dir / relative
-        return None if relative.startswith("missing:") or not path.is_file() else path
+        path = None if relative.startswith("missing:") else stored_file(self.state_dir, relative)
+        return path if path and path.is_file() else None

@@ -61,6 +61,12 @@ class Ledgers:
         """Return the name of a camera's folder → bytes of its evidence."""
         return self._look("SELECT camera, sum(bytes) FROM evidence GROUP BY camera")
 
+    def pending_evidence(self) -> set[str]:
+        """Return the files that alerts name which a sink has not taken yet."""
+        # As `_look`: it reads every pending alert.
+        with foreign_errors(), closing(connect(self._path)) as db:
+            return {str(path) for (path,) in db.execute(rows.PENDING_EVIDENCE)}
+
     def _look(self, query: str) -> dict[str, float]:
         """Read on a connection of its own: with 100,000 alerts waiting it takes 0.15 s, and no commit waits."""
         with foreign_errors(), closing(connect(self._path)) as db:

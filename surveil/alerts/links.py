@@ -1,10 +1,36 @@
-"""Links to stored pictures, for sinks whose readers look at them in a browser."""
+"""Stored pictures: where they lie, whether they are still there, and links for those who look at them in a browser."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from surveil.types import Alert
+
+GONE = "missing: deleted by retention"
+ASTRAY = "missing: not a path below the state directory"
+
+
+def stored_file(state_dir: Path, relative: str) -> Path | None:
+    """Return the file of a piece of evidence; None for a path that leads out of the state directory."""
+    path = PurePosixPath(relative)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\0" in relative:
+        return None
+    return state_dir / path
+
+
+def present(alert: Alert, state_dir: Path) -> Alert:
+    """Return the alert without the names of files that are gone: each is told as missing."""
+    evidence = {kind: _present(path, state_dir) for kind, path in alert.evidence.items()}
+    return alert if evidence == alert.evidence else replace(alert, evidence=evidence)
+
+
+def _present(path: str, state_dir: Path) -> str:
+    if path.startswith("missing:"):
+        return path
+    file = stored_file(state_dir, path)
+    return ASTRAY if file is None else path if file.is_file() else GONE
 
 
 def picture_path(alert: Alert, kind: str = "snapshot") -> str:

@@ -37,7 +37,7 @@ from surveil.alerts.settings import OutboxSettings
 from surveil.clock import Clock
 from surveil.damage import Damaged, found
 from surveil.errors import StateError
-from surveil.filesystem import sync_folder
+from surveil.filesystem import keep_private, sync_folder
 from surveil.metrics import DELIVERY
 from surveil.types import Alert
 
@@ -107,9 +107,9 @@ class Outbox(Deliveries):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             moved = cls._replace_damaged(path, clock)
+            keep_private(path)
             with foreign_errors():
                 outbox = cls(path, sinks, clock, settings or OutboxSettings(), moved)
-            path.chmod(0o640)
             sync_folder(path.parent)
             outbox._tell_damage()
         except OSError as error:

@@ -1,7 +1,8 @@
 """How long evidence stays: by age, by bytes, and by the space that is left.
 
 Age is the outbox's own count of running time, so a clock step deletes nothing. When the disk is full the
-oldest evidence of all cameras goes first; the space of `min_free_bytes` stays for the outbox.
+oldest evidence of all cameras goes first; the space of `min_free_bytes` stays for the outbox. What belongs to an alert
+that still waits for a sink stays, whatever its age and size, until the disk is full and nothing else is left to delete.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from surveil.alerts.evidence import FOLDER, safe_name
+from surveil.alerts.links import stored_file
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
@@ -62,19 +64,22 @@ class Retention:
         gone = 0
         for camera, settings in self._cameras.items():
             oldest = self._outbox.age_s() - settings.keep_days * _DAY_S
-            gone += self._delete(self._outbox.evidence_before(oldest, camera, _BATCH))
+            gone += self._delete(self._oldest(oldest, camera))
             excess = self._outbox.evidence_bytes(camera) - settings.max_bytes
             if excess > 0:
                 gone += self._delete_bytes(excess, camera)
         return gone
 
     def make_room(self, size: int) -> bool:
-        """Delete the oldest evidence until `size` bytes fit beside what must stay free; return whether they do."""
+        """Delete the oldest evidence until `size` bytes fit beside what must stay free; return whether they do.
+
+        That of alerts which wait goes after all other.
+        """
         for _ in range(10_000):
             lacking = size + self._reserve() - self._free()
             if lacking <= 0:
                 return True
-            if not self._delete_bytes(lacking, None):
+            if not (self._delete_bytes(lacking, None) or self._delete_bytes(lacking, None, spare=False)):
                 return False
         return False
 
@@ -88,10 +93,18 @@ class Retention:
         most = found.f_blocks * found.f_frsize // _SHARE_FREE
         return min(max((s.min_free_bytes for s in self._cameras.values()), default=0), most)
 
-    def _delete_bytes(self, size: int, camera: str | None) -> int:
+    def _oldest(self, born_s: float, camera: str | None, *, spare: bool = True) -> list[StoredAlert]:
+        """Return a batch of the oldest files, without those that alerts which wait name if they are spared."""
+        found = self._outbox.evidence_before(born_s, camera, _BATCH)
+        wanted = self._outbox.pending_evidence() if found and spare else set()
+        if wanted.intersection(stored.path for stored in found):
+            found = self._outbox.evidence_before(born_s, camera, _BATCH + len(wanted))
+        return [stored for stored in found if stored.path not in wanted][:_BATCH]
+
+    def _delete_bytes(self, size: int, camera: str | None, *, spare: bool = True) -> int:
         """Delete the oldest files until `size` bytes are gone, or a batch of them."""
         chosen: list[StoredAlert] = []
-        for stored in self._outbox.evidence_before(float("inf"), camera, _BATCH):
+        for stored in self._oldest(float("inf"), camera, spare=spare):
             if size <= 0:
                 break
             size -= max(stored.size, 1)
@@ -102,9 +115,11 @@ class Retention:
         if not files:
             return 0
         for stored in files:
-            path = self._root / stored.path
-            path.unlink(missing_ok=True)
-            _remove_empty(path.parent)
+            path = stored_file(self._root, stored.path)
+            # A row that names anything else was not written here: it is forgotten, the file stays.
+            if path and path.is_relative_to(self._root / FOLDER):
+                path.unlink(missing_ok=True)
+                _remove_empty(path.parent)
         self._outbox.forget_evidence([stored.path for stored in files])
         self.deleted += len(files)
         return len(files)

@@ -24,6 +24,10 @@ WHERE camera = ? AND (? = '' OR rule = ?) AND t_wall <= ? ORDER BY seq DESC LIMI
 OPEN_AT = f"""
 SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert
 JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""  # noqa: S608
+PENDING_EVIDENCE = """
+SELECT DISTINCT j.value FROM deliveries d JOIN alerts a ON a.seq = d.alert,
+json_each(CASE WHEN json_valid(a.body) THEN a.body ELSE '{}' END, '$.evidence') j
+WHERE d.state = 'pending'"""
 _FOLLOWERS = """
 UPDATE deliveries SET state = 'dead', reason = 'start_dead'
 WHERE state = 'pending' AND sink = ? AND alert > ?

@@ -15,6 +15,7 @@ from surveil.alerts.salvage import copy_tables, damage
 from surveil.errors import StateError
 from surveil.features.counting.live import GRID
 from surveil.features.counting.rollup import Key, Rollup, Sum
+from surveil.filesystem import keep_private
 from surveil.types import Floats
 
 _SCHEMA = """
@@ -60,6 +61,8 @@ class CountStore:
             raise StateError(f"{path}: nothing was counted here; is the state directory right?")
         self._path = path
         with _ours(path):
+            if not reading:
+                keep_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.text_factory = as_text
             if reading:
@@ -68,7 +71,6 @@ class CountStore:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(_SCHEMA)
-            path.chmod(0o640)
 
     @staticmethod
     def damage(path: Path) -> str:
