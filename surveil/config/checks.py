@@ -117,6 +117,19 @@ def check_clips(root: YamlNode) -> list[tuple[int, str, str]]:
     return found
 
 
+def check_timezones(root: YamlNode) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every schedule that does not say in which time zone its windows are."""
+    text = (
+        "has no timezone: its windows are in UTC; write for example 'timezone: Europe/Berlin', "
+        "or 'timezone: UTC' if that is meant"
+    )
+    return [
+        (schedule.line, schedule.path, text)
+        for schedule in _children(root, "schedules").values()
+        if schedule.get("timezone") is None
+    ]
+
+
 def check_anomaly(root: YamlNode) -> list[tuple[int, str, str]]:
     """Return (line, path, text) of every `anomaly` rule that can never alert: its camera's normality is not watched."""
     found = []

@@ -17,6 +17,7 @@ from surveil.config.checks import (
     check_clips,
     check_references,
     check_streams,
+    check_timezones,
 )
 from surveil.config.classifiers import check_classes, missing_classifiers
 from surveil.config.document import YamlNode, read
@@ -60,7 +61,14 @@ def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
     settings = _check(root, secrets, problems, needs_model=needs_model) if root else None
     if problems.found or root is None or settings is None:
         raise _error(path, problems, secrets)
-    looks = (check_any_camera, check_streams, check_clips, check_anomaly, missing_classifiers)
+    looks = (
+        check_any_camera,
+        check_streams,
+        check_clips,
+        check_timezones,
+        check_anomaly,
+        missing_classifiers,
+    )
     doubtful = [found for look in looks for found in look(root)]
     doubtful += _short_secrets(root, settings, secrets)
     warnings = [Problem(*one).show(str(path)) for one in doubtful]

@@ -24,6 +24,14 @@ def _at_least(count: int, what: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _open(points: object) -> object:
+    """Leave out points that repeat the one before: other programs close a ring by its first point."""
+    if not isinstance(points, list | tuple):
+        return points
+    kept = [point for index, point in enumerate(points) if index == 0 or point != points[index - 1]]
+    return kept[:-1] if len(kept) > 1 and kept[0] == kept[-1] else kept
+
+
 def _simple(points: list[FilePoint]) -> list[FilePoint]:
     """Refuse a polygon whose edges cross: its inside would not be what was drawn."""
     if crossing := self_intersection(tuple(points)):
@@ -45,7 +53,11 @@ def _distinct(points: list[FilePoint]) -> list[FilePoint]:
 
 
 FilePolygon = Annotated[
-    list[FilePoint], _at_least(3, "a polygon"), AfterValidator(_simple), Field(min_length=3, max_length=200)
+    list[FilePoint],
+    _at_least(3, "a polygon"),
+    BeforeValidator(_open),
+    AfterValidator(_simple),
+    Field(min_length=3, max_length=200),
 ]
 
 
