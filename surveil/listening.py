@@ -55,7 +55,7 @@ class HttpSettings(Settings):
 def split_address(listen: str) -> tuple[str, int]:
     """Split `127.0.0.1:9108` or `[::1]:9108`; raise ValueError with the remedy."""
     host, colon, port = listen.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not (port.isascii() and port.isdecimal()):
         raise ValueError(f"{listen!r} is not ADDRESS:PORT, such as 127.0.0.1:9108")
     return host.strip("[]"), int(port)
 

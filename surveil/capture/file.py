@@ -80,7 +80,7 @@ class FolderSource:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """Return a key that sorts numbers by value."""
-    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", path.name)]
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path.name)]
 
 
 def duration_s(path: Path) -> float | None:

@@ -45,7 +45,7 @@ class YamlNode:
     def _child(self, key: str | int) -> YamlNode | None:
         if isinstance(self.value, dict):
             return self.value.get(str(key))
-        if isinstance(self.value, list) and str(key).isdigit() and int(key) < len(self.value):
+        if isinstance(self.value, list) and str(key).isdecimal() and int(key) < len(self.value):
             return self.value[int(key)]
         return None
 
