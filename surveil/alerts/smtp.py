@@ -12,7 +12,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -20,7 +20,6 @@ from typing import Any
 from surveil.alerts.addresses import check_host, is_ip
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
 
-_MOST_CHALLENGES = 5
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
 _NO_MAILBOX = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _FINAL_TO_RECIPIENT = frozenset({550, 551, 553})
@@ -93,7 +92,6 @@ class Session(smtplib.SMTP):
         self._deadline = deadline
         self._tls = tls
         self._helo = helo
-        self._answered = 0
         self.opened: list[DeadlineSocket] = []
         self._server = host
         # Without a name, smtplib asks the DNS for its own.
@@ -133,36 +131,33 @@ class Session(smtplib.SMTP):
         return code, answer
 
     def auth(
-        self,
-        mechanism: str,
-        authobject: Callable[[bytes | None], str | None],
-        *,
-        initial_response_ok: bool = True,
+        self, mechanism: str, _authobject: Any, *, initial_response_ok: bool = True
     ) -> tuple[int, bytes]:
-        """Log in with names and passwords in UTF-8 (RFC 4616), where smtplib knows ASCII only."""
-        self._answered = 0
-        first = authobject(None) if initial_response_ok else None
-        command = mechanism.upper() + ("" if first is None else f" {_encode(first)}")
-        code, answer = self.docmd("AUTH", command)
-        challenges = 0
-        while code == 334 and challenges < _MOST_CHALLENGES:
-            challenges += 1
-            code, answer = self.docmd(_encode(authobject(base64.decodebytes(answer)) or ""))
+        """Log in with names and passwords in UTF-8 (RFC 4616), where smtplib's own answers know ASCII only."""
+        mechanism = mechanism.upper()
+        answers = self._answers(mechanism)
+        command = mechanism
+        if initial_response_ok and mechanism != "CRAM-MD5":
+            command += f" {_encode(next(answers)(b''))}"
+        code, said = self.docmd("AUTH", command)
+        for answer in answers:
+            if code != 334:
+                break
+            code, said = self.docmd(_encode(answer(base64.decodebytes(said))))
         if code in (235, 503):
-            return code, answer
-        raise smtplib.SMTPAuthenticationError(code, answer)
+            return code, said
+        raise smtplib.SMTPAuthenticationError(code, said)
 
-    def auth_login(self, challenge: bytes | None = None) -> str:
-        """Answer with the name first, then with the password."""
-        self._answered += 1
-        return str(self.user if challenge is None or self._answered < 2 else self.password)
-
-    def auth_cram_md5(self, challenge: bytes | None = None) -> Any:
-        """Answer a challenge with the password in UTF-8."""
-        if challenge is None:
-            return None
-        digest = hmac.new(str(self.password).encode(), challenge, "md5").hexdigest()
-        return f"{self.user} {digest}"
+    def _answers(self, mechanism: str) -> Iterator[Callable[[bytes], str]]:
+        """Yield what answers one challenge after the other."""
+        user, password = str(self.user), str(self.password)
+        if mechanism == "PLAIN":
+            yield lambda _challenge: f"\0{user}\0{password}"
+        elif mechanism == "LOGIN":
+            yield lambda _challenge: user
+            yield lambda _challenge: password
+        else:
+            yield lambda challenge: f"{user} {hmac.new(password.encode(), challenge, 'md5').hexdigest()}"
 
     def most_bytes(self) -> int | None:
         """Return how large a message may be, where the server announces it (RFC 1870)."""
