@@ -143,7 +143,11 @@ def _exchange(
             connection.request(method, target, body=body, headers=sent)
         with connection.getresponse() as answer:
             answer_headers = {k.lower(): v for k, v in answer.getheaders()}
-            return Response(answer.status, answer_headers, answer.read(_MAX_ANSWER))
+            body = b""
+            # The status is the answer; a body that breaks off changes nothing.
+            with contextlib.suppress(ConnectionError, http.client.IncompleteRead):
+                body = answer.read(_MAX_ANSWER)
+            return Response(answer.status, answer_headers, body)
     except ConnectionError as error:
         why = error.strerror or "the connection was closed without an answer"
         raise ClosedError(f"{host}:{_port(parts)}: {why}") from error

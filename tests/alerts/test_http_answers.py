@@ -139,6 +139,12 @@ def test_foreign_numbers_that_are_none_are_no_bug(body):
             sink.probe()
 
 
+@pytest.mark.parametrize("end", [b"Content-Length: 100\r\n\r\nab", b"\r\n"])
+def test_a_body_that_breaks_off_does_not_change_what_the_status_says(end):
+    with answering(b"HTTP/1.1 200 OK\r\n" + end, read=20) as url:
+        make_sink(WebhookSettings(url=url), Context()).deliver(Delivery(alert(0)))
+
+
 def multipart(tmp_path, url, **context):
     (tmp_path / "a.jpg").write_bytes(b"\xff\xd8" + bytes(2_000_000))
     return make_sink(WebhookSettings(url=url, picture="multipart"), Context(state_dir=tmp_path, **context))

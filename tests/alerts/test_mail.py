@@ -372,3 +372,12 @@ def test_a_server_that_challenges_for_ever_is_left():
         with pytest.raises(smtplib.SMTPAuthenticationError):
             log_in(server)
     assert len(server.heard) < 10
+
+
+def test_a_server_that_says_nothing_is_not_said_to_have_closed(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        sink = make_sink(settings(port, timeout_s=0.3), Context(state_dir=tmp_path))
+        with pytest.raises(RetryLater, match=r"no answer in 0\.3 s") as caught:
+            sink.deliver(Delivery(alert(0)))
+    assert not caught.value.suspect

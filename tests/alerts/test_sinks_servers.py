@@ -409,6 +409,23 @@ def test_apprise_sends_title_text_and_id(apprise_threads):
     assert got["message"].splitlines() == ["person in yard", "2023-11-14T22:13:20.000Z", alert(0).id]
 
 
+def test_apprise_tries_without_the_picture_what_a_service_refuses_with_it(tmp_path, apprise_threads):
+    def answer(got):
+        return (500 if got.json["attachments"] else 200), {}
+
+    with Receiver(answer=answer) as receiver:
+        settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/x")
+        sink = make_sink(settings, Context(state_dir=tmp_path))
+        tries = []
+        for attempts in range(4):
+            try:
+                sink.deliver(Delivery(with_picture(tmp_path), attempts=attempts))
+                tries.append("taken")
+            except RetryLater:
+                tries.append("refused")
+    assert tries == ["refused", "refused", "refused", "taken"]
+
+
 def test_a_service_that_refuses_is_tried_again_and_its_url_is_not_told(apprise_threads, caplog, capfd):
     with Receiver(answer=lambda _got: (500, {})) as receiver:
         sink = make_sink(AppriseSettings(url=f"json://me:hunter2@127.0.0.1:{receiver.port}/x"), Context())

@@ -18,6 +18,9 @@ from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 
+_WITH_PICTURE = 3
+"""Attempts that are made with the picture before some are made without."""
+
 
 class AppriseSettings(SinkSettings):
     """Send through Apprise."""
@@ -52,7 +55,9 @@ class AppriseSink(BaseSink):
         alert = delivery.alert
         if alert.phase == "end" and not self._settings.ends:
             return
-        picture = self.context.picture(alert) if self._settings.picture else None
+        # Apprise does not say whether the picture was the trouble: every other try goes without it.
+        wanted = self._settings.picture and (delivery.attempts < _WITH_PICTURE or delivery.attempts % 2 == 0)
+        picture = self.context.picture(alert) if wanted else None
         over = " (over)" if alert.phase == "end" else ""
         taken = self._service.notify(
             title=f"{alert.camera}: {alert.rule}{over}",

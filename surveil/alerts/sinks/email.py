@@ -141,7 +141,9 @@ class EmailSink(BaseSink):
                 while len(self._under_way) > _MOST_UNDER_WAY:
                     self._under_way.popitem(last=False)
             text = f"{self._place}: {_list({one: refused[one] for one in way.left})}"
-            raise RetryLater(f"{text}; {of - waiting} of {of} recipients are done", suspect=waiting < of)
+            if waiting < of:
+                raise RetryLater(f"{text}; {of - waiting} of {of} recipients are done", suspect=True)
+            raise RetryLater(text)
         self._under_way.pop(alert_id, None)
         if way.never:
             kind = Rejected if len(way.never) == of else PartlyRejected
@@ -159,6 +161,8 @@ class EmailSink(BaseSink):
         try:
             refused = self._hand_over(session, message, to)
         except smtplib.SMTPServerDisconnected as error:
+            if _timed_out(error):
+                raise
             if data:
                 self._doubt.cut(alert.id, len(data))
             raise ClosedError(f"{self._place}: the server closed the connection") from error
@@ -208,6 +212,8 @@ class EmailSink(BaseSink):
                 refusal = Refusal.of(Stage.SENDER, error.smtp_code, error.smtp_error)
                 raise RetryLater(f"{self._place}: {refusal}") from error
             except smtplib.SMTPServerDisconnected as error:
+                if _timed_out(error):
+                    raise TimeoutError from error
                 raise RetryLater(f"{self._place}: the server closed the connection") from error
             except smtplib.SMTPException as error:
                 raise RetryLater(f"{self._place}: {error}") from error
@@ -252,6 +258,11 @@ class EmailSink(BaseSink):
             name = Path(alert.evidence["snapshot"]).name
             message.add_attachment(picture, maintype="image", subtype="jpeg", filename=name)
         return message
+
+
+def _timed_out(error: smtplib.SMTPServerDisconnected) -> bool:
+    """Return whether smtplib calls a server that does not answer in time disconnected."""
+    return isinstance(error.__context__, TimeoutError)
 
 
 def _list(refused: Mapping[str, Refusal]) -> str:
