@@ -32,6 +32,8 @@ class Camera:
     state: str = "connecting"
     zones: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    site: str = ""
+    """The place that it watches with others; empty: its events are never joined."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.delivery import Camera, InstallationStatus
 from surveil.alerts.disk import RULE as STORAGE
 from surveil.alerts.disk import SYSTEM
+from surveil.alerts.rows import UPDATE
 from surveil.alerts.storm import RULE as DIGEST
+from surveil.types import Alert
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _IN_ID = re.compile(r"[^A-Za-z0-9-]")
@@ -79,6 +81,13 @@ def discovery(
     return said
 
 
+def event_type(alert: Alert) -> str:
+    """Return what an alert is to Home Assistant."""
+    if alert.phase == "end":
+        return f"{alert.rule}_end"
+    return f"{alert.rule}_update" if alert.reason == UPDATE else alert.rule
+
+
 def _kinds(*rules: str) -> list[str]:
     """Return the types of events that alerts of the rules are."""
     return [kind for rule in dict.fromkeys(rules) for kind in (rule, f"{rule}_end")]
@@ -92,6 +101,7 @@ def _alerts(topic: str, kinds: list[str]) -> Entity:
 def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
     """Return the entities of a camera."""
     up = " or ".join(f"value == '{state}'" for state in _UP)
+    updates = [f"{rule}_update" for rule in dict.fromkeys(camera.rules)] if camera.site else []
     made: list[Entity] = [
         (
             "binary_sensor",
@@ -103,7 +113,7 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
                 "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
             },
         ),
-        _alerts(topic, [*_kinds(*camera.rules, CAMERA_LOST), DIGEST]),
+        _alerts(topic, [*_kinds(*camera.rules, CAMERA_LOST), DIGEST, *updates]),
         (
             "image",
             ("snapshot",),

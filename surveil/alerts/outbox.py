@@ -184,7 +184,7 @@ class Outbox(Deliveries):
             try:
                 with transaction(self._writer) as db:
                     new = [alert for alert in alerts if self._insert(db, alert)]
-                    starts = Counter(Entry(a.camera, a.rule, COMMITTED) for a in new if a.phase == "start")
+                    starts = Counter(Entry(a.camera, a.rule, COMMITTED) for a in new if rows.begins(a))
                     rows.add(db, starts + Counter(counts or {}))
                     rows.store(db, files, self.age_s())
                     for key, value in (state or {}).items():
@@ -222,9 +222,9 @@ class Outbox(Deliveries):
         return next((path for row in found if (path := picture_path(alert_of(row)[0]))), None)
 
     def open_at(self, sink: str) -> list[Alert]:
-        """Return the start alerts of open events that `sink` has taken."""
+        """Return the start alerts of open events that `sink` has taken, or taken as a part of an incident."""
         with self._lock, foreign_errors():
-            return [self._whole(row) for row in self._writer.execute(rows.OPEN_AT, (sink,))]
+            return [self._whole(row) for row in self._writer.execute(rows.OPEN_AT, (sink, sink))]
 
     def checkpoint(self, *, force: bool = False) -> None:
         """Move the log into the database when it has grown. Couriers call it: no commit waits for it."""

@@ -23,7 +23,11 @@ SELECT {COLUMNS} FROM alerts a
 WHERE camera = ? AND (? = '' OR rule = ?) AND t_wall <= ? ORDER BY seq DESC LIMIT 20"""  # noqa: S608
 OPEN_AT = f"""
 SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert
-JOIN deliveries d ON d.alert = a.seq WHERE d.sink = ? AND d.state = 'delivered' ORDER BY a.seq"""  # noqa: S608
+WHERE EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.sink = ? AND d.state = 'delivered')
+OR (NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq) AND json_valid(a.body) AND EXISTS (
+    SELECT 1 FROM deliveries d WHERE d.event_id = json_extract(a.body, '$.details.incident')
+    AND d.sink = ? AND d.state = 'delivered'))
+ORDER BY a.seq"""  # noqa: S608
 PENDING_EVIDENCE = """
 SELECT DISTINCT j.value FROM deliveries d JOIN alerts a ON a.seq = d.alert,
 json_each(CASE WHEN json_valid(a.body) THEN a.body ELSE '{}' END, '$.evidence') j
@@ -38,6 +42,8 @@ AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = '
 AND NOT EXISTS (SELECT 1 FROM open_events o WHERE o.alert = a.seq)"""
 
 
+UPDATE = "update"
+"""The reason of an alert that repeats a start with what has joined since: see `surveil.alerts.incidents`."""
 PARTIAL = "partial"
 """Why a delivery is dead of which some recipients of the sink have the alert."""
 RAISED, COMMITTED, WITHHELD, REPEATED = "raised", "committed", "withheld", "repeated"
@@ -88,8 +94,16 @@ def insert(db: sqlite3.Connection, alert: Alert, now: float) -> int | None:
     if alert.phase == "end":
         db.execute("DELETE FROM open_events WHERE event_id = ?", (alert.event_id,))
     elif alert.reason != "instant":
+        # The event is shown as its newest update has it.
+        if alert.reason == UPDATE:
+            db.execute("DELETE FROM open_events WHERE event_id = ?", (alert.event_id,))
         db.execute("INSERT OR IGNORE INTO open_events VALUES (?, ?)", (alert.event_id, seq))
     return seq
+
+
+def begins(alert: Alert) -> bool:
+    """Return whether an alert is the first of its event."""
+    return alert.phase == "start" and alert.reason != UPDATE
 
 
 def address(db: sqlite3.Connection, alert: Alert, seq: int, sink: str, now: float, *, full: bool) -> bool:

@@ -14,6 +14,7 @@ from surveil.alerts.clips import Clips
 from surveil.alerts.database import NoRoomError
 from surveil.alerts.disk import DiskWatch, damaged_file
 from surveil.alerts.evidence import FrameContext, safe_name
+from surveil.alerts.incidents import Incidents
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
 from surveil.alerts.rows import REPEATED, Entry, StoredAlert
@@ -76,6 +77,7 @@ class AlertWriter:
         clips: Clips | None = None,
         clock: Clock | None = None,
         damage: DamageCounts | None = None,
+        incidents: Incidents | None = None,
     ) -> None:
         self._outbox = outbox
         self._evidence = evidence
@@ -89,6 +91,7 @@ class AlertWriter:
         self._clock = clock or SystemClock()
         self._damage = damage
         self._disk = DiskWatch()
+        self._incidents = incidents or Incidents()
         self._swept = float("-inf")
         self._lock = threading.Lock()
 
@@ -104,6 +107,10 @@ class AlertWriter:
         """Cap storms by other settings from the next commit on; what was counted stays counted."""
         with self._lock:
             self._storm_settings = storm
+
+    def place(self, sites: Mapping[str, str]) -> None:
+        """Join the events of cameras by these sites (camera → site) from the next commit on; call it while paused."""
+        self._incidents.sites = sites
 
     def write(self, jobs: Sequence[Job]) -> list[Alert]:
         """Store the evidence of all jobs, then commit all their alerts as one; return those that were new.
@@ -139,6 +146,7 @@ class AlertWriter:
     def finish(self) -> list[Alert]:
         """Commit the end alerts that wait for their clips, with what has been recorded by now."""
         with self._lock:
+            self._incidents.closing = True
             new = self._commit_clips(self._batch(), float("inf"))
         self._committed(new)
         return new
@@ -184,13 +192,16 @@ class AlertWriter:
 
     def _commit(self, batch: _Batch) -> list[Alert]:
         counts = batch.counts + batch.withheld
-        if not batch.alerts and not batch.withheld:
+        incidents = self._incidents.copy()
+        alerts = incidents.admit(batch.alerts, self._clock.wall())
+        if not alerts and not batch.withheld:
             if counts:
                 self._outbox.count(counts)
+            self._incidents = incidents
             return []
         state = batch.storm.dump()
-        new = self._save(batch.alerts, counts, {STATE_KEY: state})
-        self._storm_state = state
+        new = self._save(alerts, counts, {STATE_KEY: state})
+        self._storm_state, self._incidents = state, incidents
         if self._metrics:
             for entry, n in batch.withheld.items():
                 self._metrics.withheld.labels(entry.camera, entry.reason).inc(n)

@@ -97,7 +97,14 @@ class Daemon:
             self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
         )
         self._archive = EvidenceStore(
-            self._state_dir, self.outbox, config.storm, self.metrics, self.clock, self._wake, damage=damage
+            self._state_dir,
+            self.outbox,
+            config.storm,
+            self.metrics,
+            self.clock,
+            self._wake,
+            damage=damage,
+            incidents=config.incidents,
         )
         self.pipeline = make_stages(
             detector,

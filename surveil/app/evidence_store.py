@@ -9,6 +9,7 @@ import structlog
 
 from surveil.alerts.clips import Clips, HeldPackets
 from surveil.alerts.evidence import Evidence, FrameContext
+from surveil.alerts.incidents import Incidents, IncidentSettings
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
@@ -91,6 +92,7 @@ class EvidenceStore:
         *,
         clips: bool = True,
         damage: DamageCounts | None = None,
+        incidents: IncidentSettings | None = None,
     ) -> None:
         self._retention = Retention(state_dir, {}, outbox)
         self._retention.adopt()
@@ -108,11 +110,15 @@ class EvidenceStore:
             clips=self._clips,
             clock=clock,
             damage=damage,
+            incidents=Incidents(incidents) if incidents else None,
         )
+        self._sites: dict[str, str] = {}
 
     def keep(self, camera: CameraConfig, recorder: CameraRecorder | None = None) -> None:
         """Store what `camera` wants stored from now on."""
         with self.writer.paused():
+            self._sites[camera.name] = camera.site
+            self.writer.place({name: site for name, site in self._sites.items() if site})
             self._retention.keep(camera.name, camera.evidence)
             self._evidence.keep(camera.name, camera.evidence)
             if self._clips:

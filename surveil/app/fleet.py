@@ -45,7 +45,7 @@ _SEAM_S = 0.1
 
 CHANGEABLE = frozenset(
     {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
-     "lines", "rules", "sinks", "evidence"}
+     "lines", "rules", "sinks", "evidence", "site"}
 )  # fmt: skip
 """Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
 

@@ -106,6 +106,7 @@ class StatusReporter:
                     state,
                     tuple(runtimes[name].camera.zones),
                     tuple(map(rule_name, runtimes[name].camera.rules)),
+                    runtimes[name].camera.site,
                 )
                 for name, state in states.items()
                 if name in runtimes

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, model
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.disk import SYSTEM
+from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
@@ -77,6 +78,7 @@ def _number_items(value: object) -> object:
 
 Name = Annotated[str, AfterValidator(_check_name)]
 CameraName = Annotated[str, AfterValidator(_check_name), AfterValidator(_check_camera)]
+SiteName = Annotated[str, AfterValidator(lambda name: _check_name(name) if name else name)]
 Instance = Annotated[str, AfterValidator(_check_instance)]
 Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1), AfterValidator(check_address)]
 
@@ -127,6 +129,11 @@ class CoreCameraSettings(CaptureSettings):
         description="Lines that rules refer to, by name: two points [x, y] in fractions of the frame.",
     )
     rules: list[Rule] = Field(default_factory=list, description="What is an event; see the rules below.")
+    site: SiteName = Field(
+        default="",
+        description="Place that the camera watches, the same for all that watch it: their events within a minute are "
+        "one incident and one notification, see `incidents`. Empty: each event by itself.",
+    )
     sinks: list[str] | None = Field(
         default=None, description="Names of the sinks that get this camera's alerts; by default all."
     )
@@ -211,6 +218,9 @@ class FileSettings(Settings):
     )
     storm: StormSettings = Field(
         default_factory=StormSettings, description="How many alerts of one camera are too many."
+    )
+    incidents: IncidentSettings = Field(
+        default_factory=IncidentSettings, description="Events at one site as one notification."
     )
     camera_lost: CameraWatchSettings = Field(
         default_factory=CameraWatchSettings, description="A camera without pictures is an alert, too."

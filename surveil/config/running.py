@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from surveil.alerts.camerawatch import CameraWatchSettings
+from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
@@ -69,6 +70,8 @@ class CameraConfig:
     sinks: tuple[str, ...]
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
+    site: str
+    """The place that it watches; empty: its events are never joined with others'."""
 
     def section(self, kind: type[AnySettings]) -> AnySettings:
         """Return a feature's section of the camera's settings."""
@@ -93,6 +96,7 @@ class Config:
     state_dir: Path
     http: HttpSettings
     storm: StormSettings
+    incidents: IncidentSettings
     camera_lost: CameraWatchSettings
     log: LogSettings
     warnings: tuple[str, ...]

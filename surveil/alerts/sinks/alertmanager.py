@@ -30,6 +30,7 @@ from surveil.alerts.http import (
     request,
     tls_context,
 )
+from surveil.alerts.incidents import is_listed
 from surveil.alerts.links import picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
@@ -107,14 +108,15 @@ class AlertmanagerSink(BaseSink):
 
     def maintain(self, status: InstallationStatus) -> None:
         """Send open events again, as long as they are open."""
-        if not status.open:
+        led = [alert for alert in status.open if not is_listed(alert)]
+        if not led:
             return
-        response = self._post(status.open, None)
+        response = self._post(led, None)
         if response.status != _BAD_REQUEST:
             self._judge(response)
             return
         # It has taken the valid ones among them, and does not say which these are.
-        for alert in status.open:
+        for alert in led:
             try:
                 self._judge(self._post([alert], None))
             except Rejected as error:

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import rfc3339
+from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 
@@ -53,6 +54,9 @@ class AppriseSink(BaseSink):
     def deliver(self, delivery: Delivery) -> None:
         """Send one message. Raises RetryLater when the service did not take it."""
         alert = delivery.alert
+        if alert.reason == UPDATE:
+            # A message cannot be changed: the end lists what has joined.
+            return
         if alert.phase == "end" and not self._settings.ends:
             return
         # Apprise does not say whether the picture was the trouble: every other try goes without it.

@@ -27,6 +27,7 @@ from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.http import Authorities, network_errors, tls_context
 from surveil.alerts.mailboxes import Mailbox, Mailboxes, bare
 from surveil.alerts.payload import to_dict
+from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.alerts.smtp import Refusal, Session, Stage
 from surveil.errors import PartlyRejected, Rejected, RetryLater
@@ -125,6 +126,9 @@ class EmailSink(BaseSink):
     def deliver(self, delivery: Delivery) -> None:
         """Send one message to those that do not have it yet."""
         alert = delivery.alert
+        if alert.reason == UPDATE:
+            # A mail cannot be changed: the end lists what has joined.
+            return
         way = self._under_way.get(alert.id) or _UnderWay(list(self._recipients))
         with self._errors(), self._session() as session:
             refused = self._send(session, alert, way.left)

@@ -27,6 +27,7 @@ from surveil.alerts.http import (
     tls_context,
 )
 from surveil.alerts.links import picture_link
+from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 from surveil.types import Alert
@@ -71,6 +72,9 @@ class GrafanaSink(BaseSink):
         if alert.phase == "start":
             if there is None:
                 self._call("POST", "/api/annotations", self._annotation(alert), alert.id)
+            elif alert.reason == UPDATE:
+                text = {"text": self._annotation(alert)["text"]}
+                self._call("PATCH", f"/api/annotations/{there}", text, alert.id)
             return
         end = round(alert.t_wall * 1000)
         if there is None:

@@ -32,7 +32,7 @@ from surveil.alerts.broker import Broker, Login, RefusedError
 from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.doubt import ClosedError, Doubt
-from surveil.alerts.homeassistant import discovery, states, topic_part
+from surveil.alerts.homeassistant import discovery, event_type, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
 from surveil.alerts.remote import RemoteArming
@@ -178,7 +178,7 @@ class MqttSink(BaseSink):
 
     def _publish_alert(self, broker: Broker, alert: Alert, deadline: Deadline) -> None:
         camera = f"{self._base}/{topic_part(alert.camera)}"
-        kind = alert.rule if alert.phase == "start" else f"{alert.rule}_end"
+        kind = event_type(alert)
         said = to_dict(alert) | {"event_type": kind}
         if omitted := self._publish_picture(broker, f"{camera}/snapshot", alert, deadline):
             said["snapshot_omitted"] = omitted
