@@ -8,7 +8,39 @@ BOOT   := $(VENV)-boot
 JOBS   ?= 2
 PREFIX ?= /opt/surveil
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-normality gpu-check dev install uninstall clean format docs
+.PHONY: help demo test check bench bench-normality gpu-check dev install uninstall clean format docs system-test
+
+# What is asked of this machine comes first: a condition is decided where make reads it.
+# The pins hold for CPython 3.11 to 3.13 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
+PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 13) and platform.machine() == "x86_64" and sys.platform == "linux"))')
+# GPU=1 takes ONNX Runtime's GPU build (480 MB more), GPU=0 its CPU build.
+GPU    ?= $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),1,0)
+ifeq ($(filter 0 1,$(GPU)),)
+$(error GPU must be 0 or 1, not '$(GPU)')
+endif
+LIST   := requirements/$(if $(filter 1,$(GPU)),gpu,run).txt
+PIP    := -m pip -q --disable-pip-version-check
+
+# $(call put,PYTHON,WHAT): install surveil with that Python's pip; WHAT is `.` or `-e .`.
+# The two builds of ONNX Runtime write the same package: the other one goes first.
+define put
+$(1) $(PIP) uninstall -y onnxruntime$(if $(filter 0,$(GPU)),-gpu) 2>/dev/null
+$(if $(filter 1,$(PINNED)),$(call put-pinned,$(1),$(2)),$(call put-resolved,$(1),$(2)))
+endef
+
+# The build runs on pinned packages, too, which are not kept.
+define put-pinned
+$(1) $(PIP) install --require-hashes -r $(LIST)
+rm -rf $(VENV)-build
+$(1) $(PIP) install --require-hashes --target $(VENV)-build -r requirements/build.txt
+PYTHONPATH=$(abspath $(VENV)-build) $(1) $(PIP) install --no-deps --no-build-isolation --force-reinstall $(2)
+rm -rf $(VENV)-build
+endef
+
+define put-resolved
+$(1) $(PIP) install $(2)
+$(if $(filter 1,$(GPU)),$(1) $(PIP) uninstall -y onnxruntime onnxruntime-gpu && $(1) $(PIP) install 'onnxruntime-gpu>=1.31')
+endef
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -42,12 +74,7 @@ bench-normality: $(DEV) ## Print the table of learned normality
 # As root. PYTHON must lie where the service sees it: not below /root or /home.
 install: ## Install into PREFIX (/opt/surveil) with user, units and /etc/surveil; DESTDIR stages a package
 	$(MAKE) VENV=$(DESTDIR)$(PREFIX) $(DESTDIR)$(PREFIX)/bin/python
-ifeq ($(PINNED),1)
-	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall .
-else
-	$(DESTDIR)$(PREFIX)/bin/python -m pip install -q --disable-pip-version-check .
-endif
+	$(call put,$(DESTDIR)$(PREFIX)/bin/python,.)
 	sed -i '1s|^#!$(DESTDIR)$(PREFIX)/|#!$(PREFIX)/|' $(DESTDIR)$(PREFIX)/bin/surveil
 	$(DESTDIR)$(PREFIX)/bin/python -m surveil install --systemd --program $(PREFIX)/bin/surveil --destdir "$(or $(DESTDIR),/)"
 
@@ -73,7 +100,7 @@ docs: $(DEV) ## Write the generated pages anew
 	sed -f systemd/instance.sed systemd/surveil.service > systemd/surveil@.service
 
 clean: ## Remove the environment and caches
-	rm -rf $(VENV) $(BOOT) build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-build $(BOOT) build dist .mypy_cache .ruff_cache .pytest_cache
 
 # Debian's Python may lack venv: virtualenv does the same, where pip is there; else say what to install.
 $(BIN)/python:
@@ -85,23 +112,16 @@ $(BIN)/python:
 	    && PYTHONPATH=$(BOOT) $(PYTHON) -m virtualenv -q $(VENV) && rm -rf $(BOOT); } || \
 	  { rm -rf $(VENV) $(BOOT); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 
-# The pins hold for Python 3.11 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
-PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.version_info[:2] == (3, 11) and platform.machine() == "x86_64" and sys.platform == "linux"))')
-
-$(RUN): $(BIN)/python requirements/run.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
-	@echo "installing surveil into $(VENV) (some 500 MB, a few minutes)"
-ifeq ($(PINNED),1)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/run.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .
-else
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e .
-endif
+$(RUN): $(BIN)/python $(LIST) requirements/build.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
+	@echo "installing surveil into $(VENV) ($(if $(filter 1,$(GPU)),some 900 MB,some 420 MB), a few minutes)"
+	$(call put,$(BIN)/python,-e .)
 	@touch $@
 
 $(DEV): $(RUN) requirements/dev.txt
 ifeq ($(PINNED),1)
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
 else
-	$(BIN)/python -m pip install -q --disable-pip-version-check --group dev
+	$(BIN)/python $(PIP) install 'pip>=25.1'
+	$(BIN)/python $(PIP) install --group dev
 endif
 	@touch $@

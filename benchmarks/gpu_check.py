@@ -2,7 +2,7 @@
 
     python -m benchmarks.gpu_check [--wheels FOLDER] [--require] [--seconds S]
 
-With `--wheels`, first installs `surveil[cuda]` from that folder alone (a machine without a network). Prints
+With `--wheels`, first installs `surveil-daemon[cuda]` from that folder alone (a machine without a network). Prints
 which provider runs, whether boxes agree with the CPU's within 1 px and 0.01 of score over drawn pictures, and
 pictures per second by batch size beside a bare `session.run`. Exit codes: 0 good, 1 something does not hold.
 Without a GPU it compares the CPU with itself, says so, and fails only with `--require`.
@@ -66,8 +66,14 @@ class Shot:
 
 def install(wheels: Path) -> None:
     """Install surveil with CUDA from the wheels in a folder, without looking anywhere else."""
-    offline = [sys.executable, "-m", "pip", "install", "--no-index", "--find-links", str(wheels)]
-    subprocess.run([*offline, "surveil[cuda]"], check=True)
+    pip = [sys.executable, "-m", "pip"]
+    offline = [*pip, "install", "--no-index", "--find-links", str(wheels)]
+    subprocess.run([*offline, "surveil-daemon"], check=True)
+    from surveil.extras import REQUIREMENTS, Extra  # noqa: PLC0415 - only there once the wheels are installed
+
+    # The GPU build takes the place of the CPU build, which writes the same package.
+    subprocess.run([*pip, "uninstall", "--yes", "onnxruntime"], check=True)
+    subprocess.run([*offline, *REQUIREMENTS[Extra.CUDA]], check=True)
 
 
 def drawn(count: int) -> list[Shot]:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 HEADER = """\
-# Made by requirements/lock.py from pyproject.toml for Python 3.11 on x86-64 Linux; do not edit.
+# Made by requirements/lock.py from pyproject.toml for Python 3.11 to 3.13 on x86-64 Linux; do not edit.
 # {what}
 """
 LEFT_OUT = ("cuda", "train")
 """Extras of gigabytes that no test of `make test` needs."""
+RUNTIME = "onnxruntime"
+"""Its CPU build is in `run.txt`, its GPU build in `gpu.txt`, neither in `dev.txt`, which goes on top of either."""
 OPTIONS = (
     "--generate-hashes",
     "--allow-unsafe",
@@ -38,6 +40,7 @@ def main() -> None:
     """Lock the run-time set first; the development set must agree with it."""
     project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
     run = project["project"]["dependencies"]
+    others = [requirement for requirement in run if not requirement.startswith(RUNTIME)]
     extras = [
         requirement
         for name, group in project["project"]["optional-dependencies"].items()
@@ -45,8 +48,11 @@ def main() -> None:
         for requirement in group
     ]
     build = [*project["build-system"]["requires"], "editables"]
-    dev = [*run, *extras, *build, *project["dependency-groups"]["dev"]]
+    lock("build.txt", build, "What building surveil needs.", constraint=HERE / "run.txt")
+    dev = [*others, *extras, *build, *project["dependency-groups"]["dev"]]
     lock("run.txt", run, "What the daemon needs to run.")
+    gpu = [requirement.replace(RUNTIME, f"{RUNTIME}-gpu") for requirement in run]
+    lock("gpu.txt", gpu, "What the daemon needs to run on a GPU.", constraint=HERE / "run.txt")
     lock("dev.txt", dev, "What building, testing and checking need besides.", constraint=HERE / "run.txt")
 
 

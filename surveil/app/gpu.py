@@ -56,7 +56,7 @@ class GpuCollector(Collector):
 def _open() -> tuple[Any, list[Any]]:
     """Return the library and a handle of every GPU."""
     try:
-        import pynvml  # noqa: PLC0415 - optional: part of surveil[cuda]
+        import pynvml  # noqa: PLC0415 - optional: the extra `cuda`
     except ImportError:
         return None, []
     try:

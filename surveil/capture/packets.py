@@ -219,5 +219,9 @@ def _step(one: StoredPacket, following: StoredPacket, usual: int) -> int:
 def _with_headers(packet: StoredPacket) -> bytes:
     """Put the parameter sets before the first picture: some cameras send them in the SDP only."""
     headers = packet.parameters.extradata
-    annex_b = headers.startswith((b"\0\0\1", b"\0\0\0\1"))
-    return headers + packet.data if annex_b and headers not in packet.data[:_HEAD] else packet.data
+    if not headers.startswith((b"\0\0\1", b"\0\0\0\1")):
+        return packet.data
+    # Unit by unit: start codes of three or four bytes separate the same units.
+    head = packet.data[:_HEAD]
+    known = all(unit.rstrip(b"\0") in head for unit in headers.split(b"\0\0\1"))
+    return packet.data if known else headers + packet.data

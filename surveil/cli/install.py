@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ import typer
 
 from surveil.cli.common import console
 from surveil.errors import ConfigError
+from surveil.extras import REQUIREMENTS, Extra
+from surveil.extras import install as install_extra
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
 DestDir = Annotated[
@@ -33,18 +36,33 @@ def install(
             "--with", help="Add a drop-in: webcam, nvidia or strict. May be repeated.", show_default=False
         ),
     ] = None,
+    extra: Annotated[
+        list[Extra] | None,
+        typer.Option(
+            "--extra",
+            help="Install optional packages into the environment of this program, and no service. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     program: Program = None,
     destdir: DestDir = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
     """Install the systemd service: units, a user, /etc/surveil and a first configuration. Be root.
 
+    With --extra it installs the packages that an optional feature needs: mqtt, apprise, parquet, train (PyTorch) or
+    cuda (ONNX Runtime for NVIDIA GPUs with its libraries).
+
     May be repeated, after an upgrade too: what is as it should be is kept, and a configuration is never
     overwritten. Neither starts nor enables anything.
 
-    Examples: `surveil install --systemd --dry-run`; `surveil install --systemd --with nvidia --with strict`
+    Examples: `surveil install --systemd --dry-run`; `surveil install --systemd --with nvidia --with strict`;
+    `surveil install --extra mqtt`
     """
     del systemd
+    if extra:
+        _extras(dict.fromkeys(extra), dry_run)
+        return
     from surveil.app.install import DROP_INS, Installer  # noqa: PLC0415 - other commands start faster without it
     from surveil.config.reference import example  # noqa: PLC0415
 
@@ -68,6 +86,13 @@ def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run:
 
     for step in Installer(program or _this(), (), destdir.resolve(), dry_run).uninstall():
         console.print(str(step), soft_wrap=True)
+
+
+def _extras(wanted: Iterable[Extra], dry_run: bool) -> None:
+    for extra in wanted:
+        console.print(f"install {' '.join(REQUIREMENTS[extra])}", soft_wrap=True, markup=False)
+        if not dry_run:
+            install_extra(extra)
 
 
 def _this() -> Path:

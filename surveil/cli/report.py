@@ -82,7 +82,8 @@ def report(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: AsJson = False,
     parquet: Annotated[
-        Path | None, typer.Option(help="Write Parquet; needs the extra `surveil[parquet]`.", dir_okay=False)
+        Path | None,
+        typer.Option(help="Write Parquet; needs `surveil install --extra parquet`.", dir_okay=False),
     ] = None,
     heatmap: Annotated[
         Path | None, typer.Option(help="Draw where objects walk and stand into this PNG.", dir_okay=False)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from surveil import extras
 from surveil.cli import complete
 from surveil.cli.bars import bar
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, read_config
@@ -71,7 +72,10 @@ Threads = Annotated[int, typer.Option(min=1, help="Cores that are used.")]
 Flip = Annotated[bool, typer.Option(help="Whether mirrored pictures mean the same.")]
 Finetune = Annotated[
     bool,
-    typer.Option("--finetune", help="Train the network, too, on the GPU if there is one (surveil[train])."),
+    typer.Option(
+        "--finetune",
+        help="Train the network, too, on the GPU if there is one; needs `surveil install --extra train`.",
+    ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a fine-tuning that was interrupted.")]
 
@@ -143,7 +147,7 @@ def _finetuner(resume: bool) -> Callable[..., Trained]:
         if error.name != "torch":
             raise
         raise ModelError(
-            "fine-tuning needs PyTorch: pip install 'surveil[train]'; or train without --finetune"
+            f"fine-tuning needs PyTorch: run `{extras.command(extras.Extra.TRAIN)}`, or train without --finetune"
         ) from None
 
     def run(*given: Any, **named: Any) -> Trained:

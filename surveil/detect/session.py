@@ -17,6 +17,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
+from surveil import extras
 from surveil.cuda import gpu_present, share_context
 from surveil.detect.spec import Graph, Port
 from surveil.errors import ModelError, UnfitModel
@@ -120,7 +121,7 @@ def _without_cuda(path: Path, where: RunOn) -> ort.InferenceSession:
     if where.require_gpu:
         raise ModelError(
             "a GPU is required and this onnxruntime was built without CUDA; install onnxruntime-gpu instead of "
-            "onnxruntime (never both), or set model.require_gpu: false"
+            f"onnxruntime (`{extras.command(extras.Extra.CUDA)}` does), or set model.require_gpu: false"
         )
     return _create(path, where, [CPU])
 
@@ -142,7 +143,7 @@ def _on_gpu(path: Path, where: RunOn) -> ort.InferenceSession:
         if where.require_gpu and session.get_providers()[0] != CUDA:
             raise ModelError(
                 f"a GPU is required and CUDA does not work: {error}; are the CUDA and cuDNN libraries there? "
-                "pip install 'surveil[cuda]' brings them"
+                f"`{extras.command(extras.Extra.CUDA)}` installs them"
             ) from error
         return session
 

@@ -59,5 +59,5 @@ def _sha256(name: str) -> str:
     except (OSError, ValueError, KeyError):
         raise ModelError(
             f"the embedded models are missing from {DATA}; they are made when surveil is installed: "
-            "pip install . (or -e .) again"
+            "run `make install` or `make dev` in the checkout again"
         ) from None

@@ -1,5 +1,6 @@
 """The packet ring: bounded, cut at key frames, and clips that play."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -150,8 +151,9 @@ def test_an_outage_in_a_clip_lasts_as_long_as_it_did(tmp_path) -> None:
 def test_parameter_sets_that_came_in_the_sdp_only_are_put_into_the_clip(tmp_path) -> None:
     packets = stored(make_clip(tmp_path / "a.ts", seconds=1.0))
     headers = packets[0].parameters.extradata
-    assert headers.startswith(b"\0\0\1")
-    bare = packets[0].data.replace(headers, b"")
+    bare = b"".join(
+        b"\0\0\1" + unit for unit in units(packets[0].data) if unit not in units(headers)
+    )  # fmt: skip
     assert len(bare) < len(packets[0].data)
     first = StoredPacket(
         bare, packets[0].pts, packets[0].dts, packets[0].time_base, True, 0.0, packets[0].parameters
@@ -159,6 +161,17 @@ def test_parameter_sets_that_came_in_the_sdp_only_are_put_into_the_clip(tmp_path
     mux([first, *packets[1:]], tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 15
+
+
+@pytest.mark.parametrize("start", [b"\0\0\1", b"\0\0\0\1"], ids=["three bytes", "four bytes"])
+def test_parameter_sets_that_are_there_are_not_put_in_twice_whatever_separates_them(tmp_path, start) -> None:
+    packets = stored(make_clip(tmp_path / "a.ts", seconds=1.0))
+    headers = b"".join(start + unit for unit in units(packets[0].parameters.extradata))
+    first = replace(packets[0], parameters=replace(packets[0].parameters, extradata=headers))
+    mux([first, *packets[1:]], tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        written = units_of_mp4(bytes(next(container.demux(video=0))))
+    assert written == units(packets[0].data)
 
 
 def test_no_packets_make_no_clip(tmp_path) -> None:

@@ -103,10 +103,8 @@ def test_the_image_is_built_from_files_that_exist_and_are_let_in():
 
 def test_the_image_has_all_that_the_wheel_is_built_from():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    needed = {
-        project["project"]["readme"],
-        *project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],
-    }
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    needed = {project["project"]["readme"], *wheel["packages"], *wheel["force-include"]}
     assert needed | {"hatch_build.py", "model_build"} <= set(CONTAINERFILE.split())
 
 

@@ -221,7 +221,7 @@ def test_fine_tuning_without_pytorch_says_what_to_install(tmp_path, pictures, mo
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.delitem(__import__("sys").modules, "surveil.offline.classify.finetune", raising=False)
     said = refused(ModelError, "train", pictures, "--finetune", "--output", tmp_path / "x.onnx")
-    assert "pip install 'surveil[train]'" in said
+    assert "install --extra train" in said
 
 
 def test_nothing_to_deploy_or_to_go_back_to_is_told(tmp_path, config):

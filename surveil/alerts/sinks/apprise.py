@@ -1,4 +1,4 @@
-"""Apprise: some hundred services by URL (ntfy, Telegram, Slack, Matrix, Pushover, …). Extra `surveil[apprise]`.
+"""Apprise: some hundred services by URL (ntfy, Telegram, Slack, Matrix, Pushover, …). Extra `apprise`.
 
 One service for each sink, so that what one refuses is not sent to another twice. Apprise says only whether
 it worked; a refusal is tried again later, and alerts that fail go behind those that have not. Services
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
+from surveil import extras
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.rows import UPDATE
@@ -27,7 +28,7 @@ class AppriseSettings(SinkSettings):
     """Send through Apprise."""
 
     type: Literal["apprise"] = Field(
-        default="apprise", description="Any of Apprise's services; needs surveil[apprise]."
+        default="apprise", description="Any of Apprise's services; needs `surveil install --extra apprise`."
     )
     url: SecretStr = Field(description="Apprise URL of one service, for example ntfy://ntfy.example/yard.")
     picture: bool = Field(default=True, description="Attach the snapshot, where the service takes one.")
@@ -78,7 +79,7 @@ def _service(url: str) -> Any:
     try:
         import apprise  # noqa: PLC0415 - optional
     except ImportError:
-        raise ValueError("needs apprise; install surveil[apprise]") from None
+        raise ValueError(f"needs apprise: run `{extras.command(extras.Extra.APPRISE)}`") from None
     # Its log tells addresses of services, which are credentials.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     # No pool of threads for one service.

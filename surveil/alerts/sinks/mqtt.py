@@ -1,4 +1,4 @@
-"""MQTT 5, with Home Assistant discovery. Extra `surveil[mqtt]`.
+"""MQTT 5, with Home Assistant discovery. Extra `mqtt`.
 
 Delivered when the broker has taken the alert (QoS 1, a reason code below 0x80). Topics below `<prefix>/<instance>`:
 
@@ -27,6 +27,7 @@ from typing import Literal
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
+from surveil import extras
 from surveil.alerts.addresses import Host, Topic
 from surveil.alerts.broker import Broker, Login, RefusedError
 from surveil.alerts.deadline import Deadline
@@ -49,7 +50,7 @@ _REFUSED_AGAIN_S = 60.0
 class MqttSettings(SinkSettings):
     """Publish alerts and states over MQTT."""
 
-    type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs surveil[mqtt].")
+    type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs `surveil install --extra mqtt`.")
     host: Host = Field(min_length=1, description="The broker.")
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
     tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
@@ -80,7 +81,7 @@ class MqttSettings(SinkSettings):
     @model_validator(mode="after")
     def _installed(self) -> MqttSettings:
         if find_spec("paho") is None:
-            raise ValueError("needs paho-mqtt; install surveil[mqtt]")
+            raise ValueError(f"needs paho-mqtt: run `{extras.command(extras.Extra.MQTT)}`")
         return self
 
     @model_validator(mode="after")

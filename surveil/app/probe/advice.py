@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from surveil import extras
 from surveil.app.probe.report import Advice, Budget, CameraReport, HostReport, ModelReport, StreamReport
 from surveil.config import CameraConfig, Config
 from surveil.detect.session import CPU
@@ -95,8 +96,8 @@ def on_model(model: ModelReport) -> Iterator[Advice]:
         yield Advice(
             "model_on_cpu",
             "model",
-            "it runs on the CPU though a GPU is there or asked for: pip install 'surveil[cuda]'; "
-            "`require_gpu: true` makes this an error",
+            "it runs on the CPU though a GPU is there or asked for: install the GPU build with "
+            f"`{extras.command(extras.Extra.CUDA)}`; `require_gpu: true` makes this an error",
         )
     if model.agrees is False:
         yield Advice("gpu_disagrees", "model", "the GPU finds other objects than the CPU: do not trust it")

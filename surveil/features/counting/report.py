@@ -11,6 +11,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Literal
 
+from surveil import extras
 from surveil.errors import StateError
 from surveil.features.counting.rollup import Key, Sum
 from surveil.features.counting.times import day_of, hour_of, local
@@ -88,12 +89,12 @@ def to_json(rows: Sequence[CountRow]) -> str:
 
 
 def write_parquet(rows: Sequence[CountRow], path: Path) -> None:
-    """Write the rows as Parquet; raises StateError without the extra `surveil[parquet]`."""
+    """Write the rows as Parquet; raises StateError without the extra `parquet`."""
     try:
         import pyarrow as pa  # noqa: PLC0415 - an extra
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError as error:
-        raise StateError("Parquet needs the extra: pip install 'surveil[parquet]'") from error
+        raise StateError(f"Parquet needs pyarrow: run `{extras.command(extras.Extra.PARQUET)}`") from error
     kinds = {"str": pa.string(), "int": pa.int64()}
     schema = pa.schema([(field.name, kinds.get(str(field.type), pa.float64())) for field in fields(CountRow)])
     parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema), path)

@@ -1,6 +1,6 @@
 """The steps of fine-tuning: small at first, small at last, and the mean of what they pass through.
 
-Needs the extra `surveil[train]`.
+Needs the extra `train`.
 """
 
 from __future__ import annotations

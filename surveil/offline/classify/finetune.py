@@ -4,7 +4,7 @@ The network is built from the ONNX file, so that it is the same to the last oper
 that file: what was trained is what runs. Batch norms are folded into the convolutions already, so small learning
 rates and few epochs are the way: the linear head first (on frozen features), then the last blocks, then more of them.
 
-Needs the extra `surveil[train]`.
+Needs the extra `train`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 in PyTorch, built from its ONNX file operation by operation, with a linear head.
 
-Needs the extra `surveil[train]`.
+Needs the extra `train`.
 """
 
 from __future__ import annotations
