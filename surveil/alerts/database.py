@@ -39,17 +39,29 @@ def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
     """
     db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     db.text_factory = as_text
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute(f"PRAGMA synchronous={synchronous}")
-    db.execute("PRAGMA foreign_keys=ON")
-    # Checkpoints are made beside the commits, not in them: see `Outbox.checkpoint`.
-    db.execute("PRAGMA wal_autocheckpoint=10000")
+    with closed_on_error(db):
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(f"PRAGMA synchronous={synchronous}")
+        db.execute("PRAGMA foreign_keys=ON")
+        # Checkpoints are made beside the commits, not in them: see `Outbox.checkpoint`.
+        db.execute("PRAGMA wal_autocheckpoint=10000")
     return db
 
 
 def as_text(raw: bytes) -> str:
     """Return a text of the database; a damaged byte costs a character and not the row."""
     return raw.decode("utf-8", "replace")
+
+
+
+@contextmanager
+def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection whose owner cannot be made: nobody else would."""
+    try:
+        yield
+    except BaseException:
+        db.close()
+        raise
 
 
 class DamagedError(StateError):

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ import structlog
 
 from surveil.alerts import rows
 from surveil.alerts.database import (
+    closed_on_error,
     connect,
     foreign_errors,
     migrate,
@@ -82,19 +84,21 @@ class Outbox(Deliveries):
         self.set_aside = damaged_one
         """Where a damaged database was moved to when this one was opened."""
         self._writer = connect(path)
-        migrate(self._writer)
-        self._acks = connect(path, synchronous="NORMAL")
-        self._opened = clock.monotonic()
-        with transaction(self._writer) as db:
-            self.salvaged = salvage(damaged_one, db, self._sinks) if damaged_one else 0
-            """Alerts that were taken over from it."""
-            self.repaired = repair(db)
-            """Rows that were put right or left out."""
-        self._base_s = float(self.get_state("clock_s") or 0.0)
-        with transaction(self._writer):
-            rows.remove_sinks(self._writer, self._sinks)
-            rows.settle_orphans(self._writer, "restart")
-        self._pending = Counter(rows.count_pending(self._writer))
+        with closed_on_error(self._writer):
+            migrate(self._writer)
+            self._acks = connect(path, synchronous="NORMAL")
+        with closed_on_error(self._writer), closed_on_error(self._acks):
+            self._opened = clock.monotonic()
+            with transaction(self._writer) as db:
+                self.salvaged = salvage(damaged_one, db, self._sinks) if damaged_one else 0
+                """Alerts that were taken over from it."""
+                self.repaired = repair(db)
+                """Rows that were put right or left out."""
+            self._base_s = float(self.get_state("clock_s") or 0.0)
+            with transaction(self._writer):
+                rows.remove_sinks(self._writer, self._sinks)
+                rows.settle_orphans(self._writer, "restart")
+            self._pending = Counter(rows.count_pending(self._writer))
 
     @classmethod
     def open(
@@ -234,11 +238,9 @@ class Outbox(Deliveries):
             return
         try:
             self._since_checkpoint = 0
-            with foreign_errors():
-                db = connect(self._path, synchronous="NORMAL")
+            with foreign_errors(), closing(connect(self._path, synchronous="NORMAL")) as db:
                 # PASSIVE never makes a writer wait.
                 db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                db.close()
         finally:
             self._checkpointing.release()
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from surveil.alerts.database import DamagedError, aside, migrations
+from surveil.alerts.database import DamagedError, aside, connect, migrations
 from surveil.alerts.outbox import Outbox, end_id
 from surveil.alerts.payload import dump, load, to_dict
 from surveil.alerts.rows import Entry
 from surveil.alerts.settings import OutboxSettings
 from surveil.clock import ManualClock
 from surveil.errors import StateError
+from tests.conftest import open_files
 
 from .helpers import T0, alert
 
@@ -253,8 +254,19 @@ def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, cloc
     db.close()
     with pytest.raises(
         StateError, match="schema 99, this surveil knows up to 3: it was written by a newer version"
-    ):
+    ) as error:
         reopen(tmp_path, clock)
+    # The traceback still holds what was half made.
+    assert error.tb is not None
+    assert [name for name in open_files().values() if name.startswith(str(tmp_path))] == []
+
+
+def test_a_connection_that_cannot_be_set_up_is_closed(tmp_path):
+    (tmp_path / "outbox.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(sqlite3.DatabaseError) as error:
+        connect(tmp_path / "outbox.db")
+    assert error.tb is not None
+    assert [name for name in open_files().values() if name.startswith(str(tmp_path))] == []
 
 
 def test_every_migration_has_a_number_of_its_own():

@@ -256,7 +256,7 @@ def test_the_hour_that_comes_twice_is_two_rows():
 
 def test_parquet_without_its_extra_names_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(StateError, match=r"surveil\[parquet\]"):
+    with pytest.raises(StateError, match=r"install --extra parquet`"):
         write_parquet([], tmp_path / "report.parquet")
 
 

@@ -65,12 +65,19 @@ class CountStore:
                 keep_private(path)
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.text_factory = as_text
-            if reading:
-                self._db.execute("PRAGMA query_only = ON")
-                return
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA)
+            try:
+                self._prepare(reading)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self, reading: bool) -> None:
+        if reading:
+            self._db.execute("PRAGMA query_only = ON")
+            return
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
 
     @staticmethod
     def damage(path: Path) -> str:
