@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,8 @@ _UNITS = Path("/etc/systemd/system")
 _CONFIG = Path("/etc/surveil/config.yaml")
 _HIDDEN = (Path("/root"), Path("/home"), Path("/run/user"), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
 """What the unit's walls hide from the service."""
+_LINK = Path("/usr/local/bin/surveil")
+_ON_PATH = (Path("/usr/bin"), _LINK.parent)
 _STARTED = Path("/run/systemd/system")
 """There when systemd is the running manager (sd_booted(3))."""
 
@@ -32,7 +34,7 @@ class InstallStep:
     """One thing that is done, or would be."""
 
     what: str
-    """`write`, `keep`, `remove`, `run`."""
+    """`write`, `link`, `keep`, `remove`, `run`."""
     target: str
 
     def __str__(self) -> str:
@@ -53,12 +55,15 @@ class Installer:
     sample: str = ""
     """The configuration that is written where there is none."""
     units: Path = field(default_factory=source)
+    shared: Mapping[Path, str] = field(default_factory=dict)
+    """Manual pages and completion scripts; to take them away, their places are enough."""
 
     def install(self) -> Iterator[InstallStep]:
         """Write units, user, folders and a first configuration; yield what was done."""
         self._check_program()
         for path, text in self._files().items():
             yield self._write(path, text, 0o644)
+        yield from self._link()
         if self._real(_CONFIG).exists():
             yield InstallStep("keep", str(_CONFIG))
         else:
@@ -72,6 +77,8 @@ class Installer:
         there = [path for path in self._files(*DROP_INS) if self._real(path).exists()]
         if _UNITS / "surveil.service" in there:
             yield from self._run(["systemctl", "disable", "--now", "surveil.service"])
+        if self._is_ours(_LINK):
+            there.append(_LINK)
         for path in there:
             yield self._remove(path)
         if there:
@@ -89,7 +96,29 @@ class Installer:
                 made[_UNITS / f"{unit}.d" / f"{name}.conf"] = self._read(f"{name}.conf")
         made[Path("/usr/lib/sysusers.d/surveil.conf")] = self._read("sysusers.conf")
         made[Path("/usr/lib/tmpfiles.d/surveil.conf")] = self._read("tmpfiles.conf")
-        return made
+        return made | dict(self.shared)
+
+    def _link(self) -> Iterator[InstallStep]:
+        """Put the program on everybody's PATH, unless it is there, or something else of that name is."""
+        real = self._real(_LINK)
+        if self.program.parent in _ON_PATH:
+            return
+        if real.exists() or real.is_symlink():
+            yield InstallStep("keep", str(_LINK))
+            return
+        if not self.dry_run:
+            try:
+                real.parent.mkdir(parents=True, exist_ok=True)
+                real.symlink_to(self.program)
+            except OSError as error:
+                raise StateError(f"{_LINK}: {error.strerror}; be root, or set --destdir") from error
+        yield InstallStep("link", f"{_LINK} -> {self.program}")
+
+    def _is_ours(self, link: Path) -> bool:
+        """Whether the link leads to the program that the installed unit starts."""
+        real, unit = self._real(link), self._real(_UNITS / "surveil.service")
+        started = unit.read_text(encoding="utf-8") if unit.exists() else f"ExecStart={self.program} "
+        return real.is_symlink() and f"ExecStart={real.readlink()} " in started
 
     def _unit(self, name: str) -> str:
         return self._read(name).replace("/usr/bin/surveil", str(self.program))

@@ -50,6 +50,9 @@ def install(
 ) -> None:
     """Install the systemd service: units, a user, /etc/surveil and a first configuration. Be root.
 
+    It also puts `surveil` on the PATH (a link in /usr/local/bin), with manual pages and completion for bash, zsh and
+    fish.
+
     With --extra it installs the packages that an optional feature needs: mqtt, apprise, parquet, train (PyTorch) or
     cuda (ONNX Runtime for NVIDIA GPUs with its libraries).
 
@@ -64,11 +67,19 @@ def install(
         _extras(dict.fromkeys(extra), dry_run)
         return
     from surveil.app.install import DROP_INS, Installer  # noqa: PLC0415 - other commands start faster without it
+    from surveil.cli import manual  # noqa: PLC0415
     from surveil.config.reference import example  # noqa: PLC0415
 
     if unknown := set(with_ or ()) - set(DROP_INS):
         raise ConfigError([f"--with {name}: there are {', '.join(DROP_INS)}" for name in sorted(unknown)])
-    installer = Installer(program or _this(), tuple(with_ or ()), destdir.resolve(), dry_run, example())
+    installer = Installer(
+        program or _this(),
+        tuple(with_ or ()),
+        destdir.resolve(),
+        dry_run,
+        example(),
+        shared=manual.files(),
+    )
     for step in installer.install():
         console.print(str(step), soft_wrap=True)
     console.print(
@@ -83,8 +94,11 @@ def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run:
     Example: `surveil uninstall --dry-run`
     """
     from surveil.app.install import Installer  # noqa: PLC0415 - as above
+    from surveil.cli import manual  # noqa: PLC0415
 
-    for step in Installer(program or _this(), (), destdir.resolve(), dry_run).uninstall():
+    shared = dict.fromkeys(manual.places(), "")
+    installer = Installer(program or _this(), (), destdir.resolve(), dry_run, shared=shared)
+    for step in installer.uninstall():
         console.print(str(step), soft_wrap=True)
 
 
