@@ -64,7 +64,7 @@ def collect(
         with bar() as progress:
             found = {cameras[0]: _collector(settings, cameras[0], bounds).run_files(videos, fps, progress)}
     else:
-        found = _watch(settings, cameras, bounds)
+        found = _watch(read_config(config, needs_secrets=True), cameras, bounds)
     if json:
         print_json(found)
         return

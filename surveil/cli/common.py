@@ -23,30 +23,42 @@ from surveil.errors import ConfigError, UnfitModel
 if TYPE_CHECKING:
     from surveil.detect.detector import Detector
 
+DEFAULT_CONFIG = Path("config.yaml")
+SYSTEM_CONFIG = Path("/etc/surveil/config.yaml")
+"""What `surveil install` writes and the service reads."""
+
+
+def usual(path: Path) -> Path:
+    """Return the file of the service where the default is meant and this folder has none."""
+    is_there = path != DEFAULT_CONFIG or path.exists() or not SYSTEM_CONFIG.exists()
+    return path if is_there else SYSTEM_CONFIG
+
+
 ConfigPath = Annotated[
     Path,
     typer.Option(
         "--config",
         "-c",
         envvar="SURVEIL_CONFIG",
-        help="The configuration file.",
+        help="The configuration file; without one in this folder, /etc/surveil/config.yaml.",
         show_default=True,
         dir_okay=False,
+        callback=usual,
     ),
 ]
-DEFAULT_CONFIG = Path("config.yaml")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
-def read_config(path: Path, *, needs_model: bool = False) -> Config:
+def read_config(path: Path, *, needs_model: bool = False, needs_secrets: bool = False) -> Config:
     """Load the configuration, set up logging by it, and print its warnings.
 
     `needs_model`: a model that is not there is a mistake of the file; else it may still be added.
+    `needs_secrets`: cameras or sinks are opened; else secrets may be missing, as in an operator's shell.
     """
-    config = load(path, needs_model=needs_model)
+    config = load(path, needs_model=needs_model, needs_secrets=needs_secrets)
     logs.configure(config.log.format, config.log.level)
     logs.hide(config.secrets)
     for warning in config.warnings:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from surveil.cli.common import DEFAULT_CONFIG
+from surveil.cli.common import DEFAULT_CONFIG, usual
 from surveil.config.classifiers import state_dir_of
 from surveil.config.document import YamlNode, read
 from surveil.config.problems import Problems
@@ -25,7 +25,7 @@ def names(of: Callable[[YamlNode], Iterable[str]]) -> Complete:
     """Return a completion of the names that `of` finds; a file that cannot be read offers none."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
-        root = read(Path(context.params.get("config") or DEFAULT_CONFIG), Problems())
+        root = read(usual(Path(context.params.get("config") or DEFAULT_CONFIG)), Problems())
         found = of(root) if root is not None else ()
         return [name for name in found if name.startswith(incomplete)]
 

@@ -163,7 +163,7 @@ def _from_frames(wish: _Wish) -> int:
 def _from_camera(wish: _Wish) -> int:
     from surveil.app.collecting import collect_live, hidden_of, look_of  # noqa: PLC0415 - others start faster without it
 
-    settings = read_config(wish.config, needs_model=True)
+    settings = read_config(wish.config, needs_model=True, needs_secrets=True)
     look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
     hidden = hidden_of(settings, wish.source)
     collector = CropCollector(wish.folder, look, _label(wish), "camera", hidden=hidden)

@@ -43,7 +43,7 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - other commands start faster without it
 
-    settings = read_config(config, needs_model=True)
+    settings = read_config(config, needs_model=True, needs_secrets=True)
     leave(Daemon(settings, open_detector(settings)).run())
 
 
@@ -85,7 +85,7 @@ def check(
     if (camera or send_test) and not probe:
         raise typer.BadParameter("--camera and --send-test need --probe")
     with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
-        settings = read_config(config, needs_model=not probe)
+        settings = read_config(config, needs_model=not probe, needs_secrets=True)
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 

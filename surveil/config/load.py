@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,14 +33,23 @@ _SNIPPET = "x-"
 """Top-level keys that begin so are ignored: a place for anchors."""
 
 
-def load(path: Path, env: Mapping[str, str] = os.environ, *, needs_model: bool = False) -> Config:
+def load(
+    path: Path,
+    env: Mapping[str, str] = os.environ,
+    *,
+    needs_model: bool = False,
+    needs_secrets: bool = True,
+) -> Config:
     """Read, fill, check and freeze a configuration; `needs_model`: its model must be there, too.
+
+    Without `needs_secrets` a secret that is not at hand is no mistake. Its camera gets an address that leads nowhere,
+    and its sink writes to the log only: such a configuration is for looking at what the daemon wrote.
 
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
             reads a file that somebody has just edited, and has cameras to watch.
     """
-    secrets = Secrets(env, path.parent)
+    secrets = Secrets(env, path.parent, needed=needs_secrets)
     try:
         return _load(path, secrets, needs_model=needs_model)
     except ConfigError:
@@ -120,6 +129,7 @@ def _check(root: YamlNode, secrets: Secrets, problems: Problems, *, needs_model:
     _drop_snippets(root)
     _drop_empty_sections(root, _schema())
     secrets.fill(root, problems)
+    _stand_in(root, secrets.missing)
     _inherit(root)
     check_booleans(root, _schema(), _schema(), problems)
     check_references(root, problems, model_labels(_plain(root.get("model"))))
@@ -127,6 +137,20 @@ def _check(root: YamlNode, secrets: Secrets, problems: Problems, *, needs_model:
     if needs_model:
         check_model(root, problems)
     return _validate(root, problems)
+
+
+def _stand_in(root: YamlNode, missing: Collection[str]) -> None:
+    """Put what is valid where a secret is missing, so that the rest of the file is checked and can be used."""
+    for section, name in {(*path.split(".")[:2], "")[:2] for path in missing}:
+        owner = root.get(section, name)
+        if owner is None:
+            continue
+        if section == "sinks" and isinstance(owner.value, dict):
+            owner.value = {"type": YamlNode("log", owner.line, f"{owner.path}.type")}
+        for place in (("url",), ("streams", "detect"), ("streams", "record")):
+            address = owner.get(*place)
+            if section == "cameras" and address is not None and address.path in missing:
+                address.value = f"rtsp://unresolved.invalid/{address.path}"
 
 
 def _is_supported(root: YamlNode, problems: Problems) -> bool:

@@ -46,6 +46,10 @@ class Secrets:
     """Line and path of values with a secret of less than `LEAST` characters."""
     templates: dict[str, str] = field(default_factory=dict)
     """Path of a value → how it may be printed."""
+    needed: bool = True
+    """Whether a reference that leads nowhere is a mistake: not for a command that opens no camera and no sink."""
+    missing: set[str] = field(default_factory=set)
+    """Paths of values with such a reference, where that is no mistake."""
 
     def fill(self, node: YamlNode, problems: Problems) -> None:
         """Replace the references in every string below `node`, in place."""
@@ -64,8 +68,11 @@ class Secrets:
             try:
                 value = self._value(match[1])
             except _MissingError as error:
-                problems.add(node.line, node.path, str(error))
-                problems.settled.add(node.path)
+                if self.needed:
+                    problems.add(node.line, node.path, str(error))
+                    problems.settled.add(node.path)
+                else:
+                    self.missing.add(node.path)
                 return "unresolved"
             self._remember(value, node)
             return quote(value, safe="") if match.end() <= end else value
