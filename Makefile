@@ -13,7 +13,7 @@ PREFIX ?= /opt/surveil
 # What is asked of this machine comes first: a condition is decided where make reads it.
 # The pins hold for CPython 3.11 to 3.13 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
 PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 13) and platform.machine() == "x86_64" and sys.platform == "linux"))')
-# GPU=1 takes ONNX Runtime's GPU build (480 MB more), GPU=0 its CPU build.
+# GPU=1 takes ONNX Runtime's GPU build (some 260 MB more), GPU=0 its CPU build; by default what this machine has.
 GPU    ?= $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),1,0)
 ifeq ($(filter 0 1,$(GPU)),)
 $(error GPU must be 0 or 1, not '$(GPU)')
@@ -92,6 +92,13 @@ format: $(DEV) ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# As root, with buildah, mmdebstrap and systemd-container; needs the network. Some 20 minutes each.
+system-test: $(DEV) ## Build and start the image; follow docs/install.md on fresh Debian 12 and 13; test on other Pythons
+	tests/system/image.sh
+	$(BIN)/python -m tests.system.debian bookworm
+	$(BIN)/python -m tests.system.debian trixie
+	tests/system/pythons.sh
+
 docs: $(DEV) ## Write the generated pages anew
 	$(BIN)/surveil schema --as yaml > config.yaml
 	$(BIN)/surveil schema --as markdown > docs/configuration.md
@@ -113,7 +120,7 @@ $(BIN)/python:
 	  { rm -rf $(VENV) $(BOOT); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 
 $(RUN): $(BIN)/python $(LIST) requirements/build.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
-	@echo "installing surveil into $(VENV) ($(if $(filter 1,$(GPU)),some 900 MB,some 420 MB), a few minutes)"
+	@echo "installing surveil into $(VENV) ($(if $(filter 1,$(GPU)),some 900 MB,some 640 MB), a few minutes)"
 	$(call put,$(BIN)/python,-e .)
 	@touch $@
 

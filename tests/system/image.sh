@@ -15,7 +15,8 @@ store=(--root "$work/storage" --runroot "$work/run" --storage-driver vfs)
 b() { local verb=$1; shift; buildah "${store[@]}" "$verb" "$@"; }
 server=
 finish() {
-  [ -z "$server" ] || kill "$server" 2>/dev/null || true
+  # Its process group: buildah does not hand signals on to what it runs.
+  [ -z "$server" ] || kill -- "-$server" 2>/dev/null || true
   b rm --all >/dev/null 2>&1 || true
 }
 trap finish EXIT
@@ -48,8 +49,10 @@ sed "s/^\(  listen: 0.0.0.0:\)9108/\1$port/" compose/config.yaml > "$work/config
 chmod 0644 "$work/config.yaml"
 mapfile -t entry < <(b inspect --format '{{range .OCIv1.Config.Entrypoint}}{{println .}}{{end}}{{range .OCIv1.Config.Cmd}}{{println .}}{{end}}' "$image" | sed '/^$/d')
 b config --env SURVEIL_TOKEN=token-of-the-test --env YARD_URL=rtsp://127.0.0.1:9/stream2 "$image"
+set -m
 inside --volume "$work/config.yaml:/etc/surveil/config.yaml:ro" "$image" -- "${entry[@]}" &
 server=$!
+set +m
 for _ in $(seq 60); do
   kill -0 "$server" || { echo "the daemon ended" >&2; exit 1; }
   if inside "$image" -- python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:$port/livez', timeout=4)" 2>/dev/null; then
