@@ -151,12 +151,9 @@ class Outbox(Deliveries):
             self.commit([damaged_records(self.repaired, t_wall)])
 
     def close(self) -> None:
-        """Save the outbox's clock and close the file."""
-        with self._lock:
-            with transaction(self._acks) as db:
-                self._save_clock(db)
-            self._acks.close()
-            self._writer.close()
+        """Save the outbox's clock and close the file, even where nothing can be saved in it."""
+        with self._lock, closing(self._writer), closing(self._acks), transaction(self._acks) as db:
+            self._save_clock(db)
 
     def set_sinks(self, sinks: Sequence[str]) -> None:
         """Address alerts to these sinks from now on; what waits for any other becomes a dead letter."""

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -243,8 +242,9 @@ def test_a_database_that_is_damaged_while_it_is_used_is_told_from_one_that_is_bu
         file.write(os.urandom(path.stat().st_size - 4096))
     with pytest.raises(DamagedError, match="malformed"):
         drain(outbox)
-    with suppress(StateError):
+    with pytest.raises(StateError):
         outbox.close()
+    assert [name for name in open_files().values() if name.startswith(str(tmp_path))] == []
 
 
 def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, clock):

@@ -21,6 +21,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from surveil.demo.clip import write_clip
 from surveil.demo.scene import DrawnScene
@@ -28,7 +29,7 @@ from tests.rig.rtsp_camera import Camera
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = ("--extra cuda",)
-PASSWORD = "the password"  # noqa: S105 - what the page says
+PASSWORD = "the password"
 
 
 def blocks(page: str) -> Iterator[tuple[str, str]]:
@@ -55,7 +56,7 @@ class Machine:
         self.share.mkdir(exist_ok=True)
         shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
 
-    def __enter__(self) -> Machine:
+    def __enter__(self) -> Self:
         self._nspawn = subprocess.Popen(
             ["systemd-nspawn", f"--directory={self.root}", "--register=no", "--keep-unit", "--resolv-conf=off",
              "--console=pipe", "--link-journal=no", f"--bind={self.share}:/opt/share", "--boot"],
@@ -162,7 +163,8 @@ def follow(machine: Machine, port: int) -> None:
         if "enable --now surveil" in block:
             machine.until("an alert", "test -s /var/lib/surveil/alerts.jsonl")
     machine("curl -sf http://127.0.0.1:9108/readyz && curl -sf http://127.0.0.1:9108/metrics > /run/metrics")
-    up = 'curl -sf \'http://127.0.0.1:9090/api/v1/query?query=up\' | grep -q \'"job":"surveil"},"value":\\[[0-9.]*,"1"\\]\''
+    query = "http://127.0.0.1:9090/api/v1/query?query=up==1"
+    up = f'curl -sgf "{query}" | grep -q 127.0.0.1:9108'
     machine.until("Prometheus scrapes surveil", up)
     machine.until("Alertmanager is ready", "curl -sf http://127.0.0.1:9093/-/ready")
     machine("surveil --version && surveil alerts check && man -w surveil-alerts 2>/dev/null || true")
