@@ -6,12 +6,22 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, errors, print_json, read_config
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    errors,
+    print_json,
+    read_config,
+    show_table,
+)
 
 Sink = Annotated[str | None, typer.Option(help="Only this sink.", autocompletion=complete.sinks)]
 Camera = Annotated[str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)]
@@ -47,8 +57,8 @@ def list_alerts(
     for one in found:
         a = one.alert
         ways = ", ".join(f"{w.sink} {w.state}" for w in one.sinks)
-        table.add_row(a.id[:8], rfc3339(a.t_wall), a.camera, a.rule, a.phase, a.text, ways)
-    console.print(table)
+        table.add_row(a.id[:8], rfc3339(a.t_wall), a.camera, a.rule, a.phase, escape(a.text), ways)
+    show_table(table)
 
 
 def show(
@@ -72,7 +82,7 @@ def show(
     for one in found:
         for key, value in _whole(one, database.parent).items():
             for line in _lines(value):
-                console.print(f"[bold]{key:12}[/] {line}", soft_wrap=True)
+                console.print(f"[bold]{key:12}[/] {escape(line)}", soft_wrap=True)
         console.print()
 
 

@@ -14,7 +14,14 @@ from surveil.alerts import arming as switching
 from surveil.alerts.arming import ArmingChannel, RuleKey, Switches
 from surveil.app.arming import Arming
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    print_json,
+    read_config,
+    show_table,
+)
 from surveil.clock import SystemClock
 from surveil.config import Config
 from surveil.config.problems import suggest
@@ -146,7 +153,7 @@ def _show(config: Config, switches: Switches, *, json: bool) -> None:
         change = _change(switches, (state.camera, state.rule), now)
         word = ("armed" if state.armed else "[yellow]disarmed[/]") + (f" until {change}" if change else "")
         table.add_row(state.camera, state.rule, word, "on" if state.scheduled else "[yellow]off now[/]")
-    console.print(table)
+    show_table(table)
 
 
 def _change(switches: Switches, key: RuleKey, now: float) -> str | None:

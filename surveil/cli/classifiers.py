@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, warn
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, show_table, warn
 from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.store import ClassifierStore, names
@@ -100,7 +100,7 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
         table.add_row(
             one["name"], one["in_use"] or "none", one["shadow"] or "", ", ".join(one["labels"]), at, accuracy
         )
-    console.print(table)
+    show_table(table)
 
 
 def _about(store: ClassifierStore) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
 
 from surveil import logs
 from surveil.config import CameraConfig, Config, load
@@ -48,6 +51,8 @@ ConfigPath = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
 
+_UNLIMITED = 10_000
+"""Columns of a terminal that any table fits into."""
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -64,6 +69,20 @@ def read_config(path: Path, *, needs_model: bool = False, needs_secrets: bool = 
     for warning in config.warnings:
         warn(warning)
     return config
+
+
+def show_table(table: Table) -> None:
+    """Print a table; where the terminal is too narrow for it, a paragraph for each row, so that nothing is cut off."""
+    wanted = Measurement.get(console, console.options.update(max_width=_UNLIMITED), table).maximum
+    if wanted <= console.width or not table.rows:
+        console.print(table)
+        return
+    if table.title:
+        console.print(table.title)
+    cells = [[str(cell) for cell in column.cells] for column in table.columns]
+    for row in zip(*cells, strict=True):
+        named = [(column.header, cell) for column, cell in zip(table.columns, row, strict=True) if cell]
+        console.print(Padding("  ".join(f"[dim]{header}[/] {cell}" for header, cell in named), (0, 0, 1, 0)))
 
 
 def warn(what: str) -> None:

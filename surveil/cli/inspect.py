@@ -19,6 +19,7 @@ from surveil.cli.common import (
     open_detector,
     print_json,
     read_config,
+    show_table,
 )
 from surveil.config import schema as config_schema
 from surveil.config.reference import example, reference
@@ -137,7 +138,7 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
             model.sha256[:12],
             "built in" if model.embedded else "added",
         )
-    console.print(table)
+    show_table(table)
     table = Table("decoder", "reads exports of", "state")
     for one in _formats():
         table.add_row(one.decoder, one.families, "experimental" if one.experimental else "proven")

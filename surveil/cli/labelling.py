@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from surveil.alerts import admin
 from surveil.alerts.evidence import safe_name
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.config.problems import suggest
 from surveil.errors import ConfigError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.crops import wider
@@ -31,19 +34,26 @@ def label(
     whole: Annotated[
         bool, typer.Option("--whole", help="Store the whole picture, not what the alert is about.")
     ] = False,
+    new_class: Annotated[
+        bool, typer.Option("--new-class", help="Accept a class that the classifier does not have yet.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Label an alert as true or false; its picture is added to a data set.
 
     For an alert of your own classifier `true` is the class it said and `false` the other one; where there are more,
-    name the class. For other alerts the classes are `true` and `false`.
+    name the class. For other alerts the classes are `true` and `false`. Another word is refused, unless --new-class
+    says that it is meant.
 
     Example: `surveil alerts label 3f2a false`
     """
     settings = read_config(config)
     found = _start(admin.show(settings.state_dir / "surveil.db", alert), alert)
     picture = _picture(found, settings.state_dir)
-    shown = _class(found, verdict, settings.state_dir)
+    labels = _labels(found, settings.state_dir)
+    if not new_class:
+        _check_verdict(found, verdict, labels)
+    shown = _class(found, verdict, labels)
     model = str(found.details.get("model", ""))
     folder = dataset or settings.state_dir / "feedback" / (model or safe_name(found.rule))
     item = from_feedback(
@@ -79,14 +89,36 @@ def _picture(alert: Alert, state_dir: Path) -> Path:
     return state_dir / kept
 
 
-def _class(alert: Alert, verdict: str, state_dir: Path) -> str:
+def _labels(alert: Alert, state_dir: Path) -> tuple[str, ...]:
+    """Return the classes of the classifier that an alert is of; none where there is none any more."""
+    if alert.type != "classified":
+        return ()
+    path = ClassifierStore(state_dir, str(alert.details.get("model", ""))).path()
+    return () if path is None else tuple(read_card(path).labels)
+
+
+def _check_verdict(alert: Alert, verdict: str, labels: Sequence[str]) -> None:
+    """Refuse what is no verdict. Raises ConfigError with what may be meant."""
+    known = ["true", "false", *labels, *([alert.label] if alert.type == "classified" else [])]
+    if verdict in known:
+        return
+    # Of a classifier that is gone the classes are not known: only a slip is refused.
+    is_unsure = alert.type == "classified" and not labels
+    if not is_unsure or get_close_matches(verdict.lower(), known, n=1):
+        raise ConfigError(
+            [
+                f"'{verdict}' is no verdict on this alert{suggest(verdict, known)}; --new-class accepts a new class"
+            ]
+        )
+
+
+def _class(alert: Alert, verdict: str, labels: Sequence[str]) -> str:
     """Return the class that a verdict means. Raises ConfigError when `false` could mean several."""
     if alert.type != "classified" or verdict not in ("true", "false"):
         return verdict
     if verdict == "true":
         return alert.label
-    path = ClassifierStore(state_dir, str(alert.details.get("model", ""))).path()
-    others = [] if path is None else [name for name in read_card(path).labels if name != alert.label]
+    others = [name for name in labels if name != alert.label]
     if len(others) == 1:
         return others[0]
     choice = ", ".join(others) or "the classifier is no longer deployed"

@@ -1,11 +1,16 @@
 """`surveil alerts …` as an operator uses it."""
 
 import json
+import os
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 from typer.testing import CliRunner
 
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.payload import rfc3339
 from surveil.cli import complete
 from surveil.cli.root import app
 from surveil.clock import SystemClock
@@ -58,6 +63,37 @@ def test_what_a_sink_refused_is_listed_shown_tried_again_and_given_up(config, ou
     assert as_json(config, "purge", "--state", "pending") == {"purged": 2}
     assert as_json(config, "purge") == {"purged": 2}
     assert as_json(config, "check")["problems"] == []
+
+
+@pytest.mark.parametrize("columns", [40, 80, 250])
+def test_a_terminal_of_any_width_shows_time_rule_and_the_rest_whole(config, tmp_path, columns):
+    long = alert(
+        2,
+        camera="a-camera-with-a-long-name",
+        rule="line_crossing at the gate",
+        text="person [over] the line, to the left",
+    )
+    with closing(
+        Outbox.open(tmp_path / "state" / "surveil.db", ["ops", "a-long-name-of-a-sink"], SystemClock())
+    ) as made:
+        made.commit([long])
+    done = subprocess.run(
+        [sys.executable, "-m", "surveil", "alerts", "list", "-c", str(config)],
+        capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": str(columns)},
+    )  # fmt: skip
+    said = " ".join(done.stdout.replace("│", " ").split())
+    for part in (
+        long.id[:8],
+        rfc3339(long.t_wall),
+        long.camera,
+        long.rule,
+        "start",
+        long.text,
+        "a-long-name-of-a-sink pending",
+    ):
+        assert part in said
+    assert "…" not in said
+    assert max(map(len, done.stdout.splitlines())) <= columns
 
 
 def test_a_state_that_there_is_none_of_changes_nothing(config, outbox):

@@ -267,6 +267,40 @@ def test_an_alert_that_was_wrong_becomes_a_picture_of_the_other_class(tmp_path, 
     assert read.read(read.items[0]).shape == (200, 200, 3)
 
 
+@pytest.mark.parametrize(
+    ("kind", "verdict", "meant"),
+    [
+        ("intrusion", "ture", "did you mean 'true'?"),
+        ("intrusion", "False", "did you mean 'false'?"),
+        ("intrusion", "fox", "(there is: false, true)"),
+        ("intrusion", "", "(there is: false, true)"),
+        ("classified", "ture", "did you mean 'true'?"),
+        ("classified", "disk", "did you mean 'disc'?"),
+    ],
+)
+def test_a_word_that_is_no_verdict_is_refused_with_what_may_be_meant(
+    tmp_path, config, alerted, kind, verdict, meant
+):
+    outbox = Outbox.open(tmp_path / "state" / "surveil.db", [], SystemClock(), OutboxSettings())
+    clean = {"clean": "evidence/yard/clean.jpg"}
+    other = replace(alert(7, phase="start"), id="b" * 32, event_id="c" * 32, type=kind, label="disc")
+    outbox.commit([replace(other, evidence=clean, details={"model": "shapes"})])
+    outbox.close()
+    said = refused(ConfigError, "alerts", "label", "bbbb", verdict, "-c", config)
+    assert said.startswith(f"'{verdict}' is no verdict on this alert")
+    assert meant in said
+    assert not (tmp_path / "state" / "feedback").exists()
+    assert surveil("alerts", "label", "bbbb", "fox", "--new-class", "-c", config)[0] == 0
+
+
+def test_a_classifier_in_use_says_which_classes_there_are(tmp_path, config, pictures, alerted):
+    surveil("train", pictures, "--name", "shapes", *QUICK, "-c", config)
+    surveil("models", "deploy", "shapes", "-c", config)
+    said = refused(ConfigError, "alerts", "label", alerted, "fox", "-c", config)
+    assert "(there is: cross, disc, false, true)" in said
+    assert surveil("alerts", "label", alerted, "cross", "-c", config)[0] == 0
+
+
 def test_a_verdict_is_corrected_by_a_later_one(tmp_path, config, alerted):
     folder = tmp_path / "state" / "feedback" / "shapes"
     for verdict in ("disc", "cross", "disc", "cross"):

@@ -1,6 +1,7 @@
 """From pictures to a classifier file that says in the daemon what it said in training."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -95,6 +96,18 @@ def test_the_report_is_json_text_and_a_page_that_needs_no_other_file(made, tmp_p
     assert page == to_html(trained, data)
     assert "src='http" not in page
     assert any(line.startswith("accuracy") and "deployed" in line for line in lines(compared))
+
+
+@pytest.mark.parametrize("bins", [[(0.99, 1.0, 40)], [(0.97, 0.5, 2), (0.6, 0.5, 8)]])
+def test_every_bin_of_the_calibration_is_seen_even_a_single_one(made, bins):
+    data, trained = made
+    page = to_html(replace(trained, evaluation=replace(trained.evaluation, bins=bins)), data)
+    for sure, right, pictures in bins:
+        assert f"<circle cx={sure:.4f} cy={1 - right:.4f} " in page
+        assert f"<title>{pictures} pictures: confidence {sure:.1%}, accuracy {right:.1%}</title>" in page
+    assert f"{len(bins)} of 10 bins have pictures" in page
+    assert ("one bin says little about calibration" in page) == (len(bins) == 1)
+    assert not re.search(r"points='[^ ']*'", page), "a line of one point shows nothing"
 
 
 def test_a_gate_on_the_figures_holds_or_names_what_fails(made):

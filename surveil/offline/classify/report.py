@@ -17,6 +17,7 @@ from surveil.errors import ConfigError, StateError
 from surveil.filesystem import write_atomically
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.evaluation import Evaluation, Misclassified, OfClass
+from surveil.offline.classify.measures import BINS
 from surveil.offline.classify.outcome import Trained
 from surveil.offline.normality.figures import Estimate
 
@@ -179,9 +180,7 @@ def _groups(found: Evaluation) -> str:
 def _charts(made: Trained) -> str:
     found = made.evaluation
     text = "<h2>Curves</h2>" + _chart("recall over false alarms", [found.roc.tolist()])
-    text += _chart(
-        "accuracy over confidence (diagonal: honest)", [[[c, a] for c, a, _ in found.bins], [[0, 0], [1, 1]]]
-    )
+    text += _calibration(found)
     if made.history:
         top = max(max(row[:2]) for row in made.history) or 1.0
         steps = max(1, len(made.history) - 1)
@@ -190,16 +189,34 @@ def _charts(made: Trained) -> str:
     return text
 
 
-def _chart(title: str, curves: Iterable[Sequence[Sequence[float]]]) -> str:
-    paths = "".join(
-        f"<polyline fill=none stroke={colour} stroke-width=.008 points='"
-        + " ".join(f"{x:.4f},{1 - y:.4f}" for x, y in points) + "'/>"
-        for points, colour in zip(curves, ("#06c", "#c60"), strict=False)
-    )  # fmt: skip
+def _calibration(found: Evaluation) -> str:
+    """Return the chart of honest confidence: a dot for each bin that has pictures, larger with more of them."""
+    total = sum(pictures for *_, pictures in found.bins)
+    dots = "".join(
+        f"<circle cx={sure:.4f} cy={1 - right:.4f} r={0.012 + 0.03 * (pictures / total) ** 0.5:.4f} fill=#06c>"
+        f"<title>{pictures} pictures: confidence {sure:.1%}, accuracy {right:.1%}</title></circle>"
+        for sure, right, pictures in found.bins
+    )
+    title = f"accuracy over confidence; diagonal: honest; {len(found.bins)} of {BINS} bins have pictures"
+    if len(found.bins) == 1:
+        title += ": one bin says little about calibration"
+    return _chart(title, [[[c, a] for c, a, _ in found.bins], [[0, 0], [1, 1]]], dots)
+
+
+def _chart(title: str, curves: Iterable[Sequence[Sequence[float]]], marks: str = "") -> str:
+    paths = "".join(_curve(points, colour) for points, colour in zip(curves, ("#06c", "#c60"), strict=False))
     return (
-        f"<figure style='width:20rem'><svg viewBox='-.02 -.02 1.04 1.04'>{paths}</svg>"
+        f"<figure style='width:20rem'><svg viewBox='-.05 -.05 1.1 1.1'>{paths}{marks}</svg>"
         f"<figcaption>{escape(title)}</figcaption></figure>"
     )
+
+
+def _curve(points: Sequence[Sequence[float]], colour: str) -> str:
+    """Return a line; a line of one point would show nothing, so that is a dot."""
+    if len(points) == 1:
+        return f"<circle cx={points[0][0]:.4f} cy={1 - points[0][1]:.4f} r=.02 fill={colour} />"
+    line = " ".join(f"{x:.4f},{1 - y:.4f}" for x, y in points)
+    return f"<polyline fill=none stroke={colour} stroke-width=.008 points='{line}'/>"
 
 
 def _worth(made: Trained) -> str:
