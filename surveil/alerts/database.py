@@ -53,7 +53,6 @@ def as_text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-
 @contextmanager
 def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
     """Close a connection whose owner cannot be made: nobody else would."""

@@ -10,7 +10,16 @@ import typer
 from rich.table import Table
 
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, show_table, warn
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    console,
+    print_json,
+    read_config,
+    show_table,
+    warn,
+)
 from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.store import ClassifierStore, names
