@@ -131,7 +131,8 @@ class AnalysisMetrics:
             "surveil_stage_seconds", "Time a frame spent in a stage, without waiting.", "stage", buckets=QUICK_S
         )  # fmt: skip
         self.frame_age = make.histogram(
-            "surveil_frame_age_seconds", "Age of a frame (time since arrival, plus lag) when its analysis starts.", "camera",
+            "surveil_frame_age_seconds",
+            "Age of a frame (time since arrival, plus lag) when its analysis starts.", "camera",
             buckets=AGE_S,
         )  # fmt: skip
         for stage in STAGES:

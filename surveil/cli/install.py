@@ -89,7 +89,7 @@ def install(
 
 
 def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run: DryRun = False) -> None:
-    """Stop the service and remove what `surveil install` wrote. Configuration and alerts stay. Configuration, alerts and pictures stay.
+    """Stop the service and remove what `surveil install` wrote. Configuration and alerts stay.
 
     Example: `surveil uninstall --dry-run`
     """

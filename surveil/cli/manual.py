@@ -37,12 +37,17 @@ def _commands() -> Iterator[tuple[tuple[str, ...], TyperCommand | TyperGroup]]:
     """Yield each command and group with its words, `surveil` first."""
     from surveil.cli.root import app  # noqa: PLC0415 - the table of commands names the one that needs this module
 
-    found: list[tuple[tuple[str, ...], TyperCommand | TyperGroup]] = [(("surveil",), get_command(app))]
-    while found:
-        path, command = found.pop(0)
-        yield path, command
-        if isinstance(command, TyperGroup):
-            found[:0] = [((*path, name), sub) for name, sub in command.commands.items()]
+    yield from _below(("surveil",), get_command(app))
+
+
+def _below(
+    path: tuple[str, ...], command: object
+) -> Iterator[tuple[tuple[str, ...], TyperCommand | TyperGroup]]:
+    assert isinstance(command, TyperCommand | TyperGroup)
+    yield path, command
+    if isinstance(command, TyperGroup):
+        for name, sub in command.commands.items():
+            yield from _below((*path, name), sub)
 
 
 def _script(shell: str) -> str:

@@ -88,7 +88,8 @@ COMMANDS: dict[str, Line | Group] = {
                 "List the models that a configuration can name, and the formats that can be added.",
             ),
             "add": Line(
-                "inspect:add_model", "Add a detection model: recognise its format, run it and store it with its SHA-256."
+                "inspect:add_model",
+                "Add a detection model: recognise its format, run it and store it with its SHA-256."
             ),
             "check": Line(
                 "inspect:check_models", "Check every model: SHA-256, loading, a run, decoding."
@@ -142,7 +143,9 @@ COMMANDS: dict[str, Line | Group] = {
     "install": Line(
         "install:install", "Install the systemd service: units, a user, /etc/surveil and a first configuration."
     ),
-    "uninstall": Line("install:uninstall", "Stop the service and remove what `surveil install` wrote. Configuration and alerts stay."),
+    "uninstall": Line(
+        "install:uninstall",
+        "Stop the service and remove what `surveil install` wrote. Configuration and alerts stay."),
 }  # fmt: skip
 
 
