@@ -49,8 +49,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     """Note a unit test that is none."""
-    # A socket of the file system is none that others could reach.
-    if _unit and event in _DOES and not (event == "socket.bind" and isinstance(arguments[1], str | bytes)):
+    # A socket of the file system is none that others could reach; urllib3 asks at its import whether IPv6 works.
+    harmless = event == "socket.bind" and (
+        isinstance(arguments[1], str | bytes) or arguments[1] == ("::1", 0)
+    )
+    if _unit and event in _DOES and not harmless:
         _culprits.append(
             f"{_unit[0]} {_DOES[event]} ({arguments[:2]}): mark it `rig`, or move it to the folder of its kind"
         )

@@ -13,13 +13,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from surveil.alerts.outbox import end_id
 from surveil.alerts.rows import UPDATE
 from surveil.settings import Settings
 from surveil.types import Alert
+
+if TYPE_CHECKING:
+    from surveil.alerts.outbox import end_id
 
 _MOST_LISTED = 50
 _OWN = frozenset({"camera_lost", "storage", "digest"})
