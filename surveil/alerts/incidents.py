@@ -13,16 +13,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from surveil.alerts.rows import UPDATE
 from surveil.settings import Settings
 from surveil.types import Alert
-
-if TYPE_CHECKING:
-    from surveil.alerts.outbox import end_id
 
 _MOST_LISTED = 50
 _OWN = frozenset({"camera_lost", "storage", "digest"})
@@ -173,6 +169,8 @@ def _finish(incident: _Incident) -> Alert:
     """Return the end of the lead, listing what has joined; made here where the lead has no duration."""
     lead, end = incident.lead, incident.end
     if end is None:
+        from surveil.alerts.outbox import end_id  # noqa: PLC0415 - the settings here are read without an outbox
+
         end = replace(lead, id=end_id(lead.event_id), phase="end", reason="gone", evidence={})
     if not incident.joined:
         return end

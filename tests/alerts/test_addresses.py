@@ -15,6 +15,8 @@ from surveil.alerts.sinks.webhook import WebhookSettings
 
 from .helpers import Receiver, alert
 
+pytestmark = pytest.mark.rig
+
 
 def refusal(make, **settings) -> str:
     with pytest.raises(ValidationError) as caught:

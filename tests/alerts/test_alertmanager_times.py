@@ -19,6 +19,8 @@ from surveil.errors import Rejected
 from .helpers import T0, Got, Receiver, alert
 from .servers import alertmanager, needs, wait_for
 
+pytestmark = pytest.mark.rig
+
 
 class Fake:
     """Alertmanager's API as far as times go: its clock, what it takes, and that it takes a list in part."""

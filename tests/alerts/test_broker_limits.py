@@ -25,6 +25,8 @@ from .clients import Listener, mqtt_settings
 from .helpers import alert
 from .servers import free_port, mosquitto, needs
 
+pytestmark = pytest.mark.rig
+
 GATE = InstallationStatus({"gate": Camera("streaming", ("yard",), ("intrusion",))})
 BIG = b"\xff\xd8" + bytes(60_000)
 

@@ -23,6 +23,8 @@ from surveil.errors import Rejected, RetryLater
 
 from .helpers import Receiver, alert
 
+pytestmark = pytest.mark.rig
+
 
 @contextmanager
 def answering(answer: bytes, *, read: int = 65_536) -> Iterator[str]:

@@ -28,6 +28,8 @@ from .helpers import T0, Receiver, alert
 from .servers import Grafana
 from .test_mail import MailServer, mail
 
+pytestmark = pytest.mark.rig
+
 SITES = {"gate": "house", "yard": "house", "barn": "farm"}
 
 

@@ -26,6 +26,8 @@ from surveil.errors import PartlyRejected, Rejected, RetryLater
 from .helpers import alert
 from .mailserver import MailServer
 
+pytestmark = pytest.mark.rig
+
 FIRST, SECOND = "first@example.org", "second@example.org"
 
 
