@@ -17,6 +17,7 @@ import av.error
 import av.logging
 
 from surveil.capture.causes import LogLine, open_error, source_error
+from surveil.capture.h264 import Missing
 from surveil.capture.picture import AvPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -62,6 +63,7 @@ class AvSource:
         self._size = (0, 0)
         self._was_reset = False
         """FFmpeg tells of it only in its log, before the last packet of the connection."""
+        self._missing: Missing | None = None
 
     # What sorts of stream differ in.
 
@@ -95,6 +97,8 @@ class AvSource:
         self._logs.clear()
         self._was_reset, self._size = False, (0, 0)
         codec = self._stream.codec_context
+        is_followed = self.live and codec.name == "h264"
+        self._missing = Missing(bytes(codec.extradata or b"")) if is_followed else None
         return StreamInfo(codec.name, "cuda" if codec.is_hwaccel else "software", self.transport)
 
     def read(self) -> Arrival | None:
@@ -108,7 +112,7 @@ class AvSource:
             packet.size,
             packet.is_keyframe,
             None if stamp is None else stamp * self._tick,
-            self._take_damage() or packet.is_corrupt,
+            self._take_damage() or packet.is_corrupt or self._is_gap(packet),
             packet,
         )
 
@@ -189,6 +193,10 @@ class AvSource:
         self._was_reset |= any("Connection reset" in text for _, _, text in self._logs)
         self._logs.clear()
         return damage
+
+    def _is_gap(self, packet: Any) -> bool:
+        """Whether pictures before this one never came."""
+        return self._missing is not None and self._missing.update(memoryview(packet))
 
     def _decode(self, packet: Any) -> Decoded:
         try:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from surveil.capture.causes import source_error
-from surveil.capture.damage import Damage, Holes
+from surveil.capture.damage import Damage
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
-from surveil.capture.timing import Lag
+from surveil.capture.timing import Lag, Queue
 from surveil.errors import Cause
 
-_WAITED_S = 0.002
-"""A read that took longer had to wait for the network: nothing is queued in front of us."""
 _CAUGHT_UP_S = 0.3
 """With no more lag than this, all frames are decoded again."""
 
@@ -53,8 +51,7 @@ class Connection:
         self._watcher = watcher
         self._wants_all_frames = wants_all_frames
         self._decodes = "detect" in settings.roles
-        self._lag = Lag()
-        self._holes = Holes()
+        self._queue, self._lag = Queue(), Lag()
         self._damage = Damage(settings.degraded_after_s)
         self._broken = False
         self._catching_up = False
@@ -77,7 +74,8 @@ class Connection:
     def take(self, arrival: Arrival, before: float, now: float) -> None:
         """Work on what was read between the moments `before` and `now` (monotonic s). Raises SourceError."""
         self._watcher.on_packet(arrival, now)
-        self._broken |= arrival.broken
+        # What was lost among pictures that were passed over does not touch the key frame after them.
+        self._broken = arrival.broken or (self._broken and not (arrival.key and self._skipping))
         if self._source.live:
             self._follow_lag(arrival, before, now)
         if not self._decodes:
@@ -98,9 +96,11 @@ class Connection:
     # What is decoded.
 
     def _follow_lag(self, arrival: Arrival, before: float, now: float) -> None:
-        self.lag_s = lag = self._lag.update(arrival.stamp, now, waited=now - before > _WAITED_S)
+        waited = self._queue.update(before, now)
+        self.lag_s = lag = self._lag.update(arrival.stamp, now, waited=waited)
         if lag > self._settings.max_lag_s:
-            raise source_error(Cause.BEHIND, self._settings.url, f"{lag:.1f} s behind real time")
+            words = f"pictures waited {lag:.1f} s to be decoded: this machine is too slow for the stream"
+            raise source_error(Cause.BEHIND, self._settings.url, words)
         if lag > self._settings.catch_up_lag_s:
             self._catching_up = True
         elif arrival.key and lag < _CAUGHT_UP_S:
@@ -143,9 +143,6 @@ class Connection:
     # Health.
 
     def _follow_damage(self, shot: Shot, now: float, *, broken: bool) -> None:
-        if self._source.live:
-            hole = self._holes.update(None if self._keys_only() else shot.stamp)
-            broken = broken or (hole and not shot.key)
         if self._damage.update(now, key=shot.key, broken=broken):
             self._watcher.on_damage()
 

@@ -23,11 +23,23 @@ class ScriptedCamera:
 
     live = True
 
-    def __init__(self, clock, stop, *, gop=30, cost_s=0.0, seconds=60.0, broken=(), keys=True, first_key=0):
+    def __init__(
+        self,
+        clock,
+        stop,
+        *,
+        gop=30,
+        cost_s=0.0,
+        seconds=60.0,
+        broken=(),
+        keys=True,
+        first_key=0,
+        stamp=lambda number: number / FPS,
+    ):
         self.clock, self.stop = clock, stop
         self.gop, self.cost_s, self.broken = gop, cost_s, broken
         self.last = round(seconds * FPS)
-        self.keys, self.first_key = keys, first_key
+        self.keys, self.first_key, self.stamp = keys, first_key, stamp
         self.began = clock.monotonic()
         self.decoded = []
         self.connects = 0
@@ -45,7 +57,7 @@ class ScriptedCamera:
         if number >= self.last:
             self.stop.set()
         key = self.keys and number >= self.first_key and number % self.gop == 0
-        return Arrival(1000, key, number / FPS, False, number)
+        return Arrival(1000, key, self.stamp(number), False, number)
 
     def decode(self, arrival):
         if self.cost_s:
@@ -100,6 +112,48 @@ def test_half_the_decoding_speed_keeps_frames_young_for_ever() -> None:
     assert losses == []
     assert len(frames) > 1800 * FPS / 4
     assert max(abs(f.lag_s - age) for f, age in zip(frames, found, strict=True)) < 0.4
+
+
+STAMPS = {
+    "declares 25, sends 15": lambda n: n / 25,
+    "0.84 of real time": lambda n: 0.84 * n / FPS,
+    "0.94 of real time": lambda n: 0.94 * n / FPS,
+    "constant": lambda _n: 7.0,
+    "milliseconds": lambda n: n / FPS / 90,
+    "one in twenty in the past": lambda n: n / FPS - (9800 if n % 20 == 13 else 0),
+    "one in twenty in the future": lambda n: n / FPS + (37_600 if n % 20 == 13 else 0),
+    "none": lambda _n: None,
+}
+
+
+@pytest.mark.parametrize("stamp", STAMPS.values(), ids=STAMPS)
+def test_whatever_the_stamps_say_every_picture_is_taken_as_from_an_honest_camera(stamp) -> None:
+    found = {}
+    for name, options in {"honest": {}, "odd": {"stamp": stamp}}.items():
+        loop, camera, frames, losses = capture({"seconds": 300.0, "cost_s": 0.02, "gop": 60, **options})
+        loop.run()
+        assert (losses, camera.connects) == ([], 1)
+        assert not any(f.damaged for f in frames)
+        assert max(f.lag_s for f in frames) < 0.1
+        found[name] = sum(int(5 * b.t) > int(5 * a.t) for a, b in pairwise(frames))
+        assert len(frames) == 300 * FPS + 1
+    assert found["odd"] >= 0.97 * found["honest"]
+
+
+@pytest.mark.parametrize("stamp", [STAMPS["0.84 of real time"], STAMPS["constant"]])
+def test_a_backlog_is_noticed_whatever_the_stamps_say(stamp) -> None:
+    loop, camera, frames, losses = capture({"cost_s": 2 / FPS, "seconds": 600.0, "stamp": stamp})
+    loop.run()
+    assert max(ages(camera, frames)) <= 1.0 + 2.0
+    assert losses == []
+    assert len(frames) > 600 * FPS / 5
+
+
+def test_a_camera_that_lowers_its_rate_is_not_damaged() -> None:
+    times = [*(n / FPS for n in range(300)), *(20 + n / 2 for n in range(200))]
+    loop, _, frames, losses = capture({"seconds": 30.0, "gop": 100, "stamp": lambda n: times[n]})
+    loop.run()
+    assert (losses, [f.seq for f in frames if f.damaged]) == ([], [])
 
 
 def test_a_decoder_without_hope_reconnects_instead_of_showing_the_past() -> None:

@@ -1,0 +1,191 @@
+"""What H.264 says of itself in its headers: pictures that are missing, and pictures a player can start at. Pure.
+
+FFmpeg does not report pictures that were left out before the RTP layer: with one reference picture it decodes
+the rest of the group without a warning. Time stamps do not tell either, since a camera may change its rate
+or stamp a picture wrongly. `frame_num` does: it counts reference pictures (ITU-R H.264, 7.4.3).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_START_CODE = re.compile(rb"\x00\x00\x01")
+_SLICE, _IDR, _SPS = 1, 5, 7
+_HEADER_BYTES = 32
+"""The part of a slice that has its frame number."""
+_WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
+"""Profiles whose parameter sets describe chroma and scaling (7.3.2.1.1)."""
+_MOST_IN_A_ROW = 5
+"""More gaps in a row than this are an encoder that numbers in another way, and mean nothing."""
+
+Buffer = bytes | memoryview
+
+
+def nal_units(data: Buffer, length_size: int = 0) -> Iterator[Buffer]:
+    """Yield the NAL units of a picture; each has `length_size` bytes of length before it, or a start code."""
+    view = memoryview(data)
+    if not length_size:
+        start = 0
+        for match in _START_CODE.finditer(view):
+            if start:
+                yield view[start : match.start()]
+            start = match.end()
+        if start:
+            yield view[start:]
+        return
+    at = 0
+    while at + length_size < len(view):
+        size = int.from_bytes(view[at : at + length_size], "big")
+        yield view[at + length_size : at + length_size + size]
+        at += length_size + size
+
+
+def length_size_of(extradata: bytes) -> int:
+    """Return the size of the lengths before NAL units (`avcC`); 0 where start codes divide them."""
+    return (extradata[4] & 3) + 1 if len(extradata) > 6 and extradata[0] == 1 else 0
+
+
+def is_idr(data: Buffer, length_size: int = 0) -> bool:
+    """Whether any decoder can start here; at a recovery point, only some can."""
+    return any(len(unit) and unit[0] & 31 == _IDR for unit in nal_units(data, length_size))
+
+
+class _Bits:
+    """Reads bits and Exp-Golomb numbers (9.1). Raises IndexError at the end."""
+
+    def __init__(self, data: Buffer) -> None:
+        self._data = bytes(data).replace(b"\0\0\3", b"\0\0")
+        self._at = 0
+
+    def bits(self, count: int) -> int:
+        value = 0
+        for _ in range(count):
+            value = value << 1 | self._data[self._at >> 3] >> (7 - (self._at & 7)) & 1
+            self._at += 1
+        return value
+
+    def unsigned(self) -> int:
+        zeros = 0
+        while not self.bits(1):
+            zeros += 1
+        return (1 << zeros) - 1 + self.bits(zeros)
+
+    def signed(self) -> int:
+        value = self.unsigned()
+        return (value + 1) // 2 if value & 1 else -(value // 2)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbering:
+    """How a stream numbers its pictures."""
+
+    bits: int
+    has_planes: bool
+    """Slices name a colour plane before the number."""
+    may_skip: bool
+    """Numbers may be left out on purpose (temporal layers)."""
+
+
+def _numbering(sps: Buffer) -> _Numbering:
+    bits = _Bits(sps[1:256])
+    profile = bits.bits(24) >> 16
+    bits.unsigned()
+    has_planes = profile in _WITH_CHROMA and _skip_chroma(bits)
+    size = bits.unsigned() + 4
+    order = bits.unsigned()
+    if order == 0:
+        bits.unsigned()
+    elif order == 1:
+        bits.bits(1)
+        bits.signed()
+        bits.signed()
+        for _ in range(bits.unsigned()):
+            bits.signed()
+    bits.unsigned()
+    return _Numbering(size, has_planes, bits.bits(1) == 1)
+
+
+def _skip_chroma(bits: _Bits) -> bool:
+    """Read past what high profiles add; return whether colour planes are coded apart."""
+    chroma = bits.unsigned()
+    has_planes = chroma == 3 and bits.bits(1) == 1
+    bits.unsigned()
+    bits.unsigned()
+    bits.bits(1)
+    if bits.bits(1):
+        for i in range(12 if chroma == 3 else 8):
+            if bits.bits(1):
+                _skip_scaling(bits, 16 if i < 6 else 64)
+    return has_planes
+
+
+def _skip_scaling(bits: _Bits, count: int) -> None:
+    last = following = 8
+    for _ in range(count):
+        if following:
+            following = (last + bits.signed()) % 256
+        last = following or last
+
+
+class Missing:
+    """Follows the pictures of one connection by their numbers."""
+
+    def __init__(self, extradata: bytes = b"") -> None:
+        self._length_size = length_size_of(extradata)
+        self._sps = b""
+        self._numbering: _Numbering | None = None
+        self._last: int | None = None
+        self._in_a_row = 0
+        if self._length_size:
+            self._learn(extradata[8:])
+        else:
+            for unit in nal_units(extradata):
+                self._learn(unit)
+
+    def update(self, data: Buffer) -> bool:
+        """Return whether pictures that this one is made from never came."""
+        for unit in nal_units(data, self._length_size):
+            kind = unit[0] & 31 if len(unit) else 0
+            if kind == _SPS:
+                self._learn(unit)
+            elif kind in (_SLICE, _IDR):
+                return self._follow(unit, is_idr=kind == _IDR)
+        return False
+
+    def _learn(self, unit: Buffer) -> None:
+        if not len(unit) or unit[0] & 31 != _SPS or bytes(unit) == self._sps:
+            return
+        self._sps = bytes(unit)
+        try:
+            self._numbering = _numbering(unit)
+        except IndexError:
+            self._numbering = None
+
+    def _follow(self, unit: Buffer, *, is_idr: bool) -> bool:
+        numbering = self._numbering
+        if numbering is None or numbering.may_skip:
+            return False
+        try:
+            number = self._number(unit, numbering)
+        except IndexError:
+            return False
+        last, size = self._last, 1 << numbering.bits
+        gap = not is_idr and last is not None and (number - last) % size > 1
+        if unit[0] >> 5 & 3 or is_idr:
+            self._last = number
+        elif gap:  # nothing is made from this one, which has the number of the next
+            self._last = (number - 1) % size
+        self._in_a_row = self._in_a_row + 1 if gap else 0
+        if self._in_a_row > _MOST_IN_A_ROW:
+            self._numbering = None
+        return gap
+
+    @staticmethod
+    def _number(unit: Buffer, numbering: _Numbering) -> int:
+        bits = _Bits(unit[1:_HEADER_BYTES])
+        for _ in ("first macroblock", "type", "parameter set"):
+            bits.unsigned()
+        bits.bits(2 if numbering.has_planes else 0)
+        return bits.bits(numbering.bits)
