@@ -17,7 +17,7 @@ import av.error
 import av.logging
 
 from surveil.capture.causes import LogLine, open_error, source_error
-from surveil.capture.h264 import Missing
+from surveil.capture.h264 import SliceHeaders
 from surveil.capture.picture import AvPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -63,7 +63,7 @@ class AvSource:
         self._size = (0, 0)
         self._was_reset = False
         """FFmpeg tells of it only in its log, before the last packet of the connection."""
-        self._missing: Missing | None = None
+        self._slices: SliceHeaders | None = None
 
     # What sorts of stream differ in.
 
@@ -77,6 +77,10 @@ class AvSource:
 
     def _ended(self) -> None:
         """Run at the end of the stream; raises SourceError where there should be none."""
+
+    def _silent(self) -> Arrival:
+        """Return NOTHING when nothing came within the time for reading; raises SourceError where that is too long."""
+        raise source_error(Cause.STALLED, self._url, "the stream stalled: nothing came")
 
     # The protocol.
 
@@ -98,22 +102,27 @@ class AvSource:
         self._was_reset, self._size = False, (0, 0)
         codec = self._stream.codec_context
         is_followed = self.live and codec.name == "h264"
-        self._missing = Missing(bytes(codec.extradata or b"")) if is_followed else None
+        self._slices = SliceHeaders(bytes(codec.extradata or b"")) if is_followed else None
         return StreamInfo(codec.name, "cuda" if codec.is_hwaccel else "software", self.transport)
 
     def read(self) -> Arrival | None:
         """Return the next packet. Raises SourceError (stalled, reset, damaged …)."""
-        packet = self._next_packet()
+        try:
+            packet = self._next_packet()
+        except av.error.ExitError:
+            return self._silent()
         if packet is None or packet.size == 0:
             self._ended()
             return None
         stamp = packet.dts if packet.dts is not None else packet.pts
+        is_gap = self._slices is not None and self._slices.update(memoryview(packet))
         return Arrival(
             packet.size,
             packet.is_keyframe,
             None if stamp is None else stamp * self._tick,
-            self._take_damage() or packet.is_corrupt or self._is_gap(packet),
+            self._take_damage() or packet.is_corrupt or is_gap,
             packet,
+            self._slices is None or self._slices.is_intra,
         )
 
     def decode(self, arrival: Arrival) -> Decoded:
@@ -179,7 +188,7 @@ class AvSource:
         try:
             return next(self._packets, None)
         except av.error.ExitError:
-            raise source_error(Cause.STALLED, self._url, "the stream stalled: nothing came") from None
+            raise
         except (av.error.FFmpegError, OSError) as error:
             if isinstance(error, av.error.InvalidDataError):
                 raise source_error(Cause.DAMAGED, self._url) from None
@@ -193,10 +202,6 @@ class AvSource:
         self._was_reset |= any("Connection reset" in text for _, _, text in self._logs)
         self._logs.clear()
         return damage
-
-    def _is_gap(self, packet: Any) -> bool:
-        """Whether pictures before this one never came."""
-        return self._missing is not None and self._missing.update(memoryview(packet))
 
     def _decode(self, packet: Any) -> Decoded:
         try:

@@ -51,7 +51,8 @@ _LOG_HINTS = (
 WORDS = {
     Cause.REFUSED: "nobody listens at that port",
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
-    Cause.TIMEOUT: "no answer in time",
+    Cause.TIMEOUT: "no answer in time; a camera that sends a picture less often than every two seconds needs a "
+    "longer open_timeout_s",
     Cause.UNAUTHORIZED: "user name or password refused",
     Cause.FORBIDDEN: "the camera forbids this user the stream",
     Cause.BUSY: "the camera is busy",

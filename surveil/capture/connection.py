@@ -56,6 +56,10 @@ class Connection:
         self._broken = False
         self._catching_up = False
         self._skipping = True  # nothing before the first key frame can be decoded
+        self._alone = True
+        """A key frame gives a picture alone; with intra refresh it is the beginning of one."""
+        self._healing = False
+        """Decoding began at a key frame and has given no picture yet."""
         self._last_picture = self._last_good = now
         self._told = ""
         self.pictures = 0
@@ -111,18 +115,26 @@ class Connection:
         return self._catching_up or idle
 
     def _is_wanted(self, arrival: Arrival) -> bool:
-        """Whether to decode it: without the picture before, only a key frame can be."""
-        if arrival.key:
-            self._skipping = False
-        elif self._keys_only():
+        """Whether to decode it: without the picture before, only a key frame can be.
+
+        Where a key frame alone gives nothing, catching up is passing over everything; then decoding goes on until
+        there is a picture, however late that is, or there would never be one.
+        """
+        self._alone &= arrival.whole or not arrival.key
+        if arrival.key and self._skipping:
+            self._skipping = self._catching_up and not self._alone
+            self._healing = not self._skipping
+        elif self._keys_only() and not self._healing and not (arrival.key and self._alone):
             self._skipping = True
         return not self._skipping
 
     def _decode(self, arrival: Arrival, now: float) -> None:
         decoded = self._source.decode(arrival)
         shots: Sequence[Shot] = decoded.shots
-        if not shots and self._keys_only():
+        if not shots and self._keys_only() and self._alone:
             shots = self._source.drain().shots  # a decoder that re-orders keeps a lone key frame back
+            if not shots and not decoded.broken:
+                self._alone, self._healing, self._skipping = False, False, True
         if decoded.broken and not shots:
             self._broken = True
         else:
@@ -132,6 +144,7 @@ class Connection:
     def _emit(self, shots: Sequence[Shot], now: float, *, broken: bool) -> None:
         for shot in shots:
             self.pictures += 1
+            self._healing = False
             self._last_picture = now
             self._follow_damage(shot, now, broken=broken or self._broken)
             self._broken = False

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 _START_CODE = re.compile(rb"\x00\x00\x01")
 _SLICE, _IDR, _SPS = 1, 5, 7
+_INTRA = (2, 4)
+"""Slice types I and SI, modulo 5 (table 7-6)."""
 _HEADER_BYTES = 32
 """The part of a slice that has its frame number."""
 _WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
@@ -129,8 +131,8 @@ def _skip_scaling(bits: _Bits, count: int) -> None:
         last = following or last
 
 
-class Missing:
-    """Follows the pictures of one connection by their numbers."""
+class SliceHeaders:
+    """Follows the pictures of one connection by what their slices say."""
 
     def __init__(self, extradata: bytes = b"") -> None:
         self._length_size = length_size_of(extradata)
@@ -138,6 +140,8 @@ class Missing:
         self._numbering: _Numbering | None = None
         self._last: int | None = None
         self._in_a_row = 0
+        self.is_intra = True
+        """The last picture is made from no other. One with intra refresh is, though a decoder may start there."""
         if self._length_size:
             self._learn(extradata[8:])
         else:
@@ -165,11 +169,14 @@ class Missing:
 
     def _follow(self, unit: Buffer, *, is_idr: bool) -> bool:
         numbering = self._numbering
-        if numbering is None or numbering.may_skip:
+        self.is_intra = True
+        if numbering is None:
             return False
         try:
-            number = self._number(unit, numbering)
+            self.is_intra, number = self._read(unit, numbering)
         except IndexError:
+            return False
+        if numbering.may_skip or self._in_a_row > _MOST_IN_A_ROW:
             return False
         last, size = self._last, 1 << numbering.bits
         gap = not is_idr and last is not None and (number - last) % size > 1
@@ -178,14 +185,14 @@ class Missing:
         elif gap:  # nothing is made from this one, which has the number of the next
             self._last = (number - 1) % size
         self._in_a_row = self._in_a_row + 1 if gap else 0
-        if self._in_a_row > _MOST_IN_A_ROW:
-            self._numbering = None
         return gap
 
     @staticmethod
-    def _number(unit: Buffer, numbering: _Numbering) -> int:
+    def _read(unit: Buffer, numbering: _Numbering) -> tuple[bool, int]:
+        """Return whether the slice is intra, and the number of the picture."""
         bits = _Bits(unit[1:_HEADER_BYTES])
-        for _ in ("first macroblock", "type", "parameter set"):
-            bits.unsigned()
+        bits.unsigned()  # the first macroblock
+        kind = bits.unsigned() % 5
+        bits.unsigned()  # the parameter set
         bits.bits(2 if numbering.has_planes else 0)
-        return bits.bits(numbering.bits)
+        return kind in _INTRA, bits.bits(numbering.bits)

@@ -10,9 +10,9 @@ from surveil.capture.memory import give_back
 from surveil.capture.opening import is_recording, make_source
 from surveil.capture.packets import PacketRing, Parameters, StoredPacket
 from surveil.capture.settings import StreamSettings
-from surveil.capture.source import Arrival, Shot, Source, StreamInfo
+from surveil.capture.source import NOTHING, Arrival, Shot, Source, StreamInfo
 from surveil.capture.status import StreamStatus
-from surveil.capture.timing import FileClock, StreamClock
+from surveil.capture.timing import FileClock, Pace, StreamClock
 from surveil.clock import Clock, Stop
 from surveil.errors import Cause, SourceError
 from surveil.metrics import Metrics
@@ -127,6 +127,7 @@ class CaptureLoop:
         if self._packets is not None:
             self._packets.restart()
         connection = Connection(source, self._settings, opened, self, self._wants_all_frames)
+        pace = Pace() if self._info.bursts else None
         while not self._stop:
             before = clock.monotonic()
             arrival = source.read()
@@ -134,6 +135,11 @@ class CaptureLoop:
             if arrival is None:
                 connection.finish()
                 return True
+            if arrival is NOTHING:
+                continue
+            if pace is not None and clock.sleep(pace.wait_s(arrival.stamp, now), self._stop):
+                break
+            now = clock.monotonic() if pace is not None else now
             connection.take(arrival, before, now)
             self._streamed_s = now - opened
         return False

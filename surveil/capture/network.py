@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from surveil.capture.causes import source_error
 from surveil.capture.certificates import Pins, Place, ffmpeg_options
 from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
-from surveil.capture.source import StreamInfo
+from surveil.capture.source import NOTHING, Arrival, StreamInfo
 from surveil.errors import Cause, SourceError
 
 _RTSPS_PORT = 322
@@ -26,6 +27,44 @@ _TIMELESS = ("mpjpeg", "jpeg_pipe", "mjpeg", "h264", "hevc")
 """FFmpeg's formats that carry no time, as MJPEG over HTTP does: it makes up 25 pictures a second."""
 _FINE_TICK = Fraction(1, 90_000)
 """Theirs is 1/25 s, too coarse for a clip that is timed by arrival."""
+
+
+_HTTP = {"analyzeduration": "500000"}
+_NEWEST_PIECE = {"live_start_index": "-1"}
+"""FFmpeg begins three pieces before the end, which may be half a minute ago."""
+_PIECES_MAY_BE_LATE = 2
+"""Times the time for reading: FFmpeg takes an interrupted HLS stream for ended."""
+
+
+def _is_hls(url: str) -> bool:
+    return urlsplit(url).path.lower().endswith(".m3u8")
+
+
+class Patience:
+    """How often reading may come back with nothing before the stream is stalled.
+
+    A camera may send one picture in ten seconds, which its first pictures do not tell; one that has sent without
+    such pauses is stalled at the first.
+    """
+
+    _FIRST_PACKETS = 3
+    _AT_FIRST = 6
+
+    def __init__(self) -> None:
+        self._packets = self._silences = self._most = 0
+
+    def came(self) -> None:
+        """Take note of a packet."""
+        self._packets += 1
+        self._most, self._silences = max(self._most, self._silences), 0
+
+    def more(self) -> bool:
+        """Take note of a silence; return whether to wait on."""
+        self._silences += 1
+        allowed = 3 * self._most
+        return self._silences <= (
+            max(self._AT_FIRST, allowed) if self._packets <= self._FIRST_PACKETS else allowed
+        )
 
 
 def _first_transport(settings: StreamSettings) -> str:
@@ -41,10 +80,16 @@ class NetworkSource(AvSource):
         super().__init__(settings)
         self._pins = pins or Pins()
         self._is_rtsp = settings.url.startswith("rtsp")
+        self._patience = Patience()
         self.transport = _first_transport(settings) if self._is_rtsp else settings.url.partition(":")[0]
 
     def open(self) -> StreamInfo:
         """Open the stream; over UDP where TCP cannot be had and either may be used. Raises SourceError."""
+        self._patience = Patience()
+        info = self._open()
+        return replace(info, bursts=self._container.format.name.startswith("hls"))
+
+    def _open(self) -> StreamInfo:
         try:
             return super().open()
         except SourceError as error:
@@ -66,7 +111,7 @@ class NetworkSource(AvSource):
 
     def _options(self) -> Mapping[str, str]:
         if not self._is_rtsp:
-            return {"analyzeduration": "500000"}
+            return _HTTP | (_NEWEST_PIECE if _is_hls(self._settings.url) else {})
         return {
             **_QUICK,
             **self._tls_options(),
@@ -83,11 +128,20 @@ class NetworkSource(AvSource):
         return ffmpeg_options(place, self._settings.tls, self._pins, self._settings.open_timeout_s)
 
     def _timeout(self) -> tuple[float, float]:
-        return self._settings.open_timeout_s, self._settings.read_timeout_s
+        longer = _PIECES_MAY_BE_LATE if _is_hls(self._settings.url) else 1
+        return self._settings.open_timeout_s, longer * self._settings.read_timeout_s
+
+    def _silent(self) -> Arrival:
+        if not self._is_rtsp or not self._patience.more():
+            return super()._silent()
+        # Only FFmpeg's RTSP client goes on after it was interrupted.
+        self._packets = self._container.demux(self._stream)
+        return NOTHING
 
     def _next_packet(self) -> Any:
         """Return the next packet, without stamps where they are made up: then its arrival counts."""
         packet = super()._next_packet()
+        self._patience.came()
         if packet is not None and self._container.format.name in _TIMELESS:
             packet.pts = packet.dts = None
             packet.time_base = _FINE_TICK

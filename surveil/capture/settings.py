@@ -55,7 +55,7 @@ class CaptureSettings(Settings):
         description="Decode on a GPU: `auto` where one works, `cuda` or fail. Frames come back to main "
         "memory, so it pays only for many or large streams.",
     )
-    open_timeout_s: Annotated[float, Field(ge=0.2, le=4.0)] = Field(
+    open_timeout_s: Annotated[float, Field(ge=0.2, le=10.0)] = Field(
         2.0,
         description="A camera that does not answer for so long counts as unreachable. Opening takes up to twice "
         "this, and so does ending the program meanwhile.",

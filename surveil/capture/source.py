@@ -19,6 +19,8 @@ class StreamInfo:
     """`software` or `cuda`."""
     transport: str
     """`tcp`, `udp`, `http`, `file`, `v4l2`."""
+    bursts: bool = False
+    """It comes in pieces of some seconds (HLS), each at once: it is played at its own speed."""
 
 
 # Tuples below: of these some are made for every packet, and a frozen dataclass takes several times as long.
@@ -37,6 +39,12 @@ class Arrival(NamedTuple):
     """Packets were lost before or in it, or it is flagged as corrupt."""
     packet: Any = None
     """`av.Packet`, valid until the next read; None if not encoded."""
+    whole: bool = True
+    """A key with a whole picture in it; with intra refresh, it is only the beginning of one."""
+
+
+NOTHING = Arrival(0, key=False, stamp=None, broken=False)
+"""Nothing came for a while, and the stream may be well: a camera may send one picture in some seconds."""
 
 
 class Shot(NamedTuple):
@@ -66,7 +74,10 @@ class Source(Protocol):
         """Open the stream. Raises SourceError."""
 
     def read(self) -> Arrival | None:
-        """Return what comes next, or None at the end. Blocks for a bounded time. Raises SourceError."""
+        """Return what comes next, or None at the end. Blocks for a bounded time: then it returns `NOTHING`.
+
+        Raises SourceError.
+        """
 
     def decode(self, arrival: Arrival) -> Decoded:
         """Decode the last arrival. Raises SourceError."""

@@ -105,6 +105,20 @@ class Queue:
         return waited > self._WAITED_S and self._share >= self._LEAST_SHARE
 
 
+class Pace:
+    """When the pictures of a stream that comes in pieces are due: as far apart as their stamps are."""
+
+    def __init__(self) -> None:
+        self._stream = Continuous()
+        self._due: float | None = None
+
+    def wait_s(self, stamp: float | None, now: float) -> float:
+        """Return how long to hold a picture back that was read at `now`."""
+        step = self._stream.update(stamp, now, 0.0)
+        self._due = now if self._due is None else max(now, self._due + step)
+        return self._due - now
+
+
 class Lag:
     """How long pictures have lain here before they were read: a backlog of ours, s.
 

@@ -125,6 +125,10 @@ class RtspServer:
         """Ticks added to every time stamp."""
         return 0
 
+    def picture_ticks(self, _index: int, timestamp: int) -> int:
+        """Return the time stamp that a picture is sent with."""
+        return timestamp
+
     def clock_skew_s(self) -> float:
         """How far the camera's clock is ahead of the host's."""
         return 0.0
@@ -181,7 +185,7 @@ class RtspServer:
             elif self.clock.sleep(-late, self.stop):
                 return
             if not self.paused():
-                self._send(index, self._ticks(due))
+                self._send(index, self.picture_ticks(index, self._ticks(due)))
                 index += 1
 
     def _send(self, index: int, timestamp: int) -> None:

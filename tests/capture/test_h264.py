@@ -3,7 +3,7 @@
 import av
 import pytest
 
-from surveil.capture.h264 import Missing, is_idr, length_size_of, nal_units
+from surveil.capture.h264 import SliceHeaders, is_idr, length_size_of, nal_units
 from tests.rig.clips import make_clip
 
 STREAMS = {
@@ -30,7 +30,7 @@ def stream(request, tmp_path_factory):
 
 
 def gaps(extradata, units, left_out=()):
-    missing = Missing(extradata)
+    missing = SliceHeaders(extradata)
     return [i for i, unit in enumerate(units) if i not in left_out and missing.update(unit)]
 
 
@@ -72,6 +72,6 @@ def test_an_encoder_that_numbers_in_its_own_way_is_let_alone(stream) -> None:
 )
 def test_what_is_cut_off_is_no_gap(data) -> None:
     for extradata in (b"", b"\1\x64\0\x1f\xff\xe1\0", data):
-        missing = Missing(extradata)
+        missing = SliceHeaders(extradata)
         assert missing.update(data) is False
         assert list(nal_units(data, 4)) is not None

@@ -270,6 +270,21 @@ def test_a_jump_of_the_camera_s_clock_does_not_step_time(camera) -> None:
         assert watch.losses == []
 
 
+@pytest.mark.parametrize(
+    "fault", ["rate 0", "rate 0.011", "rate 0.4", "rate 0.84", "stray -9800", "stray 37600"]
+)
+def test_a_clock_that_runs_slow_or_strays_costs_no_picture(camera, fault) -> None:
+    camera(fault)
+    with Watch(camera.url, catch_up_lag_s=0.2, max_lag_s=1.0) as watch:
+        watch.until_frames(45)
+        assert watch.losses == []
+        assert watch.value("surveil_capture_damage_total") == 0
+        assert [f.seq for f in watch.frames] == list(range(len(watch.frames)))
+        assert "catching_up" not in watch.states
+        span = watch.frames[-1].t - watch.frames[0].t
+        assert span == pytest.approx(watch.frames[-1].arrived - watch.frames[0].arrived, abs=0.5)
+
+
 # Clips, secrets, ends.
 
 

@@ -35,6 +35,7 @@ class ScriptedCamera:
         keys=True,
         first_key=0,
         stamp=lambda number: number / FPS,
+        refresh=False,
     ):
         self.clock, self.stop = clock, stop
         self.gop, self.cost_s, self.broken = gop, cost_s, broken
@@ -43,6 +44,7 @@ class ScriptedCamera:
         self.began = clock.monotonic()
         self.decoded = []
         self.connects = 0
+        self.refresh, self.whole, self.row = refresh, False, 0
 
     def open(self):
         self.connects += 1
@@ -65,12 +67,25 @@ class ScriptedCamera:
         self.decoded.append(arrival.packet)
         if arrival.packet in self.broken:
             return Decoded(broken=True)
+        if self.refresh and not self._heals(arrival):
+            return Decoded()
         return Decoded([Shot(PICTURE, arrival.stamp, arrival.key)])
+
+    def _heals(self, arrival):
+        """Intra refresh: a key packet and the rest of its group together make the first picture."""
+        number = arrival.packet
+        if number == 0 or (arrival.key and not self.whole):
+            self.whole, self.row = number == 0, number
+        follows = number == self.row or (len(self.decoded) > 1 and self.decoded[-2] == number - 1)
+        self.row = self.row if follows else number + self.last
+        self.whole |= number - self.row >= self.gop - 1
+        return self.whole
 
     def camera_clock(self, arrival):
         return None
 
     def drain(self):
+        self.whole, self.row = False, self.last
         return Decoded()
 
     def close(self):
@@ -147,6 +162,16 @@ def test_a_backlog_is_noticed_whatever_the_stamps_say(stamp) -> None:
     assert max(ages(camera, frames)) <= 1.0 + 2.0
     assert losses == []
     assert len(frames) > 600 * FPS / 5
+
+
+def test_intra_refresh_does_not_go_blind_while_catching_up() -> None:
+    loop, _, frames, losses = capture({"cost_s": 2 / FPS, "seconds": 600.0, "refresh": True})
+    loop.run()
+    assert losses == []
+    pauses = [b.arrived - a.arrived for a, b in pairwise(frames)]
+    assert max(pauses) <= 12.0
+    assert len(frames) > 600 / 12
+    assert max(f.lag_s for f in frames) <= 1.0 + 2.0
 
 
 def test_a_camera_that_lowers_its_rate_is_not_damaged() -> None:

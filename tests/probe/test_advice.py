@@ -59,7 +59,9 @@ def test_a_good_camera_needs_none(config):
         ({"clock_skew_s": -7200.0}, "clock_skew", "2 h behind"),
         ({"clock_skew_s": 40.0}, "clock_skew", "40.0 s ahead"),
         ({"first_picture_s": 6.0}, "slow_start", "6.0 s"),
-        ({"state": "catching_up", "lag_s": 2.0}, "behind", "2.0 s late"),
+        ({"state": "catching_up", "lag_s": 2.0}, "behind", "2.0 s to be decoded: this machine"),
+        ({"stamp_rate": 0.84}, "clock_rate", "0.84 of real time: nothing is late"),
+        ({"stamp_rate": 0.0}, "clock_rate", "0.00 of real time"),
     ],
 )
 def test_each_bad_figure_has_its_advice_and_no_other(config, changes, code, words):

@@ -50,6 +50,16 @@ def test_the_camera_s_clock_is_compared_with_ours(camera) -> None:
     assert probed(camera.url).clock_skew_s == pytest.approx(90, abs=2)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.4, 1.0])
+def test_how_fast_the_stamps_run_is_measured_and_nothing_is_late(camera, rate) -> None:
+    camera(f"rate {rate}")
+    report = probed(camera.url, seconds=1.5)
+    assert report.stamp_rate == pytest.approx(rate, abs=0.15)
+    assert report.fps == pytest.approx(15, rel=0.15)
+    assert (report.state, report.damage) == ("streaming", 0)
+    assert report.lag_s < 0.5
+
+
 def test_loss_on_udp_is_seen(camera) -> None:
     camera("drop 0.1")
     assert probed(camera.url, transport="udp").damage > 0

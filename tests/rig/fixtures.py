@@ -39,5 +39,15 @@ def shared(clips: dict[str, Path]) -> Iterator[Camera]:
 def camera(shared: Camera) -> Iterator[Camera]:
     """The shared camera, well again afterwards."""
     yield shared
-    for command in ("thaw", "unhang", "drop 0", "corrupt 0", "delay 0", "skew 0", "kick"):
+    for command in (
+        "thaw",
+        "unhang",
+        "drop 0",
+        "corrupt 0",
+        "delay 0",
+        "skew 0",
+        "rate 1",
+        "stray 0",
+        "kick",
+    ):
         shared(command)

@@ -12,6 +12,8 @@ Prints one JSON line {"port", "url"}; then each line on stdin is a command, answ
     down | up            stop listening and reset everybody | listen again on the same port: a reboot
     delay S              answer DESCRIBE S seconds late
     jump S               the camera's time stamps jump by S seconds
+    rate R               its time stamps run at R of real time
+    stray S              every 20th picture is stamped S seconds away
     skew S               the camera's clock (RTCP) is S seconds ahead
     fps F                send F pictures a second
     switch FILE          go on with another clip in mid-stream: other size or codec
@@ -56,12 +58,18 @@ class FailingCamera(RtspServer):
         self.delay_s = 0.0
         self.jump_s = 0.0
         self.skew_s = 0.0
+        self.rate = 1.0
+        self.stray_s = 0.0
 
     def paused(self) -> bool:
         return self.frozen or self.hung
 
     def timestamp_offset(self) -> int:
         return int(self.jump_s * CLOCK_HZ)
+
+    def picture_ticks(self, index: int, timestamp: int) -> int:
+        stray = int(self.stray_s * CLOCK_HZ) if index % 20 == 13 else 0
+        return int(timestamp * self.rate) + stray & 0xFFFFFFFF
 
     def clock_skew_s(self) -> float:
         return self.skew_s
@@ -120,6 +128,8 @@ def _commands(camera: FailingCamera) -> dict[str, Callable[[str], None]]:
         "delay": _number(camera, "delay_s"),
         "jump": lambda a: setattr(camera, "jump_s", camera.jump_s + float(a)),
         "skew": _number(camera, "skew_s"),
+        "rate": _number(camera, "rate"),
+        "stray": _number(camera, "stray_s"),
         "fps": _number(camera, "fps"),
         "garbage": lambda a: camera.garbage(int(a)),
         "kick": lambda _: camera.close_clients(reset=False),

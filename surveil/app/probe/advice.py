@@ -16,6 +16,8 @@ _LONG_GOP_S = 4.0
 _SLOW_START_S = 4.0
 _SKEW_S = 2.0
 """Beyond this the daemon does not believe a camera's clock."""
+_CLOCK_RUNS = 0.07
+"""Time stamps that run faster or slower than real time by more than this are worth a word."""
 _BUSY = 0.8
 _DISK_SHARE = 0.05
 
@@ -60,7 +62,10 @@ def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str
     if stream.state == "catching_up":
         yield (
             "behind",
-            f"pictures arrive {stream.lag_s or 0:.1f} s late: the network or this machine is too slow",
+            (
+                f"pictures wait {stream.lag_s or 0:.1f} s to be decoded: this machine is too slow for the stream; use "
+                "a sub-stream, fewer pictures a second, or `hwaccel`"
+            ),
         )
 
 
@@ -83,6 +88,14 @@ def _on_stream(stream: StreamReport) -> Iterator[tuple[str, str]]:
         yield (
             "damage",
             f"pictures were damaged ({stream.damage} times): look at cable, Wi-Fi and the camera's load",
+        )
+    if stream.stamp_rate is not None and abs(stream.stamp_rate - 1) > _CLOCK_RUNS:
+        yield (
+            "clock_rate",
+            (
+                f"its time stamps run at {stream.stamp_rate:.2f} of real time: nothing is late or lost, and pictures "
+                "are timed by their arrival; set a frame rate that the camera reaches, or update its firmware"
+            ),
         )
     if abs(stream.clock_skew_s or 0.0) > _SKEW_S:
         skew = stream.clock_skew_s or 0.0

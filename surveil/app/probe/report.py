@@ -48,6 +48,8 @@ class StreamReport:
     height: int | None = None
     fps: float | None = None
     """Pictures a second, by the stream's own time where it agrees with arrival."""
+    stamp_rate: float | None = None
+    """Seconds that its time stamps advance in a second of real time."""
     gop_frames: int | None = None
     """Pictures from a key frame to the next, the longest seen."""
     gop_s: float | None = None

@@ -12,7 +12,8 @@ from surveil.capture.certificates import Pins
 from surveil.capture.connection import Connection
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
-from surveil.capture.source import Arrival, Shot, Source, StreamInfo
+from surveil.capture.source import NOTHING, Arrival, Shot, Source, StreamInfo
+from surveil.capture.timing import Continuous, Pace
 from surveil.clock import Clock, Stop, thread_cpu_s
 from surveil.errors import Cause, SourceError
 from surveil.logs import scrub
@@ -23,6 +24,9 @@ _KEYFRAME_S = 12.0
 """How long to wait for the first key frame, where the configuration would wait for longer."""
 _RECORDING_PICTURES = 75
 """So much of a recording is read."""
+_BURST_S = 0.3
+_CLOCK_AGREES = 0.07
+_LEAST_PACKETS = 10
 _SILENT = (Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT)
 
 
@@ -42,6 +46,8 @@ class Witness:
     keys: list[tuple[int, float]] = field(default_factory=list)
     """Number of the packet, and its time on the stream's line, or of its arrival."""
     stamps: list[float] = field(default_factory=list)
+    stamped_at: list[float] = field(default_factory=list)
+    """When those arrived that have a stamp: the first of a connection often has none."""
     arrivals: list[float] = field(default_factory=list)
     skew_s: float | None = None
     picture: Picture | None = None
@@ -54,6 +60,7 @@ class Witness:
         self.arrivals.append(now)
         if arrival.stamp is not None:
             self.stamps.append(arrival.stamp)
+            self.stamped_at.append(now)
         if arrival.key:
             self.keys.append((self.packets, now if arrival.stamp is None else arrival.stamp))
         if arrival.packet is not None:
@@ -79,11 +86,23 @@ class Witness:
 
     def fps(self) -> float | None:
         """Return pictures a second."""
-        arrived = _rate(self.arrivals)
-        stamped = _rate(self.stamps) if len(self.stamps) == len(self.arrivals) else None
+        arrived = _rate(self.arrivals[_burst(self.arrivals) :])
+        is_stamped = len(self.stamps) >= len(self.arrivals) - 1
+        stamped = _rate(self.stamps) if is_stamped else None
         if arrived is None or stamped is None or not self.source.live:
             return stamped or arrived
-        return stamped if 0.6 < stamped / arrived < 1.7 else arrived
+        return stamped if abs(stamped / arrived - 1) < _CLOCK_AGREES else arrived
+
+    def stamp_rate(self) -> float | None:
+        """Return how fast the stream's time runs beside ours; None where it is not known."""
+        first = _burst(self.stamped_at)
+        stamps, arrivals = self.stamps[first:], self.stamped_at[first:]
+        if not self.source.live or len(stamps) < _LEAST_PACKETS:
+            return None
+        line = Continuous()
+        for stamp, arrived in zip(stamps, arrivals, strict=True):
+            line.update(stamp, arrived, 0.0)
+        return line.now / (arrivals[-1] - arrivals[0])
 
     def gop(self) -> int | None:
         """Return the longest distance of two key frames, pictures."""
@@ -98,6 +117,12 @@ class Witness:
             return self.pictures >= _RECORDING_PICTURES
         patience = seconds if len(self.keys) > 1 else 2 * seconds
         return now - self.first_picture >= patience
+
+
+def _burst(arrivals: list[float]) -> int:
+    """Return how many came at once at the beginning, as servers send what they have; none where there is no more."""
+    first = sum(arrived - arrivals[0] < _BURST_S for arrived in arrivals)
+    return first if len(arrivals) - first > 1 else 0
 
 
 def _rate(times: list[float]) -> float | None:
@@ -170,6 +195,7 @@ class _Visit:
 
     def _read(self, source: Source, connection: Connection, witness: Witness) -> None:
         now = self._clock.monotonic()
+        pace = Pace() if self._info is not None and self._info.bursts else None
         while not self._stop and not witness.has_seen_enough(now, self._seconds):
             before = now
             arrival = source.read()
@@ -177,6 +203,11 @@ class _Visit:
             if arrival is None:
                 connection.finish()
                 return
+            if arrival is NOTHING:
+                continue
+            if pace is not None:
+                self._clock.sleep(pace.wait_s(arrival.stamp, now), self._stop)
+                now = self._clock.monotonic()
             connection.take(arrival, before, now)
 
     def close(self) -> None:
@@ -221,12 +252,14 @@ class _Visit:
 def _of(witness: Witness, watched_s: float) -> dict[str, Any]:
     """Return what packets and pictures tell."""
     fps, gop, picture = witness.fps(), witness.gop(), witness.picture
+    stamp_rate = witness.stamp_rate()
     gop_s = gop / fps if gop and fps else None
     return {
         "profile": getattr(witness.codec, "profile", None),
         "width": picture.width if picture else None,
         "height": picture.height if picture else None,
         "fps": round(fps, 2) if fps else None,
+        "stamp_rate": None if stamp_rate is None else round(stamp_rate, 3),
         "gop_frames": gop,
         "gop_s": round(gop_s, 2) if gop_s else None,
         "gop_longer_than_s": round(watched_s, 1) if gop is None and witness.source.live else None,
