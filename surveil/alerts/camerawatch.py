@@ -1,7 +1,8 @@
 """A camera is an alerting thing too: lost, and back.
 
 Pure: states and times come in. An alert starts when no picture has come for `after_s`, and ends when pictures
-have come for `back_after_s` without a break, so that a camera that flaps is one event.
+have come for `back_after_s` without a break, so that a camera that flaps is one event. Nor does a shorter return
+begin the count again: a camera that is reset every few seconds is lost.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class CameraWatchSettings(Settings):
 
     enabled: bool = Field(default=True, description="Alert when a camera is lost, and when it is back.")
     after_s: float = Field(
-        default=30.0, ge=0, le=86_400, description="Seconds without a picture before the alert."
+        default=30.0, ge=0, le=86_400, description="Seconds without a picture before the alert, in all since it last sent for `back_after_s` on end."
     )
     back_after_s: float = Field(
         default=10.0, ge=0, le=3600, description="Seconds with pictures before it is over."
@@ -47,6 +48,11 @@ class StreamCondition:
 class _Watched:
     down_since: float | None = None
     down_wall: float = 0.0
+    down_s: float = 0.0
+    """Without pictures since then, in all."""
+    seen: tuple[bool, float] | None = None
+    """Whether there were pictures at the last look, and when that was."""
+    came_back: bool = False
     up_since: float | None = None
     start: Alert | None = None
 
@@ -94,28 +100,35 @@ class CameraWatch:
     def _look(
         self, name: str, watched: _Watched, sight: StreamCondition, t: float, t_wall: float
     ) -> list[Alert]:
-        if sight.state in _UP:
+        is_up = sight.state in _UP
+        if watched.seen and not watched.seen[0] and watched.down_since is not None:
+            watched.down_s += t - watched.seen[1]
+        watched.seen = (is_up, t)
+        if is_up:
             return self._up(watched, t, t_wall)
+        watched.came_back |= watched.up_since is not None
         watched.up_since = None
         if watched.down_since is None:
-            watched.down_since, watched.down_wall = t, t_wall
-        if watched.start is not None or t - watched.down_since < self._settings.after_s:
+            watched.down_since, watched.down_wall, watched.down_s, watched.came_back = t, t_wall, 0.0, False
+        if watched.start is not None or watched.down_s < self._settings.after_s:
             return []
-        watched.start = self._lost(name, watched.down_wall, sight, t)
+        watched.start = self._lost(name, watched, sight, t)
         return [watched.start]
 
     def _up(self, watched: _Watched, t: float, t_wall: float) -> list[Alert]:
         watched.up_since = t if watched.up_since is None else watched.up_since
-        if watched.start is None:
-            watched.down_since = None
-            return []
         if t - watched.up_since < self._settings.back_after_s:
             return []
-        end = _end(watched, watched.start, t, t_wall, "back")
+        start, ended = watched.start, []
+        if start is not None:
+            end = _end(watched, start, t, t_wall, "back")
+            ended = [replace(end, text=f"camera {end.camera} is back")]
         watched.start = watched.down_since = None
-        return [replace(end, text=f"camera {end.camera} is back")]
+        return ended
 
-    def _lost(self, name: str, t_wall: float, sight: StreamCondition, t: float) -> Alert:
+    def _lost(self, name: str, watched: _Watched, sight: StreamCondition, t: float) -> Alert:
+        t_wall = watched.down_wall
+        what = "is lost again and again" if watched.came_back else "sends no pictures"
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
         return Alert(
             id=str(uuid.uuid5(uuid.UUID(event_id), "start")),
@@ -128,7 +141,7 @@ class CameraWatch:
             t=t,
             t_wall=t_wall,
             score=1.0,
-            text=f"camera {name} sends no pictures" + (f": {sight.cause}" if sight.cause else ""),
+            text=f"camera {name} {what}" + (f": {sight.cause}" if sight.cause else ""),
             sinks=self._sinks[name],
             details={"state": sight.state, "cause": sight.cause},
         )

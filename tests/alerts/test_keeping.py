@@ -337,7 +337,7 @@ def test_a_camera_that_is_lost_for_long_enough_is_an_alert_and_its_return_ends_i
 
 
 def test_a_short_loss_is_no_alert_and_a_camera_that_flaps_is_one():
-    assert sights((0, "lost"), (20, "streaming"), (25, "lost"), (50, "lost"), (54, "streaming")) == []
+    assert sights((0, "lost"), (20, "streaming"), (30, "streaming"), (32, "lost"), (57, "streaming")) == []
     assert sights(
         (0, "lost"),
         (30, "lost"),
@@ -347,6 +347,31 @@ def test_a_short_loss_is_no_alert_and_a_camera_that_flaps_is_one():
         (105, "lost"),
         (200, "lost"),
     ) == [("start", 30)]
+
+
+@pytest.mark.parametrize(("up_s", "down_s"), [(1.3, 4.7), (5.0, 19.0), (6.0, 2.0), (9.0, 1.0)])
+def test_a_camera_that_is_reset_every_few_seconds_is_lost(up_s, down_s):
+    """Seen once a second, as the daemon looks."""
+    period = up_s + down_s
+    states = [(t, "streaming" if t % period < up_s else "connecting") for t in range(600)]
+    told = sights(*states)
+    assert [phase for phase, _ in told] == ["start"]
+    assert told[0][1] <= 40 * period / down_s
+
+
+def test_a_hiccup_now_and_then_is_no_loss():
+    states = [(t, "lost" if t % 30 < 4 else "streaming") for t in range(3600)]
+    assert sights(*states) == []
+
+
+def test_the_alert_of_a_camera_that_flaps_says_so():
+    watch = CameraWatch(CameraWatchSettings(after_s=10), {"gate": None})
+    alerts = [
+        a
+        for t in range(30)
+        for a in watch.step({"gate": StreamCondition("streaming" if t % 5 == 4 else "lost", "reset")}, t, T0 + t)
+    ]
+    assert [a.text for a in alerts] == ["camera gate is lost again and again: reset"]
 
 
 def test_a_stalled_camera_without_a_key_frame_is_lost_and_a_disabled_one_is_not():
