@@ -27,7 +27,10 @@ class CameraWatchSettings(Settings):
 
     enabled: bool = Field(default=True, description="Alert when a camera is lost, and when it is back.")
     after_s: float = Field(
-        default=30.0, ge=0, le=86_400, description="Seconds without a picture before the alert, in all since it last sent for `back_after_s` on end."
+        default=30.0,
+        ge=0,
+        le=86_400,
+        description="Seconds without a picture before the alert, in all since it last sent for `back_after_s` on end.",
     )
     back_after_s: float = Field(
         default=10.0, ge=0, le=3600, description="Seconds with pictures before it is over."

@@ -86,8 +86,7 @@ class CaptureSettings(Settings):
     )
     keyframes_only_when_idle: bool = Field(
         False,
-        description="Decode key frames only while nothing moves: a fifth of the CPU, and up to a key frame "
-        "interval more until something is seen.",
+        description="Not in effect in this release: must be false.",
     )
     fps: Annotated[float, Field(gt=0, le=240)] = Field(
         10.0, description="Frames per second of a folder of images, and asked of a webcam."

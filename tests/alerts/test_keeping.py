@@ -369,7 +369,9 @@ def test_the_alert_of_a_camera_that_flaps_says_so():
     alerts = [
         a
         for t in range(30)
-        for a in watch.step({"gate": StreamCondition("streaming" if t % 5 == 4 else "lost", "reset")}, t, T0 + t)
+        for a in watch.step(
+            {"gate": StreamCondition("streaming" if t % 5 == 4 else "lost", "reset")}, t, T0 + t
+        )
     ]
     assert [a.text for a in alerts] == ["camera gate is lost again and again: reset"]
 
