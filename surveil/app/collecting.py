@@ -84,7 +84,7 @@ def collect_recorded(
             START_WALL if start_wall is None else start_wall,
             lambda seen: collector.see(seen.frame, seen.tracks),
             lambda t: progress(f"{collector.count} pictures after {t:.0f} s", 0.0),
-        )
+        ).checked()
 
 
 def _without_rules(config: Config, camera: str) -> Config:

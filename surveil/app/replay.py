@@ -62,6 +62,14 @@ class ReplayResult:
     decoded: int
     seconds: float
     """Of the recording."""
+    failures: tuple[SourceError, ...] = ()
+    """Of recordings that could not be played to their end; each names its file."""
+
+    def checked(self) -> ReplayResult:
+        """Return it; raise the first failure if there is one."""
+        if self.failures:
+            raise self.failures[0]
+        return self
 
 
 class Replay:
@@ -92,6 +100,9 @@ class Replay:
         self._clock = ManualClock(wall=START_WALL)
         self.metrics = Metrics(CollectorRegistry())
         self._alerts: list[Alert] = []
+        self._on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None
+        self.ending = False
+        """Set it (a signal handler may) to end early: what is open ends, as at the end of a recording."""
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
         archive = EvidenceStore(
             state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False
@@ -106,7 +117,7 @@ class Replay:
             shared,
             lossless=not live,
             arming=Arming() if scheduled else None,
-            on_alerts=self._alerts.extend,
+            on_alerts=self._note,
         )
         _load_classifiers(config, cameras[camera], shared)
 
@@ -116,19 +127,40 @@ class Replay:
         start_wall: float = START_WALL,
         on_seen: Callable[[AnalysedFrame], None] = lambda _seen: None,
         on_decoded: Callable[[float], None] = lambda _t: None,
+        on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
     ) -> ReplayResult:
-        """Play the videos one after the other; raise SourceError when one cannot be played."""
-        frames, decoded, t_end, wall = 0, 0, 0.0, start_wall
-        for video in videos:
-            stream = self._stream.model_copy(update={"url": str(video), "realtime": False, "repeat": False})
-            for seen in self._play(stream, wall, on_decoded):
-                frames, t_end = frames + 1, seen.frame.t
-                on_seen(seen)
-            wall = start_wall + t_end + 1.0
+        """Play the videos one after the other; those that cannot be played are in the result."""
+        frames, seconds, wall = 0, 0.0, start_wall
+        failures: list[SourceError] = []
+        self._on_alerts = on_alerts
+        try:
+            for video in videos:
+                stream = self._stream.model_copy(
+                    update={"url": str(video), "realtime": False, "repeat": False}
+                )
+                t_end: float | None = None
+                try:
+                    for seen in self._play(stream, wall, on_decoded):
+                        frames, t_end = frames + 1, seen.frame.t
+                        on_seen(seen)
+                except SourceError as error:
+                    failures.append(error)
+                if t_end is not None:
+                    seconds, wall = seconds + t_end, wall + t_end + 1.0
+                if self.ending:
+                    break
+        finally:
+            self._close()
+        decoded = self._pipeline.ring.books()[self._camera].received
+        return ReplayResult(tuple(self._alerts), frames, decoded, seconds, tuple(failures))
+
+    def _note(self, alerts: Sequence[Alert]) -> None:
+        self._alerts.extend(alerts)
+        self._on_alerts(alerts)
+
+    def _close(self) -> None:
         self._pipeline.commit.close()
         self._outbox.close()
-        decoded = self._pipeline.ring.books()[self._camera].received
-        return ReplayResult(tuple(self._alerts), frames, decoded, t_end)
 
     def watch(self) -> Generator[AnalysedFrame, None, None]:
         """Yield the frames of the camera itself as they come, until the caller wants no more.
@@ -138,8 +170,7 @@ class Replay:
         try:
             yield from self._play(self._stream, None, lambda _t: None)
         finally:
-            self._pipeline.commit.close()
-            self._outbox.close()
+            self._close()
 
     @property
     def _stream(self) -> StreamSettings:
@@ -149,7 +180,7 @@ class Replay:
         self, stream: StreamSettings, wall: float | None, on_decoded: Callable[[float], None]
     ) -> Iterator[AnalysedFrame]:
         ring, stop = self._pipeline.ring, Stop()
-        failures: list[SourceError] = []
+        failures: list[BaseException] = []
 
         def put(frame: Frame) -> None:
             ring.put(frame)
@@ -161,14 +192,18 @@ class Replay:
             )
             try:
                 loop.run_once()
-            except SourceError as error:
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for frames
                 failures.append(error)
-            ring.lose(Lost(self._camera, loop.t, (wall or 0.0) + loop.t, "ended", final=True))
+            finally:  # whatever happened, or that thread would wait for ever
+                ring.lose(Lost(self._camera, loop.t, (wall or 0.0) + loop.t, "ended", final=True))
 
         feeder = threading.Thread(target=feed, name=f"replay-{self._camera}")
         feeder.start()
         try:
-            yield from self._frames()
+            for seen in self._frames():
+                yield seen
+                if self.ending:
+                    stop.set()
         finally:
             stop.set()
             ring.poll()
@@ -184,6 +219,8 @@ class Replay:
             self._through(slot)
             if not isinstance(item, Frame):
                 self._settle()
+                if isinstance(item, Lost) and not item.final:
+                    continue
                 return
             work = slot.state
             detections, tracks = work.detections, work.tracks

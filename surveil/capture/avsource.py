@@ -15,6 +15,7 @@ import av
 import av.codec.hwaccel
 import av.error
 import av.logging
+import av.stream
 
 from surveil.capture.causes import LogLine, open_error, source_error
 from surveil.capture.h264 import SliceHeaders
@@ -28,6 +29,8 @@ _HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Du
 _LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
 """Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
 
+_STILLS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")
+"""What covers are made of; also what a film may be made of, if there is no other stream."""
 _NO_CUDA = "hwaccel: cuda is asked for, but cannot decode this stream here"
 
 
@@ -174,13 +177,14 @@ class AvSource:
         videos = [s for s in self._container.streams.video if s.codec_context is not None]
         if not videos:
             raise source_error(Cause.NO_VIDEO, self._url)
-        codec = videos[0].codec_context
+        chosen = max(videos, key=_worth)
+        codec = chosen.codec_context
         codec.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
         if self._settings.skip_loop_filter:
             codec.options = {**codec.options, "skip_loop_filter": "all"}
         if self._settings.hwaccel == "cuda" and not codec.is_hwaccel:
             raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA)
-        return videos[0]
+        return chosen
 
     # Reading.
 
@@ -217,7 +221,7 @@ class AvSource:
     def _shot(self, frame: Any) -> Shot:
         size = (frame.width, frame.height)
         if size != self._size:
-            if self._size != (0, 0):
+            if self._size != (0, 0) and self.live:
                 words = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
                 raise source_error(Cause.CHANGED, self._url, words)
             self._size = size
@@ -235,6 +239,13 @@ def _accelerators(wanted: str) -> Iterator[Any]:
         yield av.codec.hwaccel.HWAccel("cuda", allow_software_fallback=fallback)
     if wanted != "cuda":
         yield None
+
+
+def _worth(stream: Any) -> tuple[bool, bool, int]:
+    """Order video streams by how likely they are the film: recorders put covers and thumbnails beside it."""
+    is_cover = bool(stream.disposition & av.stream.Disposition.attached_pic) or stream.frames == 1
+    codec = stream.codec_context
+    return not is_cover, codec.name not in _STILLS, codec.width * codec.height
 
 
 def _is_about_device(error: Exception, logs: Sequence[LogLine]) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -19,13 +21,102 @@ from surveil.errors import Cause
 IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
 
 
+_HOPELESS_PACKETS = 25
+"""So many packets in a row that cannot be decoded are no damage that passes."""
+_TS_PACKET = 188
+
+
 class FileSource(AvSource):
-    """A video file, read as fast as it is taken."""
+    """A video file, read as fast as it is taken.
+
+    A transport stream may be several put together, of which a later one has another codec: FFmpeg keeps the
+    decoder it began with. So where nothing can be decoded any more, the file is opened again from there on.
+    """
 
     live = False
 
+    def __init__(self, settings: StreamSettings) -> None:
+        super().__init__(settings)
+        self._began = 0
+        """Byte of the file at which the container begins."""
+        self._bad = 0
+        """Packets in a row that could not be decoded."""
+        self._rest: Rest | None = None
+        self._good = 0
+        """Byte of the file at which the last one that could be decoded begins."""
+
+    def read(self) -> Arrival | None:
+        """Return the next packet. Raises SourceError (damaged) when the end could not be decoded."""
+        arrival = super().read()
+        if self._bad and (arrival is None or self._bad >= _HOPELESS_PACKETS):
+            if self._begin_again():
+                return super().read()
+            if arrival is None and self._bad >= _HOPELESS_PACKETS:
+                words = f"the last {self._bad} pictures cannot be decoded: it is damaged, or cut off"
+                raise source_error(Cause.DAMAGED, self._url, words)
+        return arrival
+
+    def decode(self, arrival: Arrival) -> Decoded:
+        """Decode the packet, and remember from where on that has failed."""
+        position = arrival.packet.pos
+        decoded = super().decode(arrival)
+        if decoded.shots:
+            self._bad = 0
+            self._good = self._good if position is None else self._began + position
+        elif decoded.broken:
+            self._bad += 1
+        return decoded
+
+    def _begin_again(self) -> bool:
+        """Open the file from where it went wrong; return whether there is anything to be hoped for."""
+        if self._container.format.name != "mpegts" or self._good <= self._began:
+            return False
+        self.close()
+        self._began, self._bad = self._good // _TS_PACKET * _TS_PACKET, 0
+        self.open()
+        return True
+
+    def _av_open(self, **arguments: Any) -> Any:
+        if not self._began:
+            return super()._av_open(**arguments)
+        self._rest = Rest(Path(self._url), self._began)
+        return av.open(self._rest, **arguments)
+
+    def close(self) -> None:
+        """Close the container and its file."""
+        super().close()
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            rest.close()
+
     def _ended(self) -> None:
         """Take the end as it is; a file without a single picture is none (the loop says so)."""
+
+
+class Rest:
+    """A file from one of its bytes on, as PyAV reads it. Whoever makes it closes it."""
+
+    def __init__(self, path: Path, began: int) -> None:
+        self._file = path.open("rb")
+        self._began = began
+        self._file.seek(began)
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes."""
+        return self._file.read(size)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a byte."""
+        at = self._file.seek(offset + self._began if whence == os.SEEK_SET else offset, whence)
+        return at - self._began
+
+    def tell(self) -> int:
+        """Return the byte to read next."""
+        return self._file.tell() - self._began
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class FolderSource:

@@ -73,6 +73,7 @@ class CaptureLoop:
         self._new_bytes = 0
         self._skew_s = 0.0
         self._seq = -1
+        self._size = (0, 0)
         self._source: Source | None = None
         self._info = StreamInfo("", "", "")
         self._parameters = Parameters("", b"", 0, 0)
@@ -183,6 +184,7 @@ class CaptureLoop:
     def on_shot(self, shot: Shot, health: Connection) -> None:
         """Post a picture."""
         self._seq += 1
+        self._follow_size((shot.picture.width, shot.picture.height))
         arrived = self._clock.monotonic()
         t = self._time(shot, arrived, health.lag_s)
         if t is None or not (health.damaged or self._wants(self._camera, t)):
@@ -204,6 +206,12 @@ class CaptureLoop:
             self._next_description = arrived + 1.0
             self._lag.set(health.lag_s)
             self.status.describe(self._info, shot.picture.width, shot.picture.height)
+
+    def _follow_size(self, size: tuple[int, int]) -> None:
+        """Tell of a recording that goes on with another size; a live stream is opened again for that."""
+        before, self._size = self._size, size
+        if before not in (size, (0, 0)) and self._is_recording:
+            self._tell_lost(Cause.CHANGED, final=False)
 
     def on_damage(self) -> None:
         """Count the beginning of damage."""

@@ -227,12 +227,16 @@ class FileClock:
 
     _LONGEST_GAP_S = 10.0
     """A longer step is a cut in the recording, not time that passed."""
+    _SHORTEST_S = 0.002
+    """No camera is faster: with stamps nearer than this, pictures are only numbered."""
 
     def __init__(self, interval_s: float = 1 / 25, t: float = 0.0) -> None:
         self.t = t
         self._interval_s = interval_s
         self._stamp: float | None = None
         self._has_frame = False
+        self._ahead_s = 0.0
+        """How far `t` is ahead of the stamps, since some of them were too near each other."""
 
     def restart(self) -> None:
         """Begin the recording again: its first frame follows one interval after the last."""
@@ -245,9 +249,17 @@ class FileClock:
             self._has_frame = True
             return self.t
         step = self._interval_s if stamp is None or previous is None else stamp - previous
-        if 0 < step <= self._LONGEST_GAP_S:
-            self._interval_s = step
-        else:
-            step = self._interval_s
-        self.t += step
+        self.t += self._step(step)
         return self.t
+
+    def _step(self, step: float) -> float:
+        if not 0 <= step <= self._LONGEST_GAP_S:
+            self._ahead_s = 0.0
+            return self._interval_s
+        if step < self._SHORTEST_S:
+            self._ahead_s += self._interval_s - step
+            return self._interval_s
+        self._interval_s = step
+        taken = max(_MIN_STEP_S, step - self._ahead_s)
+        self._ahead_s = max(0.0, self._ahead_s - (step - taken))
+        return taken

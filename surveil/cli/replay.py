@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from json import dumps as json_of
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from surveil.app.annotate import Annotator
-from surveil.app.replay import START_WALL, AnalysedFrame, Replay, write_lines
+from surveil.app.replay import START_WALL, AnalysedFrame, Replay, ReplayResult, write_lines
 from surveil.app.state_dir import usable
 from surveil.capture.file import duration_s
 from surveil.cli import complete
@@ -34,8 +38,11 @@ from surveil.cli.common import (
 from surveil.cli.output import written
 from surveil.cli.tables import crossings, zones
 from surveil.config import CameraConfig, Config
-from surveil.errors import ConfigError
+from surveil.errors import EXIT_FAILED, ConfigError
+from surveil.features.counting.store import CountRow
 from surveil.features.counting.wiring import counted
+from surveil.logs import scrub
+from surveil.types import Alert
 
 
 def replay(
@@ -77,7 +84,8 @@ def replay(
 
     The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
     sent to the sinks of the configuration. What was counted is shown at the end; with --state it is there for
-    `surveil report --state` as well.
+    `surveil report --state` as well. A recording that cannot be played to its end is named, the others are
+    played, and the exit code is 1.
 
     Examples: `surveil replay monday.mp4 --camera yard`;
     `surveil replay monday.mp4 --camera yard --start 2026-03-02T08:00:00 --annotate seen.mp4 --json`
@@ -92,23 +100,67 @@ def replay(
         watchers = _watchers(stack, settings.cameras[name], annotate, looks)
         job = Replay(settings, name, open_detector(settings), folder, scheduled=start is not None)
         on_decoded = _progress(stack, videos)
-        result = job.run(videos, wall, lambda seen: _tell(watchers, seen), on_decoded)
+        number = stack.enter_context(_ended_by_signal(job))
+        result = job.run(
+            videos, wall, lambda seen: _tell(watchers, seen), on_decoded, partial(_found, lines, json)
+        )
         counts = counted(folder)
-        if lines:
-            write_lines(result.alerts, lines)
     summary = {"camera": name, "alerts": len(result.alerts), "frames": result.frames, "decoded": result.decoded,
                "seconds": round(result.seconds, 3)}  # fmt: skip
+    _show(summary, result, counts, json=json)
+    for failure in result.failures:
+        sys.stderr.write(f"surveil: {scrub(str(failure))}\n")
+    if number:
+        raise typer.Exit(128 + number[0])
+    if result.failures:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _show(
+    summary: Mapping[str, object], result: ReplayResult, counts: Sequence[CountRow], *, json: bool
+) -> None:
+    """Show what came out at the end."""
     if json:
-        print_json(summary | ({"counts": counts} if counts else {}))
+        failed = {"failed": [str(failure) for failure in result.failures]} if result.failures else {}
+        print_json({**summary, **({"counts": counts} if counts else {}), **failed})
         return
-    for alert in result.alerts:
-        if alert.phase == "start":
-            console.print(f"{alert.t:8.1f} s  [bold]{alert.rule}[/]  {alert.text}")
     for table in filter(None, (crossings(counts), zones(counts))):
         console.print(table)
     console.print(
         f"{summary['alerts']} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
     )
+
+
+def _found(lines: TextIO | None, json: bool, alerts: Sequence[Alert]) -> None:
+    """Write and show alerts as they are found: what comes after them may fail."""
+    if lines:
+        write_lines(alerts, lines)
+        lines.flush()
+    for alert in alerts:
+        if alert.phase == "start" and not json:
+            console.print(f"{alert.t:8.1f} s  [bold]{alert.rule}[/]  {alert.text}")
+
+
+@contextmanager
+def _ended_by_signal(job: Replay) -> Iterator[list[int]]:
+    """Let SIGTERM and SIGINT end the replay early; yield where the signal's number will be."""
+    number: list[int] = []
+
+    def end(received: int, _frame: FrameType | None) -> None:
+        if number:  # a second one means it
+            raise KeyboardInterrupt
+        number.append(received)
+        job.ending = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield number
+        return
+    before = {which: signal.signal(which, end) for which in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield number
+    finally:
+        for which, handler in before.items():
+            signal.signal(which, handler)
 
 
 def _watchers(

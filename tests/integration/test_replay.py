@@ -2,6 +2,9 @@
 
 import json
 import random
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -16,10 +19,11 @@ from surveil.capture.loop import CaptureLoop
 from surveil.clock import Stop, SystemClock
 from surveil.config import load
 from surveil.detect.settings import ModelSettings
+from surveil.errors import SourceError
 from surveil.features.base import Shared
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
-from tests.integration.world import config_text
+from tests.integration.world import config_text, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +70,87 @@ def test_every_start_has_one_end_after_it(config, detector, passing_clip, tmp_pa
     for alert in alerts:
         phases = [a.phase for a in alerts if a.event_id == alert.event_id]
         assert phases == ["start", "end"]
+
+
+def test_a_recording_that_cannot_be_played_is_named_and_the_others_are_played(
+    config, detector, passing_clip, tmp_path
+):
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("this is no film\n" * 100)
+    (tmp_path / "state").mkdir()
+    found = []
+    videos = [passing_clip, bad, passing_clip]
+    result = Replay(config, "yard", detector, tmp_path / "state").run(videos, on_alerts=found.extend)
+    assert [str(failure).partition(":")[0] for failure in result.failures] == [str(bad)]
+    with pytest.raises(SourceError, match="bad"):
+        result.checked()
+    once = replayed(config, detector, passing_clip, tmp_path / "once")
+    assert [a.rule for a in result.alerts] == 2 * [a.rule for a in once.alerts]
+    assert found == list(result.alerts)
+    assert result.seconds == pytest.approx(2 * once.seconds)
+    assert len({a.id for a in result.alerts}) == len(result.alerts)
+
+
+@pytest.mark.parametrize("ends_by", ["a bad file", "a signal"])
+def test_the_command_writes_alerts_as_they_are_found(config, passing_clip, tmp_path, ends_by):
+    bad, lines = tmp_path / "bad.mp4", tmp_path / "alerts.jsonl"
+    bad.write_text("this is no film\n" * 100)
+    videos = [passing_clip, bad] if ends_by == "a bad file" else [passing_clip] * 50
+    command = [
+        sys.executable,
+        "-m",
+        "surveil",
+        "replay",
+        *videos,
+        "-c",
+        config.path,
+        "--alerts",
+        lines,
+        "--json",
+    ]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if ends_by == "a signal":
+        wait_for(lambda: lines.exists() and lines.stat().st_size, 60)
+        child.terminate()
+    out, err = child.communicate(timeout=60)
+    summary = json.loads(out)
+    assert len(lines.read_text().splitlines()) == summary["alerts"] > 0
+    if ends_by == "a signal":
+        assert child.returncode == 128 + signal.SIGTERM
+    else:
+        assert child.returncode == 1
+        assert str(bad) in err
+        assert [str(bad) in words for words in summary["failed"]] == [True]
+
+
+def test_a_replay_that_is_ended_keeps_what_was_found(config, detector, passing_clip, tmp_path):
+    job, seen = Replay(config, "yard", detector, tmp_path), []
+
+    def see(frame):
+        seen.append(frame)
+        job.ending = job.ending or any(a.phase == "start" for a in frame.alerts)
+
+    result = job.run([passing_clip, passing_clip], on_seen=see)
+    assert {a.phase for a in result.alerts} == {"start", "end"}
+    assert result.frames < len(replay_frames(config, detector, passing_clip, tmp_path / "whole"))
+
+
+def replay_frames(config, detector, clip, folder):
+    folder.mkdir()
+    seen = []
+    Replay(config, "yard", detector, folder).run([clip], on_seen=seen.append)
+    return seen
+
+
+def test_a_bug_while_reading_ends_the_replay_with_it(config, detector, passing_clip, tmp_path):
+    """It waited for ever for a frame that could not come."""
+
+    def fails(t):
+        if t > 1.0:
+            raise RuntimeError("a bug in reading")
+
+    with pytest.raises(RuntimeError, match="a bug in reading"):
+        Replay(config, "yard", detector, tmp_path).run([passing_clip], on_decoded=fails)
 
 
 class Jittering:
