@@ -118,7 +118,10 @@ class Web:
         return JSONResponse(await run_in_threadpool(self._facts.status))
 
     async def _picture(self, request: Request) -> Response:
-        return self._file(request.path_params["path"], "private, max-age=86400")
+        name = request.path_params["path"]
+        # A clip that a browser refuses to play can be had all the same.
+        saved = name.rpartition("/")[2] if "download" in request.query_params else None
+        return self._file(name, "private, max-age=86400", saved)
 
     async def _latest(self, request: Request) -> Response:
         """`?camera=yard&rule=intrusion&at=1700000000000`: the newest picture up to `at` (ms; now by default)."""
@@ -133,8 +136,8 @@ class Web:
         # The file itself and no redirect: a token in the address would not travel with it.
         return self._file((path or "").removeprefix("evidence/"), "no-store")
 
-    def _file(self, name: str, cache: str) -> Response:
-        """Return a file below the evidence folder, and nothing else."""
+    def _file(self, name: str, cache: str, saved: str | None = None) -> Response:
+        """Return a file below the evidence folder, and nothing else; browsers store it as `saved`, if given."""
         try:
             path = (self._evidence / name).resolve()
             found = path.is_relative_to(self._evidence) and path.is_file()
@@ -142,7 +145,7 @@ class Web:
             found = False
         if not found:
             return PlainTextResponse("no such evidence\n", 404)
-        return FileResponse(path, headers={"cache-control": cache})
+        return FileResponse(path, headers={"cache-control": cache}, filename=saved)
 
     def _page(self, path: str, page: Callable[[Request], Awaitable[Response]]) -> Route:
         """Return the route of a page that not everybody may see, and not any number at once."""

@@ -39,8 +39,8 @@ class Recorder(Protocol):
     def secure(self, since: float) -> HeldPackets:
         """Keep what arrived from `since` on."""
 
-    def mux(self, path: Path, since: float, until: float) -> float:
-        """Write the packets of the span, from the key frame at or before it; return the duration, s.
+    def mux(self, path: Path, since: float, until: float) -> tuple[str, ...]:
+        """Write the packets of the span, from the key frame at or before it; return what is to be said of it.
 
         Raises SourceError when there are none or MP4 cannot hold them, OSError when the disk cannot.
         """
@@ -181,7 +181,7 @@ class Clips:
         held = self._held.pop(alert.event_id, None)
         relative = Evidence.folder(alert) / f"{Evidence.stem(alert)}.mp4"
         try:
-            self._write(alert.camera, relative, waiting)
+            notes = self._write(alert.camera, relative, waiting)
         except SourceError as error:
             return _missing(alert, str(error))
         except OSError as error:
@@ -192,15 +192,16 @@ class Clips:
         finally:
             if held and held.hold:
                 held.hold.release()
-        return replace(alert, evidence={**alert.evidence, "clip": relative.as_posix()})
+        said = {"clip_note": "; ".join(notes)} if notes else {}
+        return replace(alert, evidence={**alert.evidence, "clip": relative.as_posix(), **said})
 
-    def _write(self, camera: str, relative: Path, waiting: Waiting) -> None:
+    def _write(self, camera: str, relative: Path, waiting: Waiting) -> tuple[str, ...]:
         path = self._root / relative
         if not self._make_room(ROOM_BYTES):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         make_folders(path.parent)
         with appearing(path) as temporary:
-            self._recorders[camera].mux(temporary, waiting.since, waiting.until)
+            return self._recorders[camera].mux(temporary, waiting.since, waiting.until)
 
 
 def _missing(alert: Alert, why: str) -> Alert:

@@ -59,9 +59,11 @@ class CameraRecorder:
         """Keep what arrived from `since` on."""
         return self.packets.secure(since)
 
-    def mux(self, path: Path, since: float, until: float) -> float:
-        """Write the packets of the span; return the duration, s. Raises SourceError or OSError."""
-        return mux(self.packets.clip(since, until), path)
+    def mux(self, path: Path, since: float, until: float) -> tuple[str, ...]:
+        """Write the packets of the span; return what is to be said of it. Raises SourceError or OSError."""
+        cut = self.packets.cut(since, until)
+        mux(cut.packets, path)
+        return cut.notes
 
 
 def recorded_s(camera: CameraConfig) -> float | None:

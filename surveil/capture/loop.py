@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from surveil.capture.backoff import Backoff
 from surveil.capture.connection import Connection
+from surveil.capture.h264 import is_idr, length_size_of
 from surveil.capture.memory import give_back
 from surveil.capture.opening import is_recording, make_source
 from surveil.capture.packets import PacketRing, Parameters, StoredPacket
@@ -249,8 +250,11 @@ class CaptureLoop:
         packet = arrival.packet
         if arrival.key:
             self._parameters = self._parameters_of(packet)
+        data = bytes(packet)
+        is_h264 = arrival.key and self._parameters.codec == "h264"
+        entry = not is_h264 or is_idr(data, length_size_of(self._parameters.extradata))
         return StoredPacket(
-            bytes(packet), packet.pts, packet.dts, packet.time_base, arrival.key, now, self._parameters
+            data, packet.pts, packet.dts, packet.time_base, arrival.key, now, self._parameters, entry
         )
 
     def _parameters_of(self, packet: object) -> Parameters:

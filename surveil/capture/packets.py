@@ -6,22 +6,29 @@ after its container was closed on another thread crashes the interpreter.
 
 from __future__ import annotations
 
+import io
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
 import av
+import av.error
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 
+from surveil.capture.h264 import nal_units
 from surveil.errors import Cause, SourceError
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
 """A clip that was cut off by a crash can still be played."""
 _HEAD = 4096
 """Bytes at the start of a packet in which its parameter sets would stand."""
+_HVCC_HEAD = 23
+"""Bytes of an `hvcC` box before its parameter sets."""
 _LONGEST_STEP_S = 5.0
 """A larger step of the stamps is a reconnect or a jump, and arrival says how long it really was."""
 
@@ -48,6 +55,16 @@ class StoredPacket:
     arrived: float
     """Monotonic s, the same axis as `Frame.arrived`."""
     parameters: Parameters
+    entry: bool = True
+    """Of a key frame: every player can begin here. At one that is no IDR, browsers give up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The packets of a span, and what is to be said of them."""
+
+    packets: Sequence[StoredPacket]
+    notes: tuple[str, ...] = ()
 
 
 class PacketHold:
@@ -133,20 +150,36 @@ class PacketRing:
             self._holds.discard(hold)
 
     def clip(self, since: float, until: float) -> list[StoredPacket]:
+        """Return the packets of `cut`."""
+        return list(self.cut(since, until).packets)
+
+    def cut(self, since: float, until: float) -> Cut:
         """Return the packets that arrived in the span, from the key frame at or before its start.
 
-        Where the stream changed its codec or size within the span, only the last part is returned, since a
-        clip has one format.
+        One at which every player can begin is preferred, even where it is further back. Where the
+        stream changed its codec or size within the span, only the last part is returned, since a clip has one
+        format.
         """
         with self._lock:
-            groups = list(self._groups)
-            starts = [i for i, group in enumerate(groups) if group[0].arrived <= since]
-            chosen = [
-                p for group in groups[starts[-1] if starts else 0 :] for p in group if p.arrived <= until
-            ]
+            groups = [list(group) for group in self._groups if group[0].arrived <= until]
+        before = [i for i, group in enumerate(groups) if group[0].arrived <= since]
+        entries = [i for i in before if groups[i][0].entry]
+        first = (entries or before or [0])[-1]
+        chosen = [packet for group in groups[first:] for packet in group if packet.arrived <= until]
         if not chosen:
-            return []
-        return [packet for packet in chosen if packet.parameters == chosen[-1].parameters]
+            return Cut(())
+        last = [packet for packet in chosen if packet.parameters == chosen[-1].parameters]
+        notes = []
+        if len(last) < len(chosen):
+            before_it = chosen[-len(last) - 1].parameters
+            was, now = (f"{p.codec} {p.width}x{p.height}" for p in (before_it, chosen[-1].parameters))
+            notes.append(f"only the part after the camera changed from {was} to {now}")
+        if not last[0].entry:
+            notes.append(
+                "no key frame in it stands alone (open GOP or intra refresh): browsers may refuse it, download it for a "
+                "player such as VLC or mpv; a closed GOP in the camera's settings mends it"
+            )
+        return Cut(last, tuple(notes))
 
     @property
     def span_s(self) -> float:
@@ -168,18 +201,12 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
     """
     if not packets:
         raise SourceError(Cause.NO_VIDEO, "no packets for a clip")
+    if packets[0].parameters.codec == "hevc":
+        packets = [replace(p, data=data) for p, data in zip(packets, _annex_b(packets), strict=True)]
     first = packets[0]
     starts, shown = _timeline(packets)
     with av.open(str(path), "w", format="mp4", options={"movflags": _MOVFLAGS}) as out:
-        try:
-            stream = out.add_mux_stream(
-                first.parameters.codec,
-                width=first.parameters.width,
-                height=first.parameters.height,
-                time_base=first.time_base,
-            )
-        except ValueError as error:
-            raise SourceError(Cause.UNSUPPORTED, f"no clip: {error}") from None
+        stream = _stream_for(first, out)
         for i, stored in enumerate(packets):
             packet = av.Packet(_with_headers(stored) if i == 0 else stored.data)
             packet.stream = stream
@@ -189,6 +216,49 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
             packet.is_keyframe = stored.key
             out.mux(packet)
     return float(starts[-1] * first.time_base)
+
+
+def _stream_for(first: StoredPacket, out: OutputContainer) -> VideoStream:
+    """Add the stream of a clip. Raises SourceError (unsupported)."""
+    parameters = first.parameters
+    try:
+        if parameters.codec != "hevc":
+            return out.add_mux_stream(
+                parameters.codec, width=parameters.width, height=parameters.height, time_base=first.time_base
+            )
+        # Apple plays H.265 as `hvc1` only, and PyAV forgets the tag of a stream that has no template.
+        with av.open(io.BytesIO(_with_headers(first)), format="hevc") as template:
+            stream = out.add_stream_from_template(template.streams.video[0])
+        stream.codec_tag, stream.time_base = "hvc1", first.time_base
+    except (ValueError, av.error.FFmpegError) as error:
+        raise SourceError(Cause.UNSUPPORTED, f"no clip: {error}") from None
+    return stream
+
+
+def _annex_b(packets: Sequence[StoredPacket]) -> Iterator[bytes]:
+    """Return H.265 with start codes, as RTSP brings it; recordings and RTMP have lengths in their place."""
+    headers = packets[0].parameters.extradata
+    if len(headers) < _HVCC_HEAD or headers[0] != 1:
+        yield from (packet.data for packet in packets)
+        return
+    size = (headers[_HVCC_HEAD - 2] & 3) + 1
+    sets = _sets_of(headers)
+    for i, packet in enumerate(packets):
+        units = [*(sets if i == 0 else ()), *nal_units(packet.data, size)]
+        yield b"".join(b"\0\0\0\1" + bytes(unit) for unit in units)
+
+
+def _sets_of(hvcc: bytes) -> list[bytes]:
+    """Return the parameter sets of an `hvcC` box (ISO/IEC 14496-15, 8.3.3.1)."""
+    found, at = [], _HVCC_HEAD
+    for _ in range(hvcc[_HVCC_HEAD - 1]):
+        count = int.from_bytes(hvcc[at + 1 : at + 3], "big")
+        at += 3
+        for _ in range(count):
+            size = int.from_bytes(hvcc[at : at + 2], "big")
+            found.append(hvcc[at + 2 : at + 2 + size])
+            at += 2 + size
+    return found
 
 
 def _timeline(packets: Sequence[StoredPacket]) -> tuple[list[int], list[int]]:

@@ -201,17 +201,18 @@ class Ring:
         self.error = error
         self.asked: list[tuple[float, float]] = []
         self.held: list[float] = []
+        self.notes: tuple[str, ...] = ()
 
     def secure(self, since: float) -> Ring.Hold:
         self.held.append(since)
         return Ring.Hold(self, since)
 
-    def mux(self, path: Path, since: float, until: float) -> float:
+    def mux(self, path: Path, since: float, until: float) -> tuple[str, ...]:
         self.asked.append((since, until))
         path.write_bytes(b"half")
         if self.error:
             raise self.error
-        return until - since
+        return self.notes
 
     class Hold:
         def __init__(self, ring: Ring, since: float) -> None:
@@ -297,6 +298,19 @@ def test_a_camera_with_a_store_mask_has_no_clip_and_says_so(tmp_path, clock):
     writer.write([Job([alert(0)])])
     (end,) = writer.write([Job([alert(0, "end")])])
     assert end.evidence == {"clip": "missing: parts of this camera are hidden in what is stored"}
+    outbox.close()
+
+
+def test_what_is_to_be_said_of_a_clip_stands_beside_it(tmp_path, clock):
+    ring = Ring()
+    ring.notes = ("only the part after a change", "browsers may refuse it")
+    outbox, writer = clip_world(tmp_path, clock, ring)
+    writer.write([Job([alert(0)])])
+    writer.write([Job([alert(0, "end")])])
+    clock.advance(60)
+    (end,) = writer.tick()
+    assert end.evidence["clip"].endswith(".mp4")
+    assert end.evidence["clip_note"] == "only the part after a change; browsers may refuse it"
     outbox.close()
 
 

@@ -204,5 +204,47 @@ def test_a_clip_is_made_of_the_camera_s_packets_to_the_bit(tmp_path, codec, name
     assert len(written) == len(packets)
     if codec == "mjpeg":
         assert written == [one.data for one in packets]
+    elif codec == "hevc":  # `hvc1`: parameter sets are in the header alone
+        assert [units_of_mp4(data) for data in written] == [
+            [unit for unit in units(one.data) if unit[0] >> 1 & 63 not in (32, 33, 34)] for one in packets
+        ]
     else:
         assert [units_of_mp4(data) for data in written] == [units(one.data) for one in packets]
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mp4", "a.mkv"])
+def test_a_clip_of_h265_is_tagged_as_apple_wants_it(tmp_path, name) -> None:
+    packets = stored(make_clip(tmp_path / name, "hevc", seconds=2.0, gop=15))
+    mux(packets, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert container.streams.video[0].codec_context.codec_tag == "hvc1"
+        assert container.streams.video[0].codec_context.extradata[0] == 1
+        frames = list(container.decode(video=0))
+    assert len(frames) == 30
+    assert not any(f.is_corrupt for f in frames)
+
+
+def test_a_clip_begins_where_every_player_can_if_the_ring_goes_back_so_far() -> None:
+    ring = PacketRing(30.0)
+    for i in range(100):
+        ring.append(replace(packet(i), entry=i in (20, 70)))
+    cut = ring.cut(4.5, 9.0)
+    assert (cut.packets[0].arrived, cut.notes) == (2.0, ())
+
+
+def test_a_clip_that_browsers_may_refuse_says_so() -> None:
+    ring = PacketRing(30.0)
+    for i in range(100):
+        ring.append(replace(packet(i), entry=False))
+    cut = ring.cut(4.5, 9.0)
+    assert cut.packets[0].arrived == 4.0
+    assert "browsers may refuse it, download it" in cut.notes[0]
+
+
+def test_a_clip_across_a_change_says_what_is_left_out() -> None:
+    ring = PacketRing(10.0)
+    fill(ring, range(10))
+    for i in range(10, 20):
+        ring.append(packet(i, parameters=Parameters("h264", b"", 640, 480)))
+    assert ring.cut(0, 99).notes == ("only the part after the camera changed from h264 320x240 to h264 640x480",)
+    assert ring.cut(1.0, 99).notes == ()
