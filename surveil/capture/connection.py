@@ -78,8 +78,7 @@ class Connection:
     def take(self, arrival: Arrival, before: float, now: float) -> None:
         """Work on what was read between the moments `before` and `now` (monotonic s). Raises SourceError."""
         self._watcher.on_packet(arrival, now)
-        # What was lost among pictures that were passed over does not touch the key frame after them.
-        self._broken = arrival.broken or (self._broken and not (arrival.key and self._skipping))
+        self._broken |= arrival.broken
         if self._source.live:
             self._follow_lag(arrival, before, now)
         if not self._decodes:
@@ -103,7 +102,7 @@ class Connection:
         waited = self._queue.update(before, now)
         self.lag_s = lag = self._lag.update(arrival.stamp, now, waited=waited)
         if lag > self._settings.max_lag_s:
-            words = f"pictures waited {lag:.1f} s to be decoded: this machine is too slow for the stream"
+            words = f"{lag:.1f} s behind real time: this machine is too slow for the stream"
             raise source_error(Cause.BEHIND, self._settings.url, words)
         if lag > self._settings.catch_up_lag_s:
             self._catching_up = True

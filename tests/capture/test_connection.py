@@ -74,15 +74,12 @@ def test_a_hole_before_a_key_frame_damages_nothing():
     assert numbers_of(witness) == [*range(15), *range(20, 30)]
 
 
-def test_a_hole_before_another_frame_damages_what_comes_up_to_the_next_key_frame():
-    witness, _, _ = play([*range(12), *range(17, 30)])
-    assert damaged_in(witness) == [17, 18, 19]
-    assert witness.damage == 1
-
-
-def test_a_recording_has_no_holes():
-    witness, _, _ = play([*range(12), *range(17, 30)], Scripted(live=False))
+@pytest.mark.parametrize("live", [True, False])
+def test_a_pause_in_stamps_and_arrival_is_a_slower_camera_and_no_damage(live):
+    """What is missing, the source tells: H.264 numbers its pictures, and H.265 decoders complain."""
+    witness, _, _ = play([*range(12), *range(17, 30)], Scripted(live=live))
     assert damaged_in(witness) == []
+    assert witness.damage == 0
 
 
 @pytest.mark.parametrize("idle", [True, False])
