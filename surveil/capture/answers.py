@@ -18,6 +18,7 @@ _CAUSES = {
     ),
     404: (Cause.NOT_FOUND, "there is no such stream or file"),
     407: (Cause.UNAUTHORIZED, "a proxy asks for a login (407)"),
+    429: (Cause.BUSY, "the camera is asked too often (429): close other clients"),
     453: (
         Cause.BUSY,
         "the camera has no bandwidth for one more client (453): close other clients, or lower its bit rate",

@@ -35,7 +35,10 @@ _BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
     (NotImplementedError, Cause.UNSUPPORTED),
 )
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
+_BROKEN_OFF = {errno.EIO, errno.ECONNABORTED, errno.ENETRESET, errno.ENOTCONN, errno.EPROTO}
+"""What FFmpeg returns when the other side is gone in the middle of something: HTTP and RTMP give EIO."""
 _LOG_HINTS = (
+    ("ends prematurely", Cause.ENDED),
     ("Connection refused", Cause.REFUSED),
     ("Connection timed out", Cause.TIMEOUT),
     ("Immediate exit requested", Cause.TIMEOUT),
@@ -51,8 +54,8 @@ _LOG_HINTS = (
 WORDS = {
     Cause.REFUSED: "nobody listens at that port",
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
-    Cause.TIMEOUT: "no answer in time; a camera that sends a picture less often than every two seconds needs a "
-    "longer open_timeout_s",
+    Cause.TIMEOUT: "no answer, or no picture, in time; one that sends less than a picture in two seconds needs a longer "
+    "open_timeout_s",
     Cause.UNAUTHORIZED: "user name or password refused",
     Cause.FORBIDDEN: "the camera forbids this user the stream",
     Cause.BUSY: "the camera is busy",
@@ -95,7 +98,9 @@ def _by_words(text: str) -> Cause | None:
 
 
 def _by_rest(error: BaseException) -> Cause:
-    return Cause.DAMAGED if isinstance(error, av.error.EOFError | av.error.InvalidDataError) else Cause.OTHER
+    if isinstance(error, av.error.EOFError | av.error.InvalidDataError):
+        return Cause.DAMAGED
+    return Cause.RESET if isinstance(error, OSError) and error.errno in _BROKEN_OFF else Cause.OTHER
 
 
 def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> SourceError:
