@@ -167,13 +167,15 @@ class CaptureMetrics:
         )
         self.connects = make.counter("surveil_camera_connects", "Successful connects.", "camera")
         self.lag = make.gauge(
-            "surveil_capture_lag_seconds", "Lag of the stream behind real time on arrival.", "camera"
+            "surveil_capture_lag_seconds",
+            "Time that pictures wait to be decoded: the backlog of this host.",
+            "camera",
         )
         self.clock_skew = make.gauge(
             "surveil_camera_clock_skew_seconds", "Camera clock (RTCP) minus host clock.", "camera"
         )
         self.corrupt = make.counter(
-            "surveil_capture_damage", "Damage events: packet loss, corruption or a gap in time.", "camera"
+            "surveil_capture_damage", "Damage events: packet loss, corruption or missing pictures.", "camera"
         )
         self.capture_bytes = make.counter("surveil_capture_bytes", "Encoded video received.", "camera")
         self.decode_info = make.gauge(

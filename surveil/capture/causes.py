@@ -54,8 +54,8 @@ _LOG_HINTS = (
 WORDS = {
     Cause.REFUSED: "nobody listens at that port",
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
-    Cause.TIMEOUT: "no answer, or no picture, in time; one that sends less than a picture in two seconds needs a longer "
-    "open_timeout_s",
+    Cause.TIMEOUT: "no answer, or no picture, in time; one that sends less than a picture in two seconds needs a "
+    "longer open_timeout_s",
     Cause.UNAUTHORIZED: "user name or password refused",
     Cause.FORBIDDEN: "the camera forbids this user the stream",
     Cause.BUSY: "the camera is busy",
@@ -109,6 +109,11 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
     detail = getattr(error, "strerror", None) or str(error)
     # Of a file or a device; a camera that refuses a login raises something else.
     words = "this user may not read it" if isinstance(error, PermissionError) else WORDS.get(cause) or detail
+    if isinstance(error, OSError) and error.errno == errno.EIO and "://" not in url:
+        cause, words = (
+            Cause.OTHER,
+            "reading failed: look at the disk, or at the network drive (input/output error)",
+        )
     if refused := refusal_in(line[2] for line in logs):
         words = refused.words
     return SourceError(cause, scrub(f"{redact(url)}: {words}", url))

@@ -14,7 +14,7 @@ from surveil.capture.causes import source_error
 from surveil.capture.certificates import Pins, Place, ffmpeg_options
 from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
-from surveil.capture.source import NOTHING, Arrival, StreamInfo
+from surveil.capture.source import NOTHING, Arrival, Decoded, StreamInfo
 from surveil.errors import Cause, SourceError
 
 _RTSPS_PORT = 322
@@ -29,6 +29,13 @@ _FINE_TICK = Fraction(1, 90_000)
 """Theirs is 1/25 s, too coarse for a clip that is timed by arrival."""
 
 
+_TOO_WIDE = (
+    "MJPEG over RTSP cannot carry pictures wider or higher than 2040 (RFC 2435): set the camera to H.264, to a smaller "
+    "picture, or read its MJPEG over HTTP"
+)
+_TALL, _WIDE = 1.9, 8.0
+"""Such pictures have lost 2048 columns or rows: 2560x1440 arrives as 512x1440."""
+_HOPELESS = 4
 _HTTP = {"analyzeduration": "500000"}
 _NEWEST_PIECE = {"live_start_index": "-1"}
 """FFmpeg begins three pieces before the end, which may be half a minute ago."""
@@ -81,6 +88,7 @@ class NetworkSource(AvSource):
         self._pins = pins or Pins()
         self._is_rtsp = settings.url.startswith("rtsp")
         self._patience = Patience()
+        self._shown, self._refused = False, 0
         self.transport = _first_transport(settings) if self._is_rtsp else settings.url.partition(":")[0]
 
     def open(self) -> StreamInfo:
@@ -137,6 +145,19 @@ class NetworkSource(AvSource):
         # Only FFmpeg's RTSP client goes on after it was interrupted.
         self._packets = self._container.demux(self._stream)
         return NOTHING
+
+    def _decode(self, packet: Any) -> Decoded:
+        """Decode; name the cause where MJPEG over RTP cannot carry what the camera sends."""
+        decoded = super()._decode(packet)
+        if not self._is_rtsp or self._stream.codec_context.name != "mjpeg":
+            return decoded
+        self._shown |= bool(decoded.shots)
+        self._refused += decoded.broken
+        sizes = [(shot.picture.width, shot.picture.height) for shot in decoded.shots]
+        is_folded = any(height > _TALL * width or width > _WIDE * height for width, height in sizes)
+        if is_folded or (self._refused >= _HOPELESS and not self._shown):
+            raise source_error(Cause.UNSUPPORTED, self._url, _TOO_WIDE)
+        return decoded
 
     def _next_packet(self) -> Any:
         """Return the next packet, without stamps where they are made up: then its arrival counts."""

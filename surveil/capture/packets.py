@@ -176,8 +176,8 @@ class PacketRing:
             notes.append(f"only the part after the camera changed from {was} to {now}")
         if not last[0].entry:
             notes.append(
-                "no key frame in it stands alone (open GOP or intra refresh): browsers may refuse it, download it for a "
-                "player such as VLC or mpv; a closed GOP in the camera's settings mends it"
+                "no key frame in it stands alone (open GOP or intra refresh): browsers may refuse it, download it for "
+                "a player such as VLC or mpv; a closed GOP in the camera's settings avoids that"
             )
         return Cut(last, tuple(notes))
 

@@ -155,7 +155,9 @@ class MjpegPayloader:
         jpeg = _parse_jpeg(unit)
         payloads = []
         for offset in range(0, len(jpeg.scan), MTU):
-            header = struct.pack(">I", offset) + bytes([1, 255, jpeg.width // 8, jpeg.height // 8])
+            header = struct.pack(">I", offset) + bytes(
+                [1, 255, jpeg.width // 8 & 255, jpeg.height // 8 & 255]
+            )
             if offset == 0:
                 header += struct.pack(">BBH", 0, 0, len(jpeg.tables)) + jpeg.tables
             payloads.append(header + jpeg.scan[offset : offset + MTU])

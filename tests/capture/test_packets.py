@@ -246,5 +246,7 @@ def test_a_clip_across_a_change_says_what_is_left_out() -> None:
     fill(ring, range(10))
     for i in range(10, 20):
         ring.append(packet(i, parameters=Parameters("h264", b"", 640, 480)))
-    assert ring.cut(0, 99).notes == ("only the part after the camera changed from h264 320x240 to h264 640x480",)
+    assert ring.cut(0, 99).notes == (
+        "only the part after the camera changed from h264 320x240 to h264 640x480",
+    )
     assert ring.cut(1.0, 99).notes == ()
