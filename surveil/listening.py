@@ -12,7 +12,7 @@ from surveil.settings import Settings
 
 
 class HttpSettings(Settings):
-    """Where metrics, health and evidence are served."""
+    """Address of metrics, health checks and evidence."""
 
     listen: str = Field(
         default="127.0.0.1:9108",
@@ -20,13 +20,12 @@ class HttpSettings(Settings):
     )
     token: SecretStr | None = Field(
         default=None,
-        description="Bearer token (or `?token=`) for evidence and status, wherever they are asked for; required when "
-        "`listen` is not loopback.",
+        description="Bearer token (or `?token=`) for evidence and status; required if `listen` is not loopback.",
     )
     hosts: tuple[str, ...] = Field(
         default=(),
-        description="Host names under which the pages are asked for, through a reverse proxy for example. On loopback "
-        "others than `localhost` and addresses are refused, so that no web page elsewhere can read them.",
+        description="Host names of the pages, for example behind a reverse proxy. On loopback, other names than "
+        "`localhost` are refused to prevent DNS rebinding.",
     )
 
     @field_validator("listen")

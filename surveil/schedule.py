@@ -104,8 +104,8 @@ class ScheduleSettings(Settings):
     )
     windows: list[Annotated[str, AfterValidator(_window)]] = Field(
         min_length=1,
-        description="Weekly windows such as `mon-fri 18:00-06:00` or `sat,sun 00:00-24:00`: a rule with this "
-        "schedule alerts in any of them. One that ends before it begins ends the next day.",
+        description="Weekly windows in which rules alert, such as `mon-fri 18:00-06:00` or `sat,sun "
+        "00:00-24:00`. A window that ends before it begins ends the next day.",
     )
 
 

@@ -25,15 +25,16 @@ _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/camera")
 class CameraWatchSettings(Settings):
     """When a camera without pictures is an alert."""
 
-    enabled: bool = Field(default=True, description="Alert when a camera is lost, and when it is back.")
+    enabled: bool = Field(default=True, description="Alert when a camera is lost and when it is back.")
     after_s: float = Field(
         default=30.0,
         ge=0,
         le=86_400,
-        description="Seconds without a picture before the alert, in all since it last sent for `back_after_s` on end.",
+        description="Total time without video before the alert, since the camera last sent for `back_after_s` "
+        "without interruption.",
     )
     back_after_s: float = Field(
-        default=10.0, ge=0, le=3600, description="Seconds with pictures before it is over."
+        default=10.0, ge=0, le=3600, description="Time with video after which the camera is back."
     )
 
 

@@ -28,14 +28,12 @@ _OWN = frozenset({"camera_lost", "storage", "digest"})
 class IncidentSettings(Settings):
     """Whether events at one site are one notification."""
 
-    enabled: bool = Field(
-        default=True, description="Join events of cameras that have a `site`; without one nothing is joined."
-    )
+    enabled: bool = Field(default=True, description="Group events of cameras with the same `site`.")
     within_s: float = Field(
         default=60.0,
         gt=0,
         le=3600,
-        description="Seconds after the first event in which others of the site join it.",
+        description="Time after the first event in which other events of the site join it.",
     )
 
 

@@ -28,28 +28,28 @@ class OutboxSettings(Settings):
     max_pending: int = Field(
         default=100_000,
         ge=1,
-        description="Undelivered alerts kept for each sink. A start beyond it goes straight to the dead "
-        "letters (reason `overflow`, counted, may be retried); ends whose start is kept are kept.",
+        description="Maximum undelivered alerts per sink. Further start alerts become dead letters (reason "
+        "`overflow`) and can be retried; an end whose start is kept is kept.",
     )
     expire_after_days: float = Field(
         default=7.0,
         gt=0,
         le=3650,
-        description="An undelivered alert goes to the dead letters after so many days of running time. "
-        "Counted by the outbox itself: a clock step, a replay or a switched-off machine expires nothing.",
+        description="Running time after which an undelivered alert becomes a dead letter. Clock steps, replays "
+        "and times without power do not count.",
     )
     keep_days: float = Field(
         default=30.0,
         gt=0,
         le=3650,
-        description="Days of running time for which alerts that are done with stay listed.",
+        description="Running time for which finished alerts stay listed.",
     )
-    backoff_s: float = Field(default=1.0, gt=0, le=60, description="First pause after a sink failed.")
+    backoff_s: float = Field(default=1.0, gt=0, le=60, description="First pause after a failed delivery.")
     backoff_max_s: float = Field(
         default=300.0,
         ge=1,
         le=3600,
-        description="Longest pause; each failure doubles it up to here, with jitter.",
+        description="Maximum pause; each failure doubles it, with jitter.",
     )
 
 
@@ -57,30 +57,30 @@ class EvidenceSettings(Settings):
     """Pictures and clips that belong to alerts."""
 
     snapshot: bool = Field(default=True, description="Store an annotated picture with each start alert.")
-    clean: bool = Field(default=True, description="Store the same picture without drawings, too.")
+    clean: bool = Field(default=True, description="Also store the picture without drawings.")
     explain: bool = Field(
         default=True,
-        description="Store pictures that explain an alert, where its rule has any: for an anomaly heat and the usual.",
+        description="Store pictures that explain an alert, such as the heat map of an anomaly.",
     )
     quality: int = Field(default=85, ge=30, le=100, description="JPEG quality.")
-    keep_days: float = Field(default=30.0, gt=0, le=3650, description="Evidence older than this is deleted.")
+    keep_days: float = Field(default=30.0, gt=0, le=3650, description="Days after which evidence is deleted.")
     max_bytes: int = Field(
-        default=10_000_000_000, ge=1_000_000, description="Evidence beyond this is deleted, oldest first."
+        default=10_000_000_000,
+        ge=1_000_000,
+        description="Maximum size of all evidence; the oldest is deleted first.",
     )
     min_free_bytes: int = Field(
         default=67_108_864,
         ge=0,
-        description="Space evidence leaves free for the outbox; never more than a twentieth of the disk.",
+        description="Free disk space reserved for the outbox; at most a twentieth of the disk.",
     )
     clip: bool = Field(
         default=False,
-        description="Store the recorded packets around an event as MP4, named by the end alert.",
+        description="Store a clip (MP4) of the packets around each event. The end alert names it.",
     )
-    pre_s: float = Field(default=5.0, ge=0, le=60, description="Clip: seconds before the event.")
-    post_s: float = Field(default=5.0, ge=0, le=60, description="Clip: seconds after the event.")
-    max_clip_s: float = Field(
-        default=120.0, ge=1, le=3600, description="Clip: longest length; the rest is left out."
-    )
+    pre_s: float = Field(default=5.0, ge=0, le=60, description="Pre-roll of a clip.")
+    post_s: float = Field(default=5.0, ge=0, le=60, description="Post-roll of a clip.")
+    max_clip_s: float = Field(default=120.0, ge=1, le=3600, description="Maximum length of a clip.")
     blur_faces_model: Annotated[Path, AfterValidator(_face_model)] | None = Field(
-        default=None, description="A YuNet face model (ONNX): faces in stored pictures are blurred."
+        default=None, description="A YuNet face model (ONNX) with which faces in stored pictures are blurred."
     )

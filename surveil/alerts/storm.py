@@ -31,13 +31,13 @@ _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/storm")
 
 
 class StormSettings(Settings):
-    """How many alerts of one camera are too many."""
+    """Rate limit of alerts per camera."""
 
     max_per_hour: int = Field(
         default=240,
         ge=0,
         le=100_000,
-        description="Events of one camera that are told of in an hour; what is beyond goes into one digest. 0: no cap.",
+        description="Maximum events per camera and hour; further ones are summarised in a digest. 0: no limit.",
     )
 
 

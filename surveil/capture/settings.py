@@ -18,11 +18,11 @@ class TlsSettings(Settings):
 
     verify: Literal["pin", "ca", "off"] = Field(
         "pin",
-        description="`pin`: the first certificate seen is kept, and a change is refused; `ca`: an authority must have "
-        "signed it for the name in the address; `off`: any certificate will do.",
+        description="`pin`: the first certificate is kept and a change is refused; `ca`: it must be signed by a "
+        "CA for the host name; `off`: any certificate is accepted.",
     )
     ca_file: Path | None = Field(
-        None, description="Certificates of the authorities for `verify: ca`, PEM; by default the system's."
+        None, description="CA certificates for `verify: ca` (PEM). Default: the system's."
     )
 
     @model_validator(mode="after")
@@ -45,41 +45,41 @@ class CaptureSettings(Settings):
 
     transport: Literal["auto", "tcp", "udp"] = Field(
         "auto",
-        description="How RTSP carries the video. UDP loses packets; `auto` uses it where the camera refuses TCP.",
+        description="RTSP transport. UDP loses packets; `auto` uses it if the camera refuses TCP.",
     )
     tls: TlsSettings = Field(
-        default_factory=TlsSettings, description="How the camera's certificate is checked, where it has one."
+        default_factory=TlsSettings, description="Verification of the camera's TLS certificate."
     )
     hwaccel: Literal["auto", "none", "cuda"] = Field(
         "none",
-        description="Decode on a GPU: `auto` where one works, `cuda` or fail. Frames come back to main "
-        "memory, so it pays only for many or large streams.",
+        description="Decode on a GPU: `auto` if one works, `cuda` or fail. Frames are copied back to main "
+        "memory, so it pays off for many or large streams.",
     )
     open_timeout_s: Annotated[float, Field(ge=0.2, le=10.0)] = Field(
         2.0,
-        description="A camera that does not answer for so long counts as unreachable. Opening takes up to twice "
-        "this, and so does ending the program meanwhile.",
+        description="Timeout of opening a camera. Opening may take twice as long, and so may stopping the "
+        "daemon meanwhile.",
     )
     read_timeout_s: Annotated[float, Field(ge=0.2, le=1.5)] = Field(
-        1.5, description="No video for twice this long is a stall."
+        1.5, description="Read timeout; twice this time without video is a stall."
     )
     keyframe_timeout_s: Annotated[float, Field(ge=5, le=120)] = Field(
-        30.0, description="Video without a key frame for so long: the stream is opened anew."
+        30.0, description="Reconnect after this long without a key frame."
     )
     undecodable_s: Annotated[float, Field(ge=0.5, le=30)] = Field(
         3.0,
-        description="Errors and no picture for so long: the stream is opened anew (its codec may have "
-        "changed).",
+        description="Reconnect after this long with errors and without a picture (the codec may have changed).",
     )
     degraded_after_s: Annotated[float, Field(ge=0.5, le=60)] = Field(
         5.0,
-        description="Nothing but damaged pictures for so long: they are analysed all the same, and marked.",
+        description="Time of nothing but damaged pictures after which they are analysed all the same and marked "
+        "as degraded.",
     )
     catch_up_lag_s: Annotated[float, Field(ge=0.2, le=5)] = Field(
-        1.0, description="Further behind real time than this, only key frames are decoded."
+        1.0, description="Lag behind real time beyond which only key frames are decoded."
     )
     max_lag_s: Annotated[float, Field(ge=1, le=30)] = Field(
-        5.0, description="Further behind real time than this, the stream is opened anew."
+        5.0, description="Lag behind real time beyond which the stream is reopened."
     )
     skip_loop_filter: bool = Field(
         False, description="Decode H.264 and H.265 without deblocking: less CPU, slightly blocky pictures."
@@ -89,9 +89,9 @@ class CaptureSettings(Settings):
         description="Not in effect in this release: must be false.",
     )
     fps: Annotated[float, Field(gt=0, le=240)] = Field(
-        10.0, description="Frames per second of a folder of images, and asked of a webcam."
+        10.0, description="Frame rate of a directory of images, and requested of a webcam."
     )
-    repeat: bool = Field(False, description="Start a file or a folder again when it ends.")
+    repeat: bool = Field(False, description="Play a file or directory repeatedly.")
 
 
 class StreamSettings(CaptureSettings):

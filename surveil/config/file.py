@@ -86,39 +86,39 @@ Url = Annotated[str, BeforeValidator(_number_to_text), Field(min_length=1), Afte
 class StreamUrls(Settings):
     """A camera with several streams."""
 
-    detect: Url = Field(description="The stream that is analysed: 640 to 1280 pixels wide is enough.")
+    detect: Url = Field(description="Stream to analyse: 640 to 1280 pixels wide is enough.")
     record: Url | None = Field(
-        default=None, description="The stream that clips are cut from; by default the one that is analysed."
+        default=None, description="Stream to cut clips from. Default: the analysed stream."
     )
 
 
 class LogSettings(Settings):
-    """What the daemon says, and how."""
+    """Log format and level."""
 
     format: Literal["auto", "human", "json", "journal"] = Field(
         default="auto",
         description="`human` on a terminal, `journal` fields under systemd, else `json` lines; `auto` chooses.",
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Messages below this level are not written."
+        default="info", description="Minimum level of log messages."
     )
 
 
 class CoreCameraSettings(CaptureSettings):
     """Settings that a camera may have, without the sections of features."""
 
-    enabled: bool = Field(default=True, description="Whether the camera is opened at all.")
+    enabled: bool = Field(default=True, description="Open the camera.")
     detect: DetectSettings = Field(
-        default_factory=DetectSettings, description="How often the detector looks, and what it may report."
+        default_factory=DetectSettings, description="Rate and limits of detection."
     )
     motion: MotionSettings = Field(
-        default_factory=MotionSettings, description="When the detector looks at a frame."
+        default_factory=MotionSettings, description="Motion gate: when the detector looks at a frame."
     )
-    track: TrackSettings = Field(default_factory=TrackSettings, description="How detections become tracks.")
+    track: TrackSettings = Field(default_factory=TrackSettings, description="Tracking.")
     masks: Annotated[dict[Name, Mask], BeforeValidator(_number_items)] = Field(
         default_factory=dict,
-        description="Areas in which nothing counts, neither movement nor objects with their centre there. One "
-        "written as `{points: [...], hide: ...}` is blanked, too: see below.",
+        description="Ignored areas: motion and objects with their centre there do not count. An area written as "
+        "`{points: [...], hide: ...}` is also blanked: see below.",
     )
     zones: dict[Name, FilePolygon] = Field(
         default_factory=dict,
@@ -128,17 +128,17 @@ class CoreCameraSettings(CaptureSettings):
         default_factory=dict,
         description="Lines that rules refer to, by name: two points [x, y] in fractions of the frame.",
     )
-    rules: list[Rule] = Field(default_factory=list, description="What is an event; see the rules below.")
+    rules: list[Rule] = Field(default_factory=list, description="Rules that define events; see below.")
     site: SiteName = Field(
         default="",
-        description="Place that the camera watches, the same for all that watch it: their events within a minute are "
-        "one incident and one notification, see `incidents`. Empty: each event by itself.",
+        description="Place that the camera watches. Events of cameras with the same site within a minute are "
+        "one incident and one notification, see `incidents`. Empty: no grouping.",
     )
     sinks: list[str] | None = Field(
-        default=None, description="Names of the sinks that get this camera's alerts; by default all."
+        default=None, description="Names of the sinks for this camera's alerts. Default: all."
     )
     evidence: EvidenceSettings = Field(
-        default_factory=EvidenceSettings, description="Pictures and clips that are stored with alerts."
+        default_factory=EvidenceSettings, description="Pictures and clips stored with alerts."
     )
 
 
@@ -170,10 +170,12 @@ class CameraSettings(CameraDefaults):
 
     url: Url | None = Field(
         default=None,
-        description="Where the pictures come from: rtsp(s)://, http(s)://, a file, a folder of images, "
-        "/dev/video0 or 0.",
+        description="Source of the video: rtsp(s)://, http(s)://, a file, a directory of images, /dev/video0 or "
+        "0.",
     )
-    streams: StreamUrls | None = Field(default=None, description="Two streams instead of `url`.")
+    streams: StreamUrls | None = Field(
+        default=None, description="Separate streams for analysis and clips, instead of `url`."
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> CameraSettings:
@@ -185,7 +187,7 @@ class CameraSettings(CameraDefaults):
 class FileSettings(Settings):
     """The whole file."""
 
-    version: Literal[1] = Field(description="Version of this format.")
+    version: Literal[1] = Field(description="Version of the file format.")
     instance: Instance = Field(
         default="",
         description="Name of this daemon where several meet: MQTT client ids and topics, unique ids of Home Assistant, "
@@ -193,7 +195,8 @@ class FileSettings(Settings):
     )
     defaults: CameraDefaults = Field(
         default_factory=CameraDefaults,
-        description="Settings for every camera, merged in depth: a camera's own values win, lists are replaced.",
+        description="Settings for all cameras, merged recursively: a camera's own values win, lists are "
+        "replaced.",
     )
     cameras: dict[CameraName, CameraSettings] = Field(
         default_factory=dict, description="The cameras, by name."
@@ -201,28 +204,28 @@ class FileSettings(Settings):
     model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")
     schedules: dict[Name, ScheduleSettings] = Field(
         default_factory=dict,
-        description="When rules may alert, by name; a rule refers to one with `schedule`. Beside it the operator "
-        "has a switch for every rule: `surveil alerts disarm`.",
+        description="Times at which rules may alert, by name; a rule refers to one with `schedule`. To switch "
+        "rules off by hand: `surveil alerts disarm`.",
     )
     sinks: dict[Name, Sink] = Field(
-        default_factory=dict, description="Where alerts go, by name; see the sinks below."
+        default_factory=dict, description="Destinations of alerts, by name; see the sinks below."
     )
     outbox: OutboxSettings = Field(
-        default_factory=OutboxSettings, description="How undelivered alerts are kept."
+        default_factory=OutboxSettings, description="Storage of undelivered alerts."
     )
     state_dir: Path = Field(
-        default=Path("/var/lib/surveil"), description="Folder of the database and the evidence."
+        default=Path("/var/lib/surveil"), description="Directory of the database and the evidence."
     )
     http: HttpSettings = Field(
-        default_factory=HttpSettings, description="Where metrics, health and evidence are served."
+        default_factory=HttpSettings, description="Address of metrics, health checks and evidence."
     )
     storm: StormSettings = Field(
-        default_factory=StormSettings, description="How many alerts of one camera are too many."
+        default_factory=StormSettings, description="Rate limit of alerts per camera."
     )
     incidents: IncidentSettings = Field(
-        default_factory=IncidentSettings, description="Events at one site as one notification."
+        default_factory=IncidentSettings, description="Grouping of events at one site into one notification."
     )
     camera_lost: CameraWatchSettings = Field(
-        default_factory=CameraWatchSettings, description="A camera without pictures is an alert, too."
+        default_factory=CameraWatchSettings, description="Alerts on cameras without video."
     )
-    log: LogSettings = Field(default_factory=LogSettings, description="What the daemon says, and how.")
+    log: LogSettings = Field(default_factory=LogSettings, description="Log format and level.")

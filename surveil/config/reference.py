@@ -17,8 +17,8 @@ from surveil.features.registry import RULES
 from surveil.settings import Settings
 
 _HEAD = """\
-# surveil configuration. Every setting is here with its default; delete what you do not change.
-# `surveil check` tells every mistake with its line; `surveil schema` gives editors a JSON Schema.
+# surveil configuration: every setting with its default. Delete what you do not change.
+# `surveil check` reports every mistake with its line; `surveil schema` prints a JSON Schema for editors.
 # Secrets: ${env:NAME}, ${file:/path}, ${credential:NAME} (systemd) inside any text.
 """
 _CAMERAS = """\

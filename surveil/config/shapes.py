@@ -64,11 +64,11 @@ FilePolygon = Annotated[
 class HiddenArea(Settings):
     """An area that is blanked."""
 
-    points: FilePolygon = Field(description="The area: points [x, y] in fractions of the frame.")
+    points: FilePolygon = Field(description="Outline of the area: points [x, y] in fractions of the frame.")
     hide: Literal["detect", "store", "both"] = Field(
         default="both",
-        description="Where it is blank. `detect`: for the detector, though stored pictures show it. `store`: in "
-        "stored pictures and samples, though everything counts there, and there are no clips. `both`: both.",
+        description="Where the area is blank. `detect`: for the detector; stored pictures show it. `store`: in "
+        "stored pictures; detection is unaffected and there are no clips. `both`: in both.",
     )
 
 

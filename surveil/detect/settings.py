@@ -20,31 +20,31 @@ class DetectSettings(Settings):
         default=5.0,
         gt=0.0,
         le=60.0,
-        description="Pictures a second that are analysed; the rest is decoded, counted and passed over.",
+        description="Analysed frames per second. Further frames are decoded and counted as decimated.",
     )
     idle_interval_s: float = Field(
         default=10.0,
         gt=0.0,
         le=3600.0,
-        description="Where nothing moves, the detector looks at least this often; a parked car is re-checked as often.",
+        description="Longest time between two looks of the detector where nothing moves; also how often "
+        "stationary objects are re-checked.",
     )
     min_object_px: float = Field(
         default=40.0,
         ge=8.0,
         le=2000.0,
-        description="Height in pixels of the smallest object that must be found. Larger pictures are looked at in "
-        "as many parts as this needs; a higher value costs less.",
+        description="Height in pixels of the smallest object to detect. Larger frames are tiled accordingly; a "
+        "higher value costs less CPU.",
     )
     max_crops: int = Field(
         default=4,
         ge=1,
         le=32,
-        description="Parts of one picture that are looked at; what does not fit waits for the next picture.",
+        description="Maximum crops per frame; the others wait for the next frame.",
     )
     scores: dict[str, Score] = Field(
         default_factory=dict,
-        description="Least score by class, such as `{person: 0.5}`, for a detection to count as sure. Classes that "
-        "are not named use `track.high_score`.",
+        description="Minimum score by class, such as `{person: 0.5}`, instead of `track.high_score`.",
     )
 
 
@@ -54,68 +54,70 @@ class ModelSettings(Settings):
     name: str = Field(
         default="efficientdet-lite0",
         min_length=1,
-        description="A model of `surveil models list`.",
+        description="Name of a model (`surveil models list`).",
     )
     file: Path | None = Field(
         default=None,
-        description="An ONNX file to use instead of `name`; it need not be in the store.",
+        description="ONNX file to use instead of `name`.",
     )
     decoder: str = Field(
         default="auto",
-        description="How the model's outputs are read (`surveil models list` names them); `auto` recognises it.",
+        description="Decoder of the model's outputs (see `surveil models list`); `auto` detects it.",
     )
     labels: Path | None = Field(
         default=None,
-        description="Text file with one class name a line. Without: the model's metadata, or COCO's names.",
+        description="Text file with one class name per line. Default: the model's metadata, else the COCO "
+        "names.",
     )
     channels: Channels | None = Field(
         default=None,
-        description="Order of colours the model was trained with, where the decoder's default is wrong.",
+        description="Colour order of the model's input, if not the decoder's default.",
     )
     range: Range | None = Field(
         default=None,
-        description="Range of the input values the model was trained with, where the decoder's default is wrong.",
+        description="Value range of the model's input, if not the decoder's default.",
     )
     placement: Placement | None = Field(
         default=None,
-        description="How a picture fits into the input: in shape at the top left or in the centre, or stretched.",
+        description="Placement of the picture in the input: letterboxed at the top left or in the centre, or "
+        "stretched.",
     )
     size: int | None = Field(
         default=None,
         ge=32,
         le=4096,
         multiple_of=32,
-        description="Side of the square input in pixels, for models that leave it free.",
+        description="Side of the square input in pixels, for models with a dynamic size.",
     )
     provider: Literal["auto", "cuda", "cpu"] = Field(
         default="auto",
-        description="Where the model runs; `auto` takes an NVIDIA GPU when it really works, else the CPU.",
+        description="Where the model runs; `auto` uses an NVIDIA GPU if it works, else the CPU.",
     )
     require_gpu: bool = Field(
         default=False,
-        description="Refuse to start when the model does not run on the GPU, instead of using the CPU.",
+        description="Refuse to start if the model cannot run on the GPU.",
     )
-    gpu: int = Field(default=0, ge=0, le=63, description="Number of the GPU.")
+    gpu: int = Field(default=0, ge=0, le=63, description="Index of the GPU.")
     gpu_memory_mb: int = Field(
-        default=0, ge=0, le=1_000_000, description="Most GPU memory the model may take, MB; 0: no limit."
+        default=0, ge=0, le=1_000_000, description="Maximum GPU memory of the model, MB; 0: no limit."
     )
     threads: int = Field(
         default=1,
         ge=1,
         le=64,
-        description="CPU threads of one inference. One is best by throughput; more make a single picture faster.",
+        description="CPU threads per inference. One gives the best throughput; more reduce the latency.",
     )
     max_batch: int = Field(
         default=32,
         ge=1,
         le=32,
-        description="Most pictures in one inference on a GPU (rounded down to a power of two).",
+        description="Maximum batch size on a GPU (rounded down to a power of two).",
     )
     overlap: float = Field(
         default=0.5,
         gt=0.0,
         lt=1.0,
-        description="Two boxes of a class that share more than this (intersection over union) are one object.",
+        description="IoU above which two boxes of a class are one object (NMS).",
     )
 
     @model_validator(mode="after")

@@ -25,21 +25,21 @@ class RuleSettings(Settings):
         default=None,
         min_length=1,
         max_length=63,
-        description="Name in alerts and metrics; by default the type.",
+        description="Name in alerts and metrics. Default: the type.",
     )
     schedule: str | None = Field(
         default=None,
-        description="Name of the schedule (`schedules`) that says when it alerts; always by default.",
+        description="Name of a schedule (`schedules`) outside which the rule does not alert. Default: always.",
     )
     linger_s: float = Field(
-        default=2.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+        default=2.0, ge=0, le=600, description="Time without a signal after which an event ends."
     )
     cooldown_s: float = Field(
         default=0.0,
         ge=0,
         le=86_400,
-        description="After an alert, no new event of the same zone and class opens for so long; counted as "
-        "suppressed.",
+        description="Time after an alert in which no new event of the same zone and class opens. Suppressed "
+        "signals are counted.",
     )
 
     @property
@@ -51,22 +51,20 @@ class RuleSettings(Settings):
 class ObjectRuleSettings(RuleSettings):
     """Settings of rules about tracked objects."""
 
-    classes: tuple[str, ...] = Field(
-        default=("person",), min_length=1, description="Classes of objects it is about."
-    )
-    min_score: float = Field(default=0.0, ge=0, le=1, description="Least score of the object.")
+    classes: tuple[str, ...] = Field(default=("person",), min_length=1, description="Classes of objects.")
+    min_score: float = Field(default=0.0, ge=0, le=1, description="Minimum score of the object.")
     min_height: float = Field(
-        default=0.0, ge=0, le=1, description="Least height, share of the frame's height."
+        default=0.0, ge=0, le=1, description="Minimum height, as a share of the frame's height."
     )
     max_height: float = Field(
-        default=1.0, gt=0, le=1, description="Largest height, share of the frame's height."
+        default=1.0, gt=0, le=1, description="Maximum height, as a share of the frame's height."
     )
-    min_aspect: float = Field(default=0.0, ge=0, le=100, description="Least width ÷ height of the box.")
-    max_aspect: float = Field(default=100.0, gt=0, le=100, description="Largest width ÷ height of the box.")
+    min_aspect: float = Field(default=0.0, ge=0, le=100, description="Minimum width ÷ height of the box.")
+    max_aspect: float = Field(default=100.0, gt=0, le=100, description="Maximum width ÷ height of the box.")
     anchor: str = Field(
         default="foot",
         pattern="^(foot|centre)$",
-        description="Point of the box that counts: `foot` (bottom centre, on the ground) or `centre`.",
+        description="Reference point of the box: `foot` (bottom centre, on the ground) or `centre`.",
     )
 
 

@@ -15,9 +15,9 @@ class CrowdingSettings(ObjectRuleSettings):
     """Many objects are in a zone at once."""
 
     type: Literal["crowding"] = Field(default="crowding", description="Many objects are in a zone at once.")
-    zone: str | None = Field(default=None, description="The zone; by default the whole picture.")
-    count: int = Field(default=5, ge=2, le=1000, description="So many at once are a crowd.")
-    after_s: float = Field(default=5.0, ge=0, le=3600, description="Seconds for which they must be so many.")
+    zone: str | None = Field(default=None, description="Zone. Default: the whole picture.")
+    count: int = Field(default=5, ge=2, le=1000, description="Number of objects that is a crowd.")
+    after_s: float = Field(default=5.0, ge=0, le=3600, description="Time that the count must last.")
 
 
 class Crowding:

@@ -16,9 +16,7 @@ class IntrusionSettings(ObjectRuleSettings):
 
     type: Literal["intrusion"] = Field(default="intrusion", description="An object is in a zone.")
     zone: str = Field(description="The zone.")
-    after_s: float = Field(
-        default=1.0, ge=0, le=3600, description="Seconds in the zone before it is an event."
-    )
+    after_s: float = Field(default=1.0, ge=0, le=3600, description="Time in the zone before an event opens.")
 
 
 class Intrusion:

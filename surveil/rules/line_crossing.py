@@ -27,7 +27,7 @@ class LineCrossingSettings(ObjectRuleSettings):
     type: Literal["line_crossing"] = Field(default="line_crossing", description="An object crosses a line.")
     line: str = Field(description="The line.")
     direction: Literal["any", "left", "right", "up", "down"] = Field(
-        default="any", description="Only crossings in this direction, as it looks in the picture."
+        default="any", description="Restrict to crossings in this direction, as seen in the picture."
     )
 
 

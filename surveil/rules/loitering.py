@@ -20,7 +20,7 @@ class LoiteringSettings(ObjectRuleSettings):
 
     type: Literal["loitering"] = Field(default="loitering", description="An object stays in a zone.")
     zone: str = Field(description="The zone.")
-    after_s: float = Field(default=30.0, gt=0, le=86_400, description="Seconds one object may stay.")
+    after_s: float = Field(default=30.0, gt=0, le=86_400, description="Time that an object may stay.")
 
 
 class Loitering:

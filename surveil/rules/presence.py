@@ -17,8 +17,8 @@ class PresenceSettings(ObjectRuleSettings):
     type: Literal["presence"] = Field(
         default="presence", description="An object is in the picture or a zone."
     )
-    zone: str | None = Field(default=None, description="Only in this zone; by default the whole picture.")
-    after_s: float = Field(default=0.5, ge=0, le=3600, description="Seconds before it is an event.")
+    zone: str | None = Field(default=None, description="Restrict to this zone. Default: the whole picture.")
+    after_s: float = Field(default=0.5, ge=0, le=3600, description="Time before an event opens.")
 
 
 class Presence:

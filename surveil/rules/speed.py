@@ -49,10 +49,10 @@ class SpeedSettings(ObjectRuleSettings):
 
     type: Literal["speed"] = Field(default="speed", description="An object moves too fast or too slowly.")
     zone: str = Field(description="The zone.")
-    scale: ScaleSettings = Field(description="How far things are from each other on the ground.")
-    min_kmh: float = Field(default=0.0, ge=0, le=300, description="It is an event at this speed and over.")
-    max_kmh: float = Field(default=300.0, gt=0, le=300, description="It is an event at this speed and below.")
-    after_s: float = Field(default=0.5, ge=0, le=3600, description="Seconds for which it must be so.")
+    scale: ScaleSettings = Field(description="Calibration to the ground.")
+    min_kmh: float = Field(default=0.0, ge=0, le=300, description="Speed from which it is an event.")
+    max_kmh: float = Field(default=300.0, gt=0, le=300, description="Speed up to which it is an event.")
+    after_s: float = Field(default=0.5, ge=0, le=3600, description="Time that it must last.")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:

@@ -25,12 +25,15 @@ class WrongWaySettings(ObjectRuleSettings):
     )
     zone: str = Field(description="The zone.")
     way: tuple[tuple[Fraction, Fraction], tuple[Fraction, Fraction]] = Field(
-        description="The allowed way: an arrow in the picture from [x, y] to [x, y], fractions of the frame."
+        description="Allowed direction: an arrow from [x, y] to [x, y], in fractions of the frame."
     )
     tolerance_deg: float = Field(
-        default=120.0, ge=30, le=175, description="Wrong is what deviates from the way by more than this."
+        default=120.0,
+        ge=30,
+        le=175,
+        description="Deviation from the direction beyond which movement is wrong.",
     )
-    after_s: float = Field(default=1.0, ge=0, le=3600, description="Seconds for which it must be so.")
+    after_s: float = Field(default=1.0, ge=0, le=3600, description="Time that it must last.")
 
     @model_validator(mode="after")
     def _is_an_arrow(self) -> Self:

@@ -71,11 +71,9 @@ class AlertmanagerSettings(SinkSettings):
     labels: Annotated[dict[str, str], AfterValidator(_label_names)] = Field(
         default={}, description="Further labels, for example severity or team."
     )
-    picture_base_url: BaseUrl = Field(
-        default="", description="What a picture's path is appended to in the link."
-    )
+    picture_base_url: BaseUrl = Field(default="", description="Base URL of links to pictures.")
     ca_file: Authorities | None = Field(
-        default=None, description="Authorities to trust instead of the system's (PEM)."
+        default=None, description="CA certificates to trust instead of the system's (PEM)."
     )
 
 

@@ -32,7 +32,7 @@ class AppriseSettings(SinkSettings):
     )
     url: SecretStr = Field(description="Apprise URL of one service, for example ntfy://ntfy.example/yard.")
     picture: bool = Field(default=True, description="Attach the snapshot, where the service takes one.")
-    ends: bool = Field(default=True, description="Tell of the end of events, too.")
+    ends: bool = Field(default=True, description="Also notify when an event ends.")
 
     @field_validator("url")
     @classmethod

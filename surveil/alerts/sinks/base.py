@@ -18,7 +18,7 @@ class SinkSettings(Settings):
         default=5.0,
         gt=0,
         le=120,
-        description="Longest time one delivery may take, from connecting to the answer.",
+        description="Timeout of one delivery, from connecting to the response.",
     )
 
 

@@ -57,15 +57,15 @@ class EmailSettings(SinkSettings):
     """Send mail."""
 
     type: Literal["email"] = Field(default="email", description="Mail over SMTP.")
-    host: Host = Field(min_length=1, description="The mail server.")
+    host: Host = Field(min_length=1, description="Host of the mail server.")
     port: int | None = Field(
         default=None, ge=1, le=65535, description="Default: 587, with `tls` 465, with `none` 25."
     )
     security: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="`none` sends in the clear and takes no password; for a local relay."
     )
-    username: str = Field(default="", description="Name to log in with; empty: no login.")
-    password: SecretStr = Field(default=SecretStr(""), description="Password to log in with.")
+    username: str = Field(default="", description="User name; empty: no login.")
+    password: SecretStr = Field(default=SecretStr(""), description="Password.")
     sender: Mailbox = Field(min_length=3, description="The From address.")
     recipients: Mailboxes = Field(
         min_length=1, description="The To addresses, each an entry of its own or separated by commas."
@@ -77,10 +77,10 @@ class EmailSettings(SinkSettings):
     )
     picture: bool = Field(default=True, description="Attach the snapshot.")
     ca_file: Authorities | None = Field(
-        default=None, description="Authorities to trust instead of the system's (PEM)."
+        default=None, description="CA certificates to trust instead of the system's (PEM)."
     )
     timeout_s: float = Field(
-        default=15.0, gt=0, le=120, description="Longest time one delivery may take; mail servers think."
+        default=15.0, gt=0, le=120, description="Timeout of one delivery; mail servers are slow."
     )
 
     @model_validator(mode="after")

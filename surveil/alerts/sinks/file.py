@@ -25,10 +25,10 @@ _BLOCK = 65_536
 class FileSinkSettings(SinkSettings):
     """Append alerts to a file as JSON Lines."""
 
-    type: Literal["file"] = Field(default="file", description="A JSON Lines file.")
-    path: Path = Field(description="The file; relative to the state directory.")
+    type: Literal["file"] = Field(default="file", description="JSON Lines file.")
+    path: Path = Field(description="File, relative to the state directory.")
     sync: bool = Field(
-        default=True, description="Sync each line to the disk before the alert counts as delivered."
+        default=True, description="Sync each line to disk before the alert counts as delivered."
     )
 
 

@@ -34,7 +34,7 @@ from surveil.types import Alert
 
 
 class GrafanaSettings(SinkSettings):
-    """Annotate Grafana's time line."""
+    """Write annotations to Grafana."""
 
     type: Literal["grafana"] = Field(default="grafana", description="Annotations in Grafana.")
     url: SecretUrl = Field(description="Grafana's address, for example https://grafana.example.")
@@ -43,11 +43,9 @@ class GrafanaSettings(SinkSettings):
         default="", description="Annotate one dashboard only; empty: the whole organisation."
     )
     tags: list[str] = Field(default=["surveil"], description="Tags beside camera, rule and instance.")
-    picture_base_url: BaseUrl = Field(
-        default="", description="What a picture's path is appended to in the link."
-    )
+    picture_base_url: BaseUrl = Field(default="", description="Base URL of links to pictures.")
     ca_file: Authorities | None = Field(
-        default=None, description="Authorities to trust instead of the system's (PEM)."
+        default=None, description="CA certificates to trust instead of the system's (PEM)."
     )
 
 

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class LogSinkSettings(SinkSettings):
     """Write alerts to the log."""
 
-    type: Literal["log"] = Field(default="log", description="The program's own log.")
+    type: Literal["log"] = Field(default="log", description="The daemon's log.")
 
 
 class LogSink(BaseSink):

@@ -51,23 +51,24 @@ class MqttSettings(SinkSettings):
     """Publish alerts and states over MQTT."""
 
     type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs `surveil install --extra mqtt`.")
-    host: Host = Field(min_length=1, description="The broker.")
+    host: Host = Field(min_length=1, description="Host of the broker.")
     port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
     tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
     ca_file: Authorities | None = Field(
-        default=None, description="Authorities to trust instead of the system's (PEM)."
+        default=None, description="CA certificates to trust instead of the system's (PEM)."
     )
-    username: str = Field(default="", description="Name to log in with; empty: no login.")
-    password: SecretStr = Field(default=SecretStr(""), description="Password to log in with.")
-    prefix: Topic = Field(default="surveil", description="What every topic begins with.")
+    username: str = Field(default="", description="User name; empty: no login.")
+    password: SecretStr = Field(default=SecretStr(""), description="Password.")
+    prefix: Topic = Field(default="surveil", description="Prefix of all topics.")
     pictures: bool = Field(default=True, description="Publish the snapshot of the last alert of each camera.")
     discovery: bool = Field(default=True, description="Announce cameras, zones and alerts to Home Assistant.")
     discovery_prefix: Topic = Field(default="homeassistant", description="Home Assistant's discovery prefix.")
 
     remote_arming: bool = Field(
         default=False,
-        description="Take commands from the broker: whoever may publish to `<camera>/armed/set` can switch a "
-        "camera's rules off. Home Assistant gets a switch for each camera. Needs a login; read docs/sinks.md first.",
+        description="Accept commands from the broker: anyone who may publish to `<camera>/armed/set` can disarm "
+        "a camera. Home Assistant gets a switch per camera. Needs a login; read docs/sinks.md "
+        "first.",
     )
 
     @model_validator(mode="after")

@@ -64,7 +64,7 @@ class WebhookSettings(SinkSettings):
 
     type: Literal["webhook"] = Field(default="webhook", description="A JSON POST over HTTP(S).")
     url: SecretUrl = Field(
-        description="Where to post; a user and a password in it become an Authorization header."
+        description="URL to post to; a user and password in it are sent as an Authorization header."
     )
     secret: SecretStr | None = Field(
         default=None,
@@ -82,9 +82,9 @@ class WebhookSettings(SinkSettings):
         default="none",
         description="`link` adds `picture` (path behind `picture_base_url`); `multipart` sends the JPEG.",
     )
-    picture_base_url: BaseUrl = Field(default="", description="What a picture's path is appended to.")
+    picture_base_url: BaseUrl = Field(default="", description="Base URL of links to pictures.")
     ca_file: Authorities | None = Field(
-        default=None, description="Authorities to trust instead of the system's (PEM)."
+        default=None, description="CA certificates to trust instead of the system's (PEM)."
     )
     verify_tls: bool = Field(default=True, description="Check the receiver's certificate.")
 

@@ -13,29 +13,31 @@ from surveil.types import Scene, Signal
 
 
 class ClassifiedSettings(RuleSettings):
-    """A classifier that you trained sees a class (`surveil train`, `surveil models deploy`)."""
+    """A classifier that you trained detects a class (`surveil train`, `surveil models deploy`)."""
 
-    type: Literal["classified"] = Field(default="classified", description="Your own classifier sees a class.")
+    type: Literal["classified"] = Field(
+        default="classified", description="Your own classifier detects a class."
+    )
     model: str = Field(pattern="^[a-z0-9][a-z0-9._-]{0,63}$", description="Name of the deployed classifier.")
     class_: str = Field(alias="class", min_length=1, description="The class to alert on.")
     min_score: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Least probability; by default the threshold that was chosen in training, for its class, else 0.5.",
+        description="Minimum probability. Default: the threshold chosen in training, else 0.5.",
     )
     on: Literal["frame", "zone", "track"] = Field(
         default="frame",
-        description="What it looks at: the whole picture, a zone's box, or each followed object.",
+        description="Input: the whole picture, a zone's bounding box, or each tracked object.",
     )
-    zone: str | None = Field(default=None, description="The zone to look at; needed with `on: zone`.")
+    zone: str | None = Field(default=None, description="Zone to classify; required with `on: zone`.")
     classes: tuple[str, ...] = Field(
-        default=("person",), min_length=1, description="With `on: track`: objects of these classes only."
+        default=("person",), min_length=1, description="Classes of objects to classify with `on: track`."
     )
-    every_s: float = Field(default=1.0, ge=0.05, le=3600, description="Seconds between two looks.")
-    after_s: float = Field(default=2.0, ge=0, le=3600, description="Seconds before it is an event.")
+    every_s: float = Field(default=1.0, ge=0.05, le=3600, description="Interval between two classifications.")
+    after_s: float = Field(default=2.0, ge=0, le=3600, description="Time before an event opens.")
     linger_s: float = Field(
-        default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+        default=5.0, ge=0, le=600, description="Time without a signal after which an event ends."
     )
 
     @model_validator(mode="after")

@@ -12,24 +12,22 @@ from surveil.settings import Settings
 class CountingSettings(Settings):
     """What is counted at a camera: lines in both directions, occupancy and dwell of zones, by class."""
 
-    enabled: bool = Field(default=False, description="Count at this camera.")
-    lines: tuple[str, ...] | None = Field(default=None, description="Lines to count at; by default all.")
-    zones: tuple[str, ...] | None = Field(
-        default=None, description="Zones whose occupancy and dwell times are kept; by default all."
-    )
+    enabled: bool = Field(default=False, description="Count objects at this camera.")
+    lines: tuple[str, ...] | None = Field(default=None, description="Lines to count at. Default: all.")
+    zones: tuple[str, ...] | None = Field(default=None, description="Zones to count in. Default: all.")
     classes: tuple[str, ...] = Field(
-        default=("person",), min_length=1, description="Classes that are counted, each for itself."
+        default=("person",), min_length=1, description="Classes to count, each separately."
     )
     anchor: Literal["foot", "centre"] = Field(
-        default="foot", description="Point of the box that counts: bottom centre or centre."
+        default="foot", description="Reference point of the box: bottom centre or centre."
     )
     min_dwell_s: float = Field(
-        default=1.0, ge=0, le=3600, description="A shorter stay in a zone is no visit."
+        default=1.0, ge=0, le=3600, description="Minimum stay in a zone that counts as a visit."
     )
     patience_s: float = Field(
-        default=2.0, gt=0, le=600, description="An absence of no more than this does not end a visit."
+        default=2.0, gt=0, le=600, description="Longest absence that does not end a visit."
     )
-    heatmap: bool = Field(default=True, description="Keep where objects walk and stand, by day.")
+    heatmap: bool = Field(default=True, description="Store a heat map of object positions per day.")
     keep_days: int = Field(
-        default=3650, ge=1, le=36_500, description="Days for which the hours are kept; they are small."
+        default=3650, ge=1, le=36_500, description="Days for which hourly counts are kept."
     )

@@ -16,15 +16,16 @@ Attribute = Literal["speed", "direction", "energy", "static", "stay", "object", 
 
 
 class AnomalySettings(RuleSettings):
-    """Something is not usual here, as learned from the camera (needs its `normality`)."""
+    """Activity that is not normal here, as learned from the camera (needs `normality`)."""
 
-    type: Literal["anomaly"] = Field(default="anomaly", description="Something is not usual here.")
+    type: Literal["anomaly"] = Field(default="anomaly", description="Activity that is not normal here.")
     linger_s: float = Field(
-        default=5.0, ge=0, le=600, description="The event ends when nothing signalled it for so long."
+        default=5.0, ge=0, le=600, description="Time without a signal after which an event ends."
     )
     attributes: tuple[Attribute, ...] = Field(
         default=(),
-        description="Alert only on these: speed, direction, energy, static, stay, object, hour. By default on all.",
+        description="Attributes to alert on: speed, direction, energy, static, stay, object, hour. Default: "
+        "all.",
     )
 
     @property

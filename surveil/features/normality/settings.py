@@ -17,38 +17,38 @@ DAY_MIN = 24 * 60
 class NormalitySettings(Settings):
     """What is usual in front of a camera is learned; alerts are held to a budget."""
 
-    enabled: bool = Field(False, description="Whether this camera's normality is watched at all.")
+    enabled: bool = Field(False, description="Learn and judge normal activity.")
     learn: Literal["auto", "off"] = Field(
         "auto",
-        description="`auto`: the daemon learns by itself, says how far it is, and starts alerting when its "
-        "calibration supports the budget. `off`: only a model that was deployed is used.",
+        description="`auto`: the daemon learns by itself and alerts once its calibration supports the budget. "
+        "`off`: only deployed models are used.",
     )
     budget: float = Field(
         0.5,
         ge=0,
         le=10_000,
         allow_inf_nan=False,
-        description="Alerts per day that are acceptable from this camera; the threshold follows from it. "
-        "0 never alerts.",
+        description="Accepted false alerts a day; the threshold follows from it. 0: never alert.",
     )
-    shadow: bool = Field(False, description="Count what would have been said instead of alerting.")
+    shadow: bool = Field(False, description="Count alarms instead of alerting.")
     equalise: bool = Field(
         False,
-        description="Stretch local contrast before anything else: for scenes that are dark at all hours. By "
-        "day it brings nothing. Takes effect when a model is learned anew.",
+        description="Equalise local contrast, for scenes that are always dark. Takes effect when the next model "
+        "is learned.",
     )
     half_life_days: float = Field(
-        14.0, gt=0, le=3650, allow_inf_nan=False, description="After this many days, old footage counts half."
+        14.0, gt=0, le=3650, allow_inf_nan=False, description="Age at which footage counts half."
     )
     max_age_days: float = Field(
         60.0,
         gt=0,
         le=3650,
         allow_inf_nan=False,
-        description="A model that learned nothing for longer is too old to alert.",
+        description="Age of the newest footage beyond which a model no longer alerts.",
     )
     exclude_hours: tuple[Annotated[str, Field(max_length=11)], ...] = Field(
-        (), description="Local hours not to learn from, such as `22:00-06:00`; an interval may pass midnight."
+        (),
+        description="Local hours excluded from learning, such as `22:00-06:00`; an interval may pass midnight.",
     )
 
     @field_validator("exclude_hours")

@@ -21,21 +21,25 @@ ATTEND_S = 5.0
 
 
 class LeftObjectSettings(ThingSettings):
-    """A thing was put down and nobody attends it."""
+    """An object was left behind unattended."""
 
     type: Literal["left_object"] = Field(
-        default="left_object", description="A thing was put down and nobody attends it."
+        default="left_object", description="An object was left behind unattended."
     )
-    after_s: float = Field(default=30.0, gt=0, le=86_400, description="Seconds without anybody near it.")
+    after_s: float = Field(
+        default=30.0, gt=0, le=86_400, description="Time that the object must be unattended."
+    )
     attended_radius: float = Field(
         default=1.0,
         ge=0,
         le=20,
-        description="Somebody this near attends it, in heights of the person's box.",
+        description="Distance within which a person attends the object, in heights of the person's box.",
     )
-    attended_by: tuple[str, ...] = Field(default=("person",), description="Classes that attend things.")
+    attended_by: tuple[str, ...] = Field(
+        default=("person",), description="Classes that can attend an object."
+    )
     classes: tuple[str, ...] = Field(
-        default=(), description="Only things that the detector takes for one of these; by default all."
+        default=(), description="Restrict to objects detected as one of these classes. Default: all."
     )
 
 

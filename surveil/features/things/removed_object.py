@@ -16,12 +16,12 @@ REACH = 1.0
 
 
 class RemovedObjectSettings(ThingSettings):
-    """A thing that was always there is gone."""
+    """An object that was always there was removed."""
 
     type: Literal["removed_object"] = Field(
-        default="removed_object", description="A thing that was always there is gone."
+        default="removed_object", description="An object that was always there was removed."
     )
-    after_s: float = Field(default=20.0, gt=0, le=86_400, description="Seconds for which it must be gone.")
+    after_s: float = Field(default=20.0, gt=0, le=86_400, description="Time that the object must be gone.")
 
 
 class RemovedObject:

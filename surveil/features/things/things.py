@@ -27,12 +27,12 @@ RECALL_S = 6.0
 class ThingSettings(RuleSettings):
     """Settings of rules about things that were put down or taken away."""
 
-    zone: str | None = Field(default=None, description="Only in this zone; by default the whole picture.")
+    zone: str | None = Field(default=None, description="Restrict to this zone. Default: the whole picture.")
     min_size: float = Field(
-        default=0.06, gt=0, le=1, description="Least size, the longer side as a share of the frame's height."
+        default=0.06, gt=0, le=1, description="Minimum size: longer side as a share of the frame's height."
     )
     max_size: float = Field(
-        default=0.4, gt=0, le=1, description="Largest size, the longer side as a share of the frame's height."
+        default=0.4, gt=0, le=1, description="Maximum size: longer side as a share of the frame's height."
     )
 
     @property
