@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -19,6 +20,7 @@ import av.stream
 
 from surveil.capture.causes import LogLine, open_error, source_error
 from surveil.capture.h264 import SliceHeaders
+from surveil.capture.orientation import orientation
 from surveil.capture.picture import AvPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -64,6 +66,8 @@ class AvSource:
         self._packets: Iterator[Any] = iter(())
         self._tick = 0.0
         self._size = (0, 0)
+        self._coded = (0, 0)
+        self._aspect: Fraction | None = None
         self._was_reset = False
         """FFmpeg tells of it only in its log, before the last packet of the connection."""
         self._slices: SliceHeaders | None = None
@@ -219,14 +223,21 @@ class AvSource:
         return Decoded(shots, self._take_damage() or any(frame.is_corrupt for frame in frames))
 
     def _shot(self, frame: Any) -> Shot:
-        size = (frame.width, frame.height)
+        coded = (frame.width, frame.height)
+        if coded != self._coded:
+            self._coded = coded
+            self._aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        # FFmpeg's angle is the other way round.
+        shown = orientation(self._settings.rotate - frame.rotation, self._aspect)
+        picture = shown.apply(AvPicture(frame))
+        size = (picture.width, picture.height)
         if size != self._size:
             if self._size != (0, 0) and self.live:
                 words = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
                 raise source_error(Cause.CHANGED, self._url, words)
             self._size = size
         pts = frame.pts
-        return Shot(AvPicture(frame), None if pts is None else pts * self._tick, frame.key_frame)
+        return Shot(picture, None if pts is None else pts * self._tick, frame.key_frame)
 
 
 def _accelerators(wanted: str) -> Iterator[Any]:

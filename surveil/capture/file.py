@@ -13,6 +13,7 @@ import numpy as np
 
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import open_error, source_error
+from surveil.capture.orientation import orientation
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -127,6 +128,7 @@ class FolderSource:
     def __init__(self, settings: StreamSettings) -> None:
         self._folder = Path(settings.url)
         self._fps = settings.fps
+        self._shown = orientation(settings.rotate, None)
         self._images: list[Path] = []
         self._next = 0
 
@@ -154,7 +156,8 @@ class FolderSource:
         bgr = cv2.imread(str(self._images[self._next - 1]), cv2.IMREAD_COLOR)
         if bgr is None:
             return Decoded(broken=True)
-        return Decoded([Shot(ArrayPicture(np.asarray(bgr, np.uint8)), arrival.stamp, key=True)])
+        picture = self._shown.apply(ArrayPicture(np.asarray(bgr, np.uint8)))
+        return Decoded([Shot(picture, arrival.stamp, key=True)])
 
     def camera_clock(self, _arrival: Arrival) -> float | None:
         """It has none."""

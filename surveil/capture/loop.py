@@ -259,5 +259,7 @@ class CaptureLoop:
 
     def _parameters_of(self, packet: object) -> Parameters:
         codec = packet.stream.codec_context  # type: ignore[attr-defined]
-        found = Parameters(codec.name, bytes(codec.extradata or b""), codec.width, codec.height)
+        found = Parameters(
+            codec.name, bytes(codec.extradata or b""), codec.width, codec.height, self._settings.rotate
+        )
         return self._parameters if found == self._parameters else found

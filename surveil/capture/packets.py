@@ -21,6 +21,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from surveil.capture.h264 import nal_units
+from surveil.capture.mp4turn import turn_mp4
 from surveil.errors import Cause, SourceError
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
@@ -41,6 +42,8 @@ class Parameters:
     extradata: bytes
     width: int
     height: int
+    rotate: int = 0
+    """Degrees clockwise by which players shall turn it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,8 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
             packet.duration = starts[i + 1] - starts[i]
             packet.is_keyframe = stored.key
             out.mux(packet)
+    if first.parameters.rotate:
+        turn_mp4(path, first.parameters.rotate, first.parameters.width, first.parameters.height)
     return float(starts[-1] * first.time_base)
 
 

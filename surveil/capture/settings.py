@@ -50,6 +50,11 @@ class CaptureSettings(Settings):
     tls: TlsSettings = Field(
         default_factory=TlsSettings, description="Verification of the camera's TLS certificate."
     )
+    rotate: Literal[0, 90, 180, 270] = Field(
+        0,
+        description="Clockwise rotation of the picture in degrees, in addition to the stream's own. Zones, lines and "
+        "masks are fractions of the rotated picture.",
+    )
     hwaccel: Literal["auto", "none", "cuda"] = Field(
         "none",
         description="Decode on a GPU: `auto` if one works, `cuda` or fail. Frames are copied back to main "
@@ -89,7 +94,9 @@ class CaptureSettings(Settings):
         description="Not in effect in this release: must be false.",
     )
     fps: Annotated[float, Field(gt=0, le=240)] = Field(
-        10.0, description="Frame rate of a directory of images, and requested of a webcam."
+        10.0,
+        description="Frame rate of a directory of images, and requested of a webcam and a snapshot address "
+        "(at least one in 2 s).",
     )
     repeat: bool = Field(False, description="Play a file or directory repeatedly.")
 

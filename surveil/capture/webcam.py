@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from surveil.capture.causes import source_error
+from surveil.capture.orientation import orientation
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -30,6 +31,7 @@ class WebcamSource:
     def __init__(self, settings: StreamSettings) -> None:
         self._url = settings.url
         self._fps = settings.fps
+        self._shown = orientation(settings.rotate, None)
         self._timeout_s = settings.read_timeout_s
         self._device: cv2.VideoCapture | None = None
 
@@ -56,11 +58,9 @@ class WebcamSource:
         """Convert the grabbed picture."""
         assert self._device is not None
         got, bgr = self._device.retrieve()
-        return (
-            Decoded([Shot(ArrayPicture(np.asarray(bgr, np.uint8)), None, key=True)])
-            if got
-            else Decoded(broken=True)
-        )
+        if not got:
+            return Decoded(broken=True)
+        return Decoded([Shot(self._shown.apply(ArrayPicture(np.asarray(bgr, np.uint8))), None, key=True)])
 
     def camera_clock(self, _arrival: Arrival) -> float | None:
         """It has none."""

@@ -170,8 +170,8 @@ class CameraSettings(CameraDefaults):
 
     url: Url | None = Field(
         default=None,
-        description="Source of the video: rtsp(s)://, http(s)://, a file, a directory of images, /dev/video0 or "
-        "0.",
+        description="Source of the video: rtsp(s)://, http(s):// (a stream or a snapshot), a file, "
+        "a directory of images, /dev/video0 or 0.",
     )
     streams: StreamUrls | None = Field(
         default=None, description="Separate streams for analysis and clips, instead of `url`."

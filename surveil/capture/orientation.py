@@ -1,0 +1,118 @@
+"""Pictures the right way up and in their right shape, whatever way the camera hangs and whatever its pixels are.
+
+The picture is turned before anything looks: a detector finds nobody who lies on his side or is squeezed by a third.
+Nothing is converted or copied before it is asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from surveil.types import Bytes, Picture
+
+_SQUARE = 0.02
+"""Pixels that are so near to square are."""
+_ODDEST = 4
+"""No camera has pixels of another shape; what says so is wrong."""
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """How a stream's pictures are to be shown."""
+
+    turns: int = 0
+    """Quarter turns clockwise."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel over its height, before the turn."""
+
+    def apply(self, picture: Picture) -> Picture:
+        """Return the picture as it is to be seen."""
+        if self.aspect != 1:
+            picture = _StretchedPicture(picture, self.aspect)
+        return _TurnedPicture(picture, self.turns) if self.turns else picture
+
+
+UPRIGHT = Orientation()
+
+
+def orientation(degrees: float, aspect: Fraction | None) -> Orientation:
+    """Return the orientation for degrees clockwise and a sample aspect ratio, where they can be right."""
+    is_odd = not aspect or not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) <= _SQUARE
+    return Orientation(round(degrees / 90) % 4, Fraction(1) if is_odd or not aspect else aspect)
+
+
+class _TurnedPicture:
+    """A picture turned by quarters."""
+
+    __slots__ = ("_picture", "_turns", "height", "width")
+
+    def __init__(self, picture: Picture, turns: int) -> None:
+        self._picture = picture
+        self._turns = turns
+        self.width, self.height = self._sides(picture.width, picture.height)
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness scaled to uint8 (height, width)."""
+        return self._turned(self._picture.luma(*self._sides(width, height)))
+
+    def rgb(self, box: Box, width: int, height: int) -> Bytes:
+        """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""
+        return self._turned(self._picture.rgb(self._before(box), *self._sides(width, height)))
+
+    def bgr(self) -> Bytes:
+        """The whole picture as uint8 BGR (height, width, 3)."""
+        return self._turned(self._picture.bgr())
+
+    def _sides(self, width: int, height: int) -> tuple[int, int]:
+        return (height, width) if self._turns % 2 else (width, height)
+
+    def _before(self, box: Box) -> Box:
+        """Return where a box was before the turn."""
+        x1, y1, x2, y2 = box
+        if self._turns == 1:
+            return y1, self.width - x2, y2, self.width - x1
+        if self._turns == 2:
+            return self.width - x2, self.height - y2, self.width - x1, self.height - y1
+        return self.height - y2, x1, self.height - y1, x2
+
+    def _turned(self, pixels: Bytes) -> Bytes:
+        return np.ascontiguousarray(np.rot90(pixels, -self._turns))
+
+
+class _StretchedPicture:
+    """A picture whose pixels are not square, with pixels that are; its longer side is the one that grows."""
+
+    __slots__ = ("_picture", "_x", "_y", "height", "width")
+
+    def __init__(self, picture: Picture, aspect: Fraction) -> None:
+        self._picture = picture
+        self.width = round(picture.width * aspect) if aspect > 1 else picture.width
+        self.height = picture.height if aspect > 1 else round(picture.height / aspect)
+        self._x = picture.width / self.width
+        self._y = picture.height / self.height
+
+    def luma(self, width: int, height: int) -> Bytes:
+        """Brightness scaled to uint8 (height, width)."""
+        return self._picture.luma(width, height)
+
+    def rgb(self, box: Box, width: int, height: int) -> Bytes:
+        """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""
+        x1, x2 = _scaled(box[0], box[2], self._x, self._picture.width)
+        y1, y2 = _scaled(box[1], box[3], self._y, self._picture.height)
+        return self._picture.rgb((x1, y1, x2, y2), width, height)
+
+    def bgr(self) -> Bytes:
+        """The whole picture as uint8 BGR (height, width, 3)."""
+        return np.asarray(cv2.resize(self._picture.bgr(), (self.width, self.height)), np.uint8)
+
+
+def _scaled(low: int, high: int, scale: float, most: int) -> tuple[int, int]:
+    """Return a span in the pixels of the picture, at least one of them."""
+    start = min(round(low * scale), most - 1)
+    return start, max(start + 1, min(round(high * scale), most))
