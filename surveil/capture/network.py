@@ -21,6 +21,8 @@ _RTSPS_PORT = 322
 _QUICK = {"probesize": "32", "analyzeduration": "0"}
 """Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
 frame that cameras send first, and with it up to a key frame interval."""
+_FORMATS = "mpegts,flv,live_flv,mpjpeg,mjpeg,h264,hevc,mpegvideo,m4v,mpeg,matroska,webm,mov,asf"
+"""What may come over rtmp, srt, udp and tcp: nothing that opens further addresses."""
 _REORDER_PACKETS = {"tcp": "2", "udp": "64"}
 """TCP needs none, but without a queue FFmpeg does not notice what the camera left out."""
 _TIMELESS = ("mpjpeg", "jpeg_pipe", "mjpeg", "h264", "hevc")
@@ -119,7 +121,8 @@ class NetworkSource(AvSource):
 
     def _options(self) -> Mapping[str, str]:
         if not self._is_rtsp:
-            return _HTTP | (_NEWEST_PIECE if _is_hls(self._settings.url) else {})
+            newest = _NEWEST_PIECE if _is_hls(self._settings.url) else {}
+            return {**_HTTP, **newest, "format_whitelist": _FORMATS}
         return {
             **_QUICK,
             **self._tls_options(),

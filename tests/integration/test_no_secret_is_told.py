@@ -137,6 +137,7 @@ def test_the_daemon_tells_no_secret_on_any_surface(world, tmp_path):
     with pytest.raises(AssertionError):
         assert_silent("configuration", world.path.read_text())
     with Process(world.path, fork=False, CAM_PW=SECRET) as daemon:
+        daemon.token = SECRET
         lost = lambda: metrics(daemon, "surveil_camera_state", state="lost")  # noqa: E731
         wait_for(lambda: sum(lost().values()) == len(world.whole["cameras"]), 60)
 

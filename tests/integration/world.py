@@ -59,6 +59,8 @@ class Process:
     """`surveil run` as the service manager would start it; with `fork=False` it has a command line of its own."""
 
     def __init__(self, config: Path, cwd: Path | None = None, *, fork: bool = True, **environment: str):
+        self.token = ""
+        """Of the pages, where the configuration sets one."""
         self.log = config.with_suffix(".log")
         self._file = self.log.open("ab")
         command, whole = ["-m", "surveil", "run", "-c", str(config)], {**os.environ, **environment}
@@ -82,7 +84,7 @@ class Process:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def get(self, page):
-        return fetch(f"{self.pages()}{page}")
+        return fetch(f"{self.pages()}{page}", self.token)
 
     def end(self, number=signal.SIGTERM):
         """Send a signal to our own child; return its exit code."""
@@ -99,10 +101,11 @@ class Process:
         self.end(signal.SIGKILL)
 
 
-def fetch(url):
+def fetch(url, token=""):
     """Return status and text of a page."""
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(asked, timeout=5) as answer:
             return answer.status, answer.read().decode(errors="replace")
     except urllib.error.HTTPError as error:
         with error:
