@@ -37,8 +37,8 @@ _NO_CUDA = "hwaccel: cuda is asked for, but cannot decode this stream here"
 
 
 def listen_to_ffmpeg() -> None:
-    """Have FFmpeg's warnings reported to the thread that caused them, and to no log: they carry addresses."""
-    av.logging.set_level(av.logging.WARNING)
+    """Have what FFmpeg says reported to the thread that caused it, and to no log: it carries addresses."""
+    av.logging.set_level(av.logging.INFO)  # it tells of redirects so
     av.logging.set_skip_repeated(False)
     logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
 

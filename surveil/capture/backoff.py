@@ -10,9 +10,9 @@ _FIRST_S = 0.5
 _LONGEST_S = 30.0
 _HEALTHY_S = 10.0
 """A connection that lasted so long starts the series again."""
-_REFUSED_S = (60.0, 300.0, 900.0)
-"""After a refused login. Cameras lock an account after five to seven of them in half an hour: this makes four in the
-first half hour, and two in each that follows."""
+_REFUSED_S = (120.0, 900.0)
+"""After a refused login. Cameras lock an account after five to seven of them in half an hour: this makes three, and two
+more where the camera has a stream of its own for clips."""
 _REFUSED_ONCE_S = 5.0
 """After the first refusal of a login that has worked: a camera that starts may not know its users yet."""
 _DOUBTFUL = frozenset({Cause.UNAUTHORIZED})
@@ -25,7 +25,9 @@ class Backoff:
     its own, and nothing but a connection that delivers ends it.
     """
 
-    def __init__(self, dice: random.Random | None = None) -> None:
+    def __init__(self, dice: random.Random | None = None, *, patient: bool = False) -> None:
+        """`patient`: another stream of the camera tries the same login."""
+        self._refused = _REFUSED_S[-1:] if patient else _REFUSED_S
         self._dice = dice or random.Random()  # noqa: S311 - spreads load, hides nothing
         self._failures = 0
         self._refusals = 0
@@ -44,7 +46,7 @@ class Backoff:
         return full * self._dice.uniform(0.5, 1.0)
 
     def _refused_s(self) -> float:
-        steps = (_REFUSED_ONCE_S, *_REFUSED_S) if self._has_worked else _REFUSED_S
+        steps = (_REFUSED_ONCE_S, *self._refused) if self._has_worked else self._refused
         full = steps[min(self._refusals, len(steps) - 1)]
         self._refusals += 1
-        return full * self._dice.uniform(0.9, 1.0)
+        return full * self._dice.uniform(1.0, 1.1)

@@ -37,6 +37,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
 _UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
 _BROKEN_OFF = {errno.EIO, errno.ECONNABORTED, errno.ENETRESET, errno.ENOTCONN, errno.EPROTO}
 """What FFmpeg returns when the other side is gone in the middle of something: HTTP and RTMP give EIO."""
+_ERROR = 16
+"""AV_LOG_ERROR of libavutil/log.h."""
 _LOG_HINTS = (
     ("ends prematurely", Cause.ENDED),
     ("Connection refused", Cause.REFUSED),
@@ -76,7 +78,7 @@ LogLine = tuple[int, str, str]
 
 def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:
     """Return what went wrong while opening."""
-    if tls := [line[2] for line in logs if line[1] == "tls"]:
+    if tls := [line[2] for line in logs if line[1] == "tls" and line[0] <= _ERROR]:
         return (
             Cause.CERTIFICATE
             if any("verification" in text or "hostname" in text for text in tls)

@@ -65,7 +65,7 @@ class CaptureLoop:
         self._speaks = "detect" in settings.roles
         self.status = StreamStatus(camera, metrics, speaks=self._speaks)
         self._packets = packets
-        self._backoff = Backoff()
+        self._backoff = Backoff(patient=not self._speaks)
         self._live_time = StreamClock(t)
         self._file_time = FileClock(1 / settings.fps, t)
         self._start_wall = start_wall

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from surveil.capture.settings import StreamSettings
 from surveil.capture.source import NOTHING, Arrival, Decoded, StreamInfo
 from surveil.errors import Cause, SourceError
 
+_REDIRECT = re.compile(r"Status \d+: Redirecting to (\S+)")
 _RTSPS_PORT = 322
 _QUICK = {"probesize": "32", "analyzeduration": "0"}
 """Open after the first packet (0.1 s instead of 1.9 s) and keep it: `nobuffer` would throw away the key
@@ -76,6 +78,13 @@ class Patience:
         )
 
 
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
 def _first_transport(settings: StreamSettings) -> str:
     return "tcp" if settings.transport == "auto" else settings.transport
 
@@ -103,6 +112,7 @@ class NetworkSource(AvSource):
         try:
             return super().open()
         except SourceError as error:
+            self._stay_here()
             if not self._is_rtsp:
                 raise
             if self._settings.transport == "auto" and wants_other_transport(line[2] for line in self._logs):
@@ -110,14 +120,25 @@ class NetworkSource(AvSource):
                 self.transport = "udp"
                 return super().open()
             if error.cause is Cause.UNAUTHORIZED:
-                raise self._refused(error) from None
+                raise self._login_error(error) from None
             raise
 
-    def _refused(self, error: SourceError) -> SourceError:
+    def _login_error(self, error: SourceError) -> SourceError:
         """Return why a login was refused, in more words where the camera gives them."""
         self.close()
         said = explain_refusal(self._url, self._settings.open_timeout_s)
         return source_error(said[0], self._url, said[1]) if said else error
+
+    def _pick_stream(self) -> Any:
+        self._stay_here()
+        return super()._pick_stream()
+
+    def _stay_here(self) -> None:
+        """Refuse a stream that FFmpeg was sent to another host for; no login was sent there. Raises SourceError."""
+        for line in self._logs:
+            match = _REDIRECT.search(line[2])
+            if match and _host(match[1]) != _host(self._url):
+                raise source_error(Cause.REDIRECTED, self._url)
 
     def _options(self) -> Mapping[str, str]:
         if not self._is_rtsp:
@@ -156,8 +177,8 @@ class NetworkSource(AvSource):
             return decoded
         self._shown |= bool(decoded.shots)
         self._refused += decoded.broken
-        sizes = [(shot.picture.width, shot.picture.height) for shot in decoded.shots]
-        is_folded = any(height > _TALL * width or width > _WIDE * height for width, height in sizes)
+        width, height = self._coded  # as it was sent, and not as it is shown
+        is_folded = bool(decoded.shots) and (height > _TALL * width or width > _WIDE * height)
         if is_folded or (self._refused >= _HOPELESS and not self._shown):
             raise source_error(Cause.UNSUPPORTED, self._url, _TOO_WIDE)
         return decoded
