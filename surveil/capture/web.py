@@ -145,7 +145,7 @@ class WebSource(NetworkSource):
         self._client.allow(2 * self._timeout()[1])
         try:
             packet = super()._next_packet()
-        except SourceError:
+        except (SourceError, av.error.ExitError):
             self._raise_fault(always=True)
             raise
         self._raise_fault(always=packet is None or packet.size == 0)
