@@ -47,13 +47,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("unit")
 
 
+def _is_private(event: str, arguments: tuple[object, ...]) -> bool:
+    """Whether it is a socket of the file system, or what libraries bind to learn whether there is IPv6."""
+    return event == "socket.bind" and (isinstance(arguments[1], str | bytes) or arguments[1] == ("::1", 0))
+
+
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     """Note a unit test that is none."""
-    # A socket of the file system is none that others could reach; urllib3 asks at its import whether IPv6 works.
-    harmless = event == "socket.bind" and (
-        isinstance(arguments[1], str | bytes) or arguments[1] == ("::1", 0)
-    )
-    if _unit and event in _DOES and not harmless:
+    if _unit and event in _DOES and not _is_private(event, arguments):
         _culprits.append(
             f"{_unit[0]} {_DOES[event]} ({arguments[:2]}): mark it `rig`, or move it to the folder of its kind"
         )

@@ -8,18 +8,11 @@ import pytest
 from surveil.app.daemon import Daemon
 from surveil.app.metrics_page import LABELS
 from surveil.config import load
-from surveil.detect.settings import ModelSettings
-from surveil.models.store import ModelStore, open_detector
 from tests.integration.world import config_text
 
 A_CAMERA, A_RULE, A_SINK = 110, 12, 12
 """Most series of each; what a daemon has beside them is `A_DAEMON`."""
 A_DAEMON = 180
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory):
-    return open_detector(ModelSettings(), ModelStore(tmp_path_factory.mktemp("models")))
 
 
 def series(folder, detector, cameras, rules, sinks):

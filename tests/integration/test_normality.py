@@ -17,7 +17,6 @@ from surveil.app.replay import START_WALL, Replay
 from surveil.capture.picture import ArrayPicture
 from surveil.clock import ManualClock, Stop
 from surveil.config import load
-from surveil.detect.settings import ModelSettings
 from surveil.features.base import Shared
 from surveil.features.normality.draw import TITLE
 from surveil.features.normality.pause import Reason
@@ -25,7 +24,6 @@ from surveil.features.normality.result import NormalityState
 from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.metrics import Metrics
-from surveil.models.store import ModelStore, open_detector
 from surveil.ring import Lost
 from surveil.types import Frame
 from tests.integration.world import config_text
@@ -35,11 +33,6 @@ pytestmark = pytest.mark.slow
 GENEROUS = 2000.0
 """A budget that a minute and a half of footage supports."""
 RUNNER = (*WALKERS, Walker(0, 110, 110))
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory):
-    return open_detector(ModelSettings(), ModelStore(tmp_path_factory.mktemp("models")))
 
 
 def configured(tmp_path, url="rtsp://127.0.0.1/yard", **camera):

@@ -10,9 +10,7 @@ from surveil.app.annotate import Annotator
 from surveil.app.assembly import make_places
 from surveil.app.replay import Replay
 from surveil.config import load
-from surveil.detect.settings import ModelSettings
 from surveil.errors import ConfigError
-from surveil.models.store import ModelStore, open_detector
 from surveil.offline.classify.collect import Interval, from_video
 from surveil.offline.normality.collect import Bounds, FootageCollector
 from surveil.offline.normality.frames import stills
@@ -22,11 +20,6 @@ from tests.integration.world import config_text
 pytestmark = pytest.mark.slow
 TOP = [[0.0, 0.0], [1.0, 0.0], [1.0, 0.25], [0.0, 0.25]]
 ALL = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory):
-    return open_detector(ModelSettings(), ModelStore(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture
@@ -68,9 +61,9 @@ def told(alerts):
 
 
 def test_a_store_mask_is_black_in_what_is_stored_and_changes_no_alert(
-    configured, detector, passing_clip, tmp_path
+    configured, detector, passing_clip, replayed_passing, tmp_path
 ):
-    plain = replayed(configured(), detector, passing_clip, tmp_path / "plain")
+    plain, plain_folder = replayed_passing
     config = configured(masks={"sky": {"points": TOP, "hide": "store"}})
     video = tmp_path / "annotated.mp4"
     masked = replayed(config, detector, passing_clip, tmp_path / "masked", video)
@@ -81,7 +74,7 @@ def test_a_store_mask_is_black_in_what_is_stored_and_changes_no_alert(
     assert all(top(picture).mean() < 1.0 for kind, picture in shown if kind == "clean")
     # The snapshot has drawings; a line through the picture is a small part of it.
     assert all(np.median(top(picture)) == 0 for _, picture in shown)
-    assert all(np.median(top(picture)) > 60 for _, picture in stored(plain, tmp_path / "plain"))
+    assert all(np.median(top(picture)) > 60 for _, picture in stored(plain, plain_folder))
     assert all(np.median(top(still.picture.bgr())) < 8 for still in stills(video))
 
 
@@ -95,15 +88,15 @@ def test_what_is_hidden_from_the_detector_is_not_seen_but_stored(
     assert make_places(config.cameras["yard"]).hide is not None
 
 
-def test_faces_are_blurred_in_what_is_stored(configured, detector, passing_clip, tmp_path):
+def test_faces_are_blurred_in_what_is_stored(configured, detector, passing_clip, replayed_passing, tmp_path):
     model = write(tmp_path / "face.onnx", bright=130.0)
-    plain = replayed(configured(), detector, passing_clip, tmp_path / "plain")
+    plain, plain_folder = replayed_passing
     config = configured(evidence={"blur_faces_model": str(model)})
     blurred = replayed(config, detector, passing_clip, tmp_path / "blurred")
     assert told(blurred) == told(plain)
     hide, count = make_places(config.cameras["yard"]).hide, 0
     for (kind, before), (_, after) in zip(
-        stored(plain, tmp_path / "plain"), stored(blurred, tmp_path / "blurred"), strict=True
+        stored(plain, plain_folder), stored(blurred, tmp_path / "blurred"), strict=True
     ):
         if kind == "clean":
             changed = np.abs(before.astype(int) - after).max(axis=2) > 40

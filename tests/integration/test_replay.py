@@ -18,19 +18,12 @@ from surveil.app.replay import START_WALL, Replay, write_lines
 from surveil.capture.loop import CaptureLoop
 from surveil.clock import Stop, SystemClock
 from surveil.config import load
-from surveil.detect.settings import ModelSettings
 from surveil.errors import SourceError
 from surveil.features.base import Shared
 from surveil.metrics import Metrics
-from surveil.models.store import ModelStore, open_detector
 from tests.integration.world import config_text, wait_for
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def detector(tmp_path_factory):
-    return open_detector(ModelSettings(), ModelStore(tmp_path_factory.mktemp("models")))
 
 
 @pytest.fixture
@@ -45,9 +38,9 @@ def replayed(config, detector, clip, folder):
     return Replay(config, "yard", detector, folder).run([clip])
 
 
-def test_two_replays_are_byte_identical(config, detector, passing_clip, tmp_path):
-    for name in "ab":
-        alerts = replayed(config, detector, passing_clip, tmp_path / name).alerts
+def test_two_replays_are_byte_identical(config, detector, passing_clip, replayed_passing, tmp_path):
+    again = replayed(config, detector, passing_clip, tmp_path / "again").alerts
+    for name, alerts in (("a", replayed_passing[0]), ("b", again)):
         with (tmp_path / f"{name}.jsonl").open("w") as file:
             write_lines(alerts, file)
     first = (tmp_path / "a.jsonl").read_bytes()
@@ -55,18 +48,17 @@ def test_two_replays_are_byte_identical(config, detector, passing_clip, tmp_path
     assert first
 
 
-def test_every_drawn_person_crosses_the_line_once_in_his_direction(
-    config, detector, passing, passing_clip, tmp_path
-):
+def test_every_drawn_person_crosses_the_line_once_in_his_direction(passing, replayed_passing):
     truth = replace(passing, lines={"gate": ((0.5, 0.0), (0.5, 1.0))}).crossings("gate")
-    alerts = replayed(config, detector, passing_clip, tmp_path / "r").alerts
+    alerts = replayed_passing[0]
     crossed = [a for a in alerts if a.rule == "line_crossing" and a.phase == "start"]
     assert [a.direction for a in crossed] == [c.direction for c in truth]
     assert [a.t for a in crossed] == pytest.approx([c.t for c in truth], abs=1.0)
 
 
-def test_every_start_has_one_end_after_it(config, detector, passing_clip, tmp_path):
-    alerts = replayed(config, detector, passing_clip, tmp_path / "r").alerts
+def test_every_start_has_one_end_after_it(replayed_passing):
+    alerts = replayed_passing[0]
+    assert alerts
     for alert in alerts:
         phases = [a.phase for a in alerts if a.event_id == alert.event_id]
         assert phases == ["start", "end"]
@@ -170,8 +162,8 @@ class Jittering:
         return self._clock.sleep(seconds, stop)
 
 
-def test_threads_and_one_thread_give_the_same_alerts(config, detector, passing_clip, tmp_path):
-    alone = replayed(config, detector, passing_clip, tmp_path / "alone").alerts
+def test_threads_and_one_thread_give_the_same_alerts(config, detector, replayed_passing, tmp_path):
+    alone = replayed_passing[0]
     clock, stop, together = Jittering(), Stop(), []
     metrics = Metrics(CollectorRegistry())
     outbox = Outbox.open(tmp_path / "threads" / "surveil.db", [], clock)
