@@ -23,6 +23,11 @@ _WHOLE = {"integration", "ops", "probe", "train", "learn", "demo"}
 _OUTSIDE = {"rig", "server", "slow"}
 """Marks, and below fixtures, with which a test is no unit test."""
 _FIXTURES = {"clips", "certificate", "apprise_threads"}
+_NAMES = {
+    "Camera", "Listener", "Process", "Receiver", "RtspServer", "ThreadingHTTPServer", "Webhook", "aiosmtpd", "forked",
+    "free_port", "mosquitto", "socket", "socketserver", "subprocess",
+}  # fmt: skip
+"""What a module of tests imports when it opens servers or starts processes."""
 _DOES = {"socket.bind": "opens a server", "subprocess.Popen": "starts a process"}
 _culprits: list[str] = []
 _unit: list[str] = []
@@ -39,11 +44,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs neither server nor camera nor model: a test says so by its folder, marks and fixtures."""
+    """Mark what needs neither server nor camera nor model: see its folder, imports, marks and fixtures."""
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         needs = set(getattr(item, "fixturenames", ()))
-        if _folder(item.path) not in _WHOLE and not marks & _OUTSIDE and not needs & _FIXTURES:
+        has = set(vars(item.module)) if isinstance(item, pytest.Function) else set()
+        if _folder(item.path) not in _WHOLE and not (marks & _OUTSIDE or needs & _FIXTURES or has & _NAMES):
             item.add_marker("unit")
 
 
@@ -55,9 +61,7 @@ def _is_private(event: str, arguments: tuple[object, ...]) -> bool:
 def _watch(event: str, arguments: tuple[object, ...]) -> None:
     """Note a unit test that is none."""
     if _unit and event in _DOES and not _is_private(event, arguments):
-        _culprits.append(
-            f"{_unit[0]} {_DOES[event]} ({arguments[:2]}): mark it `rig`, or move it to the folder of its kind"
-        )
+        _culprits.append(f"{_unit[0]} {_DOES[event]} ({arguments[:2]}): mark it `rig`")
 
 
 sys.addaudithook(_watch)
