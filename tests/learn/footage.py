@@ -17,7 +17,7 @@ def folder(path: Path, seconds: float, start: float = 0.0, runs: tuple[float, fl
         t = start + i / 10
         walkers = RUNNER if runs and runs[0] <= i / 10 <= runs[1] else WALKERS
         plane, _ = next(iter(frames(0.1, 10, t, walkers)))
-        cv2.imwrite(str(path / f"{i:04d}.png"), plane)
+        cv2.imwrite(str(path / f"{i:04d}.png"), plane, [cv2.IMWRITE_PNG_COMPRESSION, 0])
     return path
 
 
