@@ -139,6 +139,37 @@ def test_new_rules_leave_the_events_of_unchanged_ones_open():
     ]
 
 
+def rules_of(*rules):
+    return build_rules([RULES[r["type"]].settings(**r) for r in rules], ZONES, LINES)
+
+
+def test_other_sinks_and_masks_leave_what_is_followed_and_open():
+    engine = engine_of(INTRUSION)
+    starts = [a for i in range(20) for a in engine.step(observation(i / 5, [person(450)])).alerts]
+    kept = engine.retune(rules=rules_of(INTRUSION), moved=frozenset(), tracker=None, sinks=("ops",), masks=())
+    assert kept.alerts == ()
+    went_on = [engine.step(observation(i / 5, [person(450)])) for i in range(20, 30)]
+    assert [a for step in went_on for a in step.alerts] == []
+    assert {track.id for step in went_on for track in step.tracks} == {starts[0].track}
+    everything = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    engine.retune(
+        rules=rules_of(INTRUSION), moved=frozenset(), tracker=None, sinks=("ops",), masks=[everything]
+    )
+    (end,) = [a for i in range(30, 60) for a in engine.step(observation(i / 5, [person(450)])).alerts]
+    assert (end.event_id, end.phase, end.reason, end.sinks) == (starts[0].event_id, "end", "gone", ("ops",))
+
+
+def test_with_another_tracker_everything_is_found_again_and_its_event_goes_on():
+    engine = engine_of(INTRUSION)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    tracker = Tracker(TrackSettings(confirm_hits=4))
+    engine.retune(rules=rules_of(INTRUSION), moved=frozenset(), tracker=tracker, sinks=None, masks=())
+    steps = [engine.step(observation(i / 5, [person(450)])) for i in range(20, 30)]
+    assert [len(step.tracks) for step in steps[:5]] == [0, 0, 0, 1, 1]
+    assert [a for step in steps for a in step.alerts] == []
+
+
 def test_a_zone_that_moved_ends_the_events_about_it():
     engine = engine_of(INTRUSION)
     for i in range(20):

@@ -73,6 +73,16 @@ def test_an_instant_signal_opens_and_ends_at_once():
     assert outcomes == {("intrusion", "opened", ""): 2}
 
 
+def test_an_instant_signal_within_the_cooldown_of_its_key_is_suppressed():
+    policy = EventPolicy("door", "line_crossing", 0.0, 1.0, cooldown_s=10.0)
+    episodes, outcomes, opened = Episodes("gate", [policy]), Outcomes(), []
+    for t, key in ((4.0, "left"), (6.0, "left"), (6.0, "right"), (13.9, "left"), (14.0, "left")):
+        changes = episodes.step(t, t, [(0, Signal("door", key, 0.9, instant=True))], outcomes)
+        opened += [(t, key) for change in changes if not change.ended]
+    assert opened == [(4.0, "left"), (6.0, "right"), (14.0, "left")]
+    assert outcomes == {("door", "opened", ""): 3, ("door", "suppressed", "cooldown"): 2}
+
+
 def test_ids_come_from_what_happened_not_from_chance():
     ids = [
         [

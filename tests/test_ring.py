@@ -192,6 +192,84 @@ def test_a_closed_ring_serves_what_waits_and_then_nothing():
     assert ring.take(Stop()) is None
 
 
+def test_another_rate_and_state_are_taken_at_once_where_the_slot_is_home():
+    ring = ring_of(fps=5)
+    ring.put(frame(seq=0, t=0.0))
+    ring.give_back(ring.poll())
+    ring.retune("gate", 1.0, "new")
+    ring.put(frame(seq=1, t=0.2))
+    slot = ring.poll()
+    assert (slot.state, slot.frame.seq) == ("new", 1)
+    ring.give_back(slot)
+    # From here on one a second.
+    assert [ring.wants("gate", t) for t in (0.4, 0.8, 1.0, 1.2)] == [False, False, False, True]
+
+
+def test_another_state_waits_for_the_slot_and_another_rate_alone_leaves_it():
+    ring = FrameRing()
+    ring.add("gate", "old", 5.0)
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.poll()
+    ring.retune("gate", 10.0)
+    ring.retune("gate", 10.0, "new")
+    assert slot.state == "old"
+    ring.give_back(slot)
+    ring.put(frame(seq=1, t=1.0))
+    assert ring.poll().state == "new"
+
+
+def test_a_camera_that_is_removed_waits_for_its_slot_and_drops_what_waits():
+    ring, seen = ring_of(), threading.Event()
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.poll()
+    ring.put(frame(seq=1, t=1.0))
+
+    def bring_it_home():
+        seen.wait(5)
+        ring.give_back(slot)
+
+    worker = threading.Thread(target=bring_it_home)
+    worker.start()
+    seen.set()
+    assert ring.remove("gate", patience_s=5.0)
+    worker.join(5)
+    assert (list(ring.cameras()), slot.is_orphan) == ([], False)
+
+
+def test_a_slot_that_does_not_come_home_in_time_belongs_to_no_camera_any_more():
+    ring = ring_of("gate", "yard")
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.poll()
+    assert not ring.remove("gate", patience_s=0.0)
+    assert slot.is_orphan
+    ring.give_back(slot)
+    ring.add("gate", None, 5.0)
+    books = ring.books()["gate"]
+    assert (books.received, books.processed, books.waiting) == (0, 0, 0)
+    assert ring.poll() is None
+
+
+def test_frames_and_losses_of_a_camera_that_is_not_there_are_passed_over():
+    ring = ring_of("gate")
+    ring.put(frame("yard", seq=0, t=0.0))
+    ring.lose(Lost("yard", 0.1, 0.1, "reset"))
+    assert ring.poll() is None
+    assert {camera: books.received for camera, books in ring.books().items()} == {"gate": 0}
+
+
+def test_a_lossless_end_comes_after_the_frame_that_waits():
+    ring, ended = ring_of(lossless=True), Lost("gate", 1.0, 1.0, "ended", final=True)
+    ring.put(frame(seq=0, t=0.0))
+    feeder = threading.Thread(target=ring.lose, args=(ended,))
+    feeder.start()
+    first = ring.take(Stop())
+    feeder.join(5)
+    assert first.frame.seq == 0
+    ring.give_back(first)
+    assert ring.take(Stop()).item == ended
+    assert ring.books()["gate"].dropped[Drop.LOST] == 0
+
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["put", "damaged", "take", "give", "lose"]), st.sampled_from("ab"), st.floats(0, 0.5)
