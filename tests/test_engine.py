@@ -77,6 +77,19 @@ def test_a_short_loss_does_not_end_an_event_and_a_long_one_does():
     assert told(engine.tick(22.1, START_WALL + 22.1).alerts) == [("intrusion", "end", "yard/person", "lost")]
 
 
+def test_the_grace_is_over_at_its_last_moment_and_what_ends_is_accounted_for():
+    engine = engine_of({**INTRUSION, "after_s": 0.0}, {**INTRUSION, "after_s": 60.0, "name": "stays"})
+    for i in range(10):
+        engine.step(observation(i / 5, [person(450)]))
+    waiting = engine.pending()["stays"]
+    assert waiting > 0
+    engine.lost(2.0, START_WALL + 2)
+    assert engine.tick(11.9, START_WALL + 11.9).alerts == ()
+    step = engine.tick(12.0, START_WALL + 12)
+    assert [(a.rule, a.phase, a.reason, a.t) for a in step.alerts] == [("intrusion", "end", "lost", 1.8)]
+    assert step.outcomes == {("stays", "suppressed", "lost"): waiting}
+
+
 def test_a_camera_that_is_back_after_the_grace_has_ended_its_events_though_nobody_ticked():
     engine = engine_of(INTRUSION)
     for i in range(20):
@@ -168,6 +181,20 @@ def test_with_another_tracker_everything_is_found_again_and_its_event_goes_on():
     steps = [engine.step(observation(i / 5, [person(450)])) for i in range(20, 30)]
     assert [len(step.tracks) for step in steps[:5]] == [0, 0, 0, 1, 1]
     assert [a for step in steps for a in step.alerts] == []
+
+
+def test_of_two_equal_rules_each_keeps_its_own_and_one_that_goes_is_accounted_for():
+    twin = {**INTRUSION, "after_s": 0.0}
+    engine = engine_of(twin, CROSSING, twin, {**INTRUSION, "after_s": 60.0, "name": "goes"})
+    starts = [a for i in range(10) for a in engine.step(observation(i / 5, [person(450)])).alerts]
+    waiting = engine.pending()["goes"]
+    step = engine.replace_rules(rules_of(twin, twin, CROSSING))
+    assert step.alerts == ()
+    assert step.outcomes == {("goes", "suppressed", "config"): waiting}
+    ends = engine.replace_rules(rules_of(twin)).alerts
+    assert [(a.phase, a.reason) for a in ends] == [("end", "config")]
+    ends += engine.replace_rules([]).alerts
+    assert sorted(a.event_id for a in ends) == sorted(a.event_id for a in starts)
 
 
 def test_a_zone_that_moved_ends_the_events_about_it():

@@ -69,6 +69,7 @@ def test_an_instant_signal_opens_and_ends_at_once():
     two = [(0, Signal("line", "door/left", 0.9, track=n, instant=True)) for n in (1, 2)]
     changes = episodes.step(4.0, 1004.0, two, outcomes)
     assert [c.ended for c in changes] == ["", "instant", "", "instant"]
+    assert [c.event.t_end for c in changes] == [None, 4.0, None, 4.0]
     assert len({c.event.id for c in changes}) == 2
     assert outcomes == {("intrusion", "opened", ""): 2}
 
@@ -81,6 +82,24 @@ def test_an_instant_signal_within_the_cooldown_of_its_key_is_suppressed():
         opened += [(t, key) for change in changes if not change.ended]
     assert opened == [(4.0, "left"), (6.0, "right"), (14.0, "left")]
     assert outcomes == {("door", "opened", ""): 3, ("door", "suppressed", "cooldown"): 2}
+
+
+def test_rules_that_stay_keep_cooldown_and_episodes_under_their_new_index():
+    goes = EventPolicy("goes", "intrusion", 5.0, 2.0, 0.0)
+    stays = EventPolicy("stays", "presence", 0.0, 1.0, cooldown_s=10.0)
+    episodes, outcomes = Episodes("gate", [goes, stays]), Outcomes()
+    both = [(0, Signal("goes", "k", 0.5)), (1, Signal("stays", "k", 0.5))]
+    opened = episodes.step(0.0, 1000.0, both, outcomes)
+    assert [(c.event.rule, c.ended) for c in opened] == [("stays", "")]
+    assert episodes.replace([stays], {1: 0}, outcomes, "config") == []
+    assert outcomes == {("stays", "opened", ""): 1, ("goes", "suppressed", "config"): 1}
+    (end,) = episodes.step(2.0, 1002.0, [], outcomes)
+    assert (end.event.id, end.ended) == (opened[0].event.id, "gone")
+    again = [
+        episodes.step(t, 1000.0 + t, [(0, Signal("stays", "k", 0.5))], outcomes) for t in (5.0, 9.9, 10.0)
+    ]
+    assert [len(changes) for changes in again] == [0, 0, 1]
+    assert outcomes["stays", "suppressed", "cooldown"] == 2
 
 
 def test_ids_come_from_what_happened_not_from_chance():

@@ -113,6 +113,40 @@ def test_after_a_pause_the_due_times_begin_with_the_frame_that_ends_it():
     assert seen == [0.0, 3.07, 3.27, 3.47]
 
 
+def test_a_frame_that_comes_a_whole_interval_late_begins_the_due_times_again():
+    ring, seen = ring_of(fps=4), []
+    for seq, t in enumerate((0.0, 0.5, 0.625, 0.75)):
+        ring.put(frame(seq=seq, t=t))
+        if slot := ring.poll():
+            seen.append(slot.frame.t)
+            ring.give_back(slot)
+    assert seen == [0.0, 0.5, 0.75]
+
+
+def test_what_is_given_back_is_processed_and_what_is_given_up_is_lost_each_time():
+    ring = FrameRing()
+    ring.add("gate", "state", 5.0)
+    for seq in range(4):
+        ring.put(frame(seq=seq, t=seq * 1.0))
+        slot = ring.poll()
+        assert slot.state == "state"
+        (ring.give_back if seq % 2 else ring.give_up)(slot)
+        assert slot.item is None
+    books = ring.books()["gate"]
+    assert (books.processed, books.dropped[Drop.LOST], books.waiting) == (2, 2, 0)
+
+
+def test_a_closed_ring_is_not_done_while_a_loss_waits():
+    ring = ring_of()
+    ring.put(frame(seq=0, t=0.0))
+    slot = ring.poll()
+    ring.lose(Lost("gate", 0.1, 0.1, "ended", final=True))
+    ring.close()
+    ring.give_back(slot)
+    assert ring.take(Stop()).item.cause == "ended"
+    assert ring.take(Stop()) is None
+
+
 def test_a_camera_has_one_frame_in_flight():
     ring, stop = ring_of(), Stop()
     ring.put(frame(seq=0, t=0.0))
