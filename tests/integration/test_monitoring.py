@@ -157,7 +157,8 @@ def test_every_exception_is_used():
 
 
 def test_the_tests_of_the_rules_use_series_as_the_daemon_has_them(watched):
-    tests = yaml.safe_load((ROOT / "prometheus" / "surveil.rules.test.yml").read_text())["tests"]
+    files = (ROOT / "prometheus").glob("*.test.yml")
+    tests = [test for file in files for test in yaml.safe_load(file.read_text())["tests"]]
     wrong = set()
     for series in {one["series"] for test in tests for one in test.get("input_series", ())}:
         name, labels = series.split("{", 1)
