@@ -54,7 +54,7 @@ class DamageCounts:
 
     def report(self, kind: Damaged, text: str) -> None:
         """Count one damaged thing that is to be an alert."""
-        log.error("damage was found and set aside", kind=kind.value, what=text)
+        log.error("damaged data set aside", kind=kind.value, what=text)
         with self._lock:
             self._counts[kind] += 1
             self._untold.append(Report(kind=kind, text=text))

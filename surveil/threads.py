@@ -77,7 +77,7 @@ class ThreadGroup:
         return thread
 
     def _fail(self, name: str, error: BaseException) -> None:
-        log.critical("a core thread failed, the program ends", thread=name, exc_info=error)
+        log.critical("core thread failed, stopping", thread=name, exc_info=error)
         if self.failure is None:
             self.failure = error
         self.stop.set()

@@ -244,7 +244,7 @@ def test_a_storm_of_refused_alerts_is_a_line_a_minute(tmp_path):
             clock.advance(60.0)
             outbox.commit([alert(30)])
             courier.run_once()
-        refused = [line for line in told if line["event"] == "sink refused alerts for good"]
+        refused = [line for line in told if line["event"] == "sink rejected alerts permanently"]
         assert [line["times"] for line in refused] == [1, 30]
         assert outbox.counts()["ops"]["dead"] == 31
     finally:

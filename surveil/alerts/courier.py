@@ -137,7 +137,7 @@ class Courier:
             if n := self._refusals.take():
                 alert = delivery.alert.id
                 log.warning(
-                    "sink refused alerts for good", sink=self.name, times=n, last=alert, why=str(error)
+                    "sink rejected alerts permanently", sink=self.name, times=n, last=alert, why=str(error)
                 )
             self._count("rejected")
             self._succeeded()
@@ -210,7 +210,7 @@ class Courier:
         if self._failures == 1 or now >= self._tell_at:
             self._tell_at = now + _TELL_EVERY_S
             log.warning(
-                "sink cannot take alerts, they wait in the outbox",
+                "sink unavailable, alerts wait in the outbox",
                 sink=self.name,
                 why=why,
                 failures=self._failures,
@@ -219,7 +219,7 @@ class Courier:
 
     def _succeeded(self) -> None:
         if self._failures:
-            log.info("sink takes alerts again", sink=self.name, after_failures=self._failures)
+            log.info("sink available again", sink=self.name, after_failures=self._failures)
         self._failures = 0
         self._failed_at_maintenance = False
 

@@ -53,7 +53,7 @@ class Deliveries(Ledgers):
         alert, is_whole = alert_of(row)
         if not is_whole and row[0] not in self._damaged_alerts:
             if not self._damaged_alerts:
-                log.error("the record of an alert is damaged, it is told without its details", alert=alert.id)
+                log.error("alert record damaged, sent without details", alert=alert.id)
             self._damaged_alerts.add(row[0])
             found.add(Damaged.ALERT)
         return present(alert, self._path.parent)

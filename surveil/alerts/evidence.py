@@ -137,14 +137,14 @@ class Evidence:
         try:
             return self._illustrate(alert, picture, context.findings, context.hide or _as_it_is)
         except Exception:
-            log.exception("bug in a picture that explains, the alert goes on without", rule=alert.rule)
+            log.exception("bug in an illustration, alert sent without it", rule=alert.rule)
             return {}
 
     def _missing(self, error: Failure) -> str:
         """Count and tell why a picture could not be stored; return what stands in its place."""
         reason, why = reason_of(error)
         if not self.last_error:
-            log.error("evidence cannot be stored, alerts go on without", why=why)
+            log.error("evidence not stored, alerts continue without it", why=why)
         self.last_error = why
         if self._metrics:
             self._metrics.evidence_errors.labels(reason).inc()

@@ -131,7 +131,7 @@ class Outbox(Deliveries):
         moved = set_aside(path, stamp)
         found.add(Damaged.DATABASE)
         log.error(
-            "the outbox database is damaged and was set aside, a new one is used",
+            "outbox database damaged and set aside, started a new one",
             moved_to=str(moved),
             why=why,
         )
@@ -141,13 +141,11 @@ class Outbox(Deliveries):
         """Make what was found damaged an alert of its own."""
         t_wall = self._clock.wall()
         if self.set_aside:
-            log.warning("alerts were taken over from the damaged database", alerts=self.salvaged)
+            log.warning("alerts recovered from the damaged database", alerts=self.salvaged)
             self.commit([damaged(self.set_aside, t_wall, self.salvaged)])
         elif self.repaired:
             found.add(Damaged.RECORD, self.repaired)
-            log.error(
-                "records of the database were damaged and were put right or left out", records=self.repaired
-            )
+            log.error("damaged database records repaired or dropped", records=self.repaired)
             self.commit([damaged_records(self.repaired, t_wall)])
 
     def close(self) -> None:

@@ -45,7 +45,7 @@ class RemoteArming:
     def _heard_of(self, _client: Any, _data: Any, _mid: Any, codes: Iterable[Any], _properties: Any) -> None:
         # Alerts matter more than commands: they go on.
         if any(code.is_failure for code in codes):
-            log.error("the broker does not let the daemon hear who arms and disarms", topics=self._base)
+            log.error("broker refuses the subscription to arming commands", topics=self._base)
 
     def hear(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a command. One that was retained is from another time and counts for nothing."""

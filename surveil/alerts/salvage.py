@@ -102,7 +102,7 @@ def salvage(source: Path, db: sqlite3.Connection, sinks: tuple[str, ...]) -> int
             _transplant(source, mended)
             _copy(mended, db)
         except OSError as error:
-            log.error("the damaged database cannot be copied", why=error.strerror)  # noqa: TRY400
+            log.error("damaged database cannot be copied", why=error.strerror)  # noqa: TRY400
         finally:
             for suffix in ("", "-wal", "-shm"):
                 mended.with_name(mended.name + suffix).unlink(missing_ok=True)

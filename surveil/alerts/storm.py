@@ -75,7 +75,7 @@ def usable(text: str | None) -> str | None:
     if text is None or _is_state(text):
         return text
     found.add(Damaged.RECORD)
-    log.error("the saved state of the storm cap is damaged, it begins with an empty one")
+    log.error("state of the rate limit damaged, reset")
     return None
 
 

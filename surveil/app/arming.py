@@ -89,7 +89,7 @@ class SwitchWatch:
             self._arming.switches = self._board.read()
         except StateError as error:
             if not self._failing:
-                log.error("the switches of rules cannot be read, those known go on", why=str(error))  # noqa: TRY400
+                log.error("arming state not readable, keeping the last known state", why=str(error))  # noqa: TRY400
             self._failing = True
             return
         self._failing = False

@@ -151,7 +151,7 @@ class RuleErrors:
         self._metrics.rule_errors.labels(self._camera, rule).inc()
         if n := self._window.take():
             log.error(
-                "bug in a rule, the others go on", camera=self._camera, rule=rule, times=n, exc_info=error
+                "bug in a rule, other rules continue", camera=self._camera, rule=rule, times=n, exc_info=error
             )
 
 

@@ -178,7 +178,7 @@ class Daemon:
         self.start()
         notifier.ready(self.facts.summary())
         log.info(
-            "surveil runs",
+            "surveil started",
             version=__version__,
             cameras=len(self.config.cameras),
             pages=f"http://{self.address}",
@@ -205,7 +205,7 @@ class Daemon:
         if not stuck:
             notifier.watchdog()
         elif stuck != self._stuck:
-            log.error("stages do not advance", stages=stuck)
+            log.error("pipeline stages do not advance", stages=stuck)
         self._stuck = stuck
         if notifier.is_listening:
             notifier.status(self.facts.summary())
@@ -217,7 +217,7 @@ class Daemon:
         """Start every thread, from sink to source."""
         ended = self.outbox.end_open_events(self.clock.wall())
         if ended:
-            log.warning("events left open by a crash are ended", events=len(ended))
+            log.warning("ended events left open by a crash", events=len(ended))
         start = self._group.start
         stages = self.pipeline
         self._web_thread = start("web", self.web.run)
@@ -263,7 +263,7 @@ class Daemon:
             self.outbox.close()
             self._lock.release()
         self._listener.close()
-        log.info("surveil has stopped", clean=good and not left)
+        log.info("surveil stopped", clean=good and not left)
         return good and not left
 
     def _end_looking(self) -> bool:
@@ -276,7 +276,7 @@ class Daemon:
             detect.inbox.close()
             if self._group.join_those(self._detect_threads, soon - self.clock.monotonic(), self.clock):
                 return True
-        log.warning("the models take too long for what waits, it is dropped")
+        log.warning("dropping pending frames: inference did not finish before shutdown")
         detect.abandon()
         prepared = self._join(self._prepare_threads)
         detect.inbox.close()

@@ -137,4 +137,4 @@ class EvidenceStore:
         try:
             self.writer.tick()
         except StateError as error:
-            log.error("the last clips wait for the database", camera=camera, why=str(error))  # noqa: TRY400
+            log.error("last clips pending: database not writable", camera=camera, why=str(error))  # noqa: TRY400

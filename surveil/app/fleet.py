@@ -194,7 +194,7 @@ class Fleet:
             done.set()
             return done
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
-            log.error("a frame of a camera that was removed is still under way", camera=name)
+            log.error("frame of a removed camera still in the pipeline", camera=name)
         self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall()))
         self._pipeline.analyse.inbox.put(Dismiss(name, "config", done.set))
         return done
@@ -245,4 +245,4 @@ class Fleet:
         deadline = self._clock.monotonic() + _HOME_S
         late = [one for one in done if not one.wait(max(0.0, deadline - self._clock.monotonic()))]
         if late:
-            log.error("the alerts of a change are not on the disk yet", cameras=len(late))
+            log.error("alerts of a configuration change not committed yet", cameras=len(late))

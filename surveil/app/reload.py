@@ -195,9 +195,9 @@ class Reloader:
             "configuration reloaded" if self.last.changes else "nothing has changed", **self.last.changes
         )
         if failed:
-            log.error("a part of the new configuration is not followed: restart surveil", problems=failed)
+            log.error("part of the new configuration not applied: restart surveil", problems=failed)
         if plan.restart:
-            log.warning("only a restart brings what has changed here", sections=list(plan.restart))
+            log.warning("restart required for these sections", sections=list(plan.restart))
         return self.last
 
     def _begin(self) -> tuple[Config, ReloadPlan]:
@@ -214,7 +214,7 @@ class Reloader:
         messages = tuple(error.messages if isinstance(error, ConfigError) else [str(error)])
         for message in messages:
             log.error("configuration refused", problem=message)
-        log.error("the configuration that ran before goes on", problems=len(messages))
+        log.error("keeping the previous configuration", problems=len(messages))
         self.last = replace(self.last, good=False, messages=messages, at=self._clock.wall(), changes={})
         self._metrics.reload_good.set(0)
         return self.last
@@ -236,12 +236,12 @@ class Reloader:
         failed: list[str] = []
         for step in steps:
             if ending():
-                log.warning("the end was asked for, the reload is not finished")
+                log.warning("reload interrupted by shutdown")
                 break
             try:
                 step()
             except Exception as error:
-                log.exception("a step of the reload failed")
+                log.exception("reload step failed")
                 failed.append(unforeseen(error))
         return failed
 

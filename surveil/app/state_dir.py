@@ -72,7 +72,7 @@ class StateLock:
             ) from None
         except OSError as error:
             # Some network file systems have no locks; a daemon that does not start watches nothing.
-            log.warning("the state directory cannot be locked", path=str(path), why=error.strerror)
+            log.warning("state directory cannot be locked", path=str(path), why=error.strerror)
         self._note()
 
     def _note(self) -> None:

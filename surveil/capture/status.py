@@ -69,5 +69,5 @@ class StreamStatus:
         self._metrics.decode_info.labels(*labels).set(1)
         self._info_labels = labels
         log.info(
-            "camera streams", camera=self._camera, codec=info.codec, size=labels[2], decoder=info.decoder
+            "camera streaming", camera=self._camera, codec=info.codec, size=labels[2], decoder=info.decoder
         )

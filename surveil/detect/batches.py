@@ -82,7 +82,7 @@ class Batches:
                 self._try(size)
             except ModelError as error:
                 if not self._ends.terminate:
-                    log.warning("batches stay small", most=self.most, why=str(error))
+                    log.warning("batch size stays limited", most=self.most, why=str(error))
                 return
             self.sizes = (*self.sizes, size)
 

@@ -190,10 +190,10 @@ class AnalyseStage:
     def _tell_held(camera: str, why: str) -> None:
         if why:
             remedy = f"turn it back, or: surveil cameras accept {camera}"
-            what = "the view is another: rules about places, learned normality and counting are held"
+            what = "camera view differs from the reference: rules about places, normality and counting held"
             log.warning(what, camera=camera, why=why, remedy=remedy)
         else:
-            log.info("the view fits again: nothing is held any more", camera=camera)
+            log.info("camera view matches the reference again, rules resumed", camera=camera)
 
     def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
         engine = self._engines[slot.camera]

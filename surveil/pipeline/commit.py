@@ -126,7 +126,7 @@ class CommitStage:
         try:
             self.close()
         except StateError as error:
-            log.error("the last signals, clips and counts could not be committed", why=str(error))  # noqa: TRY400
+            log.error("last signals, clips and counts not committed", why=str(error))  # noqa: TRY400
 
     def close(self) -> None:
         """Write what is left. Raises StateError."""
@@ -156,7 +156,7 @@ class CommitStage:
 
     def _tell(self, error: StateError) -> None:
         if n := self._refusals.take():
-            log.error("the database refuses, it is tried again", times=n, why=str(error))
+            log.error("database write failed, retrying", times=n, why=str(error))
 
     def _told(self, alerts: Sequence[Alert]) -> None:
         if alerts:

@@ -76,8 +76,8 @@ def test_states_that_the_broker_refuses_hold_up_no_alert_and_are_logged_once(tmp
         sink.close()
     assert body["snapshot_omitted"] == "Not authorized"
     assert [line["event"] for line in lines] == [
-        "broker refuses a state",
-        "broker does not take the picture, alert sent without it",
+        "broker rejected a state message",
+        "broker rejected the picture, alert sent without it",
     ]
 
 

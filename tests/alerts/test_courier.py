@@ -231,7 +231,7 @@ def test_a_sink_that_stays_away_is_logged_again_with_the_next_try(outbox, clock)
     outbox.commit([alert(0)])
     with capture_logs() as lines:
         drive(courier(Sink(behave), outbox, clock), clock, HOUR)
-    told = [line for line in lines if line["event"] == "sink cannot take alerts, they wait in the outbox"]
+    told = [line for line in lines if line["event"] == "sink unavailable, alerts wait in the outbox"]
     assert 4 <= len(told) <= 7
     assert told[0]["failures"] == 1
     assert told[-1]["failures"] > 10

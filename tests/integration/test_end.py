@@ -38,7 +38,7 @@ def test_a_run_of_the_model_that_would_take_years_is_cut_short_and_the_end_is_cl
         wait_for(lambda: samples(daemon.get("/metrics")[1])["surveil_frames_dropped_total", yard] > 0)
         assert daemon.end() == 0
         told = [record["event"] for record in daemon.records()]
-    assert "the models take too long for what waits, it is dropped" in told
+    assert "dropping pending frames: inference did not finish before shutdown" in told
     assert daemon.records()[-1]["clean"] is True
 
 

@@ -120,7 +120,7 @@ class AlertmanagerSink(BaseSink):
             except Rejected as error:
                 if n := self._refusals.take():
                     log.warning(
-                        "Alertmanager refuses an open event",
+                        "Alertmanager rejected an open event",
                         sink=self.context.name,
                         times=n,
                         last=alert.id,
@@ -152,7 +152,7 @@ class AlertmanagerSink(BaseSink):
         self._skew_s = skew_s if abs(skew_s) > _SKEW_S else 0.0
         if abs(skew_s) >= _TELL_SKEW_S:
             log.warning(
-                "Alertmanager's clock differs from this machine's; times are sent on its clock",
+                "Alertmanager's clock differs from this machine's, sending times on its clock",
                 sink=self.context.name,
                 ahead_s=round(skew_s),
             )

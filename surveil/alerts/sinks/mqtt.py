@@ -213,7 +213,7 @@ class MqttSink(BaseSink):
     def _omit(self, why: str) -> str:
         if n := self._omissions.take():
             log.warning(
-                "broker does not take the picture, alert sent without it",
+                "broker rejected the picture, alert sent without it",
                 sink=self.context.name,
                 times=n,
                 why=why,
@@ -242,7 +242,11 @@ class MqttSink(BaseSink):
             self._offered.add(topic)
             if n := self._refusals.take():
                 log.warning(
-                    "broker refuses a state", sink=self.context.name, topic=topic, times=n, why=str(error)
+                    "broker rejected a state message",
+                    sink=self.context.name,
+                    topic=topic,
+                    times=n,
+                    why=str(error),
                 )
         except RetryLater:
             self._client = None

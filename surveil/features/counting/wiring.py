@@ -41,7 +41,7 @@ def _open(path: Path) -> CountStore:
     aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")) if why else None
     store = CountStore(path)
     if aside:
-        log.error("the database of counts was damaged, a new one is begun", kept_as=str(aside), why=why)
+        log.error("database of counts damaged, started a new one", kept_as=str(aside), why=why)
         found.report(
             Damaged.COUNTS, f"the database of counts was damaged ({why}) and is kept as {aside.name}"
         )

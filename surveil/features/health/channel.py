@@ -88,7 +88,7 @@ class ViewWatch:
             for camera in self._board.take():
                 self._views.accept(camera)
         except StateError as error:
-            log.warning("accepted views cannot be read, they are tried again", why=str(error))
+            log.warning("accepted views not readable, retrying", why=str(error))
 
     def close(self) -> None:
         """Close the connection."""
