@@ -1,13 +1,15 @@
 """CPU of the whole daemon beside a bare decoder of the same streams.
 
     python -m benchmarks.cpu [--sizes 720p 1080p] [--cameras 1 4] [--busy] [--clip FILE] [--pairs 7]
+    python -m benchmarks.cpu --beside FOLDER [...]
 
 Interleaved A B A B …: the daemon, then one PyAV decoding thread per stream, over the same loopback RTSP
 cameras; CPU is user + system time between two marks after the start. Quiet: a still scene with a parked car,
 15 fps, analysed at 5; the bar is daemon / decoder. `--busy`: one person after the other walks through; the
 bar is what the daemon uses beyond decoding beside bare `session.run` for the same number of crops. The clip is
 drawn and encoded as a camera would (`benchmarks/streams.py`); `--clip` takes real footage. A row takes some
-5 minutes.
+5 minutes. `--beside` compares with the build whose source lies in FOLDER instead of with the decoder: CPU and
+resident memory.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from benchmarks.streams import BARE, SIZES, Program, cameras, configure, machine
 from surveil.demo.scene import DrawnScene
 from surveil.demo.walks import passers_by
 
+ROOT = Path(__file__).resolve().parents[1]
 SETTLE_FRAMES = 30
 """Analysed frames of each camera before the first mark: the gate looks at everything for 2 s at first."""
 SESSION = """
@@ -55,10 +58,10 @@ class Run:
     """A second."""
 
 
-def daemon(config: Path, count: int, window_s: float) -> Run:
-    """Measure the daemon once it is steady."""
+def daemon(config: Path, count: int, window_s: float, source: Path = ROOT) -> Run:
+    """Measure the daemon of a source folder once it is steady."""
     argv = [sys.executable, "-m", "surveil", "run", "-c", str(config)]
-    with Program(argv, config.with_suffix(".log")) as program:
+    with Program(argv, config.with_suffix(".log"), source) as program:
         program.wait_until_steady(SETTLE_FRAMES * count)
         crops = program.metrics()["surveil_detector_crops_total"]
         cpu, start = program.cpu_s(), time.monotonic()
@@ -111,6 +114,26 @@ def compare(clip: Path, name: str, count: int, given: argparse.Namespace) -> Non
     sys.stdout.flush()
 
 
+def compare_builds(clip: Path, name: str, count: int, given: argparse.Namespace) -> None:
+    """Measure this build beside another one and print both ratios."""
+    cpu, memory = [], []
+    with tempfile.TemporaryDirectory() as folder, cameras(clip, count) as urls:
+        config = configure(Path(folder), urls)
+        for _ in range(given.pairs):
+            new, old = (daemon(config, count, given.window, source) for source in (ROOT, given.beside))
+            print(
+                f"{new.cpu:.4f} {old.cpu:.4f} CPU s/s, {new.memory_mb:.0f} {old.memory_mb:.0f} MB", flush=True
+            )
+            cpu.append(new.cpu / old.cpu)
+            memory.append(new.memory_mb / old.memory_mb)
+    command = (
+        f"python -m benchmarks.cpu --sizes {name.split(',', maxsplit=1)[0]} --cameras {count} --beside FOLDER"
+    )
+    command += " --busy" if given.busy else ""
+    print(row(f"CPU beside the other build, {name}", "≤ 1.02", cpu, command))
+    print(row(f"resident memory beside the other build, {name}", "≤ 1.00", memory, command), flush=True)
+
+
 def scene(size: tuple[int, int], *, busy: bool) -> DrawnScene:
     """A still scene, or one in which there is always somebody about."""
     if not busy:
@@ -128,6 +151,7 @@ def main() -> None:
     parser.add_argument("--window", type=float, default=15.0, help="seconds of a measurement")
     parser.add_argument("--busy", action="store_true", help="somebody walks about all the time")
     parser.add_argument("--clip", type=Path, help="H.264, H.265 or MJPEG footage to serve instead")
+    parser.add_argument("--beside", type=Path, help="source folder of another build to compare with")
     given = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as folder:
@@ -136,7 +160,9 @@ def main() -> None:
             if not given.clip:
                 write_camera_clip(clip, scene(SIZES[size], busy=given.busy))
             for count in given.cameras:
-                compare(clip, f"{size}, {count} camera(s), {'busy' if given.busy else 'quiet'}", count, given)
+                (compare_builds if given.beside else compare)(
+                    clip, f"{size}, {count} camera(s), {'busy' if given.busy else 'quiet'}", count, given
+                )
 
 
 if __name__ == "__main__":

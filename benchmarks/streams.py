@@ -129,13 +129,17 @@ def cpu_s(pid: int) -> float:
 class Program:
     """A process that is measured. Use as a context manager."""
 
-    def __init__(self, argv: Sequence[str], log: Path) -> None:
-        self._argv, self._log = argv, log
+    def __init__(self, argv: Sequence[str], log: Path, source: Path | None = None) -> None:
+        """`source`: the folder that `surveil` is imported from."""
+        self._argv, self._log, self._source = argv, log, source
 
     def __enter__(self) -> Self:
         """Start it."""
         with self._log.open("wb") as err:
-            self._child = subprocess.Popen(self._argv, stdout=subprocess.DEVNULL, stderr=err)
+            environment = {**os.environ, "PYTHONPATH": str(self._source)} if self._source else None
+            self._child = subprocess.Popen(
+                self._argv, stdout=subprocess.DEVNULL, stderr=err, cwd=self._source, env=environment
+            )
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -188,7 +188,7 @@ def test_after_a_kill_it_is_back_and_no_alert_is_lost(service):
 def test_a_wedged_stage_is_killed_by_the_watchdog_and_restarted(service):
     wait(lambda: processed(service) > 0)
     [pid] = service.show("MainPID")
-    # Every thread but the main one stops at its next system call: the process lives, its pipeline stages do not advance.
+    # Every thread but the main one stops at its next system call: the process lives and its stages stop.
     service(
         f"exec </dev/null >/dev/null 2>&1; for t in /proc/{pid}/task/*; do t=${{t##*/}}; "
         f"[ $t = {pid} ] || setsid strace -qq -o /dev/null -p $t & done; sleep 2; pkill -STOP -x strace"
