@@ -99,7 +99,7 @@ class NetworkSource(AvSource):
         self._pins = pins or Pins()
         self._is_rtsp = settings.url.startswith("rtsp")
         self._patience = Patience()
-        self._shown, self._refused = False, 0
+        self._shown, self._undecoded = False, 0
         self.transport = _first_transport(settings) if self._is_rtsp else settings.url.partition(":")[0]
 
     def open(self) -> StreamInfo:
@@ -176,10 +176,10 @@ class NetworkSource(AvSource):
         if not self._is_rtsp or self._stream.codec_context.name != "mjpeg":
             return decoded
         self._shown |= bool(decoded.shots)
-        self._refused += decoded.broken
+        self._undecoded += decoded.broken
         width, height = self._coded  # as it was sent, and not as it is shown
         is_folded = bool(decoded.shots) and (height > _TALL * width or width > _WIDE * height)
-        if is_folded or (self._refused >= _HOPELESS and not self._shown):
+        if is_folded or (self._undecoded >= _HOPELESS and not self._shown):
             raise source_error(Cause.UNSUPPORTED, self._url, _TOO_WIDE)
         return decoded
 

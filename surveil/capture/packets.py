@@ -18,7 +18,7 @@ from typing import Self
 import av
 import av.error
 from av.container import OutputContainer
-from av.video.stream import VideoStream
+from av.stream import Stream
 
 from surveil.capture.h264 import nal_units
 from surveil.capture.mp4turn import turn_mp4
@@ -223,7 +223,7 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
     return float(starts[-1] * first.time_base)
 
 
-def _stream_for(first: StoredPacket, out: OutputContainer) -> VideoStream:
+def _stream_for(first: StoredPacket, out: OutputContainer) -> Stream:
     """Add the stream of a clip. Raises SourceError (unsupported)."""
     parameters = first.parameters
     try:
