@@ -22,6 +22,7 @@ OPEN = ("/", "/metrics", "/livez", "/readyz")
 class Answer:
     status_code: int
     text: str
+    headers: dict[bytes, bytes]
 
 
 class Pages:
@@ -46,7 +47,8 @@ class Pages:
             sent.append(message)
 
         asyncio.run(self._app(scope, receive, send))
-        return Answer(sent[0]["status"], b"".join(m.get("body", b"") for m in sent[1:]).decode())
+        body = b"".join(m.get("body", b"") for m in sent[1:]).decode()
+        return Answer(sent[0]["status"], body, dict(sent[0]["headers"]))
 
 
 class Facts:
@@ -75,6 +77,15 @@ def client(tmp_path):
 
     yield make
     listener.close()
+
+
+def test_a_clip_can_be_stored_instead_of_played(client):
+    pages = client()
+    stored = pages.get("/evidence/a.jpg", params={"download": ""})
+    assert (stored.status_code, stored.text) == (200, "jpeg")
+    assert stored.headers[b"content-disposition"] == b'attachment; filename="a.jpg"'
+    assert b"content-disposition" not in pages.get("/evidence/a.jpg").headers
+    assert pages.get("/evidence/b.jpg", params={"download": ""}).status_code == 404
 
 
 @pytest.mark.parametrize("page", GUARDED)

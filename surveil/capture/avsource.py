@@ -181,7 +181,7 @@ class AvSource:
         videos = [s for s in self._container.streams.video if s.codec_context is not None]
         if not videos:
             raise source_error(Cause.NO_VIDEO, self._url)
-        chosen = max(videos, key=_worth)
+        chosen = max(videos, key=lambda one: _worth(one, by_size=not self.live))
         codec = chosen.codec_context
         codec.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
         if self._settings.skip_loop_filter:
@@ -252,11 +252,11 @@ def _accelerators(wanted: str) -> Iterator[Any]:
         yield None
 
 
-def _worth(stream: Any) -> tuple[bool, bool, int]:
+def _worth(stream: Any, *, by_size: bool) -> tuple[bool, bool, int]:
     """Order video streams by how likely they are the film: recorders put covers and thumbnails beside it."""
     is_cover = bool(stream.disposition & av.stream.Disposition.attached_pic) or stream.frames == 1
     codec = stream.codec_context
-    return not is_cover, codec.name not in _STILLS, codec.width * codec.height
+    return not is_cover, codec.name not in _STILLS, codec.width * codec.height if by_size else 0
 
 
 def _is_about_device(error: Exception, logs: Sequence[LogLine]) -> bool:
