@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
@@ -28,6 +29,9 @@ _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"
 """A clip that was cut off by a crash can still be played."""
 _HEAD = 4096
 """Bytes at the start of a packet in which its parameter sets would stand."""
+_SLOW = 0.93
+_JITTER_S = 0.5
+"""Stamps that cover less of the arrivals than this are those of a clock that runs slow."""
 _HVCC_HEAD = 23
 """Bytes of an `hvcC` box before its parameter sets."""
 _LONGEST_STEP_S = 5.0
@@ -268,16 +272,26 @@ def _sets_of(hvcc: bytes) -> list[bytes]:
 
 def _timeline(packets: Sequence[StoredPacket]) -> tuple[list[int], list[int]]:
     """Return decoding stamps (one more than packets: the end) and presentation stamps, from 0, in ticks."""
-    tick = packets[0].time_base
-    usual = max(1, round(Fraction(1, 15) / tick))
     starts, shown = [0], []
-    for i, packet in enumerate(packets):
+    for packet, step in zip(packets, _steps(packets), strict=True):
         offset = packet.pts - packet.dts if packet.pts is not None and packet.dts is not None else 0
         shown.append(starts[-1] + max(0, offset))
-        if i + 1 < len(packets):
-            usual = _step(packet, packets[i + 1], usual)
-        starts.append(starts[-1] + usual)
+        starts.append(starts[-1] + step)
     return starts, shown
+
+
+def _steps(packets: Sequence[StoredPacket]) -> list[int]:
+    """Return how long each packet lasts, in ticks: by its stamps, or by arrival where the camera's clock runs slow."""
+    tick = packets[0].time_base
+    usual = max(1, round(Fraction(1, 15) / tick))
+    steps = []
+    for one, following in pairwise(packets):
+        usual = _step(one, following, usual)
+        steps.append(usual)
+    arrived = packets[-1].arrived - packets[0].arrived
+    if sum(steps) * tick < _SLOW * arrived - _JITTER_S:
+        steps = [max(1, round((b.arrived - a.arrived) / tick)) for a, b in pairwise(packets)]
+    return [*steps, steps[-1] if steps else usual]
 
 
 def _step(one: StoredPacket, following: StoredPacket, usual: int) -> int:

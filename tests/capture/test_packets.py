@@ -141,6 +141,17 @@ def test_muxing_twice_gives_the_same_file(tmp_path) -> None:
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 
+@pytest.mark.parametrize("rate", [0.0, 1 / 90, 0.4, 0.84, 1.0])
+def test_a_clip_of_a_camera_whose_clock_runs_slow_is_as_long_as_it_was(tmp_path, rate) -> None:
+    packets = [
+        replace(one, pts=round(one.pts * rate), dts=round(one.dts * rate))
+        for one in stored(make_clip(tmp_path / "a.ts", seconds=6.0))
+    ]
+    assert mux(packets, tmp_path / "clip.mp4") == pytest.approx(6.0, abs=0.1)
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        assert container.duration / av.time_base == pytest.approx(6.0, abs=0.1)
+
+
 def test_an_outage_in_a_clip_lasts_as_long_as_it_did(tmp_path) -> None:
     """Stamps start anew with a connection; the arrival tells how long nothing came."""
     packets = stored(make_clip(tmp_path / "a.ts", seconds=2.0))
