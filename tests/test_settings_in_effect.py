@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
-from surveil.config import schema
+from surveil.capture.settings import CaptureSettings
+from surveil.config import load, schema
 from surveil.features.registry import FEATURES
 
 PACKAGE = Path(__file__).parents[1] / "surveil"
@@ -103,3 +105,24 @@ def handed_in() -> set[tuple[str, str]]:
 def test_every_hook_is_handed_in_by_the_package_itself() -> None:
     """A hook that tests alone hand in works in tests alone."""
     assert hooks() - handed_in() <= UNUSED
+
+
+CHANGED = {
+    "transport": "udp", "hwaccel": "auto", "open_timeout_s": 3.0, "read_timeout_s": 0.7, "keyframe_timeout_s": 17.0,
+    "undecodable_s": 4.0, "degraded_after_s": 6.0, "catch_up_lag_s": 0.9, "max_lag_s": 7.0, "skip_loop_filter": True,
+    "fps": 12.0, "repeat": True,
+}  # fmt: skip
+"""Of each setting of a stream a value that is not the default."""
+ELSEWHERE = {"keyframes_only_when_idle", "tls", "rotate"}
+"""The first is refused; the others are tested with what they do."""
+
+
+def test_every_setting_of_a_stream_reaches_what_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    streams = {"detect": "rtsp://192.0.2.1/sub", "record": "rtsp://192.0.2.1/main"}
+    path.write_text(json.dumps({"version": 1, "cameras": {"gate": {"streams": streams, **CHANGED}}}))
+    camera = load(path).cameras["gate"]
+    assert set(CaptureSettings.model_fields) - ELSEWHERE == set(CHANGED)
+    assert camera.record is not None
+    for stream in (camera.stream, camera.record):
+        assert {name: getattr(stream, name) for name in CHANGED} == CHANGED

@@ -31,6 +31,7 @@ _HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Du
 _LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
 """Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
 
+_LEAST_FPS, _MOST_FPS = 0.1, 240.0
 _STILLS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")
 """What covers are made of; also what a film may be made of, if there is no other stream."""
 _NO_CUDA = "hwaccel: cuda is asked for, but cannot decode this stream here"
@@ -110,7 +111,10 @@ class AvSource:
         codec = self._stream.codec_context
         is_followed = self.live and codec.name == "h264"
         self._slices = SliceHeaders(bytes(codec.extradata or b"")) if is_followed else None
-        return StreamInfo(codec.name, "cuda" if codec.is_hwaccel else "software", self.transport)
+        decoder = "cuda" if codec.is_hwaccel else "software"
+        rates = map(float, filter(None, (codec.framerate, self._stream.average_rate)))
+        fps = next((rate for rate in rates if _LEAST_FPS <= rate <= _MOST_FPS), None)
+        return StreamInfo(codec.name, decoder, self.transport, fps)
 
     def read(self) -> Arrival | None:
         """Return the next packet. Raises SourceError (stalled, reset, damaged …)."""

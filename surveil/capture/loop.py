@@ -130,6 +130,8 @@ class CaptureLoop:
             self._packets.restart()
         connection = Connection(source, self._settings, opened, self, self._wants_all_frames)
         pace = Pace() if self._info.bursts else None
+        if self._info.fps:
+            self._file_time.expect(1 / self._info.fps)
         while not self._stop:
             before = clock.monotonic()
             arrival = source.read()

@@ -19,6 +19,8 @@ class StreamInfo:
     """`software` or `cuda`."""
     transport: str
     """`tcp`, `udp`, `http`, `file`, `v4l2`."""
+    fps: float | None = None
+    """Pictures a second by what the stream says of itself, where that can be."""
     bursts: bool = False
     """It comes in pieces of some seconds (HLS), each at once: it is played at its own speed."""
 

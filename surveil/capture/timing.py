@@ -238,6 +238,11 @@ class FileClock:
         self._ahead_s = 0.0
         """How far `t` is ahead of the stamps, since some of them were too near each other."""
 
+    def expect(self, interval_s: float) -> None:
+        """Say how far pictures are apart where their stamps do not."""
+        if not self._has_frame:
+            self._interval_s = interval_s
+
     def restart(self) -> None:
         """Begin the recording again: its first frame follows one interval after the last."""
         self._stamp = None

@@ -53,7 +53,7 @@ def played(path):
 def test_stamps_that_only_number_the_pictures_are_no_time(folder, plain, name, tick) -> None:
     frames, _ = played(restamped(plain, folder / name, tick, range(60)))
     assert len(frames) == 60
-    assert [b.t - a.t for a, b in pairwise(frames)] == pytest.approx([0.1] * 59)  # `fps`
+    assert [b.t - a.t for a, b in pairwise(frames)] == pytest.approx([1 / 15] * 59)  # as the codec says
 
 
 def test_two_pictures_with_nearly_the_same_stamp_do_not_stretch_time(folder, plain) -> None:
