@@ -41,7 +41,7 @@ class Client:
 
     def ask(self, target, *headers):
         """Send a request; return status, headers and body."""
-        head = "".join(f"{line}\r\n" for line in (f"GET {target} HTTP/1.1", "Host: x", *headers))
+        head = "".join(f"{line}\r\n" for line in (f"GET {target} HTTP/1.1", "Host: 127.0.0.1", *headers))
         self.socket.sendall(f"{head}Connection: close\r\n\r\n".encode())
         parts = []
         while data := self.socket.recv(1 << 20):
@@ -93,7 +93,7 @@ def connections(web):
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=["idle", "half a head"]
+    "sent", [b"", b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "], ids=["idle", "half a head"]
 )
 def test_probes_and_scrapes_get_through_a_thousand_connections_that_send_no_request(web, sent):
     with contextlib.ExitStack() as open_ones:
@@ -117,7 +117,7 @@ def test_a_head_that_does_not_end_is_cut(web, monkeypatch, before):
     monkeypatch.setattr(webserver, "HEAD_S", 0.05)
     with Client(web.address) as client:
         if before == "a request":
-            client.socket.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.socket.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             answer = b""
             while b'{"ok":true}' not in answer:
                 answer += client.socket.recv(4096)
@@ -136,7 +136,7 @@ def test_a_client_that_does_not_read_is_cut_and_one_that_does_is_not(web, tmp_pa
     monkeypatch.setattr(webserver, "HEAD_S", 0.05)
     monkeypatch.setattr(webserver, "STALL_S", 0.2)
     with Client(web.address) as client:
-        client.socket.sendall(b"GET /evidence/clip.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.socket.sendall(b"GET /evidence/clip.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         wait_for(lambda: connections(web))
         wait_for(lambda: not connections(web))
     monkeypatch.undo()
@@ -148,7 +148,7 @@ def test_slow_clients_of_one_page_keep_nobody_from_the_others(web, tmp_path):
     with contextlib.ExitStack() as open_ones:
         for _ in range(PAGES_AT_ONCE):
             client = open_ones.enter_context(Client(web.address))
-            client.socket.sendall(b"GET /evidence/clip.mp4 HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.socket.sendall(b"GET /evidence/clip.mp4 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
             client.socket.recv(1)
         status, headers, _ = get(web, "/evidence/clip.mp4")
         assert (status, headers["retry-after"]) == (503, "1")

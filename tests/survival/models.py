@@ -11,6 +11,7 @@ from surveil.detect.settings import ModelSettings
 from surveil.errors import SurveilError
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.scene import SceneNormality
+from surveil.features.normality.scenes import Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.models.store import ModelStore
@@ -33,7 +34,9 @@ def run_normality(folder: Path, seed: int, n: int) -> Counter[str]:
         for name, data in (("0001.npz", whole), ("0002.npz", mutant.data), ("current", b"0002.npz\n")):
             (store.folder / name).write_bytes(data)
         scene = SceneNormality("yard", NormalitySettings(enabled=True, learn="off"))
-        keeper = NormalityKeeper(folder / f"{k}", {"yard": scene}, lambda _camera, _what: None, ManualClock())
+        scenes = Scenes()
+        scenes.put(scene)
+        keeper = NormalityKeeper(folder / f"{k}", scenes, lambda _camera, _what: None, ManualClock())
         for _ in range(2):
             keeper.run_once()
         used = store.current()
