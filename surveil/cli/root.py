@@ -140,6 +140,10 @@ COMMANDS: dict[str, Line | Group] = {
             ),
         },
     ),
+    "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),
+    "restore": Line(
+        "backup:restore", "Restore a backup into the state directory. Stop the daemon first."
+    ),
     "install": Line(
         "install:install", "Install the systemd service: units, a user, /etc/surveil and a first configuration."
     ),

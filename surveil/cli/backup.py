@@ -1,0 +1,60 @@
+"""`surveil backup` and `surveil restore`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surveil.app import backup as copies
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="The file to write, a tar archive.", dir_okay=False)],
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="With pictures and clips, which may be many gigabytes.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Back up alerts, counts and models while the daemon runs.
+
+    The databases are copied as of one moment; the daemon does not wait. Pictures and clips are left out unless
+    `--evidence` is given. The configuration and its secrets are no part of it.
+
+    Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
+    """
+    copied = copies.backup(read_config(config).state_dir, file, evidence=evidence)
+    if json:
+        print_json(copied)
+    else:
+        console.print(f"{file}: {copied.files} files, {copied.bytes} bytes", soft_wrap=True)
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `surveil backup` wrote.", dir_okay=False)],
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Move the present state aside instead of refusing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Restore a backup into the state directory. Stop the daemon first.
+
+    Alerts that were undelivered when the backup was taken are delivered at the next start, under the same ids.
+    With `--replace`, what is in the state directory is moved into its folder `before-restore`.
+
+    Example: `surveil restore /var/backups/surveil.tar -c /etc/surveil/config.yaml`
+    """
+    state_dir = read_config(config).state_dir
+    copied = copies.restore(file, state_dir, replace=replace)
+    if json:
+        print_json(copied)
+        return
+    console.print(f"{state_dir}: {copied.files} files restored", soft_wrap=True)
+    if copied.before:
+        console.print(f"what was there before is in {state_dir / copied.before}", soft_wrap=True)
