@@ -27,6 +27,7 @@ from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 from surveil.pipeline.analyse import Admit, AnalyseStage, Attend
 from surveil.pipeline.commit import CommitStage, PictureOverlay
+from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
 from surveil.pipeline.work import Work
@@ -197,7 +198,7 @@ def make_stages(
     add_metrics(metrics)
     second = [feature.second_stage(shared) for feature in FEATURES.values() if feature.second_stage]
     commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, counter)
-    analyse = AnalyseStage(commit.offer, metrics, clock, counter)
+    analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels))
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     return Pipeline(ring, prepare, detect, analyse, commit, counter)

@@ -25,6 +25,7 @@ from surveil.app.collectors import (
     RuleCollector,
 )
 from surveil.app.couriers import Couriers
+from surveil.app.decisions import DecisionRecorder
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
@@ -113,6 +114,7 @@ class Daemon:
             counter=make_counter(self._state_dir, self.metrics),
             on_alerts=on_alerts,
         )
+        self._decisions = DecisionRecorder(self._state_dir, self.pipeline.analyse.decisions.take, self.clock)
         self._models = ModelKeepers(self._shared, ModelPlace(self._state_dir, config.model))
         self.arming = Arming()
         self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
@@ -212,6 +214,7 @@ class Daemon:
         self.fleet.watch()
         self._switches.look()
         self._views.look()
+        self._decisions.look()
 
     def start(self) -> None:
         """Start every thread, from sink to source."""
@@ -259,6 +262,7 @@ class Daemon:
         left = self._group.join_all(self._left_s(), self.clock)
         self._switches.close()
         self._views.close()
+        self._decisions.flush()
         if not left:
             self.outbox.close()
             self._lock.release()

@@ -140,6 +140,7 @@ COMMANDS: dict[str, Line | Group] = {
             ),
         },
     ),
+    "why": Line("why:why", "Explain why a camera did or did not alert at a time."),
     "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),
     "restore": Line(
         "backup:restore", "Restore a backup into the state directory. Stop the daemon first."

@@ -12,6 +12,7 @@ from surveil.clock import Clock
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import CommitRequest, PictureOverlay
+from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
@@ -100,6 +101,7 @@ class AnalyseStage:
         metrics: Metrics,
         clock: Clock,
         observer: TrackObserver | None = None,
+        decisions: DecisionLog | None = None,
     ) -> None:
         self.inbox: Inbox[CameraSlot | Order] = Inbox()
         self._engines: dict[str, CameraEngine] = {}
@@ -109,6 +111,8 @@ class AnalyseStage:
         self._seconds = metrics.stage.labels("analyse")
         self._clock = clock
         self._observer = observer
+        self.decisions = decisions or DecisionLog(())
+        """What was decided about frames, by the minute."""
         self._away: dict[str, _Away] = {}
         self._tracks: dict[str, tuple[Track, ...]] = {}
 
@@ -155,6 +159,7 @@ class AnalyseStage:
         places = self._places.pop(order.camera)
         self._away.pop(order.camera, None)
         self._tracks.pop(order.camera, None)
+        self.decisions.drop(order.camera)
         step = engine.finish(engine.t, engine.t_wall, order.reason)
         self._offer(CommitRequest(order.camera, step, places=places, done=order.done))
 
@@ -172,6 +177,8 @@ class AnalyseStage:
         )
         engine = self._engines[slot.camera]
         held, step = engine.held, engine.step(observation)
+        gate = work.motion.gate if work.motion else None
+        self.decisions.step(slot.camera, frame.t_wall, gate, work.detections, step, engine.held)
         if engine.held != held:
             self._tell_held(slot.camera, engine.held)
         before = self._tracks.get(slot.camera)
@@ -206,6 +213,7 @@ class AnalyseStage:
         else:
             step = engine.lost(lost.t, lost.t_wall)
         slot.state.events = tuple(engine.open_events)
+        self.decisions.lost(lost, step)
         return step
 
     def tracks(self, camera: str) -> tuple[Track, ...]:
@@ -214,6 +222,7 @@ class AnalyseStage:
 
     def tick(self) -> None:
         """Let time pass for cameras that send nothing, so that their open events end."""
+        self.decisions.turn(self._clock.wall())
         for camera, away in self._away.items():
             passed = self._clock.monotonic() - away.since
             step = self._engines[camera].tick(away.lost.t + passed, away.lost.t_wall + passed)
@@ -227,6 +236,7 @@ class AnalyseStage:
         for camera, engine in self._engines.items():
             step = engine.finish(engine.t, engine.t_wall, reason)
             self._leave(camera, engine.t_wall)
+            self.decisions.drop(camera)
             if step.alerts or step.outcomes:
                 self._offer(CommitRequest(camera, step))
 

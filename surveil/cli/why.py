@@ -1,0 +1,113 @@
+"""`surveil why`: what was decided about a camera's frames at a time."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from surveil.alerts.admin import list_alerts
+from surveil.app.decisions import explain, recorded
+from surveil.cli import complete
+from surveil.cli.common import (
+    DEFAULT_CONFIG,
+    AsJson,
+    ConfigPath,
+    camera_of,
+    console,
+    print_json,
+    read_config,
+)
+from surveil.clock import SystemClock
+from surveil.pipeline.decisions import MINUTE_S, Minute
+from surveil.types import Alert
+
+_TIME = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
+_ALERTS = 1000
+"""How many of the newest alerts are looked through."""
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """Return the moment that `14:03` (the last one), `2026-11-30 14:03` or an ISO time means, in local time.
+
+    Raises typer.BadParameter.
+    """
+    try:
+        if not _TIME.fullmatch(text):
+            return datetime.fromisoformat(text).astimezone()
+        hour, minute, *_ = (int(part) for part in text.split(":"))
+        found = now.astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is no time; write for example 14:03 or '2026-11-30 14:03'"
+        ) from error
+    return found if found <= now else found - timedelta(days=1)
+
+
+def why(
+    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    config: ConfigPath = DEFAULT_CONFIG,
+    *,
+    at: Annotated[str, typer.Option(help="Local time: 14:03 (the last one), or '2026-11-30 14:03'.")],
+    minutes: Annotated[int, typer.Option(min=1, max=120, help="How many minutes, from that time on.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Explain why a camera did or did not alert at a time.
+
+    Shows frames analysed, decisions of the motion gate, the best detection of each class and the threshold it missed,
+    tracks, signals of each rule and why they were suppressed. The daemon keeps this for 24 hours, by the minute; the
+    present minute is there once it is over.
+
+    Example: `surveil why gate --at 14:03 --minutes 3`
+    """
+    settings = read_config(config)
+    chosen = camera_of(settings, config, camera)
+    begin = moment(at, datetime.fromtimestamp(SystemClock().wall(), UTC)).replace(second=0, microsecond=0)
+    start = begin.timestamp()
+    end = start + MINUTE_S * minutes
+    found = recorded(settings.state_dir, camera, start, end)
+    alerts = _alerts(settings.state_dir / "surveil.db", camera, start, end)
+    said = explain(found, chosen)
+    if json:
+        print_json(
+            {"camera": camera, "start": start, "minutes": found, "alerts": alerts, "explanation": said}
+        )
+        return
+    _print(found, alerts, said)
+
+
+def _alerts(path: Path, camera: str, start: float, end: float) -> list[Alert]:
+    if not path.is_file():
+        return []
+    newest = list_alerts(path, camera=camera, limit=_ALERTS)
+    return [one.alert for one in reversed(newest) if start <= one.alert.t_wall < end]
+
+
+def _print(minutes: list[Minute], alerts: list[Alert], said: list[str]) -> None:
+    if minutes:
+        table = Table("minute", "frames", "looked", "gate", "best scores", "tracks", "alerts")
+        for one in minutes:
+            table.add_row(
+                _local(one.start),
+                str(one.frames),
+                str(one.looked),
+                ", ".join(f"{gate} {n}" for gate, n in one.gates.items()),
+                ", ".join(f"{label} {score:.2f}" for label, score in one.best.items()),
+                ", ".join(f"{label} {n}" for label, n in one.tracks.items()),
+                str(one.alerts),
+            )
+        console.print(table)
+    for line in said:
+        console.print(line, soft_wrap=True, markup=False)
+    for alert in alerts:
+        console.print(
+            f"{_local(alert.t_wall)} {alert.rule} {alert.phase}: {alert.text}", soft_wrap=True, markup=False
+        )
+
+
+def _local(t_wall: float) -> str:
+    return datetime.fromtimestamp(t_wall, UTC).astimezone().strftime("%H:%M:%S")
