@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from benchmarks.blobs import LABEL, Blobs
 from benchmarks.people import footage, read
 from surveil.features.counting.live import CameraCounts
 from surveil.features.counting.settings import CountingSettings
@@ -30,7 +31,6 @@ from surveil.geometry import iou
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from surveil.types import Bytes, Detections
-from surveil.vision.blobs import LABEL, Blobs
 
 ALL = {"all": [[0, 0], [1, 0], [1, 1], [0, 1]]}
 LINES = {340: {"right": 14, "left": 18}, 300: {"right": 13, "left": 18}, 240: {"right": 8, "left": 12}}

@@ -49,4 +49,5 @@ class Backoff:
         steps = (_REFUSED_ONCE_S, *self._refused) if self._has_worked else self._refused
         full = steps[min(self._refusals, len(steps) - 1)]
         self._refusals += 1
-        return full * self._dice.uniform(1.0, 1.1)
+        drawn: float = self._dice.uniform(1.0, 1.1)
+        return full * drawn

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from surveil.vision.blobs import Blobs
+from benchmarks.blobs import Blobs
 
 SIZE = (640, 360)
 
