@@ -47,7 +47,6 @@ class Backoff:
 
     def _refused_s(self) -> float:
         steps = (_REFUSED_ONCE_S, *self._refused) if self._has_worked else self._refused
-        full = steps[min(self._refusals, len(steps) - 1)]
+        full: float = steps[min(self._refusals, len(steps) - 1)]
         self._refusals += 1
-        drawn: float = self._dice.uniform(1.0, 1.1)
-        return full * drawn
+        return full * self._dice.uniform(1.0, 1.1)
