@@ -144,6 +144,7 @@ def test_a_topic_that_cannot_be_published_is_refused(topic):
     refusal(MqttSettings, host="h", discovery_prefix=topic)
 
 
+@pytest.mark.rig
 def test_headers_of_the_file_win_over_ours_whatever_their_case():
     with Receiver() as receiver:
         headers = {"content-type": "application/x-foo", "user-agent": "mine", "authorization": "Bearer t"}

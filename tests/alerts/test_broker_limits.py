@@ -149,6 +149,7 @@ def test_a_broker_that_retains_nothing_gets_alerts_nevertheless(tmp_path, certif
         sink.close()
 
 
+@pytest.mark.rig
 @pytest.mark.parametrize(
     ("answer", "why"),
     [

@@ -265,6 +265,7 @@ def stages():
     return lead, listed, update, end
 
 
+@pytest.mark.rig
 def test_mail_and_messages_say_it_at_the_start_and_list_all_at_the_end(apprise_threads):
     lead, _, update, end = stages()
     with MailServer() as server, Receiver() as receiver:
@@ -279,6 +280,7 @@ def test_mail_and_messages_say_it_at_the_start_and_list_all_at_the_end(apprise_t
     assert "also yard: at the door" in receiver.got[1].json["message"]
 
 
+@pytest.mark.rig
 def test_grafana_s_annotation_is_changed():
     lead, _, update, end = stages()
     grafana = Grafana()
@@ -291,6 +293,7 @@ def test_grafana_s_annotation_is_changed():
     assert "timeEnd" in annotation
 
 
+@pytest.mark.rig
 def test_alertmanager_has_one_alert_whose_summary_changes(clock):
     lead, listed, update, _ = stages()
     with Receiver() as api:
