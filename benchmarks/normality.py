@@ -22,7 +22,8 @@ import yaml
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from surveil.features.normality.budget import DAY_S, FLOOR, set_threshold
+from surveil.clock import DAY_S
+from surveil.features.normality.budget import FLOOR, set_threshold
 from surveil.features.normality.geometry import GeometrySketch
 from surveil.features.normality.learner import Learner
 from surveil.features.normality.modelfile import LoadedModel, fingerprint, save

@@ -22,14 +22,13 @@ from prometheus_client import CollectorRegistry
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from alerts.helpers import alert, frame
+from alerts.helpers import alert, frame, make_writer
 from alerts.test_courier import Sink
 
 from surveil.alerts.courier import Courier
 from surveil.alerts.evidence import Evidence
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
-from surveil.alerts.writer import AlertWriter
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.engine import Step
 from surveil.errors import RetryLater
@@ -48,7 +47,7 @@ def burst(folder: Path, group: int) -> float:
     alerts = [alert(n) for n in range(1000)]
     started = time.perf_counter()
     for k in range(0, 1000, group):
-        outbox.commit(alerts[k : k + group])
+        outbox.committer.commit(alerts[k : k + group])
     took = time.perf_counter() - started
     outbox.close()
     return took
@@ -62,7 +61,7 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
     """
     clock, registry = SystemClock(), CollectorRegistry()
     outbox = Outbox.open(folder / f"others-{alerts}.db", ["a", "b"], clock)
-    writer = AlertWriter(outbox, Evidence(folder, EvidenceSettings()), state_dir=folder)
+    writer = make_writer(outbox, folder, Evidence(folder, EvidenceSettings()))
     stage = CommitStage(writer, lambda _slot: None, Metrics(registry), clock)
     thread = threading.Thread(target=stage.run, args=(lambda: None, Stop()))
     thread.start()
@@ -88,7 +87,7 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
         clock.sleep(max(0.0, began + n / 1000 - clock.monotonic()), Stop())
     stage.inbox.close()
     thread.join()
-    lost = alerts - sum(outbox.counts()["a"].values())
+    lost = alerts - sum(outbox.queue.counts()["a"].values())
     outbox.close()
     return max(waits), float(np.percentile(waits, 99)), lost
 
@@ -105,8 +104,8 @@ def dead_day(folder: Path) -> tuple[int, bool]:
     sink = Sink(behave)
     outbox = Outbox.open(folder / "day.db", ["ops"], clock)
     courier = Courier("ops", sink, outbox, clock, OutboxSettings(), rng=random.Random(1))
-    outbox.commit([alert(n) for n in range(10_000)])
-    while outbox.counts()["ops"]["pending"] if courier.waits_s() == 0 else True:
+    outbox.committer.commit([alert(n) for n in range(10_000)])
+    while outbox.queue.counts()["ops"]["pending"] if courier.waits_s() == 0 else True:
         while courier.run_once():
             pass
         clock.advance(courier.waits_s())

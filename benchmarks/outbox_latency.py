@@ -23,14 +23,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from alerts.helpers import alert, frame
+from alerts.helpers import alert, frame, make_writer
 
 from surveil.alerts.drawing import Drawing, annotate
 from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.clock import SystemClock
 
 YARD = Drawing(zones={"yard": ((100.0, 100.0), (1100.0, 100.0), (1100.0, 700.0), (100.0, 700.0))})
@@ -46,7 +46,7 @@ def picture() -> object:
 
 def ours(folder: Path, first: int, n: int, seen: object) -> list[float]:
     outbox = Outbox.open(folder / "outbox.db", ["a", "b"], SystemClock())
-    writer = AlertWriter(outbox, Evidence(folder, EvidenceSettings()), state_dir=folder)
+    writer = make_writer(outbox, folder, Evidence(folder, EvidenceSettings()))
     times = []
     for k in range(first, first + n):
         started = time.perf_counter()

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Protocol
 
+DAY_S = 86_400.0
 LOOK_UP_S = 5.0
 """How often a thread that waits for work looks up, to show that it is alive; nothing else depends on it.
 Every waking costs some 0.1 ms of CPU on an idle machine, so it is seldom."""
@@ -65,7 +66,7 @@ class Every:
 
     def due(self, now: float) -> bool:
         """Return whether it is due at `now` (s); a clock that was set back makes it due, too."""
-        if 0.0 <= now - self._last < self.seconds:
+        if self._last <= now < self._last + self.seconds:
             return False
         self._last = now
         return True

@@ -11,7 +11,6 @@ from surveil.alerts.database import DamagedError
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.storm import StormSettings
-from surveil.alerts.writer import AlertWriter
 from surveil.app.collectors import LedgerCollector
 from surveil.clock import ManualClock, Stop
 from surveil.engine import CameraEngine
@@ -22,6 +21,7 @@ from surveil.pipeline.commit import CommitRequest, CommitStage
 from surveil.pipeline.counters import SignalCounters
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
+from tests.alerts.helpers import make_writer
 from tests.scenes import observation
 
 ZONES = {
@@ -51,7 +51,7 @@ class Life:
         self.clock = ManualClock(wall=1_700_000_000.0 + seed * 1000)
         self.outbox = Outbox.open(folder / "surveil.db", ["ops", "dead"], self.clock)
         self.outbox.end_open_events(self.clock.wall())
-        writer = AlertWriter(self.outbox, None, storm=StormSettings(max_per_hour=4), clock=self.clock)
+        writer = make_writer(self.outbox, folder, storm=StormSettings(max_per_hour=4), clock=self.clock)
         registry = CollectorRegistry()
         self.commit = CommitStage(
             writer,
@@ -83,8 +83,8 @@ class Life:
 
     def abandon(self):
         """End as at SIGKILL: the system closes the files, and nobody writes anything."""
-        self.outbox._writer.close()
-        self.outbox._acks.close()
+        self.outbox.db.writer.close()
+        self.outbox.db.acks.close()
 
     def end(self):
         """End as at SIGTERM."""
@@ -113,14 +113,14 @@ def imbalance(ledger):
 def test_a_storm_balances_over_lives_that_end_without_a_word(tmp_path):
     for seed in range(3):
         life = Life(tmp_path, seed)
-        assert imbalance(life.outbox.ledger()) == {}
+        assert imbalance(life.outbox.ledger.totals()) == {}
         assert check(tmp_path / "surveil.db").problems == ()
         life.live()
         life.abandon()
     life = Life(tmp_path, 9)
     life.live()
     life.end()
-    ledger = life.outbox.ledger()
+    ledger = life.outbox.ledger.totals()
     assert imbalance(ledger) == {}
     assert check(tmp_path / "surveil.db").problems == ()
     by_outcome = Counter()
@@ -134,7 +134,7 @@ def test_a_storm_balances_over_lives_that_end_without_a_word(tmp_path):
         by_outcome["opened", ""]
         == by_outcome["committed", ""] - digests(ledger) + by_outcome["withheld", "storm"]
     )
-    assert {sum(book.values()) for book in life.outbox.counts().values()} == {alerts_in(life.outbox)}
+    assert {sum(book.values()) for book in life.outbox.queue.counts().values()} == {alerts_in(life.outbox)}
     life.outbox.close()
 
 
@@ -143,7 +143,7 @@ def digests(ledger):
 
 
 def alerts_in(outbox):
-    return outbox._writer.execute("SELECT count(*) FROM alerts").fetchone()[0]
+    return outbox.db.writer.execute("SELECT count(*) FROM alerts").fetchone()[0]
 
 
 def test_what_could_not_be_written_is_written_later(tmp_path):

@@ -238,15 +238,15 @@ def test_a_storm_of_refused_alerts_is_a_line_a_minute(tmp_path):
     courier = Courier("ops", Refusing(), outbox, clock, OutboxSettings())
     try:
         with capture_logs() as told:
-            outbox.commit([alert(n) for n in range(30)])
+            outbox.committer.commit([alert(n) for n in range(30)])
             while courier.run_once():
                 pass
             clock.advance(60.0)
-            outbox.commit([alert(30)])
+            outbox.committer.commit([alert(30)])
             courier.run_once()
         refused = [line for line in told if line["event"] == "sink rejected alerts permanently"]
         assert [line["times"] for line in refused] == [1, 30]
-        assert outbox.counts()["ops"]["dead"] == 31
+        assert outbox.queue.counts()["ops"]["dead"] == 31
     finally:
         outbox.close()
 

@@ -142,28 +142,28 @@ def test_open_events_are_counted_from_the_database(outbox):
         return registry.get_sample_value("surveil_event_open", {"camera": "gate", "rule": rule})
 
     assert (count("intrusion"), count("loitering")) == (0, 0)
-    outbox.commit([alert(phase="start")])
+    outbox.committer.commit([alert(phase="start")])
     assert (count("intrusion"), count("loitering")) == (1, 0)
-    outbox.commit([alert(phase="end")])
+    outbox.committer.commit([alert(phase="end")])
     assert (count("intrusion"), count("loitering")) == (0, 0)
 
 
 def test_the_oldest_undelivered_alert_is_as_old_as_the_oldest_that_still_waits(outbox):
     registry = CollectorRegistry()
-    registry.register(OutboxCollector(outbox.counts, outbox.oldest_pending_s))
+    registry.register(OutboxCollector(outbox.queue.counts, outbox.queue.oldest_pending_s))
 
     def age(sink):
         return registry.get_sample_value("surveil_outbox_oldest_pending_seconds", {"sink": sink})
 
     assert (age("ops"), age("log")) == (0, 0)
     for n in range(3):
-        outbox.commit([alert(n)])
+        outbox.committer.commit([alert(n)])
         outbox.manual.advance(100.0)
     assert (age("ops"), age("log")) == (300, 300)
-    outbox.delivered("ops", outbox.next("ops").seq)
+    outbox.queue.delivered("ops", outbox.queue.next("ops").seq)
     assert (age("ops"), age("log")) == (200, 300)
     for _ in range(2):
-        outbox.delivered("ops", outbox.next("ops").seq)
+        outbox.queue.delivered("ops", outbox.queue.next("ops").seq)
     assert (age("ops"), age("log")) == (0, 300)
 
 
@@ -171,19 +171,19 @@ def test_the_age_of_what_waits_goes_on_after_a_restart_and_not_with_the_wall_clo
     clock = ManualClock()
     path = tmp_path / "surveil.db"
     outbox = Outbox.open(path, ["ops"], clock, OutboxSettings())
-    outbox.commit([alert()])
+    outbox.committer.commit([alert()])
     clock.advance(50.0)
     outbox.close()
     clock.set_wall(clock.wall() + 1e6)
     outbox = Outbox.open(path, ["ops"], clock, OutboxSettings())
     try:
-        assert outbox.oldest_pending_s() == {"ops": pytest.approx(50.0)}
+        assert outbox.queue.oldest_pending_s() == {"ops": pytest.approx(50.0)}
     finally:
         outbox.close()
 
 
 def test_evidence_is_told_for_every_camera(outbox, tmp_path):
-    outbox.adopt_evidence(
+    outbox.evidence.adopt(
         [
             StoredAlert("evidence/gate/a.jpg", "gate", 700),
             StoredAlert("evidence/gate/b.jpg", "gate", 30),
@@ -191,7 +191,7 @@ def test_evidence_is_told_for_every_camera(outbox, tmp_path):
         ]
     )
     registry = CollectorRegistry()
-    registry.register(DiskCollector(tmp_path, lambda: ["gate", "yard"], outbox.evidence_sizes))
+    registry.register(DiskCollector(tmp_path, lambda: ["gate", "yard"], outbox.evidence.sizes))
     sizes = {
         camera: registry.get_sample_value("surveil_evidence_bytes", {"camera": camera})
         for camera in ("gate", "yard", "gone")

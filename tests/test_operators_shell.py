@@ -40,7 +40,7 @@ def config(tmp_path, monkeypatch):
     path.parent.mkdir()
     path.write_text(f"{FILE}state_dir: {tmp_path / 'state'}\n")
     outbox = Outbox.open(tmp_path / "state" / "surveil.db", ["hook", "home", "mail"], SystemClock())
-    outbox.commit([alert(0, camera="gate")])
+    outbox.committer.commit([alert(0, camera="gate")])
     outbox.close()
     return path
 

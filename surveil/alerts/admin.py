@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from surveil.alerts.database import aside, connect, foreign_errors, is_damaged, transaction
+from surveil.alerts.database import aside, connect_existing, foreign_errors, is_damaged, transaction
 from surveil.alerts.links import present
 from surveil.alerts.records import COLUMNS, Row, alert_of
-from surveil.alerts.rows import forget_before
+from surveil.alerts.rows import Dead, forget_before
 from surveil.errors import StateError
 from surveil.types import Alert
 
@@ -24,7 +24,7 @@ class SinkState:
     state: str
     attempts: int
     reason: str
-    """Why it is dead: rejected, partial, expired, overflow, start_dead, removed, purged."""
+    """Why it is dead (`rows.Dead`)."""
     error: str
     """The last error."""
 
@@ -51,14 +51,8 @@ class AuditResult:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open an outbox that exists. Raises StateError when it does not, or is damaged."""
-    if not path.is_file():
-        raise StateError(f"{path}: there is no outbox here; is the state directory right?")
-    with foreign_errors():
-        db = connect(path)
-        try:
-            yield db
-        finally:
-            db.close()
+    with closing(connect_existing(path)) as db, foreign_errors():
+        yield db
 
 
 def list_alerts(
@@ -114,7 +108,7 @@ def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()
     events = "SELECT DISTINCT event_id FROM alerts WHERE substr(id, 1, ?) = ? OR substr(event_id, 1, ?) = ?"
     revive = (
         "UPDATE deliveries SET state = 'pending', reason = iif(reason = 'partial', reason, ''), "
-        "demerits = 0, born_s = ? "
+        "suspect_failures = 0, created_s = ? "
         "WHERE state = 'dead' AND (? IS NULL OR sink = ?)"
     )
     with _opened(path) as db, transaction(db):
@@ -137,10 +131,10 @@ def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:
     with _opened(path) as db, transaction(db):
         if state == "pending":
             give_up = (
-                "UPDATE deliveries SET state = 'dead', reason = 'purged' "
+                "UPDATE deliveries SET state = 'dead', reason = ? "
                 "WHERE state = 'pending' AND (? IS NULL OR sink = ?)"
             )
-            return db.execute(give_up, (sink, sink)).rowcount
+            return db.execute(give_up, (Dead.PURGED, sink, sink)).rowcount
         keep = (
             "INSERT INTO purged SELECT sink, state, count(*) FROM deliveries "
             "WHERE state = 'dead' AND (? IS NULL OR sink = ?) GROUP BY sink, state "

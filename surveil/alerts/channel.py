@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from surveil.alerts.database import connect, foreign_errors
-from surveil.errors import StateError
+from surveil.alerts.database import connect_existing
 
 
 class OperatorChannel:
@@ -15,10 +14,7 @@ class OperatorChannel:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise StateError(f"{path}: there is no outbox here; is the state directory right?")
-        with foreign_errors():
-            self._db = connect(path)
+        self._db = connect_existing(path)
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,7 +15,7 @@ import structlog
 from surveil.alerts.database import DamagedError
 from surveil.alerts.delivery import Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
-from surveil.alerts.rows import PARTIAL
+from surveil.alerts.rows import Dead
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
@@ -52,7 +52,7 @@ class Courier:
     ) -> None:
         self.name = name
         self._sink = sink
-        self._outbox = outbox
+        self._queue, self._db = outbox.queue, outbox.db
         self._clock = clock
         self._settings = settings
         self._metrics = metrics
@@ -102,11 +102,11 @@ class Courier:
     def run_once(self) -> bool:
         """Maintain what the sink keeps, deliver one alert if one is due; return whether one was tried."""
         self._maintain()
-        delivery = None if self.waits_s() else self._outbox.next(self.name)
+        delivery = None if self.waits_s() else self._queue.next(self.name)
         if delivery is None:
             return False
         self._attempt(delivery)
-        self._outbox.checkpoint()
+        self._db.checkpoint()
         return True
 
     def _try_once(self) -> bool:
@@ -141,19 +141,19 @@ class Courier:
                 )
             self._count("rejected")
             self._succeeded()
-            reason = PARTIAL if isinstance(error, PartlyRejected) else "rejected"
-            self._outbox.rejected(self.name, delivery.seq, str(error), reason)
+            reason = Dead.PARTIAL if isinstance(error, PartlyRejected) else Dead.REJECTED
+            self._queue.rejected(self.name, delivery.seq, str(error), reason)
         except Exception as error:  # noqa: BLE001 - a bug in a sink must not stop the others
             self._bug(delivery, error)
         else:
             self._count("delivered")
             self._succeeded()
-            self._outbox.delivered(self.name, delivery.seq)
+            self._queue.delivered(self.name, delivery.seq)
 
     def _retry(self, delivery: Delivery, error: RetryLater) -> None:
         self._count("retry")
-        demerit = error.suspect and delivery.attempts + 1 >= _PATIENCE
-        self._outbox.failed(self.name, delivery.seq, str(error), demerit=demerit)
+        suspect = error.suspect and delivery.attempts + 1 >= _PATIENCE
+        self._queue.failed(self.name, delivery.seq, str(error), suspect=suspect)
         self._answers = error.suspect
         self._back_off(str(error), error.after_s)
 
@@ -161,7 +161,7 @@ class Courier:
         self._count("error")
         self._tell_bug(error)
         text = f"bug in the sink: {type(error).__name__}"
-        self._outbox.failed(self.name, delivery.seq, text, demerit=delivery.attempts + 1 >= _PATIENCE)
+        self._queue.failed(self.name, delivery.seq, text, suspect=delivery.attempts + 1 >= _PATIENCE)
         self._answers = True
         self._back_off(text, None)
 
@@ -195,7 +195,7 @@ class Courier:
 
     def _current(self) -> InstallationStatus:
         status = self._status()
-        return InstallationStatus(cameras=status.cameras, open=self._outbox.open_at(self.name))
+        return InstallationStatus(cameras=status.cameras, open=self._queue.open_at(self.name))
 
     def _back_off(self, why: str, after_s: float | None) -> None:
         """Pause twice as long as before, less up to a quarter of jitter; longer when the sink asks for it."""

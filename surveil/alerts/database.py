@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import resources
 from pathlib import Path
 
+import structlog
+
+from surveil.alerts import rows
+from surveil.alerts.links import present
+from surveil.alerts.records import Row, alert_of
+from surveil.clock import Clock
+from surveil.damage import Damaged, found
 from surveil.errors import StateError
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
 
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process (`surveil alerts retry`) to finish its transaction."""
+_CHECKPOINT_EVERY = 500
+"""Transactions between checkpoints; a transaction writes a few pages of 4 KiB."""
 _NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -43,7 +57,7 @@ def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute(f"PRAGMA synchronous={synchronous}")
         db.execute("PRAGMA foreign_keys=ON")
-        # Checkpoints are made beside the commits, not in them: see `Outbox.checkpoint`.
+        # Checkpoints are made beside the commits, not in them: see `OutboxDb.checkpoint`.
         db.execute("PRAGMA wal_autocheckpoint=10000")
     return db
 
@@ -61,6 +75,100 @@ def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
     except BaseException:
         db.close()
         raise
+
+
+def connect_existing(path: Path) -> sqlite3.Connection:
+    """Connect to an outbox that exists. Raises StateError when it does not, or cannot be opened."""
+    if not path.is_file():
+        raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+    with foreign_errors():
+        return connect(path)
+
+
+class OutboxDb:
+    """The outbox's database: its two connections, their lock, and the clock that alerts and evidence age by.
+
+    Whoever uses a connection holds the lock. `writer` syncs before a commit returns; what goes through `acks` survives
+    the process, and losing it with the power only repeats a delivery under the same id.
+    """
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.writer = connect(path)
+        with closed_on_error(self.writer):
+            migrate(self.writer)
+            self.acks = connect(path, synchronous="NORMAL")
+        self.sinks: tuple[str, ...] = ()
+        """That alerts are addressed to."""
+        self.pending: Counter[str] = Counter()
+        """Alerts that wait, by sink."""
+        self._clock = clock
+        self._opened = clock.monotonic()
+        self._base_s = 0.0
+        self._damaged: set[object] = set()
+        """Rows of alerts."""
+        self._checkpointing = threading.Lock()
+        self._since_checkpoint = 0
+
+    def go_on(self) -> None:
+        """Go on from the clock that was saved last."""
+        self._base_s = float(self.state("clock_s") or 0.0)
+
+    def age_s(self) -> float:
+        """Seconds of running time since the outbox was created."""
+        return self._base_s + self._clock.monotonic() - self._opened
+
+    def save_clock(self, db: sqlite3.Connection) -> None:
+        """Keep the clock, in the caller's transaction."""
+        rows.put(db, "clock_s", repr(self.age_s()))
+
+    def state(self, key: str) -> str | None:
+        """Return what was kept under `key`."""
+        with self.lock, foreign_errors():
+            row = self.writer.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def alert_of(self, row: Row) -> Alert:
+        """Return the alert of a row of `COLUMNS`, naming the evidence that is still there.
+
+        A damaged one is counted, and told of once.
+        """
+        alert, is_whole = alert_of(row)
+        if not is_whole and row[0] not in self._damaged:
+            if not self._damaged:
+                log.error("alert record damaged, sent without details", alert=alert.id)
+            self._damaged.add(row[0])
+            found.add(Damaged.ALERT)
+        return present(alert, self.path.parent)
+
+    def read_aside(self, query: str) -> list[tuple[str, float]]:
+        """Read on a connection of its own: with 100,000 alerts waiting it takes 0.15 s, and no commit waits."""
+        with foreign_errors(), closing(connect(self.path)) as db:
+            return db.execute(query).fetchall()
+
+    def has_grown(self) -> None:
+        """Note a transaction, with the lock held."""
+        self._since_checkpoint += 1
+
+    def checkpoint(self, *, force: bool = False) -> None:
+        """Move the log into the database when it has grown. Couriers call it: no commit waits for it."""
+        if self._since_checkpoint < _CHECKPOINT_EVERY and not force:
+            return
+        if not self._checkpointing.acquire(blocking=False):
+            return
+        try:
+            self._since_checkpoint = 0
+            with foreign_errors(), closing(connect(self.path, synchronous="NORMAL")) as db:
+                # PASSIVE never makes a writer wait.
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        finally:
+            self._checkpointing.release()
+
+    def close(self) -> None:
+        """Save the clock and close the file, even where nothing can be saved in it."""
+        with self.lock, closing(self.writer), closing(self.acks), transaction(self.acks) as db:
+            self.save_clock(db)
 
 
 class DamagedError(StateError):

@@ -31,6 +31,10 @@ class DiskWatch:
         self.open: Alert | None = None
         """The alert that was told and is not over."""
 
+    def reset(self, was_open: Alert | None) -> None:
+        """Take back a look whose alert was not committed."""
+        self.open = was_open
+
     def look(self, alerts: Sequence[Alert], t_wall: float) -> list[Alert]:
         """Return what is to be told after alerts got, or did not get, their pictures."""
         said = {kind: _said(alerts, phase, kind) for phase, kind in _KINDS}

@@ -28,17 +28,17 @@ def repair(db: sqlite3.Connection) -> int:
 
 
 _COUNT = "typeof({0}) <> 'integer' OR {0} < 0"
-_AGE = "typeof(born_s) NOT IN ('real', 'integer') OR born_s < 0 OR born_s > :now"
+_AGE = "typeof(created_s) NOT IN ('real', 'integer') OR created_s < 0 OR created_s > :now"
 _STATEMENTS = (
-    f"UPDATE alerts SET born_s = :now WHERE {_AGE}",  # noqa: S608 - our own constants, as below
+    f"UPDATE alerts SET created_s = :now WHERE {_AGE}",  # noqa: S608 - our own constants, as below
     "UPDATE deliveries SET state = 'pending' WHERE state NOT IN ('pending', 'delivered', 'dead')",
     f"UPDATE deliveries SET attempts = 0 WHERE {_COUNT.format('attempts')}",  # noqa: S608
-    f"UPDATE deliveries SET demerits = 0 WHERE {_COUNT.format('demerits')}",  # noqa: S608
-    f"UPDATE deliveries SET born_s = :now WHERE {_AGE}",  # noqa: S608
+    f"UPDATE deliveries SET suspect_failures = 0 WHERE {_COUNT.format('suspect_failures')}",  # noqa: S608
+    f"UPDATE deliveries SET created_s = :now WHERE {_AGE}",  # noqa: S608
     # Never before its alert: it would be too old before its time.
     (
-        "UPDATE deliveries SET born_s = a.born_s FROM alerts a "
-        "WHERE a.seq = deliveries.alert AND deliveries.state = 'pending' AND deliveries.born_s < a.born_s"
+        "UPDATE deliveries SET created_s = a.created_s FROM alerts a "
+        "WHERE a.seq = deliveries.alert AND deliveries.state = 'pending' AND deliveries.created_s < a.created_s"
     ),
     "UPDATE deliveries SET reason = '' WHERE typeof(reason) <> 'text'",
     "UPDATE deliveries SET error = '' WHERE typeof(error) <> 'text'",
@@ -65,14 +65,14 @@ _STATEMENTS = (
         f"DELETE FROM evidence WHERE {_COUNT.format('bytes')} OR typeof(path) <> 'text' OR typeof(camera) <> 'text' "  # noqa: S608
         "OR path NOT LIKE 'evidence/%' OR path LIKE '%/../%' OR path LIKE '%/..' OR instr(path, char(0)) > 0"
     ),
-    f"UPDATE evidence SET born_s = :now WHERE {_AGE}",  # noqa: S608
+    f"UPDATE evidence SET created_s = :now WHERE {_AGE}",  # noqa: S608
 )
 
 
 def _mend_clock(db: sqlite3.Connection) -> tuple[float, int]:
     """Return the outbox's clock, and 1 where it was none: by it alerts expire and evidence goes."""
     row = db.execute("SELECT value FROM state WHERE key = ?", (CLOCK,)).fetchone()
-    newest = db.execute("SELECT born_s FROM alerts ORDER BY seq DESC LIMIT 5").fetchall()
+    newest = db.execute("SELECT created_s FROM alerts ORDER BY seq DESC LIMIT 5").fetchall()
     least = median([max(0.0, number_of(born)) for (born,) in newest] or [0.0])
     said = None if row is None else _number(row[0])
     if said is not None and least <= said < _LONGEST_S:

@@ -18,9 +18,9 @@ from surveil.alerts.links import stored_file
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
+from surveil.clock import DAY_S
 
 log = structlog.get_logger(__name__)
-_DAY_S = 86_400.0
 _BATCH = 64
 """Files deleted at once; a sweep that has more to do goes on at the next tick."""
 _SHARE_FREE = 20
@@ -33,7 +33,7 @@ class Retention:
     def __init__(self, state_dir: Path, cameras: Mapping[str, EvidenceSettings], outbox: Outbox) -> None:
         self._root = state_dir
         self._cameras = {safe_name(name): settings for name, settings in cameras.items()}
-        self._outbox = outbox
+        self._index, self._age_s = outbox.evidence, outbox.db.age_s
         self.deleted: int = 0
         """Files deleted since the start."""
 
@@ -46,7 +46,7 @@ class Retention:
 
         Half-written files are removed.
         """
-        known = self._outbox.evidence_paths()
+        known = self._index.paths()
         found: list[StoredAlert] = []
         for path in sorted((self._root / FOLDER).rglob("*")):
             relative = path.relative_to(self._root).as_posix()
@@ -56,16 +56,16 @@ class Retention:
                 found.append(
                     StoredAlert(relative, path.relative_to(self._root).parts[1], path.stat().st_size)
                 )
-        self._outbox.adopt_evidence(found)
+        self._index.adopt(found)
         return len(found)
 
     def sweep(self) -> int:
         """Delete what is too old or too much; return how many files."""
         gone = 0
         for camera, settings in self._cameras.items():
-            oldest = self._outbox.age_s() - settings.keep_days * _DAY_S
+            oldest = self._age_s() - settings.keep_days * DAY_S
             gone += self._delete(self._oldest(oldest, camera))
-            excess = self._outbox.evidence_bytes(camera) - settings.max_bytes
+            excess = self._index.bytes_of(camera) - settings.max_bytes
             if excess > 0:
                 gone += self._delete_bytes(excess, camera)
         return gone
@@ -93,12 +93,12 @@ class Retention:
         most = found.f_blocks * found.f_frsize // _SHARE_FREE
         return min(max((s.min_free_bytes for s in self._cameras.values()), default=0), most)
 
-    def _oldest(self, born_s: float, camera: str | None, *, spare: bool = True) -> list[StoredAlert]:
+    def _oldest(self, created_s: float, camera: str | None, *, spare: bool = True) -> list[StoredAlert]:
         """Return a batch of the oldest files, without those that alerts which wait name if they are spared."""
-        found = self._outbox.evidence_before(born_s, camera, _BATCH)
-        wanted = self._outbox.pending_evidence() if found and spare else set()
+        found = self._index.before(created_s, camera, _BATCH)
+        wanted = self._index.pending() if found and spare else set()
         if wanted.intersection(stored.path for stored in found):
-            found = self._outbox.evidence_before(born_s, camera, _BATCH + len(wanted))
+            found = self._index.before(created_s, camera, _BATCH + len(wanted))
         return [stored for stored in found if stored.path not in wanted][:_BATCH]
 
     def _delete_bytes(self, size: int, camera: str | None, *, spare: bool = True) -> int:
@@ -120,7 +120,7 @@ class Retention:
             if path and path.is_relative_to(self._root / FOLDER):
                 path.unlink(missing_ok=True)
                 _remove_empty(path.parent)
-        self._outbox.forget_evidence([stored.path for stored in files])
+        self._index.forget([stored.path for stored in files])
         self.deleted += len(files)
         return len(files)
 

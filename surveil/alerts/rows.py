@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import cast
 
 from surveil.alerts.payload import dump
@@ -16,7 +17,7 @@ SELECT d.attempts, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert
 WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM deliveries e
     WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')
-ORDER BY d.demerits, d.alert LIMIT 1"""  # noqa: S608 - our own constant, as below
+ORDER BY d.suspect_failures, d.alert LIMIT 1"""  # noqa: S608 - our own constant, as below
 OPEN = f"SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"  # noqa: S608
 LATEST = f"""
 SELECT {COLUMNS} FROM alerts a
@@ -37,21 +38,35 @@ UPDATE deliveries SET state = 'dead', reason = 'start_dead'
 WHERE state = 'pending' AND sink = ? AND alert > ?
 AND event_id = (SELECT event_id FROM alerts WHERE seq = ?)"""
 _FORGOTTEN = """
-SELECT seq FROM alerts a WHERE born_s < ?
+SELECT seq FROM alerts a WHERE created_s < ?
 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = 'pending')
 AND NOT EXISTS (SELECT 1 FROM open_events o WHERE o.alert = a.seq)"""
 
 
 UPDATE = "update"
 """The reason of an alert that repeats a start with what has joined since: see `surveil.alerts.incidents`."""
-PARTIAL = "partial"
-"""Why a delivery is dead of which some recipients of the sink have the alert."""
 RAISED, COMMITTED, WITHHELD, REPEATED = "raised", "committed", "withheld", "repeated"
 _DECIDED = "('opened', 'joined', 'suppressed')"
 _ORPHANS = f"""
 SELECT r.camera, r.rule, r.n - coalesce(sum(d.n), 0) FROM ledger r
 LEFT JOIN ledger d ON d.camera = r.camera AND d.rule = r.rule AND d.outcome IN {_DECIDED}
 WHERE r.outcome = '{RAISED}' GROUP BY r.camera, r.rule"""  # noqa: S608 - our own constants
+
+
+class Dead(StrEnum):
+    """Why a delivery is a dead letter."""
+
+    REJECTED = "rejected"
+    PARTIAL = "partial"
+    """Some recipients of the sink have the alert."""
+    EXPIRED = "expired"
+    OVERFLOW = "overflow"
+    """There was no room for the start."""
+    START_DEAD = "start_dead"
+    """The end of an event whose start is a dead letter."""
+    REMOVED = "removed"
+    """The configuration no longer names the sink."""
+    PURGED = "purged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,7 @@ def insert(db: sqlite3.Connection, alert: Alert, now: float) -> int | None:
     """Insert an alert and note that its event opened or ended; return its row, None when it was there."""
     values = (alert.id, alert.event_id, alert.camera, alert.rule, alert.phase, alert.t_wall)
     cursor = db.execute(
-        "INSERT OR IGNORE INTO alerts (id, event_id, camera, rule, phase, t_wall, born_s, body) "
+        "INSERT OR IGNORE INTO alerts (id, event_id, camera, rule, phase, t_wall, created_s, body) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (*values, now, dump(alert)),
     )
@@ -107,32 +122,34 @@ def begins(alert: Alert) -> bool:
 
 
 def address(db: sqlite3.Connection, alert: Alert, seq: int, sink: str, now: float, *, full: bool) -> bool:
-    """Add the row of one sink; return whether it is pending and not dead at birth."""
-    reason = _born_dead(db, alert, sink, full=full)
+    """Add the row of one sink; return whether it is pending, and no dead letter at once."""
+    reason = _why_dead(db, alert, sink, full=full)
     state = "dead" if reason else "pending"
     db.execute(
-        "INSERT INTO deliveries (alert, sink, event_id, state, born_s, reason) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deliveries (alert, sink, event_id, state, created_s, reason) VALUES (?, ?, ?, ?, ?, ?)",
         (seq, sink, alert.event_id, state, now, reason),
     )
     return not reason
 
 
-def _born_dead(db: sqlite3.Connection, alert: Alert, sink: str, *, full: bool) -> str:
-    """Return why a delivery is dead at birth: no room for a start, or an end whose start is dead."""
+def _why_dead(db: sqlite3.Connection, alert: Alert, sink: str, *, full: bool) -> str:
+    """Return why a delivery is a dead letter at once: no room for a start, or an end whose start is dead."""
     if alert.phase == "start":
-        return "overflow" if full else ""
+        return Dead.OVERFLOW if full else ""
     query = "SELECT state, reason FROM deliveries WHERE event_id = ? AND sink = ? ORDER BY alert LIMIT 1"
     start = db.execute(query, (alert.event_id, sink)).fetchone()
-    return "start_dead" if start and start[0] == "dead" and start[1] != PARTIAL else ""
+    return Dead.START_DEAD if start and start[0] == "dead" and start[1] != Dead.PARTIAL else ""
 
 
-def older(db: sqlite3.Connection, sink: str, born_s: float) -> list[int]:
-    """Return the pending rows of a sink that were born before `born_s`."""
-    query = "SELECT alert FROM deliveries WHERE sink = ? AND state = 'pending' AND born_s < ? ORDER BY alert"
-    return [seq for (seq,) in db.execute(query, (sink, born_s))]
+def older(db: sqlite3.Connection, sink: str, created_s: float) -> list[int]:
+    """Return the pending rows of a sink that were created before `created_s`."""
+    query = (
+        "SELECT alert FROM deliveries WHERE sink = ? AND state = 'pending' AND created_s < ? ORDER BY alert"
+    )
+    return [seq for (seq,) in db.execute(query, (sink, created_s))]
 
 
-def bury(db: sqlite3.Connection, sink: str, seqs: Iterable[int], reason: str) -> int:
+def dead_letter(db: sqlite3.Connection, sink: str, seqs: Iterable[int], reason: Dead) -> int:
     """Make pending rows dead letters, with the ends that follow them unless some recipients have the starts.
 
     Return how many.
@@ -141,7 +158,7 @@ def bury(db: sqlite3.Connection, sink: str, seqs: Iterable[int], reason: str) ->
     gone = 0
     for seq in seqs:
         gone += db.execute(update, (reason, sink, seq)).rowcount
-        gone += db.execute(_FOLLOWERS, (sink, seq, seq)).rowcount if reason != PARTIAL else 0
+        gone += db.execute(_FOLLOWERS, (sink, seq, seq)).rowcount if reason != Dead.PARTIAL else 0
     return gone
 
 
@@ -150,7 +167,8 @@ def remove_sinks(db: sqlite3.Connection, sinks: Sequence[str]) -> None:
     pending = set(count_pending(db)) - set(sinks)
     for sink in pending:
         db.execute(
-            "UPDATE deliveries SET state='dead', reason='removed' WHERE state='pending' AND sink=?", (sink,)
+            "UPDATE deliveries SET state='dead', reason=? WHERE state='pending' AND sink=?",
+            (Dead.REMOVED, sink),
         )
 
 
@@ -160,9 +178,9 @@ def count_pending(db: sqlite3.Connection) -> dict[str, int]:
     return dict(db.execute(query).fetchall())
 
 
-def forget_before(db: sqlite3.Connection, born_s: float) -> int:
+def forget_before(db: sqlite3.Connection, created_s: float) -> int:
     """Delete alerts that are done with, keeping the totals; return how many."""
-    seqs = db.execute(_FORGOTTEN, (born_s,)).fetchall()
+    seqs = db.execute(_FORGOTTEN, (created_s,)).fetchall()
     keep = (
         "INSERT INTO purged SELECT sink, state, 1 FROM deliveries WHERE alert = ? "
         "ON CONFLICT DO UPDATE SET n = n + 1"
@@ -174,10 +192,10 @@ def forget_before(db: sqlite3.Connection, born_s: float) -> int:
     return len(seqs)
 
 
-def settle_orphans(db: sqlite3.Connection, reason: str) -> None:
+def settle_orphans(db: sqlite3.Connection) -> None:
     """Give an outcome to the signals that waited for one when the program ended without a word."""
     waiting = db.execute(_ORPHANS).fetchall()
-    add(db, {Entry(camera, rule, "suppressed", reason): n for camera, rule, n in waiting})
+    add(db, {Entry(camera, rule, "suppressed", "restart"): n for camera, rule, n in waiting})
 
 
 def add(db: sqlite3.Connection, counts: Mapping[Entry, int]) -> None:
@@ -199,9 +217,11 @@ def store(db: sqlite3.Connection, files: Iterable[StoredAlert], now: float) -> N
     db.executemany(query, [(f.path, f.camera, now, f.size) for f in files])
 
 
-def stored_before(db: sqlite3.Connection, born_s: float, camera: str | None, limit: int) -> list[StoredAlert]:
-    """Return the oldest files of a camera, or of all, that were born before `born_s`."""
+def stored_before(
+    db: sqlite3.Connection, created_s: float, camera: str | None, limit: int
+) -> list[StoredAlert]:
+    """Return the oldest files of a camera, or of all, that were created before `created_s`."""
     where = "camera = ? AND" if camera is not None else ""
-    values = (camera, born_s, limit) if camera is not None else (born_s, limit)
-    query = f"SELECT path, camera, bytes FROM evidence WHERE {where} born_s < ? ORDER BY born_s, path LIMIT ?"  # noqa: S608
+    values = (camera, created_s, limit) if camera is not None else (created_s, limit)
+    query = f"SELECT path, camera, bytes FROM evidence WHERE {where} created_s < ? ORDER BY created_s, path LIMIT ?"  # noqa: S608
     return [StoredAlert(*row) for row in db.execute(query, values)]

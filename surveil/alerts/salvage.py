@@ -155,29 +155,30 @@ def _carve(source: Path, db: sqlite3.Connection) -> None:
             _put_alert(db, seq, *values)
 
 
-_ALERT = "seq, id, event_id, camera, rule, phase, t_wall, born_s, body"
+_ALERT = "seq, id, event_id, camera, rule, phase, t_wall, created_s, body"
 
 
 def _put_alert(db: sqlite3.Connection, seq: object, id_: object, *rest: object) -> None:
-    event_id, camera, rule, phase, t_wall, born_s, body = rest
+    event_id, camera, rule, phase, t_wall, created_s, body = rest
     values = (
         seq, text_of(id_) or f"damaged-{seq}", text_of(event_id) or f"damaged-{seq}", text_of(camera),
-        text_of(rule), "end" if phase == "end" else "start", moment_of(t_wall), number_of(born_s), text_of(body),
+        text_of(rule), "end" if phase == "end" else "start", moment_of(t_wall), number_of(created_s), text_of(body),
     )  # fmt: skip
     db.execute(f"INSERT OR IGNORE INTO alerts ({_ALERT}) VALUES (?,?,?,?,?,?,?,?,?)", values)  # noqa: S608
 
 
 def _copy_deliveries(old: sqlite3.Connection, db: sqlite3.Connection) -> None:
-    columns = "alert, sink, event_id, state, attempts, demerits, born_s, reason, error"
+    columns = "alert, sink, event_id, state, attempts, suspect_failures, created_s, reason, error"
     known = dict(db.execute("SELECT seq, event_id FROM alerts").fetchall())
     for row in _by_key(old, "deliveries", columns, ("alert", "sink")):
-        alert, sink, _, state, attempts, demerits, born_s, reason, error = row
+        alert, sink, _, state, attempts, suspect_failures, created_s, reason, error = row
         if alert not in known or not text_of(sink):
             continue
         said = text_of(state)
         values = (
             alert, text_of(sink), known[alert], said if said in {"pending", "delivered", "dead"} else "pending",
-            int(number_of(attempts)), int(number_of(demerits)), number_of(born_s), text_of(reason), text_of(error),
+            int(number_of(attempts)), int(number_of(suspect_failures)), number_of(created_s), text_of(reason),
+            text_of(error),
         )  # fmt: skip
         db.execute(f"INSERT OR IGNORE INTO deliveries ({columns}) VALUES (?,?,?,?,?,?,?,?,?)", values)  # noqa: S608
 
@@ -247,12 +248,12 @@ def _transplant(source: Path, mended: Path) -> None:
 
 def _address_again(db: sqlite3.Connection, sinks: tuple[str, ...]) -> None:
     """Make pending what has no row at all, or none at a sink that has others."""
-    newest = number_of(db.execute("SELECT max(born_s) FROM alerts").fetchone()[0])
+    newest = number_of(db.execute("SELECT max(created_s) FROM alerts").fetchone()[0])
     there = set(db.execute("SELECT alert, sink FROM deliveries").fetchall())
     addressed, known = {alert for alert, _ in there}, {sink for _, sink in there}
-    recent = f"SELECT {COLUMNS}, a.born_s FROM alerts a WHERE a.born_s >= ? ORDER BY a.seq"  # noqa: S608
-    insert = "INSERT INTO deliveries (alert, sink, event_id, state, born_s) VALUES (?, ?, ?, 'pending', ?)"
-    for *row, born_s in db.execute(recent, (newest - _DAY_S,)).fetchall():
+    recent = f"SELECT {COLUMNS}, a.created_s FROM alerts a WHERE a.created_s >= ? ORDER BY a.seq"  # noqa: S608
+    insert = "INSERT INTO deliveries (alert, sink, event_id, state, created_s) VALUES (?, ?, ?, 'pending', ?)"
+    for *row, created_s in db.execute(recent, (newest - _DAY_S,)).fetchall():
         alert, seq = alert_of(tuple(row))[0], row[0]
         lacking = [
             sink
@@ -261,4 +262,4 @@ def _address_again(db: sqlite3.Connection, sinks: tuple[str, ...]) -> None:
             and (alert.sinks is None or sink in alert.sinks)
             and (seq not in addressed or sink in known)
         ]
-        db.executemany(insert, [(seq, sink, alert.event_id, born_s) for sink in lacking])
+        db.executemany(insert, [(seq, sink, alert.event_id, created_s) for sink in lacking])

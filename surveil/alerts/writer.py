@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,9 +20,8 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.retention import Retention
 from surveil.alerts.rows import REPEATED, Entry, StoredAlert
 from surveil.alerts.storm import STATE_KEY, StormCap, StormSettings, usable
-from surveil.clock import Clock, SystemClock
+from surveil.clock import Clock, Every
 from surveil.damage import DamageCounts
-from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.types import Alert
 
@@ -48,19 +48,20 @@ class Job:
 
 
 @dataclass(slots=True)
-class _Batch:
-    """What one transaction will hold."""
+class UnitOfWork:
+    """What one transaction will hold. What was done for it is undone, last first, when it is not committed."""
 
     storm: StormCap
     alerts: list[Alert] = field(default_factory=list)
     counts: Counter[Entry] = field(default_factory=Counter)
     withheld: Counter[Entry] = field(default_factory=Counter)
+    undo: list[Callable[[], None]] = field(default_factory=list)
 
 
 class AlertWriter:
     """Puts alerts on the disk. Any thread may call it; a lock makes it one at a time.
 
-    Nothing is committed in part: an alert, its books, the storm cap's state and the names of its files are one
+    Nothing is committed in part: an alert, its counts, the storm cap's state and the names of its files are one
     transaction. A call that raises has changed nothing that a second call would not do again.
     """
 
@@ -68,36 +69,36 @@ class AlertWriter:
         self,
         outbox: Outbox,
         evidence: Attach,
-        wake: Callable[[], None] = lambda: None,
-        metrics: Metrics | None = None,
+        clips: Clips,
+        retention: Retention,
         *,
-        state_dir: Path | None = None,
-        storm: StormSettings | None = None,
-        retention: Retention | None = None,
-        clips: Clips | None = None,
-        clock: Clock | None = None,
-        damage: DamageCounts | None = None,
-        incidents: Incidents | None = None,
+        state_dir: Path,
+        storm: StormSettings,
+        metrics: Metrics,
+        clock: Clock,
+        wake: Callable[[], None],
+        damage: DamageCounts,
+        incidents: Incidents,
     ) -> None:
         self._outbox = outbox
         self._evidence = evidence
-        self._wake = wake
-        self._metrics = metrics
-        self._state_dir = state_dir
-        self._storm_settings = storm or StormSettings(max_per_hour=0)
-        self._storm_state = usable(outbox.get_state(STATE_KEY))
-        self._retention = retention
         self._clips = clips
-        self._clock = clock or SystemClock()
+        self._retention = retention
+        self._state_dir = state_dir
+        self._storm_settings = storm
+        self._storm_state = usable(outbox.db.state(STATE_KEY))
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
         self._damage = damage
         self._disk = DiskWatch()
-        self._incidents = incidents or Incidents()
-        self._swept = float("-inf")
+        self._incidents = incidents
+        self._sweeps = Every(_SWEEP_S)
         self._lock = threading.Lock()
 
     def ledger(self) -> dict[Entry, int]:
-        """Return the signals' books as the database has them."""
-        return self._outbox.ledger()
+        """Return the signals' counts as the database has them."""
+        return self._outbox.ledger.totals()
 
     def paused(self) -> AbstractContextManager[object]:
         """Hold back commits while what belongs to the writer (evidence, clips, retention) is changed."""
@@ -117,111 +118,102 @@ class AlertWriter:
 
         On the disk when it returns. Raises StateError when the database cannot be written.
         """
-        with self._lock:
-            batch = self._batch()
+        with self._lock, self._unit() as work:
             for job in jobs:
-                self._take(batch, job)
-            new = self._commit_watched(batch)
-        self._committed(new)
+                self._take(work, job)
+            new = self._commit(work)
+        self._committed(work, new)
         return new
 
     def tick(self) -> list[Alert]:
         """Do what is due without a frame: clips, digests, retention. Call it about once a second."""
         with self._lock:
             now = self._clock.monotonic()
-            batch = self._batch()
-            batch.alerts += batch.storm.tick(self._clock.wall())
-            reports = self._damage.take() if self._damage else []
-            batch.alerts += [damaged_file(one.kind, one.text, self._clock.wall()) for one in reports]
-            try:
-                new = self._commit_clips(batch, now)
-            except StateError:
-                if self._damage:
-                    self._damage.put_back(reports)
-                raise
-            self._sweep(now)
-        self._committed(new)
+            with self._unit() as work:
+                work.alerts += work.storm.tick(self._clock.wall())
+                self._take_damage(work)
+                self._take_clips(work, now)
+                new = self._commit(work)
+            if self._sweeps.due(now):
+                self._retention.sweep()
+                self._outbox.committer.forget()
+        self._committed(work, new)
         return new
 
     def finish(self) -> list[Alert]:
         """Commit the end alerts that wait for their clips, with what has been recorded by now."""
-        with self._lock:
+        with self._lock, self._unit() as work:
             self._incidents.closing = True
-            new = self._commit_clips(self._batch(), float("inf"))
-        self._committed(new)
+            self._take_clips(work, float("inf"))
+            new = self._commit(work)
+        self._committed(work, new)
         return new
 
     # One transaction.
 
-    def _batch(self) -> _Batch:
-        """Return an empty batch; its cap is made of what was committed, so a failed commit counts nothing."""
-        return _Batch(StormCap(self._storm_settings, self._storm_state))
+    @contextmanager
+    def _unit(self) -> Iterator[UnitOfWork]:
+        """Yield an empty unit; its cap is made of what was committed, so a failed commit counts nothing."""
+        work = UnitOfWork(StormCap(self._storm_settings, self._storm_state))
+        try:
+            yield work
+        except BaseException:
+            for undo in reversed(work.undo):
+                undo()
+            raise
 
-    def _take(self, batch: _Batch, job: Job) -> None:
+    def _take(self, work: UnitOfWork, job: Job) -> None:
         """Add what is new and not withheld, with its evidence."""
-        batch.counts.update(job.counts)
-        known = self._outbox.known([a.id for a in job.alerts]) if job.alerts else set()
+        work.counts.update(job.counts)
+        known = self._outbox.committer.known([a.id for a in job.alerts]) if job.alerts else set()
         fresh = [a for a in job.alerts if a.id not in known]
         again = [a for a in job.alerts if a.id in known and a.phase == "start"]
-        batch.counts.update(Entry(a.camera, a.rule, REPEATED) for a in again)
-        verdict = batch.storm.admit(fresh)
-        batch.withheld.update(verdict.withheld)
-        batch.alerts += [a for a in verdict.alerts if a not in fresh]
+        work.counts.update(Entry(a.camera, a.rule, REPEATED) for a in again)
+        verdict = work.storm.admit(fresh)
+        work.withheld.update(verdict.withheld)
+        work.alerts += [a for a in verdict.alerts if a not in fresh]
         told = [a for a in verdict.alerts if a in fresh]
-        batch.alerts += self._with_evidence(told, job.context)
+        work.alerts += self._with_evidence(told, job.context)
 
-    def _commit_clips(self, batch: _Batch, now: float) -> list[Alert]:
-        ends = self._clips.due(now) if self._clips else []
-        batch.alerts += ends
-        try:
-            return self._commit_watched(batch)
-        except StateError:
-            if self._clips:
-                self._clips.again(ends)
-            raise
+    def _take_damage(self, work: UnitOfWork) -> None:
+        reports, t_wall = self._damage.take(), self._clock.wall()
+        work.alerts += [damaged_file(one.kind, one.text, t_wall) for one in reports]
+        work.undo.append(partial(self._damage.put_back, reports))
 
-    def _commit_watched(self, batch: _Batch) -> list[Alert]:
+    def _take_clips(self, work: UnitOfWork, now: float) -> None:
+        ends = self._clips.due(now)
+        work.alerts += ends
+        work.undo.append(partial(self._clips.again, ends))
+
+    def _commit(self, work: UnitOfWork) -> list[Alert]:
         """Commit, with what there is to tell of the disk."""
-        before = self._disk.open
-        batch.alerts += self._disk.look(batch.alerts, self._clock.wall())
-        try:
-            return self._commit(batch)
-        except StateError:
-            self._disk.open = before
-            raise
-
-    def _commit(self, batch: _Batch) -> list[Alert]:
-        counts = batch.counts + batch.withheld
-        incidents = self._incidents.copy()
-        alerts = incidents.admit(batch.alerts, self._clock.wall())
-        if not alerts and not batch.withheld:
+        work.undo.append(partial(self._disk.reset, self._disk.open))
+        work.alerts += self._disk.look(work.alerts, self._clock.wall())
+        counts, incidents = work.counts + work.withheld, self._incidents.copy()
+        alerts = incidents.admit(work.alerts, self._clock.wall())
+        if not alerts and not work.withheld:
             if counts:
-                self._outbox.count(counts)
+                self._outbox.ledger.add(counts)
             self._incidents = incidents
             return []
-        state = batch.storm.dump()
+        state = work.storm.dump()
         new = self._save(alerts, counts, {STATE_KEY: state})
         self._storm_state, self._incidents = state, incidents
-        if self._metrics:
-            for entry, n in batch.withheld.items():
-                self._metrics.withheld.labels(entry.camera, entry.reason).inc(n)
         return new
 
     def _save(
         self, alerts: Sequence[Alert], counts: Mapping[Entry, int], state: Mapping[str, str]
     ) -> list[Alert]:
-        files = self._files(alerts)
+        files, commit = self._files(alerts), self._outbox.committer.commit
         try:
-            return self._outbox.commit(alerts, counts, state, files)
+            return commit(alerts, counts, state, files)
         except NoRoomError:
-            if not self._retention or not self._retention.make_room(_DATABASE_ROOM):
+            if not self._retention.make_room(_DATABASE_ROOM):
                 raise
-        return self._outbox.commit(alerts, counts, state, files)
+        return commit(alerts, counts, state, files)
 
     def _files(self, alerts: Iterable[Alert]) -> list[StoredAlert]:
         """Return the files that alerts name, for the retention."""
-        if self._state_dir is None:
-            return []
         named = {(path, safe_name(a.camera)) for a in alerts for path in a.evidence.values()}
         found = [
             (path, camera, self._state_dir / path)
@@ -236,8 +228,6 @@ class AlertWriter:
         """Return the alerts naming their pictures, without those that wait for their clips."""
         if alerts and context:
             alerts = self._evidence.attach(alerts, context)
-        if self._clips is None:
-            return alerts
         return [a for a in (self._clips.see(a, self._moment(a, context)) for a in alerts) if a is not None]
 
     def _moment(self, alert: Alert, context: FrameContext | None) -> float:
@@ -246,15 +236,10 @@ class AlertWriter:
             return self._clock.monotonic()
         return context.frame.arrived - max(0.0, context.frame.t - alert.t)
 
-    def _sweep(self, now: float) -> None:
-        if self._retention and now - self._swept >= _SWEEP_S:
-            self._swept = now
-            self._retention.sweep()
-            self._outbox.forget()
-
-    def _committed(self, alerts: Sequence[Alert]) -> None:
-        if self._metrics:
-            for alert in alerts:
-                self._metrics.alerts.labels(alert.camera, alert.rule).inc()
+    def _committed(self, work: UnitOfWork, alerts: Sequence[Alert]) -> None:
+        for entry, n in work.withheld.items():
+            self._metrics.withheld.labels(entry.camera, entry.reason).inc(n)
+        for alert in alerts:
+            self._metrics.alerts.labels(alert.camera, alert.rule).inc()
         if alerts:
             self._wake()

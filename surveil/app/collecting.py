@@ -24,10 +24,7 @@ def look_of(
     config: Config, camera: str, on: On, zone: str, classes: tuple[str, ...], every_s: float
 ) -> CropRequest:
     """Return what to look at, as a rule `classified` of the camera would. Raises ConfigError for what is not there."""
-    if camera not in config.cameras:
-        choice = ", ".join(config.cameras) or "none"
-        raise ConfigError([f"{config.path}: cameras: there is no camera {camera!r}; there are: {choice}"])
-    zones = config.cameras[camera].zones
+    zones = config.camera(camera).zones
     if on == "zone" and zone not in zones:
         choice = ", ".join(zones) or "none"
         raise ConfigError(

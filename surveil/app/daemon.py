@@ -310,9 +310,9 @@ class Daemon:
         )
         for collector in (
             RingCollector(self.pipeline.ring.books),
-            OutboxCollector(self.outbox.counts, self.outbox.oldest_pending_s),
+            OutboxCollector(self.outbox.queue.counts, self.outbox.queue.oldest_pending_s),
             EventCollector(self.outbox.open_events, self.fleet.rules),
-            DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence_sizes),
+            DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence.sizes),
             GpuCollector(),
             LogCollector(losses.counts),
             DamageCollector(damage.counts),

@@ -100,19 +100,20 @@ class EvidenceStore:
         self._retention.adopt()
         make_room = self._retention.make_room
         self._evidence = CameraEvidence(state_dir, make_room, metrics)
-        self._clips = Clips(state_dir, make_room=make_room, metrics=metrics) if clips else None
+        self._clips = Clips(state_dir, make_room=make_room, metrics=metrics)
+        self._makes_clips = clips
         self.writer = AlertWriter(
             outbox,
             self._evidence,
-            wake,
-            metrics,
+            self._clips,
+            self._retention,
             state_dir=state_dir,
             storm=storm,
-            retention=self._retention,
-            clips=self._clips,
+            metrics=metrics,
             clock=clock,
-            damage=damage,
-            incidents=Incidents(incidents) if incidents else None,
+            wake=wake,
+            damage=damage or DamageCounts(),
+            incidents=Incidents(incidents or IncidentSettings(enabled=False)),
         )
         self._sites: dict[str, str] = {}
 
@@ -123,14 +124,14 @@ class EvidenceStore:
             self.writer.place({name: site for name, site in self._sites.items() if site})
             self._retention.keep(camera.name, camera.evidence)
             self._evidence.keep(camera.name, camera.evidence)
-            if self._clips:
+            if self._makes_clips:
                 # Packets cannot be masked without encoding them anew (docs/adr/0014).
                 masked = bool(camera.unstored or camera.evidence.blur_faces_model)
                 self._clips.keep(camera.name, camera.evidence, recorder, masked=masked)
 
     def drop(self, camera: str) -> None:
         """Finish the clips of a camera and begin no more; evidence stays for as long as its last settings say."""
-        if self._clips is None:
+        if not self._makes_clips:
             return
         with self.writer.paused():
             self._clips.drop(camera, at_once=True)

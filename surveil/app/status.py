@@ -49,7 +49,7 @@ class StatusReporter:
         """One line for `systemctl status`."""
         states = self._fleet.states().values()
         up = sum(state in _UP for state in states)
-        pending = sum(book["pending"] for book in self._outbox.counts().values())
+        pending = sum(book["pending"] for book in self._outbox.queue.counts().values())
         refused = (
             "" if self._reloaded().good else "; the configuration file was refused, the one before goes on"
         )
@@ -86,7 +86,7 @@ class StatusReporter:
             "version": __version__,
             "cameras": self._fleet.states(),
             "frames": books,
-            "delivery": self._outbox.counts(),
+            "delivery": self._outbox.queue.counts(),
             "open_events": [_told(alert) for alert in self._outbox.open_events()],
             "provider": self._detector.provider,
             "reload": logs.scrub(asdict(self._reloaded())),

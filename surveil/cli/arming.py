@@ -24,7 +24,7 @@ from surveil.cli.common import (
 )
 from surveil.clock import SystemClock
 from surveil.config import Config
-from surveil.config.problems import suggest
+from surveil.config.problems import no_camera, suggest
 from surveil.rules.base import rule_name
 
 _PARTS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
@@ -129,9 +129,7 @@ def _chosen(config: Config, cameras: list[str], rules: list[str]) -> list[RuleKe
     keys = _keys(config)
     for name in cameras:
         if name not in config.cameras:
-            raise typer.BadParameter(
-                f"no camera '{name}'{suggest(name, config.cameras)}", param_hint="--camera"
-            )
+            raise typer.BadParameter(no_camera(name, config.cameras), param_hint="--camera")
     here = [key for key in keys if not cameras or key[0] in cameras]
     for name in rules:
         if name not in {rule for _, rule in here}:

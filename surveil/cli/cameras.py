@@ -10,8 +10,6 @@ import typer
 from surveil.cli import complete
 from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, errors, read_config
 from surveil.clock import Stop, SystemClock
-from surveil.config.problems import suggest
-from surveil.errors import ConfigError
 from surveil.features.health.channel import ViewChannel
 
 _PATIENCE_S = 5.0
@@ -30,9 +28,7 @@ def accept(
     Example: `surveil cameras accept yard`
     """
     settings = read_config(config)
-    if camera not in settings.cameras:
-        hint = suggest(camera, settings.cameras)
-        raise ConfigError([f"{config}: cameras: there is no camera '{camera}'{hint}"])
+    settings.camera(camera)
     board = ViewChannel(settings.state_dir / "surveil.db")
     board.accept(camera)
     clock, never = SystemClock(), Stop()

@@ -19,8 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from surveil import logs
-from surveil.config import CameraConfig, Config, load
-from surveil.config.problems import suggest
+from surveil.config import Config, load
 from surveil.errors import ConfigError, UnfitModel
 
 if TYPE_CHECKING:
@@ -90,13 +89,6 @@ def warn(what: str) -> None:
     # The log's disk may be full: nothing to keep the daemon from starting for.
     with suppress(OSError):
         errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
-
-
-def camera_of(config: Config, path: Path, name: str) -> CameraConfig:
-    """Return a configured camera; `path` is the configuration's file. Raises ConfigError for another name."""
-    if name not in config.cameras:
-        raise ConfigError([f"{path}: cameras: there is no camera '{name}'{suggest(name, config.cameras)}"])
-    return config.cameras[name]
 
 
 def open_detector(config: Config) -> Detector:

@@ -15,7 +15,6 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
-    camera_of,
     console,
     errors,
     print_json,
@@ -102,7 +101,7 @@ def evaluate_command(
 def _opened(config: Path, camera: str) -> tuple[Config, NormalityStore]:
     """Return the configuration and a camera's models. Raises ConfigError for a camera that it does not have."""
     settings = read_config(config)
-    camera_of(settings, config, camera)
+    settings.camera(camera)
     return settings, NormalityStore(settings.state_dir, camera)
 
 

@@ -15,7 +15,7 @@ from surveil.app.probe.report import Advice, CameraReport, Cost, ProbeReport, St
 from surveil.app.probe.run import Part, probe
 from surveil.cli.common import console, errors, print_json, shows_progress
 from surveil.config import Config
-from surveil.config.problems import suggest
+from surveil.config.problems import no_camera
 
 _NOTHING = "–"
 
@@ -24,9 +24,7 @@ def run_probe(config: Config, cameras: Sequence[str], *, seconds: float, send_te
     """Probe, print, and end with the report's exit code."""
     for name in cameras:
         if name not in config.cameras:
-            raise typer.BadParameter(
-                f"there is no camera '{name}'{suggest(name, config.cameras)}", param_hint="--camera"
-            )
+            raise typer.BadParameter(no_camera(name, config.cameras), param_hint="--camera")
     parts = len(cameras or config.cameras) + len(config.sinks) + 2
     with _progress(parts) as bar:
         report = probe(

@@ -25,7 +25,7 @@ from surveil.cli.common import (
 )
 from surveil.cli.tables import crossings, span, zones
 from surveil.config import Config
-from surveil.config.problems import suggest
+from surveil.config.problems import no_camera
 from surveil.errors import ConfigError, StateError
 from surveil.features.counting import heatmap as heat
 from surveil.features.counting import times
@@ -156,7 +156,7 @@ def _check_camera(config: Config, store: CountStore, camera: str | None) -> None
     counted = store.cameras()
     known = {*config.cameras, *counted}
     if camera not in known:
-        raise ConfigError([f"{config.path}: cameras: there is no camera '{camera}'{suggest(camera, known)}"])
+        raise ConfigError([f"{config.path}: cameras: {no_camera(camera, known)}"])
     if camera not in counted and not config.cameras[camera].section(CountingSettings).enabled:
         raise StateError(
             f"{config.path}: cameras.{camera}: is not counted at; add `counting: {{enabled: true}}` to it"

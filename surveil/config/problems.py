@@ -53,6 +53,11 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
     return f" (there is: {shown})"
 
 
+def no_camera(name: str, known: Iterable[str]) -> str:
+    """Return that there is no such camera, with the nearest one that there is."""
+    return f"there is no camera '{name}'{suggest(name, known)}"
+
+
 def shorten(value: object, limit: int = 40) -> str:
     """Return a value as it may be quoted in a message."""
     text = repr(value)

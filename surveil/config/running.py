@@ -20,9 +20,11 @@ from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
+from surveil.config.problems import no_camera
 from surveil.config.secrets import Secrets
 from surveil.config.shapes import HiddenArea
 from surveil.detect.settings import DetectSettings, ModelSettings
+from surveil.errors import ConfigError
 from surveil.features.base import AnySettings
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.health.rule import CAMERA_MOVED, PictureSettings
@@ -106,6 +108,12 @@ class Config:
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
     _printable: str
+
+    def camera(self, name: str) -> CameraConfig:
+        """Return a camera. Raises ConfigError for a name that is not configured."""
+        if name not in self.cameras:
+            raise ConfigError([f"{self.path}: cameras: {no_camera(name, self.cameras)}"])
+        return self.cameras[name]
 
     def redacted(self) -> dict[str, Any]:
         """Return everything, defaults included, in a form that may be printed."""

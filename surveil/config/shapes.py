@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from surveil.geometry import area, self_intersection
 from surveil.settings import Settings
-from surveil.types import Point, Polygon
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """0 is left or top, 1 is right or bottom."""
@@ -34,13 +34,13 @@ def _open(points: object) -> object:
 
 def _simple(points: list[FilePoint]) -> list[FilePoint]:
     """Refuse a polygon whose edges cross: its inside would not be what was drawn."""
-    if crossing := self_intersection(tuple(points)):
+    if crossing := self_intersection(points):
         first, second = crossing
         raise ValueError(
             f"the polygon crosses itself: edge {first} meets edge {second}; give the points in the order "
             "in which they stand around the area"
         )
-    if abs(_twice_area(tuple(points))) < 1e-9:
+    if 2 * area(points) < 1e-9:
         raise ValueError("the polygon has no area: its points lie on one line")
     return points
 
@@ -83,37 +83,3 @@ Mask = Annotated[
 FileLine = Annotated[
     list[FilePoint], _at_least(2, "a line"), AfterValidator(_distinct), Field(min_length=2, max_length=2)
 ]
-
-
-def self_intersection(points: Polygon) -> tuple[int, int] | None:
-    """Return the numbers (from 1) of two edges that meet where they should not, or None."""
-    count = len(points)
-    edges = [(points[i], points[(i + 1) % count]) for i in range(count)]
-    for i in range(count):
-        for j in range(i + 1, count):
-            neighbours = j == i + 1 or (i == 0 and j == count - 1)
-            if not neighbours and _meet(*edges[i], *edges[j]):
-                return i + 1, j + 1
-    return None
-
-
-def _meet(a: Point, b: Point, c: Point, d: Point) -> bool:
-    """Return whether the segments ab and cd share a point (orientation test, Cormen et al. 33.1)."""
-    turns = (_turn(c, d, a), _turn(c, d, b), _turn(a, b, c), _turn(a, b, d))
-    if turns[0] * turns[1] < 0 and turns[2] * turns[3] < 0:
-        return True
-    touching = zip(turns, ((c, d, a), (c, d, b), (a, b, c), (a, b, d)), strict=True)
-    return any(turn == 0 and _within(*points) for turn, points in touching)
-
-
-def _turn(a: Point, b: Point, c: Point) -> float:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
-
-def _within(a: Point, b: Point, c: Point) -> bool:
-    """Return whether c, on the line through a and b, lies between them."""
-    return min(a[0], b[0]) <= c[0] <= max(a[0], b[0]) and min(a[1], b[1]) <= c[1] <= max(a[1], b[1])
-
-
-def _twice_area(points: Polygon) -> float:
-    return sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(points, (*points[1:], points[0]), strict=True))

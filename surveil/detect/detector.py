@@ -15,14 +15,14 @@ from surveil.detect import canary, labels, recognise
 from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
-from surveil.detect.letterbox import Crop, ModelInput, Placement, Tensor, letterbox, write
+from surveil.detect.letterbox import ModelInput, Placement, Tensor, letterbox, write
 from surveil.detect.merge import merge
 from surveil.detect.nms import suppress
 from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
 from surveil.errors import ModelError
-from surveil.types import Detections, Floats, Picture
+from surveil.types import Crop, Detections, Floats, Picture
 
 SPARE = 64
 """Tensors kept for reuse; more than that are in flight only in bursts and are given back to the system."""

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.detect.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
-from surveil.types import Bytes, Floats, Picture
+from surveil.types import Bytes, Crop, Floats, Picture
 
-Crop = tuple[int, int, int, int]
-"""x1 y1 x2 y2 in whole px of the frame, inside it."""
 Tensor = NDArray[Any]
 
 

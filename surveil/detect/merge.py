@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.detect.letterbox import Placement
-from surveil.detect.nms import area, intersection, suppress, take
+from surveil.detect.nms import suppress, take
+from surveil.geometry import areas, intersection
 from surveil.types import Detections, Floats
 
 TOUCH = 0.01
@@ -100,7 +101,7 @@ def _span(boxes: Floats, axis: int) -> Floats:
 
 def _covered(found: Detections, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which cut boxes lie mostly in a larger box of their class."""
-    size = area(found.boxes)
-    share = intersection(found.boxes, found.boxes) / np.maximum(size, 1e-9)[:, None]
+    size = areas(found.boxes)
+    share = intersection(found.boxes[:, None], found.boxes[None]) / np.maximum(size, 1e-9)[:, None]
     larger = (size[None, :] > size[:, None]) & (found.classes[:, None] == found.classes[None, :])
     return np.asarray(cut & (larger & (share >= COVERED)).any(axis=1))

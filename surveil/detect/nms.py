@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil.geometry import iou_matrix
 from surveil.types import Detections, Floats
 
 MOST = 300
@@ -13,25 +14,7 @@ MOST = 300
 
 def iou(a: Floats, b: Floats) -> Floats:
     """Return intersection over union, float32 (n, m), of boxes (n, 4) and (m, 4)."""
-    shared = intersection(a, b)
-    union = area(a)[:, None] + area(b)[None, :]
-    union -= shared
-    return np.asarray(shared / np.maximum(union, 1e-9, out=union), np.float32)
-
-
-def intersection(a: Floats, b: Floats) -> Floats:
-    """Return the shared area in px², float32 (n, m). Axis by axis: one array of pairs would be six times slower."""
-    width = np.minimum(a[:, None, 2], b[None, :, 2])
-    width -= np.maximum(a[:, None, 0], b[None, :, 0])
-    height = np.minimum(a[:, None, 3], b[None, :, 3])
-    height -= np.maximum(a[:, None, 1], b[None, :, 1])
-    return np.asarray(np.maximum(width, 0, out=width) * np.maximum(height, 0, out=height), np.float32)
-
-
-def area(boxes: Floats) -> Floats:
-    """Return px², float32 (n,)."""
-    side = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
-    return np.asarray(side[:, 0] * side[:, 1], np.float32)
+    return iou_matrix(a[:, None], b[None])
 
 
 def suppress(found: Detections, overlap: float) -> Detections:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surveil.geometry import iou_matrix
 from surveil.track.assignment import least_cost
+from surveil.types import Doubles
 
-Array = NDArray[np.float64]
 Pairs = list[tuple[int, int]]
 
 
-def similarity(tracks: Array, margins: Array, detections: Array) -> Array:
+def similarity(tracks: Doubles, margins: Doubles, detections: Doubles) -> Doubles:
     """How well each track (n, 4) fits each detection (m, 4): 0..1, (n, m).
 
     Intersection over union after both boxes grew by the doubt about the track's place (`margins`,
@@ -24,7 +23,7 @@ def similarity(tracks: Array, margins: Array, detections: Array) -> Array:
     return iou_matrix(tracks[:, None, :] + grow, detections[None, :, :] + grow)
 
 
-def assign(score: Array, least: float) -> Pairs:
+def assign(score: Doubles, least: float) -> Pairs:
     """The one-to-one pairs (row, column) with the greatest total score, none of them below `least`."""
     if score.size == 0:
         return []

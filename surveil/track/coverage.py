@@ -6,12 +6,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surveil.geometry import areas, intersection
-from surveil.types import BoolMap, Floats
-
-Array = NDArray[np.float64]
+from surveil.types import BoolMap, Doubles, Floats
 
 SEEN_SHARE = 0.5
 """An object was looked for when this share of its box lies in one of the regions that were looked at."""
@@ -32,7 +29,7 @@ class Coverage:
     unchanged: AbstractSet[int] = frozenset()
     """Ids of objects whose places look as when they were last found."""
 
-    def was_at(self, places: Array) -> BoolMap:
+    def was_at(self, places: Doubles) -> BoolMap:
         """For each place (n, 4) px whether something there would have been found.
 
         Who should be outside the picture by now is missed wherever the detector looked. (He used to be held at
@@ -40,14 +37,14 @@ class Coverage:
         """
         return self._covers(places) | self._lies_outside(places)
 
-    def _covers(self, places: Array) -> BoolMap:
+    def _covers(self, places: Doubles) -> BoolMap:
         if self.regions is None:
             return np.ones(len(places), np.bool_)
         common = intersection(places[:, None], self.regions[None].astype(np.float64)).max(axis=1, initial=0.0)
         covered: BoolMap = common >= SEEN_SHARE * areas(places)
         return covered
 
-    def _lies_outside(self, places: Array) -> BoolMap:
+    def _lies_outside(self, places: Doubles) -> BoolMap:
         """Whether most of it lies outside the picture."""
         if self.size is None:
             return np.zeros(len(places), np.bool_)

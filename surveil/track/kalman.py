@@ -12,9 +12,8 @@ of velocity; columns centre x, centre y (px), width, height (px). Functions take
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from surveil.types import Doubles
 
 MEASURED = np.array([0.09, 0.09, 0.15, 0.15])
 """Standard deviation of a detection, in object sizes."""
@@ -27,7 +26,7 @@ HOLD_S = 0.5
 """Where nothing moves, a velocity is forgotten with this time constant."""
 
 
-def start(boxes: Array) -> Array:
+def start(boxes: Doubles) -> Doubles:
     """States (n, 5, 4) of objects first seen in `boxes` (n, 4)."""
     size = _size(_measured(boxes))
     states = np.zeros((len(boxes), 5, 4))
@@ -37,7 +36,7 @@ def start(boxes: Array) -> Array:
     return states
 
 
-def predict(states: Array, dt: float) -> Array:
+def predict(states: Doubles, dt: float) -> Doubles:
     """The states `dt` seconds later, when nothing has been seen in between."""
     x, v, p, c, q = (states[:, row] for row in range(5))
     noise = (CHANGE * _size(x)) ** 2
@@ -55,7 +54,7 @@ def predict(states: Array, dt: float) -> Array:
     return later
 
 
-def correct(states: Array, boxes: Array, trust: Array) -> Array:
+def correct(states: Doubles, boxes: Doubles, trust: Doubles) -> Doubles:
     """The states after `boxes` (n, 4) were measured; `trust` (n,) in 0..1 is the detector's score.
 
     A weak detection moves the state less (after the NSA filter of Du et al., GIAOTracker, 2021).
@@ -74,31 +73,31 @@ def correct(states: Array, boxes: Array, trust: Array) -> Array:
     return after
 
 
-def boxes(states: Array) -> Array:
+def boxes(states: Doubles) -> Doubles:
     """The boxes x1 y1 x2 y2 (n, 4) px of states."""
     centre, half = states[:, 0, :2], np.maximum(states[:, 0, 2:], 1.0) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
-def doubt(states: Array) -> Array:
+def doubt(states: Doubles) -> Doubles:
     """Standard deviation of the centre, (n, 2) px."""
-    deviation: Array = np.sqrt(states[:, 2, :2])
+    deviation: Doubles = np.sqrt(states[:, 2, :2])
     return deviation
 
 
-def _measured(of: Array) -> Array:
+def _measured(of: Doubles) -> Doubles:
     """Boxes as centre x, centre y, width, height."""
     return np.concatenate([(of[:, :2] + of[:, 2:]) / 2, of[:, 2:] - of[:, :2]], axis=1)
 
 
-def _size(x: Array) -> Array:
+def _size(x: Doubles) -> Doubles:
     """The root of the area, (n, 1) px."""
     sides = np.maximum(x[:, 2:], LEAST_SIZE_PX)
-    size: Array = np.sqrt(sides[:, :1] * sides[:, 1:])
+    size: Doubles = np.sqrt(sides[:, :1] * sides[:, 1:])
     return size
 
 
-def hold(states: Array, dt: float) -> Array:
+def hold(states: Doubles, dt: float) -> Doubles:
     """The states after `dt` seconds in which nothing moved: the place stays, the velocity fades."""
     x, v, p = (states[:, row] for row in range(3))
     held = np.zeros_like(states)
@@ -109,8 +108,8 @@ def hold(states: Array, dt: float) -> Array:
     return held
 
 
-def rescale(states: Array, x: float, y: float) -> Array:
+def rescale(states: Doubles, x: float, y: float) -> Doubles:
     """The states in a picture that is `x` times as wide and `y` times as high."""
     factor = np.array([x, y, x, y])
-    rescaled: Array = states * np.stack([factor, factor, factor**2, factor**2, factor**2])
+    rescaled: Doubles = states * np.stack([factor, factor, factor**2, factor**2, factor**2])
     return rescaled

@@ -22,9 +22,8 @@ from surveil.track.associate import assign, similarity
 from surveil.track.coverage import Coverage
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
-from surveil.types import Detections, Floats, Track
+from surveil.types import Detections, Doubles, Floats, Track
 
-Array = NDArray[np.float64]
 _NOWHERE: Floats = np.zeros((0, 4), np.float32)
 
 SURE_FIT, WEAK_FIT, NEW_FIT = 0.15, 0.4, 0.25
@@ -51,8 +50,8 @@ LEAST_MISSES = 2
 class _Seen:
     """The detections of one frame, as the tracker wants them."""
 
-    boxes: Array
-    scores: Array
+    boxes: Doubles
+    scores: Doubles
     labels: list[str]
     sure: NDArray[np.bool_]
     certain: NDArray[np.bool_]
@@ -126,7 +125,7 @@ class Tracker:
         certain = scores >= self._least(names, self._settings.certain_score)
         return _Seen(detections.boxes[keep].astype(np.float64), scores, names, sure, certain)
 
-    def _least(self, names: list[str], otherwise: float) -> Array:
+    def _least(self, names: list[str], otherwise: float) -> Doubles:
         return np.array([self._scores.get(name, otherwise) for name in names])
 
     def _look(self, seen: _Seen, look: Coverage) -> None:
@@ -138,7 +137,7 @@ class Tracker:
         self._miss([row for row in range(len(self._known)) if row not in matched], later, look)
         self._begin(seen, {column for _, column in pairs}, look.t)
 
-    def _match(self, seen: _Seen, later: Array, t: float) -> list[tuple[int, int]]:
+    def _match(self, seen: _Seen, later: Doubles, t: float) -> list[tuple[int, int]]:
         """Pairs (known, seen)."""
         places = kalman.boxes(later)
         fit = similarity(places, kalman.doubt(later), seen.boxes) * self._agreement(seen)
@@ -155,13 +154,13 @@ class Tracker:
         free = np.array([j for j in sure if j not in taken], int)
         return pairs + _between(fit, [i for i, k in enumerate(self._known) if not k.id], free, NEW_FIT)
 
-    def _agreement(self, seen: _Seen) -> Array:
+    def _agreement(self, seen: _Seen) -> Doubles:
         """1 where label of known and seen are the same, less elsewhere: (known, seen)."""
         ours = np.array([k.label for k in self._known], object).reshape(-1, 1)
         theirs = np.array(seen.labels, object).reshape(1, -1)
         return np.where(ours == theirs, 1.0, OTHER_LABEL)
 
-    def _confirm(self, pairs: list[tuple[int, int]], seen: _Seen, later: Array, t: float) -> None:
+    def _confirm(self, pairs: list[tuple[int, int]], seen: _Seen, later: Doubles, t: float) -> None:
         """Take the detections that were matched."""
         if not pairs:
             return
@@ -180,7 +179,7 @@ class Tracker:
             self._last_id += 1
             known.id = self._last_id
 
-    def _miss(self, rows: Sequence[int], later: Array, look: Coverage) -> None:
+    def _miss(self, rows: Sequence[int], later: Doubles, look: Coverage) -> None:
         """Deal with the known objects that no detection belongs to."""
         held = []
         for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows])), strict=True):
@@ -259,13 +258,13 @@ def _name(index: int, labels: Sequence[str]) -> str:
     return labels[index] if 0 <= index < len(labels) else str(index)
 
 
-def _stacked(known: list[Tracklet]) -> Array:
+def _stacked(known: list[Tracklet]) -> Doubles:
     """The states (n, 5, 4)."""
     return np.array([k.state for k in known]).reshape(-1, 5, 4)
 
 
 def _between(
-    fit: Array, rows: Sequence[int], columns: NDArray[np.intp], least: float
+    fit: Doubles, rows: Sequence[int], columns: NDArray[np.intp], least: float
 ) -> list[tuple[int, int]]:
     """Pairs of some rows with some columns."""
     part = fit[np.ix_(np.array(rows, int), columns)]

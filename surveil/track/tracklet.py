@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surveil.geometry import iou
 from surveil.track import kalman
 from surveil.track.miss_model import MissModel
-from surveil.types import Box, Track
-
-Array = NDArray[np.float64]
+from surveil.types import Box, Doubles, Track
 
 SCORE_WEIGHT = 0.3
 """Weight of the newest score in the running mean: one weak detection does not fail a score filter."""
@@ -30,7 +27,7 @@ class Tracklet:
         "missing_since", "score", "state", "t_first", "t_seen", "votes",
     )  # fmt: skip
 
-    def __init__(self, state: Array, label: str, score: float, t: float) -> None:
+    def __init__(self, state: Doubles, label: str, score: float, t: float) -> None:
         self.id = 0
         """0 until the object is believed."""
         self.state = state
@@ -51,13 +48,13 @@ class Tracklet:
         """The class most of the evidence speaks for; the older one when two are equal."""
         return max(self.votes, key=lambda label: self.votes[label])
 
-    def advance(self, state: Array) -> None:
+    def advance(self, state: Doubles) -> None:
         """Take the state of a new frame."""
         self.before = self.box
         self.state = state
         self.box = _box(state)
 
-    def found(self, box: Array, label: str, score: float, t: float) -> None:
+    def found(self, box: Doubles, label: str, score: float, t: float) -> None:
         """The detector confirmed it at `t`, in `box` (4,) px."""
         blend = MEASURED_SHARE * box + (1 - MEASURED_SHARE) * np.array(self.box)
         self.box = (float(blend[0]), float(blend[1]), float(blend[2]), float(blend[3]))
@@ -123,7 +120,7 @@ def _scaled(box: Box, x: float, y: float) -> Box:
     return (box[0] * x, box[1] * y, box[2] * x, box[3] * y)
 
 
-def _box(state: Array) -> Box:
+def _box(state: Doubles) -> Box:
     """The box of one state (5, 4)."""
     x1, y1, x2, y2 = (float(value) for value in kalman.boxes(state[None])[0])
     return (x1, y1, x2, y2)

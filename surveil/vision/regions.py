@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surveil.types import Floats, GateDecision, Motion, Track
+from surveil.types import Crop, Floats, GateDecision, Motion, Track
 
 MIN_AT_INPUT_PX = 24.0
 """An object of `min_object_px` is at least this high at the model's input."""
@@ -27,9 +27,6 @@ LARGE_AGAIN_S = 1.0
 """An area too large for one crop is seen whole every time, and in tiles this often."""
 SEEN = (32, 18)
 """Columns and rows of the map that remembers when a place was looked at."""
-
-Crop = tuple[int, int, int, int]
-"""x1 y1 x2 y2 in whole px of the frame, inside it."""
 
 
 @dataclass(frozen=True, slots=True)

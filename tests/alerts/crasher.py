@@ -20,10 +20,10 @@ from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.sinks import SINKS, make_sink
 from surveil.alerts.sinks.base import SinkSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.clock import Stop, SystemClock
 
-from .helpers import alert, frame
+from .helpers import alert, frame, make_writer
 
 
 def sinks(path: Path) -> dict[str, SinkSettings]:
@@ -53,7 +53,7 @@ def main(state_dir: Path, first: int) -> None:
         for courier in couriers:
             courier.wake()
 
-    writer = AlertWriter(outbox, Evidence(state_dir, EvidenceSettings(clean=False)), wake=wake)
+    writer = make_writer(outbox, state_dir, Evidence(state_dir, EvidenceSettings(clean=False)), wake=wake)
     ended = outbox.end_open_events(0.0)
     picture = frame(160, 90)
     for n in itertools.count(first):

@@ -8,10 +8,22 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 import numpy as np
+from prometheus_client import CollectorRegistry
 
+from surveil.alerts.clips import Clips
+from surveil.alerts.incidents import Incidents
+from surveil.alerts.outbox import Outbox
+from surveil.alerts.retention import Retention
+from surveil.alerts.storm import StormSettings
+from surveil.alerts.writer import AlertWriter, Attach
+from surveil.app.evidence_store import CameraEvidence
+from surveil.clock import SystemClock
+from surveil.damage import DamageCounts
+from surveil.metrics import Metrics
 from surveil.types import Alert, Bytes, Frame
 
 T0 = 1_700_000_000.0
@@ -38,6 +50,19 @@ def alert(n: int = 0, phase: str = "start", **changes: object) -> Alert:
         box=(100.0, 60.0, 180.0, 300.0),
     )
     return replace(made, **changes)
+
+
+def make_writer(outbox: Outbox, folder: Path, evidence: Attach | None = None, **parts: object) -> AlertWriter:
+    """A writer of which a test names only the parts that it is about: without them, nothing is stored or capped."""
+    metrics, retention = Metrics(CollectorRegistry()), Retention(folder, {}, outbox)
+    usual = {
+        "clips": Clips(folder), "retention": retention, "state_dir": folder, "storm": StormSettings(max_per_hour=0),
+        "metrics": metrics, "clock": SystemClock(), "wake": lambda: None,
+        "damage": DamageCounts(), "incidents": Incidents(),
+    }  # fmt: skip
+    return AlertWriter(
+        outbox, evidence or CameraEvidence(folder, retention.make_room, metrics), **{**usual, **parts}
+    )
 
 
 class ArrayPicture:

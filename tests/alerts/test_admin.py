@@ -22,10 +22,10 @@ from .servers import tmpfs
 @pytest.fixture
 def path(tmp_path, outbox):
     """Three events: one delivered, one dead with its end, one pending."""
-    outbox.commit([alert(0), alert(1), alert(1, "end"), alert(2)])
-    outbox.delivered("ops", outbox.next("ops").seq)
-    outbox.rejected("ops", outbox.next("ops").seq, "HTTP 400")
-    outbox.failed("ops", outbox.next("ops").seq, "connection refused")
+    outbox.committer.commit([alert(0), alert(1), alert(1, "end"), alert(2)])
+    outbox.queue.delivered("ops", outbox.queue.next("ops").seq)
+    outbox.queue.rejected("ops", outbox.queue.next("ops").seq, "HTTP 400")
+    outbox.queue.failed("ops", outbox.queue.next("ops").seq, "connection refused")
     return tmp_path / "outbox.db"
 
 
@@ -59,26 +59,26 @@ def test_retry_revives_an_event_in_its_order(path, outbox):
     prefixes = (alert(1, "end").id[:8], alert(1).event_id[:8], "zzz")
     assert admin.retry(path, prefixes=prefixes) == admin.Retried(2, ("zzz",))
     order = []
-    while delivery := outbox.next("ops"):
+    while delivery := outbox.queue.next("ops"):
         order.append((delivery.alert.t, delivery.alert.phase))
-        outbox.delivered("ops", delivery.seq)
+        outbox.queue.delivered("ops", delivery.seq)
     assert order == [(1.0, "start"), (1.0, "end"), (2.0, "start")]
 
 
 def test_what_is_retried_after_it_expired_does_not_expire_at_once(tmp_path, clock):
     outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock, OutboxSettings(expire_after_days=1))
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     clock.advance(3 * 86_400)
-    assert outbox.next("ops") is None
+    assert outbox.queue.next("ops") is None
     assert admin.retry(tmp_path / "outbox.db", sink="ops") == admin.Retried(1)
-    assert outbox.next("ops") is not None
+    assert outbox.queue.next("ops") is not None
     outbox.close()
 
 
 def test_purge_gives_up_what_is_dead_or_pending_and_the_books_stay_true(path, outbox):
     assert admin.purge(path, state="pending") == 1
     assert admin.purge(path) == 3
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 3}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 3}
     assert admin.check(path).problems == ()
 
 
@@ -135,9 +135,9 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path, clock):
     migrate(db)
     db.close()
     outbox = Outbox.open(path, ["ops"], clock)
-    outbox.commit([alert(0)])
-    assert outbox.get_state("storm") == "kept"
-    assert outbox.counts()["ops"]["pending"] == 1
+    outbox.committer.commit([alert(0)])
+    assert outbox.db.state("storm") == "kept"
+    assert outbox.queue.counts()["ops"]["pending"] == 1
     outbox.close()
 
 
@@ -157,10 +157,10 @@ def test_a_clock_that_is_set_back_an_hour_disturbs_neither_order_nor_back_off(tm
     with Receiver(answer=lambda _got: (fails.pop(0) if fails else 200, {})) as receiver:
         sink = make_sink(WebhookSettings(url=receiver.url), Context())
         courier = Courier("ops", sink, outbox, clock, OutboxSettings())
-        outbox.commit([alert(0)])
+        outbox.committer.commit([alert(0)])
         courier.run_once()
         clock.set_wall(T0 - 3600)
-        outbox.commit([alert(1, t_wall=T0 - 3599)])
+        outbox.committer.commit([alert(1, t_wall=T0 - 3599)])
         assert courier.waits_s() <= 1.0
         clock.advance(1.0)
         while courier.run_once():
@@ -177,8 +177,8 @@ def test_a_thousand_alerts_in_one_burst_are_all_delivered_once(outbox, clock):
             "ops", make_sink(WebhookSettings(url=receiver.url), Context()), outbox, clock, OutboxSettings()
         )
         for k in range(0, 1000, 50):
-            outbox.commit([alert(n) for n in range(k, k + 50)])
+            outbox.committer.commit([alert(n) for n in range(k, k + 50)])
         while courier.run_once():
             pass
     assert [got.json["t"] for got in receiver.got] == [float(n) for n in range(1000)]
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 1000, "dead": 0}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 1000, "dead": 0}

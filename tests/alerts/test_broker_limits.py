@@ -124,14 +124,14 @@ def test_a_picture_over_a_limit_that_is_not_announced_blocks_nothing(tmp_path, c
         sink = make_sink(mqtt_settings(port, certificate), Context(name="bus", state_dir=tmp_path))
         courier = Courier("bus", sink, outbox, clock, OutboxSettings(), rng=random.Random(1))
         listener = Listener(port, certificate)
-        outbox.commit([with_big_picture(tmp_path), *(alert(n) for n in range(1, 6))])
+        outbox.committer.commit([with_big_picture(tmp_path), *(alert(n) for n in range(1, 6))])
         for _ in range(12):
             courier.run_once()
             clock.advance(courier.waits_s())
         listener.wait("surveil/surveil/gate/alert", 6)
         listener.close()
         sink.close()
-    assert outbox.counts()["bus"] == {"pending": 0, "delivered": 6, "dead": 0}
+    assert outbox.queue.counts()["bus"] == {"pending": 0, "delivered": 6, "dead": 0}
     outbox.close()
 
 

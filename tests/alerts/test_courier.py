@@ -64,11 +64,11 @@ def test_a_sink_that_is_down_for_a_day_gets_everything_in_order_after_few_attemp
 
     sink = Sink(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(n) for n in range(10_000)])
+    outbox.committer.commit([alert(n) for n in range(10_000)])
     drive(c, clock, 24 * HOUR + 400)
     assert sink.took == [f"{n} start" for n in range(10_000)]
     assert len(sink.tried) - len(sink.took) <= 500
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 10_000, "dead": 0}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 10_000, "dead": 0}
 
 
 def test_back_off_is_of_the_sink_and_new_alerts_do_not_end_it(outbox, clock):
@@ -77,9 +77,9 @@ def test_back_off_is_of_the_sink_and_new_alerts_do_not_end_it(outbox, clock):
 
     sink = Sink(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     assert c.run_once()
-    outbox.commit([alert(1)])
+    outbox.committer.commit([alert(1)])
     c.wake()
     assert not c.run_once()
     assert 0.75 <= c.waits_s() <= 1.0
@@ -91,7 +91,7 @@ def test_back_off_doubles_to_its_longest_with_jitter(outbox, clock):
         raise RetryLater("down")
 
     c = courier(Sink(behave), outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     waits = []
     for _ in range(12):
         c.run_once()
@@ -107,7 +107,7 @@ def test_the_sinks_own_wish_for_a_pause_is_honoured(outbox, clock):
         raise RetryLater("HTTP 429", after_s=120)
 
     c = courier(Sink(behave), outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     c.run_once()
     assert c.waits_s() == pytest.approx(120)
 
@@ -119,10 +119,10 @@ def test_an_alert_that_a_living_sink_cannot_digest_holds_up_only_its_own_event(o
 
     sink = Sink(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0), alert(0, "end"), alert(1), alert(2)])
+    outbox.committer.commit([alert(0), alert(0, "end"), alert(1), alert(2)])
     drive(c, clock, HOUR)
     assert sink.took == ["1 start", "2 start"]
-    assert outbox.counts()["ops"]["pending"] == 2
+    assert outbox.queue.counts()["ops"]["pending"] == 2
 
 
 def test_an_alert_is_tried_three_times_before_others_go_first(outbox, clock):
@@ -132,7 +132,7 @@ def test_an_alert_is_tried_three_times_before_others_go_first(outbox, clock):
 
     sink = Sink(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0), alert(1)])
+    outbox.committer.commit([alert(0), alert(1)])
     while not sink.took:
         c.run_once()
         clock.advance(c.waits_s())
@@ -171,7 +171,7 @@ def test_maintenance_that_succeeds_does_not_shorten_the_pauses_of_a_delivery_tha
 
     sink = Kept(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     for _ in range(9):
         c.run_once()
         clock.advance(c.waits_s())
@@ -185,7 +185,7 @@ def test_a_sink_that_answers_is_maintained_while_one_alert_waits_for_another_try
 
     sink = Kept(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     drive_every_second(c, clock, HOUR)
     assert sink.maintained >= HOUR / 5 - 20
     assert len(sink.tried) < 30
@@ -197,7 +197,7 @@ def test_a_sink_that_does_not_answer_is_left_alone_during_a_pause(outbox, clock)
 
     sink = Kept(behave)
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     drive_every_second(c, clock, HOUR)
     assert sink.maintained <= len(sink.tried) < 30
 
@@ -219,7 +219,7 @@ def test_a_courier_that_pauses_sleeps_no_longer_than_to_the_next_maintenance(out
         raise RetryLater("HTTP 500", suspect=True)
 
     clock, sink = Stepping(), Kept(behave)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     courier(sink, outbox, clock).run(Stop())
     assert sink.maintained >= 200 / 5 - 3
 
@@ -228,7 +228,7 @@ def test_a_sink_that_stays_away_is_logged_again_with_the_next_try(outbox, clock)
     def behave(_delivery: Delivery) -> None:
         raise RetryLater("connection refused")
 
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     with capture_logs() as lines:
         drive(courier(Sink(behave), outbox, clock), clock, HOUR)
     told = [line for line in lines if line["event"] == "sink unavailable, alerts wait in the outbox"]
@@ -247,10 +247,10 @@ def test_a_refused_alert_is_a_dead_letter_and_the_next_one_goes(outbox, clock):
     registry = CollectorRegistry()
     sink = Sink(behave)
     c = courier(sink, outbox, clock, metrics=Metrics(registry))
-    outbox.commit([alert(0), alert(1)])
+    outbox.committer.commit([alert(0), alert(1)])
     drive(c, clock, 1)
     assert sink.took == ["1 start"]
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 1}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 1}
     results = {r: registry.get_sample_value("surveil_delivery_attempts_total", {"sink": "ops", "result": r})
                for r in ("delivered", "retry", "rejected", "error")}  # fmt: skip
     assert results == {"delivered": 1, "retry": 0, "rejected": 1, "error": 0}
@@ -262,10 +262,10 @@ def test_a_bug_in_a_sink_is_counted_and_delays_only_that_sink(outbox, clock):
 
     registry = CollectorRegistry()
     c = courier(Sink(behave), outbox, clock, metrics=Metrics(registry))
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     assert c.run_once()
     assert c.waits_s() > 0
-    assert outbox.counts()["ops"]["pending"] == 1
+    assert outbox.queue.counts()["ops"]["pending"] == 1
     sample = registry.get_sample_value("surveil_delivery_attempts_total", {"sink": "ops", "result": "error"})
     assert sample == 1
 
@@ -281,7 +281,7 @@ def test_a_sink_is_maintained_with_the_open_events_it_has_taken(outbox, clock):
     sink = Keeper()
     sink.seen = []
     c = courier(sink, outbox, clock)
-    outbox.commit([alert(0), alert(1), alert(1, "end")])
+    outbox.committer.commit([alert(0), alert(1), alert(1, "end")])
     drive(c, clock, 1)
     clock.advance(60)
     c.run_once()
@@ -294,7 +294,7 @@ def test_at_the_end_a_courier_makes_one_more_pass_and_closes_its_sink(tmp_path):
     stop = Stop()
     sink = Sink()
     c = courier(sink, outbox, clock)  # type: ignore[arg-type]
-    outbox.commit([alert(0), alert(0, "end")])
+    outbox.committer.commit([alert(0), alert(0, "end")])
     stop.set()
     thread = threading.Thread(target=c.run, args=(stop,))
     thread.start()
@@ -306,22 +306,25 @@ def test_at_the_end_a_courier_makes_one_more_pass_and_closes_its_sink(tmp_path):
 
 
 def test_a_database_that_fails_for_a_while_does_not_end_a_courier(outbox, clock):
-    class Failing:
+    class FailingQueue:
         failures = 2
 
         def __getattr__(self, name: str):
-            return getattr(outbox, name)
+            return getattr(outbox.queue, name)
 
         def delivered(self, sink: str, seq: int) -> None:
             if self.failures:
                 self.failures -= 1
                 raise StateError("database or disk is full")
-            outbox.delivered(sink, seq)
+            outbox.queue.delivered(sink, seq)
+
+    class Failing:
+        queue, db = FailingQueue(), outbox.db
 
     stop = Stop()
     sink = Sink(lambda _d: None)
     c = courier(sink, Failing(), clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
 
     def until_delivered(_delivery: Delivery) -> None:
         if len(sink.tried) == 3:
@@ -330,7 +333,7 @@ def test_a_database_that_fails_for_a_while_does_not_end_a_courier(outbox, clock)
     sink.behave = until_delivered
     c.run(stop)
     assert sink.took == ["0 start"] * 3
-    assert outbox.counts()["ops"]["delivered"] == 1
+    assert outbox.queue.counts()["ops"]["delivered"] == 1
 
 
 def test_a_running_courier_delivers_what_it_is_woken_for(tmp_path):
@@ -341,7 +344,7 @@ def test_a_running_courier_delivers_what_it_is_woken_for(tmp_path):
     c = courier(Sink(lambda _d: done.set()), outbox, clock)  # type: ignore[arg-type]
     thread = threading.Thread(target=c.run, args=(stop,))
     thread.start()
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     c.wake()
     assert done.wait(5)
     stop.set()

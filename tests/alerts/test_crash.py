@@ -186,8 +186,8 @@ def kill_often(tmp_path: Path, times: int, seed: int = 1, *, everything: bool = 
     assert {name: set(committed) - ids for name, ids in arrived.items() if set(committed) - ids} == {}
     assert all(got.headers["Idempotency-Key"] == got.json["id"] for got in hooks)
     assert_ordered(hooks)
-    books = outbox.counts()
-    opened = outbox.ledger()[Entry("gate", "intrusion", "opened")]
+    books = outbox.queue.counts()
+    opened = outbox.ledger.totals()[Entry("gate", "intrusion", "opened")]
     if everything:
         events, closed = world.events()
         assert len(events) == len(set(events)) == opened
@@ -237,15 +237,15 @@ def test_kill_9_loses_no_committed_alert_at_any_sink(tmp_path, apprise_threads):
 COMMIT_THREE = """
 import os, sys
 from pathlib import Path
-from tests.alerts.helpers import alert, frame
+from tests.alerts.helpers import alert, frame, make_writer
 from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.clock import SystemClock
 folder = Path(sys.argv[1])
 outbox = Outbox.open(folder / "outbox.db", ["ops"], SystemClock())
-writer = AlertWriter(outbox, Evidence(folder, EvidenceSettings()), state_dir=folder)
+writer = make_writer(outbox, folder, Evidence(folder, EvidenceSettings()))
 for n in range(3):
     os.write(1, b"before")
     writer.write([Job([alert(n)], FrameContext(frame()))])

@@ -12,11 +12,11 @@ from surveil.alerts.evidence import Evidence, FrameContext, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.metrics import Metrics
 from surveil.types import ReferencePicture
 
-from .helpers import alert, frame
+from .helpers import alert, frame, make_writer
 
 YARD = Drawing(zones={"yard": ((64.0, 36.0), (576.0, 36.0), (576.0, 324.0), (64.0, 324.0))})
 
@@ -140,13 +140,15 @@ def test_a_name_cannot_lead_out_of_the_folder(name):
 def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Outbox):
     woken = []
     registry = CollectorRegistry()
-    writer = AlertWriter(outbox, evidence(tmp_path), wake=lambda: woken.append(1), metrics=Metrics(registry))
+    writer = make_writer(
+        outbox, tmp_path, evidence(tmp_path), wake=lambda: woken.append(1), metrics=Metrics(registry)
+    )
     job = Job([alert(0)], FrameContext(frame()), {Entry("gate", "intrusion", "opened"): 1})
     (new,) = writer.write([job, Job([], None, {Entry("gate", "intrusion", "joined"): 4})])
     assert (tmp_path / new.evidence["snapshot"]).exists()
-    assert outbox.next("ops").alert == new
+    assert outbox.queue.next("ops").alert == new
     assert woken == [1]
-    assert outbox.ledger() == {
+    assert outbox.ledger.totals() == {
         Entry("gate", "intrusion", "opened"): 1,
         Entry("gate", "intrusion", "committed"): 1,
         Entry("gate", "intrusion", "joined"): 4,
@@ -156,7 +158,7 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
 
 
 def test_an_alert_that_is_there_already_makes_no_new_evidence(tmp_path, outbox: Outbox):
-    writer = AlertWriter(outbox, evidence(tmp_path))
+    writer = make_writer(outbox, tmp_path, evidence(tmp_path))
     writer.write([Job([alert(0)], FrameContext(frame()))])
     before = sorted(tmp_path.rglob("*.jpg"))
     for path in before:

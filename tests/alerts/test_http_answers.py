@@ -173,7 +173,7 @@ def test_an_answer_that_comes_before_the_whole_request_is_read_counts(tmp_path):
 
 def test_a_receiver_that_closes_on_a_large_picture_holds_up_nothing(tmp_path, clock):
     outbox = Outbox.open(tmp_path / "surveil.db", ["ops"], clock)
-    outbox.commit([alert(0, evidence={"snapshot": "a.jpg"}), alert(1)])
+    outbox.committer.commit([alert(0, evidence={"snapshot": "a.jpg"}), alert(1)])
     listener = socket.create_server(("127.0.0.1", 0))
     taken: list[bytes] = []
 
@@ -199,6 +199,6 @@ def test_a_receiver_that_closes_on_a_large_picture_holds_up_nothing(tmp_path, cl
     listener.shutdown(socket.SHUT_RDWR)
     thread.join()
     listener.close()
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 2, "dead": 0}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 2, "dead": 0}
     assert len(taken) == 2
     outbox.close()

@@ -24,7 +24,7 @@ from surveil.alerts.writer import AlertWriter, Job
 from surveil.config import load
 from surveil.errors import StateError
 
-from .helpers import T0, Receiver, alert
+from .helpers import T0, Receiver, alert, make_writer
 from .servers import Grafana
 from .test_mail import MailServer, mail
 
@@ -178,9 +178,8 @@ def test_no_event_is_lost_and_every_end_comes_once_and_last(steps, instant):
 def writer(tmp_path, clock):
     clock.set_wall(T0)
     outbox = Outbox.open(tmp_path / "surveil.db", ["hook", "mail"], clock)
-    made = AlertWriter(
-        outbox, Evidence(tmp_path, EvidenceSettings()), state_dir=tmp_path, clock=clock, incidents=incidents()
-    )
+    evidence = Evidence(tmp_path, EvidenceSettings())
+    made = make_writer(outbox, tmp_path, evidence, clock=clock, incidents=incidents())
     yield made, outbox
     outbox.close()
 
@@ -202,18 +201,18 @@ def test_the_books_balance_and_each_sink_hears_of_one_event(writer, tmp_path, cl
     clock.advance(61)
     write(write_to, alert(2, "end"))
     heard = []
-    while delivery := outbox.next("hook"):
+    while delivery := outbox.queue.next("hook"):
         heard.append(
             (delivery.alert.event_id == alert(0).event_id, delivery.alert.phase, delivery.alert.reason)
         )
-        outbox.delivered("hook", delivery.seq)
+        outbox.queue.delivered("hook", delivery.seq)
     assert heard == [
         (True, "start", ""), (True, "start", "update"), (True, "start", "update"), (True, "end", ""),
     ]  # fmt: skip
     assert outbox.open_events() == []
     assert len(admin.list_alerts(tmp_path / "surveil.db")) == 8, "the listed ones are stored"
     assert admin.check(tmp_path / "surveil.db").problems == ()
-    ledger = outbox.ledger()
+    ledger = outbox.ledger.totals()
     assert (
         ledger[Entry("gate", "intrusion", "committed")] == ledger[Entry("gate", "intrusion", "opened")] == 2
     )
@@ -222,11 +221,11 @@ def test_the_books_balance_and_each_sink_hears_of_one_event(writer, tmp_path, cl
 def test_a_zone_is_occupied_for_a_sink_that_has_the_incident(writer):
     write_to, outbox = writer
     write(write_to, alert(0), alert(1, camera="yard"))
-    assert outbox.open_at("hook") == []
-    outbox.delivered("hook", outbox.next("hook").seq)
-    outbox.delivered("hook", outbox.next("hook").seq)
-    assert {a.camera for a in outbox.open_at("hook")} == {"gate", "yard"}
-    assert outbox.open_at("mail") == []
+    assert outbox.queue.open_at("hook") == []
+    outbox.queue.delivered("hook", outbox.queue.next("hook").seq)
+    outbox.queue.delivered("hook", outbox.queue.next("hook").seq)
+    assert {a.camera for a in outbox.queue.open_at("hook")} == {"gate", "yard"}
+    assert outbox.queue.open_at("mail") == []
 
 
 def test_what_a_crash_left_open_ends_once(writer, tmp_path):
@@ -250,7 +249,7 @@ def test_a_commit_that_fails_joins_nothing(writer, monkeypatch):
         with pytest.raises(StateError):
             write(write_to, alert(1))
     write(write_to, alert(1))
-    assert outbox.counts()["hook"]["pending"] == 2
+    assert outbox.queue.counts()["hook"]["pending"] == 2
 
 
 # In the sinks.

@@ -23,7 +23,7 @@ from surveil.clock import ManualClock
 from surveil.errors import Cause, ConfigError, SourceError
 from surveil.metrics import Metrics
 
-from .helpers import T0, alert, frame
+from .helpers import T0, alert, frame, make_writer
 from .servers import tmpfs
 
 DAY = 86_400.0
@@ -35,14 +35,14 @@ def world(
     outbox = Outbox.open(folder / "outbox.db", ["ops"], clock)
     retention = Retention(folder, {"gate": settings}, outbox)
     evidence = Evidence(folder, settings, retention.make_room)
-    writer = AlertWriter(outbox, evidence, state_dir=folder, retention=retention, clock=clock)
+    writer = make_writer(outbox, folder, evidence, retention=retention, clock=clock)
     return outbox, writer, retention
 
 
 def take_all(outbox: Outbox) -> None:
     """Let the sink take everything: evidence of what waits is not deleted."""
-    while delivery := outbox.next("ops"):
-        outbox.delivered("ops", delivery.seq)
+    while delivery := outbox.queue.next("ops"):
+        outbox.queue.delivered("ops", delivery.seq)
 
 
 def pictures(folder: Path) -> list[str]:
@@ -95,7 +95,7 @@ def test_files_that_the_database_does_not_know_are_taken_in_and_halves_removed(t
     outbox, _, retention = world(tmp_path, clock, EvidenceSettings())
     assert retention.adopt() == 1
     assert retention.adopt() == 0
-    assert outbox.evidence_bytes("gate") == 100
+    assert outbox.evidence.bytes_of("gate") == 100
     assert sorted(p.name for p in folder.iterdir()) == ["a.jpg"]
     outbox.close()
 
@@ -140,7 +140,7 @@ def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(smal
     third = writer.write([Job([alert(2)], FrameContext(noisy(1280, 720)))])
     assert [(a.rule, a.phase, a.text) for a in third][1] == ("storage", "end", "evidence is stored again")
     assert (small_disk / third[0].evidence["snapshot"]).is_file()
-    assert outbox.counts()["ops"]["pending"] == 5
+    assert outbox.queue.counts()["ops"]["pending"] == 5
     assert not list(small_disk.rglob("*.tmp"))
     outbox.close()
 
@@ -226,7 +226,7 @@ def clip_world(tmp_path: Path, clock: ManualClock, ring: Ring, **more: object) -
     settings = {"gate": EvidenceSettings(clip=True, pre_s=5, post_s=3, max_clip_s=60)}
     outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
     clips = Clips(tmp_path, settings, {"gate": ring}, **more)
-    return outbox, AlertWriter(outbox, None, clips=clips, clock=clock, state_dir=tmp_path)
+    return outbox, make_writer(outbox, tmp_path, clips=clips, clock=clock)
 
 
 def test_the_end_alert_waits_for_its_clip_and_names_it(tmp_path, clock):

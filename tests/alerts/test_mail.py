@@ -81,26 +81,26 @@ def test_who_never_gets_it_is_told_when_the_last_of_the_others_has_it():
 
 def test_an_end_reaches_those_who_have_the_start_and_the_books_balance(tmp_path, clock):
     outbox = Outbox.open(tmp_path / "surveil.db", ["mail"], clock)
-    outbox.commit([alert(0), alert(0, "end")])
+    outbox.committer.commit([alert(0), alert(0, "end")])
     with MailServer({"RCPT": for_second("550 5.1.1 no such user")}) as server:
         courier = Courier("mail", mail(server), outbox, clock, OutboxSettings(), rng=random.Random(1))
         for _ in range(4):
             courier.run_once()
-        outbox.commit([alert(1)])
+        outbox.committer.commit([alert(1)])
         courier.run_once()
-        outbox.commit([alert(1, "end")])
+        outbox.committer.commit([alert(1, "end")])
         courier.run_once()
-        assert outbox.counts()["mail"] == {"pending": 0, "delivered": 0, "dead": 4}
+        assert outbox.queue.counts()["mail"] == {"pending": 0, "delivered": 0, "dead": 4}
         assert [to for to, _ in server.mails] == [[FIRST]] * 4
         assert {one.sinks[0].reason for one in list_alerts(tmp_path / "surveil.db")} == {"partial"}
         server.answers.clear()
-        outbox.commit([alert(2)])
+        outbox.committer.commit([alert(2)])
         courier.run_once()
         retry(tmp_path / "surveil.db", prefixes=(alert(0).id,))
         assert check(tmp_path / "surveil.db").problems == ()
         courier.run_once()
         courier.run_once()
-    assert outbox.counts()["mail"] == {"pending": 0, "delivered": 3, "dead": 2}
+    assert outbox.queue.counts()["mail"] == {"pending": 0, "delivered": 3, "dead": 2}
     assert check(tmp_path / "surveil.db").problems == ()
     outbox.close()
 

@@ -27,9 +27,9 @@ def reopen(tmp_path: Path, clock: ManualClock, sinks: list[str] | None = None, *
 
 def drain(outbox: Outbox, sink: str = "ops") -> list[str]:
     texts = []
-    while (delivery := outbox.next(sink)) is not None:
+    while (delivery := outbox.queue.next(sink)) is not None:
         texts.append(f"{delivery.alert.t:g} {delivery.alert.phase}")
-        outbox.delivered(sink, delivery.seq)
+        outbox.queue.delivered(sink, delivery.seq)
     return texts
 
 
@@ -68,28 +68,28 @@ def test_the_public_form_has_the_promised_fields():
 
 
 def test_what_is_committed_is_delivered_in_order(outbox):
-    outbox.commit([alert(n) for n in range(3)])
+    outbox.committer.commit([alert(n) for n in range(3)])
     assert drain(outbox) == ["0 start", "1 start", "2 start"]
-    assert outbox.counts() == {"ops": {"pending": 0, "delivered": 3, "dead": 0}}
+    assert outbox.queue.counts() == {"ops": {"pending": 0, "delivered": 3, "dead": 0}}
 
 
 def test_ids_it_has_already_are_ignored(outbox):
-    assert [a.t for a in outbox.commit([alert(0), alert(0), alert(1)])] == [0.0, 1.0]
-    assert outbox.commit([alert(0), alert(1)]) == []
-    assert outbox.counts()["ops"]["pending"] == 2
-    assert outbox.known([alert(0).id, alert(9).id]) == {alert(0).id}
+    assert [a.t for a in outbox.committer.commit([alert(0), alert(0), alert(1)])] == [0.0, 1.0]
+    assert outbox.committer.commit([alert(0), alert(1)]) == []
+    assert outbox.queue.counts()["ops"]["pending"] == 2
+    assert outbox.committer.known([alert(0).id, alert(9).id]) == {alert(0).id}
 
 
 def test_undelivered_alerts_and_the_books_survive_a_restart(tmp_path, clock):
     first = reopen(tmp_path, clock)
-    first.commit([alert(0), alert(1)], {Entry("gate", "intrusion", "opened"): 2})
-    first.count({Entry("gate", "intrusion", "suppressed", "cooldown"): 5})
-    first.delivered("ops", first.next("ops").seq)
+    first.committer.commit([alert(0), alert(1)], {Entry("gate", "intrusion", "opened"): 2})
+    first.ledger.add({Entry("gate", "intrusion", "suppressed", "cooldown"): 5})
+    first.queue.delivered("ops", first.queue.next("ops").seq)
     first.close()
     again = reopen(tmp_path, clock)
-    again.count({Entry("gate", "intrusion", "opened"): 1})
-    assert again.counts() == {"ops": {"pending": 1, "delivered": 1, "dead": 0}}
-    assert again.ledger() == {
+    again.ledger.add({Entry("gate", "intrusion", "opened"): 1})
+    assert again.queue.counts() == {"ops": {"pending": 1, "delivered": 1, "dead": 0}}
+    assert again.ledger.totals() == {
         Entry("gate", "intrusion", "opened"): 3,
         Entry("gate", "intrusion", "committed"): 2,
         Entry("gate", "intrusion", "suppressed", "cooldown"): 5,
@@ -99,30 +99,32 @@ def test_undelivered_alerts_and_the_books_survive_a_restart(tmp_path, clock):
 
 
 def test_an_end_waits_for_its_start_and_other_events_do_not(outbox):
-    outbox.commit([alert(0), alert(0, "end"), alert(1)])
-    start = outbox.next("ops")
-    outbox.failed("ops", start.seq, "500", demerit=True)
+    outbox.committer.commit([alert(0), alert(0, "end"), alert(1)])
+    start = outbox.queue.next("ops")
+    outbox.queue.failed("ops", start.seq, "500", suspect=True)
     assert drain(outbox) == ["1 start", "0 start", "0 end"]
 
 
 def test_a_failure_that_is_the_sinks_keeps_the_order(outbox):
-    outbox.commit([alert(0), alert(1)])
-    outbox.failed("ops", outbox.next("ops").seq, "connection refused")
-    assert outbox.next("ops").attempts == 1
+    outbox.committer.commit([alert(0), alert(1)])
+    outbox.queue.failed("ops", outbox.queue.next("ops").seq, "connection refused")
+    assert outbox.queue.next("ops").attempts == 1
     assert drain(outbox) == ["0 start", "1 start"]
 
 
 def test_the_end_of_a_rejected_start_is_a_dead_letter_too(outbox):
-    outbox.commit([alert(0), alert(0, "end"), alert(1)])
-    outbox.rejected("ops", outbox.next("ops").seq, "HTTP 400")
-    outbox.commit([replace(alert(0, "end"), id="late")])
+    outbox.committer.commit([alert(0), alert(0, "end"), alert(1)])
+    outbox.queue.rejected("ops", outbox.queue.next("ops").seq, "HTTP 400")
+    outbox.committer.commit([replace(alert(0, "end"), id="late")])
     assert drain(outbox) == ["1 start"]
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 3}
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 3}
 
 
 def test_alerts_go_to_the_sinks_they_name(tmp_path, clock):
     outbox = reopen(tmp_path, clock, ["ops", "mail"])
-    outbox.commit([alert(0, sinks=("mail",)), alert(1), alert(2, sinks=()), alert(3, sinks=("gone",))])
+    outbox.committer.commit(
+        [alert(0, sinks=("mail",)), alert(1), alert(2, sinks=()), alert(3, sinks=("gone",))]
+    )
     assert drain(outbox, "mail") == ["0 start", "1 start"]
     assert drain(outbox, "ops") == ["1 start"]
     outbox.close()
@@ -130,16 +132,16 @@ def test_alerts_go_to_the_sinks_they_name(tmp_path, clock):
 
 def test_what_waits_for_a_sink_that_was_removed_is_a_dead_letter(tmp_path, clock):
     first = reopen(tmp_path, clock, ["ops", "mail"])
-    first.commit([alert(0)])
+    first.committer.commit([alert(0)])
     first.close()
     again = reopen(tmp_path, clock, ["ops"])
-    assert again.counts()["mail"] == {"pending": 0, "delivered": 0, "dead": 1}
+    assert again.queue.counts()["mail"] == {"pending": 0, "delivered": 0, "dead": 1}
     again.close()
 
 
 def test_events_left_open_by_a_crash_are_ended_with_reason_restart(tmp_path, clock):
     first = reopen(tmp_path, clock)
-    first.commit([alert(0), alert(1), alert(1, "end"), alert(2, reason="instant")])
+    first.committer.commit([alert(0), alert(1), alert(1, "end"), alert(2, reason="instant")])
     again = reopen(tmp_path, clock)
     ends = again.end_open_events(T0 + 100)
     assert [(e.event_id, e.id, e.phase, e.reason, e.t_wall) for e in ends] == [
@@ -152,59 +154,59 @@ def test_events_left_open_by_a_crash_are_ended_with_reason_restart(tmp_path, clo
 
 
 def test_an_end_is_never_stamped_before_its_start(outbox):
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     assert outbox.end_open_events(T0 - 3600)[0].t_wall == T0
 
 
 def test_alerts_expire_by_running_time_and_not_by_the_wall_clock(tmp_path, clock):
     first = reopen(tmp_path, clock, expire_after_days=7)
-    first.commit([alert(0)])
+    first.committer.commit([alert(0)])
     clock.set_wall(T0 + 400 * DAY)
-    assert first.next("ops") is not None
+    assert first.queue.next("ops") is not None
     clock.advance(6 * DAY)
     first.close()
     later = ManualClock(wall=0.0, monotonic=5.0)
     again = reopen(tmp_path, later, expire_after_days=7)
-    assert again.next("ops") is not None
+    assert again.queue.next("ops") is not None
     later.advance(1.5 * DAY)
-    assert again.next("ops") is None
-    assert again.counts()["ops"] == {"pending": 0, "delivered": 0, "dead": 1}
+    assert again.queue.next("ops") is None
+    assert again.queue.counts()["ops"] == {"pending": 0, "delivered": 0, "dead": 1}
     again.close()
 
 
 def test_beyond_the_cap_starts_are_dead_letters_and_ends_of_kept_starts_are_kept(tmp_path, clock):
     outbox = reopen(tmp_path, clock, max_pending=2)
-    outbox.commit([alert(0), alert(1), alert(2)])
-    outbox.commit([alert(2, "end"), alert(0, "end")])
-    assert outbox.counts()["ops"] == {"pending": 3, "delivered": 0, "dead": 2}
+    outbox.committer.commit([alert(0), alert(1), alert(2)])
+    outbox.committer.commit([alert(2, "end"), alert(0, "end")])
+    assert outbox.queue.counts()["ops"] == {"pending": 3, "delivered": 0, "dead": 2}
     assert drain(outbox) == ["0 start", "1 start", "0 end"]
     outbox.close()
 
 
 def test_old_alerts_are_forgotten_and_the_totals_stay(tmp_path, clock):
     outbox = reopen(tmp_path, clock, keep_days=1)
-    outbox.commit([alert(0), alert(0, "end"), alert(1)])
+    outbox.committer.commit([alert(0), alert(0, "end"), alert(1)])
     assert drain(outbox) == ["0 start", "0 end", "1 start"]
     clock.advance(2 * DAY)
-    assert outbox.forget() == 2  # The start of the event that is still open stays.
-    assert outbox.counts()["ops"] == {"pending": 0, "delivered": 3, "dead": 0}
+    assert outbox.committer.forget() == 2  # The start of the event that is still open stays.
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 3, "dead": 0}
     outbox.close()
 
 
 def test_a_failed_commit_leaves_nothing_behind(outbox):
     with pytest.raises(TypeError):
-        outbox.commit([alert(0), alert(1, evidence={"a": object()})])
-    assert outbox.counts()["ops"]["pending"] == 0
-    outbox.commit([alert(0)])
-    assert outbox.counts()["ops"]["pending"] == 1
+        outbox.committer.commit([alert(0), alert(1, evidence={"a": object()})])
+    assert outbox.queue.counts()["ops"]["pending"] == 0
+    outbox.committer.commit([alert(0)])
+    assert outbox.queue.counts()["ops"]["pending"] == 1
 
 
 def test_state_is_kept(tmp_path, clock):
     first = reopen(tmp_path, clock)
-    first.set_state("armed", "false")
+    first.committer.commit([], state={"armed": "false"})
     again = reopen(tmp_path, clock)
-    assert again.get_state("armed") == "false"
-    assert again.get_state("other") is None
+    assert again.db.state("armed") == "false"
+    assert again.db.state("other") is None
     again.close()
     first.close()
 
@@ -214,26 +216,26 @@ def test_a_file_that_is_no_database_is_set_aside_and_replaced(tmp_path, clock):
     outbox = reopen(tmp_path, clock)
     assert outbox.set_aside == tmp_path / "outbox.db.damaged-20231114T221320Z"
     assert outbox.set_aside.exists()
-    told = outbox.next("ops").alert
+    told = outbox.queue.next("ops").alert
     assert (told.camera, told.type, told.key, told.reason) == ("system", "storage", "database", "instant")
     assert told.text == (
         "the outbox database was damaged; what was undelivered is in outbox.db.damaged-20231114T221320Z, "
         "a new one is used"
     )
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     assert drain(outbox) == ["0 start", "0 start"]
     outbox.close()
     again = reopen(tmp_path, clock)
     assert again.set_aside is None
-    assert again.counts()["ops"] == {"pending": 0, "delivered": 2, "dead": 0}
+    assert again.queue.counts()["ops"] == {"pending": 0, "delivered": 2, "dead": 0}
     assert aside(tmp_path) == [outbox.set_aside]
     again.close()
 
 
 def test_a_database_that_is_damaged_while_it_is_used_is_told_from_one_that_is_busy(tmp_path, clock):
     outbox = reopen(tmp_path, clock)
-    outbox.commit([alert(n) for n in range(2000)])
-    outbox.checkpoint(force=True)
+    outbox.committer.commit([alert(n) for n in range(2000)])
+    outbox.db.checkpoint(force=True)
     outbox.close()
     path = tmp_path / "outbox.db"
     outbox = reopen(tmp_path, clock)
@@ -253,7 +255,7 @@ def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, cloc
         db.execute("PRAGMA user_version=99")
     db.close()
     with pytest.raises(
-        StateError, match="schema 99, this surveil knows up to 3: it was written by a newer version"
+        StateError, match="schema 99, this surveil knows up to 4: it was written by a newer version"
     ) as error:
         reopen(tmp_path, clock)
     # The traceback still holds what was half made.
@@ -286,7 +288,7 @@ def test_the_database_is_not_for_everybody(tmp_path, clock):
 
 def test_the_latest_picture_is_that_of_the_newest_alert_up_to_a_moment(tmp_path):
     outbox = reopen(tmp_path, ManualClock())
-    outbox.commit(
+    outbox.committer.commit(
         [
             alert(0, evidence={"snapshot": "evidence/gate/0.jpg"}),
             alert(10, rule="door", evidence={"snapshot": "evidence/gate/10.jpg"}),

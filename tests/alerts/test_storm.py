@@ -5,10 +5,10 @@ from collections import Counter
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.storm import StormCap, StormSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.clock import ManualClock
 
-from .helpers import T0, alert
+from .helpers import T0, alert, make_writer
 
 CAPPED = Entry("gate", "intrusion", "withheld", "storm")
 CAPPED_END = Entry("gate", "intrusion", "withheld", "storm_end")
@@ -72,7 +72,7 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
     made: Counter[str] = Counter()
     for life in range(4):  # Each life ends without a word.
         outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
-        writer = AlertWriter(outbox, None, storm=StormSettings(max_per_hour=20), clock=clock)
+        writer = make_writer(outbox, tmp_path, storm=StormSettings(max_per_hour=20), clock=clock)
         made["ends"] += len(outbox.end_open_events(clock.wall()))
         for n in range(life * 100, life * 100 + 50):
             for phase in ("start", "end")[: 1 if n % 50 == 49 else 2]:
@@ -80,11 +80,11 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
                 made[phase] += 1
         clock.advance(600)
     outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
-    writer = AlertWriter(outbox, None, storm=StormSettings(max_per_hour=20), clock=clock)
+    writer = make_writer(outbox, tmp_path, storm=StormSettings(max_per_hour=20), clock=clock)
     clock.advance(3600)
     digests = writer.tick()
-    committed = sum(outbox.counts()["ops"].values())
-    withheld = outbox.ledger()[CAPPED] + outbox.ledger()[CAPPED_END]
+    committed = sum(outbox.queue.counts()["ops"].values())
+    withheld = outbox.ledger.totals()[CAPPED] + outbox.ledger.totals()[CAPPED_END]
     assert committed - len(digests) + withheld == made["start"] + made["end"] + made["ends"]
     assert sum(d.details["withheld"] for d in digests) == 4 * 50 - 20
     outbox.close()

@@ -40,7 +40,9 @@ def store(
         file = folder / f"{phase}{n}.bin"
         file.write_bytes(os.urandom(SIZE))
         name = file.relative_to(root).as_posix()
-        outbox.commit([alert(n, phase, evidence={kind: name})], files=[StoredAlert(name, "gate", SIZE)])
+        outbox.committer.commit(
+            [alert(n, phase, evidence={kind: name})], files=[StoredAlert(name, "gate", SIZE)]
+        )
         clock.advance(1)
         files.append(file)
     return files
@@ -48,7 +50,7 @@ def store(
 
 def take(outbox: Outbox, sink: str, count: int) -> None:
     for _ in range(count):
-        outbox.delivered(sink, outbox.next(sink).seq)
+        outbox.queue.delivered(sink, outbox.queue.next(sink).seq)
 
 
 def left(files: list[Path]) -> list[int]:
@@ -118,19 +120,19 @@ def test_on_a_full_disk_what_waits_goes_after_all_other_evidence(outbox, tmp_pat
 def test_no_alert_names_a_file_that_is_gone(outbox, tmp_path, clock):
     (file,) = store(outbox, tmp_path, clock, 1)
     name = file.relative_to(tmp_path).as_posix()
-    assert outbox.next("hook").alert.evidence == {"snapshot": name}
+    assert outbox.queue.next("hook").alert.evidence == {"snapshot": name}
     take(outbox, "hook", 1)
     file.unlink()
-    assert outbox.next("mail").alert.evidence == {"snapshot": GONE}
+    assert outbox.queue.next("mail").alert.evidence == {"snapshot": GONE}
     assert outbox.open_events()[0].evidence == {"snapshot": GONE}
-    assert outbox.open_at("hook")[0].evidence == {"snapshot": GONE}
+    assert outbox.queue.open_at("hook")[0].evidence == {"snapshot": GONE}
     assert admin.list_alerts(tmp_path / "surveil.db")[0].alert.evidence == {"snapshot": GONE}
     assert admin.show(tmp_path / "surveil.db", alert(0).id)[0].alert.evidence == {"snapshot": GONE}
 
 
 def test_what_was_missing_at_once_keeps_its_reason(outbox):
-    outbox.commit([alert(0, evidence={"snapshot": "missing: No space left on device"})])
-    assert outbox.next("hook").alert.evidence == {"snapshot": "missing: No space left on device"}
+    outbox.committer.commit([alert(0, evidence={"snapshot": "missing: No space left on device"})])
+    assert outbox.queue.next("hook").alert.evidence == {"snapshot": "missing: No space left on device"}
 
 
 @pytest.mark.parametrize("astray", ["{outside}", "../{name}", "evidence/../../{name}", "surveil.db", "."])
@@ -138,12 +140,12 @@ def test_a_row_of_evidence_that_leads_astray_deletes_nothing(outbox, tmp_path, c
     outside = tmp_path.parent / f"{tmp_path.name}-precious"
     outside.write_text("precious")
     path = astray.format(outside=outside, name=outside.name)
-    outbox.adopt_evidence([StoredAlert(path, "gate", 10)])
+    outbox.evidence.adopt([StoredAlert(path, "gate", 10)])
     clock.advance(90 * 86_400)
     Retention(tmp_path, {"gate": EvidenceSettings(keep_days=1)}, outbox).sweep()
     assert outside.read_text() == "precious"
     assert (tmp_path / "surveil.db").exists()
-    assert outbox.evidence_paths() == set(), "the row is forgotten"
+    assert outbox.evidence.paths() == set(), "the row is forgotten"
     outside.unlink()
 
 
@@ -152,8 +154,8 @@ def test_no_sink_sends_a_file_from_elsewhere(outbox, tmp_path, path):
     (tmp_path.parent / "x.jpg").write_bytes(b"x")
     one = alert(0, evidence={"snapshot": path})
     assert Context(state_dir=tmp_path).picture(one) is None
-    outbox.commit([one])
-    assert outbox.next("hook").alert.evidence.get("snapshot", "missing:").startswith("missing:")
+    outbox.committer.commit([one])
+    assert outbox.queue.next("hook").alert.evidence.get("snapshot", "missing:").startswith("missing:")
 
 
 @pytest.fixture(params=[0o000, 0o022])
@@ -169,7 +171,7 @@ def modes(folder: Path) -> dict[str, str]:
 
 def test_databases_and_their_logs_are_for_the_group_only(tmp_path, clock, umask):
     outbox = Outbox.open(tmp_path / "surveil.db", ["hook"], clock)
-    outbox.commit([alert(0)])
+    outbox.committer.commit([alert(0)])
     counts = CountStore(tmp_path / "counts.db")
     assert modes(tmp_path) == {
         f"{name}{suffix}": "0o640" for name in ("surveil.db", "counts.db") for suffix in ("", "-wal", "-shm")

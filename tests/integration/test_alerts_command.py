@@ -31,8 +31,10 @@ def outbox(config, tmp_path):
     picture = tmp_path / "state" / "evidence" / "a.jpg"
     picture.parent.mkdir()
     picture.write_bytes(b"jpeg")
-    made.commit([alert(0, evidence={"snapshot": "evidence/a.jpg", "clip": "missing: why"}), alert(1)])
-    made.rejected("ops", made.next("ops").seq, "HTTP 400")
+    made.committer.commit(
+        [alert(0, evidence={"snapshot": "evidence/a.jpg", "clip": "missing: why"}), alert(1)]
+    )
+    made.queue.rejected("ops", made.queue.next("ops").seq, "HTTP 400")
     made.close()
     return made
 
@@ -76,7 +78,7 @@ def test_a_terminal_of_any_width_shows_time_rule_and_the_rest_whole(config, tmp_
     with closing(
         Outbox.open(tmp_path / "state" / "surveil.db", ["ops", "a-long-name-of-a-sink"], SystemClock())
     ) as made:
-        made.commit([long])
+        made.committer.commit([long])
     done = subprocess.run(
         [sys.executable, "-m", "surveil", "alerts", "list", "-c", str(config)],
         capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": str(columns)},

@@ -67,7 +67,7 @@ def test_who_crosses_while_it_looks_elsewhere_is_held_and_counted_as_held(replay
     assert (told[0], told[1], told[3]) == (True, False, True)
     assert len(crossed) == sum(told)
     outbox = Outbox.open(state / "surveil.db", [], SystemClock())
-    held = {e.rule: n for e, n in outbox.ledger().items() if e.reason == "moved"}
+    held = {e.rule: n for e, n in outbox.ledger.totals().items() if e.reason == "moved"}
     outbox.close()
     assert held["line_crossing"] >= 1
     assert held["intrusion"] > 10

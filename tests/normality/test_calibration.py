@@ -5,7 +5,8 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from surveil.features.normality.budget import DAY_S, FLOOR, GpdTail, Rarity, Threshold, set_threshold
+from surveil.clock import DAY_S
+from surveil.features.normality.budget import FLOOR, GpdTail, Rarity, Threshold, set_threshold
 from surveil.features.normality.peaks import KEEP, SLOT_S, Ladder, Peaks
 from surveil.features.normality.tails import Tail
 

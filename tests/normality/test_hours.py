@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from surveil.features.normality.budget import DAY_S
+from surveil.clock import DAY_S
 from surveil.features.normality.features import Features
 from surveil.features.normality.hours import COLUMNS, HOUR, ROWS, HourScorer, HourSums, hour_of, parts
 from surveil.features.normality.learner import Learner

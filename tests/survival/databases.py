@@ -13,10 +13,10 @@ from surveil.alerts.arming import ArmingChannel, disarm
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump
 from surveil.alerts.rows import Entry, StoredAlert
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import Job
 from surveil.clock import ManualClock
 from surveil.features.health.channel import ViewChannel
-from tests.alerts.helpers import alert
+from tests.alerts.helpers import alert, make_writer
 from tests.survival.mutations import PAGE, Mutant, mutants
 
 SINKS = ("ops", "mail")
@@ -34,13 +34,13 @@ def sound(folder: Path, alerts: int = 12) -> tuple[bytes, dict[str, bytes]]:
     """Return a database with something in every table, and the stored texts of the alerts that wait in it, by id."""
     path = folder / "sound.db"
     outbox = Outbox.open(path, SINKS, ManualClock())
-    outbox.commit([alert(0), alert(0, "end"), alert(1)], {Entry("gate", "intrusion", "raised"): 3})
-    outbox.delivered("ops", outbox.next("ops").seq)
-    outbox.rejected("mail", outbox.next("mail").seq, "never")
+    outbox.committer.commit([alert(0), alert(0, "end"), alert(1)], {Entry("gate", "intrusion", "raised"): 3})
+    outbox.queue.delivered("ops", outbox.queue.next("ops").seq)
+    outbox.queue.rejected("mail", outbox.queue.next("mail").seq, "never")
     waiting = [alert(n, text=f"person {n} in yard " + "x" * 120) for n in range(2, alerts)]
     evidence = [StoredAlert(f"evidence/gate/{n}.jpg", "gate", 10) for n in range(5)]
-    outbox.commit(waiting, {}, {"storm": "{}"}, evidence)
-    outbox.checkpoint(force=True)
+    outbox.committer.commit(waiting, {}, {"storm": "{}"}, evidence)
+    outbox.db.checkpoint(force=True)
     outbox.close()
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -56,7 +56,7 @@ def used(path: Path) -> tuple[set[str], set[str], Outbox]:
     """Do with a database what a start of the daemon does, and deliver everything; return the ids by sink."""
     clock = ManualClock()
     outbox = Outbox.open(path, SINKS, clock)
-    writer = AlertWriter(outbox, Unused(), clock=clock)
+    writer = make_writer(outbox, path.parent, Unused(), clock=clock)
     with closing(ArmingChannel(path)) as switches, closing(ViewChannel(path)) as views:
         switches.read()
         views.take()
@@ -64,21 +64,21 @@ def used(path: Path) -> tuple[set[str], set[str], Outbox]:
     writer.write([Job([NEW])])
     writer.tick()
     got = {sink: set(_delivered(outbox, sink)) for sink in SINKS}
-    outbox.counts(), outbox.ledger(), outbox.oldest_pending_s(), outbox.evidence_sizes()
-    outbox.evidence_before(float("inf"), None, 64)
+    outbox.queue.counts(), outbox.ledger.totals(), outbox.queue.oldest_pending_s(), outbox.evidence.sizes()
+    outbox.evidence.before(float("inf"), None, 64)
     outbox.latest_picture("gate", "", clock.wall())
-    outbox.open_at("ops")
-    outbox.forget()
+    outbox.queue.open_at("ops")
+    outbox.committer.forget()
     return got["ops"], got["mail"], outbox
 
 
 def _delivered(outbox: Outbox, sink: str) -> Iterator[str]:
     for _ in range(1000):
-        delivery = outbox.next(sink)
+        delivery = outbox.queue.next(sink)
         if delivery is None:
             return
         yield delivery.alert.id
-        outbox.delivered(sink, delivery.seq)
+        outbox.queue.delivered(sink, delivery.seq)
     raise AssertionError("deliveries do not end")
 
 

@@ -74,9 +74,9 @@ def test_an_alert_whose_record_is_damaged_is_told_without_its_details_and_the_ot
     before = found.counts()[Damaged.ALERT]
     outbox = Outbox.open(path, SINKS, ManualClock())
     told = []
-    while (delivery := outbox.next("ops")) is not None:
+    while (delivery := outbox.queue.next("ops")) is not None:
         told.append(delivery.alert)
-        outbox.delivered("ops", delivery.seq)
+        outbox.queue.delivered("ops", delivery.seq)
     outbox.close()
     assert waiting <= {one.id for one in told}
     (damaged,) = [one for one in told if one.text == LOST]
@@ -120,11 +120,11 @@ ROWS = {
     "books below nothing": "UPDATE ledger SET n = -7",
     "totals in words": "INSERT INTO purged VALUES ('ops', 'dead', 'x')",
     "totals of a state that there is not": "INSERT INTO purged VALUES ('ops', 'daed', 1)",
-    "attempts in words": "UPDATE deliveries SET attempts = 'x', demerits = x'00'",
-    "deliveries of no age": "UPDATE deliveries SET born_s = 'x'",
-    "deliveries of the far past": "UPDATE deliveries SET born_s = -1e12",
-    "deliveries of the far future": "UPDATE deliveries SET born_s = 1e300",
-    "alerts of no age": "UPDATE alerts SET born_s = 'x'",
+    "attempts in words": "UPDATE deliveries SET attempts = 'x', suspect_failures = x'00'",
+    "deliveries of no age": "UPDATE deliveries SET created_s = 'x'",
+    "deliveries of the far past": "UPDATE deliveries SET created_s = -1e12",
+    "deliveries of the far future": "UPDATE deliveries SET created_s = 1e300",
+    "alerts of no age": "UPDATE alerts SET created_s = 'x'",
     "events that do not fit": "UPDATE deliveries SET event_id = 'x' || alert",
     "an open event without its alert": "INSERT INTO open_events VALUES ('x', 77777)",
     "pictures of no size": "UPDATE evidence SET bytes = 'x'",
@@ -202,18 +202,20 @@ def test_pictures_elsewhere_are_never_deleted(path, tmp_path):
     ]
     execute(path, *rows)
     outbox = Outbox.open(path, SINKS, ManualClock())
-    assert all(one.path.startswith("evidence/gate/") for one in outbox.evidence_before(1e18, None, 64))
+    assert all(one.path.startswith("evidence/gate/") for one in outbox.evidence.before(1e18, None, 64))
     outbox.close()
     assert victim.exists()
 
 
 def test_an_old_alert_whose_deliveries_are_lost_is_not_sent_again(path, original):
-    execute(path, "UPDATE alerts SET born_s = 0", "UPDATE state SET value = '900000' WHERE key = 'clock_s'")
+    execute(
+        path, "UPDATE alerts SET created_s = 0", "UPDATE state SET value = '900000' WHERE key = 'clock_s'"
+    )
     outbox = Outbox.open(path, SINKS, ManualClock())
-    outbox.commit([alert(500)])
-    outbox.checkpoint(force=True)
+    outbox.committer.commit([alert(500)])
+    outbox.db.checkpoint(force=True)
     outbox.close()
     execute(path, "DROP TABLE deliveries", "PRAGMA wal_checkpoint(TRUNCATE)")
     outbox = Outbox.open(path, SINKS, ManualClock())
-    assert outbox.counts()["ops"]["pending"] == 2
+    assert outbox.queue.counts()["ops"]["pending"] == 2
     outbox.close()

@@ -184,9 +184,9 @@ def test_intervals_that_cannot_be_read_are_told(tmp_path, words, said):
     assert said in refused(ConfigError, "dataset", "collect", tmp_path / "set", film, *words)
 
 
-def test_a_source_that_is_neither_camera_nor_file_is_told_with_the_choice(tmp_path, config):
+def test_a_source_that_is_neither_camera_nor_file_is_told_with_the_nearest(tmp_path, config):
     said = refused(ConfigError, "dataset", "collect", tmp_path / "set", "yrad", "--label", "x", "-c", config)
-    assert "there is no camera 'yrad'; there are: yard" in said
+    assert "there is no camera 'yrad', did you mean 'yard'?" in said
 
 
 def test_training_without_a_state_directory_writes_where_it_is_told(tmp_path, pictures):
@@ -244,7 +244,7 @@ def alerted(tmp_path, config):
         box=(20.0, 30.0, 120.0, 190.0), details={"model": "shapes"},
         evidence={"clean": picture.relative_to(state).as_posix()},
     )  # fmt: skip
-    outbox.commit([start])
+    outbox.committer.commit([start])
     outbox.close()
     return start.id
 
@@ -284,7 +284,7 @@ def test_a_word_that_is_no_verdict_is_refused_with_what_may_be_meant(
     outbox = Outbox.open(tmp_path / "state" / "surveil.db", [], SystemClock(), OutboxSettings())
     clean = {"clean": "evidence/yard/clean.jpg"}
     other = replace(alert(7, phase="start"), id="b" * 32, event_id="c" * 32, type=kind, label="disc")
-    outbox.commit([replace(other, evidence=clean, details={"model": "shapes"})])
+    outbox.committer.commit([replace(other, evidence=clean, details={"model": "shapes"})])
     outbox.close()
     said = refused(ConfigError, "alerts", "label", "bbbb", verdict, "-c", config)
     assert said.startswith(f"'{verdict}' is no verdict on this alert")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from surveil.clock import DAY_S, Every
 from surveil.errors import StateError
 from surveil.features.counting.live import CameraCounts, Counts
 from surveil.features.counting.metrics import CountMetrics
@@ -16,8 +17,6 @@ from surveil.features.counting.store import CountStore
 from surveil.geometry import Line
 from surveil.metrics import Metrics
 from surveil.types import Polygon, Track
-
-DAY_S = 86_400.0
 
 
 @dataclass(slots=True)
@@ -29,7 +28,7 @@ class Counted:
     size: tuple[int, int] = (0, 0)
     """Of the pictures, px: which way a line is crossed depends on it."""
     is_watched: bool = False
-    forgot_at: float = 0.0
+    forgets: Every = field(default_factory=lambda: Every(DAY_S))
 
     @classmethod
     def at(
@@ -118,8 +117,7 @@ class TrackCounter:
     def _forget(self) -> None:
         """Once a day, delete what is too old."""
         for name, counted in self._cameras.items():
-            if self._now - counted.forgot_at >= DAY_S:
-                counted.forgot_at = self._now
+            if counted.forgets.due(self._now):
                 self._store.forget(name, self._now - counted.settings.keep_days * DAY_S)
 
     def _note(self, camera: str, counted: Counted, counts: Counts, t_wall: float) -> None:

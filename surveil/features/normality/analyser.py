@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 
 import structlog
 
+from surveil.clock import Every
 from surveil.features.normality.metrics import NormalityMetrics
 from surveil.features.normality.pause import DAMAGED, LIGHT, LearningPause, Reason
 from surveil.features.normality.plane import plane_size
@@ -70,7 +70,7 @@ class NormalityAnalyser:
         self._states = {s: own.state.labels(scene.camera, s.value) for s in NormalityState}
         self._held = {r: own.held.labels(scene.camera, r.value) for r in Reason}
         self._counted = 0
-        self._due = -inf
+        self._shows = Every(SHOW_S)
         self._t: float | None = None
         self._told: tuple[NormalityState, str] | None = None
         self._scene_said: NormalityStatus | None = None
@@ -104,8 +104,7 @@ class NormalityAnalyser:
 
     def _show(self, result: NormalityResult) -> None:
         self._surprise.set(result.sustained)
-        if result.status != self._scene_said or not self._due - 2 * SHOW_S < result.t < self._due:
-            self._due = result.t + SHOW_S
+        if self._shows.due(result.t) or result.status != self._scene_said:
             self._scene_said = result.status
             self._show_state(result)
 

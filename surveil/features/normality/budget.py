@@ -16,9 +16,9 @@ from math import exp, inf, log
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil.clock import DAY_S
 from surveil.features.normality.peaks import Ladder
 
-DAY_S = 86400.0
 MIN_ALARMS = 20.0
 """Expected alarms in the held-out footage from which a rate is vouched for: ± 45 % at 95 %."""
 REACH = 4.0

@@ -8,8 +8,8 @@ from math import inf
 
 import numpy as np
 
+from surveil.clock import DAY_S
 from surveil.features.normality.attributes import ATTRIBUTES
-from surveil.features.normality.budget import DAY_S
 from surveil.features.normality.examples import Examples
 from surveil.features.normality.features import FeatureExtractor, Features
 from surveil.features.normality.fit import Fit, FoldSums, LearnedSums

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from surveil.features.normality.budget import DAY_S, MIN_ALARMS
+from surveil.clock import DAY_S
+from surveil.features.normality.budget import MIN_ALARMS
 from surveil.features.normality.features import Features
 from surveil.features.normality.fit import LearnedSums
 from surveil.features.normality.geometry import Geometry, GeometrySketch

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from surveil.features.normality.budget import DAY_S
+from surveil.clock import DAY_S
 from surveil.features.normality.features import FeatureExtractor, Features
 from surveil.features.normality.geometry import Geometry, same_geometry
 from surveil.features.normality.hours import hour_of

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surveil.clock import DAY_S
 from surveil.offline.classify.dataset import Item
-from surveil.offline.classify.head import Doubles, Labels
+from surveil.offline.classify.head import Labels
 from surveil.offline.classify.measures import (
     Indices,
     Operating,
@@ -24,10 +25,9 @@ from surveil.offline.classify.measures import (
     share,
 )
 from surveil.offline.normality.figures import Estimate
-from surveil.types import BoolMap
+from surveil.types import BoolMap, Doubles
 
 FEW_TEST, FEW_CLASS, UNEVEN = 100, 30, 10
-_DAY_S = 86_400.0
 WORST = 24
 
 
@@ -189,6 +189,6 @@ def _narrow(items: Sequence[Item]) -> list[str]:
         found.append(
             "when the pictures were taken is not known: weather, light and season may all be the same"
         )
-    elif max(times) - min(times) < _DAY_S:
+    elif max(times) - min(times) < DAY_S:
         found.append("all pictures were taken within a day")
     return found

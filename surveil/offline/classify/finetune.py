@@ -29,7 +29,7 @@ from surveil.offline.classify.checkpoint import Checkpoint
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.descent import Descent
 from surveil.offline.classify.features import Backbone, backbone_path
-from surveil.offline.classify.head import Doubles, class_weights, losses_of, simplest, temperature
+from surveil.offline.classify.head import class_weights, losses_of, simplest, temperature
 from surveil.offline.classify.network import Network
 from surveil.offline.classify.onnxfile import classifier, with_weights
 from surveil.offline.classify.outcome import Trained, finish, make_card
@@ -37,7 +37,7 @@ from surveil.offline.classify.prepared import Options, Prepared, Progress, diges
 from surveil.offline.classify.split import TRAIN, VALIDATION
 from surveil.offline.classify.trainer import TrainedHead, fit_head
 from surveil.offline.classify.views import shrunk
-from surveil.types import Bytes, Floats
+from surveil.types import Bytes, Doubles, Floats
 
 
 @dataclass(frozen=True, slots=True)

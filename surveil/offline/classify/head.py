@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.types import Floats
+from surveil.types import Doubles, Floats
 
-Doubles = NDArray[np.float64]
 Labels = NDArray[np.int64]
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1)
 

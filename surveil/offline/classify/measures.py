@@ -9,7 +9,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.offline.classify.head import Doubles, Labels
+from surveil.offline.classify.head import Labels
 from surveil.offline.normality.figures import (
     Estimate,
     average_precision,
@@ -17,6 +17,7 @@ from surveil.offline.normality.figures import (
     bootstrap_each,
     frame_auc,
 )
+from surveil.types import Doubles
 
 BINS = 10
 Indices = NDArray[np.int64]

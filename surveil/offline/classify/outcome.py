@@ -13,9 +13,10 @@ from surveil.features.classify.classifier import Card, Classifier
 from surveil.filesystem import write_atomically
 from surveil.offline.classify.dataset import Item, PictureSet
 from surveil.offline.classify.evaluation import Evaluation, doubts, judge, threshold_for
-from surveil.offline.classify.head import Doubles, Fitted, Labels
+from surveil.offline.classify.head import Fitted, Labels
 from surveil.offline.classify.prepared import Options, Prepared, Progress, near_duplicates, quiet
 from surveil.offline.classify.split import TEST, TRAIN, VALIDATION, units
+from surveil.types import Doubles
 
 
 @dataclass(frozen=True, slots=True)

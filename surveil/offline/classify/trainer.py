@@ -13,13 +13,13 @@ import numpy as np
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.features import Backbone, Sees
-from surveil.offline.classify.head import Doubles, Fitted, Head, Labels, choose, fit, log_loss
+from surveil.offline.classify.head import Fitted, Head, Labels, choose, fit, log_loss
 from surveil.offline.classify.onnxfile import classifier
 from surveil.offline.classify.outcome import Trained, Worth, finish, make_card
 from surveil.offline.classify.prepared import Options, Prepared, Progress, prepare, quiet
 from surveil.offline.classify.split import TRAIN, VALIDATION
 from surveil.offline.classify.views import plain_features, varied_features
-from surveil.types import Floats
+from surveil.types import Doubles, Floats
 
 
 def train(
