@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from surveil.events import Episodes, EventPolicy, Outcomes, Transition
 from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
+from surveil.titles import Titles
 from surveil.track.tracker import Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 from surveil.vision.unchanged import NONE, UnchangedTracks
@@ -56,6 +57,7 @@ class CameraEngine:
         lost_grace_s: float = LOST_GRACE_S,
         off: Mapping[str, WhyOff] | None = None,
         hold_moved: bool = True,
+        titles: Titles | None = None,
         on_rule_error: Callable[[str, Exception], None] = lambda _rule, _error: None,
     ) -> None:
         self.camera = camera
@@ -68,6 +70,7 @@ class CameraEngine:
         self._lost_grace_s = lost_grace_s
         self._set_rules(rules, off)
         self._hold_moved = hold_moved
+        self._titles = titles or Titles()
         self.held = ""
         """Why rules that need the view are held now: `moved`; empty: they are not."""
         self._on_rule_error = on_rule_error
@@ -219,6 +222,7 @@ class CameraEngine:
         masks: Sequence[Polygon],
         off: Mapping[str, WhyOff] | None = None,
         hold_moved: bool = True,
+        titles: Titles | None = None,
     ) -> Step:
         """Go on by other settings; `rules`, `moved` and `off` as in `replace_rules`.
 
@@ -228,6 +232,7 @@ class CameraEngine:
         self._sinks = sinks
         self._masks = tuple(masks)
         self._hold_moved = hold_moved
+        self._titles = titles or Titles()
         if tracker is not None:
             self._tracker = tracker
             self._forget()
@@ -256,7 +261,7 @@ class CameraEngine:
             t=t,
             t_wall=t_wall,
             score=signal.score,
-            text=signal.text or f"{event.rule} {event.key}",
+            text=self._titles.say(signal.text or f"{event.rule} {event.key}", signal.zone, signal.line),
             label=signal.label,
             zone=signal.zone,
             line=signal.line,
@@ -267,6 +272,7 @@ class CameraEngine:
             degraded=self._degraded,
             sinks=self._sinks,
             details=details,
+            titles=self._titles.of(event.rule, signal.zone, signal.line),
         )
 
 

@@ -340,3 +340,9 @@ class Alert:
     evidence: Mapping[str, str] = field(default_factory=dict)
     """Kind (`snapshot`, `clean`, `clip`, …) → path relative to the state directory, or `missing:` and why."""
     details: Mapping[str, object] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """Display names of its `camera`, `rule`, `zone` and `line`, where they have one."""
+
+    def title(self, what: Literal["camera", "rule", "zone", "line"]) -> str:
+        """Return the display name, or the id where there is none."""
+        return self.titles.get(what) or str(getattr(self, what))

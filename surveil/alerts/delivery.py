@@ -8,6 +8,7 @@ from pathlib import Path
 
 from surveil.alerts.links import stored_file
 from surveil.clock import Clock, Stop, SystemClock
+from surveil.titles import Titles
 from surveil.types import Alert
 
 STOP_GRACE_S = 0.5
@@ -34,6 +35,7 @@ class Camera:
     rules: tuple[str, ...] = ()
     site: str = ""
     """The place that it watches with others; empty: its events are never joined."""
+    titles: Titles = field(default_factory=Titles)
 
 
 @dataclass(frozen=True, slots=True)

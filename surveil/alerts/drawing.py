@@ -5,19 +5,22 @@ The text stands in a bar below the picture and never covers it. Small pictures a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import cv2
 import numpy as np
 
+from surveil.titles import local_and_utc, replace_last
 from surveil.types import Alert, Bytes, Point, Polygon, Track
 
 _MIN_WIDTH = 640
 """Pixels: narrower pictures are enlarged so that the text fits."""
 _HALF_WIDTH = 960
 """Pixels of each of two pictures side by side."""
+_STAND_INS = ("?", "\N{REPLACEMENT CHARACTER}")
 Colour = tuple[int, int, int]
 _ALERT: Colour = (40, 40, 230)
 _TRACK: Colour = (200, 200, 60)
@@ -57,7 +60,7 @@ def annotate(picture: Bytes, alert: Alert, tracks: Sequence[Track], drawing: Dra
 
 
 def beside(before: Bytes, now: Bytes, t_before: float, t_now: float) -> Bytes:
-    """Return two pictures of a camera side by side, uint8 BGR, each with its time (Unix s)."""
+    """Return two pictures of a camera side by side, uint8 BGR, each with its local time; times in Unix s."""
     width = min(_HALF_WIDTH, now.shape[1])
     height = round(now.shape[0] * width / now.shape[1])
     gap = np.full((height, max(2, width // 160), 3), _WHITE, np.uint8)
@@ -70,7 +73,7 @@ def beside(before: Bytes, now: Bytes, t_before: float, t_now: float) -> Bytes:
 
 def _titled(picture: Bytes, size: tuple[int, int], word: str, t: float) -> Bytes:
     half = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    title = f"{word} {datetime.fromtimestamp(t, UTC):%H:%M:%S}"
+    title = f"{word} {datetime.fromtimestamp(t).astimezone():%H:%M:%S}"
     letter, font = max(14, size[0] // 32), cv2.FontFace("sans")
     wide = int(cv2.getTextSize(size, title, (0, 0), font, letter, 600)[2])
     half[: round(1.6 * letter), : wide + letter] = _BAR
@@ -133,13 +136,39 @@ def _write_bar(bar: Bytes, alert: Alert) -> None:
 
 def caption(alert: Alert) -> tuple[str, str]:
     """Return the two lines of text."""
-    place = alert.zone or alert.line
-    what = " · ".join(part for part in (alert.camera, alert.rule, place, alert.text) if part)
-    when = datetime.fromtimestamp(alert.t_wall, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    rest = [when, f"{alert.label} {alert.score:.2f}".strip()]
+    text, names = alert.text, []
+    for name in ("camera", "rule", "zone" if alert.zone else "line"):
+        title, own = alert.title(name), str(getattr(alert, name))
+        if can_draw(title):
+            names.append(title)
+        else:
+            names.append(own)
+            text = replace_last(text, title, own)
+    what = " · ".join(part for part in (*names, text) if part)
+    rest = [local_and_utc(alert.t_wall), f"{alert.label} {alert.score:.2f}".strip()]
     if alert.degraded:
         rest.append("picture damaged")
     return what, " · ".join(rest)
+
+
+def can_draw(text: str) -> bool:
+    """Return whether the font has every character: it has those of Europe, East Asia, Hebrew and Arabic."""
+    return all(character.isspace() or _has_glyph(character) for character in text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _has_glyph(character: str) -> bool:
+    """Return whether a character looks other than what stands for one that the font does not have."""
+    return character in _STAND_INS or not any(
+        np.array_equal(_look(character), _look(one)) for one in _STAND_INS
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _look(character: str) -> Bytes:
+    canvas = np.zeros((48, 64, 3), np.uint8)
+    cv2.putText(canvas, character, (8, 36), _WHITE, cv2.FontFace("sans"), 24, 400)
+    return canvas
 
 
 def _line(bar: Bytes, text: str, size: int, y: int, colour: Colour, font: cv2.FontFace) -> None:

@@ -72,7 +72,7 @@ def discovery(
                 "availability_topic": f"{base}/status",
                 "device": {
                     "identifiers": [unique_id(instance, name)],
-                    "name": name,
+                    "name": (status.cameras[name].titles.camera if name in status.cameras else "") or name,
                     "manufacturer": "surveil",
                     "model": "camera" if name in status.cameras else "daemon",
                 },
@@ -124,7 +124,11 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
         (
             "binary_sensor",
             ("zone", zone),
-            {"name": zone, "state_topic": f"{topic}/zone/{topic_part(zone)}", "device_class": "occupancy"},
+            {
+                "name": camera.titles.zones.get(zone, zone),
+                "state_topic": f"{topic}/zone/{topic_part(zone)}",
+                "device_class": "occupancy",
+            },
         )
         for zone in camera.zones
     ]

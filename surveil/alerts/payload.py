@@ -50,6 +50,7 @@ def to_dict(alert: Alert) -> dict[str, object]:
         "degraded": alert.degraded,
         "key": alert.key,
         "details": _plain(alert.details),
+        **({"titles": dict(alert.titles)} if alert.titles else {}),
     }
 
 
@@ -99,7 +100,8 @@ def _prove(alert: Alert) -> None:
     _be(alert.track, int, NoneType)
     _be(alert.details, dict)
     _be(alert.evidence, dict)
-    for value in (*(alert.sinks or ()), *alert.evidence.values()):
+    _be(alert.titles, dict)
+    for value in (*(alert.sinks or ()), *alert.evidence.values(), *alert.titles.values()):
         _be(value, str)
     if alert.phase not in {"start", "end"} or (alert.box is not None and len(alert.box) != 4):
         raise ValueError(f"phase {alert.phase!r}, box {alert.box!r}")

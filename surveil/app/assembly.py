@@ -89,6 +89,7 @@ class CameraFactory:
             masks=tuple(camera.masks.values()),
             off=self._off(camera),
             hold_moved=camera.section(HealthSettings).hold_moved,
+            titles=camera.titles,
             on_rule_error=RuleErrors(camera.name, self.shared.metrics, self.shared.clock),
         )
 
@@ -104,6 +105,7 @@ class CameraFactory:
             masks=tuple(new.masks.values()),
             off=self._off(new),
             hold_moved=new.section(HealthSettings).hold_moved,
+            titles=new.titles,
         )
 
     def leave(self, name: str, old: CameraConfig, new: CameraConfig | None = None) -> None:

@@ -107,6 +107,7 @@ class StatusReporter:
                     tuple(runtimes[name].camera.zones),
                     tuple(map(rule_name, runtimes[name].camera.rules)),
                     runtimes[name].camera.site,
+                    runtimes[name].camera.titles,
                 )
                 for name, state in states.items()
                 if name in runtimes

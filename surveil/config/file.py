@@ -19,12 +19,12 @@ from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
 from surveil.capture.settings import CaptureSettings
 from surveil.config.plugins import AnyRule, AnySink
-from surveil.config.shapes import FileLine, FilePolygon, Mask
+from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
 from surveil.schedule import ScheduleSettings
-from surveil.settings import Settings
+from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import MotionSettings
 
@@ -120,13 +120,15 @@ class CoreCameraSettings(CaptureSettings):
         description="Ignored areas: motion and objects with their centre there do not count. An area written as "
         "`{points: [...], hide: ...}` is also blanked: see below.",
     )
-    zones: dict[Name, FilePolygon] = Field(
+    zones: dict[Name, FileZone] = Field(
         default_factory=dict,
-        description="Areas that rules refer to, by name: points [x, y] in fractions of the frame.",
+        description="Areas that rules refer to, by name: points [x, y] in fractions of the frame, or `{points: [...], "
+        "title: ...}` with a display name.",
     )
     lines: dict[Name, FileLine] = Field(
         default_factory=dict,
-        description="Lines that rules refer to, by name: two points [x, y] in fractions of the frame.",
+        description="Lines that rules refer to, by name: two points [x, y] in fractions of the frame, or `{points: "
+        "[...], title: ...}` with a display name.",
     )
     rules: list[Rule] = Field(default_factory=list, description="Rules that define events; see below.")
     site: SiteName = Field(
@@ -168,6 +170,7 @@ else:
 class CameraSettings(CameraDefaults):
     """One camera. Either `url` or `streams`."""
 
+    title: Title = Field(default="", description="Display name in alerts and pictures; by default the name.")
     url: Url | None = Field(
         default=None,
         description="Source of the video: rtsp(s)://, http(s):// (a stream or a snapshot), a file, "

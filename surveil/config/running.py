@@ -22,7 +22,7 @@ from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.problems import no_camera
 from surveil.config.secrets import Secrets
-from surveil.config.shapes import HiddenArea
+from surveil.config.shapes import HiddenArea, TitledLine, TitledZone
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.errors import ConfigError
 from surveil.features.base import AnySettings
@@ -32,9 +32,10 @@ from surveil.features.health.settings import HealthSettings
 from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
 from surveil.redact import secrets_of
-from surveil.rules.base import RuleSettings
+from surveil.rules.base import RuleSettings, rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings
+from surveil.titles import Titles
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
 from surveil.vision.settings import MotionSettings
@@ -67,6 +68,8 @@ class CameraConfig:
     """Blanked in whatever is stored."""
     zones: Mapping[str, Polygon]
     lines: Mapping[str, tuple[Point, Point]]
+    titles: Titles
+    """Display names of the camera, its rules, zones and lines."""
     rules: tuple[RuleSettings, ...]
     """Those of the file, and `camera_moved` where a camera that moves holds rules and no rule tells of it."""
     sinks: tuple[str, ...]
@@ -162,8 +165,9 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         **_streams(settings, url),
         **_masks(settings.masks),
         "sections": _sections(settings),
-        "zones": _polygons(settings.zones),
-        "lines": _polygons(settings.lines),
+        "zones": _polygons({name: _points(zone) for name, zone in settings.zones.items()}),
+        "lines": _polygons({name: _points(line) for name, line in settings.lines.items()}),
+        "titles": _titles(settings),
         "rules": (*settings.rules, *_told_anyway(settings)),
         "sinks": all_sinks if settings.sinks is None else tuple(settings.sinks),
     }
@@ -178,6 +182,28 @@ def _sections(settings: CameraSettings) -> Mapping[type[Settings], Settings]:
     named = [feature.section.name for feature in FEATURES.values() if feature.section]
     sections: list[Settings] = [getattr(settings, name) for name in named]
     return MappingProxyType({type(one): one for one in sections})
+
+
+_Place = list[tuple[float, float]] | TitledZone | TitledLine
+
+
+def _points(place: _Place) -> list[tuple[float, float]]:
+    return place if isinstance(place, list) else place.points
+
+
+def _titles(settings: CameraSettings) -> Titles:
+    """Return what has a display name."""
+    return Titles(
+        camera=settings.title,
+        rules={rule_name(rule): rule.title for rule in settings.rules if rule.title},
+        zones=_titles_of(settings.zones),
+        lines=_titles_of(settings.lines),
+    )
+
+
+def _titles_of(places: Mapping[str, _Place]) -> dict[str, str]:
+    found = {name: place.title for name, place in places.items() if not isinstance(place, list)}
+    return {name: title for name, title in found.items() if title}
 
 
 def _masks(masks: Mapping[str, list[tuple[float, float]] | HiddenArea]) -> dict[str, Any]:

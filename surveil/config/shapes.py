@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from surveil.geometry import area, self_intersection
-from surveil.settings import Settings
+from surveil.settings import Settings, Title
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 """0 is left or top, 1 is right or bottom."""
@@ -61,6 +61,13 @@ FilePolygon = Annotated[
 ]
 
 
+class TitledZone(Settings):
+    """A zone with a display name."""
+
+    points: FilePolygon = Field(description="The area: points [x, y] in fractions of the frame.")
+    title: Title = Field(default="", description="Display name in alerts and pictures; by default the name.")
+
+
 class HiddenArea(Settings):
     """An area that is blanked."""
 
@@ -80,6 +87,21 @@ def _area(value: object) -> object:
 Mask = Annotated[
     Annotated[FilePolygon, Tag("polygon")] | Annotated[HiddenArea, Tag("area")], Discriminator(_area)
 ]
-FileLine = Annotated[
+FileZone = Annotated[
+    Annotated[FilePolygon, Tag("polygon")] | Annotated[TitledZone, Tag("area")], Discriminator(_area)
+]
+_LinePoints = Annotated[
     list[FilePoint], _at_least(2, "a line"), AfterValidator(_distinct), Field(min_length=2, max_length=2)
+]
+
+
+class TitledLine(Settings):
+    """A line with a display name."""
+
+    points: _LinePoints = Field(description="The line: two points [x, y] in fractions of the frame.")
+    title: Title = Field(default="", description="Display name in alerts and pictures; by default the name.")
+
+
+FileLine = Annotated[
+    Annotated[_LinePoints, Tag("polygon")] | Annotated[TitledLine, Tag("area")], Discriminator(_area)
 ]

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import Field
 
 from surveil.geometry import Line, inside
-from surveil.settings import Settings
+from surveil.settings import Settings, Title
 from surveil.types import Point, Polygon, Scene, Signal, Track
 
 WhyOff = Callable[[float], str]
@@ -27,6 +27,7 @@ class RuleSettings(Settings):
         max_length=63,
         description="Name in alerts and metrics. Default: the type.",
     )
+    title: Title = Field(default="", description="Display name in alerts and pictures; by default the name.")
     schedule: str | None = Field(
         default=None,
         description="Name of a schedule (`schedules`) outside which the rule does not alert. Default: always.",

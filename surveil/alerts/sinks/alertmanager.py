@@ -162,6 +162,7 @@ class AlertmanagerSink(BaseSink):
         """Return one alert of the API; times are RFC 3339."""
         starts, ends = self._period(alert)
         annotations = {"summary": alert.text, "event_id": alert.event_id, "score": f"{alert.score:.2f}"}
+        annotations |= {f"{what}_title": title for what, title in alert.titles.items()}
         link = picture_link(self._settings.picture_base_url, alert)
         return {
             "labels": self._labels(alert),

@@ -15,10 +15,10 @@ from pydantic import Field, SecretStr, field_validator
 
 from surveil import extras
 from surveil.alerts.delivery import Context, Delivery
-from surveil.alerts.payload import rfc3339
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
+from surveil.titles import local_and_utc
 
 _WITH_PICTURE = 3
 """Attempts that are made with the picture before some are made without."""
@@ -65,8 +65,8 @@ class AppriseSink(BaseSink):
         picture = self.context.picture(alert) if wanted else None
         over = " (over)" if alert.phase == "end" else ""
         taken = self._service.notify(
-            title=f"{alert.camera}: {alert.rule}{over}",
-            body=f"{alert.text}\n{rfc3339(alert.t_wall)}\n{alert.id}",
+            title=f"{alert.title('camera')}: {alert.title('rule')}{over}",
+            body=f"{alert.text}\n{local_and_utc(alert.t_wall)}\n{alert.id}",
             notify_type="success" if alert.phase == "end" else "warning",
             attach=str(picture) if picture else None,
         )

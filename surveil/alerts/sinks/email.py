@@ -31,9 +31,23 @@ from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.alerts.smtp import Refusal, Session, Stage
 from surveil.errors import PartlyRejected, Rejected, RetryLater
+from surveil.titles import local_and_utc
 from surveil.types import Alert
 
-_SHOWN = ("camera", "rule", "phase", "time", "zone", "line", "direction", "label", "score", "reason", "id")
+_SHOWN = (
+    "camera",
+    "rule",
+    "phase",
+    "time",
+    "local time",
+    "zone",
+    "line",
+    "direction",
+    "label",
+    "score",
+    "reason",
+    "id",
+)
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _MOST_UNDER_WAY = 1000
 """Alerts that only some recipients have yet and that are remembered."""
@@ -247,7 +261,7 @@ class EmailSink(BaseSink):
         message["From"] = self._settings.sender
         message["To"] = ", ".join(self._settings.recipients)
         message["Subject"] = _one_line(
-            f"{'Re: ' if alert.phase == 'end' else ''}[{alert.camera}] {alert.rule}: {alert.text}"
+            f"{'Re: ' if alert.phase == 'end' else ''}[{alert.title('camera')}] {alert.title('rule')}: {alert.text}"
         )
         message["Date"] = format_datetime(datetime.fromtimestamp(alert.t_wall, UTC))
         message["Idempotency-Key"] = alert.id
@@ -283,6 +297,8 @@ def _one_line(text: str) -> str:
 
 def _body(alert: Alert, omitted: int = 0) -> str:
     fields = to_dict(alert)
+    fields |= {what: f"{title} ({fields[what]})" for what, title in alert.titles.items()}
+    fields["local time"] = local_and_utc(alert.t_wall)
     lines = [alert.text, ""]
     lines += [f"{name:<10} {fields[name]}" for name in _SHOWN if fields[name] not in ("", None)]
     lines += [f"{kind:<10} {path}" for kind, path in alert.evidence.items()]

@@ -98,7 +98,7 @@ class GrafanaSink(BaseSink):
         lasted = alert.details.get("duration_s") if alert.phase == "end" else None
         starts = alert.t_wall - (float(lasted) if isinstance(lasted, int | float) else 0.0)
         link = picture_link(self._settings.picture_base_url, alert)
-        text = html.escape(f"{alert.camera}: {alert.text}")
+        text = html.escape(f"{alert.title('camera')}: {alert.text}")
         tags = [*self._settings.tags, f"camera:{alert.camera}", f"rule:{alert.rule}"]
         tags += [f"instance:{self.context.instance}", f"event:{alert.event_id}"]
         made = {
