@@ -13,8 +13,10 @@ PREFIX ?= /opt/surveil
 # What is asked of this machine comes first: a condition is decided where make reads it.
 # The pins hold for CPython 3.11 to 3.13 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
 PINNED := $(shell $(PYTHON) -c 'import platform, sys; print(int(sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 13) and platform.machine() == "x86_64" and sys.platform == "linux"))')
-# GPU=1 takes ONNX Runtime's GPU build (some 260 MB more), GPU=0 its CPU build; by default what this machine has.
-GPU    ?= $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),1,0)
+HAS_GPU := $(shell $(PYTHON) -c 'import importlib.metadata as m, os, platform; print(int(platform.machine() == "x86_64" and (any(map(os.path.exists, ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"))) or any(m.distributions(name="onnxruntime-gpu")))))')
+# GPU=1 takes ONNX Runtime's GPU build (some 260 MB more), GPU=0 its CPU build; by default the GPU build where this
+# machine has a driver, or this Python that build.
+GPU    ?= $(if $(filter 1,$(HAS_GPU)),1,0)
 ifeq ($(filter 0 1,$(GPU)),)
 $(error GPU must be 0 or 1, not '$(GPU)')
 endif
@@ -28,9 +30,13 @@ $(1) $(PIP) uninstall -y onnxruntime$(if $(filter 0,$(GPU)),-gpu) 2>/dev/null
 $(if $(filter 1,$(PINNED)),$(call put-pinned,$(1),$(2)),$(call put-resolved,$(1),$(2)))
 endef
 
-# The build runs on pinned packages, too, which are not kept.
+# The build runs on pinned packages, too, which are not kept; with PIP_NO_BUILD_ISOLATION on those that are there.
 define put-pinned
 $(1) $(PIP) install --require-hashes -r $(LIST)
+$(if $(PIP_NO_BUILD_ISOLATION),$(1) $(PIP) install --no-deps --force-reinstall $(2),$(call put-built,$(1),$(2)))
+endef
+
+define put-built
 rm -rf $(VENV)-build
 $(1) $(PIP) install --require-hashes --target $(VENV)-build -r requirements/build.txt
 PYTHONPATH=$(abspath $(VENV)-build) $(1) $(PIP) install --no-deps --no-build-isolation --force-reinstall $(2)

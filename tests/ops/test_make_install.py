@@ -77,3 +77,54 @@ def config(folder):
     path = folder / "mine.yaml"
     path.write_text(f"version: 1\nstate_dir: {folder / 'state'}\n")
     return path
+
+
+def asked(*words, **env):
+    """What `make -n` would run."""
+    done = subprocess.run(
+        ["make", "-n", *words, "PREFIX=/nowhere", f"PYTHON={sys.executable}"],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+        env={key: value for key, value in os.environ.items() if not key.startswith("PIP_")} | env,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("gpu", "chosen", "other"), [("0", "run", "onnxruntime-gpu"), ("1", "gpu", "onnxruntime")]
+)
+@pytest.mark.parametrize("target", ["install", "dev"])
+def test_every_package_is_installed_by_hash(target, gpu, chosen, other):
+    told = asked(target, "PINNED=1", f"GPU={gpu}", "VENV=/nowhere")
+    lists = [line for line in told.splitlines() if " install " in line and " -r requirements/" in line]
+    assert all("--require-hashes" in line for line in lists)
+    assert any(line.endswith(f"-r requirements/{chosen}.txt") for line in lists)
+    assert any(line.endswith("-r requirements/build.txt") for line in lists)
+    assert f"uninstall -y {other} " in told
+    # What is left is surveil itself.
+    assert (
+        len([line for line in told.splitlines() if "pip -q" in line and " install " in line])
+        == len(lists) + 1
+    )
+
+
+def test_the_pins_are_used_where_they_hold():
+    holds = (3, 11) <= sys.version_info[:2] <= (3, 13) and os.uname().machine == "x86_64"
+    assert ("--require-hashes" in asked("install")) == holds
+
+
+def test_a_gpu_is_a_yes_or_a_no():
+    done = subprocess.run(
+        ["make", "-n", "dev", "GPU=yes"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "GPU must be 0 or 1, not 'yes'" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["run", "gpu", "build", "dev"])
+def test_every_line_of_a_list_has_a_version_and_hashes(name):
+    text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", "")
+    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert len(lines) > 10
+    assert [line for line in lines if "==" not in line or "--hash=sha256:" not in line] == []
+    builds = {line.split("==")[0] for line in lines} & {"onnxruntime", "onnxruntime-gpu"}
+    assert builds == {"run": {"onnxruntime"}, "gpu": {"onnxruntime-gpu"}}.get(name, set())

@@ -14,7 +14,7 @@ from surveil.cli.root import app
 from surveil.errors import StateError
 from surveil.extras import REQUIREMENTS, Extra
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FOLDERS = ("surveil", "docs", "systemd", "compose", "benchmarks")
 
