@@ -113,6 +113,9 @@ def wrap(plain: socket.socket, place: Place, settings: TlsSettings, pins: Pins) 
 
 # Over RTSPS, where FFmpeg makes the connection.
 
+_UNVERIFIED = {"tls_verify": "0"}
+"""Said explicitly: from FFmpeg 9 on the default is to verify, and a camera that signs for itself would be lost."""
+
 
 def ffmpeg_options(place: Place, settings: TlsSettings, pins: Pins, timeout_s: float) -> Mapping[str, str]:
     """Return what FFmpeg must be told to accept no other certificate. Raises SourceError.
@@ -121,12 +124,12 @@ def ffmpeg_options(place: Place, settings: TlsSettings, pins: Pins, timeout_s: f
     a connection of our own just before.
     """
     if settings.verify == "off":
-        return {}
+        return _UNVERIFIED
     if settings.verify == "ca":
         return {"tls_verify": "1", "ca_file": str(settings.ca_file or _system_authorities())}
     kept = pins.check(place, _look(place, _lenient(), timeout_s)[0])
     if kept is None:
-        return {}
+        return _UNVERIFIED
     strict = ssl.create_default_context(cafile=str(kept))
     strict.check_hostname = False
     strict.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -135,9 +138,9 @@ def ffmpeg_options(place: Place, settings: TlsSettings, pins: Pins, timeout_s: f
     except SourceError as error:
         if error.cause is not Cause.CERTIFICATE:
             raise
-        return {}
+        return _UNVERIFIED
     pins.check(place, der)
-    return {"tls_verify": "1", "ca_file": str(kept), "verifyhost": name} if name else {}
+    return {"tls_verify": "1", "ca_file": str(kept), "verifyhost": name} if name else _UNVERIFIED
 
 
 def _look(place: Place, context: ssl.SSLContext, timeout_s: float) -> tuple[bytes, str]:
