@@ -171,13 +171,18 @@ def scrub(value: Any) -> Any:
         case str():
             return _secrets.cut(value)
         case Mapping():
-            return {scrub(key): scrub(item) for key, item in value.items()}
+            return {_key(key): scrub(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [scrub(item) for item in value]
         case bool() | int() | float() | None:
             return value
         case _:
             return _secrets.cut(str(value))
+
+
+def _key(key: Any) -> Any:
+    """Return a key without secrets; it may be a name, which a secret of a letter or two must not garble."""
+    return _secrets.cut(key, _SHORT) if isinstance(key, str) else key
 
 
 def _scrub(_logger: Any, _method: str, event: _Event) -> _Event:

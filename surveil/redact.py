@@ -106,14 +106,15 @@ def redact(url: str) -> str:
 def secrets_of(url: str) -> list[str]:
     """Return the secrets in `url`, longest first: password, a user that stands alone, parameters.
 
-    What is merely unknown counts where it is no word, or messages would lose words.
+    What is merely unknown counts where it is no word, and a parameter where it has some length (`session=0`): messages
+    would lose words and digits.
     """
     parts = _split(url)
     user, colon, password = parts.login.partition(":")
     found = {
         text
         for text, kind in _pieces(parts.rest)
-        if kind is _Kind.SECRET or (kind is _Kind.UNKNOWN and _NO_WORD.match(text))
+        if len(text) > SHOWN and (kind is _Kind.SECRET or (kind is _Kind.UNKNOWN and _NO_WORD.match(text)))
     }
     found |= {parts.login, password if colon else user}
     if parts.hidden:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surveil.redact import redact, scrub
+from surveil.redact import redact, scrub, secrets_of
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,9 @@ def test_a_token_in_the_query_is_cut_out_of_messages() -> None:
     assert (
         scrub("GET /live?token=abc123 failed", "http://h/live?token=abc123") == "GET /live?token=*** failed"
     )
+
+
+def test_a_parameter_of_a_digit_takes_no_digits_out_of_messages() -> None:
+    url = "http://h/live?session=0&pin=12&password=hunter22"
+    assert secrets_of(url) == ["hunter22"]
+    assert redact(url) == "http://h/live?session=***&pin=***&password=***"

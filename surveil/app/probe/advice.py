@@ -83,7 +83,10 @@ def _on_stream(stream: StreamReport) -> Iterator[tuple[str, str]]:
     elif (stream.first_picture_s or 0.0) > _SLOW_START_S:
         yield "slow_start", f"the first picture came after {stream.first_picture_s:.1f} s"
     if stream.damage and stream.transport == "udp":
-        yield "udp_loss", "pictures are damaged by loss on the network: set `transport: tcp`"
+        yield (
+            "udp_loss",
+            "pictures are damaged by loss on the network: set `transport: tcp` where the camera offers it",
+        )
     elif stream.damage:
         yield (
             "damage",
