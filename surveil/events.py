@@ -95,9 +95,10 @@ class Episodes:
             return []
         outcomes[policy.name, "opened", ""] += 1
         self._charge(key, t)
+        began = t if signal.since is None else signal.since
         # Two may cross in one frame: the track tells their ids apart.
-        event = self._event(index, signal, t, t_wall, f"{signal.key}#{signal.track}")
-        return [Transition(event), Transition(replace(event, t_end=t), "instant")]
+        event = self._event(index, signal, began, t_wall - (t - began), f"{signal.key}#{signal.track}")
+        return [Transition(event), Transition(replace(event, t_end=began), "instant")]
 
     def _take(
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes

@@ -157,3 +157,22 @@ def to_ground(matrix: Doubles, point: Point) -> Point:
     """Where a point of the picture lies on the ground; (inf, inf) on the horizon."""
     u, v, w = (float(value) for value in matrix @ np.array([point[0], point[1], 1.0]))
     return (u / w, v / w) if abs(w) > 1e-12 else (math.inf, math.inf)
+
+
+def is_upright(line: Line) -> bool:
+    """Whether the line is more upright than level."""
+    (x1, y1), (x2, y2) = line
+    return abs(y2 - y1) >= abs(x2 - x1)
+
+
+def direction_over(line: Line, start: Point, end: Point) -> str:
+    """Name the way from one side of the line to the other, perpendicular to it, as it looks in the picture."""
+    (x1, y1), (x2, y2) = line
+    upright = is_upright(line)
+    normal = (y2 - y1, x1 - x2)
+    if (normal[0] if upright else normal[1]) < 0:
+        normal = (-normal[0], -normal[1])
+    along = (end[0] - start[0]) * normal[0] + (end[1] - start[1]) * normal[1]
+    if upright:
+        return "right" if along > 0 else "left"
+    return "down" if along > 0 else "up"

@@ -7,10 +7,13 @@ that neither a crossing nor a stay is lost or counted twice. Pure; times are str
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from statistics import median
 
-from surveil.geometry import Line, meet, signed_distance
+from surveil.geometry import Line, direction_over, is_upright, meet, signed_distance
 from surveil.types import Box, Point, Track
 
 REACH = 1.0
@@ -19,6 +22,23 @@ BREAK_S = 1.5
 """Within this a broken id is mended; later it is the next one who comes through the same door."""
 SETTLED = 0.1
 """Distance from a line at which an object has settled, in heights of its box."""
+SPANS_S = (1.0, 2.5, 6.0)
+"""An object has settled when the looks of so many seconds say so: near the line it takes longer."""
+LEAST_LOOKS = 2
+"""One look alone says nothing."""
+MOST_LOOKS = 64
+OUTLIERS = 5
+"""One look in so many may see it elsewhere: its legs were hidden."""
+DOUBT = 5.6
+"""The median of the looks must be so many standard errors beyond: 4.5 of a mean; once in days by chance."""
+JITTER_WEIGHT, MOST_JITTER = 0.07, 0.15
+"""Weight of one look in the running mean of the jitter; above this it is no jitter: the object turns round."""
+SECOND_DIFFERENCE = 1.954
+"""Mean absolute second difference of independent normal values, in their standard deviations."""
+STEADY_S = 0.4
+"""Looks nearer to each other than this err together: boxes are filtered."""
+SHRINK_S = 10.0
+"""Time constant with which the usual height falls: nobody walks away faster, and legs are hidden for less."""
 FORGET_S = 10.0
 """A track that has not been seen for so long does not come back."""
 
@@ -142,26 +162,52 @@ class Visits:
         return visits
 
 
-@dataclass(slots=True)
-class _Settled:
-    """Where an object was when it was last clearly on one side."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Where an object was in one frame: distances from the line in heights of the object, signed by the side."""
 
-    side: bool
-    at: Point
     t: float
+    at: Point
+    away: float
+    """Of its point, as its box shows it."""
+    top_away: float
+    """Of its point, by the top of the box and the height that it usually has: legs may be hidden."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known of one object and one line."""
+
+    track: Track
+    at: Point
+    """Its last place on the side where it has settled."""
+    t: float
+    """Stream time at which it was last there, s; later when there were no pictures since."""
+    side: float = 0.0
+    """1 or -1: the side where it has settled; 0: none yet."""
+    first_box: Box | None = None
+    """Its box when only one look so far has seen it on its side."""
+    height: float = 0.0
+    """The height that it usually has, px: rises with its box at once and falls slowly."""
+    jitter: float = 0.0
+    """Standard deviation of its distance from one look to the next, heights."""
+    looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
 
 
 class Crossings:
     """Who crosses a line. An object has crossed when it has settled on the other side.
 
-    Settled is further from the line than a share of its own size: whoever stands on the line, walks along it
-    or turns on it has not crossed.
+    Settled is for a second further from the line than a share of its own size and than its box jitters, by the
+    foot and by the top of the box. Who stands on the line, walks along it, turns on it or is half hidden on it has
+    not crossed. Who vanishes within that second has crossed when at least two looks saw him there.
     """
 
     def __init__(self, line: Line) -> None:
         self._line = line
         self._identities = Identities()
-        self._settled: dict[int, _Settled] = {}
+        self._walks: dict[int, _Walk] = {}
+        self.since: dict[int, float] = {}
+        """Track → stream time (s) at which it was first clearly on the other side, of those who crossed last."""
 
     def update(
         self, points: Sequence[tuple[Track, Point]], size: tuple[int, int], t: float
@@ -169,41 +215,119 @@ class Crossings:
         """Take tracks and their points (px) in a frame of `size` px; return who crossed, and which way."""
         line = _in_px(self._line, size)
         objects = self._identities.update([track for track, _ in points], t)
-        crossed = []
+        ready = []
         for track, point in points:
-            if direction := self._follow(objects[track.id], track, point, line, t):
-                crossed.append((track, direction))
-        for gone in [number for number, settled in self._settled.items() if t - settled.t > FORGET_S]:
-            del self._settled[gone]
-        return crossed
+            walk = self._walks.setdefault(objects[track.id], _Walk(track, point, t))
+            walk.t = t
+            # Where an object is that the last look missed is a guess.
+            if not track.missed:
+                _look(walk, track, point, line, t)
+                ready.append((walk, _settled_for(walk)))
+        ready += [(walk, _settled_in(walk, _beyond(walk))) for walk in self._vanished(t)]
+        crossed = [(walk.track, since, way) for walk, since in ready if (way := _cross(walk, since, line))]
+        self.since = {track.id: since for track, since, _ in crossed if since is not None}
+        for gone in [number for number, walk in self._walks.items() if t - walk.t > FORGET_S]:
+            del self._walks[gone]
+        return [(track, way) for track, _, way in crossed]
 
     def ways(self, size: tuple[int, int]) -> tuple[str, str]:
         """Return the names of both directions in a frame of `size` px."""
-        return ("left", "right") if _is_upright(_in_px(self._line, size)) else ("up", "down")
+        return ("left", "right") if is_upright(_in_px(self._line, size)) else ("up", "down")
 
     def resume(self, t: float) -> None:
         """Go on at `t` after a time without pictures: who was on one side then has crossed if he is on the other."""
         self._identities.resume(t)
-        for settled in self._settled.values():
-            settled.t = t
+        for walk in self._walks.values():
+            walk.t = t
 
     def clear(self) -> None:
         """Forget who was where."""
-        self._settled.clear()
+        self._walks.clear()
         self._identities.clear()
 
-    def _follow(self, number: int, track: Track, here: Point, line: Line, t: float) -> str:
-        """Note where the object is; return the direction in which it has crossed just now, or nothing."""
-        away = signed_distance(line, here)
-        before = self._settled.get(number)
-        if abs(away) < SETTLED * (track.box[3] - track.box[1]):
-            if before:
-                before.t = t
-            return ""
-        self._settled[number] = _Settled(away > 0, here, t)
-        if before is None or before.side == (away > 0) or not meet((before.at, here), line):
-            return ""
-        return _direction(line, before.at, here)
+    def _vanished(self, t: float) -> list[_Walk]:
+        """Return who has just been away for too long to come back as the same object."""
+        return [walk for walk in self._walks.values() if walk.looks and t - walk.t > BREAK_S]
+
+
+def _look(walk: _Walk, track: Track, here: Point, line: Line, t: float) -> None:
+    """Note where the object is."""
+    top, height = track.box[1], max(track.box[3] - track.box[1], 1.0)
+    passed = max(0.0, t - walk.looks[-1].t) if walk.looks else 0.0
+    walk.height = max(height, walk.height * math.exp(-passed / SHRINK_S))
+    whole = (here[0], top + (here[1] - top) * walk.height / height)
+    away = signed_distance(line, here) / walk.height
+    walk.looks.append(_Look(t, here, away, signed_distance(line, whole) / walk.height))
+    walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT
+    walk.track = track
+    if walk.side == 0.0 and abs(away) >= SETTLED:
+        walk.side, walk.at, walk.first_box = math.copysign(1.0, away), here, track.box
+    elif away * walk.side > 0:
+        walk.at = here
+        walk.first_box = None
+
+
+def _unsteady(looks: Sequence[_Look]) -> float:
+    """Return how far the last look is from a straight line through two before, as a standard deviation, heights.
+
+    The larger of neighbouring looks and of every second one: filtered boxes waver slowly.
+    """
+    found = 0.0
+    for step in (1, 2):
+        if len(looks) > 2 * step:
+            a, b, c = (looks[-1 - n * step].away for n in (2, 1, 0))
+            found = max(found, abs(a - 2 * b + c) / SECOND_DIFFERENCE)
+    return found
+
+
+def _settled_for(walk: _Walk) -> float | None:
+    """Return since when the object has been clearly on the other side; None: it has not settled there."""
+    if walk.looks[-1].away * walk.side >= 0:
+        return None
+    end = walk.looks[-1].t
+    for span in SPANS_S:
+        looks = [look for look in walk.looks if end - look.t < span - 1e-6]
+        if len(looks) < LEAST_LOOKS:
+            looks = list(walk.looks)[-LEAST_LOOKS:]
+        if (since := _settled_in(walk, looks)) is not None:
+            return since
+    return None
+
+
+def _beyond(walk: _Walk) -> list[_Look]:
+    """Return the last looks, as far as they saw the object on the other side."""
+    return list(takewhile(lambda look: look.away * walk.side < 0, reversed(walk.looks)))[::-1]
+
+
+def _settled_in(walk: _Walk, looks: Sequence[_Look]) -> float | None:
+    """Return since when these looks saw the object on the other side; None where they do not agree on it."""
+    if len(looks) < LEAST_LOOKS or looks[0].away * walk.side >= 0:
+        return None
+    away = sorted(-walk.side * look.away for look in looks)
+    independent = min(len(away), max(LEAST_LOOKS, 1.0 + (looks[-1].t - looks[0].t) / STEADY_S))
+    least = SETTLED + DOUBT * min(walk.jitter, MOST_JITTER) / math.sqrt(independent)
+    top = median(-walk.side * look.top_away for look in looks)
+    if away[len(away) // OUTLIERS] <= 0 or median(away) < least or top < SETTLED:
+        return None
+    return next(look.t for look in looks if -walk.side * look.away >= SETTLED)
+
+
+def _cross(walk: _Walk, since: float | None, line: Line) -> str:
+    """Let the object settle on the other side; return the direction in which it has crossed, or nothing."""
+    if since is None:
+        return ""
+    start, end, first = walk.at, walk.looks[-1].at, walk.first_box
+    walk.side, walk.at, walk.first_box = -walk.side, end, None
+    if first is not None and _is_same_top(first, walk.track.box, walk.height):
+        return ""  # half hidden in the only look that saw it over there
+    over = next(look.at for look in walk.looks if look.t >= since)
+    return direction_over(line, start, end) if meet((start, over), line) else ""
+
+
+def _is_same_top(a: Box, b: Box, height: float) -> bool:
+    """Whether the tops of two boxes are in one place."""
+    across = abs(a[0] + a[2] - b[0] - b[2]) / 2
+    return max(across, abs(a[1] - b[1])) < 2 * SETTLED * height
 
 
 def apart(a: Box, b: Box) -> float:
@@ -215,21 +339,3 @@ def apart(a: Box, b: Box) -> float:
 def _in_px(line: Line, size: tuple[int, int]) -> Line:
     (x1, y1), (x2, y2) = line
     return ((x1 * size[0], y1 * size[1]), (x2 * size[0], y2 * size[1]))
-
-
-def _is_upright(line: Line) -> bool:
-    (x1, y1), (x2, y2) = line
-    return abs(y2 - y1) >= abs(x2 - x1)
-
-
-def _direction(line: Line, start: Point, end: Point) -> str:
-    """Name the way from one side of the line to the other, perpendicular to it, as it looks in the picture."""
-    (x1, y1), (x2, y2) = line
-    upright = _is_upright(line)
-    normal = (y2 - y1, x1 - x2)
-    if (normal[0] if upright else normal[1]) < 0:
-        normal = (-normal[0], -normal[1])
-    along = (end[0] - start[0]) * normal[0] + (end[1] - start[1]) * normal[1]
-    if upright:
-        return "right" if along > 0 else "left"
-    return "down" if along > 0 else "up"

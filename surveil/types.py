@@ -287,7 +287,7 @@ class Signal:
     instant: bool = False
     """The event has no duration of its own (a crossing): it opens at once and each signal is one event."""
     since: float | None = None
-    """Stream time, s, since when it has been true, where that only shows later (loitering); None: since now."""
+    """Stream time, s, since when it is true, where that only shows later (loitering, crossings); None: since now."""
     details: Mapping[str, object] = field(default_factory=dict)
 
 

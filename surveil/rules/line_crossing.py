@@ -3,8 +3,9 @@
 Directions are named as they look in the picture: a line that is more upright than level is crossed to the
 `left` or `right`, a more level one `up` or `down`. The order of its two points does not matter.
 
-An object crosses when it has settled on the other side, that is, when its anchor is further from the line
-than a share of its own size: whoever stands on the line, walks along it or turns on it has not crossed.
+An object crosses when it has settled on the other side: its anchor is for a second further from the line than
+a share of its own size. Who stands on the line, walks along it or turns on it has not crossed. The event is at the
+moment at which it was first clearly on the other side.
 """
 
 from __future__ import annotations
@@ -50,15 +51,16 @@ class LineCrossing:
             points.append((track, (x * width, y * height)))
         for track, direction in self._crossings.update(points, size, scene.t):
             if self.settings.direction in ("any", direction):
-                yield self._signal(track, direction)
+                yield self._signal(track, direction, self._crossings.since.get(track.id, scene.t))
 
     def reset(self) -> None:
         """Forget who was where."""
         self._crossings.clear()
 
-    def _signal(self, track: Track, direction: str) -> Signal:
+    def _signal(self, track: Track, direction: str, since: float) -> Signal:
         line = self.settings.line
         return Signal(
             self.type, f"{line}/{direction}", track.score, track.label, line=line, direction=direction,
             track=track.id, box=track.box, text=f"{track.label} crossed {line} {_TO[direction]}", instant=True,
+            since=since,
         )  # fmt: skip
