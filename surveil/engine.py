@@ -31,6 +31,8 @@ class Step:
     outcomes: Outcomes = field(default_factory=Outcomes)
     """What became of signals: (rule, outcome, reason) → number."""
     tracks: tuple[Track, ...] = ()
+    doubtful: tuple[Track, ...] = ()
+    """New objects that wait for another look to be believed; their id is 0."""
     raised: Mapping[str, int] = field(default_factory=dict)
     """Signals of each rule, whatever becomes of them: the other side of the books."""
 
@@ -107,7 +109,7 @@ class CameraEngine:
         raised = Counter(name_of(self._rules[index]) for index, _ in signals) if signals else {}
         allowed = self._allowed(signals, off, outcomes)
         changes = self._episodes.step(frame.t, frame.t_wall, allowed, outcomes)
-        return Step(self._alerts([*ended, *changes]), outcomes, tracks, raised)
+        return Step(self._alerts([*ended, *changes]), outcomes, tracks, self._tracker.doubtful, raised)
 
     def _unmasked(self, observation: Observation) -> Detections | None:
         """Leave out what has its centre in a mask."""

@@ -272,6 +272,26 @@ def test_a_configuration_that_watches_nothing_says_so(tmp_path, cameras, text):
 
 
 @pytest.mark.parametrize(
+    ("camera", "model", "times"),
+    [
+        ("", "", "320 px a round of the tiles takes 0.6 s at 1920x1080, 2.2 s at 3840x2160"),
+        ("detect: {max_crops: 9, fps: 10}", "", "takes 0.1 s at 1920x1080, 0.4 s at 3840x2160"),
+        (
+            "",
+            "model: {file: x.onnx, labels: y.txt, size: 640}",
+            "640 px a round of the tiles takes 0.2 s at 1920x1080",
+        ),
+    ],
+)
+def test_check_says_how_long_a_round_of_the_tiles_takes_without_a_gate(tmp_path, camera, model, times):
+    text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    motion: {{enabled: false}}\n    {camera}\n{model}\n"
+    (warning,) = load(write(tmp_path, text)).warnings
+    assert ":5: cameras.gate.motion.enabled: every due frame is looked at" in warning
+    assert times in warning
+    assert load(write(tmp_path, text.replace("false", "true"))).warnings == ()
+
+
+@pytest.mark.parametrize(
     ("hides", "warned"),
     [
         ("masks: {a: {points: [[0, 0], [1, 0], [1, 1]], hide: store}}", True),

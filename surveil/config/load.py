@@ -23,6 +23,7 @@ from surveil.config.classifiers import check_classes, missing_classifiers
 from surveil.config.document import YamlNode, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
+from surveil.config.gate_off import check_gates_off
 from surveil.config.labels import check_model, model_labels
 from surveil.config.problems import Problem, Problems
 from surveil.config.running import Config, build, secret_places
@@ -76,6 +77,7 @@ def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
         check_clips,
         check_timezones,
         check_anomaly,
+        check_gates_off,
         missing_classifiers,
     )
     doubtful = [found for look in looks for found in look(root)]

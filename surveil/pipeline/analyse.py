@@ -185,6 +185,7 @@ class AnalyseStage:
         if before is None or len(before) != len(step.tracks):
             self._metrics.tracks.labels(slot.camera).set(len(step.tracks))
         work.tracks = self._tracks[slot.camera] = step.tracks
+        work.doubtful = step.doubtful
         work.events = tuple(engine.open_events)
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
@@ -205,7 +206,7 @@ class AnalyseStage:
     def _lose(self, slot: CameraSlot, lost: Lost) -> Step:
         engine = self._engines[slot.camera]
         self._away[slot.camera] = _Away(lost, self._clock.monotonic())
-        slot.state.tracks = ()
+        slot.state.tracks = slot.state.doubtful = ()
         if lost.final:
             self._away.pop(slot.camera)
             self._leave(slot.camera, lost.t_wall)

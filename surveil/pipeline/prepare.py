@@ -62,7 +62,9 @@ class PrepareStage:
         picture = frame.picture
         size = (picture.width, picture.height)
         view = FrameView(frame, work.tracks, events=work.events)
-        motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, work.tracks)
+        # What was found once is looked at again at once: a round of the tiles may take longer than it is remembered.
+        followed = (*work.tracks, *work.doubtful)
+        motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, followed)
         view.motion = work.motion = motion
         for analyser in work.analysers:
             if (finding := analyser.observe(view)) is not None:
@@ -72,7 +74,7 @@ class PrepareStage:
             work.has_cuts |= cutter.cut(view)
         meters.gates[motion.gate].inc()
         meters.motion_share.set(motion.share)
-        crops = work.planner.plan(motion, work.tracks, size, frame.t)
+        crops = work.planner.plan(motion, followed, size, frame.t)
         if crops:
             work.regions = as_boxes(crops)
             work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)

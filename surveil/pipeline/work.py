@@ -73,6 +73,8 @@ class Work:
     """Areas that are blanked before anything looks, in fractions of the frame."""
     tracks: tuple[Track, ...] = ()
     """The tracks as of the frame analysed before."""
+    doubtful: tuple[Track, ...] = ()
+    """New objects that wait for another look to be believed, as of the frame analysed before."""
     events: tuple[Event, ...] = ()
     """The events open as of the frame analysed before, or of the loss."""
 

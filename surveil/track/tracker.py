@@ -98,6 +98,12 @@ class Tracker:
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
 
+    @property
+    def doubtful(self) -> tuple[Track, ...]:
+        """The new objects that wait for another look to be believed; their id is 0."""
+        least = self._settings.confirm_hits
+        return tuple(k.as_track(stationary=False) for k in self._known if not k.id and k.hits < least)
+
     def rescale(self, x: float, y: float) -> None:
         """The picture is now `x` times as wide and `y` times as high: the resolution changed."""
         for known in self._known:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -77,8 +78,10 @@ class MotionGate:
 
         `t` is stream time in s and may come at any rate; `tracks` are the objects followed so far.
         """
-        if not self._enabled:
-            return Motion(GateDecision.OFF, NOTHING, 1.0)
+        motion = self._watch(luma, t, size, tracks)
+        return motion if self._enabled else replace(motion, gate=GateDecision.OFF)
+
+    def _watch(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
         background = self._background
         if background is None or luma.shape != self._shape or not 0 <= t - self._t <= GAP_S:
             return self._start(luma, t)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,7 +20,9 @@ MIN_AT_INPUT_PX = 24.0
 SLACK = 1.1
 """Crops may be this much larger than the limit if that spares a second one."""
 OVERLAP = 0.1
-"""Overlap of neighbouring tiles, of the limit: an object of the smallest size lies whole in one of them."""
+"""Overlap of neighbouring tiles, of the limit, where the smallest wanted object does not need more."""
+EVEN = 2.0
+"""Pieces begin at even px: so much of their overlap may be lost."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
@@ -37,12 +39,14 @@ class CropLimits:
     """Below this nothing is gained: the model's input at native scale."""
     limit: float
     """Above this an object of the smallest wanted size is less than 24 px at the model's input."""
+    smallest: float = field(default=0.0, compare=False)
+    """Height of the smallest wanted object: neighbouring tiles overlap by as much."""
 
     @classmethod
     def of(cls, input_px: int, min_object_px: float) -> CropLimits:
         """Return the limits for a model with an input of `input_px` a side."""
         limit = input_px * min_object_px / MIN_AT_INPUT_PX
-        return cls(min(float(input_px), limit), limit)
+        return cls(min(float(input_px), limit), limit, min_object_px)
 
 
 class RegionPlanner:
@@ -60,6 +64,7 @@ class RegionPlanner:
         self._idle_interval_s = idle_interval_s
         self._seen = np.full((SEEN[1], SEEN[0]), -math.inf)
         self._t_tile = -math.inf
+        self._tile_turn = False
         self._size = (0, 0)
         self._tiles: list[Crop] = []
 
@@ -68,7 +73,8 @@ class RegionPlanner:
     ) -> tuple[Crop, ...]:
         """Return the crops to look at in a frame of `size` (width, height) px at stream time `t`.
 
-        Empty when the gate is closed; else between 1 and `max_crops`, longest waiting first.
+        Empty when the gate is closed; else between 1 and `max_crops`, longest waiting first. Without a gate the
+        whole picture comes first, and one other crop at least beside it, even if `max_crops` is 1.
         """
         if not motion.gate.is_open:
             return ()
@@ -76,27 +82,42 @@ class RegionPlanner:
             self._start(size)
         crops = self._choose(motion, tracks, t)
         for crop in crops:
-            self._seen[self._cells(crop)] = t
+            # Small things are not seen in the whole picture: its parts wait for their own looks.
+            if len(self._tiles) == 1 or crop != (0, 0, *size):
+                self._seen[self._cells(crop)] = t
         return crops
 
     def _start(self, size: tuple[int, int]) -> None:
         """Begin with another size of frame."""
         self._size = size
-        self._tiles = tiles((0, 0, *size), self._limits.limit, size)
+        self._tiles = tiles((0, 0, *size), self._limits.limit, size, self._limits.smallest)
         self._seen.fill(-math.inf)
         self._t_tile = -math.inf
 
     def _choose(self, motion: Motion, tracks: Sequence[Track], t: float) -> tuple[Crop, ...]:
         if len(self._tiles) == 1:
             return (self._tiles[0],)
+        crops = self._followed(motion, tracks, t)
         if motion.gate is GateDecision.OFF:
-            return self._oldest(self._tiles, self._max_crops)
-        boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.is_settled or self._due(tr, t))]
-        crops = cover(_padded(boxes, self._size), self._limits, self._size)
+            return ((0, 0, *self._size), *self._beside_the_whole(crops))
         crops += self._second_looks(crops, t)
         tile_due = motion.gate is GateDecision.IDLE or t - self._t_tile >= self._idle_interval_s
         chosen = self._oldest(crops, self._max_crops - tile_due)
         return (*chosen, *self._tile(t)) if tile_due else chosen
+
+    def _followed(self, motion: Motion, tracks: Sequence[Track], t: float) -> list[Crop]:
+        """Return crops of what moves and of the tracks that are due."""
+        boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.is_settled or self._due(tr, t))]
+        return cover(_padded(boxes, self._size), self._limits, self._size)
+
+    def _beside_the_whole(self, followed: Sequence[Crop]) -> tuple[Crop, ...]:
+        """Return the crops beside that of the whole picture: what is followed, and tiles in turn."""
+        count = tiles_beside_whole(self._max_crops)
+        if count == 1:
+            self._tile_turn = not self._tile_turn or not followed
+            return self._oldest(self._tiles if self._tile_turn else followed, 1)
+        chosen = self._oldest(followed, count - 1)
+        return (*chosen, *self._oldest(self._tiles, count - len(chosen)))
 
     def _tile(self, t: float) -> tuple[Crop, ...]:
         """Return the tile that has waited longest."""
@@ -109,7 +130,9 @@ class RegionPlanner:
         for crop in crops:
             if max(crop[2] - crop[0], crop[3] - crop[1]) > self._limits.limit * SLACK:
                 found += [
-                    c for c in tiles(crop, self._limits.limit, self._size) if self._age(c, t) >= LARGE_AGAIN_S
+                    c
+                    for c in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
+                    if self._age(c, t) >= LARGE_AGAIN_S
                 ]
         return found
 
@@ -138,6 +161,18 @@ class RegionPlanner:
         fx, fy = SEEN[0] / self._size[0], SEEN[1] / self._size[1]
         x1, y1 = min(SEEN[0] - 1, max(0, int(crop[0] * fx))), min(SEEN[1] - 1, max(0, int(crop[1] * fy)))
         return slice(y1, max(y1 + 1, round(crop[3] * fy))), slice(x1, max(x1 + 1, round(crop[2] * fx)))
+
+
+def tiles_beside_whole(max_crops: int) -> int:
+    """Return how many crops without a gate come beside the one of the whole picture."""
+    return max(1, max_crops - 1)
+
+
+def round_s(size: tuple[int, int], input_px: int, min_object_px: float, max_crops: int, fps: float) -> float:
+    """Return the seconds after which every tile was looked at, without a gate, where nothing moves."""
+    limits = CropLimits.of(input_px, min_object_px)
+    count = len(tiles((0, 0, *size), limits.limit, size, limits.smallest))
+    return math.ceil(count / tiles_beside_whole(max_crops)) / fps if count > 1 else 1 / fps
 
 
 def cover(boxes: Floats, limits: CropLimits, size: tuple[int, int]) -> list[Crop]:
@@ -208,21 +243,21 @@ def _span(low: float, high: float, side: float, edge: int) -> tuple[int, int]:
     return begin, length if begin + length >= min(high, edge) else min(length + 2, edge - begin)
 
 
-def tiles(area: Crop, limit: float, size: tuple[int, int]) -> list[Crop]:
+def tiles(area: Crop, limit: float, size: tuple[int, int], smallest: float = 0.0) -> list[Crop]:
     """Return squares of at most `limit` px a side (a tenth more at need) that cover `area`, row by row.
 
-    They overlap where they do not fit evenly, so that most objects lie whole in one of them.
+    Neighbours overlap, so that an object of `smallest` px a side lies whole in one of them.
     """
     x1, y1, x2, y2 = area
-    spans_x = _spans(x1, x2, limit, size[0])
-    spans_y = _spans(y1, y2, limit, size[1])
+    overlap = min(max(OVERLAP * limit, smallest + EVEN), limit / 2)
+    spans_x = _spans(x1, x2, limit, overlap, size[0])
+    spans_y = _spans(y1, y2, limit, overlap, size[1])
     return [(x, y, x + w, y + h) for y, h in spans_y for x, w in spans_x]
 
 
-def _spans(low: int, high: int, limit: float, edge: int) -> list[tuple[int, int]]:
-    """Return starts and lengths of pieces that cover low..high that overlap by `OVERLAP` or more."""
+def _spans(low: int, high: int, limit: float, overlap: float, edge: int) -> list[tuple[int, int]]:
+    """Return starts and lengths of pieces that cover low..high, each at least `overlap` over the next."""
     length = high - low
-    overlap = OVERLAP * limit
     count = max(1, math.ceil((length - overlap) / (limit * SLACK - overlap)))
     piece = min(float(length), max(limit, (length + (count - 1) * overlap) / count))
     step = (length - piece) / max(1, count - 1)

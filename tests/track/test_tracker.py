@@ -42,6 +42,21 @@ def test_the_second_sure_detection_makes_a_track_and_ids_begin_at_one():
     assert frames[1][0].t_first == 0.0
 
 
+def test_what_was_found_once_waits_for_another_look():
+    tracker = Tracker(TrackSettings())
+    tracker.update(seen(walker(100)), 0.0, LABELS)
+    assert [(track.id, track.is_settled) for track in tracker.doubtful] == [(0, False)]
+    tracker.update(seen(walker(104)), 0.2, LABELS)
+    assert tracker.doubtful == ()
+
+
+def test_what_looks_do_not_make_any_surer_waits_for_none():
+    tracker = Tracker(TrackSettings())
+    for i in range(5):
+        tracker.update(seen(walker(100), score=0.5), i / 5, LABELS)
+    assert tracker.doubtful == ()
+
+
 @pytest.mark.parametrize("fps", [2.0, 5.0, 12.5, 30.0])
 @pytest.mark.parametrize("speed", [0.0, 30.0, 70.0])
 def test_a_walker_keeps_his_id_at_any_frame_rate(fps, speed):

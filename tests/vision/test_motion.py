@@ -142,6 +142,16 @@ def test_a_gate_that_is_off_lets_every_frame_through():
     assert {m.gate for m in run(gate(enabled=False), [SCENE] * 5)} == {GateDecision.OFF}
 
 
+def test_a_gate_that_is_off_still_says_where_something_moves():
+    machine, camera = gate(enabled=False), Camera()
+    still(machine, 4.0, camera)
+    figures = [person(SCENE, 300 + 12 * i, 500, 80) for i in range(10)]
+    said = run(machine, [f[0] for f in figures], camera, t0=4.0)
+    assert all(hits(m.boxes, f[1]) for m, f in zip(said[2:], figures[2:], strict=True))
+    assert {m.gate for m in said} == {GateDecision.OFF}
+    assert {m.gate for m in run(machine, [SCENE * 0.4] * 3, camera, t0=6.0)} == {GateDecision.OFF}
+
+
 def test_a_hole_in_the_stream_or_another_resolution_starts_anew_with_a_look():
     machine, camera = gate(), Camera()
     still(machine)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surveil.types import GateDecision, Motion, Track
-from surveil.vision.regions import CropLimits, RegionPlanner, as_boxes, cover, tiles
+from surveil.vision.regions import CropLimits, RegionPlanner, as_boxes, cover, round_s, tiles
 
 HD = (1920, 1080)
 UHD = (3840, 2160)
@@ -121,12 +121,45 @@ def test_the_rest_of_the_picture_is_not_forgotten_while_something_moves():
     assert seen.all()
 
 
-def test_without_a_gate_all_tiles_take_turns():
-    made, seen = planner(), np.zeros(HD[::-1], bool)
-    for i in range(3):
-        for x1, y1, x2, y2 in made.plan(motion(gate=GateDecision.OFF), (), HD, i * 0.2):
+OFF = GateDecision.OFF
+
+
+def beside(plan, size):
+    """What is looked at beside the whole picture, which comes first in every frame."""
+    assert plan[0] == (0, 0, *size)
+    return plan[1:]
+
+
+@pytest.mark.parametrize("max_crops", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [HD, UHD])
+def test_without_a_gate_the_whole_is_seen_in_every_frame_and_its_tiles_in_turn(size, max_crops):
+    made, rest = planner(max_crops=max_crops), tiles((0, 0, *size), LIMITS.limit, size)
+    frames = round(5 * round_s(size, 320, 40, max_crops, 5.0))
+    plans = [beside(made.plan(motion(gate=OFF), (), size, i / 5), size) for i in range(frames)]
+    assert {crop for plan in plans for crop in plan} == set(rest)
+    assert max(map(len, plans)) == max(1, max_crops - 1)
+
+
+def test_without_a_gate_what_moves_and_what_is_followed_is_looked_at_first():
+    moving, box = (3000, 1500, 3100, 1700), (300.0, 400.0, 360.0, 600.0)
+    made = planner(max_crops=4)
+    for i in range(20):
+        plan = beside(made.plan(motion(moving, gate=OFF), (track(box),), UHD, i / 5), UHD)
+        assert all(any(holds(crop, wanted) for crop in plan) for wanted in (moving, box))
+
+
+@pytest.mark.parametrize("max_crops", [1, 2, 4])
+def test_without_a_gate_much_that_moves_does_not_keep_the_tiles_from_their_turn(max_crops):
+    spots = [(x, y, x + 20, y + 60) for x in (100, 1100, 2100, 3100) for y in (200, 1000, 1800)]
+    made, seen = planner(max_crops=max_crops), np.zeros(UHD[::-1], bool)
+    for i in range(120):
+        for x1, y1, x2, y2 in beside(made.plan(motion(*spots, gate=OFF), (), UHD, i / 5), UHD):
             seen[y1:y2, x1:x2] = True
     assert seen.all()
+
+
+def test_without_a_gate_a_small_picture_is_looked_at_once():
+    assert planner().plan(motion((10, 10, 40, 90), gate=OFF), (), (480, 360), 0.0) == ((0, 0, 480, 360),)
 
 
 boxes_in_hd = st.lists(
@@ -163,9 +196,32 @@ def test_tiles_cover_any_picture_without_growing_beyond_the_limit(width, height)
     assert seen.all()
 
 
+def in_one_tile(found, width, height, x, y, side=40):
+    x1, y1 = x * (width - side), y * (height - side)
+    return any(holds(crop, (x1, y1, x1 + side, y1 + side)) for crop in found)
+
+
+PLACES = (st.integers(60, 4000), st.integers(60, 3000), st.floats(0, 1), st.floats(0, 1))
+
+
+@settings(max_examples=200, deadline=None)
+@given(*PLACES, st.sampled_from([96, 160, 320, 640]))
+def test_an_object_of_the_smallest_size_lies_whole_in_one_of_the_tiles(width, height, x, y, input_px):
+    limits = CropLimits.of(input_px, 40)
+    found = tiles((0, 0, width, height), limits.limit, (width, height), limits.smallest)
+    assert in_one_tile(found, width, height, x, y)
+
+
+@settings(max_examples=200, deadline=None)
+@given(*PLACES)
+def test_tiles_overlap_by_a_tenth_where_no_smallest_size_is_given(width, height, x, y):
+    found = tiles((0, 0, width, height), LIMITS.limit, (width, height))
+    assert in_one_tile(found, width, height, x, y)
+
+
 def test_forty_pixels_stay_twenty_four_at_the_input():
     assert CropLimits.of(320, 40).limit * 24 / 40 == 320
-    assert CropLimits.of(416, 10) == CropLimits(416 * 10 / 24, 416 * 10 / 24)
+    assert CropLimits.of(416, 10) == CropLimits(416 * 10 / 24, 416 * 10 / 24, 10)
 
 
 def test_crops_travel_as_read_only_boxes():
