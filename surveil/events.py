@@ -7,6 +7,7 @@ for a reason. Pure: time comes in as an argument.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,10 @@ from surveil.types import Event, Signal
 OutcomeKey = tuple[str, str, str]
 """rule, outcome, reason (of suppression)."""
 Outcomes = Counter[OutcomeKey]
+CREDIT_S = 0.5
+"""However long something was signalled, without a signal for longer than this it is not sustained."""
+LONGEST_STEP_S = 2.0
+"""A longer time between two frames is a hole in the stream."""
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/event")
 
 
@@ -45,7 +50,10 @@ class _Episode:
     """One key of one rule while it is signalled."""
 
     first: float
+    """Since when it has been sustained, s."""
     last: float
+    credit_s: float = 0.0
+    """For how much longer than not it was signalled lately; below 0 it was not sustained, and begins again."""
     waiting: int = 0
     """Signals whose outcome is not decided."""
     event: Event | None = None
@@ -60,6 +68,9 @@ class Episodes:
     policies: list[EventPolicy]
     _open: dict[tuple[int, str], _Episode] = field(default_factory=dict)
     _quiet_until: dict[tuple[int, str], float] = field(default_factory=dict)
+    _t: float | None = None
+    _dt: float = 0.0
+    """Seconds since the frame before."""
 
     @property
     def events(self) -> list[Event]:
@@ -78,6 +89,8 @@ class Episodes:
     ) -> list[Transition]:
         """Take one frame's signals, each with the index of its rule; return what opened and what ended."""
         changes: list[Transition] = []
+        self._dt = 0.0 if self._t is None else min(max(0.0, t - self._t), LONGEST_STEP_S)
+        self._t = t
         for index, signal in signals:
             if signal.instant:
                 changes += self._instant(index, signal, t, t_wall, outcomes)
@@ -104,8 +117,8 @@ class Episodes:
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
     ) -> list[Transition]:
         policy, key = self.policies[index], (index, signal.key)
-        episode = self._open.setdefault(key, _Episode(t, t))
-        episode.last = t
+        episode = self._open.setdefault(key, _Episode(t, -math.inf))
+        self._sustain(episode, t)
         if signal.since is not None and episode.event is None:
             episode.first = min(episode.first, signal.since)
         if episode.best is None or signal.score > episode.best.score:
@@ -131,6 +144,21 @@ class Episodes:
         self._charge(key, t)
         return [Transition(episode.event)]
 
+    def _sustain(self, episode: _Episode, t: float) -> None:
+        """Note that the episode is signalled in the frame at `t`."""
+        if episode.last == t:
+            return
+        episode.last = t
+        if episode.credit_s < 0:
+            episode.first, episode.credit_s = t, 0.0
+        episode.credit_s = min(episode.credit_s + self._dt, max(CREDIT_S, self._dt))
+
+    def _lapse(self, t: float) -> None:
+        """Note what waits and is not signalled in the frame at `t`: a few looks now and then last for no time."""
+        for episode in self._open.values():
+            if episode.event is None and episode.last != t:
+                episode.credit_s -= self._dt
+
     def _event(self, index: int, signal: Signal, t: float, t_wall: float, name: str) -> Event:
         policy = self.policies[index]
         made_of = f"{self.camera}|{policy.name}|{policy.type}|{name}|{t_wall:.3f}"
@@ -143,6 +171,7 @@ class Episodes:
 
     def _fade(self, t: float, outcomes: Outcomes) -> list[Transition]:
         """End what was not signalled for longer than it may linger."""
+        self._lapse(t)
         gone = [key for key, e in self._open.items() if t - e.last > self.policies[key[0]].linger_s]
         return self._end(gone, outcomes, "gone", "too_short")
 
@@ -160,9 +189,12 @@ class Episodes:
         return changes
 
     def resume(self, t: float) -> None:
-        """The camera is back: the time without it does not count as absence."""
+        """The camera is back: the time without it counts neither as absence nor as presence."""
+        self._t = t
         for episode in self._open.values():
-            episode.last = max(episode.last, t)
+            away_s, episode.last = max(0.0, t - episode.last), max(episode.last, t)
+            if episode.event is None:
+                episode.first += away_s
 
     def end_all(self, outcomes: Outcomes, reason: str) -> list[Transition]:
         """End every episode."""

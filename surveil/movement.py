@@ -26,9 +26,8 @@ SPANS_S = (1.0, 2.5, 6.0)
 """An object has settled when the looks of so many seconds say so: near the line it takes longer."""
 LEAST_LOOKS = 2
 """One look alone says nothing."""
-MOST_LOOKS = 64
-OUTLIERS = 5
-"""One look in so many may see it elsewhere: its legs were hidden."""
+MOST_LOOKS, OUTLIERS = 64, 5
+"""Looks that are remembered. One in so many may see it elsewhere: its legs were hidden."""
 DOUBT = 5.6
 """The median of the looks must be so many standard errors beyond: 4.5 of a mean; once in days by chance."""
 JITTER_WEIGHT, MOST_JITTER = 0.07, 0.15
@@ -206,6 +205,7 @@ class Crossings:
         self._line = line
         self._identities = Identities()
         self._walks: dict[int, _Walk] = {}
+        self._size = (0, 0)
         self.since: dict[int, float] = {}
         """Track → stream time (s) at which it was first clearly on the other side, of those who crossed last."""
 
@@ -213,7 +213,7 @@ class Crossings:
         self, points: Sequence[tuple[Track, Point]], size: tuple[int, int], t: float
     ) -> list[tuple[Track, str]]:
         """Take tracks and their points (px) in a frame of `size` px; return who crossed, and which way."""
-        line = _in_px(self._line, size)
+        self._size, line = size, _in_px(self._line, size)
         objects = self._identities.update([track for track, _ in points], t)
         ready = []
         for track, point in points:
@@ -223,12 +223,12 @@ class Crossings:
             if not track.missed:
                 _look(walk, track, point, line, t)
                 ready.append((walk, _settled_for(walk)))
-        ready += [(walk, _settled_in(walk, _beyond(walk))) for walk in self._vanished(t)]
-        crossed = [(walk.track, since, way) for walk, since in ready if (way := _cross(walk, since, line))]
-        self.since = {track.id: since for track, since, _ in crossed if since is not None}
+        crossed = self._crossed(
+            ready + [(walk, _settled_in(walk, _beyond(walk))) for walk in self._vanished(t)]
+        )
         for gone in [number for number, walk in self._walks.items() if t - walk.t > FORGET_S]:
             del self._walks[gone]
-        return [(track, way) for track, _, way in crossed]
+        return crossed
 
     def ways(self, size: tuple[int, int]) -> tuple[str, str]:
         """Return the names of both directions in a frame of `size` px."""
@@ -240,10 +240,19 @@ class Crossings:
         for walk in self._walks.values():
             walk.t = t
 
-    def clear(self) -> None:
-        """Forget who was where."""
+    def clear(self) -> list[tuple[Track, str]]:
+        """Forget who was where; return who would have crossed by leaving the picture now."""
+        crossed = self._crossed([(walk, _settled_in(walk, _beyond(walk))) for walk in self._walks.values()])
         self._walks.clear()
         self._identities.clear()
+        return crossed
+
+    def _crossed(self, ready: Sequence[tuple[_Walk, float | None]]) -> list[tuple[Track, str]]:
+        """Let objects settle on the other side since the given times; return those who have crossed."""
+        line = _in_px(self._line, self._size)
+        crossed = [(walk.track, since, way) for walk, since in ready if (way := _cross(walk, since, line))]
+        self.since = {track.id: since for track, since, _ in crossed if since is not None}
+        return [(track, way) for track, _, way in crossed]
 
     def _vanished(self, t: float) -> list[_Walk]:
         """Return who has just been away for too long to come back as the same object."""

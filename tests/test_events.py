@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,49 @@ def test_flicker_within_the_linger_is_one_event():
     script = [(t, ("k",) if int(t) % 2 == 0 else ()) for t in range(20)]
     changes, _, _ = run([(float(t), keys) for t, keys in script])
     assert [what for _, what, _ in changes] == ["opened"]
+
+
+def at_5_fps(*signalled):
+    """A script of frames 0.2 s apart, signalled or not."""
+    return [(round(i / 5, 3), ("k",) if there else ()) for i, there in enumerate(signalled)]
+
+
+@pytest.mark.parametrize(
+    "signalled",
+    [
+        [0, 1, 0, 0, 0, 0, 0, 1, 0, 0],
+        [0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1],
+        [0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1],
+        [1, 1, 1, 1, 1, 0, 0, 0, 1, 0],
+    ],
+    ids=["1.2 s apart", "a third of the looks", "pairs", "leaves early, one look later"],
+)
+def test_looks_now_and_then_do_not_last(signalled):
+    changes, outcomes, _ = run([*at_5_fps(*signalled), (9.0, ())])
+    assert changes == []
+    assert outcomes == {("intrusion", "suppressed", "too_short"): sum(signalled)}
+
+
+def test_an_event_begins_with_what_has_lasted_not_with_a_look_before():
+    episodes, outcomes, found = Episodes("gate", [HABIT]), Outcomes(), []
+    for t, keys in at_5_fps(1, 0, 0, 0, 0, *[1] * 10):
+        found += episodes.step(t, 1000.0 + t, [(0, Signal("intrusion", key, 0.5)) for key in keys], outcomes)
+    (opened,) = found
+    assert (opened.event.t_start, opened.event.t_wall_start) == (1.0, 1001.0)
+    assert sum(outcomes.values()) == 11
+
+
+def test_one_frame_in_which_it_was_missed_does_not_begin_it_again():
+    assert run(at_5_fps(0, 1, 1, 0, 1, 1, 1))[0] == [(1.2, "opened", "k")]
+
+
+def test_a_time_without_the_camera_is_neither_absence_nor_presence():
+    episodes, outcomes, opened = Episodes("gate", [HABIT]), Outcomes(), []
+    for t in (0.0, 0.2, 0.4, 8.0, 8.2, 8.4, 8.7):
+        if t == 8.0:
+            episodes.resume(t)
+        opened += [t for _ in episodes.step(t, t, [(0, Signal("intrusion", "k", 0.5))], outcomes)]
+    assert opened == [8.7]
 
 
 def test_keys_are_episodes_of_their_own():

@@ -79,6 +79,14 @@ def test_a_loss_ends_stays_and_short_ones_do_not_count():
     assert counter.finish().stays == ()
 
 
+def test_who_is_over_the_line_when_the_recording_ends_has_crossed():
+    counter = counts_of(lines=("door",))
+    for i in range(11):
+        counter.update([track(1, 300 + 24 * i)], SIZE, i / 5)
+    assert counter.finish().crossings == (Crossing("door", "right", "person"),)
+    assert counter.finish().crossings == ()
+
+
 def test_a_gap_in_the_stream_is_not_time_watched():
     counter = counts_of()
     assert [counter.update([], SIZE, t).seconds for t in (5.0, 5.2, 65.0)] == [0.0, pytest.approx(0.2), 2.0]

@@ -98,10 +98,13 @@ class CameraCounts:
             for (zone, label), visits in self._visits.items()
             for stay in self._stays(zone, label, visits.clear())
         ]
-        for crossings in self._crossings.values():
-            crossings.clear()
+        crossed = [
+            Crossing(line, direction, track.label)
+            for line, crossings in self._crossings.items()
+            for track, direction in crossings.clear()
+        ]
         self._t = None
-        return Counts(stays=tuple(ended), occupancy=dict.fromkeys(self._visits, 0))
+        return Counts(crossings=tuple(crossed), stays=tuple(ended), occupancy=dict.fromkeys(self._visits, 0))
 
     def _resume(self, t: float) -> None:
         """Go on after a time without pictures."""
