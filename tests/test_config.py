@@ -292,6 +292,26 @@ def test_check_says_how_long_a_round_of_the_tiles_takes_without_a_gate(tmp_path,
 
 
 @pytest.mark.parametrize(
+    ("camera", "refused"),
+    [
+        ("rules: [{type: intrusion, zone: z, classes: [any]}]", ""),
+        ("rules: [{type: perimeter, zone: z, ignore: [dog]}]", ""),
+        ("rules: [{type: perimeter, zone: z, ignore: [dogg]}]", "no class 'dogg'"),
+        ("rules: [{type: left_object, classes: [any]}]", "no class 'any'"),
+        ("counting: {enabled: true, classes: [any]}", "no class 'any'"),
+    ],
+)
+def test_any_is_a_class_of_rules_about_objects_only(tmp_path, camera, refused):
+    zones = "zones: {z: [[0, 0], [1, 0], [1, 1]]}"
+    file = write(tmp_path, f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    {zones}\n    {camera}\n")
+    if refused:
+        with pytest.raises(ConfigError, match=refused):
+            load(file)
+    else:
+        load(file)
+
+
+@pytest.mark.parametrize(
     ("hides", "warned"),
     [
         ("masks: {a: {points: [[0, 0], [1, 0], [1, 1]], hide: store}}", True),

@@ -8,6 +8,9 @@ from typing import Any
 from surveil.config.document import YamlNode
 from surveil.config.explain import resolve, step_into
 from surveil.config.problems import Problems, suggest
+from surveil.features.registry import RULES
+from surveil.rules.base import ObjectRuleSettings
+from surveil.rules.movers import ANY
 
 _REFERENCES = (("zone", "zones"), ("line", "lines"))
 """A rule's key (and its plural) → the camera's mapping that the name must be in."""
@@ -179,7 +182,14 @@ def _check_places(owner: YamlNode, camera: YamlNode, problems: Problems, labels:
         known = set(_children(camera, plural))
         _check_names(owner, key, plural, known, problems)
         _check_names(owner, plural, plural, known, problems)
-    _check_labels(owner.get("classes"), labels, problems)
+    _check_labels(owner.get("classes"), (*labels, ANY) if labels and _takes_any(owner) else labels, problems)
+    _check_labels(owner.get("ignore"), labels, problems)
+
+
+def _takes_any(owner: YamlNode) -> bool:
+    """Whether it is a rule about objects, for which `any` is a class, too."""
+    kind = RULES.get(_text(owner.get("type")) or "")
+    return kind is not None and issubclass(kind.settings, ObjectRuleSettings)
 
 
 def _known(plural: str, node: YamlNode, known: set[str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from surveil.detect.settings import DetectSettings
 from surveil.geometry import Line
 from surveil.rules import RuleKind
 from surveil.rules.base import RuleSettings
@@ -48,6 +49,14 @@ class CameraParts(Protocol):
     @property
     def lines(self) -> Mapping[str, Line]:
         """Its lines, in fractions of the frame."""
+
+    @property
+    def detect(self) -> DetectSettings:
+        """How often the detector looks, and what it must find."""
+
+    @property
+    def masks(self) -> Mapping[str, Polygon]:
+        """Areas in which nothing counts, in fractions of the frame."""
 
     @property
     def unstored(self) -> tuple[Polygon, ...]:

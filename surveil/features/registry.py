@@ -10,6 +10,7 @@ from surveil.features.classify.feature import CLASSIFY
 from surveil.features.counting.feature import COUNTING
 from surveil.features.health.feature import HEALTH
 from surveil.features.normality.feature import NORMALITY
+from surveil.features.perimeter.feature import PERIMETER
 from surveil.features.things.feature import THINGS
 from surveil.geometry import Line
 from surveil.rules import CORE_RULES, RuleKind
@@ -25,6 +26,7 @@ FEATURES: dict[str, Feature] = {
     "health": HEALTH,
     "normality": NORMALITY,
     "things": THINGS,
+    "perimeter": PERIMETER,
     "classify": CLASSIFY,
     "counting": COUNTING,
 }

@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import Field
 
 from surveil.geometry import Line, inside
+from surveil.rules.movers import ANY, IGNORED, is_ignored, unknown
 from surveil.settings import Settings, Title
 from surveil.types import Point, Polygon, Scene, Signal, Track
 
@@ -52,7 +53,15 @@ class RuleSettings(Settings):
 class ObjectRuleSettings(RuleSettings):
     """Settings of rules about tracked objects."""
 
-    classes: tuple[str, ...] = Field(default=("person",), min_length=1, description="Classes of objects.")
+    classes: tuple[str, ...] = Field(
+        default=("person",),
+        min_length=1,
+        description="Classes of objects; `any` means all of them, and whatever moves on its own path (class `object`).",
+    )
+    ignore: tuple[str, ...] = Field(
+        default=IGNORED,
+        description="With `classes: [any]`: classes that are left out when the model is sure of them.",
+    )
     min_score: float = Field(default=0.0, ge=0, le=1, description="Minimum score of the object.")
     min_height: float = Field(
         default=0.0, ge=0, le=1, description="Minimum height, as a share of the frame's height."
@@ -127,11 +136,23 @@ def size_of(scene: Scene) -> tuple[int, int]:
     return scene.observation.width, scene.observation.height
 
 
+def _of_classes(settings: ObjectRuleSettings, scene: Scene) -> Iterator[Track]:
+    """Yield the tracks of the rule's classes; with `any` what else moves on its own path, too."""
+    if ANY not in settings.classes:
+        yield from (track for track in scene.tracks if track.label in settings.classes)
+        return
+    named = settings.classes
+    for track in scene.tracks:
+        if track.label in named or not is_ignored(track, settings.ignore):
+            yield track
+    yield from unknown(scene, scene.tracks)
+
+
 def wanted(settings: ObjectRuleSettings, scene: Scene) -> Iterator[Track]:
     """Yield the tracks that pass the rule's filter."""
     _, height = size_of(scene)
-    for track in scene.tracks:
-        if track.label not in settings.classes or track.score < settings.min_score:
+    for track in _of_classes(settings, scene):
+        if track.score < settings.min_score:
             continue
         w, h = track.box[2] - track.box[0], track.box[3] - track.box[1]
         tall = settings.min_height <= h / height <= settings.max_height

@@ -78,9 +78,12 @@ class Background:
     def seed(self, plane: Bytes) -> None:
         """Take `plane` (uint8 (h, w)) for the background; what is known about noise is kept."""
         cv2.blur(plane, (3, 3), self._smooth)
-        cells = _cells(self._smooth)
-        self._background = _Lit(self._smooth.astype(np.float32), cells)
-        self._reference, self._next = _Lit(self._smooth.copy(), cells), _Lit(self._smooth.copy(), cells)
+        cells = light_cells(self._smooth)
+        self._background = LitPlane(self._smooth.astype(np.float32), cells)
+        self._reference, self._next = (
+            LitPlane(self._smooth.copy(), cells),
+            LitPlane(self._smooth.copy(), cells),
+        )
         self._mean8[:] = self._smooth
         self._next_age = self._unlearned_s = self._light = 0.0
 
@@ -93,7 +96,7 @@ class Background:
         """
         self._previous, self._smooth = self._smooth, self._previous
         cv2.blur(plane, (3, 3), self._smooth)
-        cells = _cells(self._smooth)
+        cells = light_cells(self._smooth)
         self._relight(cells, dt)
         threshold = self._threshold_now()
         cv2.absdiff(self._smooth, self._reference.plane, self._recent)
@@ -142,7 +145,7 @@ class Background:
         cv2.accumulateWeighted(self._smooth, background, rate(dt, BUSY_S))
         cv2.accumulateWeighted(self._smooth, background, rate(dt, self._absorb_s), still)
         cv2.convertScaleAbs(background, self._mean8)
-        self._background.cells = _cells(self._mean8)
+        self._background.cells = light_cells(self._mean8)
         # A passing object differs by 50 levels and more; clipping keeps it from passing for noise.
         clipped = cv2.threshold(self._recent, 2.0 * NOISE_MAX, 0, cv2.THRESH_TRUNC, self._recent)[1]
         cv2.accumulateWeighted(clipped, self._noise, rate(dt, NOISE_S), learn)
@@ -163,7 +166,7 @@ class Background:
         )
 
 
-class _Lit:
+class LitPlane:
     """A plane to compare with, and how it is lit. Mutable; owned by the background.
 
     Light multiplies. The factor of a coarse cell is the median over 5 by 5 cells, so that an object which
@@ -191,11 +194,11 @@ class _Lit:
         field = cv2.resize(factor, (width, height), interpolation=cv2.INTER_LINEAR)
         depth = cv2.CV_8U if self.plane.dtype == np.uint8 else cv2.CV_32F
         cv2.multiply(self.plane, field, self.plane, dtype=depth)
-        self.cells = _cells(self.plane)
+        self.cells = light_cells(self.plane)
         return drift
 
 
-def _cells(plane: Bytes | Floats) -> Floats:
+def light_cells(plane: Bytes | Floats) -> Floats:
     """Return the mean of each coarse cell, raised by `DARK`. Halved first, which OpenCV does at full speed."""
     height, width = plane.shape
     half = cv2.resize(plane, (width // 2, height // 2), interpolation=cv2.INTER_AREA)

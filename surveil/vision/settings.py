@@ -13,7 +13,7 @@ class MotionSettings(Settings):
     enabled: bool = Field(
         default=True,
         description="Run the detector only where something moves or an object is tracked, and periodically on "
-        "the rest. Off: it runs on every due frame: on the whole picture, on what moves and on the other parts in turn.",
+        "the rest. Off: it runs on every due frame: on all of it, on what moves and on the other parts in turn.",
     )
     threshold: int = Field(
         default=3,

@@ -1,0 +1,191 @@
+"""Following what moves from frame to frame, and telling a way of its own from swaying, drifting and flicker."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from surveil.features.perimeter.scenery import PlaneBox, Region
+from surveil.types import Floats
+
+FORGET_S = 1.6
+"""What has not been seen for so long is gone."""
+MEMORY_S = 30.0
+MOST_LOOKS = 160
+LEAST_LOOKS, LEAST_S = 5, 0.8
+"""A way has been seen in so many looks, and for so long."""
+WAY = 1.5
+"""Least way, in lengths of what moves: it has left its place."""
+STRAIGHT = 0.7
+"""Least share of the way that leads on: what wanders about in its place goes nowhere."""
+FASTEST = 6.0
+"""Lengths a second; faster are streaks of rain and flies before the lens."""
+SOLID = 0.7
+"""Share of the looks of a way in which it was a thing, and the same one."""
+SAME, SIZE = 0.4, 3.0
+"""Correlation with the look before at which it is the same thing, and the factor within which its area stays."""
+REACH, GROWTH = 1.2, 2.2
+"""A region belongs to what was this near, in its lengths, and of a size within this factor."""
+TEMPLATE = 64
+"""Largest side of what is compared with the look before, px of the plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something was in one look, px of the plane."""
+
+    t: float
+    box: PlaneBox
+    solid: bool
+    """A thing, the same one as in the look before, in a place that is calm as a rule."""
+    looks: int = 1
+    """Looks since the one that saw it before: more than 1 where it was missed."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The middle of the box."""
+        return (self.box[0] + self.box[2]) / 2, (self.box[1] + self.box[3]) / 2
+
+    @property
+    def length(self) -> int:
+        """The longer side of the box."""
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+@dataclass(slots=True)
+class Path:
+    """One thing that is followed."""
+
+    id: int
+    patch: Floats
+    """Its difference from the background in the last look."""
+    area: int
+    """Changed px of the plane in the last look."""
+    missed: int = 0
+    """Looks since then that did not see it."""
+    places: deque[Place] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
+    is_way: bool = False
+    """Whether it has gone a way of its own; once it has, always."""
+    progress: float = 0.0
+    """Its largest way so far, lengths."""
+
+    @property
+    def last(self) -> Place:
+        """Where it is."""
+        return self.places[-1]
+
+    @property
+    def length(self) -> float:
+        """Its length as a rule, px of the plane."""
+        return float(np.median([place.length for place in self.places]))
+
+    def add(self, place: Place) -> None:
+        """Take another look."""
+        self.places.append(place)
+        while place.t - self.places[0].t > MEMORY_S:
+            self.places.popleft()
+        self._judge()
+
+    def _judge(self) -> None:
+        """Find the longest straight way that leads to where it is now."""
+        points = np.array([place.centre for place in self.places])
+        if len(points) < 2:
+            return
+        steps = np.hypot(*np.diff(points[::-1], axis=0).T)
+        net = np.hypot(*(points[-1] - points[:-1]).T)[::-1]
+        gone = np.maximum(np.cumsum(steps), 1e-6)
+        looks = 1 + np.cumsum([place.looks for place in self.places][::-1])[:-1]
+        times = self.last.t - np.array([place.t for place in self.places])[:-1][::-1]
+        solid = np.cumsum([place.solid for place in self.places][::-1])[1:] / looks
+        ways = net / max(1.0, self.length)
+        good = (net >= STRAIGHT * gone) & (solid >= SOLID) & (ways <= FASTEST * np.maximum(times, 1e-6))
+        self.progress = float(max(self.progress, ways[good].max(initial=0.0)))
+        good &= (np.arange(2, len(points) + 1) >= LEAST_LOOKS) & (times >= LEAST_S) & (ways >= WAY)
+        self.is_way = self.is_way or bool(good.any())
+
+
+class Paths:
+    """Everything that is followed in one camera's plane."""
+
+    def __init__(self) -> None:
+        self.paths: list[Path] = []
+        self._last_id = 0
+
+    def update(self, regions: Sequence[tuple[Region, bool]], difference: Floats, t: float) -> None:
+        """Take the regions that moved, each with whether its place is calm, in a plane's `difference`."""
+        free = dict(enumerate(regions))
+        for path in self.paths:
+            path.missed += 1
+        for path, index in _matches(self.paths, regions, t):
+            region, calm = free.pop(index)
+            ratio = region.area / max(1, path.area)
+            same = 1 / SIZE <= ratio <= SIZE and _likeness(path.patch, difference, region.box) >= SAME
+            path.add(Place(t, region.box, region.is_solid and calm and same, path.missed))
+            path.missed = 0
+            path.patch, path.area = _patch(difference, region.box), region.area
+        for region, calm in free.values():
+            self._last_id += 1
+            path = Path(self._last_id, _patch(difference, region.box), region.area)
+            path.add(Place(t, region.box, region.is_solid and calm))
+            self.paths.append(path)
+        self.paths = [path for path in self.paths if t - path.last.t <= FORGET_S]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.paths.clear()
+
+
+def _matches(
+    paths: Sequence[Path], regions: Sequence[tuple[Region, bool]], t: float
+) -> Iterable[tuple[Path, int]]:
+    """Yield paths with the index of the region that continues each, nearest first."""
+    pairs = sorted(
+        (distance, n, index)
+        for n, path in enumerate(paths)
+        for index, (region, _) in enumerate(regions)
+        if (distance := _apart(path, region, t)) < 1.0
+    )
+    used_paths: set[int] = set()
+    used: set[int] = set()
+    for _, n, index in pairs:
+        if n not in used_paths and index not in used:
+            used_paths.add(n)
+            used.add(index)
+            yield paths[n], index
+
+
+def _apart(path: Path, region: Region, t: float) -> float:
+    """Return how far a region is from where a path should be now, 1: out of reach."""
+    here = Place(t, region.box, solid=False)
+    if not 1 / GROWTH <= here.length / max(1, path.last.length) <= GROWTH:
+        return 1.0
+    x, y = path.last.centre
+    if len(path.places) > 1:
+        before = path.places[-2]
+        ahead = min((t - path.last.t) / max(path.last.t - before.t, 1e-3), 2.0)
+        x, y = x + ahead * (x - before.centre[0]), y + ahead * (y - before.centre[1])
+    near = math.hypot(here.centre[0] - x, here.centre[1] - y)
+    return min(1.0, near / (REACH * max(path.last.length, here.length)))
+
+
+def _patch(difference: Floats, box: PlaneBox) -> Floats:
+    """Return the middle of a box of the plane, as far as it is compared."""
+    x1, y1, x2, y2 = box
+    x, y = max(0, (x2 - x1 - TEMPLATE) // 2), max(0, (y2 - y1 - TEMPLATE) // 2)
+    return difference[y1 + y : y2 - y, x1 + x : x2 - x].copy()
+
+
+def _likeness(patch: Floats, difference: Floats, box: PlaneBox) -> float:
+    """Return the best correlation of a patch with what is around a box of the plane."""
+    height, width = patch.shape
+    x1, y1, x2, y2 = box
+    across, down = max(4, (width - (x2 - x1)) // 2 + 4), max(4, (height - (y2 - y1)) // 2 + 4)
+    around = difference[max(0, y1 - down) : y2 + down, max(0, x1 - across) : x2 + across]
+    height, width = min(height, around.shape[0]), min(width, around.shape[1])
+    found = cv2.matchTemplate(around, patch[:height, :width], cv2.TM_CCOEFF_NORMED)
+    return float(found.max())
