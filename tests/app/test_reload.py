@@ -73,6 +73,7 @@ def test_such_a_file_is_refused_and_the_daemon_goes_on(daemon):
     assert not daemon.config.cameras
 
 
+@pytest.mark.rig
 @pytest.mark.parametrize(
     "error", [ValueError("odd"), PermissionError(13, "no"), RecursionError(), KeyError("x")]
 )
@@ -89,6 +90,7 @@ def test_an_exception_that_nobody_foresaw_is_a_refusal(daemon, error):
     assert reloader.config is daemon.config
 
 
+@pytest.mark.rig
 def test_a_step_that_fails_is_told_and_the_other_steps_are_taken(daemon, monkeypatch):
     whole = json.loads(daemon.config.path.read_text())
     whole["cameras"] = {"other": {"url": "rtsp://127.0.0.1:9/y"}}
