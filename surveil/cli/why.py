@@ -17,7 +17,6 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
-    camera_of,
     console,
     print_json,
     read_config,
@@ -65,7 +64,7 @@ def why(
     Example: `surveil why gate --at 14:03 --minutes 3`
     """
     settings = read_config(config)
-    chosen = camera_of(settings, config, camera)
+    chosen = settings.camera(camera)
     begin = moment(at, datetime.fromtimestamp(SystemClock().wall(), UTC)).replace(second=0, microsecond=0)
     start = begin.timestamp()
     end = start + MINUTE_S * minutes

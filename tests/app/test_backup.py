@@ -24,7 +24,7 @@ def state(tmp_path):
     """A state directory in use: its outbox is open and has something in its log alone."""
     folder = tmp_path / "state"
     outbox = Outbox.open(folder / "surveil.db", ["ops"], ManualClock())
-    outbox.commit([alert(n) for n in range(20)])
+    outbox.committer.commit([alert(n) for n in range(20)])
     CountStore(folder / "counts.db").close()
     models = folder / "normality" / "yard"
     models.mkdir(parents=True)
@@ -39,9 +39,9 @@ def state(tmp_path):
 
 def ids(outbox):
     found = []
-    while (delivery := outbox.next("ops")) is not None:
+    while (delivery := outbox.queue.next("ops")) is not None:
         found.append(delivery.alert.id)
-        outbox.delivered("ops", delivery.seq)
+        outbox.queue.delivered("ops", delivery.seq)
     return found
 
 
@@ -51,7 +51,7 @@ def test_a_backup_of_a_state_in_use_is_restored_whole(state, tmp_path, evidence)
     file, again = tmp_path / "backup.tar", tmp_path / "again"
     copied = backup(folder, file, evidence=evidence)
     assert file.stat().st_mode & 0o777 == 0o640
-    outbox.commit([alert(99)])
+    outbox.committer.commit([alert(99)])
     assert restore(file, again).files == copied.files
     assert check(again / "surveil.db").problems == ()
     restored = Outbox.open(again / "surveil.db", ["ops"], ManualClock())
@@ -69,7 +69,7 @@ def test_a_backup_under_way_is_of_one_moment_and_holds_nobody_up(state, tmp_path
 
     def writes():
         for n in range(100, 160):
-            outbox.commit([alert(n), alert(n, "end")])
+            outbox.committer.commit([alert(n), alert(n, "end")])
         done.set()
 
     writer = threading.Thread(target=writes)

@@ -20,7 +20,9 @@ def alerts(passing_clip, detector, tmp_path_factory):
         {"type": "presence"},
     ]
     path = folder / "config.yaml"
-    path.write_text(config_text(str(passing_clip), folder / "state", rules=rules, zones=EVERYWHERE, track=BLIND))
+    path.write_text(
+        config_text(str(passing_clip), folder / "state", rules=rules, zones=EVERYWHERE, track=BLIND)
+    )
     return Replay(load(path), "yard", detector, folder / "state").run([passing_clip]).alerts
 
 
