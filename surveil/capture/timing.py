@@ -237,6 +237,10 @@ class FileClock:
         self._has_frame = False
         self._ahead_s = 0.0
         """How far `t` is ahead of the stamps, since some of them were too near each other."""
+        self._newer: tuple[float, float] | None = None
+        """Stamp and `t` of the last frame that had a stamp."""
+        self._older: tuple[float, float] | None = None
+        self._jumped = False
 
     def expect(self, interval_s: float) -> None:
         """Say how far pictures are apart where their stamps do not."""
@@ -245,17 +249,33 @@ class FileClock:
 
     def restart(self) -> None:
         """Begin the recording again: its first frame follows one interval after the last."""
-        self._stamp = None
+        self._stamp = self._newer = self._older = None
+        self._jumped = False
 
     def update(self, stamp: float | None) -> float:
         """Return `t` of a frame: the first is at the time to begin at."""
         previous, self._stamp = self._stamp, stamp
         if not self._has_frame:
             self._has_frame = True
-            return self.t
-        step = self._interval_s if stamp is None or previous is None else stamp - previous
-        self.t += self._step(step)
+        elif stamp is None or previous is None:
+            self.t += self._step(self._interval_s)
+        else:
+            self.t += self._taken(stamp, stamp - previous)
+        if stamp is not None:
+            self._older, self._newer = self._newer, (stamp, self.t)
         return self.t
+
+    def _taken(self, stamp: float, step: float) -> float:
+        """Return the step of `t`; after a single picture stamped elsewhere it goes on where it was before."""
+        before, self._jumped = self._jumped, not 0 <= step <= self._LONGEST_GAP_S
+        if self._older is not None and (before or self._jumped):
+            since = stamp - self._older[0]
+            if 0 < since <= self._LONGEST_GAP_S:
+                self._jumped = False
+                wanted = self._older[1] + since - self.t
+                self._ahead_s = max(0.0, _MIN_STEP_S - wanted)
+                return max(_MIN_STEP_S, wanted)
+        return self._step(step)
 
     def _step(self, step: float) -> float:
         if not 0 <= step <= self._LONGEST_GAP_S:

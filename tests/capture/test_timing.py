@@ -168,6 +168,21 @@ def test_a_recording_is_timed_by_its_stamps_alone() -> None:
     assert [clock.update(s) for s in stamps] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("stray", [-9800.0, 37_600.0, -5.0, 5.0, -0.5])
+def test_a_picture_of_a_recording_stamped_elsewhere_now_and_then_does_not_stretch_it(stray: float) -> None:
+    clock = FileClock(1 / 10)
+    stamps = [i / 10 + (stray if i % 100 == 53 else 0.0) for i in range(600)]
+    ts = [clock.update(s) for s in stamps]
+    assert all(b > a for a, b in pairwise(ts))
+    assert ts[-1] == pytest.approx(59.9, abs=0.2 if stray != 5.0 else 0.6)  # five seconds take fifty frames
+
+
+def test_a_recording_that_begins_again_in_the_middle_goes_on() -> None:
+    clock = FileClock(1 / 10)
+    ts = [clock.update(s) for s in [*(i / 10 for i in range(50)), *(i / 10 for i in range(50))]]
+    assert ts == pytest.approx([i / 10 for i in range(100)])
+
+
 def test_a_repeated_recording_goes_on() -> None:
     clock = FileClock()
     for stamp in (0.0, 0.5, 1.0):
