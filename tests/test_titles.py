@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
 from surveil.alerts.delivery import Camera, InstallationStatus
 from surveil.alerts.drawing import can_draw, caption
 from surveil.alerts.homeassistant import discovery
@@ -157,3 +158,15 @@ def test_home_assistant_shows_titles_under_the_same_ids():
     configs = [json.loads(config) for topic, config in after.items() if "_gate_" in topic]
     assert {config["device"]["name"] for config in configs} == {"前门"}
     assert {"Двор", "lawn"} <= {config["name"] for config in configs}
+
+
+def test_a_lost_camera_is_named_by_its_title():
+    watch = CameraWatch(CameraWatchSettings(after_s=30.0, back_after_s=10.0), {})
+    watch.follow("gate", None, "前门")
+    told = []
+    for t, state in ((0.0, "lost"), (31.0, "lost"), (40.0, "streaming"), (51.0, "streaming")):
+        told += watch.step({"gate": StreamCondition(state)}, t, 1_700_000_000 + t)
+    assert [(a.camera, a.titles, a.text) for a in told] == [
+        ("gate", {"camera": "前门"}, "camera 前门 sends no pictures"),
+        ("gate", {"camera": "前门"}, "camera 前门 is back"),
+    ]

@@ -68,17 +68,20 @@ class CameraWatch:
         self._settings = settings
         self._sinks = dict(sinks)
         """Camera → where its alerts go."""
+        self._titles: dict[str, str] = {}
         self._cameras = {name: _Watched() for name in sinks}
 
-    def follow(self, camera: str, sinks: tuple[str, ...] | None) -> None:
-        """Watch a camera, or tell of it elsewhere from now on."""
+    def follow(self, camera: str, sinks: tuple[str, ...] | None, title: str = "") -> None:
+        """Watch a camera, or tell of it elsewhere, or by another title, from now on."""
         self._sinks[camera] = sinks
+        self._titles[camera] = title
         self._cameras.setdefault(camera, _Watched())
 
     def leave(self, camera: str, t: float, t_wall: float) -> list[Alert]:
         """Watch a camera no more; return the end of what was told of it."""
         watched = self._cameras.pop(camera, _Watched())
         self._sinks.pop(camera, None)
+        self._titles.pop(camera, None)
         return [_end(watched, watched.start, t, t_wall, "config")] if watched.start else []
 
     def retune(self, settings: CameraWatchSettings, t: float, t_wall: float) -> list[Alert]:
@@ -126,12 +129,12 @@ class CameraWatch:
         start, ended = watched.start, []
         if start is not None:
             end = _end(watched, start, t, t_wall, "back")
-            ended = [replace(end, text=f"camera {end.camera} is back")]
+            ended = [replace(end, text=f"camera {end.title('camera')} is back")]
         watched.start = watched.down_since = None
         return ended
 
     def _lost(self, name: str, watched: _Watched, sight: StreamCondition, t: float) -> Alert:
-        t_wall = watched.down_wall
+        t_wall, title = watched.down_wall, self._titles.get(name, "")
         what = "is lost again and again" if watched.came_back else "sends no pictures"
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
         return Alert(
@@ -145,9 +148,10 @@ class CameraWatch:
             t=t,
             t_wall=t_wall,
             score=1.0,
-            text=f"camera {name} {what}" + (f": {sight.cause}" if sight.cause else ""),
+            text=f"camera {title or name} {what}" + (f": {sight.cause}" if sight.cause else ""),
             sinks=self._sinks[name],
             details={"state": sight.state, "cause": sight.cause},
+            titles={"camera": title} if title else {},
         )
 
 

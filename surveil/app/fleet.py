@@ -169,7 +169,7 @@ class Fleet:
             return CameraRuntime(camera)
         post = CameraRuntime(camera, make_recorder(camera))
         self._archive.keep(camera, post.recorder)
-        self._watch.follow(camera.name, camera.sinks)
+        self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
         self._keep_models(camera)
         post.connect(self._pipeline.ring, self._metrics, self._clock, self._pins)
@@ -211,7 +211,7 @@ class Fleet:
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         post.record_by(camera)
         self._archive.keep(camera, post.recorder)
-        self._watch.follow(camera.name, camera.sinks)
+        self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._metrics.add_rules(camera.name, rules_of(camera))
         if counts_of(old) != counts_of(camera):
             self._pipeline.count(camera)
