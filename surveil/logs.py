@@ -32,8 +32,13 @@ _OUR_LISTS = ("cameras_", "sinks_", "sections_", "restart_")
 """How the fields begin that name what a reload changed."""
 _JOURNAL = "/run/systemd/journal/socket"
 _PRIORITIES = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
-_WHAT = ("event", "level", "camera", "sink", "rule", "classifier", "thread", "logger", "problem", "warning")
-"""Fields that make a line another one; what is left (a reason, a count) differs from time to time."""
+_WHAT = (
+    "event", "level", "camera", "sink", "rule", "classifier", "thread", "logger", "problem", "warning", "id", "phase",
+)  # fmt: skip
+"""Fields that make a line another one; what is left (a reason, a count) differs from time to time.
+
+Alerts that go to the log have an id: each is a line of its own.
+"""
 _Event = MutableMapping[str, Any]
 
 

@@ -15,9 +15,13 @@ import pytest
 import structlog
 
 from surveil import logs
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.sinks.log import LogSink, LogSinkSettings
 from surveil.clock import ManualClock, Stop
+from surveil.errors import RetryLater
 from surveil.logstream import BURST, Flood, LineStream, Loss, losses
 from surveil.threads import ThreadGroup
+from tests.alerts.helpers import alert
 
 FULL = Path("/dev/full")
 log = structlog.get_logger("surveil.test")
@@ -183,6 +187,20 @@ def test_malformed_requests_are_some_lines_a_minute_whatever_they_are_about():
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received from %s.", n)
     assert len(stream.getvalue().splitlines()) == BURST
     assert lost(Loss.REPEATED) == before + 1000 - BURST
+
+
+def test_alerts_in_the_log_are_never_held_back_and_wait_while_it_cannot_be_written():
+    sink = LogSink(LogSinkSettings(type="log"), Context(name="lines"))
+    stream = io.StringIO()
+    logs.configure(stream=stream, clock=ManualClock())
+    for n in range(10 * BURST):
+        sink.deliver(Delivery(alert(n)))
+        sink.deliver(Delivery(alert(n, "end")))
+    assert len(stream.getvalue().splitlines()) == 20 * BURST
+    with FULL.open("w") as full:
+        logs.configure(stream=full, clock=ManualClock())
+        with pytest.raises(RetryLater, match="the log cannot be written"):
+            sink.deliver(Delivery(alert(0)))
 
 
 def test_why_the_program_ends_is_always_said():

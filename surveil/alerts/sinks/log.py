@@ -10,6 +10,8 @@ from pydantic import Field
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
+from surveil.errors import RetryLater
+from surveil.logstream import Loss, losses
 
 _FIELDS = (
     "id", "camera", "rule", "phase", "time", "score", "label", "zone", "line", "direction", "track", "reason"
@@ -34,7 +36,13 @@ class LogSink(BaseSink):
         return "always there"
 
     def deliver(self, delivery: Delivery) -> None:
-        """Write one line; fields that say nothing are left out."""
+        """Write one line; fields that say nothing are left out.
+
+        Raises RetryLater when a line could not be written meanwhile, which may have been this one.
+        """
         alert = to_dict(delivery.alert)
         fields = {name: alert[name] for name in _FIELDS if alert[name] not in ("", None)}
+        before = losses.counts()[Loss.UNWRITABLE]
         log.warning(delivery.alert.text or "alert", sink=self.context.name, **fields)
+        if losses.counts()[Loss.UNWRITABLE] != before:
+            raise RetryLater("the log cannot be written: its disk is full, or nobody reads it")
