@@ -20,6 +20,7 @@ from surveil.cli.common import (
     console,
     print_json,
     read_config,
+    show_table,
 )
 from surveil.clock import SystemClock
 from surveil.pipeline.decisions import MINUTE_S, Minute
@@ -99,7 +100,7 @@ def _print(minutes: list[Minute], alerts: list[Alert], said: list[str]) -> None:
                 ", ".join(f"{label} {n}" for label, n in one.tracks.items()),
                 str(one.alerts),
             )
-        console.print(table)
+        show_table(table)
     for line in said:
         console.print(line, soft_wrap=True, markup=False)
     for alert in alerts:
