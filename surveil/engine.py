@@ -16,7 +16,20 @@ from surveil.geometry import inside
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
 from surveil.titles import Titles
 from surveil.track.tracker import Tracker
-from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
+from surveil.types import (
+    Alert,
+    Detections,
+    Event,
+    Observation,
+    Outcome,
+    Phase,
+    Polygon,
+    Reason,
+    Scene,
+    Signal,
+    Track,
+    Why,
+)
 from surveil.vision.unchanged import NONE, UnchangedTracks
 
 LOST_GRACE_S = 10.0
@@ -73,7 +86,7 @@ class CameraEngine:
         self._set_rules(rules, off)
         self._hold_moved = hold_moved
         self._titles = titles or Titles()
-        self.held = ""
+        self.held: Why = ""
         """Why rules that need the view are held now: `moved`; empty: they are not."""
         self._on_rule_error = on_rule_error
         self._size: tuple[int, int] | None = None
@@ -129,7 +142,7 @@ class CameraEngine:
             self._episodes.resume(t)
             return []
         self._forget()
-        return self._episodes.end_all(outcomes, "lost")
+        return self._episodes.end_all(outcomes, Reason.LOST)
 
     def _resize(self, width: int, height: int) -> None:
         """Keep what is followed where it is when the resolution changes in mid-stream."""
@@ -143,7 +156,7 @@ class CameraEngine:
         asked = ((index, (off or {}).get(name_of(rule))) for index, rule in enumerate(self._rules))
         self._off = [(index, ask) for index, ask in asked if ask]
 
-    def _why_off(self) -> dict[int, str]:
+    def _why_off(self) -> dict[int, Reason]:
         """Return the rules that may not alert now, and why."""
         off = {index: why for index, ask in self._off if (why := ask(self.t_wall))}
         if self.held:
@@ -152,12 +165,12 @@ class CameraEngine:
         return off
 
     def _allowed(
-        self, signals: Iterable[tuple[int, Signal]], off: Mapping[int, str], outcomes: Outcomes
+        self, signals: Iterable[tuple[int, Signal]], off: Mapping[int, Reason], outcomes: Outcomes
     ) -> Iterator[tuple[int, Signal]]:
         """Hold back the signals of rules that are off."""
         for index, signal in signals:
             if index in off:
-                outcomes[name_of(self._rules[index]), "suppressed", off[index]] += 1
+                outcomes[name_of(self._rules[index]), Outcome.SUPPRESSED, off[index]] += 1
             else:
                 yield index, signal
 
@@ -186,13 +199,13 @@ class CameraEngine:
         """Let time pass while the camera is away; its events end when the grace is over."""
         if self._lost_at is None or t - self._lost_at < self._lost_grace_s:
             return Step()
-        return self._end("lost", t, t_wall)
+        return self._end(Reason.LOST, t, t_wall)
 
-    def finish(self, t: float, t_wall: float, reason: str) -> Step:
+    def finish(self, t: float, t_wall: float, reason: Reason) -> Step:
         """End every open event: the recording or the program is over."""
         return self._end(reason, t, t_wall)
 
-    def _end(self, reason: str, t: float, t_wall: float) -> Step:
+    def _end(self, reason: Reason, t: float, t_wall: float) -> Step:
         self.t, self.t_wall = max(self.t, t), max(self.t_wall, t_wall)
         outcomes = Outcomes()
         return Step(self._alerts(self._episodes.end_all(outcomes, reason)), outcomes)
@@ -212,7 +225,7 @@ class CameraEngine:
         stays = {new: self._rules[old] for old, new in kept.items()}
         self._set_rules([stays.get(new, rule) for new, rule in enumerate(rules)], off)
         policies = [_policy(rule) for rule in self._rules]
-        return Step(self._alerts(self._episodes.replace(policies, kept, outcomes, "config")), outcomes)
+        return Step(self._alerts(self._episodes.replace(policies, kept, outcomes, Reason.CONFIG)), outcomes)
 
     def retune(
         self,

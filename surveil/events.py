@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from surveil.types import Event, Signal
+from surveil.types import Event, Outcome, Reason, Signal, Why
 
-OutcomeKey = tuple[str, str, str]
+OutcomeKey = tuple[str, Outcome, Why]
 """rule, outcome, reason (of suppression)."""
 Outcomes = Counter[OutcomeKey]
 CREDIT_S = 0.5
@@ -41,7 +41,7 @@ class Transition:
     """An event has opened or ended."""
 
     event: Event
-    ended: str = ""
+    ended: Why = ""
     """Why it ended; empty: it has opened."""
 
 
@@ -104,14 +104,14 @@ class Episodes:
         """Open and end at once what has no duration."""
         policy, key = self.policies[index], (index, signal.key)
         if t < self._quiet_until.get(key, t):
-            outcomes[policy.name, "suppressed", "cooldown"] += 1
+            outcomes[policy.name, Outcome.SUPPRESSED, Reason.COOLDOWN] += 1
             return []
-        outcomes[policy.name, "opened", ""] += 1
+        outcomes[policy.name, Outcome.OPENED, ""] += 1
         self._charge(key, t)
         began = t if signal.since is None else signal.since
         # Two may cross in one frame: the track tells their ids apart.
         event = self._event(index, signal, began, t_wall - (t - began), f"{signal.key}#{signal.track}")
-        return [Transition(event), Transition(replace(event, t_end=began), "instant")]
+        return [Transition(event), Transition(replace(event, t_end=began), Reason.INSTANT)]
 
     def _take(
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
@@ -124,19 +124,19 @@ class Episodes:
         if episode.best is None or signal.score > episode.best.score:
             episode.best = signal
         if episode.event is not None:
-            outcomes[policy.name, "joined", ""] += 1
+            outcomes[policy.name, Outcome.JOINED, ""] += 1
             return []
         if t < self._quiet_until.get(key, t):
-            outcomes[policy.name, "suppressed", "cooldown"] += 1
+            outcomes[policy.name, Outcome.SUPPRESSED, Reason.COOLDOWN] += 1
             episode.first = t
             return []
         episode.waiting += 1
         if t - episode.first < policy.after_s:
             return []
         # Those that waited have joined the event they led to.
-        outcomes[policy.name, "opened", ""] += 1
+        outcomes[policy.name, Outcome.OPENED, ""] += 1
         if episode.waiting > 1:
-            outcomes[policy.name, "joined", ""] += episode.waiting - 1
+            outcomes[policy.name, Outcome.JOINED, ""] += episode.waiting - 1
         episode.waiting = 0
         # It began with the first signal, not when it had lasted for long enough.
         began_wall = t_wall - (t - episode.first)
@@ -173,16 +173,16 @@ class Episodes:
         """End what was not signalled for longer than it may linger."""
         self._lapse(t)
         gone = [key for key, e in self._open.items() if t - e.last > self.policies[key[0]].linger_s]
-        return self._end(gone, outcomes, "gone", "too_short")
+        return self._end(gone, outcomes, Reason.GONE, Reason.TOO_SHORT)
 
     def _end(
-        self, keys: Iterable[tuple[int, str]], outcomes: Outcomes, reason: str, pending_reason: str
+        self, keys: Iterable[tuple[int, str]], outcomes: Outcomes, reason: Reason, pending_reason: Reason
     ) -> list[Transition]:
         changes: list[Transition] = []
         for key in keys:
             episode = self._open.pop(key)
             if episode.waiting:
-                outcomes[self.policies[key[0]].name, "suppressed", pending_reason] += episode.waiting
+                outcomes[self.policies[key[0]].name, Outcome.SUPPRESSED, pending_reason] += episode.waiting
             if episode.event is not None:
                 best = episode.best or episode.event.signal
                 changes.append(Transition(replace(episode.event, t_end=episode.last, signal=best), reason))
@@ -196,11 +196,11 @@ class Episodes:
             if episode.event is None:
                 episode.first += away_s
 
-    def end_all(self, outcomes: Outcomes, reason: str) -> list[Transition]:
+    def end_all(self, outcomes: Outcomes, reason: Reason) -> list[Transition]:
         """End every episode."""
         return self._end(list(self._open), outcomes, reason, reason)
 
-    def end_rules(self, why: Mapping[int, str], outcomes: Outcomes) -> list[Transition]:
+    def end_rules(self, why: Mapping[int, Reason], outcomes: Outcomes) -> list[Transition]:
         """End the episodes of some rules, each for its reason."""
         changes: list[Transition] = []
         for index, reason in why.items():
@@ -209,7 +209,7 @@ class Episodes:
         return changes
 
     def replace(
-        self, policies: Sequence[EventPolicy], kept: Mapping[int, int], outcomes: Outcomes, reason: str
+        self, policies: Sequence[EventPolicy], kept: Mapping[int, int], outcomes: Outcomes, reason: Reason
     ) -> list[Transition]:
         """Go on with other rules. `kept`: old → new index of those that stay; episodes of the others end."""
         changes = self._end([key for key in self._open if key[0] not in kept], outcomes, reason, reason)

@@ -145,6 +145,46 @@ class Detections:
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 
 
+class Outcome(StrEnum):
+    """What became of a signal."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    SUPPRESSED = "suppressed"
+
+
+class Reason(StrEnum):
+    """Why an event ended, or a signal was suppressed: a closed set, because it is a metric label."""
+
+    GONE = "gone"
+    """Nothing signalled it any more."""
+    INSTANT = "instant"
+    """It had no duration."""
+    LOST = "lost"
+    """The camera was away for too long."""
+    ENDED = "ended"
+    """The recording came to its end."""
+    BACK = "back"
+    """The camera sends again."""
+    STOP = "stop"
+    """The program was stopped."""
+    RESTART = "restart"
+    """The program had crashed."""
+    CONFIG = "config"
+    """The configuration does not have the rule or the camera any more."""
+    SCHEDULE = "schedule"
+    DISARMED = "disarmed"
+    MOVED = "moved"
+    """The camera's view does not match the reference."""
+    COOLDOWN = "cooldown"
+    TOO_SHORT = "too_short"
+    """It ended before it had lasted for `after_s`."""
+
+
+Why = Reason | Literal[""]
+"""A reason, or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class PictureTrouble:
     """Why a picture is not worth learning from."""
@@ -165,7 +205,7 @@ class Finding:
         return None
 
     @property
-    def misfit(self) -> str:
+    def misfit(self) -> Why:
         """Why zones, lines and learned models do not fit the picture, such as `moved`; empty: they fit."""
         return ""
 
@@ -185,7 +225,7 @@ class Findings:
 
     def __init__(self, found: Iterable[Finding] = ()) -> None:
         self._by_type: dict[type[Finding], Finding] = {type(one): one for one in found}
-        self.misfit = ""
+        self.misfit: Why = ""
         """The first misfit of a finding; empty where zones, lines and learned models fit the picture."""
         self.reference: ReferencePicture | None = None
         """The first earlier picture that a finding brings."""
@@ -333,7 +373,7 @@ class Alert:
     track: int | None = None
     box: Box | None = None
     reason: str = ""
-    """Why the event ended: gone, lost, restart, stop, instant, schedule, disarmed, config."""
+    """Why the event ended, a `Reason`; text, since stored alerts may have reasons of other versions."""
     degraded: bool = False
     sinks: tuple[str, ...] | None = None
     """Names of the sinks it goes to; None: all."""

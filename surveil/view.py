@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from surveil.hidden import HiddenPicture
-from surveil.types import Bytes, Event, Finding, Frame, Motion, Picture, PictureTrouble, Polygon, Track
+from surveil.types import Bytes, Event, Finding, Frame, Motion, Picture, PictureTrouble, Polygon, Track, Why
 
 
 class FrameView:
@@ -49,7 +49,7 @@ class FrameView:
         return next((one.trouble for one in self.found if one.trouble), None)
 
     @property
-    def misfit(self) -> str:
+    def misfit(self) -> Why:
         """Why zones, lines and learned models do not fit the picture; empty: they fit."""
         return next((one.misfit for one in self.found if one.misfit), "")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from surveil.settings import Settings
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 RULE = "camera_lost"
 _UP = frozenset({"streaming", "degraded", "catching_up"})
@@ -82,13 +82,13 @@ class CameraWatch:
         watched = self._cameras.pop(camera, _Watched())
         self._sinks.pop(camera, None)
         self._titles.pop(camera, None)
-        return [_end(watched, watched.start, t, t_wall, "config")] if watched.start else []
+        return [_end(watched, watched.start, t, t_wall, Reason.CONFIG)] if watched.start else []
 
     def retune(self, settings: CameraWatchSettings, t: float, t_wall: float) -> list[Alert]:
         """Watch by other settings; return the ends of what is told of no more."""
         self._settings = settings
         told = [w for w in self._cameras.values() if w.start and not settings.enabled]
-        ends = [_end(w, w.start, t, t_wall, "config") for w in told if w.start]
+        ends = [_end(w, w.start, t, t_wall, Reason.CONFIG) for w in told if w.start]
         for watched in told:
             watched.start = watched.down_since = None
         return ends
@@ -128,7 +128,7 @@ class CameraWatch:
             return []
         start, ended = watched.start, []
         if start is not None:
-            end = _end(watched, start, t, t_wall, "back")
+            end = _end(watched, start, t, t_wall, Reason.BACK)
             ended = [replace(end, text=f"camera {end.title('camera')} is back")]
         watched.start = watched.down_since = None
         return ended
@@ -155,7 +155,7 @@ class CameraWatch:
         )
 
 
-def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: str) -> Alert:
+def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: Reason) -> Alert:
     """Return the alert that ends what `start` began; the camera was away until it came back, or until now."""
     until = t if watched.up_since is None else watched.up_since
     since = until if watched.down_since is None else watched.down_since

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 RULE = "storage"
 SYSTEM = "system"
@@ -46,7 +46,7 @@ class DiskWatch:
         if same and not any(same):
             start, self.open = self.open, None
             end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
-            end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason="gone")
+            end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason=Reason.GONE)
             return [replace(end, text="evidence is stored again")]
         return []
 
@@ -67,20 +67,20 @@ def damaged(moved: Path, t_wall: float, salvaged: int = 0) -> Alert:
             f"the outbox database was damaged; {salvaged} alerts were taken over into a new one, what could not be "
             f"read is in {moved.name}"
         )
-    return replace(_alert("database", text, t_wall), reason="instant", details={"salvaged": salvaged})
+    return replace(_alert("database", text, t_wall), reason=Reason.INSTANT, details={"salvaged": salvaged})
 
 
 def damaged_records(n: int, t_wall: float) -> Alert:
     """Return the alert about damaged rows of a database that goes on; it has no duration."""
     text = f"records of the outbox database were damaged and were put right or left out: {n}"
-    return replace(_alert("records", text, t_wall), reason="instant", details={"records": n})
+    return replace(_alert("records", text, t_wall), reason=Reason.INSTANT, details={"records": n})
 
 
 def damaged_file(key: str, text: str, t_wall: float) -> Alert:
     """Return the alert about another damaged file that is not used; it has no duration."""
     event_id = str(uuid.uuid5(_SPACE, f"{key}|{text}|{t_wall:.3f}"))
     start = str(uuid.uuid5(uuid.UUID(event_id), "start"))
-    return replace(_alert(key, text, t_wall), id=start, event_id=event_id, reason="instant")
+    return replace(_alert(key, text, t_wall), id=start, event_id=event_id, reason=Reason.INSTANT)
 
 
 def _start(kind: str, why: str, t_wall: float) -> Alert:

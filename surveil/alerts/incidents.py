@@ -18,7 +18,7 @@ from pydantic import Field
 
 from surveil.alerts.rows import UPDATE
 from surveil.settings import Settings
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 _MOST_LISTED = 50
 _OWN = frozenset({"camera_lost", "storage", "digest"})
@@ -142,7 +142,7 @@ def is_listed(alert: Alert) -> bool:
 
 def _still(alert: Alert) -> set[str]:
     """Return the event as open, unless it has no duration."""
-    return set() if alert.reason == "instant" else {alert.event_id}
+    return set() if alert.reason == Reason.INSTANT else {alert.event_id}
 
 
 def _reaches(lead: Alert, alert: Alert) -> bool:
@@ -169,7 +169,7 @@ def _finish(incident: _Incident) -> Alert:
     if end is None:
         from surveil.alerts.outbox import end_id  # noqa: PLC0415 - the settings here are read without an outbox
 
-        end = replace(lead, id=end_id(lead.event_id), phase="end", reason="gone", evidence={})
+        end = replace(lead, id=end_id(lead.event_id), phase="end", reason=Reason.GONE, evidence={})
     if not incident.joined:
         return end
     t_wall = max(incident.last, end.t_wall, lead.t_wall)

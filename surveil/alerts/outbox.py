@@ -32,7 +32,7 @@ from surveil.clock import DAY_S, Clock
 from surveil.damage import Damaged, found
 from surveil.errors import StateError
 from surveil.filesystem import keep_private, sync_folder
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +200,7 @@ class Outbox:
             self.db.sinks = tuple(sinks)
             self.db.pending = Counter(rows.count_pending(self.db.writer))
 
-    def end_open_events(self, t_wall: float, reason: str = "restart") -> list[Alert]:
+    def end_open_events(self, t_wall: float, reason: Reason = Reason.RESTART) -> list[Alert]:
         """End what a crash left open: commit and return one end for each open event."""
         ends = [_end(start, t_wall, reason) for start in self.open_events()]
         return self.committer.commit(ends) if ends else []

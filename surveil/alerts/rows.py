@@ -10,7 +10,7 @@ from typing import cast
 
 from surveil.alerts.payload import dump
 from surveil.alerts.records import COLUMNS
-from surveil.types import Alert
+from surveil.types import Alert, Outcome, Reason
 
 NEXT = f"""
 SELECT d.attempts, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert
@@ -108,7 +108,7 @@ def insert(db: sqlite3.Connection, alert: Alert, now: float) -> int | None:
     seq = cast("int", cursor.lastrowid)
     if alert.phase == "end":
         db.execute("DELETE FROM open_events WHERE event_id = ?", (alert.event_id,))
-    elif alert.reason != "instant":
+    elif alert.reason != Reason.INSTANT:
         # The event is shown as its newest update has it.
         if alert.reason == UPDATE:
             db.execute("DELETE FROM open_events WHERE event_id = ?", (alert.event_id,))
@@ -195,7 +195,7 @@ def forget_before(db: sqlite3.Connection, created_s: float) -> int:
 def settle_orphans(db: sqlite3.Connection) -> None:
     """Give an outcome to the signals that waited for one when the program ended without a word."""
     waiting = db.execute(_ORPHANS).fetchall()
-    add(db, {Entry(camera, rule, "suppressed", "restart"): n for camera, rule, n in waiting})
+    add(db, {Entry(camera, rule, Outcome.SUPPRESSED, Reason.RESTART): n for camera, rule, n in waiting})
 
 
 def add(db: sqlite3.Connection, counts: Mapping[Entry, int]) -> None:

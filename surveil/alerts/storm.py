@@ -21,7 +21,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from surveil.alerts.rows import WITHHELD, Entry
 from surveil.damage import Damaged, found
 from surveil.settings import Settings
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 log = structlog.get_logger(__name__)
 HOUR_S = 3600.0
@@ -173,7 +173,7 @@ def _digest(camera: str, window: _Window, t_wall: float) -> Alert:
         t_wall=t_wall,
         score=1.0,
         text=f"and {window.withheld} more since {since} UTC",
-        reason="instant",
+        reason=Reason.INSTANT,
         sinks=None if window.sinks is None else tuple(window.sinks),
         details={"withheld": window.withheld, "by_rule": dict(window.rules)},
     )

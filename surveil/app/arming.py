@@ -14,6 +14,7 @@ from surveil.config import CameraConfig, Config
 from surveil.errors import StateError
 from surveil.rules.base import WhyOff, rule_name
 from surveil.schedule import Schedule, ScheduleSettings
+from surveil.types import Reason, Why
 
 log = structlog.get_logger(__name__)
 
@@ -46,11 +47,11 @@ class Arming:
         }
 
     def _asker(self, key: RuleKey, schedule: Schedule | None) -> WhyOff:
-        def why(t_wall: float) -> str:
+        def why(t_wall: float) -> Why:
             switch = self.switches.get(key)
             if switch is not None and switch.holds(t_wall):
-                return "disarmed"
-            return "" if schedule is None or schedule.active(t_wall) else "schedule"
+                return Reason.DISARMED
+            return "" if schedule is None or schedule.active(t_wall) else Reason.SCHEDULE
 
         return why
 

@@ -31,7 +31,7 @@ from surveil.pipeline.commit import CommitRequest
 from surveil.ring import Lost
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 log = structlog.get_logger(__name__)
 
@@ -196,7 +196,7 @@ class Fleet:
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
             log.error("frame of a removed camera still in the pipeline", camera=name)
         self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall()))
-        self._pipeline.analyse.inbox.put(Dismiss(name, "config", done.set))
+        self._pipeline.analyse.inbox.put(Dismiss(name, Reason.CONFIG, done.set))
         return done
 
     def _retune(self, post: CameraRuntime, camera: CameraConfig) -> Stop:

@@ -16,7 +16,7 @@ from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.ring import Lost
-from surveil.types import Observation, Track
+from surveil.types import Observation, Reason, Track
 
 log = structlog.get_logger(__name__)
 _TICK_S = 0.5
@@ -66,7 +66,7 @@ class Dismiss:
     """A camera goes, after the last frame of it: what is open ends for `reason`."""
 
     camera: str
-    reason: str
+    reason: Reason
     done: Callable[[], None]
     """Called once what it led to is on the disk."""
 
@@ -122,7 +122,7 @@ class AnalyseStage:
             for item in self.inbox.take(64, beat, patience_s=_TICK_S):
                 self.process(item)
             self.tick()
-        self.finish("stop")
+        self.finish(Reason.STOP)
 
     def process(self, item: CameraSlot | Order) -> None:
         """Analyse what a slot brings and hand it on, or do as one is told."""
@@ -210,7 +210,7 @@ class AnalyseStage:
         if lost.final:
             self._away.pop(slot.camera)
             self._leave(slot.camera, lost.t_wall)
-            step = engine.finish(lost.t, lost.t_wall, "ended")
+            step = engine.finish(lost.t, lost.t_wall, Reason.ENDED)
         else:
             step = engine.lost(lost.t, lost.t_wall)
         slot.state.events = tuple(engine.open_events)
@@ -232,7 +232,7 @@ class AnalyseStage:
             if step.alerts or step.outcomes:
                 self._offer(CommitRequest(camera, step))
 
-    def finish(self, reason: str) -> None:
+    def finish(self, reason: Reason) -> None:
         """End what is open at every camera."""
         for camera, engine in self._engines.items():
             step = engine.finish(engine.t, engine.t_wall, reason)

@@ -11,9 +11,9 @@ from pydantic import Field
 from surveil.geometry import Line, inside
 from surveil.rules.movers import ANY, IGNORED, is_ignored, unknown
 from surveil.settings import Settings, Title
-from surveil.types import Point, Polygon, Scene, Signal, Track
+from surveil.types import Point, Polygon, Scene, Signal, Track, Why
 
-WhyOff = Callable[[float], str]
+WhyOff = Callable[[float], Why]
 """Why a rule may not alert at a Unix time: `schedule` or `disarmed`; empty: it may."""
 
 

@@ -19,7 +19,7 @@ from surveil.detect.session import wants_gpu
 from surveil.errors import ConfigError, ModelError, Rejected, RetryLater
 from surveil.logs import scrub
 from surveil.models.store import ModelStore, open_detector
-from surveil.types import Alert
+from surveil.types import Alert, Reason
 
 TIMED_RUNS = canary.RUNS + 2
 """Inferences of `Detector.time_one`: one to warm up, one whose objects are returned."""
@@ -95,5 +95,5 @@ def _test_alert(clock: Clock) -> Alert:
         t_wall=clock.wall(),
         score=1.0,
         text="surveil test message: delivery works",
-        reason="instant",
+        reason=Reason.INSTANT,
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from surveil.types import Finding, PictureTrouble, ReferencePicture
+from surveil.types import Finding, PictureTrouble, Reason, ReferencePicture, Why
 
 
 class PictureFault(StrEnum):
@@ -40,12 +40,12 @@ class HealthReport(Finding):
     """What the camera showed while all was well; there while anything is raised."""
 
     @property
-    def misfit(self) -> str:
+    def misfit(self) -> Why:
         """`moved` while the camera looks elsewhere.
 
         A picture that is covered or blurred is where it was: what can still be seen is worth alerting on.
         """
-        return PictureFault.MOVED.value if PictureFault.MOVED in self.states else ""
+        return Reason.MOVED if PictureFault.MOVED in self.states else ""
 
     @property
     def reference(self) -> ReferencePicture | None:
