@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
-import json
 import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +27,7 @@ from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.delivery import Context
 from surveil.alerts.doubt import ClosedError
 from surveil.errors import Rejected, RetryLater
+from surveil.readjson import read_json
 from surveil.redact import scrub
 
 _MAX_ANSWER = 65_536
@@ -171,7 +171,7 @@ def _said(response: Response, url: str, sent: Iterable[str]) -> str:
         return ""
     text = response.body.decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
-        found = json.loads(text)
+        found = read_json(text)
         if isinstance(found, dict):
             found = found.get("message") or found.get("error") or text * bool(found)
         text = found if isinstance(found, str) else text

@@ -36,6 +36,7 @@ from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import Rejected, RetryLater
 from surveil.logs import LogThrottle
+from surveil.readjson import read_json
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -95,7 +96,7 @@ class AlertmanagerSink(BaseSink):
         response = request(self._server, "GET", f"{self._url}/api/v2/status", b"", basic_auth(self._url))
         judge(response, place_of(self._url), self.context.clock.wall())
         try:
-            version = json.loads(response.body)["versionInfo"]["version"]
+            version = read_json(response.body)["versionInfo"]["version"]
         except (ValueError, LookupError, TypeError) as error:
             raise RetryLater(f"{place_of(self._url)}: what answers is no Alertmanager") from error
         return f"Alertmanager {version} answers"

@@ -30,6 +30,7 @@ from surveil.alerts.links import picture_link
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
+from surveil.readjson import read_json
 from surveil.types import Alert
 
 
@@ -90,7 +91,7 @@ class GrafanaSink(BaseSink):
         """Return the ids of annotations."""
         response = self._call("GET", f"/api/annotations?{urlencode(query)}", None, key)
         try:
-            return [int(one["id"]) for one in json.loads(response.body)]
+            return [int(one["id"]) for one in read_json(response.body)]
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             raise RetryLater(f"{place_of(self._url)}: the answer is not a list of annotations") from error
 
