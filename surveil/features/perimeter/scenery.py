@@ -25,7 +25,7 @@ FLOOR, NOISE_FACTOR, NOISE_MAX = 4.0, 4.0, 8.0
 """A change is more levels than these: a floor, and so many mean deviations of the place."""
 UPHEAVAL = 0.4
 """When so much of the picture differs, it shows something else."""
-SHARP = 0.14
+SHARP = 0.23
 """Least slope of an edge, per px of the plane, as a share of the contrast: lights, shadows and what sits on the
 lens are soft."""
 ALIKE = 0.6
@@ -164,6 +164,6 @@ def _is_sharp(difference: Floats, changed: NDArray[np.bool_]) -> bool:
     across = cv2.Sobel(difference, cv2.CV_32F, 1, 0, ksize=3) / 8
     down = cv2.Sobel(difference, cv2.CV_32F, 0, 1, ksize=3) / 8
     slope = np.sqrt(across * across + down * down)
-    contrast = np.percentile(np.abs(difference[changed]), 60)
+    contrast = np.percentile(np.abs(difference[changed]), 85)
     around = cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return bool(np.percentile(slope[around], 90) >= SHARP * contrast)
