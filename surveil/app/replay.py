@@ -204,6 +204,10 @@ class Replay:
                 yield seen
                 if self.ending:
                     stop.set()
+        except BaseException:
+            # Its slot does not come home: the capture would wait for room for ever.
+            ring.close()
+            raise
         finally:
             stop.set()
             ring.poll()

@@ -83,6 +83,16 @@ def test_a_recording_that_cannot_be_played_is_named_and_the_others_are_played(
     assert len({a.id for a in result.alerts}) == len(result.alerts)
 
 
+def test_an_error_in_the_analysis_ends_the_replay_with_it(config, detector, passing_clip, tmp_path):
+    (tmp_path / "r").mkdir()
+
+    def refuse(alerts):
+        raise ZeroDivisionError(f"{len(alerts)} alerts")
+
+    with pytest.raises(ZeroDivisionError, match="1 alerts"):
+        Replay(config, "yard", detector, tmp_path / "r").run([passing_clip], on_alerts=refuse)
+
+
 @pytest.mark.parametrize("ends_by", ["a bad file", "a signal"])
 def test_the_command_writes_alerts_as_they_are_found(config, passing_clip, tmp_path, ends_by):
     bad, lines = tmp_path / "bad.mp4", tmp_path / "alerts.jsonl"

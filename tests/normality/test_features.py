@@ -1,12 +1,14 @@
 from collections.abc import Iterable
+from math import log
 
 import numpy as np
 import pytest
 
 from surveil.features.normality.attributes.direction import direction_name
 from surveil.features.normality.features import FeatureExtractor, Features
+from surveil.features.normality.objects import Dwell
 from surveil.features.normality.plane import PlaneSize, plane_size
-from surveil.types import Bytes
+from surveil.types import Bytes, Track
 from tests.normality.drawn import Walker, frames, geometry, picture
 
 
@@ -106,6 +108,15 @@ def test_what_moves_although_somebody_says_that_nothing_does_is_seen_within_a_lo
 
 def test_a_frame_that_nobody_saw_says_nothing_before_the_first_look():
     assert FeatureExtractor(geometry()).still(1.0) is None
+
+
+def test_the_stay_of_a_track_begins_again_where_time_does():
+    dwell = Dwell()
+    stays = [
+        dwell.samples([Track(1, "person", (100, 100, 120, 150), 0.9, 0.0, 0.0)], t, geometry(), (320, 240))
+        for t in (5.0, 10.0, 0.1, 1.1)
+    ]
+    assert [sample.values[2] for (sample,) in stays] == pytest.approx([0.0, log(6.0), 0.0, log(2.0)])
 
 
 def test_a_plane_of_another_size_is_refused():

@@ -73,7 +73,8 @@ class Dwell:
             x1, y1, x2, y2 = track.box[0] * sx, track.box[1] * sy, track.box[2] * sx, track.box[3] * sy
             x, y, height = (x1 + x2) / 2, y2, max(2.0, y2 - y1)
             ax, ay, since = self._anchors.get(track.id, (x, y, t))
-            if hypot(x - ax, y - ay) > height:
+            # Each recording of a replay begins at 0 again.
+            if hypot(x - ax, y - ay) > height or t < since:
                 ax, ay, since = x, y, t
             anchors[track.id] = (ax, ay, since)
             speed = hypot(track.velocity[0] * sx, track.velocity[1] * sy) / height
