@@ -212,6 +212,18 @@ def test_loitering_begins_with_the_entry_not_when_it_shows():
     assert [(a.phase, a.t) for a in alerts] == [("start", 0.2)]
 
 
+def test_a_rule_that_stays_remembers_what_it_has_seen_and_follows_the_new_switch():
+    loitering = {"type": "loitering", "zone": "yard", "after_s": 5.0}
+    engine = engine_of(CROSSING, loitering)
+    for i in range(20):
+        engine.step(observation(i / 5, [person(450)]))
+    off = {"loitering": lambda t_wall: "" if t_wall < START_WALL + 7 else "disarmed"}
+    engine.replace_rules(rules_of(loitering), off=off)
+    alerts = [a for i in range(20, 50) for a in engine.step(observation(i / 5, [person(450)])).alerts]
+    assert [(a.phase, a.reason) for a in alerts] == [("start", ""), ("end", "disarmed")]
+    assert alerts[0].t == 0.2, "it was there before the other rule went"
+
+
 def test_finishing_ends_what_is_open():
     engine = engine_of(INTRUSION)
     for i in range(20):
