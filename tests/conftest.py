@@ -25,9 +25,9 @@ _OUTSIDE = {"rig", "server", "slow"}
 _FIXTURES = {"clips", "certificate", "apprise_threads"}
 _NAMES = {
     "Camera", "Listener", "Process", "Receiver", "RtspServer", "ThreadingHTTPServer", "Webhook", "aiosmtpd", "forked",
-    "free_port", "mosquitto", "socket", "socketserver", "subprocess",
+    "free_port", "model", "mosquitto", "socket", "socketserver", "subprocess",
 }  # fmt: skip
-"""What a module of tests imports when it opens servers or starts processes."""
+"""What a module of tests imports when it opens servers, starts processes or learns a model (`model`: 3 s)."""
 _DOES = {"socket.bind": "opens a server", "subprocess.Popen": "starts a process"}
 _culprits: list[str] = []
 _unit: list[str] = []
