@@ -13,23 +13,11 @@ from dataclasses import dataclass, field
 
 from surveil.events import Episodes, EventPolicy, Outcomes, Transition
 from surveil.geometry import inside
+from surveil.reasons import Outcome, Reason, Why
 from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
 from surveil.titles import Titles
 from surveil.track.tracker import Tracker
-from surveil.types import (
-    Alert,
-    Detections,
-    Event,
-    Observation,
-    Outcome,
-    Phase,
-    Polygon,
-    Reason,
-    Scene,
-    Signal,
-    Track,
-    Why,
-)
+from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
 from surveil.vision.unchanged import NONE, UnchangedTracks
 
 LOST_GRACE_S = 10.0

@@ -13,7 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from surveil.types import Event, Outcome, Reason, Signal, Why
+from surveil.reasons import Outcome, Reason, Why
+from surveil.types import Event, Signal
 
 OutcomeKey = tuple[str, Outcome, Why]
 """rule, outcome, reason (of suppression)."""

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.errors import Cause
-from surveil.types import GateDecision, Outcome
+from surveil.reasons import Outcome
+from surveil.types import GateDecision
 
 QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Bounds of buckets for what takes milliseconds."""

@@ -14,6 +14,8 @@ from typing import Literal, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil.reasons import Why
+
 BoolMap = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -143,46 +145,6 @@ class Detections:
     def empty(cls) -> Detections:
         """Looked, found nothing."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
-
-
-class Outcome(StrEnum):
-    """What became of a signal."""
-
-    OPENED = "opened"
-    JOINED = "joined"
-    SUPPRESSED = "suppressed"
-
-
-class Reason(StrEnum):
-    """Why an event ended, or a signal was suppressed: a closed set, because it is a metric label."""
-
-    GONE = "gone"
-    """Nothing signalled it any more."""
-    INSTANT = "instant"
-    """It had no duration."""
-    LOST = "lost"
-    """The camera was away for too long."""
-    ENDED = "ended"
-    """The recording came to its end."""
-    BACK = "back"
-    """The camera sends again."""
-    STOP = "stop"
-    """The program was stopped."""
-    RESTART = "restart"
-    """The program had crashed."""
-    CONFIG = "config"
-    """The configuration does not have the rule or the camera any more."""
-    SCHEDULE = "schedule"
-    DISARMED = "disarmed"
-    MOVED = "moved"
-    """The camera's view does not match the reference."""
-    COOLDOWN = "cooldown"
-    TOO_SHORT = "too_short"
-    """It ended before it had lasted for `after_s`."""
-
-
-Why = Reason | Literal[""]
-"""A reason, or none."""
 
 
 @dataclass(frozen=True, slots=True)

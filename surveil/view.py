@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from surveil.hidden import HiddenPicture
-from surveil.types import Bytes, Event, Finding, Frame, Motion, Picture, PictureTrouble, Polygon, Track, Why
+from surveil.reasons import Why
+from surveil.types import Bytes, Event, Finding, Frame, Motion, Picture, PictureTrouble, Polygon, Track
 
 
 class FrameView:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
+from surveil.reasons import Reason
 from surveil.settings import Settings
-from surveil.types import Alert, Reason
+from surveil.types import Alert
 
 RULE = "camera_lost"
 _UP = frozenset({"streaming", "degraded", "catching_up"})

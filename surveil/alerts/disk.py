@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from surveil.types import Alert, Reason
+from surveil.reasons import Reason
+from surveil.types import Alert
 
 RULE = "storage"
 SYSTEM = "system"

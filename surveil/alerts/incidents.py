@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from pydantic import Field
 
 from surveil.alerts.rows import UPDATE
+from surveil.reasons import Reason
 from surveil.settings import Settings
-from surveil.types import Alert, Reason
+from surveil.types import Alert
 
 _MOST_LISTED = 50
 _OWN = frozenset({"camera_lost", "storage", "digest"})

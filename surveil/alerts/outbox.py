@@ -32,7 +32,8 @@ from surveil.clock import DAY_S, Clock
 from surveil.damage import Damaged, found
 from surveil.errors import StateError
 from surveil.filesystem import keep_private, sync_folder
-from surveil.types import Alert, Reason
+from surveil.reasons import Reason
+from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
 

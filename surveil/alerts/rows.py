@@ -10,7 +10,8 @@ from typing import cast
 
 from surveil.alerts.payload import dump
 from surveil.alerts.records import COLUMNS
-from surveil.types import Alert, Outcome, Reason
+from surveil.reasons import Outcome, Reason
+from surveil.types import Alert
 
 NEXT = f"""
 SELECT d.attempts, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert

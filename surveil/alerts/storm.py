@@ -20,8 +20,9 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from surveil.alerts.rows import WITHHELD, Entry
 from surveil.damage import Damaged, found
+from surveil.reasons import Reason
 from surveil.settings import Settings
-from surveil.types import Alert, Reason
+from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
 HOUR_S = 3600.0

@@ -12,9 +12,9 @@ from surveil.alerts.arming import ArmingChannel, RuleKey, Switches
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import StateError
+from surveil.reasons import Reason, Why
 from surveil.rules.base import WhyOff, rule_name
 from surveil.schedule import Schedule, ScheduleSettings
-from surveil.types import Reason, Why
 
 log = structlog.get_logger(__name__)
 

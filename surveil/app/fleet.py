@@ -28,10 +28,11 @@ from surveil.errors import Cause
 from surveil.features.registry import FEATURES
 from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
+from surveil.reasons import Reason
 from surveil.ring import Lost
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
-from surveil.types import Alert, Reason
+from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
 

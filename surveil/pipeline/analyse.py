@@ -15,8 +15,9 @@ from surveil.pipeline.commit import CommitRequest, PictureOverlay
 from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
+from surveil.reasons import Reason
 from surveil.ring import Lost
-from surveil.types import Observation, Reason, Track
+from surveil.types import Observation, Track
 
 log = structlog.get_logger(__name__)
 _TICK_S = 0.5

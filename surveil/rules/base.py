@@ -9,9 +9,10 @@ from typing import Protocol
 from pydantic import Field
 
 from surveil.geometry import Line, inside
+from surveil.reasons import Why
 from surveil.rules.movers import ANY, IGNORED, is_ignored, unknown
 from surveil.settings import Settings, Title
-from surveil.types import Point, Polygon, Scene, Signal, Track, Why
+from surveil.types import Point, Polygon, Scene, Signal, Track
 
 WhyOff = Callable[[float], Why]
 """Why a rule may not alert at a Unix time: `schedule` or `disarmed`; empty: it may."""

@@ -19,7 +19,8 @@ from surveil.detect.session import wants_gpu
 from surveil.errors import ConfigError, ModelError, Rejected, RetryLater
 from surveil.logs import scrub
 from surveil.models.store import ModelStore, open_detector
-from surveil.types import Alert, Reason
+from surveil.reasons import Reason
+from surveil.types import Alert
 
 TIMED_RUNS = canary.RUNS + 2
 """Inferences of `Detector.time_one`: one to warm up, one whose objects are returned."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from surveil.types import Finding, PictureTrouble, Reason, ReferencePicture, Why
+from surveil.reasons import Reason, Why
+from surveil.types import Finding, PictureTrouble, ReferencePicture
 
 
 class PictureFault(StrEnum):
