@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -34,6 +35,11 @@ class Heartbeats:
     def beat(self, stage: str) -> None:
         """Note that `stage` advances now, or waits for work as it should."""
         self._last[stage] = self._clock.monotonic()
+
+    def of(self, stage: str) -> Callable[[], None]:
+        """Note that `stage` advances now; return what it calls whenever it does."""
+        self.beat(stage)
+        return partial(self.beat, stage)
 
     def forget(self, stage: str) -> None:
         """Expect nothing of `stage` any more."""
@@ -102,11 +108,16 @@ class ThreadGroup:
         deadline = clock.monotonic() + timeout_s
         for thread in list(self._threads):
             self.join(thread, max(0.0, deadline - clock.monotonic()))
-        left = [thread.name for thread in self._threads]
+        left = self.left
         if left:
             log.error("threads did not end in time", threads=left, timeout_s=timeout_s)
             _dump_stacks()
         return left
+
+    @property
+    def left(self) -> list[str]:
+        """Names of the threads that nobody has joined."""
+        return [thread.name for thread in self._threads]
 
 
 def leave(code: int) -> NoReturn:

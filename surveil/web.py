@@ -1,6 +1,6 @@
 """The HTTP side of the daemon: /metrics, /livez, /readyz, /status and the evidence.
 
-Serves facts that others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
+Serves what others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
 told otherwise; evidence and status need the bearer token where one is set, and one must be set away from loopback.
 """
 
@@ -57,7 +57,7 @@ class Web:
         self,
         listener: socket.socket,
         settings: HttpSettings,
-        facts: StatusSource,
+        status: StatusSource,
         registry: CollectorRegistry,
         state_dir: Path,
     ) -> None:
@@ -67,7 +67,7 @@ class Web:
         self._hosts = (
             [Middleware(KnownHosts, hosts=settings.hosts)] if settings.is_loopback or settings.hosts else []
         )
-        self._facts = facts
+        self._source = status
         self._registry = registry
         self._evidence = (state_dir / "evidence").resolve()
         self._server = Server(self.app(), listener)
@@ -109,13 +109,13 @@ class Web:
         return Response(body, headers=headers)
 
     async def _livez(self, _request: Request) -> Response:
-        return _health(*self._facts.liveness())
+        return _health(*self._source.liveness())
 
     async def _readyz(self, _request: Request) -> Response:
-        return _health(*self._facts.readiness())
+        return _health(*self._source.readiness())
 
     async def _status(self, _request: Request) -> Response:
-        return JSONResponse(await run_in_threadpool(self._facts.status))
+        return JSONResponse(await run_in_threadpool(self._source.status))
 
     async def _picture(self, request: Request) -> Response:
         name = request.path_params["path"]
@@ -131,7 +131,7 @@ class Web:
         except (ValueError, OverflowError):
             return PlainTextResponse("'at' is a moment in milliseconds since 1970\n", 400)
         path = await run_in_threadpool(
-            self._facts.latest_picture, asked.get("camera", ""), asked.get("rule", ""), t_wall
+            self._source.latest_picture, asked.get("camera", ""), asked.get("rule", ""), t_wall
         )
         # The file itself and no redirect: a token in the address would not travel with it.
         return self._file((path or "").removeprefix("evidence/"), "no-store")

@@ -35,6 +35,11 @@ class CameraRuntime:
     """Ends the threads of this camera."""
     threads: list[threading.Thread] = field(default_factory=list)
 
+    @property
+    def state(self) -> str:
+        """The state of the stream, or that the camera is disabled. Any thread may ask."""
+        return self.capture.status.state if self.capture else "disabled"
+
     def connect(
         self, ring: FrameRing[Work], metrics: Metrics, clock: Clock, pins: Pins, t: float = 0.0
     ) -> None:

@@ -37,8 +37,21 @@ class _SinkWorker:
     thread: threading.Thread | None = None
 
 
+class Bell:
+    """Wakes the couriers that there are. Made before them; any thread may ring it."""
+
+    def __init__(self) -> None:
+        self.couriers: tuple[Courier, ...] = ()
+        """Replaced as a whole: whoever rings sees the old ones or the new."""
+
+    def ring(self) -> None:
+        """Say that there is work."""
+        for courier in self.couriers:
+            courier.wake()
+
+
 class Couriers:
-    """One courier for each sink. Owned by the main thread; `wake` may come from any."""
+    """One courier for each sink. Owned by the main thread."""
 
     def __init__(
         self,
@@ -49,7 +62,8 @@ class Couriers:
         clock: Clock,
         group: ThreadGroup,
         status: Callable[[], InstallationStatus],
-        instance: str = "surveil",
+        instance: str,
+        bell: Bell,
     ) -> None:
         self._outbox = outbox
         self._settings = settings
@@ -59,19 +73,18 @@ class Couriers:
         self._group = group
         self._status = status
         self._instance = instance
-        self._posts: dict[str, _SinkWorker] = {}
+        self._bell = bell
+        self._workers: dict[str, _SinkWorker] = {}
 
     def add(self, sinks: Mapping[str, Settings]) -> None:
         """Deliver to these sinks, too; the courier of a sink that is there already makes way for the new one."""
-        posts = {name: self._make(name, settings) for name, settings in sinks.items()}
-        if not posts:
+        workers = {name: self._make(name, settings) for name, settings in sinks.items()}
+        if not workers:
             return
-        self._end(posts.keys() & self._posts.keys())
-        # Replaced as a whole: whoever wakes couriers on another thread sees the old ones or the new.
-        self._posts = {**self._posts, **posts}
-        self._outbox.set_sinks(list(self._posts))
-        for name, post in posts.items():
-            post.thread = self._group.start(f"courier-{name}", partial(post.courier.run, post.stop))
+        self._end(workers.keys() & self._workers.keys())
+        self._use({**self._workers, **workers})
+        for name, worker in workers.items():
+            worker.thread = self._group.start(f"courier-{name}", partial(worker.courier.run, worker.stop))
 
     def remove(self, sinks: Iterable[str]) -> None:
         """Deliver to these sinks no more; what waits for them becomes a dead letter."""
@@ -79,19 +92,18 @@ class Couriers:
         if not gone:
             return
         self._end(gone)
-        self._posts = {name: post for name, post in self._posts.items() if name not in gone}
-        self._outbox.set_sinks(list(self._posts))
+        self._use({name: worker for name, worker in self._workers.items() if name not in gone})
         for name in gone:
             self._metrics.forget(sink=name)
 
     def end(self, patience_s: float) -> bool:
         """End all couriers; return whether they ended in time."""
-        return self._end(self._posts, patience_s)
+        return self._end(self._workers, patience_s)
 
-    def wake(self) -> None:
-        """Say that there is work."""
-        for post in self._posts.values():
-            post.courier.wake()
+    def _use(self, workers: dict[str, _SinkWorker]) -> None:
+        self._workers = workers
+        self._bell.couriers = tuple(worker.courier for worker in workers.values())
+        self._outbox.set_sinks(list(workers))
 
     def _make(self, name: str, settings: Settings) -> _SinkWorker:
         stop = Stop()
@@ -105,11 +117,11 @@ class Couriers:
         return _SinkWorker(courier, stop)
 
     def _end(self, names: Iterable[str], patience_s: float = COURIERS_S) -> bool:
-        posts = [self._posts[name] for name in names]
-        for post in posts:
-            post.stop.set()
-            post.courier.wake()
-        threads = [post.thread for post in posts if post.thread]
+        workers = [self._workers[name] for name in names]
+        for worker in workers:
+            worker.stop.set()
+            worker.courier.wake()
+        threads = [worker.thread for worker in workers if worker.thread]
         ended = self._group.join_those(threads, patience_s, self._clock)
         if not ended:
             log.error("couriers did not end in time", threads=[t.name for t in threads if t.is_alive()])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -11,8 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
 from surveil import __version__, logs
-from surveil.alerts.outbox import Outbox
-from surveil.app.arming import Arming, SwitchWatch
+from surveil.app.arming import Arming
 from surveil.app.assembly import CameraFactory, make_stages
 from surveil.app.collectors import (
     DamageCollector,
@@ -24,15 +21,15 @@ from surveil.app.collectors import (
     RingCollector,
     RuleCollector,
 )
-from surveil.app.couriers import Couriers
-from surveil.app.decisions import DecisionRecorder
+from surveil.app.couriers import Bell, Couriers
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
 from surveil.app.models import ModelKeepers
+from surveil.app.parts import Inference, State, Watches
 from surveil.app.reload import Reloader
+from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
-from surveil.app.state_dir import StateLock, configured
 from surveil.app.status import StatusReporter
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
@@ -44,7 +41,6 @@ from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
 from surveil.features.base import ModelPlace, Shared
 from surveil.features.counting.wiring import make_counter
-from surveil.features.health.channel import Views, ViewWatch
 from surveil.listening import bind
 from surveil.logstream import losses
 from surveil.metrics import Metrics
@@ -57,13 +53,6 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S = 1.0
 """How often the main thread looks after stages and cameras."""
-_END_S = 9.0
-"""How long the end may take, for all threads together: systemd kills what has not ended after 15 s. No stage has a
-limit of its own, because a stage that is slow on a busy machine is no stage that hangs."""
-_LEAST_S = 0.5
-"""What each has nevertheless, when one before it hangs."""
-_LAST_LOOKS_S = 2.0
-"""How long frames that wait for the models at the end are still looked at; the rest is dropped."""
 _FAILED = 1
 
 
@@ -80,82 +69,44 @@ class Daemon:
         clock: Clock | None = None,
         on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
     ) -> None:
-        self.clock = clock or SystemClock()
-        self.stop = Stop()
-        self._stuck: list[str] = []
-        self.registry = CollectorRegistry()
-        self.metrics = Metrics(self.registry)
-        self._shared = Shared(self.metrics, self.clock)
-        self.detector = detector
         logs.hide(config.secrets)
-        self._beats = Heartbeats(self.clock)
-        self._group = ThreadGroup(self.stop)
-        self._commit_stop = Stop()
+        self.clock = clock = clock or SystemClock()
+        self.stop, self._commit_stop = Stop(), Stop()
+        self.registry, self.detector = CollectorRegistry(), detector
+        self.metrics = metrics = Metrics(self.registry)
+        self._stuck: list[str] = []
+        self._beats, self._group = Heartbeats(clock), ThreadGroup(self.stop)
         self._listener = bind(config.http.listen)
-        self._state_dir = configured(config.state_dir, config.path)
-        self._lock = StateLock(self._state_dir)
-        self.outbox = Outbox.open(
-            self._state_dir / "surveil.db", list(config.sinks), self.clock, config.outbox
-        )
-        self._archive = EvidenceStore(
-            self._state_dir,
-            self.outbox,
-            config.storm,
-            self.metrics,
-            self.clock,
-            self._wake,
-            damage=damage,
-            incidents=config.incidents,
+        self._state = State(config, clock)
+        folder = self._state.folder
+        self.outbox = outbox = self._state.outbox
+        shared, bell, self.arming = Shared(metrics, clock), Bell(), Arming()
+        self.evidence = EvidenceStore(
+            folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents
         )
         self.pipeline = make_stages(
-            detector,
-            self._archive.writer,
-            self._shared,
-            counter=make_counter(self._state_dir, self.metrics),
-            on_alerts=on_alerts,
+            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), on_alerts=on_alerts
         )
-        self._decisions = DecisionRecorder(self._state_dir, self.pipeline.analyse.decisions.take, self.clock)
-        self._models = ModelKeepers(self._shared, ModelPlace(self._state_dir, config.model))
-        self.arming = Arming()
-        self._switches = SwitchWatch(self._state_dir / "surveil.db", self.arming, self.clock)
-        self._switches.look()
-        self._factory = CameraFactory(detector, self._shared, self.arming, config.schedules)
-        self._views = ViewWatch(self._state_dir / "surveil.db", self._shared.get(Views))
+        self._models = ModelKeepers(shared, ModelPlace(folder, config.model))
+        self._watches = Watches(self._state, self.arming, shared, self.pipeline.analyse.decisions.take)
+        factory = CameraFactory(detector, shared, self.arming, config.schedules)
         self.fleet = Fleet(
-            self.pipeline, self._archive, self._models, config.camera_lost, self._factory, self._group,
-            Pins(self._state_dir / CERTIFICATES),
+            self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
+            Pins(folder / CERTIFICATES),
         )  # fmt: skip
-        self.facts = StatusReporter(
-            self.fleet,
-            self.pipeline.ring.books,
-            self.outbox,
-            self._beats,
-            detector,
-            self.clock,
-            lambda: self.reloader.last,
-        )
         self.couriers = Couriers(
-            self.outbox,
-            config.outbox,
-            self._state_dir,
-            self.metrics,
-            self.clock,
-            self._group,
-            self.facts.installation,
-            config.instance,
-        )
-        self.web = Web(self._listener, config.http, self.facts, self.registry, self._state_dir)
+            outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
+            config.instance, bell,
+        )  # fmt: skip
         self.fleet.add(config.cameras.values())
-        self._show(config)
-        self.reloader = Reloader(
-            config,
-            partial(load, config.path, needs_model=True),
-            self.fleet,
-            self.couriers,
-            self._archive,
-            self.metrics,
-            self.clock,
-        )
+        self._describe(config)
+        again = partial(load, config.path, needs_model=True)
+        self.reloader = Reloader(config, again, self.fleet, self.couriers, self.evidence, metrics, clock)
+        books = self.pipeline.ring.books
+        self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
+        self.web = Web(self._listener, config.http, self.status, self.registry, folder)
+        self._register_collectors()
+        self._services = Services(self._table(), clock)
 
     @property
     def address(self) -> str:
@@ -178,7 +129,7 @@ class Daemon:
         requests, notifier = Requests(), Notifier()
         requests.listen()
         self.start()
-        notifier.ready(self.facts.summary())
+        notifier.ready(self.status.summary())
         log.info(
             "surveil started",
             version=__version__,
@@ -193,7 +144,7 @@ class Daemon:
             if request is ProcessRequest.RELOAD:
                 notifier.reloading(self.clock.monotonic())
                 self.reloader.reload(lambda: requests.ending)
-                notifier.ready(self.facts.summary())
+                notifier.ready(self.status.summary())
             self._look(notifier)
         notifier.stopping()
         clean = self.end()
@@ -203,104 +154,87 @@ class Daemon:
 
     def _look(self, notifier: Notifier) -> None:
         """Look after stages and cameras."""
-        stuck = self.facts.stuck()
+        stuck = self.status.stuck()
         if not stuck:
             notifier.watchdog()
         elif stuck != self._stuck:
             log.error("pipeline stages do not advance", stages=stuck)
         self._stuck = stuck
         if notifier.is_listening:
-            notifier.status(self.facts.summary())
+            notifier.status(self.status.summary())
         self.fleet.watch()
-        self._switches.look()
-        self._views.look()
-        self._decisions.look()
+        self._watches.look()
 
     def start(self) -> None:
         """Start every thread, from sink to source."""
-        ended = self.outbox.end_open_events(self.clock.wall())
-        if ended:
-            log.warning("ended events left open by a crash", events=len(ended))
-        start = self._group.start
-        stages = self.pipeline
-        self._web_thread = start("web", self.web.run)
-        self.couriers.add(self.config.sinks)
-        self._commit_thread = start(
-            "commit", lambda: stages.commit.run(self._beat("commit"), self._commit_stop)
-        )
-        self._analyse_thread = start("analyse", lambda: stages.analyse.run(self._beat("analyse")))
-        self._detect_threads = [
-            start(name, partial(stages.detect.run, self._beat(name)))
-            for name in (f"detect-{k}" for k in range(stages.detect.workers))
-        ]
-        start("warm-up", self.detector.batches.grow)
-        self._prepare_threads = [
-            start(name, partial(stages.prepare.run, Stop(), self._beat(name)))
-            for name in (f"prepare-{k}" for k in range(os.cpu_count() or 1))
-        ]
-        self._models.run_once()
-        start("models", partial(self._models.run, self.stop, self.clock))
-        self.fleet.start()
+        self._services.start()
 
     def end(self) -> bool:
         """Stop from source to sink; return whether every thread ended."""
         self.stop.set()
         self.detector.batches.stop_growing()
-        self._end_by = self.clock.monotonic() + _END_S
-        stages = self.pipeline
-        good = self.fleet.end(self._left_s())
-        stages.ring.close()
-        good &= self._end_looking()
-        stages.analyse.inbox.close()
-        good &= self._join([self._analyse_thread])
-        stages.commit.inbox.close()
-        good &= self._join([self._commit_thread])
+        clean = self._services.stop()
+        log.info("surveil stopped", clean=clean)
+        return clean
+
+    # What starts and stops.
+
+    def _table(self) -> tuple[Service, ...]:
+        """Name what starts, from sink to source; all of it stops from the last line to the first."""
+        commit, analyse, web = self.pipeline.commit, self.pipeline.analyse, self.web
+        beat, threads = self._beats.of, partial(ThreadSet, self._group, self.clock)
+        pages = threads(["web"], lambda _name: web.run(), web.stop)
+        committing = threads(
+            ["commit"], lambda name: commit.run(beat(name), self._commit_stop), commit.inbox.close
+        )
+        analysing = threads(["analyse"], lambda name: analyse.run(beat(name)), analyse.inbox.close)
+        inference = Inference(self.pipeline, self.detector, self._group, self._beats, self.clock)
+        return (
+            Service("listener", stop=at_once(self._listener.close)),
+            Service("state", self._state.end_open_events, self._close_state),
+            Service("watches", stop=at_once(self._watches.close)),
+            Service("threads", stop=self._join_the_rest),
+            Service("web", pages.start, pages.stop),
+            Service("couriers", self._start_couriers, self.couriers.end),
+            Service("commit", committing.start, partial(self._stop_commit, committing)),
+            Service("analyse", analysing.start, analysing.stop),
+            Service("inference", inference.start, inference.stop),
+            Service("models", self._start_models),
+            Service("cameras", self.fleet.start, self._stop_cameras),
+        )
+
+    def _start_couriers(self) -> None:
+        self.couriers.add(self.config.sinks)
+
+    def _start_models(self) -> None:
+        """Load what there is before the first frame; the thread ends with the group."""
+        self._models.run_once()
+        self._group.start("models", partial(self._models.run, self.stop, self.clock))
+
+    def _stop_cameras(self, patience_s: float) -> bool:
+        ended = self.fleet.end(patience_s)
+        self.pipeline.ring.close()
+        return ended
+
+    def _stop_commit(self, threads: ThreadSet, patience_s: float) -> bool:
+        ended = threads.stop(patience_s)
         self._commit_stop.set()
-        good &= self.couriers.end(self._left_s())
-        self.web.stop()
-        good &= self._join([self._web_thread])
-        left = self._group.join_all(self._left_s(), self.clock)
-        self._switches.close()
-        self._views.close()
-        self._decisions.flush()
-        if not left:
-            self.outbox.close()
-            self._lock.release()
-        self._listener.close()
-        log.info("surveil stopped", clean=good and not left)
-        return good and not left
+        return ended
 
-    def _end_looking(self) -> bool:
-        """Look at what waits for the models, if that is soon done; return whether their threads ended.
+    def _join_the_rest(self, patience_s: float) -> bool:
+        """Wait for every thread that is left; whichever does not end is named in the log."""
+        return not self._group.join_all(patience_s, self.clock)
 
-        A camera with a frame in the models and another that waits needs both stages until its slot is home.
-        """
-        detect, soon = self.pipeline.detect, self.clock.monotonic() + _LAST_LOOKS_S
-        if self._group.join_those(self._prepare_threads, _LAST_LOOKS_S, self.clock):
-            detect.inbox.close()
-            if self._group.join_those(self._detect_threads, soon - self.clock.monotonic(), self.clock):
-                return True
-        log.warning("dropping pending frames: inference did not finish before shutdown")
-        detect.abandon()
-        prepared = self._join(self._prepare_threads)
-        detect.inbox.close()
-        return self._join(self._detect_threads) and prepared
+    def _close_state(self, _patience_s: float) -> bool:
+        """Close the outbox, unless a thread that was left behind may still use it."""
+        if not self._group.left:
+            self._state.close()
+        return True
 
-    def _join(self, threads: Sequence[threading.Thread]) -> bool:
-        return self._group.join_those(threads, self._left_s(), self.clock)
+    # What the metrics show.
 
-    def _left_s(self) -> float:
-        """How long the next threads may take to end, s."""
-        return max(_LEAST_S, self._end_by - self.clock.monotonic())
-
-    def _wake(self) -> None:
-        self.couriers.wake()
-
-    def _beat(self, stage: str) -> Callable[[], None]:
-        self._beats.beat(stage)
-        return lambda: self._beats.beat(stage)
-
-    def _show(self, config: Config) -> None:
+    def _describe(self, config: Config) -> None:
+        """Say in the metrics what runs."""
         self.metrics.add_process(
             version=__version__,
             config=config.digest[:12],
@@ -308,11 +242,13 @@ class Daemon:
             model=self.detector.name,
             wanted="cuda" if wants_gpu(run_on(config.model)) else "cpu",
         )
+
+    def _register_collectors(self) -> None:
         for collector in (
             RingCollector(self.pipeline.ring.books),
             OutboxCollector(self.outbox.queue.counts, self.outbox.queue.oldest_pending_s),
             EventCollector(self.outbox.open_events, self.fleet.rules),
-            DiskCollector(self._state_dir, self.fleet.states, self.outbox.evidence.sizes),
+            DiskCollector(self._state.folder, self.fleet.states, self.outbox.evidence.sizes),
             GpuCollector(),
             LogCollector(losses.counts),
             DamageCollector(damage.counts),

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
+from surveil.alerts.delivery import Camera, InstallationStatus
 from surveil.app.assembly import (
     CameraFactory,
     Pipeline,
@@ -30,6 +31,7 @@ from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
 from surveil.reasons import Reason
 from surveil.ring import Lost
+from surveil.rules.base import rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
 from surveil.types import Alert
@@ -52,12 +54,12 @@ CHANGEABLE = frozenset(
 
 
 class Fleet:
-    """All cameras of the configuration. Owned by the main thread; `posts` may be read by any."""
+    """All cameras of the configuration. Owned by the main thread; `runtimes` may be read by any."""
 
     def __init__(
         self,
         pipeline: Pipeline,
-        archive: EvidenceStore,
+        evidence: EvidenceStore,
         models: ModelKeepers,
         watch: CameraWatchSettings,
         factory: CameraFactory,
@@ -67,7 +69,7 @@ class Fleet:
         self.runtimes: Mapping[str, CameraRuntime] = {}
         """By name. Replaced as a whole, never changed in place."""
         self._pipeline = pipeline
-        self._archive = archive
+        self._evidence = evidence
         self._models = models
         self._watch = CameraWatch(watch, {})
         self._factory = factory
@@ -83,31 +85,31 @@ class Fleet:
         """Take cameras in; their threads start at once when the fleet runs, else with it."""
         runtimes = {camera.name: self._admit(camera) for camera in cameras}
         self.runtimes = {**self.runtimes, **runtimes}
-        for post in runtimes.values() if self._runs else ():
-            post.run(self._group)
+        for runtime in runtimes.values() if self._runs else ():
+            runtime.run(self._group)
 
     def remove(self, names: Iterable[str]) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
         gone = [self.runtimes[name] for name in names]
         self._halt(gone)
         deadline = self._clock.monotonic() + _HOME_S
-        ended = [self._dismiss(post, deadline) for post in gone]
+        ended = [self._dismiss(runtime, deadline) for runtime in gone]
         self._await(ended)
-        for post in gone:
-            self._archive.drop(post.camera.name)
-            self._factory.leave(post.camera.name, post.camera)
-            self._metrics.forget(camera=post.camera.name)
-        names = {post.camera.name for post in gone}
-        self.runtimes = {name: post for name, post in self.runtimes.items() if name not in names}
+        for runtime in gone:
+            self._evidence.drop(runtime.camera.name)
+            self._factory.leave(runtime.camera.name, runtime.camera)
+            self._metrics.forget(camera=runtime.camera.name)
+        names = {runtime.camera.name for runtime in gone}
+        self.runtimes = {name: runtime for name, runtime in self.runtimes.items() if name not in names}
 
     def change(self, cameras: Iterable[CameraConfig]) -> None:
         """Let enabled cameras go on by other settings; only those whose stream is another one connect anew."""
         pairs = [(self.runtimes[camera.name], camera) for camera in cameras]
-        reopened = [post for post, camera in pairs if reconnects(post.camera, camera)]
+        reopened = [runtime for runtime, camera in pairs if reconnects(runtime.camera, camera)]
         self._halt(reopened)
-        ended = [self._retune(post, camera) for post, camera in pairs]
-        for post in reopened:
-            self._take_over(post)
+        ended = [self._retune(runtime, camera) for runtime, camera in pairs]
+        for runtime in reopened:
+            self._take_over(runtime)
         self._await(ended)
 
     def schedule(self, schedules: Mapping[str, ScheduleSettings]) -> None:
@@ -117,8 +119,8 @@ class Fleet:
     def start(self) -> None:
         """Start the threads of all cameras."""
         self._runs = True
-        for post in self.runtimes.values():
-            post.run(self._group)
+        for runtime in self.runtimes.values():
+            runtime.run(self._group)
 
     def end(self, patience_s: float) -> bool:
         """End the threads of all cameras; return whether they ended in time."""
@@ -129,9 +131,9 @@ class Fleet:
     def watch(self) -> None:
         """Alert when a camera has been away for long, and when it is back."""
         sights = {
-            name: StreamCondition(post.capture.status.state, post.capture.status.cause)
-            for name, post in self.runtimes.items()
-            if post.capture
+            name: StreamCondition(runtime.capture.status.state, runtime.capture.status.cause)
+            for name, runtime in self.runtimes.items()
+            if runtime.capture
         }
         self._tell(self._watch.step(sights, self._clock.monotonic(), self._clock.wall()))
 
@@ -143,23 +145,35 @@ class Fleet:
         for alert in alerts:
             self._pipeline.commit.offer(CommitRequest(alert.camera, Step((alert,))))
 
-    # Facts; any thread may ask.
+    # The state of the cameras; any thread may ask.
 
     def states(self) -> dict[str, str]:
         """Each camera's state."""
-        return {
-            name: post.capture.status.state if post.capture else "disabled"
-            for name, post in self.runtimes.items()
-        }
+        return {name: runtime.state for name, runtime in self.runtimes.items()}
 
     def errors(self) -> dict[str, str]:
         """Return why cameras are lost, for those that are."""
-        captures = {name: post.capture for name, post in self.runtimes.items() if post.capture}
+        captures = {name: runtime.capture for name, runtime in self.runtimes.items() if runtime.capture}
         return {name: c.status.error for name, c in captures.items() if c.status.error}
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Name the rules of each camera, the watch over the camera itself included."""
-        return {name: rules_of(post.camera) for name, post in self.runtimes.items()}
+        return {name: rules_of(runtime.camera) for name, runtime in self.runtimes.items()}
+
+    def installation(self) -> InstallationStatus:
+        """Return the cameras as sinks know them."""
+        return InstallationStatus(
+            cameras={
+                name: Camera(
+                    runtime.state,
+                    tuple(runtime.camera.zones),
+                    tuple(map(rule_name, runtime.camera.rules)),
+                    runtime.camera.site,
+                    runtime.camera.titles,
+                )
+                for name, runtime in self.runtimes.items()
+            }
+        )
 
     # One camera.
 
@@ -168,30 +182,30 @@ class Fleet:
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
             return CameraRuntime(camera)
-        post = CameraRuntime(camera, make_recorder(camera))
-        self._archive.keep(camera, post.recorder)
+        runtime = CameraRuntime(camera, make_recorder(camera))
+        self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
         self._keep_models(camera)
-        post.connect(self._pipeline.ring, self._metrics, self._clock, self._pins)
-        return post
+        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins)
+        return runtime
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
         threads = []
-        for post in runtimes:
-            post.stop.set()
-            threads += post.threads
-            post.threads = []
+        for runtime in runtimes:
+            runtime.stop.set()
+            threads += runtime.threads
+            runtime.threads = []
         ended = self._group.join_those(threads, patience_s, self._clock)
         if not ended:
             log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended
 
-    def _dismiss(self, post: CameraRuntime, deadline: float) -> Stop:
+    def _dismiss(self, runtime: CameraRuntime, deadline: float) -> Stop:
         """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
-        name, done = post.camera.name, Stop()
-        if post.capture is None:
+        name, done = runtime.camera.name, Stop()
+        if runtime.capture is None:
             done.set()
             return done
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
@@ -200,9 +214,9 @@ class Fleet:
         self._pipeline.analyse.inbox.put(Dismiss(name, Reason.CONFIG, done.set))
         return done
 
-    def _retune(self, post: CameraRuntime, camera: CameraConfig) -> Stop:
+    def _retune(self, runtime: CameraRuntime, camera: CameraConfig) -> Stop:
         """Change everything about a camera but its connection; return what is set once that has happened."""
-        old, post.camera = post.camera, camera
+        old, runtime.camera = runtime.camera, camera
         work = None
         if work_needs(old) != work_needs(camera):
             self._factory.forget_metrics(camera.name)
@@ -210,8 +224,8 @@ class Fleet:
             work = self._factory.work(camera)
         self._keep_models(camera)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
-        post.record_by(camera)
-        self._archive.keep(camera, post.recorder)
+        runtime.record_by(camera)
+        self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._metrics.add_rules(camera.name, rules_of(camera))
         if counts_of(old) != counts_of(camera):
@@ -233,13 +247,13 @@ class Fleet:
             if feature.needs(camera) is not None:
                 self._models.use(name)
 
-    def _take_over(self, post: CameraRuntime) -> None:
+    def _take_over(self, runtime: CameraRuntime) -> None:
         """Connect anew where the connection before has ended; events go on as through any short loss."""
-        assert post.capture is not None
-        t, name = post.capture.now(), post.camera.name
+        assert runtime.capture is not None
+        t, name = runtime.capture.now(), runtime.camera.name
         self._pipeline.ring.lose(Lost(name, t, self._clock.wall(), Cause.CHANGED.value))
-        post.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, t + _SEAM_S)
-        post.run(self._group)
+        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, t + _SEAM_S)
+        runtime.run(self._group)
 
     def _await(self, done: Iterable[Stop]) -> None:
         """Wait until changes have happened; a disk that refuses is waited for in vain, and they happen later."""

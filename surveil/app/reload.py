@@ -155,7 +155,7 @@ class Reloader:
         load: Callable[[], Config],
         fleet: Fleet,
         couriers: Couriers,
-        archive: EvidenceStore,
+        evidence: EvidenceStore,
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -164,7 +164,7 @@ class Reloader:
         self._load = load
         self._fleet = fleet
         self._couriers = couriers
-        self._archive = archive
+        self._evidence = evidence
         self._metrics = metrics
         self._clock = clock
         self.last = ReloadResult(clock.wall())
@@ -249,7 +249,7 @@ class Reloader:
         if "log" in plan.sections:
             logs.configure(new.log.format, new.log.level)
         if "storm" in plan.sections:
-            self._archive.writer.cap(new.storm)
+            self._evidence.writer.cap(new.storm)
         if "camera_lost" in plan.sections:
             self._fleet.watch_by(new.camera_lost)
 

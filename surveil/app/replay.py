@@ -104,16 +104,16 @@ class Replay:
         self.ending = False
         """Set it (a signal handler may) to end early: what is open ends, as at the end of a recording."""
         self._outbox = Outbox.open(state_dir / "surveil.db", [], self._clock, config.outbox)
-        archive = EvidenceStore(
+        evidence = EvidenceStore(
             state_dir, self._outbox, self._config.storm, self.metrics, self._clock, clips=False
         )
-        archive.keep(cameras[camera])
+        evidence.keep(cameras[camera])
         shared = Shared(self.metrics, self._clock)
         _offer_learned(config, cameras[camera], shared)
         self._pipeline: Pipeline = make_pipeline(
             self._config,
             detector,
-            archive.writer,
+            evidence.writer,
             shared,
             lossless=not live,
             arming=Arming() if scheduled else None,

@@ -1,4 +1,4 @@
-"""What the daemon tells of itself: to the pages, to the service manager, and to sinks that describe it."""
+"""What the daemon tells of itself: to the pages and to the service manager."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 from surveil import __version__, logs
-from surveil.alerts.delivery import Camera, InstallationStatus
 from surveil.alerts.links import picture_link
 from surveil.alerts.outbox import Outbox
 from surveil.app.fleet import Fleet
-from surveil.app.reload import ReloadResult
+from surveil.app.reload import Reloader
 from surveil.clock import Clock
 from surveil.detect.detector import Detector
 from surveil.ring import FrameCounters
-from surveil.rules.base import rule_name
 from surveil.threads import Heartbeats
 from surveil.types import Alert
 
@@ -35,7 +33,7 @@ class StatusReporter:
         beats: Heartbeats,
         detector: Detector,
         clock: Clock,
-        reloaded: Callable[[], ReloadResult],
+        reloader: Reloader,
     ) -> None:
         self._fleet = fleet
         self._books = books
@@ -43,7 +41,7 @@ class StatusReporter:
         self._beats = beats
         self._detector = detector
         self._clock = clock
-        self._reloaded = reloaded
+        self._reloader = reloader
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
@@ -51,7 +49,7 @@ class StatusReporter:
         up = sum(state in _UP for state in states)
         pending = sum(book["pending"] for book in self._outbox.queue.counts().values())
         refused = (
-            "" if self._reloaded().good else "; the configuration file was refused, the one before goes on"
+            "" if self._reloader.last.good else "; the configuration file was refused, the one before goes on"
         )
         return f"{up}/{len(states)} cameras up, {pending} alerts pending{refused}"
 
@@ -89,30 +87,12 @@ class StatusReporter:
             "delivery": self._outbox.queue.counts(),
             "open_events": [_told(alert) for alert in self._outbox.open_events()],
             "provider": self._detector.provider,
-            "reload": logs.scrub(asdict(self._reloaded())),
+            "reload": logs.scrub(asdict(self._reloader.last)),
         }
 
     def latest_picture(self, camera: str, rule: str, t_wall: float | None) -> str | None:
         """Return the newest picture's path below the state directory."""
         return self._outbox.latest_picture(camera, rule, self._clock.wall() if t_wall is None else t_wall)
-
-    def installation(self) -> InstallationStatus:
-        """Return the cameras as sinks know them."""
-        states = self._fleet.states()
-        runtimes = self._fleet.runtimes
-        return InstallationStatus(
-            cameras={
-                name: Camera(
-                    state,
-                    tuple(runtimes[name].camera.zones),
-                    tuple(map(rule_name, runtimes[name].camera.rules)),
-                    runtimes[name].camera.site,
-                    runtimes[name].camera.titles,
-                )
-                for name, state in states.items()
-                if name in runtimes
-            }
-        )
 
 
 def _told(alert: Alert) -> dict[str, Any]:
