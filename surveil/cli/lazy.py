@@ -17,7 +17,7 @@ class Line:
     """One command: where its function is, and the first sentence of its help, for the list of commands."""
 
     where: str
-    """`module:function`, below `surveil.cli`."""
+    """`module:function`: a module of `surveil.cli`, or the full name of a feature's module of commands."""
     says: str
 
 
@@ -39,8 +39,10 @@ class LazyCommand(TyperCommand):
     def load(self) -> Any:
         """Import the command."""
         module, _, function = self._where.partition(":")
+        if not module.startswith("surveil."):
+            module = f"surveil.cli.{module}"
         alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-        alone.command(self.name)(getattr(importlib.import_module(f"surveil.cli.{module}"), function))
+        alone.command(self.name)(getattr(importlib.import_module(module), function))
         return get_command(alone)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

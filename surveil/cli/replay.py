@@ -36,10 +36,10 @@ from surveil.cli.common import (
     shows_progress,
 )  # fmt: skip
 from surveil.cli.output import written
-from surveil.cli.tables import crossings, zones
 from surveil.config import CameraConfig, Config
 from surveil.errors import EXIT_FAILED, ConfigError
 from surveil.features.counting.report import CountRow
+from surveil.features.counting.tables import crossings, zones
 from surveil.features.counting.wiring import counted
 from surveil.logs import scrub
 from surveil.types import Alert

@@ -22,7 +22,7 @@ COMMANDS: dict[str, Line | Group] = {
         "Test a camera's configuration on recordings, as fast as the machine allows.",
     ),
     "report": Line(
-        "report:report",
+        "surveil.features.counting.commands:report",
         "Report line crossings, occupancy and dwell times that the daemon has counted.",
     ),
     "demo": Line(
@@ -30,27 +30,31 @@ COMMANDS: dict[str, Line | Group] = {
         "Run the daemon for a minute on a drawn yard, over real RTSP, to a real webhook.",
     ),
     "collect": Line(
-        "collect:collect",
+        "surveil.offline.normality.commands.collect:collect",
         "Collect training data for learned normality from cameras or recordings. Resumable.",
     ),
     "evaluate": Line(
-        "learn:evaluate_command",
+        "evaluate:evaluate",
         "Evaluate learned normality on labelled footage, or a classifier on labelled pictures.",
     ),
     "normality": Group(
         "Manage learned-normality models.",
         {
             "learn": Line(
-                "learn:learn",
+                "surveil.offline.normality.commands.models:learn",
                 "Learn normal activity from footage and deploy the model.",
             ),
             "evaluate": Line(
-                "learn:evaluate_camera", "Compare a new model with the deployed one on held-out footage."
+                "surveil.offline.normality.commands.models:evaluate_camera",
+                "Compare a new model with the deployed one on held-out footage."
             ),
-            "deploy": Line("learn:deploy", "Deploy a model. A running daemon loads it within seconds."),
-            "rollback": Line("learn:rollback", "Deploy the previous model again."),
+            "deploy": Line(
+                "surveil.offline.normality.commands.models:deploy",
+                "Deploy a model. A running daemon loads it within seconds.",
+            ),
+            "rollback": Line("surveil.offline.normality.commands.models:rollback", "Deploy the previous model again."),
             "show": Line(
-                "learn:show_model",
+                "surveil.offline.normality.commands.models:show_model",
                 "Show training footage, calibration and the daemon's learning progress.",
             ),
         },
@@ -58,19 +62,19 @@ COMMANDS: dict[str, Line | Group] = {
     "dataset": Group(
         "Manage data sets of pictures for training a classifier.",
         {
-            "collect": Line("dataset:collect", "Add pictures to a data set."),
+            "collect": Line("surveil.offline.classify.commands.dataset:collect", "Add pictures to a data set."),
             "show": Line(
-                "dataset:show",
+                "surveil.offline.classify.commands.dataset:show",
                 "Show the classes, cameras, days and origins of a data set, and what was left out.",
             ),
             "label": Line(
-                "dataset:label_pictures",
+                "surveil.offline.classify.commands.dataset:label_pictures",
                 "Correct the class of pictures. The files stay where they are.",
             ),
         },
     ),
     "train": Line(
-        "train:train",
+        "surveil.offline.classify.commands.train:train",
         "Train a classifier, test it on held-out pictures and write one ONNX file.",
     ),
     "bench": Line(
@@ -95,14 +99,15 @@ COMMANDS: dict[str, Line | Group] = {
                 "inspect:check_models", "Check every model: SHA-256, loading, a run, decoding."
             ),
             "classifiers": Line(
-                "classifiers:classifiers", "List your own classifiers: deployed, in shadow mode, trained only."
+                "surveil.features.classify.commands:classifiers",
+                "List your own classifiers: deployed, in shadow mode, trained only."
             ),
             "deploy": Line(
-                "classifiers:deploy",
+                "surveil.features.classify.commands:deploy",
                 "Deploy a trained classifier. A running daemon loads it within seconds.",
             ),
             "rollback": Line(
-                "classifiers:rollback",
+                "surveil.features.classify.commands:rollback",
                 "Deploy the previous version again. A running daemon loads it within seconds.",
             ),
         },
@@ -118,7 +123,7 @@ COMMANDS: dict[str, Line | Group] = {
             "purge": Line("alerts:purge", "Give up pending deliveries: make them dead letters."),
             "check": Line("alerts:check", "Verify the database and its invariants."),
             "label": Line(
-                "labelling:label",
+                "surveil.offline.classify.commands.labelling:label",
                 "Label an alert as true or false; its picture is added to a data set.",
             ),
             "arm": Line("arming:arm", "Enable alerting for all or selected rules."),
@@ -135,7 +140,7 @@ COMMANDS: dict[str, Line | Group] = {
         "Manage cameras.",
         {
             "accept": Line(
-                "cameras:accept",
+                "surveil.features.health.commands:accept",
                 "Accept the current view as the new reference after moving a camera on purpose.",
             ),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -23,27 +24,32 @@ Gate = Annotated[
 ]
 
 
-def evaluate_pictures(
-    dataset: Path,
-    model: Path | None,
-    config: Path,
-    gate: str,
-    report: Path | None,
-    *,
-    json: bool,
-    threads: int = 2,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PicturesOptions:
+    """What a classifier is evaluated on, and against what."""
+
+    dataset: Path
+    model: Path | None
+    """A file, or the name of a deployed classifier."""
+    config: Path
+    gate: str
+    report: Path | None
+    """A folder."""
+    json: bool
+
+
+def evaluate_pictures(options: PicturesOptions) -> None:
     """Judge a classifier on pictures that it has not learned from."""
-    conditions = conditions_of(gate)
-    if model is None:
+    conditions = conditions_of(options.gate)
+    if options.model is None:
         raise ConfigError(
-            [f"{dataset} holds pictures: name the classifier with --model, a file or a deployed one"]
+            [f"{options.dataset} holds pictures: name the classifier with --model, a file or a deployed one"]
         )
-    file = model if model.is_file() else _in_use(config, str(model))
-    data = load(dataset)
+    file = options.model if options.model.is_file() else _in_use(options.config, str(options.model))
+    data = load(options.dataset)
     with bar() as progress:
-        made = evaluate_file(file, data, threads, progress)
-    show(made, data, report, json=json)
+        made = evaluate_file(file, data, progress=progress)
+    show(made, data, options.report, json=options.json)
     hold(conditions, made)
 
 

@@ -23,7 +23,6 @@ from surveil.cli.common import (
     errors,
     read_config,
 )
-from surveil.cli.tables import crossings, span, zones
 from surveil.config import Config
 from surveil.config.problems import no_camera
 from surveil.errors import ConfigError, StateError
@@ -33,6 +32,7 @@ from surveil.features.counting.report import CountRow, to_csv, to_json, write_pa
 from surveil.features.counting.report import report as make_rows
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
+from surveil.features.counting.tables import crossings, span, zones
 from surveil.features.counting.wiring import DATABASE, newest_picture
 
 Value = TypeVar("Value")

@@ -14,11 +14,11 @@ from surveil import extras
 from surveil.cli import complete
 from surveil.cli.bars import bar
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, read_config
-from surveil.cli.pictures import Gate, conditions_of, hold, show
 from surveil.errors import ConfigError, ModelError
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.store import ClassifierStore
 from surveil.models.files import check_name, slug
+from surveil.offline.classify.commands.pictures import Gate, conditions_of, hold, show
 from surveil.offline.classify.dataset import load
 from surveil.offline.classify.measures import Wanted
 from surveil.offline.classify.outcome import Trained

@@ -1,4 +1,4 @@
-"""`surveil evaluate` and `surveil normality …`: what is usual in front of a camera."""
+"""`surveil normality …`: what is usual in front of a camera."""
 
 from __future__ import annotations
 
@@ -10,18 +10,15 @@ import typer
 
 from surveil.cli import complete
 from surveil.cli.bars import bar
-from surveil.cli.collect import Fps, collected_in, hidden_areas
 from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
     console,
-    errors,
     print_json,
     read_config,
     warn,
 )  # fmt: skip
-from surveil.cli.pictures import evaluate_pictures
 from surveil.clock import SystemClock
 from surveil.config import Config
 from surveil.errors import ConfigError, ModelError, StateError
@@ -29,73 +26,14 @@ from surveil.features.normality.modelfile import LoadedModel, load, save
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import learn_collected
+from surveil.offline.normality.commands.collect import Fps, collected_in, hidden_areas
+from surveil.offline.normality.commands.footage import Budget
 from surveil.offline.normality.dataset import load_dataset
 from surveil.offline.normality.deploy import compare, show
-from surveil.offline.normality.evaluate import FIGURES, evaluate
-from surveil.offline.normality.gate import check_figures, failures, parse_gate
 from surveil.offline.normality.normality import Progress, learn_files
-from surveil.offline.normality.report import lines, to_json, write_report
+from surveil.offline.normality.report import lines
 
-Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
-
-
-def evaluate_command(
-    dataset: Annotated[
-        Path,
-        typer.Argument(
-            help="DATASET.yaml (name, fps, normal, clips with labels) for learned normality; a folder of pictures "
-            "for a classifier."
-        ),
-    ],
-    config: ConfigPath = DEFAULT_CONFIG,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            "--model",
-            help="A model file, or the name of a deployed classifier.",
-            autocompletion=complete.classifiers,
-        ),
-    ] = None,
-    budget: Budget = 0.5,
-    gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
-    report: Annotated[
-        Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
-    ] = None,
-    *,
-    equalise: Annotated[
-        bool, typer.Option("--equalise", help="Learn as with `normality: {equalise: true}`.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Evaluate learned normality on labelled footage, or a classifier on labelled pictures.
-
-    Normality: without --model, one is learned from the dataset's `normal:`. Of followed objects nothing is learned or
-    judged here, only in the daemon: files have no tracks. A classifier is judged on the pictures
-    that it has not learned from. Exit code 1 when a gate does not hold.
-
-    Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
-    `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`
-    """
-    if equalise and (model or dataset.is_dir()):
-        raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
-    if dataset.is_dir():
-        evaluate_pictures(dataset, model, config, gate, report, json=json)
-        return
-    conditions = parse_gate(gate) if gate else ()
-    check_figures(conditions, FIGURES)
-    data = load_dataset(dataset)
-    with bar() as progress:
-        judged = evaluate(data, load(model) if model else None, budget, progress, equalise=equalise)
-    if report:
-        page = write_report(judged, report)
-        errors.print(f"report: {page}", soft_wrap=True)
-    console.print_json(to_json(judged)) if json else console.print("\n".join(lines(judged)))
-    failed = failures(conditions, judged.values())
-    for line in failed:
-        errors.print(f"[red]{line}[/]")
-    if failed:
-        raise typer.Exit(1)
 
 
 def _opened(config: Path, camera: str) -> tuple[Config, NormalityStore]:

@@ -1,0 +1,66 @@
+"""`surveil evaluate`: learned normality on footage, or a classifier on pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from surveil.cli import complete
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath
+from surveil.errors import ConfigError
+from surveil.offline.classify.commands.pictures import PicturesOptions, evaluate_pictures
+from surveil.offline.normality.commands.footage import Budget, FootageOptions, evaluate_footage
+
+
+def evaluate(
+    dataset: Annotated[
+        Path,
+        typer.Argument(
+            help="DATASET.yaml (name, fps, normal, clips with labels) for learned normality; a folder of pictures "
+            "for a classifier."
+        ),
+    ],
+    config: ConfigPath = DEFAULT_CONFIG,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            help="A model file, or the name of a deployed classifier.",
+            autocompletion=complete.classifiers,
+        ),
+    ] = None,
+    budget: Budget = 0.5,
+    gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
+    report: Annotated[
+        Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
+    ] = None,
+    *,
+    equalise: Annotated[
+        bool, typer.Option("--equalise", help="Learn as with `normality: {equalise: true}`.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Evaluate learned normality on labelled footage, or a classifier on labelled pictures.
+
+    Normality: without --model, one is learned from the dataset's `normal:`. Of followed objects nothing is learned or
+    judged here, only in the daemon: files have no tracks. A classifier is judged on the pictures
+    that it has not learned from. Exit code 1 when a gate does not hold.
+
+    Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
+    `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`
+    """
+    if equalise and (model or dataset.is_dir()):
+        raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
+    if dataset.is_dir():
+        evaluate_pictures(
+            PicturesOptions(dataset=dataset, model=model, config=config, gate=gate, report=report, json=json)
+        )
+    else:
+        evaluate_footage(
+            FootageOptions(
+                dataset=dataset, model=model, budget=budget, gate=gate, report=report, equalise=equalise,
+                json=json,
+            )
+        )  # fmt: skip

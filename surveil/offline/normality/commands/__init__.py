@@ -1,0 +1,1 @@
+"""The commands that learn and judge what is normal. Called by the command line alone."""
