@@ -6,9 +6,9 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from json import dumps as json_of
@@ -43,6 +43,30 @@ from surveil.features.counting.tables import crossings, zones
 from surveil.features.counting.wiring import counted
 from surveil.logs import scrub
 from surveil.types import Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """What is played, as which camera, and what is written."""
+
+    videos: tuple[Path, ...]
+    config: Path
+    camera: str | None
+    """None: the only one."""
+    alerts: Path | None
+    looks: Path | None
+    annotate: Path | None
+    start: datetime | None
+    """Wall time of the first frame; None: schedules do not count."""
+    state: Path | None
+    """None: a temporary folder."""
+    json: bool
+
+    @property
+    def start_wall(self) -> float:
+        """Unix s; UTC unless it names a zone."""
+        start = self.start
+        return START_WALL if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
 
 
 def replay(
@@ -90,24 +114,32 @@ def replay(
     Examples: `surveil replay monday.mp4 --camera yard`;
     `surveil replay monday.mp4 --camera yard --start 2026-03-02T08:00:00 --annotate seen.mp4 --json`
     """
-    settings = read_config(config, needs_model=True)
-    name = _choose(settings, camera)
-    wall = START_WALL if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
-    with ExitStack() as stack:
-        folder = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-")))
-        usable(folder, "--state")
-        lines = stack.enter_context(written("--alerts", alerts)) if alerts else None
-        watchers = _watchers(stack, settings.cameras[name], annotate, looks)
-        job = Replay(settings, name, open_detector(settings), folder, scheduled=start is not None)
-        on_decoded = _progress(stack, videos)
-        number = stack.enter_context(_ended_by_signal(job))
-        result = job.run(
-            videos, wall, lambda seen: _tell(watchers, seen), on_decoded, partial(_found, lines, json)
+    run(
+        ReplayOptions(
+            videos=tuple(videos), config=config, camera=camera, alerts=alerts, looks=looks, annotate=annotate,
+            start=start, state=state, json=json,
         )
+    )  # fmt: skip
+
+
+def run(options: ReplayOptions) -> None:
+    """Play the recordings, and show what the configuration makes of them."""
+    settings = read_config(options.config, needs_model=True)
+    name = _choose(settings, options.camera)
+    with ExitStack() as stack:
+        folder = options.state or Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="surveil-replay-"))
+        )
+        usable(folder, "--state")
+        lines = stack.enter_context(written("--alerts", options.alerts)) if options.alerts else None
+        watchers = _watchers(stack, settings.cameras[name], options.annotate, options.looks)
+        job = Replay(settings, name, open_detector(settings), folder, scheduled=options.start is not None)
+        on_decoded = _progress(stack, options.videos)
+        number = stack.enter_context(_ended_by_signal(job))
+        found = partial(_found, lines, options.json)
+        result = job.run(options.videos, options.start_wall, partial(_tell, watchers), on_decoded, found)
         counts = counted(folder)
-    summary = {"camera": name, "alerts": len(result.alerts), "frames": result.frames, "decoded": result.decoded,
-               "seconds": round(result.seconds, 3)}  # fmt: skip
-    _show(summary, result, counts, json=json)
+    _show(name, result, counts, json=options.json)
     for failure in result.failures:
         sys.stderr.write(f"surveil: {scrub(str(failure))}\n")
     if number:
@@ -116,18 +148,18 @@ def replay(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _show(
-    summary: Mapping[str, object], result: ReplayResult, counts: Sequence[CountRow], *, json: bool
-) -> None:
+def _show(camera: str, result: ReplayResult, counts: Sequence[CountRow], *, json: bool) -> None:
     """Show what came out at the end."""
     if json:
+        summary = {"camera": camera, "alerts": len(result.alerts), "frames": result.frames,
+                   "decoded": result.decoded, "seconds": round(result.seconds, 3)}  # fmt: skip
         failed = {"failed": [str(failure) for failure in result.failures]} if result.failures else {}
         print_json({**summary, **({"counts": counts} if counts else {}), **failed})
         return
     for table in filter(None, (crossings(counts), zones(counts))):
         console.print(table)
     console.print(
-        f"{summary['alerts']} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
+        f"{len(result.alerts)} alerts in {result.seconds:.1f} s of video, {result.frames} frames analysed"
     )
 
 
@@ -198,7 +230,7 @@ def _choose(config: Config, camera: str | None) -> str:
     raise ConfigError([f"{config.path}: cameras: name one with --camera; there are: {choice}"])
 
 
-def _progress(stack: ExitStack, videos: list[Path]) -> Callable[[float], None]:
+def _progress(stack: ExitStack, videos: Sequence[Path]) -> Callable[[float], None]:
     """Show how far the recordings are, on a terminal."""
     if not shows_progress():
         return lambda _t: None

@@ -47,7 +47,7 @@ class Span(StrEnum):
     DAY = "day"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What the report is about."""
 
@@ -61,6 +61,29 @@ class Asked:
     def say(self, t: float) -> str:
         """Return a time as the operator reads it."""
         return times.local(t, self.zone).strftime("%Y-%m-%d %H:%M")
+
+
+class Form(StrEnum):
+    """How the rows are printed."""
+
+    TABLES = "tables"
+    CSV = "csv"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What is reported, and where it goes."""
+
+    config: Path
+    asked: Asked
+    form: Form
+    parquet: Path | None
+    heatmap: Path | None
+    picture: Path | None
+    """What the heat map is drawn over; None: the newest picture of an alert."""
+    state: Path | None
+    """None: the configuration's state directory."""
 
 
 def report(
@@ -106,26 +129,42 @@ def report(
     Examples: `surveil report --camera shop`; `surveil report --from 2026-03-01 --to 2026-03-31 --csv`;
     `surveil report --camera shop --from 7d --heatmap shop.png`.
     """
-    settings = read_config(config)
-    asked = _asked(camera, start, end, by, timezone)
-    folder = state or settings.state_dir
+    run(
+        ReportOptions(
+            config=config, asked=_asked(camera, start, end, by, timezone), form=_form(csv=csv, json=json),
+            parquet=parquet, heatmap=heatmap, picture=picture, state=state,
+        )
+    )  # fmt: skip
+
+
+def run(options: ReportOptions) -> None:
+    """Read what was counted, and show, write or draw it."""
+    settings, asked = read_config(options.config), options.asked
+    folder = options.state or settings.state_dir
     store = CountStore(folder / DATABASE, reading=True)
     try:
-        _check_camera(settings, store, camera)
-        rows = make_rows(store.hours(camera, asked.start, asked.end), asked.by.value, asked.zone)
+        _check_camera(settings, store, asked.camera)
+        rows = make_rows(store.hours(asked.camera, asked.start, asked.end), asked.by.value, asked.zone)
         if not rows:
             raise StateError(_why_empty(store, asked))
-        if heatmap:
-            name = _the_one(rows, camera)
-            _draw(settings, store, asked, name, heatmap, picture or newest_picture(folder, name))
+        if options.heatmap:
+            name = _the_one(rows, asked.camera)
+            below = options.picture or newest_picture(folder, name)
+            _draw(settings, store, asked, name, options.heatmap, below)
     finally:
         store.close()
-    if parquet:
-        write_parquet(rows, parquet)
-    if csv or json:
-        sys.stdout.write(to_csv(rows) if csv else to_json(rows) + "\n")
-    elif not parquet:
+    if options.parquet:
+        write_parquet(rows, options.parquet)
+    if options.form is not Form.TABLES:
+        sys.stdout.write(to_csv(rows) if options.form is Form.CSV else to_json(rows) + "\n")
+    elif not options.parquet:
         _print(rows, asked)
+
+
+def _form(*, csv: bool, json: bool) -> Form:
+    if csv:
+        return Form.CSV
+    return Form.JSON if json else Form.TABLES
 
 
 def _asked(camera: str | None, start: str, end: str, by: Span | None, timezone: str | None) -> Asked:
@@ -139,7 +178,7 @@ def _asked(camera: str | None, start: str, end: str, by: Span | None, timezone: 
     by = by or (Span.HOUR if last - first <= _HOURS_S else Span.DAY)
     # An hour or a day that has begun is told whole.
     begin = times.hour_of if by is Span.HOUR else times.day_of
-    return Asked(camera, begin(first, zone), last, by, zone)
+    return Asked(camera=camera, start=begin(first, zone), end=last, by=by, zone=zone)
 
 
 def _option(name: str, read: Callable[[], Value]) -> Value:

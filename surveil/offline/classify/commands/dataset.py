@@ -48,23 +48,39 @@ class Part(StrEnum):
     TRACK = "track"
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What the command line asks for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectOptions:
+    """What is added to a data set, and from where."""
 
     folder: Path
+    """The data set's."""
     source: str
+    """A camera, a video or a folder of pictures."""
     config: Path
     label: str
+    """The class of everything; empty: by interval or folder."""
     intervals: tuple[str, ...]
+    """Of a video: START-END=CLASS."""
     part: Part
     zone: str
     objects: tuple[str, ...]
+    """Classes of objects that are followed."""
     camera: str
+    """The camera that a video or folder is of."""
     every_s: float
     most: int
+    """Pictures from a running camera."""
     seconds: float
-    start: float | None
+    """Time at a running camera."""
+    start: datetime | None
+    """Wall time of a video's first frame."""
+    json: bool
+
+    @property
+    def start_wall(self) -> float | None:
+        """Unix s; UTC unless it names a zone."""
+        start = self.start
+        return None if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
 
 
 def collect(
@@ -117,17 +133,26 @@ def collect(
 
     Give wall times where you can: pictures with times are split by time, so that the test says how it works tomorrow.
     """
-    wall = None if start is None else start.replace(tzinfo=start.tzinfo or UTC).timestamp()
-    wish = _Wish(folder, source, config, label, tuple(interval or ()), on, zone, _words(objects), camera, every, most,
-                 seconds, wall)  # fmt: skip
-    count, problems = _collect(wish)
-    if json:
-        print_json({"dataset": str(folder), "added": count, "left_out": problems})
+    run(
+        CollectOptions(
+            folder=folder, source=source, config=config, label=label, intervals=tuple(interval or ()), part=on,
+            zone=zone, objects=_words(objects), camera=camera, every_s=every, most=most, seconds=seconds,
+            start=start, json=json,
+        )
+    )  # fmt: skip
+
+
+def run(options: CollectOptions) -> None:
+    """Add pictures, and show how many."""
+    count, problems = _collect(options)
+    if options.json:
+        print_json({"dataset": str(options.folder), "added": count, "left_out": problems})
         return
     for problem in problems:
         console.print(f"[yellow]left out[/] {problem}", soft_wrap=True)
     console.print(
-        f"{count} pictures added to {folder}; look at them: surveil dataset show {folder}", soft_wrap=True
+        f"{count} pictures added to {options.folder}; look at them: surveil dataset show {options.folder}",
+        soft_wrap=True,
     )
 
 
@@ -135,78 +160,82 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def _collect(wish: _Wish) -> tuple[int, tuple[str, ...]]:
+def _collect(options: CollectOptions) -> tuple[int, tuple[str, ...]]:
     """Return how many pictures were added, and what was left out."""
-    place = Path(wish.source)
+    place = Path(options.source)
     if not place.exists():
-        return _from_camera(wish), ()
-    if place.is_dir() and not wish.label and not wish.intervals:
+        return _from_camera(options), ()
+    if place.is_dir() and not options.label and not options.intervals:
         with bar() as progress:
             progress(f"reading {place}", 0.0)
-            return from_folders(wish.folder, place, wish.camera)
-    return (_from_frames(wish) if wish.part is Part.FRAME else _from_recorded(wish)), ()
+            return from_folders(options.folder, place, options.camera)
+    return (_from_frames(options) if options.part is Part.FRAME else _from_recorded(options)), ()
 
 
-def _from_frames(wish: _Wish) -> int:
+def _from_frames(options: CollectOptions) -> int:
     from surveil.app.collecting import hidden_of  # noqa: PLC0415 - as below
 
-    intervals = _intervals(wish)
-    known = wish.camera and wish.config.exists()
-    hidden = hidden_of(read_config(wish.config), wish.camera) if known else ()
+    intervals = _intervals(options)
+    known = options.camera and options.config.exists()
+    hidden = hidden_of(read_config(options.config), options.camera) if known else ()
     with bar() as progress:
         return from_video(
-            wish.folder, Path(wish.source), intervals, every_s=wish.every_s, camera=wish.camera,
-            start_wall=wish.start, hidden=hidden, progress=lambda n: progress(f"{n} pictures", 0.0),
+            options.folder, Path(options.source), intervals, every_s=options.every_s, camera=options.camera,
+            start_wall=options.start_wall, hidden=hidden, progress=lambda n: progress(f"{n} pictures", 0.0),
         )  # fmt: skip
 
 
-def _from_camera(wish: _Wish) -> int:
+def _from_camera(options: CollectOptions) -> int:
     from surveil.app.collecting import collect_live, hidden_of, look_of  # noqa: PLC0415 - others start faster without it
 
-    settings = read_config(wish.config, needs_model=True, needs_secrets=True)
-    look = look_of(settings, wish.source, wish.part.value, wish.zone, wish.objects, wish.every_s)
-    hidden = hidden_of(settings, wish.source)
-    collector = CropCollector(wish.folder, look, _label(wish), "camera", hidden=hidden)
+    settings = read_config(options.config, needs_model=True, needs_secrets=True)
+    look = look_of(
+        settings, options.source, options.part.value, options.zone, options.objects, options.every_s
+    )
+    hidden = hidden_of(settings, options.source)
+    collector = CropCollector(options.folder, look, _label(options), "camera", hidden=hidden)
     with bar() as progress:
-        collect_live(settings, wish.source, open_detector(settings), collector, progress, most=wish.most,
-                     seconds=wish.seconds)  # fmt: skip
+        collect_live(settings, options.source, open_detector(settings), collector, progress, most=options.most,
+                     seconds=options.seconds)  # fmt: skip
     return collector.count
 
 
-def _from_recorded(wish: _Wish) -> int:
+def _from_recorded(options: CollectOptions) -> int:
     from surveil.app.collecting import collect_recorded, hidden_of, look_of  # noqa: PLC0415 - as above
 
-    settings = read_config(wish.config, needs_model=True)
-    look = look_of(settings, wish.camera, wish.part.value, wish.zone, wish.objects, wish.every_s)
-    group = "" if wish.start is not None else Path(wish.source).name
-    hidden = hidden_of(settings, wish.camera)
-    collector = CropCollector(wish.folder, look, _label(wish), "video", group, hidden)
+    settings = read_config(options.config, needs_model=True)
+    look = look_of(
+        settings, options.camera, options.part.value, options.zone, options.objects, options.every_s
+    )
+    group = "" if options.start is not None else Path(options.source).name
+    hidden = hidden_of(settings, options.camera)
+    collector = CropCollector(options.folder, look, _label(options), "video", group, hidden)
     with bar() as progress:
-        collect_recorded(settings, wish.camera, open_detector(settings), collector, progress,
-                         video=Path(wish.source), start_wall=wish.start)  # fmt: skip
+        collect_recorded(settings, options.camera, open_detector(settings), collector, progress,
+                         video=Path(options.source), start_wall=options.start_wall)  # fmt: skip
     return collector.count
 
 
-def _label(wish: _Wish) -> str:
-    if not wish.label or wish.intervals:
+def _label(options: CollectOptions) -> str:
+    if not options.label or options.intervals:
         raise ConfigError(["crops of a camera need one class: give --label CLASS, and no --interval"])
-    return wish.label
+    return options.label
 
 
-def _intervals(wish: _Wish) -> list[Interval]:
+def _intervals(options: CollectOptions) -> list[Interval]:
     """Return what a video's times mean. Raises ConfigError naming what cannot be read."""
-    matches = [(text, _INTERVAL.match(text)) for text in wish.intervals]
+    matches = [(text, _INTERVAL.match(text)) for text in options.intervals]
     wrong = [
         f"--interval {text!r}: must be START-END=CLASS in seconds, as 0-60=full"
         for text, m in matches
         if not m
     ]
-    if not matches and not wish.label:
+    if not matches and not options.label:
         wrong.append("say what the video shows: --label CLASS, or --interval START-END=CLASS")
     if wrong:
         raise ConfigError(wrong)
     found = [Interval(float(m[1]), float(m[2]), m[3]) for _, m in matches if m]
-    return found or [Interval(0.0, float("inf"), wish.label)]
+    return found or [Interval(0.0, float("inf"), options.label)]
 
 
 def show(

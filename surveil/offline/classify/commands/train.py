@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from surveil.offline.classify.measures import Wanted
 from surveil.offline.classify.outcome import Trained
 from surveil.offline.classify.prepared import Options
 from surveil.offline.classify.trainer import train as train_head
+from surveil.offline.normality.gate import Condition
 
 
 class Placement(StrEnum):
@@ -80,6 +82,24 @@ Finetune = Annotated[
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with a fine-tuning that was interrupted.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """What is trained, on what, and where the model goes."""
+
+    dataset: Path
+    config: Path
+    name: str
+    """Name of the classifier."""
+    output: Path | None
+    """A file; None: the state directory."""
+    gate: tuple[Condition, ...]
+    """What must hold of the figures."""
+    learning: Options
+    finetune: bool
+    resume: bool
+    json: bool
+
+
 def train(
     dataset: DataSet,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -115,29 +135,44 @@ def train(
     The report (HTML and JSON) lies beside the model and says what the figures are worth. Exit codes: 0 good,
     1 when the gate does not hold, 78 when the data cannot be trained on.
     """
-    conditions = conditions_of(gate)
-    if resume and not finetune:
-        raise ConfigError(["--resume goes on with a fine-tuning: give --finetune, too"])
-    called = name or slug(dataset.resolve().name)
-    check_name(called)
-    store = None if output else ClassifierStore(read_config(config).state_dir, called)
-    target = output or (store.trained if store else Path())
-    options = Options(
-        classes=_split(classes), positive=positive, variations=variations, flip=flip, seed=seed, threads=threads,
-        preprocess=_preprocess(size, placement, clahe, denoise), wanted=Wanted(false_alarms, miss_cost),
-        test_cameras=frozenset(_split(test_cameras)), beside=store.path() if store else None,
+    run(
+        TrainOptions(
+            dataset=dataset,
+            config=config,
+            name=name or slug(dataset.resolve().name),
+            output=output,
+            gate=conditions_of(gate),
+            learning=Options(
+                classes=_split(classes), positive=positive, variations=variations, flip=flip, seed=seed,
+                threads=threads, preprocess=_preprocess(size, placement, clahe, denoise),
+                wanted=Wanted(false_alarms, miss_cost), test_cameras=frozenset(_split(test_cameras)),
+            ),
+            finetune=finetune,
+            resume=resume,
+            json=json,
+        )
     )  # fmt: skip
-    run = _finetuner(resume) if finetune else train_head
-    data = load(dataset)
+
+
+def run(options: TrainOptions) -> None:
+    """Train, report, and exit with 1 when the gate does not hold."""
+    if options.resume and not options.finetune:
+        raise ConfigError(["--resume goes on with a fine-tuning: give --finetune, too"])
+    check_name(options.name)
+    store = None if options.output else ClassifierStore(read_config(options.config).state_dir, options.name)
+    target = options.output or (store.trained if store else Path())
+    learning = replace(options.learning, beside=store.path() if store else None)
+    train_network = _finetuner(options.resume) if options.finetune else train_head
+    data = load(options.dataset)
     with bar() as progress:
-        made = run(data, target, options, progress=progress)
-    show(made, data, target.parent, json=json)
-    if store and not json:
+        made = train_network(data, target, learning, progress=progress)
+    show(made, data, target.parent, json=options.json)
+    if store and not options.json:
         console.print(
-            f"[bold]surveil models deploy {called}[/] puts it into use; --shadow tries it first",
+            f"[bold]surveil models deploy {options.name}[/] puts it into use; --shadow tries it first",
             soft_wrap=True,
         )
-    hold(conditions, made)
+    hold(options.gate, made)
 
 
 def _finetuner(resume: bool) -> Callable[..., Trained]:
