@@ -50,11 +50,6 @@ class FrameCounters:
     """Waiting in the ring or in flight."""
     dropped: Mapping[Drop, int]
 
-    @property
-    def balance(self) -> int:
-        """Frames unaccounted for: 0, or there is a bug."""
-        return self.received - self.processed - self.waiting - sum(self.dropped.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Lost:

@@ -23,7 +23,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, request_response
 
-from surveil.clock import Stop
 from surveil.listening import HttpSettings
 from surveil.webhost import KnownHosts
 from surveil.webserver import Limited, Server
@@ -180,9 +179,3 @@ def _takes_gzip(accepted: str) -> bool:
 
 def _health(good: bool, details: Mapping[str, Any]) -> Response:
     return JSONResponse({"ok": good, **details}, status_code=200 if good else 503)
-
-
-def wait_until_started(web: Web, stop: Stop) -> None:
-    """Return once the pages answer."""
-    while not web._server.started and not stop.wait(0.02):  # noqa: SLF001 - same module
-        pass

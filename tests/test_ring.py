@@ -15,6 +15,11 @@ def frame(camera="gate", seq=0, t=0.0, **kind):
     return Frame(camera, seq, t, t, picture=None, **kind)
 
 
+def balance(books):
+    """Return the frames unaccounted for."""
+    return books.received - books.processed - books.waiting - sum(books.dropped.values())
+
+
 def ring_of(*cameras, fps=5.0, lossless=False):
     ring = FrameRing(lossless=lossless)
     for camera in cameras or ("gate",):
@@ -43,7 +48,7 @@ def test_asking_first_changes_nothing_but_that_frames_need_not_be_made():
                 seen[asks].append(slot.frame.seq)
                 ring.give_back(slot)
         books = ring.books()["gate"]
-        assert (books.received, books.dropped[Drop.DECIMATED], books.balance) == (30, 20, 0)
+        assert (books.received, books.dropped[Drop.DECIMATED], balance(books)) == (30, 20, 0)
     assert seen[True] == seen[False]
     assert len([asks for asks, _ in made if asks]) == 10
 
@@ -188,7 +193,7 @@ def test_a_frame_that_is_given_up_is_lost_and_the_next_one_comes():
     ring.put(frame(seq=1, t=1.0))
     ring.give_up(slot)
     books = ring.books()["gate"]
-    assert (books.processed, books.dropped[Drop.LOST], books.waiting, books.balance) == (0, 1, 1, 0)
+    assert (books.processed, books.dropped[Drop.LOST], books.waiting, balance(books)) == (0, 1, 1, 0)
     assert ring.take(Stop()).frame.seq == 1
 
 
@@ -325,7 +330,7 @@ def test_the_books_balance_after_every_step(script):
             ring.give_back(held.pop())
         elif action == "take" and (ready := ring.poll()):
             held.append(ready)
-        assert [books.balance for books in ring.books().values()] == [0, 0]
+        assert [balance(books) for books in ring.books().values()] == [0, 0]
 
 
 def test_a_frame_wakes_one_worker_and_its_slot_s_return_wakes_none():

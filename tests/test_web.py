@@ -11,9 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from surveil import webserver
-from surveil.clock import Stop
 from surveil.listening import HttpSettings, bind
-from surveil.web import PAGES_AT_ONCE, Web, wait_until_started
+from surveil.web import PAGES_AT_ONCE, Web
 from tests.integration.world import wait_for
 
 
@@ -75,7 +74,6 @@ def web(tmp_path):
     made = Web(listener, HttpSettings(), Facts(), registry, tmp_path)
     thread = threading.Thread(target=made.run)
     thread.start()
-    wait_until_started(made, Stop())
     made.address = listener.getsockname()
     yield made
     made.stop()

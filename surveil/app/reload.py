@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 _LIVE = frozenset({"cameras", "sinks", "schedules", "storm", "camera_lost", "log"})
 """Sections that are changed while the daemon runs."""
-_ASIDE = frozenset({"path", "warnings", "secrets", "digest", "_printable"})
+_ASIDE = frozenset({"path", "warnings", "secrets", "digest"})
 """Fields of a configuration that are no section of the file."""
 
 

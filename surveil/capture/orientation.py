@@ -38,9 +38,6 @@ class Orientation:
         return _TurnedPicture(picture, self.turns) if self.turns else picture
 
 
-UPRIGHT = Orientation()
-
-
 def orientation(degrees: float, aspect: Fraction | None) -> Orientation:
     """Return the orientation for degrees clockwise and a sample aspect ratio, where they can be right."""
     is_odd = not aspect or not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) <= _SQUARE

@@ -188,18 +188,6 @@ class PacketRing:
             )
         return Cut(last, tuple(notes))
 
-    @property
-    def span_s(self) -> float:
-        """Seconds of video stored."""
-        with self._lock:
-            return self._groups[-1][-1].arrived - self._groups[0][0].arrived if self._groups else 0.0
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of video stored."""
-        with self._lock:
-            return self._bytes
-
 
 def mux(packets: Sequence[StoredPacket], path: Path) -> float:
     """Write packets as fragmented MP4, starting at 0, without encoding; return the duration in s.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -92,6 +92,3 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Close the stream. May be called twice, and without `open`."""
-
-
-OpenSource = Callable[[], Source]

@@ -110,18 +110,12 @@ class Config:
     """Every secret in it, for `logs.hide`; never print it."""
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
-    _printable: str
 
     def camera(self, name: str) -> CameraConfig:
         """Return a camera. Raises ConfigError for a name that is not configured."""
         if name not in self.cameras:
             raise ConfigError([f"{self.path}: cameras: {no_camera(name, self.cameras)}"])
         return self.cameras[name]
-
-    def redacted(self) -> dict[str, Any]:
-        """Return everything, defaults included, in a form that may be printed."""
-        printable: dict[str, Any] = json.loads(self._printable)
-        return printable
 
     def __repr__(self) -> str:
         """Return a short form: the full one would show passwords."""
@@ -145,7 +139,6 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
         warnings=tuple(warnings),
         secrets=frozenset(secrets.strings.union(secret for _, secret in secret_places(settings))),
         digest=hashlib.sha256(printable.encode()).hexdigest(),
-        _printable=printable,
         **own,
     )
 

@@ -217,13 +217,6 @@ def _side(a: NDArray[np.float64], b: NDArray[np.float64], foot: Point) -> int:
     return 1 if dx * py - dy * px >= 0 else -1
 
 
-def _direction(line: NDArray[np.float64], side: int) -> str:
-    """Name the way over `line` to its `side`: left or right over a steep line, else up or down."""
-    if abs(line[1]) >= abs(line[0]):
-        return "left" if (side > 0) == (line[1] > 0) else "right"
-    return "down" if (side > 0) == (line[0] > 0) else "up"
-
-
 def _within(a: NDArray[np.float64], b: NDArray[np.float64], foot: Point) -> bool:
     along = float((foot - a) @ (b - a) / ((b - a) @ (b - a)))
     return 0.0 <= along <= 1.0

@@ -27,11 +27,6 @@ class Canary:
     agrees: bool | None = None
     """Whether both found the same objects within 1 px and 0.01 of score."""
 
-    @property
-    def speedup(self) -> float | None:
-        """How many times faster than the CPU."""
-        return self.cpu_seconds / self.seconds if self.cpu_seconds else None
-
 
 def test_picture(width: int, height: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return a picture with edges at many scales, uint8 (height, width, 3)."""

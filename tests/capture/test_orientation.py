@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from surveil.capture.opening import make_source
-from surveil.capture.orientation import UPRIGHT, Orientation, orientation
+from surveil.capture.orientation import Orientation, orientation
 from surveil.capture.packets import PacketRing, Parameters, StoredPacket, mux
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
@@ -67,7 +67,7 @@ def test_pixels_that_are_not_square_are_made_so(aspect: Fraction) -> None:
     "aspect", [None, Fraction(0), Fraction(1), Fraction(101, 100), Fraction(1, 100), Fraction(50)]
 )
 def test_a_shape_of_pixels_that_no_camera_has_is_not_believed(aspect: Fraction | None) -> None:
-    assert orientation(0, aspect) == UPRIGHT
+    assert orientation(0, aspect) == Orientation()
     assert orientation(450, aspect) == Orientation(1)
     assert orientation(-90, aspect) == Orientation(3)
 

@@ -51,10 +51,8 @@ def test_somebody_at_the_door_is_usual_at_noon_and_not_at_night():
 
 
 def test_one_day_says_nothing_about_hours():
-    scorer = HourScorer(days(1))
-    assert not scorer.knows(NIGHT)
-    assert scorer.score(seen(DOOR), NIGHT).part is None
-    assert HourScorer(days(3)).knows(NIGHT)
+    assert HourScorer(days(1)).score(seen(DOOR), NIGHT).part is None
+    assert HourScorer(days(3)).score(seen(DOOR), NIGHT).part is not None
 
 
 def test_where_nothing_moves_nothing_is_said():

@@ -93,10 +93,7 @@ class HourScorer:
         share = (moving + PSEUDO_S * overall) / (watched + PSEUDO_S)[:, None, None]
         self._decades = -np.log10(np.clip(share, 1e-9, 1.0))
         self._known = sums.watched >= KNOWN_S
-
-    def knows(self, hour: int) -> bool:
-        """Whether this hour of the day has been watched on enough days."""
-        return bool(self._known[hour])
+        """Hours of the day that have been watched on enough days."""
 
     def score(self, features: Features, hour: int) -> HourFinding:
         """Return how unusual it is that something moves where it does; raw 0 when nothing does, or nobody knows."""

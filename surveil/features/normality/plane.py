@@ -45,15 +45,6 @@ def plane_size(width: int, height: int) -> PlaneSize:
     return PlaneSize(min(MAX_COLUMNS, max(MIN_COLUMNS, columns)), ROWS)
 
 
-def to_plane(grey: Bytes, size: PlaneSize) -> Bytes:
-    """Scale a grey picture (h, w) uint8 to the plane; area averages downwards, linear upwards."""
-    if grey.shape == (size.height, size.width):
-        return grey
-    shrink = grey.shape[0] >= size.height and grey.shape[1] >= size.width
-    how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, (size.width, size.height), interpolation=how), np.uint8)
-
-
 def equalised(plane: Bytes) -> Bytes:
     """Return the plane with local contrast stretched (CLAHE, Zuiderveld 1994): for dark, noisy scenes only.
 
