@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from surveil.geometry import iou_matrix
 from surveil.track import kalman
-from surveil.track.associate import assign, similarity
+from surveil.track.assignment import assign, similarity
 from surveil.track.coverage import Coverage
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet

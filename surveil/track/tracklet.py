@@ -6,9 +6,14 @@ import numpy as np
 
 from surveil.geometry import iou
 from surveil.track import kalman
-from surveil.track.miss_model import MissModel
 from surveil.types import Box, Doubles, Track
 
+PRIOR_FINDS, PRIOR_MISSES = 1.0, 0.05
+"""What is thought of an object before it was looked at: nearly every look finds it."""
+MEMORY = 60.0
+"""Looks that count: light changes, and with it how well an object is found."""
+MOST_MISSED = 0.9
+"""No object is taken for one that is missed more often: it could be gone for minutes before anybody knew."""
 SCORE_WEIGHT = 0.3
 """Weight of the newest score in the running mean: one weak detection does not fail a score filter."""
 STILL_IOU = 0.7
@@ -17,6 +22,42 @@ MOVED_IOU = 0.3
 """An object that overlaps its first place less than this has moved."""
 MEASURED_SHARE = 0.5
 """Weight of the detection in the box that others see: the filter alone lags, the detection alone jitters."""
+
+
+class MissModel:
+    """The looks at one object. Mutable; owned by its tracklet.
+
+    Each look is a draw with an unknown share of finds (beta-binomial), so that few looks allow for much doubt.
+    """
+
+    __slots__ = ("_finds", "_misses", "chance")
+
+    def __init__(self) -> None:
+        self._finds = PRIOR_FINDS
+        self._misses = PRIOR_MISSES
+        self.chance = 1.0
+        """How likely so many misses in a row are since it was last known to be there, if it still is."""
+
+    def found(self) -> None:
+        """A look found it."""
+        self._finds += 1.0
+        self._end_run()
+
+    def missed(self) -> None:
+        """A look did not find it, and it may be gone."""
+        self.chance *= min(MOST_MISSED, self._misses / (self._finds + self._misses))
+        self._misses += 1.0
+
+    def overlooked(self) -> None:
+        """A look did not find it, and it is there."""
+        self._misses += 1.0
+        self._end_run()
+
+    def _end_run(self) -> None:
+        self.chance = 1.0
+        fade = min(1.0, MEMORY / (self._finds + self._misses))
+        self._finds *= fade
+        self._misses *= fade
 
 
 class Tracklet:

@@ -5,9 +5,9 @@ from random import Random
 import numpy as np
 import pytest
 
-from surveil.track.miss_model import MissModel
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import OVERLOOKED_S, Tracker
+from surveil.track.tracklet import MissModel
 from tests.track.test_tracker import LABELS, seen, walker
 
 PLACE = walker(100)
