@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from surveil.capture.causes import source_error
-from surveil.capture.damage import Damage
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
 from surveil.capture.timing import Lag, Queue
@@ -171,3 +170,29 @@ class Connection:
             raise source_error(Cause.DAMAGED, self._settings.url, "nothing that comes can be decoded")
         if now - self._last_picture > self._settings.keyframe_timeout_s:
             raise source_error(Cause.DAMAGED, self._settings.url, "no key frame came")
+
+
+class Damage:
+    """Which pictures of one connection can be trusted. `damaged` and `degraded` are as of the last picture.
+
+    One lost packet makes some fifty wrong pictures of which the decoder flags none, so damage lasts until the next
+    key frame.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._since: float | None = None
+        self.damaged = False
+        self.degraded = False
+
+    def update(self, arrived: float, *, key: bool, broken: bool) -> bool:
+        """Take note of a picture; return whether this is the beginning of damage."""
+        begins = broken and not self.damaged
+        if broken:
+            self.damaged = True
+        elif key:
+            self.damaged, self.degraded, self._since = False, False, None
+        if self.damaged:
+            self._since = arrived if self._since is None else self._since
+            self.degraded = arrived - self._since > self._patience_s
+        return begins

@@ -6,8 +6,10 @@ Nothing is converted or copied before it is asked for.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +22,12 @@ _ODDEST = 4
 """No camera has pixels of another shape; what says so is wrong."""
 
 Box = tuple[int, int, int, int]
+_HEAD = 4096
+"""Fragmented files begin with their tracks."""
+_TRACK = b"tkhd"
+_MATRIX_AT = {0: 44, 1: 56}
+"""From the name of the track's header (ISO/IEC 14496-12, 8.3.2) to its matrix, by its version."""
+_ONE, _UNIT = 1 << 16, 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +121,23 @@ def _scaled(low: int, high: int, scale: float, most: int) -> tuple[int, int]:
     """Return a span in the pixels of the picture, at least one of them."""
     start = min(round(low * scale), most - 1)
     return start, max(start + 1, min(round(high * scale), most))
+
+
+def turn_mp4(path: Path, degrees: int, width: int, height: int) -> None:
+    """Have players turn the one track of a fragmented MP4 by quarters, degrees clockwise.
+
+    PyAV drops a display matrix where nothing is encoded.
+    """
+    a, b, x, y = {
+        0: (_ONE, 0, 0, 0),
+        90: (0, _ONE, height, 0),
+        180: (-_ONE, 0, width, height),
+        270: (0, -_ONE, 0, width),
+    }[degrees]
+    with path.open("r+b") as file:
+        head = file.read(_HEAD)
+        track = head.find(_TRACK)
+        if track < 0:
+            return
+        file.seek(track + _MATRIX_AT[head[track + len(_TRACK)]])
+        file.write(struct.pack(">9i", a, b, 0, -b, a, 0, x * _ONE, y * _ONE, _UNIT))

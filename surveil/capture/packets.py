@@ -22,7 +22,7 @@ from av.container import OutputContainer
 from av.stream import Stream
 
 from surveil.capture.h264 import nal_units
-from surveil.capture.mp4turn import turn_mp4
+from surveil.capture.orientation import turn_mp4
 from surveil.errors import Cause, SourceError
 
 _MOVFLAGS = "frag_keyframe+empty_moov+default_base_moof"

@@ -6,7 +6,10 @@ the ratio is no integer), a 640x640 crop to 320x320 RGB 0.2 ms (whole picture to
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -224,3 +227,18 @@ class AvPicture:
         space = self._frame.colorspace
         hd = space == _BT709 if space in (_BT709, 4, 5, 6) else self.height >= _HD_HEIGHT
         return _MATRICES[hd, self._is_full_range()]
+
+
+def give_back() -> None:
+    """Have glibc return what it keeps of freed pictures; nothing elsewhere.
+
+    Decoders allocate pictures of megabytes between small things that stay, so the heap grows by some
+    100 KB a reconnect of 1080p although nothing leaks (bytes in use stand still). Takes about a millisecond.
+    """
+    if (trim := _malloc_trim()) is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from surveil.app.probe import advice
-from surveil.app.probe.budget import BASE_BYTES, estimate
 from surveil.app.probe.report import CameraReport, Check, HostReport, ModelReport, StreamReport
+from surveil.app.probe.run import BASE_BYTES, estimate
 from surveil.config import load
 
 GOOD = StreamReport(

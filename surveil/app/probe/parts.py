@@ -1,8 +1,9 @@
-"""The model and the sinks."""
+"""Probes of one part each: the model, a sink, a camera with its streams side by side."""
 
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import cast
 
@@ -10,9 +11,11 @@ from surveil.alerts.delivery import Context
 from surveil.alerts.disk import SYSTEM
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
-from surveil.app.probe.report import ModelReport, SinkReport
-from surveil.clock import Clock, Stop, process_cpu_s
-from surveil.config import Config
+from surveil.app.probe.report import CameraReport, ModelReport, SinkReport, StreamReport
+from surveil.app.probe.stream import probe_stream
+from surveil.capture.certificates import Pins
+from surveil.clock import Clock, Stop, process_cpu_s, thread_cpu_s
+from surveil.config import CameraConfig, Config
 from surveil.detect import canary
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
@@ -20,12 +23,14 @@ from surveil.errors import ConfigError, ModelError, Rejected, RetryLater
 from surveil.logs import scrub
 from surveil.models.store import ModelStore, open_detector
 from surveil.reasons import Reason
-from surveil.types import Alert
+from surveil.types import Alert, Picture
+from surveil.vision.motion import MotionGate, plane_size
 
 TIMED_RUNS = canary.RUNS + 2
 """Inferences of `Detector.time_one`: one to warm up, one whose objects are returned."""
 TEST = "test"
 """Rule and type of a test message."""
+_LOOKS = 5
 
 
 def probe_model(config: Config) -> tuple[ModelReport, Detector | None]:
@@ -98,3 +103,37 @@ def _test_alert(clock: Clock) -> Alert:
         text="surveil test message: delivery works",
         reason=Reason.INSTANT,
     )
+
+
+def probe_camera(
+    camera: CameraConfig, clock: Clock, stop: Stop, seconds: float, pins: Pins | None = None
+) -> CameraReport:
+    """Watch the camera's streams; a camera works when all of them do."""
+    if not camera.enabled:
+        return CameraReport(camera.name, ok=True)
+    with ThreadPoolExecutor(1) as beside:
+        record = beside.submit(_record, camera, clock, stop, seconds, pins)
+        detect, picture = probe_stream(camera.stream, clock, stop, seconds=seconds, pins=pins)
+        gate_ms = _gate_ms(camera, picture) if picture is not None else None
+        recorded = record.result()
+    ok = detect.ok and (recorded is None or recorded.ok)
+    return CameraReport(camera.name, ok, detect, recorded, gate_ms)
+
+
+def _record(
+    camera: CameraConfig, clock: Clock, stop: Stop, seconds: float, pins: Pins | None
+) -> StreamReport | None:
+    if camera.record is None:
+        return None
+    return probe_stream(camera.record, clock, stop, seconds=seconds, decode=False, pins=pins)[0]
+
+
+def _gate_ms(camera: CameraConfig, picture: Picture) -> float:
+    """Return the CPU time of the small brightness plane and the motion gate, ms."""
+    size = (picture.width, picture.height)
+    gate = MotionGate(camera.motion, idle_interval_s=camera.detect.idle_interval_s)
+    plane = plane_size(*size, camera.detect.min_object_px)
+    start = thread_cpu_s()
+    for look in range(_LOOKS):
+        gate.update(picture.luma(*plane), look / camera.detect.fps, size)
+    return round((thread_cpu_s() - start) / _LOOKS * 1000, 2)

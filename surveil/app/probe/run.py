@@ -1,4 +1,4 @@
-"""Probes all parts of a configuration side by side."""
+"""Probes all parts of a configuration side by side, and estimates what its cameras take."""
 
 from __future__ import annotations
 
@@ -8,20 +8,36 @@ from typing import Any
 
 from surveil import logs
 from surveil.app.probe import advice
-from surveil.app.probe.budget import estimate
-from surveil.app.probe.camera import probe_camera
 from surveil.app.probe.host import probe_host
-from surveil.app.probe.parts import probe_model, probe_sink, timed
-from surveil.app.probe.report import SECONDS, ProbeReport
+from surveil.app.probe.parts import probe_camera, probe_model, probe_sink, timed
+from surveil.app.probe.report import (
+    SECONDS,
+    Budget,
+    CameraReport,
+    Cost,
+    ModelReport,
+    ProbeReport,
+    StreamReport,
+)
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
-from surveil.capture.memory import give_back
+from surveil.capture.picture import give_back
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
+from surveil.detect.session import CPU
 
 _MOST_THREADS = 128
 Part = tuple[str, str]
 """Kind (`camera`, `sink`, `model`, `host`) and name."""
+BASE_BYTES = 200_000_000
+"""Program, model and pages; `python -m benchmarks.cpu` measures it."""
+_PICTURES = 5
+"""Decoded pictures a camera holds at once (`python -m benchmarks.reconnects`: 15 MB at 1080p)."""
+_YUV = 1.5
+"""Bytes a pixel."""
+_RING_BYTES = 64 << 20
+"""Most packets that are kept for clips."""
+_LONG_GOP_S = 12.0
 
 
 def probe(
@@ -97,3 +113,41 @@ def _side_by_side(
             stop.set()
             raise
         return {part: job.result() for job, part in jobs.items()}
+
+
+def estimate(
+    cameras: Mapping[str, CameraConfig], reports: Iterable[CameraReport], model: ModelReport
+) -> Budget:
+    """Return the cost of each camera that was seen, and of all. Pure.
+
+    One decoder thread a camera, the motion gate at the analysed rate, and the model: at `idle_interval_s` while
+    nothing moves, once a picture while something does. On a GPU the model takes next to no CPU.
+    """
+    costs = {r.name: _cost(cameras[r.name], r, model) for r in reports if r.detect is not None}
+    moving = [cost.cpu_moving for cost in costs.values() if cost.cpu_moving is not None]
+    return Budget(
+        cameras=costs,
+        cpu_still=round(sum(cost.cpu_still or 0.0 for cost in costs.values()), 3),
+        cpu_moving=round(sum(moving), 3) if moving or not costs else None,
+        memory_bytes=BASE_BYTES + sum(cost.memory_bytes or 0 for cost in costs.values()),
+    )
+
+
+def _cost(camera: CameraConfig, report: CameraReport, model: ModelReport) -> Cost:
+    stream = report.detect
+    if stream is None or not stream.fps or stream.cpu_ms is None or report.gate_ms is None:
+        return Cost(None, None, None)
+    looks = min(stream.fps, camera.detect.fps)
+    still = (stream.fps * stream.cpu_ms + looks * report.gate_ms) / 1000
+    inference_s = (model.inference_cpu_ms or 0.0) / 1000 if model.provider == CPU else 0.0
+    return Cost(
+        cpu_still=round(still + inference_s / camera.detect.idle_interval_s, 3),
+        cpu_moving=round(still + inference_s * looks, 3) if model.ok else None,
+        memory_bytes=_memory(camera, stream, report.record or stream),
+    )
+
+
+def _memory(camera: CameraConfig, detect: StreamReport, record: StreamReport) -> int:
+    pictures = _PICTURES * _YUV * (detect.width or 0) * (detect.height or 0)
+    kept_s = camera.evidence.pre_s + camera.evidence.post_s + _LONG_GOP_S if camera.evidence.clip else 0.0
+    return round(pictures + min(_RING_BYTES, kept_s * (record.bits_per_second or 0) / 8))
