@@ -1,14 +1,17 @@
-"""Files that appear whole: written beside their place, synced, renamed, and their folder synced.
+"""Files that appear whole, whether a path may be written, and JSON from files and peers.
 
-Mode 0640; what fails leaves nothing behind.
+A file that appears whole is written beside its place, synced, renamed, and its folder is synced. Mode 0640; what fails
+leaves nothing behind.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -96,3 +99,29 @@ def _or_nothing(path: Path) -> Iterator[None]:
     except BaseException:
         temporary(path).unlink(missing_ok=True)
         raise
+
+
+def read_json(text: str | bytes) -> Any:
+    """Return the value. Raises ValueError, also where it is nested deeper than Python's stack."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def how_written(path: Path, *, folder: bool) -> str:
+    """Return `may be written` for what is there, `will be made` for what is not; nothing is written.
+
+    Raises OSError with the reason.
+    """
+    there = next(p for p in (path, *path.absolute().parents) if p.exists())
+    exists = there == path
+    if exists and there.is_dir() != folder:
+        raise OSError(0, f"is {'a folder' if there.is_dir() else 'no folder'}")
+    if not exists and not there.is_dir():
+        raise OSError(0, f"{there} is no folder")
+    if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
+        raise OSError(
+            0, "may not be written by this user" if exists else f"{there} may not be written by this user"
+        )
+    return "may be written" if exists else "will be made"

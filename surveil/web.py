@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,19 +19,21 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route, request_response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from surveil.listening import HttpSettings
-from surveil.webhost import KnownHosts
 from surveil.webserver import Limited, Server
 
 PAGES_AT_ONCE = 16
 """Requests for one of the guarded pages at a time; clips are large, and clients may be slow."""
 _GZIP_LEVEL = 1
 """A page of 200 kB becomes 20 kB in 2 ms; higher levels take three times as long for a tenth less."""
+_REFUSED = "this host name is not known here: use the address, or name it in 'http.hosts'\n"
 
 
 class StatusSource(Protocol):
@@ -179,3 +182,44 @@ def _takes_gzip(accepted: str) -> bool:
 
 def _health(good: bool, details: Mapping[str, Any]) -> Response:
     return JSONResponse({"ok": good, **details}, status_code=200 if good else 503)
+
+
+class KnownHosts:
+    """ASGI middleware: refuses a request whose Host header is a name that is not known (DNS rebinding).
+
+    An IP address is always good: nobody but its owner can make a browser take it for another site.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        good = scope["type"] != "http" or is_known(Headers(scope=scope).get("host"), self._hosts)
+        app = self._app if good else PlainTextResponse(_REFUSED, 421)
+        await app(scope, receive, send)
+
+
+def is_known(header: str | None, hosts: frozenset[str]) -> bool:
+    """Whether the Host header names this machine; browsers always send one."""
+    if header is None:
+        return True
+    host = _name_in(header)
+    return host == "localhost" or host.endswith(".localhost") or host in hosts or _is_address(host)
+
+
+def _name_in(header: str) -> str:
+    """Return the header without its port."""
+    text = header.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0].rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -12,12 +12,11 @@ from surveil.damage import Damaged
 from surveil.damage import found as damage
 from surveil.demo.scene import DrawnScene
 from surveil.detect.detector import Detector
-from surveil.detect.nms import iou
+from surveil.detect.merge import iou
 from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
-from surveil.models.embedded import DATA, EMBEDDING
-from surveil.models.store import ModelStore, open_detector
+from surveil.models.store import DATA, EMBEDDING, ModelStore, open_detector
 from tests.detect import tiny
 from tests.detect.tiny import Shot
 

@@ -12,7 +12,7 @@ from onnx import TensorProto
 from model_build import legacy_pth, sources, verify
 from model_build.efficientdet import same_padding
 from model_build.graph import GraphWriter
-from surveil.models.embedded import DATA
+from surveil.models.store import DATA
 
 pytestmark = pytest.mark.slow
 

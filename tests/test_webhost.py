@@ -11,8 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.listening import HttpSettings
-from surveil.web import Web
-from surveil.webhost import is_known
+from surveil.web import Web, is_known
 
 GUARDED = ("/status", "/evidence/latest", "/evidence/a.jpg")
 OPEN = ("/", "/metrics", "/livez", "/readyz")

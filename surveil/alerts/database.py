@@ -1,4 +1,4 @@
-"""The outbox's SQLite file: opening it, its schema versions, and what to do when it is damaged."""
+"""The outbox's SQLite file: opening it, its schema versions, what to do when it is damaged, and operators' channel."""
 
 from __future__ import annotations
 
@@ -272,3 +272,19 @@ def set_aside(path: Path, stamp: str) -> Path:
 def aside(folder: Path) -> list[Path]:
     """Return the damaged databases that were set aside in a state directory and are still there."""
     return sorted(p for p in folder.glob("*.damaged-*") if not p.name.endswith(("-wal", "-shm")))
+
+
+class OperatorChannel:
+    """Where an operator leaves word for the running daemon: a connection to the database of an outbox that exists.
+
+    Owned by one thread. Raises StateError without one.
+
+    It has a connection of its own: reading waits for nobody, least of all for a commit on a slow disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = connect_existing(path)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()

@@ -27,7 +27,7 @@ from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.delivery import Context
 from surveil.alerts.doubt import ClosedError
 from surveil.errors import Rejected, RetryLater
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 from surveil.redact import scrub
 
 _MAX_ANSWER = 65_536

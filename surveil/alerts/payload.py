@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, cast
 
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 from surveil.types import Alert, Box
 
 SCHEMA = 1

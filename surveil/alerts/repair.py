@@ -12,7 +12,7 @@ from statistics import median
 
 from surveil.alerts import arming, rows
 from surveil.alerts.records import number_of
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 
 CLOCK = "clock_s"
 _LONGEST_S = 100 * 365 * 86_400.0

@@ -16,8 +16,8 @@ from surveil.alerts.database import ERRORS, as_text
 from surveil.clock import Clock, Every
 from surveil.config import CameraConfig
 from surveil.errors import StateError
+from surveil.filesystem import read_json
 from surveil.pipeline.decisions import MINUTE_S, Minute
-from surveil.readjson import read_json
 from surveil.rules.base import rule_name
 
 log = structlog.get_logger(__name__)

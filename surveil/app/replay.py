@@ -253,7 +253,7 @@ def _offer_learned(config: Config, camera: CameraConfig, shared: Shared) -> None
     if not settings.enabled:
         return
     # Only where a camera learns.
-    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+    from surveil.features.normality.scene import Scenes  # noqa: PLC0415
     from surveil.features.normality.store import NormalityStore  # noqa: PLC0415
 
     if loaded := NormalityStore(config.state_dir, camera.name).load():

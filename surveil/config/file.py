@@ -6,8 +6,9 @@ Only the border uses these models; the running code gets the frozen values of `r
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
@@ -15,18 +16,39 @@ from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.disk import SYSTEM
 from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.sinks import SINKS
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
 from surveil.capture.settings import CaptureSettings
-from surveil.config.plugins import AnyRule, AnySink
 from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
-from surveil.features.registry import FEATURES
+from surveil.features.registry import FEATURES, RULES
 from surveil.listening import HttpSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import MotionSettings
+
+
+def settings_of(plugin: Any) -> type[Settings]:
+    """Return the settings class of a registry's entry: the entry itself, or its `Settings`."""
+    for candidate in (plugin, getattr(plugin, "Settings", None), getattr(plugin, "settings", None)):
+        if isinstance(candidate, type) and issubclass(candidate, Settings):
+            return candidate
+    raise TypeError(f"{plugin!r} names no settings class")
+
+
+def union_of(registry: Mapping[str, Any]) -> Any:
+    """Return the type `A | B | …` of a registry's settings, told apart by `type`."""
+    kinds = tuple(settings_of(plugin) for plugin in registry.values())
+    if len(kinds) == 1:
+        return kinds[0]
+    return Annotated[Union[kinds], Field(discriminator="type")]  # noqa: UP007 - made at run time
+
+
+AnyRule = union_of(RULES)
+AnySink = union_of(SINKS)
+
 
 if TYPE_CHECKING:
     Rule = Any

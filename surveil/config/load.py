@@ -15,23 +15,26 @@ from surveil.config.checks import (
     check_any_camera,
     check_booleans,
     check_clips,
+    check_gates_off,
     check_references,
     check_streams,
     check_timezones,
 )
-from surveil.config.classifiers import check_classes, missing_classifiers
+from surveil.config.classifiers import check_classes, missing_classifiers, state_dir_of
 from surveil.config.document import YamlNode, read
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
-from surveil.config.gate_off import check_gates_off
-from surveil.config.labels import check_model, model_labels
-from surveil.config.problems import Problem, Problems
+from surveil.config.problems import Problem, Problems, suggest
 from surveil.config.running import Config, build, secret_places
 from surveil.config.secrets import LEAST, Secrets
-from surveil.errors import ConfigError, Mistake
+from surveil.detect.labels import COCO, read_labels
+from surveil.detect.settings import ModelSettings
+from surveil.errors import ConfigError, Mistake, ModelError
 
 _SNIPPET = "x-"
 """Top-level keys that begin so are ignored: a place for anchors."""
+_COCO_MODELS = ("efficientdet-lite0",)
+_AUTO = "auto"
 
 
 def load(
@@ -221,3 +224,44 @@ def _plain(node: YamlNode | None) -> Any:
             return [_plain(child) for child in value]
         case YamlNode(value=value):
             return value
+
+
+def check_model(root: YamlNode, problems: Problems) -> None:
+    """Refuse a model, a decoder or a file of labels that is not there."""
+    # Only who opens the model waits for its runtime.
+    from surveil.detect.decoders import DECODERS  # noqa: PLC0415
+    from surveil.models.store import ModelStore  # noqa: PLC0415
+
+    def text(key: str) -> str | None:
+        node = root.get("model", key)
+        return node.text if node else None
+
+    def add(key: str, message: str) -> None:
+        node = root.get("model", key) or root.get("model") or root
+        problems.add(node.line, f"model.{key}", message)
+
+    decoder, labels, file = text("decoder") or _AUTO, text("labels"), text("file")
+    if decoder not in (_AUTO, *DECODERS):
+        add("decoder", f"there is no decoder '{decoder}'{suggest(decoder, (_AUTO, *DECODERS))}")
+    try:
+        named = {"file": Path(file)} if file else {"name": text("name") or _COCO_MODELS[0]}
+        ModelStore(state_dir_of(root) / "models").find(ModelSettings(decoder=decoder, **named))
+    except ModelError as error:
+        add("file" if file else "name", str(error))
+    if labels:
+        try:
+            read_labels(Path(labels))
+        except ModelError as error:
+            add("labels", str(error))
+
+
+def model_labels(model: Any) -> tuple[str, ...]:
+    """Return the labels of the model section as written, or () when they are not known without opening it."""
+    section = model if isinstance(model, dict) else {}
+    if section.get("labels"):
+        try:
+            return read_labels(Path(str(section["labels"])))
+        except ModelError:
+            return ()
+    known = not section.get("file") and section.get("name", _COCO_MODELS[0]) in _COCO_MODELS
+    return COCO if known else ()

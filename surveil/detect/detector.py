@@ -16,8 +16,7 @@ from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.letterbox import ModelInput, Placement, Tensor, letterbox, write
-from surveil.detect.merge import merge
-from surveil.detect.nms import suppress
+from surveil.detect.merge import merge, suppress
 from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, ModelFile, Port

@@ -6,11 +6,33 @@ import ast
 from collections.abc import Mapping
 from pathlib import Path
 
-from surveil.detect.coco import COCO, COCO_91
 from surveil.errors import UnfitModel
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 
+COCO = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
+    "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow",
+    "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee",
+    "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard",
+    "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple",
+    "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch",
+    "potted plant", "bed", "dining table", "toilet", "tv", "laptop", "mouse", "remote", "keyboard",
+    "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase", "scissors",
+    "teddy bear", "hair drier", "toothbrush",
+)  # fmt: skip
+
+GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
+"""Numbers from 1 to 90 that COCO gave to no class."""
 _KEYS = ("names", "labels", "classes", "surveil.labels")
+
+
+def _with_gaps() -> tuple[str, ...]:
+    names = iter(COCO)
+    return ("", *("" if number in GAPS else next(names) for number in range(1, 91)))
+
+
+COCO_91 = _with_gaps()
+"""By COCO's own number, 0 and the gaps without a name."""
 
 
 def read_labels(path: Path) -> tuple[str, ...]:

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.detect.letterbox import Placement
-from surveil.detect.nms import suppress, take
-from surveil.geometry import areas, intersection
+from surveil.geometry import areas, intersection, iou_matrix
 from surveil.types import Detections, Floats
 
 TOUCH = 0.01
@@ -22,6 +21,8 @@ COVERED = 0.7
 """A cut box of which this much lies in a better box is part of that object."""
 SAME_SPAN = 0.6
 """Two cut boxes whose extents along the border agree this much are halves of one object."""
+MOST = 300
+"""Boxes that are compared with each other; a picture with more objects than that keeps the surest."""
 
 
 def merge(
@@ -105,3 +106,32 @@ def _covered(found: Detections, cut: NDArray[np.bool_]) -> NDArray[np.bool_]:
     share = intersection(found.boxes[:, None], found.boxes[None]) / np.maximum(size, 1e-9)[:, None]
     larger = (size[None, :] > size[:, None]) & (found.classes[:, None] == found.classes[None, :])
     return np.asarray(cut & (larger & (share >= COVERED)).any(axis=1))
+
+
+def iou(a: Floats, b: Floats) -> Floats:
+    """Return intersection over union, float32 (n, m), of boxes (n, 4) and (m, 4)."""
+    return iou_matrix(a[:, None], b[None])
+
+
+def suppress(found: Detections, overlap: float) -> Detections:
+    """Return the surest box of every heap of boxes of one class, surest first."""
+    order = np.argsort(-found.scores, kind="stable")[:MOST]
+    if len(order) > 1:
+        order = order[_survivors(found.boxes[order], found.classes[order], overlap)]
+    return take(found, order)
+
+
+def _survivors(boxes: Floats, classes: NDArray[np.int32], overlap: float) -> NDArray[np.bool_]:
+    """Return which of the boxes, surest first, stay."""
+    rivals = (iou(boxes, boxes) > overlap) & (classes[:, None] == classes[None, :])
+    beaten = np.triu(rivals, 1)
+    alive = np.ones(len(boxes), np.bool_)
+    for i in np.flatnonzero(beaten.any(axis=1)):
+        if alive[i]:
+            alive &= ~beaten[i]
+    return alive
+
+
+def take(found: Detections, index: NDArray[np.intp] | NDArray[np.bool_]) -> Detections:
+    """Return those with that index."""
+    return Detections(found.boxes[index], found.scores[index], found.classes[index])

@@ -13,7 +13,7 @@ from typing import get_args
 from surveil.detect.decoders import DECODERS
 from surveil.detect.spec import Channels, ModelFile, Placement, Preprocess, Range
 from surveil.errors import DamagedModel, ModelError, UnfitModel
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _AUTO = "auto"

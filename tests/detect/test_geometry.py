@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveil.detect.letterbox import Placement, fit, letterbox
-from surveil.detect.merge import merge
-from surveil.detect.nms import iou, suppress
+from surveil.detect.merge import iou, merge, suppress
 from surveil.detect.spec import InputSpec, Preprocess
 from surveil.types import Detections
 from tests.detect.tiny import Shot, grey

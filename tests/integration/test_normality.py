@@ -19,9 +19,9 @@ from surveil.clock import ManualClock, Stop
 from surveil.config import load
 from surveil.features.base import Shared
 from surveil.features.normality.draw import TITLE
-from surveil.features.normality.pause import Reason
+from surveil.features.normality.learning import Reason
 from surveil.features.normality.result import NormalityState
-from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.scene import Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.metrics import Metrics
 from surveil.ring import Lost

@@ -7,8 +7,7 @@ import pytest
 from surveil.clock import ManualClock
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.keeper import NormalityKeeper
-from surveil.features.normality.scene import SceneNormality
-from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import Bounds, FootageCollector, learn_collected

@@ -7,8 +7,7 @@ import pytest
 from surveil.clock import ManualClock
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.model import SceneModel
-from surveil.features.normality.scene import SceneNormality
-from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from tests.normality.drawn import FRAME, frames, model

@@ -5,9 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.features.normality.learning import SKETCH
+from surveil.features.normality.learning import SKETCH, LearningPause, Reason
 from surveil.features.normality.modelfile import LoadedModel
-from surveil.features.normality.pause import LearningPause, Reason
 from surveil.features.normality.result import NormalityResult, NormalityState
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings, excluded, minutes

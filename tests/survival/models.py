@@ -10,8 +10,7 @@ from surveil.clock import ManualClock
 from surveil.detect.settings import ModelSettings
 from surveil.errors import SurveilError
 from surveil.features.normality.keeper import NormalityKeeper
-from surveil.features.normality.scene import SceneNormality
-from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.models.store import ModelStore

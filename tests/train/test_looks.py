@@ -9,11 +9,10 @@ from surveil.capture.picture import ArrayPicture
 from surveil.clock import SystemClock
 from surveil.features.classify.classifier import Classifier, read_card
 from surveil.features.classify.crops import CropCutter, CropRequest
-from surveil.features.classify.drift import Drift
 from surveil.features.classify.finding import Classifications
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.registry import ClassifierRegistry, InUse
-from surveil.features.classify.runner import ClassifierRunner
+from surveil.features.classify.runner import ClassifierRunner, Drift
 from surveil.features.health.report import HealthReport
 from surveil.metrics import Metrics
 from surveil.offline.classify import dataset

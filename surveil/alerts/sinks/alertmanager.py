@@ -35,8 +35,8 @@ from surveil.alerts.links import picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import Rejected, RetryLater
+from surveil.filesystem import read_json
 from surveil.logs import LogThrottle
-from surveil.readjson import read_json
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)

@@ -12,12 +12,11 @@ from typing import BinaryIO, Literal
 
 from pydantic import Field
 
-from surveil.alerts.access import how_written
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import to_json
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
-from surveil.filesystem import sync_folder
+from surveil.filesystem import how_written, sync_folder
 
 _BLOCK = 65_536
 

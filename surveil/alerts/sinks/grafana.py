@@ -30,7 +30,7 @@ from surveil.alerts.links import picture_link
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 from surveil.types import Alert
 
 

@@ -9,7 +9,6 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from surveil.alerts.access import how_written
 from surveil.alerts.delivery import Context
 from surveil.alerts.http import Server, request
 from surveil.app.probe.report import Check, HostReport
@@ -17,6 +16,7 @@ from surveil.clock import Clock
 from surveil.config import Config
 from surveil.cuda import gpu_present
 from surveil.errors import ConfigError, RetryLater
+from surveil.filesystem import how_written
 from surveil.listening import bind
 
 _TIME_ERROR = 5

@@ -13,8 +13,8 @@ from surveil.detect.session import CPU, ModelSession, RunOn
 from surveil.errors import DamagedModel, ModelError
 from surveil.features.classify.onnxfields import metadata
 from surveil.features.classify.preprocess import CropPreprocess
+from surveil.filesystem import read_json
 from surveil.models.files import sha256_of
-from surveil.readjson import read_json
 from surveil.types import Bytes, Floats
 
 TASK = "classify"

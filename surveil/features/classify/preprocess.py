@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from surveil.errors import ModelError
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 from surveil.types import Bytes
 
 _GREY = 127

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from surveil.clock import Clock
 from surveil.features.classify.classifier import BATCH, Card, Classifier
 from surveil.features.classify.crops import CropCutter, Cut, Ready
-from surveil.features.classify.drift import Drift
 from surveil.features.classify.finding import Classification, Classifications
 from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
 from surveil.types import Findings, Floats
+
+_MEMORY = 0.02
 
 
 class ClassifierRunner:
@@ -98,3 +100,30 @@ def _found(cut: Cut, card: Card, row: list[float], version: str) -> Classificati
         {card.positive: card.threshold},
         version,
     )
+
+
+@dataclass(slots=True)
+class Drift:
+    """Whether a running classifier still sees what it was trained for. One thread's.
+
+    It is how far the running scores are from those of the validation split: 0 alike, 1 elsewhere.
+    """
+
+    quantiles: tuple[float, ...]
+    _shares: list[float] = field(default_factory=list)
+
+    def add(self, score: float) -> None:
+        """Count one score, with an exponential memory of some 50."""
+        place = int(np.searchsorted(self.quantiles[1:-1], score, side="right"))
+        bins = len(self.quantiles) - 1
+        if not self._shares:
+            self._shares = [1 / bins] * bins
+        self._shares = [s * (1 - _MEMORY) + _MEMORY * (k == place) for k, s in enumerate(self._shares)]
+
+    @property
+    def value(self) -> float:
+        """Largest difference between the two cumulative distributions (Kolmogorov-Smirnov)."""
+        if not self._shares:
+            return 0.0
+        expected = np.arange(1, len(self._shares) + 1) / len(self._shares)
+        return float(np.abs(np.cumsum(self._shares) - expected).max())

@@ -12,10 +12,9 @@ from pathlib import Path
 import structlog
 
 from surveil.alerts import rows
-from surveil.alerts.channel import OperatorChannel
-from surveil.alerts.database import foreign_errors, transaction
+from surveil.alerts.database import OperatorChannel, foreign_errors, transaction
 from surveil.errors import StateError
-from surveil.readjson import read_json
+from surveil.filesystem import read_json
 
 log = structlog.get_logger(__name__)
 _STATE_KEY = "accepted_views"

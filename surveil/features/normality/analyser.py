@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import structlog
 
 from surveil.clock import Every
+from surveil.features.normality.learning import DAMAGED, LIGHT, LearningPause, Reason
 from surveil.features.normality.metrics import NormalityMetrics
-from surveil.features.normality.pause import DAMAGED, LIGHT, LearningPause, Reason
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus
 from surveil.features.normality.rule import Anomaly

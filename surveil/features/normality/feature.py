@@ -33,14 +33,14 @@ def _needs(camera: CameraParts) -> object:
 def _analyser(camera: CameraParts, shared: Shared) -> Analyser:
     # Only where a camera wants it.
     from surveil.features.normality.analyser import NormalityAnalyser  # noqa: PLC0415
-    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+    from surveil.features.normality.scene import Scenes  # noqa: PLC0415
 
     scene = shared.get(Scenes).of(camera.name, camera.section(NormalitySettings))
     return NormalityAnalyser(scene, shared.metrics, camera.unstored)
 
 
 def _leave(camera: str, shared: Shared) -> None:
-    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415 - loaded already
+    from surveil.features.normality.scene import Scenes  # noqa: PLC0415 - loaded already
 
     shared.get(Scenes).drop(camera)
 
@@ -48,7 +48,7 @@ def _leave(camera: str, shared: Shared) -> None:
 def _keeper(shared: Shared, models: ModelPlace) -> Keeper:
     # Only once a camera learns.
     from surveil.features.normality.keeper import NormalityKeeper  # noqa: PLC0415
-    from surveil.features.normality.scenes import Scenes  # noqa: PLC0415
+    from surveil.features.normality.scene import Scenes  # noqa: PLC0415
 
     return NormalityKeeper(models.state_dir, shared.get(Scenes), _report, shared.clock)
 

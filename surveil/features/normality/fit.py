@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from surveil.features.normality.attributes import ATTRIBUTES, HOUR, NAMES, OBJECT
 from surveil.features.normality.cells import SAMPLE_S, CellSums
-from surveil.features.normality.examples import Examples
 from surveil.features.normality.features import Features
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.hours import HourScorer, HourSums
-from surveil.features.normality.model import Exposure, SceneModel
+from surveil.features.normality.model import Examples, Exposure, SceneModel
 from surveil.features.normality.objects import ObjectSample, ObjectScorer, ObjectSums, places
 from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.score import Fusion, Scorer, Trend

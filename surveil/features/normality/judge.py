@@ -10,9 +10,9 @@ import numpy as np
 
 from surveil.features.normality.attributes import ATTRIBUTES, HOUR, OBJECT
 from surveil.features.normality.budget import Rarity, Threshold
-from surveil.features.normality.examples import Examples
 from surveil.features.normality.features import WINDOW, Features
 from surveil.features.normality.hours import COLUMNS, ROWS, HourFinding, HourScorer
+from surveil.features.normality.model import Examples
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.features.normality.plane import CELL

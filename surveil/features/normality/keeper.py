@@ -7,8 +7,7 @@ from pathlib import Path
 
 from surveil.clock import Clock, Every
 from surveil.damage import Damaged
-from surveil.features.normality.scene import SceneNormality
-from surveil.features.normality.scenes import Scenes
+from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.store import NormalityStore, Note
 from surveil.versions import ModelReloader, recovering
 

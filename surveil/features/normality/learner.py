@@ -10,12 +10,11 @@ import numpy as np
 
 from surveil.clock import DAY_S
 from surveil.features.normality.attributes import ATTRIBUTES
-from surveil.features.normality.examples import Examples
 from surveil.features.normality.features import FeatureExtractor, Features
 from surveil.features.normality.fit import Fit, FoldSums, LearnedSums
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.hours import hour_of
-from surveil.features.normality.model import Exposure, SceneModel
+from surveil.features.normality.model import Examples, Exposure, SceneModel
 from surveil.features.normality.objects import Dwell, ObjectSample
 from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.spool import FOLDS, Block, Spool, pack

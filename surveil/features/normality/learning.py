@@ -6,7 +6,8 @@ Fitting takes seconds and files take I/O, so neither happens here: another threa
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from surveil.clock import DAY_S
 from surveil.features.normality.budget import MIN_ALARMS
@@ -16,11 +17,44 @@ from surveil.features.normality.geometry import Geometry, GeometrySketch
 from surveil.features.normality.learner import LIVE_SPOOL_BYTES, Learner
 from surveil.features.normality.model import SceneModel
 from surveil.features.normality.objects import ObjectSample
-from surveil.features.normality.pause import HOURS, LearningPause
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.settings import NormalitySettings, is_excluded
 from surveil.features.normality.words import duration_words
 from surveil.types import Bytes
+
+
+class Reason(StrEnum):
+    """Why a frame is not learned from: a closed set, because it is a metric label."""
+
+    ALARM = "alarm"
+    """An event of another rule is open. (Its own alarms are not learned as usual either, but stay in the count.)"""
+    LOST = "lost"
+    PICTURE = "picture"
+    """Frozen, covered, dark, … (picture health)."""
+    MOVED = "moved"
+    """The camera was turned (picture health): what was learned is of another view."""
+    LIGHT = "light"
+    """The whole picture changed at once: a switch, an infra-red filter."""
+    DAMAGED = "damaged"
+    HOURS = "hours"
+    """The operator excludes this time of day."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPause:
+    """One reason, in words, and whether the frame means nothing at all."""
+
+    reason: Reason
+    words: str
+    blind: bool = False
+    """The picture no longer shows what the model knows: it is not judged either."""
+
+
+LOST = LearningPause(Reason.LOST, "the camera is lost")
+DAMAGED = LearningPause(Reason.DAMAGED, "the pictures are damaged")
+LIGHT = LearningPause(Reason.LIGHT, "the whole picture changed at once")
+HOURS = LearningPause(Reason.HOURS, "this hour is excluded")
+
 
 SKETCH = 120
 """Samples of background and people before features are learned: a minute of frames, five if they are rare."""

@@ -18,16 +18,14 @@ from numpy.typing import NDArray
 from surveil.errors import DamagedModel, ModelError
 from surveil.features.normality.attributes import ATTRIBUTES, NAMES
 from surveil.features.normality.cells import CellSums
-from surveil.features.normality.examples import Key
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.hours import COLUMNS, HOURS, ROWS, HourSums
-from surveil.features.normality.model import VERSION, Exposure, SceneModel
+from surveil.features.normality.model import VERSION, Exposure, Key, SceneModel
 from surveil.features.normality.objects import ObjectSums, places
 from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.features.normality.tails import KNOTS, Tail
-from surveil.filesystem import write_atomically
-from surveil.readjson import read_json
+from surveil.filesystem import read_json, write_atomically
 
 MAX_BYTES = 8 * 1024 * 1024
 """Larger files are refused unread: a model has less than 1 MB."""

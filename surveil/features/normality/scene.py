@@ -13,7 +13,7 @@ Fitting takes seconds and files take I/O, so neither happens here: another threa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from surveil.clock import DAY_S
@@ -21,10 +21,9 @@ from surveil.features.normality.features import FeatureExtractor, Features
 from surveil.features.normality.geometry import Geometry, same_geometry
 from surveil.features.normality.hours import hour_of
 from surveil.features.normality.judge import Judge
-from surveil.features.normality.learning import Learning
+from surveil.features.normality.learning import LOST, Learning, LearningPause, Reason
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import Dwell, ObjectSample
-from surveil.features.normality.pause import LOST, LearningPause, Reason
 from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus, nothing
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.validity import DriftWatch, MovedWatch
@@ -266,3 +265,31 @@ class SceneNormality:
                 f"what is normal has changed: {self.drift.ratio:.1f} × the usual high scores",
             )
         return self._judge.status
+
+
+class Scenes:
+    """The scenes of all cameras: one lives on while its camera's settings of normality stay.
+
+    Owned by the thread that makes cameras; any thread may read `all`.
+    """
+
+    def __init__(self) -> None:
+        self.all: Mapping[str, SceneNormality] = {}
+        """By camera. Replaced as a whole, never changed in place."""
+        self._settings: dict[str, NormalitySettings] = {}
+
+    def of(self, camera: str, settings: NormalitySettings) -> SceneNormality:
+        """Return the scene of a camera: the one that is there, or a new one for other settings."""
+        if camera not in self.all or self._settings.get(camera) != settings:
+            self.put(SceneNormality(camera, settings))
+            self._settings[camera] = settings
+        return self.all[camera]
+
+    def put(self, scene: SceneNormality) -> None:
+        """Let a scene take the place of its camera's."""
+        self.all = {**self.all, scene.camera: scene}
+
+    def drop(self, camera: str) -> None:
+        """Let a camera go."""
+        self.all = {name: one for name, one in self.all.items() if name != camera}
+        self._settings.pop(camera, None)

@@ -14,8 +14,7 @@ from surveil.errors import ModelError, StateError
 from surveil.features.normality.model import SceneModel
 from surveil.features.normality.modelfile import LoadedModel, encode, load
 from surveil.features.normality.words import duration_words
-from surveil.filesystem import make_folders, write_atomically
-from surveil.readjson import read_json
+from surveil.filesystem import make_folders, read_json, write_atomically
 from surveil.versions import VersionedStore
 
 _CAMERA = re.compile(r"[A-Za-z0-9_.-]+")

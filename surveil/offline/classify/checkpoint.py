@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.errors import ModelError
-from surveil.filesystem import write_atomically
-from surveil.readjson import read_json
+from surveil.filesystem import read_json, write_atomically
 
 Weights = dict[str, NDArray[np.float32]]
 _KINDS = ("best", "now")

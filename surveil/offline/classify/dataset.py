@@ -20,9 +20,8 @@ from typing import Any
 import cv2
 
 from surveil.errors import ConfigError
-from surveil.filesystem import write_atomically
+from surveil.filesystem import read_json, write_atomically
 from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
-from surveil.readjson import read_json
 from surveil.types import Bytes
 
 MANIFEST = "manifest.jsonl"

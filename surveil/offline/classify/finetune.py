@@ -24,7 +24,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from surveil.errors import StateError
-from surveil.offline.classify.augment import augment
 from surveil.offline.classify.checkpoint import Checkpoint
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.descent import Descent
@@ -36,7 +35,7 @@ from surveil.offline.classify.outcome import Trained, finish, make_card
 from surveil.offline.classify.prepared import Options, Prepared, Progress, digest, prepare, quiet
 from surveil.offline.classify.split import TRAIN, VALIDATION
 from surveil.offline.classify.trainer import TrainedHead, fit_head
-from surveil.offline.classify.views import shrunk
+from surveil.offline.classify.views import augment, shrunk
 from surveil.types import Bytes, Doubles, Floats
 
 

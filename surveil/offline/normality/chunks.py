@@ -17,8 +17,7 @@ from surveil.errors import ConfigError
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.spool import CHANNELS, Packed
-from surveil.filesystem import write_atomically
-from surveil.readjson import read_json
+from surveil.filesystem import read_json, write_atomically
 
 Arrays = dict[str, NDArray[Any]]
 

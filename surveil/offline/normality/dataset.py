@@ -26,8 +26,8 @@ import numpy as np
 import yaml
 
 from surveil.errors import ConfigError
+from surveil.filesystem import read_json
 from surveil.offline.normality.frames import count_images
-from surveil.readjson import read_json
 from surveil.types import BoolMap
 
 KEYS = {"name", "fps", "normal", "clips"}
