@@ -1,19 +1,45 @@
-"""Turns what foreign libraries raise into a `SourceError`: a cause, and a message without credentials."""
+"""Turns what foreign libraries raise, and the status a camera answers with, into a `SourceError`.
+
+It has a cause, and a message without credentials.
+"""
 
 from __future__ import annotations
 
 import errno
 import http.client
+import re
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import av.error
 
-from surveil.capture.answers import refusal_in
 from surveil.errors import Cause, SourceError
 from surveil.redact import redact, scrub
 
+_STATUS = re.compile(r"(?:method \w+ failed:|HTTP error) (?P<code>\d{3})")
+_BY_STATUS = {
+    400: (Cause.OTHER, "the camera does not understand the request (400); check the path of the address"),
+    401: (Cause.UNAUTHORIZED, "user name or password refused"),
+    403: (
+        Cause.FORBIDDEN,
+        "the camera forbids this user the stream (403): give the user the right to view it, or use another",
+    ),
+    404: (Cause.NOT_FOUND, "there is no such stream or file"),
+    407: (Cause.UNAUTHORIZED, "a proxy asks for a login (407)"),
+    429: (Cause.BUSY, "the camera is asked too often (429): close other clients"),
+    453: (
+        Cause.BUSY,
+        "the camera has no bandwidth for one more client (453): close other clients, or lower its bit rate",
+    ),
+    454: (Cause.RESET, "the camera has dropped the session (454)"),
+    461: (
+        Cause.UNSUPPORTED,
+        "the camera does not send by this transport (461): set `transport: udp`, or `tcp` where it is udp",
+    ),
+    503: (Cause.BUSY, "the camera is busy (503): it has too many clients, or it is starting"),
+}
 _BY_CLASS: tuple[tuple[type[BaseException], Cause], ...] = (
     (ssl.SSLCertVerificationError, Cause.CERTIFICATE),
     (ssl.SSLError, Cause.TLS),
@@ -52,7 +78,6 @@ _LOG_HINTS = (
     ("Nonmatching transport", Cause.UNSUPPORTED),
 )
 """FFmpeg's RTSP client reports most failures as `Invalid data`; what really happened is in its log only."""
-
 WORDS = {
     Cause.REFUSED: "nobody listens at that port",
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
@@ -71,9 +96,36 @@ WORDS = {
     Cause.UNSUPPORTED: "this kind of stream cannot be read",
     Cause.DAMAGED: "what came is not video, or is cut off",
 }
-
 LogLine = tuple[int, str, str]
 """Level, name of the library's part, message: as PyAV captures them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A camera's answer in our words."""
+
+    status: int
+    cause: Cause
+    words: str
+
+
+def refusal(status: int) -> Refusal:
+    """Return what a status of RTSP or HTTP means."""
+    cause, words = _BY_STATUS.get(status, (Cause.OTHER, f"the camera answers with status {status}"))
+    if status // 100 == 5 and cause is Cause.OTHER:
+        words = f"the camera has a fault of its own ({status}): restart it if that stays"
+    return Refusal(status, cause, words)
+
+
+def refusal_in(lines: Iterable[str]) -> Refusal | None:
+    """Return the last refusal that FFmpeg's log tells of, if any."""
+    found = [match for line in lines if (match := _STATUS.search(line))]
+    return refusal(int(found[-1]["code"])) if found else None
+
+
+def wants_other_transport(lines: Iterable[str]) -> bool:
+    """Whether the camera would send the video another way than it was asked to."""
+    return any("failed: 461" in line or "Nonmatching transport" in line for line in lines)
 
 
 def cause_of(error: BaseException, logs: Sequence[LogLine]) -> Cause:

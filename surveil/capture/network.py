@@ -9,9 +9,8 @@ from fractions import Fraction
 from typing import Any
 from urllib.parse import urlsplit
 
-from surveil.capture.answers import wants_other_transport
 from surveil.capture.avsource import AvSource
-from surveil.capture.causes import source_error
+from surveil.capture.causes import source_error, wants_other_transport
 from surveil.capture.certificates import Pins, Place, ffmpeg_options
 from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings

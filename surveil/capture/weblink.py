@@ -13,8 +13,7 @@ import socket
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from surveil import __version__
-from surveil.capture.answers import refusal
-from surveil.capture.causes import open_error, source_error
+from surveil.capture.causes import open_error, refusal, source_error
 from surveil.capture.certificates import Pins, Place, wrap
 from surveil.capture.challenge import NO_LOGIN
 from surveil.capture.settings import TlsSettings

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surveil.features.base import CameraParts
 from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.finding import On
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.registry import ClassifierRegistry
+from surveil.features.classify.rule import ClassifiedSettings
 from surveil.types import Box, Bytes, Polygon, Track
 from surveil.view import FrameView
 
@@ -152,3 +154,22 @@ def cut_out(picture: Bytes, box: Box) -> Bytes:
         min(picture.shape[0], max(y0 + 2, round(box[3]))),
     )
     return picture[max(0, min(y0, y1 - 2)) : y1, max(0, min(x0, x1 - 2)) : x1]
+
+
+def make_cutter(camera: CameraParts, classifiers: ClassifierRegistry) -> CropCutter:
+    """Return what cuts out the crops that the camera's rules want classified."""
+    rules = [rule for rule in camera.rules if isinstance(rule, ClassifiedSettings)]
+    classifiers.want(camera.name, tuple(dict.fromkeys(rule.model for rule in rules)))
+    return CropCutter(classifiers, [_look(rule, camera) for rule in rules])
+
+
+def _look(rule: ClassifiedSettings, camera: CameraParts) -> CropRequest:
+    zone = rule.zone or ""
+    return CropRequest(
+        rule.model,
+        rule.on,
+        rule.every_s,
+        zone,
+        camera.zones[zone] if zone else (),
+        rule.classes if rule.on == "track" else (),
+    )

@@ -21,8 +21,8 @@ def _needs(camera: CameraParts) -> object:
 
 
 def _crops(camera: CameraParts, shared: Shared) -> CropSource:
-    from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415 - loads the model runtime
-    from surveil.features.classify.wiring import make_cutter  # noqa: PLC0415
+    from surveil.features.classify.crops import make_cutter  # noqa: PLC0415 - loads the model runtime
+    from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415
 
     return make_cutter(camera, shared.get(ClassifierRegistry))
 
@@ -34,8 +34,7 @@ def _leave(camera: str, shared: Shared) -> None:
 
 
 def _keeper(shared: Shared, models: ModelPlace) -> Keeper:
-    from surveil.features.classify.registry import ClassifierRegistry  # noqa: PLC0415 - loads the model runtime
-    from surveil.features.classify.wiring import make_keeper  # noqa: PLC0415
+    from surveil.features.classify.registry import ClassifierRegistry, make_keeper  # noqa: PLC0415 - loads the model runtime
 
     return make_keeper(models.state_dir, shared.get(ClassifierRegistry), models.settings, shared.metrics)
 

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import structlog
 
 from surveil.damage import Damaged
 from surveil.detect.session import RunOn
+from surveil.detect.settings import ModelSettings
 from surveil.errors import DamagedModel, ModelError
 from surveil.features.classify.classifier import Classifier
+from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.features.classify.store import ClassifierStore
+from surveil.metrics import Metrics
 from surveil.versions import ModelReloader, Role, recovering
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +147,23 @@ def _pointed(store: ClassifierStore, role: Role) -> Path | None:
     """Return the file of a role. A pointer that is damaged is an error once: it is replaced."""
     with recovering(store, Damaged.CLASSIFIER, role):
         return store.path(role)
+
+
+def make_keeper(
+    state_dir: Path, classifiers: ClassifierRegistry, model: ModelSettings, metrics: Metrics
+) -> ClassifierKeeper:
+    """Return what puts deployed classifiers into the registry; they run where the detection model runs."""
+    where = RunOn(model.provider, model.require_gpu, model.gpu, model.gpu_memory_mb, model.threads)
+    return ClassifierKeeper(state_dir, classifiers, where, partial(_report, classifiers, metrics))
+
+
+def _report(classifiers: ClassifierRegistry, metrics: Metrics, name: str, what: str) -> None:
+    in_use, wanted = classifiers.get(name), classifiers.wanted().get(name, ())
+    current, shadow = (in_use.current, in_use.shadow) if in_use else (None, None)
+    if wanted:
+        labels, others = (one.card.labels if one else () for one in (current, shadow))
+        metrics.of(ClassifierMetrics).add(name, wanted, labels, others)
+    else:
+        metrics.of(ClassifierMetrics).forget(model=name)
+    say: Callable[..., None] = log.info if current or not wanted else log.warning
+    say("classifier", classifier=name, what=what)
