@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -322,9 +321,13 @@ def test_a_set_with_a_picture_in_two_classes_is_mended_by_a_verdict(tmp_path, co
 
 
 def test_an_alert_without_a_clean_picture_or_that_is_not_there_is_told(tmp_path, config, alerted):
-    for path in Path(tmp_path / "state" / "evidence").rglob("*.jpg"):
-        path.unlink()
-    assert "cannot be read" in refused(ConfigError, "alerts", "label", alerted, "true", "-c", config)
+    picture = tmp_path / "state" / "evidence" / "yard" / "clean.jpg"
+    picture.write_bytes(b"no picture")
+    assert "is no picture, or damaged" in refused(
+        ConfigError, "alerts", "label", alerted, "true", "-c", config
+    )
+    picture.unlink()
+    assert "deleted by retention" in refused(StateError, "alerts", "label", alerted, "true", "-c", config)
     assert "no alert begins with ffff" in refused(StateError, "alerts", "label", "ffff", "true", "-c", config)
 
 
