@@ -30,18 +30,19 @@ def test_a_thread_that_does_not_end_is_named():
     stop, never = Stop(), Stop()
     group = ThreadGroup(stop)
     thread = group.start("stubborn", lambda: never.wait(10) and None)
-    assert group.join_all(0.05, SystemClock()) == ["stubborn"]
+    assert group.join_all(0.05, SystemClock()) == group.left == ["stubborn"]
     never.set()
     assert group.join(thread, 5.0)
+    assert group.left == []
 
 
 def test_a_stage_is_stuck_once_it_has_not_advanced_for_the_patience():
     clock = ManualClock()
     beats = Heartbeats(clock)
     beats.beat("detect")
-    beats.beat("analyse")
+    advances = beats.of("analyse")
     clock.advance(9)
-    beats.beat("analyse")
+    advances()
     clock.advance(2)
     assert beats.stuck(10) == ["detect"]
     beats.forget("detect")
