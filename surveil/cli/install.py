@@ -23,6 +23,20 @@ Program = Annotated[
     Path | None,
     typer.Option(help="The surveil that the units start; by default this one.", show_default=False),
 ]
+DropIns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with", help="Add a drop-in: webcam, nvidia or strict. May be repeated.", show_default=False
+    ),
+]
+Extras = Annotated[
+    list[Extra] | None,
+    typer.Option(
+        "--extra",
+        help="Install optional packages into the environment of this program, and no service. May be repeated.",
+        show_default=False,
+    ),
+]
 
 
 def install(
@@ -30,20 +44,8 @@ def install(
     systemd: Annotated[
         bool, typer.Option("--systemd", help="For systemd, which is the only manager there is.")
     ] = True,
-    with_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with", help="Add a drop-in: webcam, nvidia or strict. May be repeated.", show_default=False
-        ),
-    ] = None,
-    extra: Annotated[
-        list[Extra] | None,
-        typer.Option(
-            "--extra",
-            help="Install optional packages into the environment of this program, and no service. May be repeated.",
-            show_default=False,
-        ),
-    ] = None,
+    with_: DropIns = None,
+    extra: Extras = None,
     program: Program = None,
     destdir: DestDir = Path("/"),
     dry_run: DryRun = False,
@@ -65,21 +67,18 @@ def install(
     del systemd
     if extra:
         _extras(dict.fromkeys(extra), dry_run)
-        return
+    else:
+        _service(tuple(with_ or ()), program or _this(), destdir.resolve(), dry_run)
+
+
+def _service(drop_ins: tuple[str, ...], program: Path, destdir: Path, dry_run: bool) -> None:
     from surveil.app.install import DROP_INS, Installer  # noqa: PLC0415 - other commands start faster without it
     from surveil.cli import manual  # noqa: PLC0415
     from surveil.config.reference import example  # noqa: PLC0415
 
-    if unknown := set(with_ or ()) - set(DROP_INS):
+    if unknown := set(drop_ins) - set(DROP_INS):
         raise ConfigError([f"--with {name}: there are {', '.join(DROP_INS)}" for name in sorted(unknown)])
-    installer = Installer(
-        program or _this(),
-        tuple(with_ or ()),
-        destdir.resolve(),
-        dry_run,
-        example(),
-        shared=manual.files(),
-    )
+    installer = Installer(program, drop_ins, destdir, dry_run, example(), shared=manual.files())
     for step in installer.install():
         console.print(str(step), soft_wrap=True)
     console.print(
