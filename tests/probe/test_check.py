@@ -115,7 +115,7 @@ SHAPE = {
             "detect": {
                 "url": str, "ok": bool, "state": str, "cause": None, "message": str, "reachable": bool,
                 "login": str, "transport": str, "codec": str, "profile": str, "width": int, "height": int,
-                "fps": float, "gop_frames": int, "gop_s": float, "gop_longer_than_s": None,
+                "fps": float, "stamp_rate": float, "gop_frames": int, "gop_s": float, "gop_longer_than_s": None,
                 "bits_per_second": int, "open_s": float, "first_picture_s": float, "decoder": str,
                 "clock_skew_s": float, "lag_s": float, "damage": int, "pictures": int, "watched_s": float,
                 "cpu_ms": float,
