@@ -36,11 +36,11 @@ def list_alerts(
     config: ConfigPath = DEFAULT_CONFIG,
     state: Annotated[
         Literal["pending", "delivered", "dead"] | None,
-        typer.Option(help="Only those that wait, have arrived, or were given up at a sink."),
+        typer.Option(help="Only alerts with a delivery in this state."),
     ] = None,
     sink: Sink = None,
     camera: Camera = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest first.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of alerts, newest first.")] = 50,
     *,
     json: AsJson = False,
 ) -> None:
@@ -62,7 +62,7 @@ def list_alerts(
 
 
 def show(
-    alert: Annotated[str, typer.Argument(help="The id of an alert or event, or how it begins.")],
+    alert: Annotated[str, typer.Argument(help="Id of an alert or event, or its first characters.")],
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     json: AsJson = False,
@@ -89,7 +89,7 @@ def show(
 def retry(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(help="Ids of alerts or events, or how they begin; without: all dead letters."),
+        typer.Argument(help="Ids of alerts or events, or their first characters; default: all dead letters."),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     sink: Sink = None,
@@ -98,8 +98,8 @@ def retry(
 ) -> None:
     """Retry dead letters: make them pending again.
 
-    The other alerts of the same event come along, so that an end still follows its start. Exit code 1 when no alert
-    begins with one of the ids.
+    Retries all alerts of the same event, so that the end still follows the start. Exit code 1 if no alert matches an
+    id.
 
     Examples: `surveil alerts retry --sink ops`; `surveil alerts retry 3f2a 9c01`
     """
@@ -117,14 +117,12 @@ def purge(
     sink: Sink = None,
     state: Annotated[
         Literal["dead", "pending"],
-        typer.Option(
-            help="`dead`: delete dead letters; `pending`: give up what waits, it becomes a dead letter."
-        ),
+        typer.Option(help="`dead`: delete dead letters; `pending`: make pending deliveries dead letters."),
     ] = "dead",
     *,
     json: AsJson = False,
 ) -> None:
-    """Give up pending deliveries: make them dead letters. The totals stay in the books.
+    """Give up pending deliveries: make them dead letters. The totals still count them.
 
     Example: `surveil alerts purge --sink ops --state pending`
     """
@@ -133,7 +131,7 @@ def purge(
 
 
 def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Verify the database and its invariants. Exit code 1 when one does not hold.
+    """Verify the database and its invariants. Exit code 1 if a check fails.
 
     Example: `surveil alerts check -c /etc/surveil/config.yaml`
     """

@@ -41,16 +41,16 @@ def parse_duration(text: str) -> float:
 
 Cameras = Annotated[
     list[str] | None,
-    typer.Option("--camera", help="Only this camera; may be repeated.", autocompletion=complete.cameras),
+    typer.Option("--camera", help="Only this camera. Repeatable.", autocompletion=complete.cameras),
 ]
 Rules = Annotated[
     list[str] | None,
-    typer.Option("--rule", help="Only rules of this name; may be repeated.", autocompletion=complete.rules),
+    typer.Option("--rule", help="Only rules of this name. Repeatable.", autocompletion=complete.rules),
 ]
 For = Annotated[
     float | None,
     typer.Option(
-        "--for", parser=parse_duration, metavar="DURATION", help="For so long, such as 30m, 2h or 1d12h."
+        "--for", parser=parse_duration, metavar="DURATION", help="Duration, such as 30m, 2h or 1d12h."
     ),
 ]
 
@@ -65,8 +65,8 @@ def arm(
 ) -> None:
     """Enable alerting for all or selected rules.
 
-    With --for, those that were disarmed are disarmed again afterwards. The running daemon follows within two
-    seconds; the switches survive a restart. Schedules of rules hold all the same.
+    With --for, rules that were disarmed are disarmed again afterwards. A running daemon applies the change within two
+    seconds; it survives a restart. Schedules of rules still apply.
 
     Example: `surveil alerts arm --camera yard`
     """
@@ -83,8 +83,8 @@ def disarm(
 ) -> None:
     """Disable alerting for all or selected rules, until re-armed or for a given time.
 
-    The running daemon follows within two seconds: open events of these rules end, what they signal is counted
-    as suppressed (`disarmed`). A lost camera or a full disk still alerts. The switches survive a restart.
+    A running daemon applies the change within two seconds; it survives a restart. Open events of these rules end, and
+    further signals are counted as suppressed (`disarmed`). A lost camera or a full disk still raises an alert.
 
     Example: `surveil alerts disarm --camera yard --rule intrusion --for 2h`
     """

@@ -12,18 +12,18 @@ from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, prin
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(help="The file to write, a tar archive.", dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="Tar archive to write.", dir_okay=False)],
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="With pictures and clips, which may be many gigabytes.")
+        bool, typer.Option("--evidence", help="Include pictures and clips (possibly many gigabytes).")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Back up alerts, counts and models while the daemon runs.
 
-    The databases are copied as of one moment; the daemon does not wait. Pictures and clips are left out unless
-    `--evidence` is given. The configuration and its secrets are no part of it.
+    Each database is copied as a consistent snapshot; the daemon does not wait. Pictures and clips are included
+    only with `--evidence`. The configuration and its secrets are not included.
 
     Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """
@@ -35,18 +35,18 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `surveil backup` wrote.", dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="Archive that `surveil backup` wrote.", dir_okay=False)],
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Move the present state aside instead of refusing.")
+        bool, typer.Option("--replace", help="Move an existing state aside instead of refusing.")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Restore a backup into the state directory. Stop the daemon first.
 
     Alerts that were undelivered when the backup was taken are delivered at the next start, under the same ids.
-    With `--replace`, what is in the state directory is moved into its folder `before-restore`.
+    With `--replace`, the existing content of the state directory is moved to its folder `before-restore`.
 
     Example: `surveil restore /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """

@@ -42,13 +42,13 @@ ConfigPath = Annotated[
         "--config",
         "-c",
         envvar="SURVEIL_CONFIG",
-        help="The configuration file; without one in this folder, /etc/surveil/config.yaml.",
+        help="Configuration file. If the default is missing, /etc/surveil/config.yaml.",
         show_default=True,
         dir_okay=False,
         callback=usual,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of text for people.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _UNLIMITED = 10_000
 """Columns of a terminal that any table fits into."""

@@ -48,18 +48,18 @@ _SHORTEST_S = 12.0
 
 
 def demo(
-    seconds: Annotated[float, typer.Option(min=8, max=3600, help="How long to watch.")] = 60.0,
+    seconds: Annotated[float, typer.Option(min=8, max=3600, help="Duration.")] = 60.0,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where clip, alerts and pictures go; by default a new temporary folder."),
+        typer.Option(help="Folder for clip, alerts and pictures; default: a new temporary folder."),
     ] = None,
     clip: Annotated[
-        Path | None, typer.Option(exists=True, help="Serve this video instead of the drawn one.")
+        Path | None, typer.Option(exists=True, help="Video to serve instead of the synthetic one.")
     ] = None,
 ) -> None:
     """Run the daemon for a minute on a drawn yard, over real RTSP, to a real webhook.
 
-    Uses free ports on loopback and a folder of its own. Exit code 1 when no alert came.
+    Uses free ports on the loopback interface and a temporary folder. Exit code 1 if no alert arrives.
 
     Example: `surveil demo --seconds 30 --folder demo`
     """

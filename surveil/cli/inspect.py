@@ -65,7 +65,7 @@ def schema(
 def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     """Benchmark this machine: the cost of each pipeline stage next to the library call it wraps.
 
-    CPU time of this process, medians; run it on a quiet machine. With the built-in model where there is no
+    Reports the CPU time of this process (medians); run it on an idle machine. Uses the built-in model if there is no
     config.yaml in this folder.
 
     Example: `surveil bench --json`
@@ -119,8 +119,8 @@ def _formats() -> list[_Format]:
 def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     """List the models that a configuration can name, and the formats that can be added.
 
-    Without a config.yaml in this folder: the built-in ones. A decoder is experimental until a real export has
-    been run through it.
+    Without a config.yaml in this folder, lists the built-in models. A decoder is experimental until it has been tested
+    with a real export.
 
     Example: `surveil models list`
     """
@@ -147,7 +147,7 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
 
 def add_model(
     file: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    name: Annotated[str | None, typer.Option(help="Its name; by default the file's.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's name.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     json: AsJson = False,
@@ -171,7 +171,7 @@ def is_experimental(decoder: str) -> bool:
 
 
 def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Check every model: SHA-256, loading, a run, decoding. Exit code 1 when one is bad.
+    """Check every model: SHA-256, loading, a run, decoding. Exit code 1 if one fails.
 
     Example: `surveil models check -c /etc/surveil/config.yaml`
     """

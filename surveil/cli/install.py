@@ -15,25 +15,26 @@ from surveil.errors import ConfigError
 from surveil.extras import REQUIREMENTS, Extra
 from surveil.extras import install as install_extra
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the steps without executing them.")]
 DestDir = Annotated[
-    Path, typer.Option(envvar="DESTDIR", help="Put everything below this folder, for a package; run nothing.")
+    Path,
+    typer.Option(envvar="DESTDIR", help="Write all files below this folder, for packaging; run nothing."),
 ]
 Program = Annotated[
     Path | None,
-    typer.Option(help="The surveil that the units start; by default this one.", show_default=False),
+    typer.Option(help="Program that the units start; default: this one.", show_default=False),
 ]
 DropIns = Annotated[
     list[str] | None,
     typer.Option(
-        "--with", help="Add a drop-in: webcam, nvidia or strict. May be repeated.", show_default=False
+        "--with", help="Drop-in to add: webcam, nvidia or strict. Repeatable.", show_default=False
     ),
 ]
 Extras = Annotated[
     list[Extra] | None,
     typer.Option(
         "--extra",
-        help="Install optional packages into the environment of this program, and no service. May be repeated.",
+        help="Install optional packages into this program's environment instead of the service. Repeatable.",
         show_default=False,
     ),
 ]
@@ -42,7 +43,7 @@ Extras = Annotated[
 def install(
     *,
     systemd: Annotated[
-        bool, typer.Option("--systemd", help="For systemd, which is the only manager there is.")
+        bool, typer.Option("--systemd", help="Install for systemd, the only supported service manager.")
     ] = True,
     with_: DropIns = None,
     extra: Extras = None,
@@ -50,16 +51,15 @@ def install(
     destdir: DestDir = Path("/"),
     dry_run: DryRun = False,
 ) -> None:
-    """Install the systemd service: units, a user, /etc/surveil and a first configuration. Be root.
+    """Install the systemd service: units, a user, /etc/surveil and a first configuration. Run as root.
 
-    It also puts `surveil` on the PATH (a link in /usr/local/bin), with manual pages and completion for bash, zsh and
-    fish.
+    Also links `surveil` into /usr/local/bin and installs manual pages and completion for bash, zsh and fish.
 
-    With --extra it installs the packages that an optional feature needs: mqtt, apprise, parquet, train (PyTorch) or
+    With --extra, installs only the packages of an optional feature: mqtt, apprise, parquet, train (PyTorch) or
     cuda (ONNX Runtime for NVIDIA GPUs with its libraries).
 
-    May be repeated, after an upgrade too: what is as it should be is kept, and a configuration is never
-    overwritten. Neither starts nor enables anything.
+    Repeat it after an upgrade: unchanged files are kept, and a configuration is never overwritten. It neither
+    starts nor enables the service.
 
     Examples: `surveil install --systemd --dry-run`; `surveil install --systemd --with nvidia --with strict`;
     `surveil install --extra mqtt`

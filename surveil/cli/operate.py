@@ -31,13 +31,12 @@ from surveil.threads import leave
 def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run the daemon until it receives a signal.
 
-    Every intrusion, line crossing, loitering or crowd becomes one alert that opens and closes, is on the disk
-    before anything else happens, and goes to the sinks. Metrics are on the address of `http.listen`.
+    Each intrusion, line crossing, loitering or crowd becomes one event with a start alert and an end alert. Alerts are
+    stored on disk, then delivered to the sinks. Prometheus metrics are served at `http.listen`.
 
-    Exit codes: 0 after SIGTERM or SIGINT, 78 when the configuration must be mended (a model or a state directory
-    that cannot be used among it), 70 when it was told to end and a thread did not (the log has its stack), 1 for
-    what another start may mend: no GPU where one is required, a full disk, a damaged database, a fault of the
-    program.
+    Exit codes: 0: SIGTERM or SIGINT; 78: mistake in the configuration, or its model or state directory cannot
+    be used; 70: a thread did not stop at shutdown (its stack is in the log); 1: failure that a restart may fix
+    (no GPU where one is required, full disk, damaged database, internal error).
 
     Example: `surveil run -c /etc/surveil/config.yaml`
     """
@@ -51,16 +50,14 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Open every camera and sink, too; nothing is sent or changed.")
+        bool, typer.Option("--probe", help="Also open every camera and sink; nothing is sent or changed.")
     ] = False,
     camera: Annotated[
         list[str] | None,
-        typer.Option(
-            help="With --probe: only this camera; may be given again.", autocompletion=complete.cameras
-        ),
+        typer.Option(help="With --probe: only this camera. Repeatable.", autocompletion=complete.cameras),
     ] = None,
     seconds: Annotated[
-        float, typer.Option(min=0.5, max=60, help="With --probe: how long each stream is watched.")
+        float, typer.Option(min=0.5, max=60, help="With --probe: observation time of each stream.")
     ] = SECONDS,
     send_test: Annotated[
         bool, typer.Option("--send-test", help="With --probe: send a test message to every sink.")
@@ -69,15 +66,15 @@ def check(
 ) -> None:
     """Check the configuration and the model; with --probe also cameras, sinks and this machine.
 
-    Prints every mistake at once, each with its line and a remedy. `--probe` watches all cameras for some
-    seconds, side by side, as `surveil run` would, and says of each what it sends, what it will cost, why it
-    fails, and what to set better.
+    Prints all mistakes at once, each with its line and a remedy. `--probe` opens all cameras at the same time
+    for some seconds, as `surveil run` would, and shows for each what it sends, its estimated cost, why it fails
+    and which settings to improve.
 
-    Exit codes: 0 good, 78 the file is to be mended, 1 the file is good and its model cannot run on this machine
-    (no GPU where one is required). With --probe, the lowest of: 3 the model or its GPU cannot
-    be used, 4 this machine (state directory, port) is not ready, 5 a camera fails, 6 a sink fails.
+    Exit codes: 0: good; 78: mistake in the configuration; 1: the model cannot run on this machine (no GPU where
+    one is required). With --probe, the lowest of: 3: the model or its GPU cannot be used; 4: this machine
+    (state directory, port) is not ready; 5: a camera fails; 6: a sink fails.
 
-    With --json, a file that is to be mended gives `{"ok": false, "exit_code": 78, "problems": [{file, line, path,
+    With --json, mistakes are printed as `{"ok": false, "exit_code": 78, "problems": [{file, line, path,
     message}]}` on stdout.
 
     Example: `surveil check --probe --camera gate --json | jq .cameras.gate.detect.fps`

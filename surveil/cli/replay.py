@@ -77,39 +77,38 @@ def replay(
     camera: Annotated[
         str | None,
         typer.Option(
-            help="Whose rules and zones to use; needed when there are several cameras.",
+            help="Camera whose rules and zones apply; required if there are several.",
             autocompletion=complete.cameras,
         ),
     ] = None,
     alerts: Annotated[
-        Path | None, typer.Option(help="Write the alerts here, one JSON object a line.")
+        Path | None, typer.Option(help="File for the alerts, one JSON object per line.")
     ] = None,
     looks: Annotated[
-        Path | None, typer.Option(help="Write what classifiers said here, one JSON object a look.")
+        Path | None, typer.Option(help="File for results of classifiers, one JSON object per crop.")
     ] = None,
     annotate: Annotated[
-        Path | None, typer.Option(help="Write a video with boxes, zones and alerts here.")
+        Path | None, typer.Option(help="File for a video with boxes, zones and alerts.")
     ] = None,
     start: Annotated[
         datetime | None,
         typer.Option(
-            help="Wall time of the first frame (UTC unless it names a zone). Schedules of rules count only "
-            "when it is given."
+            help="Wall time of the first frame (UTC unless it names a zone). Schedules of rules apply only if it is "
+            "given."
         ),
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Keep database and pictures in this folder instead of a temporary one."),
+        typer.Option(help="Folder that keeps database and pictures; default: a temporary one."),
     ] = None,
     *,
     json: AsJson = False,
 ) -> None:
     """Test a camera's configuration on recordings, as fast as the machine allows.
 
-    The same code as live, on the recording's own clock: every run gives byte-identical alerts. Nothing is
-    sent to the sinks of the configuration. What was counted is shown at the end; with --state it is there for
-    `surveil report --state` as well. A recording that cannot be played to its end is named, the others are
-    played, and the exit code is 1.
+    Runs the daemon's code on the recording's own clock: every run gives byte-identical alerts. Nothing is sent to the
+    sinks of the configuration. Counts are printed at the end; --state keeps them for `surveil report --state`. If a
+    recording cannot be played to its end, it is named, the others are played and the exit code is 1.
 
     Examples: `surveil replay monday.mp4 --camera yard`;
     `surveil replay monday.mp4 --camera yard --start 2026-03-02T08:00:00 --annotate seen.mp4 --json`

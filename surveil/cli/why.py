@@ -53,14 +53,14 @@ def why(
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     at: Annotated[str, typer.Option(help="Local time: 14:03 (the last one), or '2026-11-30 14:03'.")],
-    minutes: Annotated[int, typer.Option(min=1, max=120, help="How many minutes, from that time on.")] = 1,
+    minutes: Annotated[int, typer.Option(min=1, max=120, help="Number of minutes from that time on.")] = 1,
     json: AsJson = False,
 ) -> None:
     """Explain why a camera did or did not alert at a time.
 
     Shows frames analysed, decisions of the motion gate, the best detection of each class and the threshold it missed,
-    tracks, signals of each rule and why they were suppressed. The daemon keeps this for 24 hours, by the minute; the
-    present minute is there once it is over.
+    tracks, signals of each rule and why they were suppressed. The daemon records this per minute and
+    keeps 24 hours; the current minute appears when it is over.
 
     Example: `surveil why gate --at 14:03 --minutes 3`
     """

@@ -32,19 +32,22 @@ def deploy(
     name: Name,
     config: ConfigPath = DEFAULT_CONFIG,
     file: Annotated[
-        Path | None, typer.Option(help="A model file; by default what `surveil train` made last.")
+        Path | None, typer.Option(help="Model file; default: the newest that `surveil train` wrote.")
     ] = None,
     *,
     shadow: Annotated[
         bool,
-        typer.Option("--shadow", help="Let it run beside the one in use: it is counted and raises nothing."),
+        typer.Option(
+            "--shadow",
+            help="Run it beside the deployed classifier: its results are counted and raise no alerts.",
+        ),
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Deploy a trained classifier. A running daemon loads it within seconds.
 
-    With --shadow `surveil_classifier_shadow_looks_total` counts what it says beside the one in use; deploying it
-    again without --shadow puts it into use.
+    With --shadow it runs beside the deployed classifier and raises no alerts;
+    `surveil_classifier_shadow_looks_total` compares the two. Deploy it again without --shadow to use it.
 
     Examples: `surveil models deploy shelf --shadow`; `surveil models deploy shelf --file shelf.onnx`
     """
@@ -63,7 +66,7 @@ def rollback(
     name: Name,
     config: ConfigPath = DEFAULT_CONFIG,
     *,
-    shadow: Annotated[bool, typer.Option("--shadow", help="End the shadow instead.")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="End shadow mode instead.")] = False,
     json: AsJson = False,
 ) -> None:
     """Deploy the previous version again. A running daemon loads it within seconds.
@@ -89,7 +92,7 @@ def _tell(name: str, path: Path | None, what: str, *, json: bool) -> None:
 def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     """List your own classifiers: deployed, in shadow mode, trained only.
 
-    What cannot be read is warned of.
+    Prints a warning for each model that cannot be read.
 
     Example: `surveil models classifiers`
     """

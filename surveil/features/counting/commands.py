@@ -92,39 +92,44 @@ def report(
         str | None, typer.Option(help="Only this camera.", autocompletion=complete.cameras)
     ] = None,
     start: Annotated[
-        str, typer.Option("--from", help=f"From when: {times.FORMATS}.", metavar="TIME")
+        str, typer.Option("--from", help=f"Start of the period: {times.FORMATS}.", metavar="TIME")
     ] = "today",
     end: Annotated[
-        str, typer.Option("--to", help="Until when; a mere day is taken whole.", metavar="TIME")
+        str,
+        typer.Option(
+            "--to", help="End of the period; a date without a time includes that day.", metavar="TIME"
+        ),
     ] = "now",
-    by: Annotated[Span | None, typer.Option(help="By default hours of up to two days, else days.")] = None,
+    by: Annotated[
+        Span | None, typer.Option(help="Length of a row; default: hours for up to two days, else days.")
+    ] = None,
     timezone: Annotated[
-        str | None, typer.Option(help="Time zone, such as Europe/Berlin; by default this machine's.")
+        str | None, typer.Option(help="Time zone, such as Europe/Berlin; default: this machine's.")
     ] = None,
     *,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     json: AsJson = False,
     parquet: Annotated[
         Path | None,
-        typer.Option(help="Write Parquet; needs `surveil install --extra parquet`.", dir_okay=False),
+        typer.Option(
+            help="Parquet file to write; requires `surveil install --extra parquet`.", dir_okay=False
+        ),
     ] = None,
     heatmap: Annotated[
-        Path | None, typer.Option(help="Draw where objects walk and stand into this PNG.", dir_okay=False)
+        Path | None, typer.Option(help="Write a heat map of presence to this PNG.", dir_okay=False)
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(
-            help="Draw the heat map over this; by default the newest picture of an alert.", exists=True
-        ),
+        typer.Option(help="Background of the heat map; default: the newest alert picture.", exists=True),
     ] = None,
     state: Annotated[
-        Path | None, typer.Option(help="State folder; by default the configuration's.", file_okay=False)
+        Path | None, typer.Option(help="State directory; default: the configuration's.", file_okay=False)
     ] = None,
 ) -> None:
     """Report line crossings, occupancy and dwell times that the daemon has counted.
 
-    Needs `counting: {enabled: true}` at the camera. The daemon writes once a minute, and the report may be
-    asked for while it runs. Exit code 1 when nothing was counted in that time.
+    Requires `counting: {enabled: true}` for the camera. Works while the daemon runs, which writes counts once a minute.
+    Exit code 1 if nothing was counted in that time.
 
     Examples: `surveil report --camera shop`; `surveil report --from 2026-03-01 --to 2026-03-31 --csv`;
     `surveil report --camera shop --from 7d --heatmap shop.png`.

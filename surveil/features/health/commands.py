@@ -21,9 +21,9 @@ def accept(
 ) -> None:
     """Accept the current view as the new reference after moving a camera on purpose.
 
-    A camera that was moved is alerted, and its rules about zones and lines, its learned normality and its
-    counting are held until it is turned back, or until this. Look first whether zones and lines still fit.
-    Exit code 1 when no running daemon has taken it within 5 s; a daemon that starts learns the view anew.
+    A moved camera raises an alert. Its rules about zones and lines, learned normality and counting are paused until the
+    camera is turned back or the view is accepted. First check that zones and lines still fit. Exit code 1 if no running
+    daemon takes it within 5 s; the next start then learns the view.
 
     Example: `surveil cameras accept yard`
     """

@@ -36,7 +36,7 @@ from surveil.offline.classify.collect import (
 )
 from surveil.offline.classify.dataset import load
 
-DataSet = Annotated[Path, typer.Argument(help="The data set's folder.")]
+DataSet = Annotated[Path, typer.Argument(help="Folder of the data set.")]
 _INTERVAL = re.compile(r"^\s*(\d+\.?\d*)\s*-\s*(\d+\.?\d*)\s*=\s*(.+?)\s*$")
 
 
@@ -89,26 +89,27 @@ def collect(
         str, typer.Argument(help="A camera of the configuration, a video, or a folder of pictures.")
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    label: Annotated[str, typer.Option(help="The class of everything that is collected now.")] = "",
+    label: Annotated[str, typer.Option(help="Class of all pictures that this command collects.")] = "",
     interval: Annotated[
         list[str] | None,
-        typer.Option(help="Of a video: START-END=CLASS in seconds; may be given several times."),
+        typer.Option(help="Video only: START-END=CLASS in seconds. Repeatable."),
     ] = None,
     on: Annotated[
-        Part, typer.Option(help="Whole frames, a zone's box, or each followed object.")
+        Part, typer.Option(help="Whole frames, a zone's box, or each tracked object.")
     ] = Part.FRAME,
     zone: Annotated[str, typer.Option(help="The zone, with `--on zone`.")] = "",
     objects: Annotated[
-        str, typer.Option(help="Classes of objects with `--on track`, separated by commas.")
+        str, typer.Option(help="Object classes for `--on track`, comma-separated.")
     ] = "person",
     camera: Annotated[
-        str, typer.Option(help="The camera that a video or folder is of.", autocompletion=complete.cameras)
+        str, typer.Option(help="Camera that recorded the video or folder.", autocompletion=complete.cameras)
     ] = "",
     every: Annotated[float, typer.Option(min=0.05, help="Seconds between two pictures.")] = 1.0,
-    most: Annotated[int, typer.Option(min=1, help="From a running camera: end with so many.")] = 200,
-    seconds: Annotated[float, typer.Option(min=1, help="From a running camera: end after so long.")] = 600.0,
+    most: Annotated[int, typer.Option(min=1, help="Running camera: maximum number of pictures.")] = 200,
+    seconds: Annotated[float, typer.Option(min=1, help="Running camera: maximum time, seconds.")] = 600.0,
     start: Annotated[
-        datetime | None, typer.Option(help="Wall time of a video's first frame (UTC unless it names a zone).")
+        datetime | None,
+        typer.Option(help="Wall time of the video's first frame (UTC unless it names a zone)."),
     ] = None,
     *,
     json: AsJson = False,
@@ -119,19 +120,19 @@ def collect(
 
         surveil dataset collect shelf ~/pictures
 
-    From a video, by what can be seen when; or from what a zone of a camera shows in it:
+    From a video, by time intervals, or from the zone of a camera in it:
 
         surveil dataset collect shelf rack.mp4 --interval 0-60=full --interval 60-90=empty --start 2026-03-01T08:00:00
 
         surveil dataset collect shelf rack.mp4 --camera shop --on zone --zone rack --label full
 
-    From a running camera, beside the daemon: every five seconds, or each person that is followed:
+    From a running camera, beside the daemon: every five seconds, or each tracked person:
 
         surveil dataset collect shelf shop --on zone --zone rack --every 5 --label full
 
         surveil dataset collect helmets gate --on track --label worn
 
-    Give wall times where you can: pictures with times are split by time, so that the test says how it works tomorrow.
+    Give wall times where possible: pictures with times are split by time, so that the test predicts later days.
     """
     run(
         CollectOptions(
@@ -241,7 +242,7 @@ def _intervals(options: CollectOptions) -> list[Interval]:
 def show(
     folder: DataSet,
     png: Annotated[
-        Path | None, typer.Option(help="Draw a row of pictures of each class into this file.")
+        Path | None, typer.Option(help="Write a row of pictures of each class to this file.")
     ] = None,
     *,
     json: AsJson = False,
@@ -263,10 +264,8 @@ def show(
 
 def label_pictures(
     folder: DataSet,
-    label: Annotated[str, typer.Argument(help="The right class.")],
-    pictures: Annotated[
-        list[str], typer.Argument(help="Paths within the data set, as the report names them.")
-    ],
+    label: Annotated[str, typer.Argument(help="Correct class.")],
+    pictures: Annotated[list[str], typer.Argument(help="Paths within the data set, as shown in the report.")],
 ) -> None:
     """Correct the class of pictures. The files stay where they are.
 

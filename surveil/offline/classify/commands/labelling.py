@@ -23,27 +23,27 @@ from surveil.types import Alert
 
 
 def label(
-    alert: Annotated[str, typer.Argument(help="The id of an alert or event, or how it begins.")],
-    verdict: Annotated[str, typer.Argument(help="`true`, `false`, or the class that it really shows.")],
+    alert: Annotated[str, typer.Argument(help="Id of an alert or event, or its first characters.")],
+    verdict: Annotated[str, typer.Argument(help="`true`, `false`, or the actual class.")],
     config: ConfigPath = DEFAULT_CONFIG,
     dataset: Annotated[
         Path | None,
-        typer.Option(help="The data set to add it to; by default one of the rule in the state directory."),
+        typer.Option(help="Data set to add the picture to; default: the rule's own in the state directory."),
     ] = None,
     *,
     whole: Annotated[
-        bool, typer.Option("--whole", help="Store the whole picture, not what the alert is about.")
+        bool, typer.Option("--whole", help="Store the whole picture instead of the alert's crop.")
     ] = False,
     new_class: Annotated[
-        bool, typer.Option("--new-class", help="Accept a class that the classifier does not have yet.")
+        bool, typer.Option("--new-class", help="Accept a class that the classifier does not have.")
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Label an alert as true or false; its picture is added to a data set.
 
-    For an alert of your own classifier `true` is the class it said and `false` the other one; where there are more,
-    name the class. For other alerts the classes are `true` and `false`. Another word is refused, unless --new-class
-    says that it is meant.
+    For an alert of your own classifier, `true` is the class it gave and `false` the other one; with more than
+    two classes, name the class. For other alerts the classes are `true` and `false`. Other words need
+    --new-class.
 
     Example: `surveil alerts label 3f2a false`
     """

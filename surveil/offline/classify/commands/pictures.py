@@ -20,7 +20,7 @@ from surveil.offline.classify.report import lines, to_json, write_report
 from surveil.offline.normality.gate import Condition, check_figures, failures, parse_gate
 
 Gate = Annotated[
-    str, typer.Option(help='Fail unless these hold, such as "accuracy>=0.95,false_alarms<=0.02".')
+    str, typer.Option(help='Fail unless these conditions hold, such as "accuracy>=0.95,false_alarms<=0.02".')
 ]
 
 

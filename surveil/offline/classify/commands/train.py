@@ -41,45 +41,45 @@ DataSet = Annotated[
 ]
 Classes = Annotated[
     str,
-    typer.Option(
-        help="Which classes, separated by commas; the last is what alerts are about. By default all."
-    ),
+    typer.Option(help="Classes, comma-separated; the last is the positive class. Default: all."),
 ]
 Name = Annotated[
     str,
     typer.Option(
-        help="Name of the classifier; by default the data set's.", autocompletion=complete.classifiers
+        help="Name of the classifier; default: the data set's.", autocompletion=complete.classifiers
     ),
 ]
-Positive = Annotated[str, typer.Option(help="The class that the threshold is about; by default the last.")]
+Positive = Annotated[
+    str, typer.Option(help="Positive class, to which the threshold applies; default: the last.")
+]
 FalseAlarms = Annotated[
     float | None,
-    typer.Option(min=0, max=1, help="Choose the threshold by the share of other pictures that may alarm."),
+    typer.Option(min=0, max=1, help="Choose the threshold by the maximum false-alarm rate."),
 ]
 MissCost = Annotated[
-    float, typer.Option(min=0, help="Or by costs: what a miss costs when a false alarm costs 1.")
+    float, typer.Option(min=0, help="Choose the threshold by the cost of a miss; a false alarm costs 1.")
 ]
-Placed = Annotated[Placement, typer.Option(help="How pictures are fitted into a square.")]
-Clahe = Annotated[float, typer.Option(min=0, max=40, help="Contrast: clip limit of CLAHE; 0 is none.")]
-Denoise = Annotated[float, typer.Option(min=0, max=100, help="Strength of the noise filter; 0 is none.")]
+Placed = Annotated[Placement, typer.Option(help="Method of fitting pictures into a square.")]
+Clahe = Annotated[float, typer.Option(min=0, max=40, help="Contrast: clip limit of CLAHE; 0: off.")]
+Denoise = Annotated[float, typer.Option(min=0, max=100, help="Strength of the noise filter; 0: off.")]
 Size = Annotated[int, typer.Option(min=32, max=1024, help="Side of the network's input, px.")]
-Variations = Annotated[int, typer.Option(min=0, max=50, help="Variations of each picture to learn from.")]
-TestCameras = Annotated[str, typer.Option(help="Cameras to test on only, separated by commas.")]
+Variations = Annotated[int, typer.Option(min=0, max=50, help="Augmentations of each training picture.")]
+TestCameras = Annotated[str, typer.Option(help="Cameras used only for testing, comma-separated.")]
 Output = Annotated[
     Path | None,
-    typer.Option(help="Write the model here instead of the state directory; its report goes beside."),
+    typer.Option(help="Model file to write, with its report beside it; default: in the state directory."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Another seed, another split and other variations.")]
-Threads = Annotated[int, typer.Option(min=1, help="Cores that are used.")]
-Flip = Annotated[bool, typer.Option(help="Whether mirrored pictures mean the same.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the split and the augmentations.")]
+Threads = Annotated[int, typer.Option(min=1, help="Number of CPU cores to use.")]
+Flip = Annotated[bool, typer.Option(help="Whether mirrored pictures belong to the same class.")]
 Finetune = Annotated[
     bool,
     typer.Option(
         "--finetune",
-        help="Train the network, too, on the GPU if there is one; needs `surveil install --extra train`.",
+        help="Also train the network, on the GPU if there is one; requires `surveil install --extra train`.",
     ),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a fine-tuning that was interrupted.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted fine-tuning.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,14 +126,14 @@ def train(
 ) -> None:
     """Train a classifier, test it on held-out pictures and write one ONNX file.
 
-    A first classifier from two folders of pictures, then into the running daemon:
+    Train a first classifier from two folders of pictures and deploy it:
 
         surveil train shelf --classes full,empty
 
         surveil models deploy shelf
 
-    The report (HTML and JSON) lies beside the model and says what the figures are worth. Exit codes: 0 good,
-    1 when the gate does not hold, 78 when the data cannot be trained on.
+    The report (HTML and JSON) next to the model shows the figures with their confidence intervals. Exit codes: 0: good;
+    1: a gate failed; 78: the data cannot be used for training.
     """
     run(
         TrainOptions(

@@ -39,21 +39,21 @@ def collect(
         list[str],
         typer.Argument(
             metavar="CAMERA... | CAMERA VIDEO...",
-            help="Cameras of the configuration to watch; or one camera and recordings of it.",
+            help="Cameras of the configuration; or one camera and recordings of it.",
             autocompletion=complete.cameras,
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
-    hours: Annotated[float, typer.Option(min=0.001, help="Collect at most so much of each camera.")] = 24.0,
+    hours: Annotated[float, typer.Option(min=0.001, help="Maximum footage of each camera, hours.")] = 24.0,
     fps: Fps = 10.0,
     *,
     json: AsJson = False,
 ) -> None:
     """Collect training data for learned normality from cameras or recordings. Resumable.
 
-    From running cameras it opens their streams itself (a second session, where the daemon runs, too) and leaves
-    out what is damaged, ill or in the camera's `exclude_hours`. Ctrl-C keeps what there is. A daemon with
-    `normality: {learn: auto}` needs none of this: it learns by itself.
+    Opens the streams of running cameras itself (a second session beside the daemon's) and skips damaged or faulty
+    pictures and the camera's `exclude_hours`. Ctrl-C keeps what was collected. Not needed with
+    `normality: {learn: auto}`: the daemon then learns by itself.
 
     Examples: `surveil collect yard gate --hours 24`; `surveil collect yard monday.mp4 tuesday.mp4`
     """
