@@ -113,7 +113,7 @@ def _normality() -> list[Panel]:
         kit.lines(
             "How far it is", "percentunit",
             query(f"max by (camera) (surveil_normality_progress_ratio{{{SOME}}})", "{{camera}}"),
-            why="Footage seen, as a share of what it takes to vouch for the budget of false alarms.",
+            why="Footage seen, as a share of the footage that calibrating the budget takes.",
             width=12, height=6,
         ),
         kit.lines(

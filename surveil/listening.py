@@ -40,9 +40,7 @@ class HttpSettings(Settings):
     @model_validator(mode="after")
     def _token_away_from_loopback(self) -> HttpSettings:
         if not self.is_loopback and self.token is None:
-            raise ValueError(
-                "listens beyond this machine: set 'token', so that not everybody sees the pictures"
-            )
+            raise ValueError("is reachable from other machines: set 'token' to protect the pictures")
         return self
 
     @property
@@ -70,7 +68,7 @@ def bind(listen: str) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
-        remedy = "stop what uses it, or set another address"
+        remedy = "stop the program that uses it, or set another address"
         raise ConfigError([f"http.listen: cannot listen on {listen}: {reason}; {remedy}"]) from error
     listener.listen(64)
     return listener

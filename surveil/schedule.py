@@ -48,7 +48,7 @@ def parse_window(text: str) -> ScheduleWindow:
     """
     found = _WINDOW.fullmatch(text.strip().lower())
     if found is None:
-        raise ValueError(f"{text!r} is no window; write for example `mon-fri 18:00-06:00`")
+        raise ValueError(f"{text!r} is not a window; write for example `mon-fri 18:00-06:00`")
     start, end = _minute(found["from"]), _minute(found["to"])
     if start in (end, _DAY_MIN):
         raise ValueError(f"{text!r} has no length; a whole day is 00:00-24:00")
@@ -59,7 +59,7 @@ def _minute(text: str) -> int:
     hours, minutes = (int(part) for part in text.split(":"))
     value = hours * 60 + minutes
     if minutes > 59 or value > _DAY_MIN:
-        raise ValueError(f"{text!r} is no time of day")
+        raise ValueError(f"{text!r} is not a time of day")
     return value
 
 
@@ -69,7 +69,7 @@ def _days(text: str) -> frozenset[int]:
         first, _, last = part.partition("-")
         for name in (first, last or first):
             if name not in DAYS:
-                raise ValueError(f"{name!r} is no day; days are {', '.join(DAYS)}")
+                raise ValueError(f"{name!r} is not a day; days are {', '.join(DAYS)}")
         a, b = DAYS.index(first), DAYS.index(last or first)
         days |= {(a + n) % 7 for n in range((b - a) % 7 + 1)}
     return frozenset(days)

@@ -256,7 +256,7 @@ def test_that_a_camera_was_moved_is_told_wherever_it_holds_rules(tmp_path, rules
 
 def test_a_file_that_is_missing_says_how_to_begin(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"no such file or directory; name another with -c, or begin with: surveil"
+        ConfigError, match=r"no such file or directory; name another with -c, or start with: surveil"
     ):
         load(tmp_path / "none.yaml")
 
@@ -288,7 +288,7 @@ def test_a_configuration_that_watches_nothing_says_so(tmp_path, cameras, text):
 def test_check_says_how_long_a_round_of_the_tiles_takes_without_a_gate(tmp_path, camera, model, times):
     text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    motion: {{enabled: false}}\n    {camera}\n{model}\n"
     (warning,) = load(write(tmp_path, text)).warnings
-    assert ":5: cameras.gate.motion.enabled: every due frame is looked at" in warning
+    assert ":5: cameras.gate.motion.enabled: every due frame is analysed" in warning
     assert times in warning
     assert load(write(tmp_path, text.replace("false", "true"))).warnings == ()
 
@@ -325,7 +325,7 @@ def test_any_is_a_class_of_rules_about_objects_only(tmp_path, camera, refused):
 def test_clips_of_a_camera_that_hides_something_are_warned_of(tmp_path, hides, warned):
     text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    evidence: {{clip: true}}\n    {hides}\n"
     found = load(write(tmp_path, text)).warnings
-    assert [":5: cameras.gate.evidence.clip: there will be no clips" in line for line in found] == [
+    assert [":5: cameras.gate.evidence.clip: no clips will be stored" in line for line in found] == [
         True
     ] * warned
 
@@ -337,7 +337,7 @@ def test_an_anomaly_rule_that_can_never_alert_is_warned_of(tmp_path, normality, 
     text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    normality: {normality}\n    rules:\n"
     text += "      - type: anomaly\n"
     found = load(write(tmp_path, text)).warnings
-    told = ":7: cameras.gate.rules[0].type: will never alert: give this camera 'normality: {enabled: true}'"
+    told = ":7: cameras.gate.rules[0].type: will never alert: add to this camera 'normality: {enabled: true}'"
     assert [line.endswith(told) for line in found] == [True] * warned
 
 
@@ -364,4 +364,4 @@ sinks:
 """
     found = load(write(tmp_path, text), {"PW": "p"}).warnings
     assert [warning.split(": ")[1] for warning in found] == ["cameras.yard.url", "sinks.hook.secret"]
-    assert all("less than 4 characters" in warning for warning in found)
+    assert all("fewer than 4 characters" in warning for warning in found)

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,40 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_between_pages_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", page.read_text())
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    targets = re.findall(r"\]\((?!https?:|mailto:)([^)\s]+)", prose(page))
+    assert [target for target in targets if not leads_somewhere(page, target)] == []
+
+
+def test_a_link_to_a_page_or_section_that_is_not_there_is_found(tmp_path):
+    page = tmp_path / "a.md"
+    page.write_text("# One\n\n## Two: `x_y`, *z*\n\n```sh\n# Three\n```\n\n## One\n")
+    good = ("#one", "#one-1", "#two-x_y-z", "a.md", "a.md#one")
+    assert [target for target in (*good, "#three", "a.md#four", "b.md") if not leads_somewhere(page, target)] == [
+        "#three", "a.md#four", "b.md",
+    ]  # fmt: skip
+
+
+def prose(page: Path) -> str:
+    """Return the text of a page without its code blocks."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def leads_somewhere(page: Path, target: str) -> bool:
+    """Whether a relative link names a file that exists and, after a '#', a heading of that page."""
+    name, _, section = target.partition("#")
+    place = page.parent / name if name else page
+    return place.exists() and (not section or section in anchors(place))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that headings get: lower case, no punctuation, '-' for blanks, a number if repeated."""
+    found: set[str] = set()
+    seen: Counter[str] = Counter()
+    for heading in re.findall(r"^#+ +(.+)$", prose(page), re.MULTILINE):
+        name = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        found.add(f"{name}-{seen[name]}" if seen[name] else name)
+        seen[name] += 1
+    return found
 
 
 def test_the_index_of_decisions_has_every_one_with_date_and_state():

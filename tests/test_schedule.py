@@ -67,10 +67,10 @@ def test_an_hour_that_comes_twice_counts_twice():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("monday 08:00-09:00", "'monday' is no day; days are mon, tue, wed, thu, fri, sat, sun"),
-        ("mon 8-9", "'mon 8-9' is no window; write for example `mon-fri 18:00-06:00`"),
-        ("mon 25:00-26:00", "'25:00' is no time of day"),
-        ("mon 08:60-09:00", "'08:60' is no time of day"),
+        ("monday 08:00-09:00", "'monday' is not a day; days are mon, tue, wed, thu, fri, sat, sun"),
+        ("mon 8-9", "'mon 8-9' is not a window; write for example `mon-fri 18:00-06:00`"),
+        ("mon 25:00-26:00", "'25:00' is not a time of day"),
+        ("mon 08:60-09:00", "'08:60' is not a time of day"),
         ("mon 08:00-08:00", "'mon 08:00-08:00' has no length; a whole day is 00:00-24:00"),
     ],
 )

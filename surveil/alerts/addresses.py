@@ -51,8 +51,7 @@ def _check_name(host: str) -> None:
     labels = name.removesuffix(".").split(".")
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ValueError(
-            "the host is no name: labels of 1 to 63 letters, digits and '-' with dots between them, "
-            "and no blanks or slashes"
+            "the host is not a valid name: use labels of 1 to 63 letters, digits and '-', separated by dots"
         )
 
 
@@ -69,9 +68,7 @@ def check_url(value: str) -> str:
     _check_written(login, "user and password of the URL")
     _check_written(parts.path + parts.query, "path and query of the URL")
     if parts.fragment:
-        raise ValueError(
-            "what follows '#' in the URL is never sent: write '%23' for a '#' that belongs to it"
-        )
+        raise ValueError("the part of a URL after '#' is never sent: write '%23' for a literal '#'")
     return value
 
 
@@ -121,11 +118,11 @@ def check_header_value(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if found := _CONTROL.search(text.replace("\t", " ")):
         what = "a line end" if found[0] in "\r\n" else f"a control character (code {ord(found[0])})"
-        raise ValueError(f"has {what}, which no header can hold: remove it")
+        raise ValueError(f"has {what}, which a header cannot contain: remove it")
     if not text.isascii():
         raise ValueError(
-            "has a character that is not ASCII, which no header can hold: write it otherwise, "
-            "for example as RFC 2047 has it (=?utf-8?b?...?=) where the receiver decodes that"
+            "has a character that is not ASCII, which a header cannot contain: encode it, for example by RFC 2047"
+            " (=?utf-8?b?...?=) if the receiver decodes that"
         )
     return value
 
@@ -134,7 +131,7 @@ def check_header_names(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     """Refuse names of headers that cannot be sent, or are the request's own."""
     for name in headers:
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a header: letters, digits and '-', no blanks")
+            raise ValueError(f"{name!r} is not a header name: use letters, digits and '-', no blanks")
         if name.lower() in _OURS:
             raise ValueError(f"the header {name} belongs to the request itself: leave it out")
     if len({name.lower() for name in headers}) < len(headers):
@@ -149,9 +146,9 @@ def check_topic(topic: str) -> str:
     if found := _CONTROL.search(topic):
         raise ValueError(f"has a control character (code {ord(found[0])}): remove it")
     if set("#+") & set(topic):
-        raise ValueError("'#' and '+' are wildcards: a topic that is published has none")
+        raise ValueError("'#' and '+' are wildcards, which a topic to publish to cannot contain: remove them")
     if topic.startswith("$"):
-        raise ValueError("topics that begin with '$' belong to the broker")
+        raise ValueError("topics that begin with '$' are reserved for the broker: choose another")
     return topic
 
 

@@ -157,9 +157,7 @@ def _clock_s(db: sqlite3.Connection) -> float:
     try:
         return float(row[0]) if row else 0.0
     except ValueError as error:
-        raise StateError(
-            "the outbox's clock is damaged: the next start of the daemon puts it right"
-        ) from error
+        raise StateError("the outbox's clock is damaged: restart the daemon to repair it") from error
 
 
 def _books(left: str, right: str, wrong: str, only: str = "") -> str:
@@ -191,16 +189,16 @@ _INVARIANTS = {
         "AND NOT (json_valid(body) AND json_extract(body, '$.reason') = 'update') "
         "GROUP BY event_id HAVING count(*) > 1)"
     ),
-    "{n} ends stand before their starts": (
+    "{n} end alerts precede their start alerts": (
         "SELECT count(*) FROM alerts e JOIN alerts s ON s.event_id = e.event_id "
         "WHERE e.phase = 'end' AND s.phase = 'start' AND e.seq < s.seq"
     ),
-    "{n} lines of the ledger are negative": "SELECT count(*) FROM ledger WHERE n < 0",
+    "{n} ledger counters are negative": "SELECT count(*) FROM ledger WHERE n < 0",
     "{n} rules have more outcomes than signals": _books("raised", "'opened', 'joined', 'suppressed'", "<"),
     "{n} rules have opened events that were neither committed nor withheld": _books(
         "opened", "'committed', 'withheld', 'repeated'", "<>", " AND d.reason <> 'storm_end'"
     ),
-    "{n} deliveries were tried less than once and count as delivered": (
+    "{n} deliveries count as delivered without an attempt": (
         "SELECT count(*) FROM deliveries WHERE state = 'delivered' AND attempts < 1"
     ),
 }
@@ -214,7 +212,7 @@ def check(path: Path) -> AuditResult:
     with _opened(path) as db:
         problems = [str(row[0]) for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
         problems += [
-            f"table {row[0]} refers to a row that is gone" for row in db.execute("PRAGMA foreign_key_check")
+            f"table {row[0]} refers to a missing row" for row in db.execute("PRAGMA foreign_key_check")
         ]
         for text, query in _INVARIANTS.items():
             n = db.execute(query).fetchone()[0]

@@ -89,9 +89,9 @@ def parse(text: str) -> Switches:
             for camera, rule, since, until in entries
         )
     except (TypeError, RecursionError) as error:
-        raise ValueError(f"these are no switches: {error}") from error
+        raise ValueError(f"not a valid arming state: {error}") from error
     if not whole:
-        raise ValueError("these are no switches")
+        raise ValueError("not a valid arming state")
     return {(camera, rule): Disarmed(since, until) for camera, rule, since, until in entries}
 
 
@@ -100,4 +100,4 @@ def _read(db: sqlite3.Connection) -> Switches:
     try:
         return parse(row[0]) if row else {}
     except ValueError as error:
-        raise StateError(f"the switches of rules are damaged: {error}") from error
+        raise StateError(f"the arming state is damaged: {error}") from error

@@ -102,7 +102,7 @@ class Broker:
         properties = _properties(key)
         size = 9 + len(topic.encode()) + len(payload) + (len(properties.pack()) if properties else 1)
         if self.most_bytes is not None and size > self.most_bytes:
-            raise RefusedError(f"{size} bytes, the broker takes {self.most_bytes}")
+            raise RefusedError(f"{size} bytes, the broker accepts at most {self.most_bytes}")
         retain = retain and self._retains
         info = self.client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         try:
@@ -182,7 +182,7 @@ class Broker:
         self.most_bytes = getattr(properties, "MaximumPacketSize", None)
         self._retains = self._retains and getattr(properties, "RetainAvailable", 1) != 0
         if getattr(properties, "MaximumQoS", 1) == 0:
-            self._why_ended = "the broker takes QoS 0 only and so acknowledges nothing; allow QoS 1"
+            self._why_ended = "the broker accepts QoS 0 only and acknowledges no messages; allow QoS 1"
 
     def _on_publish(self, _client: Any, _data: Any, mid: int, reason: Any, _properties: Any) -> None:
         if reason.is_failure:

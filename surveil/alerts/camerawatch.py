@@ -136,7 +136,7 @@ class CameraWatch:
 
     def _lost(self, name: str, watched: _Watched, sight: StreamCondition, t: float) -> Alert:
         t_wall, title = watched.down_wall, self._titles.get(name, "")
-        what = "is lost again and again" if watched.came_back else "sends no pictures"
+        what = "is lost repeatedly" if watched.came_back else "sends no pictures"
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
         return Alert(
             id=str(uuid.uuid5(uuid.UUID(event_id), "start")),

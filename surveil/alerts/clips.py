@@ -168,7 +168,7 @@ class Clips:
 
     def _impossible(self, camera: str) -> str:
         if camera in self._masked:
-            return "parts of this camera are hidden in what is stored"
+            return "stored pictures of this camera are masked, and packets cannot be"
         return "" if camera in self._recorders else "this camera has no recorded stream"
 
     def _secure(self, alert: Alert, since: float) -> None:

@@ -80,7 +80,7 @@ def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
 def connect_existing(path: Path) -> sqlite3.Connection:
     """Connect to an outbox that exists. Raises StateError when it does not, or cannot be opened."""
     if not path.is_file():
-        raise StateError(f"{path}: there is no outbox here; is the state directory right?")
+        raise StateError(f"{path}: no outbox found; check the state directory")
     with foreign_errors():
         return connect(path)
 
@@ -181,7 +181,7 @@ def foreign_errors() -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        raise DamagedError("the outbox database failed: it quotes what is no text") from error
+        raise DamagedError("the outbox database failed: its message is not UTF-8 text") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         kind = NoRoomError if code in _NO_ROOM else DamagedError if code in _DAMAGED else StateError

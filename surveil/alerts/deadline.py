@@ -35,7 +35,7 @@ class Deadline:
             self._end = min(self._end, now + STOP_GRACE_S)
         left = self._end - now
         if left <= 0:
-            raise TimeoutError("the whole exchange took too long")
+            raise TimeoutError("the exchange took too long")
         return left
 
     def slice_s(self) -> float:

@@ -62,18 +62,20 @@ def _said(alerts: Sequence[Alert], phase: str, kind: str) -> list[str]:
 
 def damaged(moved: Path, t_wall: float, salvaged: int = 0) -> Alert:
     """Return the alert about a damaged database that was moved away; it has no duration."""
-    text = f"the outbox database was damaged; what was undelivered is in {moved.name}, a new one is used"
+    text = (
+        f"the outbox database was damaged and replaced by a new one; undelivered alerts are in {moved.name}"
+    )
     if salvaged:
         text = (
-            f"the outbox database was damaged; {salvaged} alerts were taken over into a new one, what could not be "
-            f"read is in {moved.name}"
+            f"the outbox database was damaged; {salvaged} alerts were recovered into a new one, the unreadable "
+            f"rest is in {moved.name}"
         )
     return replace(_alert("database", text, t_wall), reason=Reason.INSTANT, details={"salvaged": salvaged})
 
 
 def damaged_records(n: int, t_wall: float) -> Alert:
     """Return the alert about damaged rows of a database that goes on; it has no duration."""
-    text = f"records of the outbox database were damaged and were put right or left out: {n}"
+    text = f"damaged records of the outbox database were repaired or dropped: {n}"
     return replace(_alert("records", text, t_wall), reason=Reason.INSTANT, details={"records": n})
 
 
@@ -85,7 +87,7 @@ def damaged_file(key: str, text: str, t_wall: float) -> Alert:
 
 
 def _start(kind: str, why: str, t_wall: float) -> Alert:
-    start = _alert("evidence", f"evidence cannot be stored, alerts go on without: {why}", t_wall)
+    start = _alert("evidence", f"evidence cannot be stored, alerts continue without it: {why}", t_wall)
     return replace(start, details={"kind": kind})
 
 

@@ -199,7 +199,9 @@ def judge(response: Response, place: str, now: float) -> None:
         return
     text = f"{place}: HTTP {status}"
     if 300 <= status < 400:
-        raise Rejected(f"{text}{_elsewhere(response)}: redirects are not followed, give the final address")
+        raise Rejected(
+            f"{text}{_elsewhere(response)}: redirects are not followed; configure the final address"
+        )
     if status in _SINK_IS_DOWN or status in _CREDENTIALS:
         raise RetryLater(text, after_s=retry_after(response.headers.get("retry-after"), now))
     if status >= 500:

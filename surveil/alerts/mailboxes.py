@@ -22,7 +22,7 @@ def check_mailbox(entry: str) -> str:
     """Return an entry with a single address."""
     found = _split(entry)
     if len(found) != 1:
-        raise ValueError(f"{entry!r} has {len(found)} addresses, one is wanted")
+        raise ValueError(f"{entry!r} has {len(found)} addresses: write one entry per address")
     return found[0]
 
 
@@ -35,15 +35,15 @@ def _split(entry: str) -> list[str]:
     if not entry.isprintable():
         raise ValueError(f"{entry!r} has a control character, perhaps a line end: remove it")
     if ";" in entry:
-        raise ValueError(f"{entry!r}: separate addresses by commas, or write each as an entry of its own")
+        raise ValueError(f"{entry!r}: separate addresses by commas, or write one entry per address")
     found = getaddresses([entry])
     for _, address in found:
         # A mailbox of the server itself has no domain; among several it is a name with a comma in it.
         at = "@" in address
         if not _ADDRESS.fullmatch(address) or (len(found) > 1 and not at):
             raise ValueError(
-                f"{entry!r} is no mail address: write `name@example.org` or `Name <name@example.org>`, "
-                'and a name that has a comma in quotes (`"Doe, Jane" <jane@example.org>`)'
+                f"{entry!r} is not a mail address: write `name@example.org` or `Name <name@example.org>`, "
+                'and quote a name that has a comma (`"Doe, Jane" <jane@example.org>`)'
             )
     if not found:
         raise ValueError("an entry is empty: remove it")

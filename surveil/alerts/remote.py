@@ -67,7 +67,7 @@ class RemoteArming:
                 del self._waiting[0]
             return self._states(rules)
         except StateError as error:
-            raise RetryLater(f"the switches of rules cannot be had: {error}") from error
+            raise RetryLater(f"the arming state cannot be read: {error}") from error
 
     def close(self) -> None:
         """Let go of the database."""

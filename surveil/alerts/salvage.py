@@ -41,7 +41,7 @@ def damage(path: Path, unlike: Callable[[sqlite3.Connection], str] | None = None
     if not path.exists():
         return ""
     if not path.is_file():
-        return "it is no file"
+        return "it is not a file"
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
             db.text_factory = as_text
@@ -52,7 +52,7 @@ def damage(path: Path, unlike: Callable[[sqlite3.Connection], str] | None = None
             db.execute("BEGIN IMMEDIATE")
             db.execute("ROLLBACK")
     except UnicodeDecodeError:
-        return "its schema is no text"
+        return "its schema is not text"
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         may_write = os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

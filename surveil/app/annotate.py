@@ -83,7 +83,7 @@ def _create(path: Path) -> tuple[Any, Any]:
         stream = out.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "24"})
     except (OSError, ValueError, av.error.FFmpegError) as error:
         reason = getattr(error, "strerror", None) or error
-        remedy = "name a file such as seen.mp4 in a folder that is there and can be written"
+        remedy = "name a file such as seen.mp4 in an existing, writable folder"
         raise StateError(f"{path} cannot be written as a video ({reason}); {remedy}") from None
     stream.pix_fmt = "yuv420p"
     stream.codec_context.time_base = Fraction(1, 1000)

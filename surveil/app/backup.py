@@ -43,9 +43,7 @@ class Copied:
 def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
     """Write the state of a daemon, which may run, into a new file. Raises StateError."""
     if not (state_dir / OUTBOX).is_file():
-        raise StateError(
-            f"{state_dir}: there is nothing to back up: no {OUTBOX}; is the state directory right?"
-        )
+        raise StateError(f"{state_dir}: nothing to back up: no {OUTBOX}; check the state directory")
     try:
         with appearing(file) as beside, tarfile.open(beside, "w") as archive:
             files = [_add_database(archive, state_dir / name) for name in _DATABASES]
@@ -117,10 +115,10 @@ def _unpack(file: Path, folder: Path) -> Copied:
             members = archive.getmembers()
             archive.extractall(folder, members, filter="data")
     except (tarfile.TarError, EOFError) as error:
-        raise StateError(f"{file}: is no backup of surveil, or damaged: {error}") from error
+        raise StateError(f"{file}: is not a backup of surveil, or is damaged: {error}") from error
     known = {*_DATABASES, *_FOLDERS, FOLDER}
     if not {path.name for path in folder.iterdir()} <= known or not (folder / OUTBOX).is_file():
-        raise StateError(f"{file}: is no backup of surveil: it has no {OUTBOX}, or other files")
+        raise StateError(f"{file}: is not a backup of surveil: it lacks {OUTBOX}, or has other files")
     if why := damage(folder / OUTBOX):
         raise StateError(f"{file}: the {OUTBOX} in it is damaged: {why}")
     return Copied(files=len(members), bytes=sum(member.size for member in members))
@@ -131,7 +129,9 @@ def _make_way(state_dir: Path, *, replace: bool) -> str:
     names = [name + suffix for name in _DATABASES for suffix in ("", "-wal", "-shm")]
     there = [state_dir / name for name in (*names, *_FOLDERS, FOLDER) if (state_dir / name).exists()]
     if there and not replace:
-        raise StateError(f"{state_dir}: has a state already ({there[0].name}): --replace moves it aside")
+        raise StateError(
+            f"{state_dir}: already has a state ({there[0].name}): use --replace to move it aside"
+        )
     if not there:
         return ""
     aside, n = state_dir / _BEFORE, 1

@@ -84,7 +84,7 @@ def recorded(state_dir: Path, camera: str, start: float, end: float) -> list[Min
     path = state_dir / DATABASE
     if not path.is_file():
         raise StateError(
-            f"{path}: no decisions were recorded; is the daemon running with this state directory?"
+            f"{path}: no decisions were recorded; check that the daemon uses this state directory"
         )
     query = "SELECT body FROM minutes WHERE camera = ? AND start >= ? AND start < ? ORDER BY start"
     try:
@@ -110,7 +110,7 @@ _REASONS = {
     "schedule": "its schedule did not allow alerts",
     "disarmed": "the operator has disarmed it (`surveil alerts armed`)",
     "moved": "the camera view had changed (`surveil cameras accept` accepts it)",
-    "cooldown": "it had alerted shortly before (`cooldown_s`)",
+    "cooldown": "it had alerted recently (`cooldown_s`)",
 }
 
 
@@ -121,8 +121,8 @@ def explain(minutes: Sequence[Minute], camera: CameraConfig) -> list[str]:
     if not minutes:
         return [
             (
-                "Nothing was recorded: the daemon did not run, or the camera sent no frames. Look at the alerts "
-                "`camera_lost` and at the log of that time."
+                "Nothing was recorded: the daemon did not run, or the camera sent no frames. Check the `camera_lost` "
+                "alerts and the log of that time."
             )
         ]
     return list(_explained(minutes, camera))
@@ -136,12 +136,12 @@ def _explained(minutes: Sequence[Minute], camera: CameraConfig) -> Iterator[str]
         yield "No frame was analysed."
         return
     expected = camera.detect.fps * MINUTE_S * len(minutes)
-    few = f", of {expected:.0f} that `detect.fps` asks for" if frames < 0.5 * expected else ""
-    yield f"{frames} frames were analysed{few}; the detector looked at {looked}."
+    few = f", of {expected:.0f} that `detect.fps` requests" if frames < 0.5 * expected else ""
+    yield f"{frames} frames were analysed{few}; the detector ran on {looked}."
     if looked < frames:
         gates = _sum(minutes, "gates")
         shut = ", ".join(f"{gate} {n}" for gate, n in gates.items() if gate.startswith("closed"))
-        yield f"Where it did not look, the motion gate was closed ({shut or 'not recorded'})."
+        yield f"On the others the motion gate was closed ({shut or 'not recorded'})."
     yield from _objects(minutes, camera)
     yield from _rules(minutes, camera)
     yield f"{alerts} alerts were committed." if alerts else "No alert was committed."
@@ -159,7 +159,7 @@ def _objects(minutes: Sequence[Minute], camera: CameraConfig) -> Iterator[str]:
         yield "The detector found nothing, at any score."
     for label, score in sorted(best.items(), key=lambda item: -item[1]):
         if label in tracks:
-            yield f"{label}: best score {score:.2f}, followed as a track."
+            yield f"{label}: best score {score:.2f}, tracked."
         elif score < sure:
             yield f"{label}: best score {score:.2f}, below `track.high_score` {sure:g}: no track was started."
         else:
@@ -172,7 +172,7 @@ def _objects(minutes: Sequence[Minute], camera: CameraConfig) -> Iterator[str]:
 def _rules(minutes: Sequence[Minute], camera: CameraConfig) -> Iterator[str]:
     raised, outcomes = _sum(minutes, "raised"), _sum(minutes, "outcomes")
     held = {minute.held for minute in minutes if minute.held}
-    yield from (f"Rules about places were held: {why}." for why in sorted(held))
+    yield from (f"Rules with zones or lines were paused: {why}." for why in sorted(held))
     for rule in camera.rules:
         name = rule_name(rule)
         its = {key.removeprefix(f"{name} "): n for key, n in outcomes.items() if key.startswith(f"{name} ")}

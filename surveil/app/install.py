@@ -111,7 +111,7 @@ class Installer:
                 real.parent.mkdir(parents=True, exist_ok=True)
                 real.symlink_to(self.program)
             except OSError as error:
-                raise StateError(f"{_LINK}: {error.strerror}; be root, or set --destdir") from error
+                raise StateError(f"{_LINK}: {error.strerror}; run as root, or set --destdir") from error
         yield InstallStep("link", f"{_LINK} -> {self.program}")
 
     def _is_ours(self, link: Path) -> bool:
@@ -143,7 +143,7 @@ class Installer:
                 half.rename(real)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise StateError(f"{path} cannot be written: {reason}; be root, or set --destdir") from error
+            raise StateError(f"{path} cannot be written: {reason}; run as root, or set --destdir") from error
         return InstallStep("write", str(path))
 
     def _remove(self, path: Path) -> InstallStep:
@@ -152,7 +152,7 @@ class Installer:
                 self._real(path).unlink()
                 _remove_empty(self._real(path).parent)
         except OSError as error:
-            raise StateError(f"{path} cannot be removed: {error.strerror}; be root") from error
+            raise StateError(f"{path} cannot be removed: {error.strerror}; run as root") from error
         return InstallStep("remove", str(path))
 
     def _run(self, *commands: list[str]) -> Iterator[InstallStep]:
@@ -178,8 +178,8 @@ class Installer:
         for path, what in ((self.program, "surveil"), (base, "its Python")):
             if any(path.is_relative_to(hidden) for hidden in _HIDDEN):
                 raise StateError(
-                    f"{what} is {path}, which the service cannot see (ProtectHome, PrivateTmp); "
-                    "install it where all may read: make install PREFIX=/opt/surveil PYTHON=/usr/bin/python3"
+                    f"{what} is {path}, which the service cannot see (ProtectHome, PrivateTmp); install it in a folder "
+                    f"that all users can read: make install PREFIX=/opt/surveil PYTHON=/usr/bin/python3"
                 )
 
 

@@ -22,7 +22,7 @@ _ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>]")
 _KNOWN = ", ".join(SCHEMES)
 _ESCAPES = "write %23 for #, %2F for /, %3F for ? and %40 for @ in a user name or password"
 _NO_STREAM = {
-    "onvif": "an ONVIF address is that of a service and no stream: give the rtsp:// address that the camera shows for "
+    "onvif": "an ONVIF address names a service, not a stream: give the rtsp:// address that the camera shows for "
     "its profile",
     "file": "give the path of the file itself, without file://",
     "v4l2": "give /dev/video0, or its number",
@@ -60,17 +60,17 @@ def _check_scheme(name: str, slashes: str) -> None:
     if remedy := _NO_STREAM.get(name.lower()):
         raise ValueError(remedy)
     near = difflib.get_close_matches(name.lower(), known, n=1)
-    hint = f"did you mean {near[0]}://?" if near else f"there is: {_KNOWN}"
-    raise ValueError(f"begins with a scheme that no camera is read by; {hint}")
+    hint = f"did you mean {near[0]}://?" if near else f"known schemes: {_KNOWN}"
+    raise ValueError(f"has an unsupported scheme; {hint}")
 
 
 def _check_characters(text: str) -> None:
     if _ODD.search(text):
         raise ValueError(
-            "has a blank, a line break or another character that no address may hold: write %20 for a blank"
+            "has a blank, a line break or another character not allowed in an address: write %20 for a blank"
         )
     if "#" in text:
-        raise ValueError("has a raw #, at which an address ends: write %23 for it, in a password as well")
+        raise ValueError("has a raw #, which ends an address: write %23 for it, also in a password")
 
 
 def _cut(text: str) -> tuple[str, str]:
@@ -82,9 +82,7 @@ def _check_login(authority: str, rest: str, *, has_login: bool) -> None:
     """Refuse what ends the login too early: a raw / or ? in a password."""
     in_brackets = authority.startswith("[")
     if "@" in rest and not in_brackets and (has_login or ":" in authority):
-        raise ValueError(
-            f"has an @ behind a raw / or ?, so the host cannot be told from the login: {_ESCAPES}"
-        )
+        raise ValueError(f"has an @ behind a raw / or ?, so login and host cannot be separated: {_ESCAPES}")
 
 
 def _check_host(place: str, *, has_login: bool, login_may_follow: bool) -> None:
@@ -114,7 +112,7 @@ def _check_name(host: str) -> None:
     if not host:
         raise ValueError("has no host: write scheme://host/path")
     if not _HOST.match(host) or ".." in host:
-        raise ValueError(f"has a host with a character that no host name has; {_ESCAPES}")
+        raise ValueError(f"has a host with a character not allowed in a host name; {_ESCAPES}")
     if _DIGITS.match(host) and "." in host:
         try:
             ipaddress.IPv4Address(host)
@@ -124,6 +122,6 @@ def _check_name(host: str) -> None:
 
 def _check_port(port: str) -> None:
     if not (port.isascii() and port.isdigit()):
-        raise ValueError(f"has a port that is no number; {_ESCAPES}")
+        raise ValueError(f"has a port that is not a number; {_ESCAPES}")
     if not 1 <= int(port) <= 65535:
         raise ValueError("has a port that is not between 1 and 65535")

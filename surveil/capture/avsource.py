@@ -34,7 +34,7 @@ _LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buff
 _LEAST_FPS, _MOST_FPS = 0.1, 240.0
 _STILLS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")
 """What covers are made of; also what a film may be made of, if there is no other stream."""
-_NO_CUDA = "hwaccel: cuda is asked for, but cannot decode this stream here"
+_NO_CUDA = "hwaccel: cuda is set, but cannot decode this stream here"
 
 
 def listen_to_ffmpeg() -> None:
@@ -88,7 +88,7 @@ class AvSource:
 
     def _silent(self) -> Arrival:
         """Return NOTHING when nothing came within the time for reading; raises SourceError where that is too long."""
-        raise source_error(Cause.STALLED, self._url, "the stream stalled: nothing came")
+        raise source_error(Cause.STALLED, self._url, "the stream stalled: no data arrived")
 
     # The protocol.
 

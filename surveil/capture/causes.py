@@ -79,22 +79,22 @@ _LOG_HINTS = (
 )
 """FFmpeg's RTSP client reports most failures as `Invalid data`; what really happened is in its log only."""
 WORDS = {
-    Cause.REFUSED: "nobody listens at that port",
+    Cause.REFUSED: "connection refused: no service listens on that port",
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
-    Cause.TIMEOUT: "no answer, or no picture, in time; one that sends less than a picture in two seconds needs a "
-    "longer open_timeout_s",
+    Cause.TIMEOUT: "no answer or no picture in time; "
+    "increase open_timeout_s if the camera sends less than a picture in two seconds",
     Cause.UNAUTHORIZED: "user name or password refused",
-    Cause.FORBIDDEN: "the camera forbids this user the stream",
+    Cause.FORBIDDEN: "this user may not view the stream",
     Cause.BUSY: "the camera is busy",
     Cause.NOT_FOUND: "there is no such stream or file",
     Cause.TLS: "no TLS connection could be made",
-    Cause.CERTIFICATE: "its certificate is refused: no known authority has signed it for this name",
-    Cause.REDIRECTED: "the camera sends to another host, which is not followed",
+    Cause.CERTIFICATE: "certificate refused: no known authority has signed it for this name",
+    Cause.REDIRECTED: "the camera redirects to another host, which is not followed",
     Cause.RESET: "the connection was reset",
     Cause.ENDED: "the camera closed the stream",
-    Cause.NO_VIDEO: "there is no video in it",
+    Cause.NO_VIDEO: "it contains no video",
     Cause.UNSUPPORTED: "this kind of stream cannot be read",
-    Cause.DAMAGED: "what came is not video, or is cut off",
+    Cause.DAMAGED: "the data is not video, or is truncated",
 }
 LogLine = tuple[int, str, str]
 """Level, name of the library's part, message: as PyAV captures them."""
@@ -162,7 +162,11 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
     cause = cause_of(error, logs)
     detail = getattr(error, "strerror", None) or str(error)
     # Of a file or a device; a camera that refuses a login raises something else.
-    words = "this user may not read it" if isinstance(error, PermissionError) else WORDS.get(cause) or detail
+    words = (
+        "this user may not read it: grant read permission"
+        if isinstance(error, PermissionError)
+        else WORDS.get(cause) or detail
+    )
     if isinstance(error, OSError) and error.errno == errno.EIO and "://" not in url:
         cause, words = (
             Cause.OTHER,

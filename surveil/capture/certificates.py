@@ -60,8 +60,8 @@ class Pins:
         raise source_error(
             Cause.CERTIFICATE,
             place.url,
-            f"it shows another certificate than before (SHA-256 {_fingerprint(der)}, kept {_fingerprint(kept)}): if "
-            f"the camera was replaced or has a new one, delete {path}; if not, somebody else answers for it",
+            f"its certificate has changed (SHA-256 {_fingerprint(der)}, kept {_fingerprint(kept)}): if the camera "
+            f"was replaced or has a new one, delete {path}; if not, another device answers at its address",
         )
 
     def _write(self, path: Path, der: bytes) -> bool:

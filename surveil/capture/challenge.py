@@ -18,9 +18,9 @@ _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(\w+)(.*)$", re.IGNORECASE | re.M
 _ALGORITHM = re.compile(r"""algorithm\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 _MOST_READS = 4
 
-NO_LOGIN = "the camera asks for a login: write user:password@ before the host in its address"
+NO_LOGIN = "the camera requires a login: write user:password@ before the host in its address"
 _OTHER_LOGIN = (
-    "the camera asks for a login by {ways}, which cannot be made over RTSP: choose Digest with MD5, or Basic, in the "
+    "the camera requires a login by {ways}, which is not supported over RTSP: choose Digest with MD5, or Basic, in the "
     "camera's settings"
 )
 

@@ -93,7 +93,7 @@ class Connection:
             return
         self._emit(self._source.drain().shots, 0.0, broken=False)
         if self.pictures == 0:
-            raise source_error(Cause.NO_VIDEO, self._settings.url, "there is not one picture in it")
+            raise source_error(Cause.NO_VIDEO, self._settings.url, "it contains no picture")
 
     # What is decoded.
 
@@ -167,7 +167,7 @@ class Connection:
         if not self._source.live:
             return
         if self._broken and now - self._last_good > self._settings.undecodable_s:
-            raise source_error(Cause.DAMAGED, self._settings.url, "nothing that comes can be decoded")
+            raise source_error(Cause.DAMAGED, self._settings.url, "no received frame can be decoded")
         if now - self._last_picture > self._settings.keyframe_timeout_s:
             raise source_error(Cause.DAMAGED, self._settings.url, "no key frame came")
 

@@ -24,7 +24,7 @@ _FORMATS = "mpjpeg,mjpeg,jpeg_pipe,hls,mpegts,flv,live_flv,mov,matroska,webm,h26
 _CHUNK = 65_536
 _LONGEST_PAUSE_S = 2.0
 """Between two snapshots: a capture must end within seconds."""
-_PAGE = "a web page came and no video: check the path of the address"
+_PAGE = "the camera sent a web page instead of video: check the path of the address"
 _FATAL = (Cause.REDIRECTED, Cause.CERTIFICATE)
 
 
@@ -105,7 +105,7 @@ class WebSource(NetworkSource):
 
     def _read_error(self, error: Exception) -> SourceError:
         if isinstance(error, TimeoutError):
-            return source_error(Cause.STALLED, self._url, "the stream stalled: nothing came")
+            return source_error(Cause.STALLED, self._url, "the stream stalled: no data arrived")
         if isinstance(error, http.client.IncompleteRead):
             return source_error(Cause.ENDED, self._url)
         return open_error(error, self._url, ())

@@ -122,7 +122,7 @@ class WebClient:
                 raise self._closed(response, source_error(Cause.UNAUTHORIZED, self._url, words))
             response.close()
             url = url if there is None else _joined(place.geturl(), there)
-        raise source_error(Cause.REDIRECTED, self._url, "the camera redirects for ever")
+        raise source_error(Cause.REDIRECTED, self._url, "the camera redirects in a loop")
 
     def _good(self, response: http.client.HTTPResponse, url: str) -> WebBody:
         if 200 <= response.status < 300:
@@ -145,7 +145,7 @@ class WebClient:
         there = _split(url)
         if there is None or not self._is_home(there):
             host = _UNSAFE.sub("", there.netloc.rpartition("@")[2])[:80] if there else "not an address"
-            words = f"the camera sends to another host or protocol ({host}), which is not followed"
+            words = f"the camera redirects to another host or protocol ({host}), which is not followed"
             raise source_error(Cause.REDIRECTED, self._url, words)
         return there._replace(netloc=there.netloc.rpartition("@")[2])
 

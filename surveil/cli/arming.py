@@ -34,7 +34,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
 def parse_duration(text: str) -> float:
     """Return the seconds of `2h`, `90m`, `1d12h`. Raises typer.BadParameter."""
     if not _DURATION.fullmatch(text):
-        raise typer.BadParameter(f"{text!r} is no duration; write for example 30m, 2h or 1d12h")
+        raise typer.BadParameter(f"{text!r} is not a duration; write for example 30m, 2h or 1d12h")
     found = re.findall(r"([\d.]+)([dhms])", text)
     return sum(float(number) * _PARTS[unit] for number, unit in found)
 

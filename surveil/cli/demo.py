@@ -161,9 +161,9 @@ def _table(daemon: Daemon, receiver: _Receiver, left_s: float) -> Table:
     table.add_row("camera", daemon.fleet.states()["yard"])
     table.add_row(
         "frames",
-        f"{books.received} decoded, {books.processed} analysed, {sum(books.dropped.values())} passed over",
+        f"{books.received} decoded, {books.processed} analysed, {sum(books.dropped.values())} dropped",
     )
-    table.add_row("seen now", ", ".join(f"{t.label} {t.id} ({t.score:.2f})" for t in tracks) or "nobody")
+    table.add_row("seen now", ", ".join(f"{t.label} {t.id} ({t.score:.2f})" for t in tracks) or "none")
     for alert in receiver.alerts[-8:]:
         table.add_row(f"[red]{alert['phase']}[/]", f"{alert['time'][11:19]} {alert['text']}")
     return table
@@ -181,7 +181,11 @@ def _page(daemon: Daemon, path: Path) -> Path:
 def _conclude(receiver: _Receiver, place: Path, metrics: Path, *, drawn: bool) -> None:
     starts = [alert for alert in receiver.alerts if alert["phase"] == "start"]
     if not starts:
-        why = "That is a fault: the yard is never empty so long." if drawn else "Nobody was seen in the clip."
+        why = (
+            "This is a bug: the yard is never empty for that long."
+            if drawn
+            else "No person was detected in the clip."
+        )
         console.print(f"[red]No alert came.[/] {why}")
     for alert in starts:
         console.print(f"{alert['time']}  [bold]{alert['rule']}[/]  {alert['text']}")

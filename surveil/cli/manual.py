@@ -85,7 +85,7 @@ def _page(path: tuple[str, ...], command: TyperCommand | TyperGroup) -> str:
             lines += [".TP", f".B {_text(option)}", _text(" ".join(meaning.split()))]
     lines += [
         ".SH EXIT STATUS",
-        "0: success. 1: failure. 2: a wrong command line. 78: a mistake in the configuration.",
+        "0: success. 1: failure. 2: wrong command line. 78: mistake in the configuration.",
     ]
     related = sorted({"surveil", "-".join(path[:-1])} - {"-".join(path), ""})
     if related:

@@ -16,7 +16,7 @@ def written(option: str, path: Path) -> Iterator[TextIO]:
     try:
         file = path.open("w", encoding="utf-8")
     except OSError as error:
-        remedy = "name a file in a folder that is there and can be written"
+        remedy = "name a file in an existing, writable folder"
         raise StateError(
             f"{option}: {path} cannot be written ({error.strerror or error}); {remedy}"
         ) from None

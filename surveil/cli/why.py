@@ -43,7 +43,7 @@ def moment(text: str, now: datetime) -> datetime:
         found = now.astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
     except ValueError as error:
         raise typer.BadParameter(
-            f"{text!r} is no time; write for example 14:03 or '2026-11-30 14:03'"
+            f"{text!r} is not a time; write for example 14:03 or '2026-11-30 14:03'"
         ) from error
     return found if found <= now else found - timedelta(days=1)
 

@@ -132,7 +132,7 @@ def check_clips(root: YamlNode) -> list[tuple[int, str, str]]:
         masks = _children(camera, "masks").values()
         kept = [m for m in masks if m.children and _text(m.get("hide")) != "detect"]
         if kept or camera.get("evidence", "blur_faces_model"):
-            text = "there will be no clips: packets cannot be masked, and this camera hides something in what is stored"
+            text = "no clips will be stored: packets cannot be masked, and stored pictures of this camera are"
             found.append((clip.line, clip.path, text))
     return found
 
@@ -159,7 +159,7 @@ def check_anomaly(root: YamlNode) -> list[tuple[int, str, str]]:
             continue
         for rule in rules.items if rules else []:
             if _text(kind := rule.get("type")) == "anomaly" and kind is not None:
-                text = "will never alert: give this camera 'normality: {enabled: true}'"
+                text = "will never alert: add to this camera 'normality: {enabled: true}'"
                 found.append((kind.line, kind.path, text))
     return found
 
@@ -234,8 +234,8 @@ def _check_rule_names(rules: list[YamlNode], problems: Problems) -> None:
             continue
         identity = place.text if named else (place.text, *(_written(rule, key) for key in _TELLING))
         if identity in seen:
-            remedy = "names must differ" if named else "give this one a name"
-            text = f"a rule '{place.text}' like this stands in line {seen[identity]} already: {remedy}"
+            remedy = "names must differ" if named else "give this one a `name`"
+            text = f"a rule '{place.text}' like this is already in line {seen[identity]}: {remedy}"
             problems.add(place.line, place.path, text)
         seen.setdefault(identity, rule.line)
 

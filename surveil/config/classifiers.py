@@ -40,11 +40,9 @@ def _why_blind(root: YamlNode, model: YamlNode) -> str:
             return ""
         known = names(folder)
     except (ModelError, StateError) as error:
-        return f"the rule sees nothing: {error}"
+        return f"the rule is inactive: {error}"
     hint = suggest(str(model.text), known) if known else ""
-    return (
-        f"no classifier '{model.text}' is deployed, the rule sees nothing until then{hint or f': {_FIRST}'}"
-    )
+    return f"no classifier '{model.text}' is deployed, the rule is inactive until then{hint or f': {_FIRST}'}"
 
 
 def _rules(root: YamlNode) -> Iterator[tuple[YamlNode, YamlNode]]:

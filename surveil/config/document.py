@@ -98,7 +98,7 @@ class _Loader(
         if self._count > MAX_NODES:
             # Composing costs a tenth of a millisecond a value: no use in reading a megabyte of them.
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-            raise _TooMuchError(line, f"has more than {MAX_NODES} values: this is no configuration")
+            raise _TooMuchError(line, f"has more than {MAX_NODES} values: this is not a configuration")
         if self._depth > MAX_DEPTH:
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
             raise _TooMuchError(line, f"is nested deeper than {MAX_DEPTH} levels")
@@ -127,12 +127,12 @@ def read(path: Path, problems: Problems) -> YamlNode | None:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
-        begin = "; name another with -c, or begin with: surveil schema --as yaml"
+        begin = "; name another with -c, or start with: surveil schema --as yaml"
         remedy = begin if isinstance(error, FileNotFoundError) else ""
         problems.add(0, "", f"cannot be read: {(error.strerror or str(error)).lower()}{remedy}")
         return None
     if len(raw) > MAX_BYTES:
-        problems.add(0, "", f"is larger than {MAX_BYTES} bytes: this is no configuration")
+        problems.add(0, "", f"is larger than {MAX_BYTES} bytes: this is not a configuration")
         return None
     try:
         text = raw.decode("utf-8-sig")
@@ -153,7 +153,9 @@ def parse(text: str, problems: Problems) -> YamlNode | None:
         problems.add(mark.line + 1 if mark else 0, "", _syntax(error))
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        problems.add(line, "", f"is not text: character {error.character!r} has no place in YAML")
+        problems.add(
+            line, "", f"is not text: character {error.character!r} is not allowed in YAML: remove it"
+        )
     except _TooMuchError as error:
         problems.add(error.line, "", str(error))
     return None
@@ -164,7 +166,7 @@ def _syntax(error: yaml.MarkedYAMLError) -> str:
     if "'\\t'" in said:
         said = "a tab stands where only spaces may indent"
     elif "expected a single document" in (error.context or ""):
-        said = "a second document starts here ('---'); there can be one only"
+        said = "a second document starts here ('---'); only one is allowed"
     mark = error.problem_mark
     column = f" at column {mark.column + 1}" if mark else ""
     return f"YAML: {said}{column}"
@@ -208,7 +210,9 @@ class _Tree:
             elif not isinstance(key, yaml.ScalarNode):
                 self._problems.add(line, path, "a key must be plain text, not a list or a mapping")
             elif (bad := _impossible(key.value)) is not None:
-                self._problems.add(line, path, f"a key has the character {bad}, which no text may hold")
+                self._problems.add(
+                    line, path, f"a key has the character {bad}, which is not allowed in text: remove it"
+                )
             elif key.value in children:
                 self._duplicate(key.value, children[key.value].line, line, path)
             else:
@@ -243,7 +247,9 @@ class _Tree:
             self._check_tag(node, "str", line, path)
             return None
         if (bad := _impossible(node.value)) is not None:
-            self._problems.add(line, path, f"has the character {bad}, which no text may hold")
+            self._problems.add(
+                line, path, f"has the character {bad}, which is not allowed in text: remove it"
+            )
             self._problems.settled.add(path)
             return "impossible"
         try:

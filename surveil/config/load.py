@@ -62,7 +62,9 @@ def load(
         where = f" {error.filename}" if error.filename else ""
         what = f"a path in it cannot be used:{where}: {error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - whatever a library thinks of a file must not end the daemon
-        what = f"cannot be checked: {type(error).__name__}: {error}; this is a fault of surveil, please report it"
+        what = (
+            f"cannot be checked: {type(error).__name__}: {error}; this is a bug in surveil, please report it"
+        )
     raise ConfigError([secrets.mask(f"{path}: {what}")])
 
 
@@ -70,7 +72,7 @@ def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
     problems = Problems(mask=secrets.mask)
     root = read(path, problems)
     if root is None and not problems.found:
-        problems.add(0, "", "is empty: at least 'version: 1' must be there")
+        problems.add(0, "", "is empty: write at least 'version: 1'")
     settings = _check(root, secrets, problems, needs_model=needs_model) if root else None
     if problems.found or root is None or settings is None:
         raise _error(path, problems, secrets)
@@ -95,7 +97,10 @@ def _short_secrets(root: YamlNode, settings: FileSettings, secrets: Secrets) -> 
         node = root.get(*steps)
         if node is not None and 0 < len(value) < LEAST:
             places.add((node.line, node.path))
-    text = f"has a secret of less than {LEAST} characters: it is cut out of messages wherever they occur, even in words"
+    text = (
+        f"has a secret of fewer than {LEAST} characters: "
+        "they are masked in messages wherever they occur, even within words"
+    )
     return [(line, path, f"{text}; choose a longer one") for line, path in sorted(places)]
 
 

@@ -111,9 +111,7 @@ class Secrets:
             case "credential" if name:
                 return self._credential(name)
         if not colon:
-            raise _MissingError(
-                f"${{{reference}}} does not say where from, did you mean '${{env:{reference}}}'?"
-            )
+            raise _MissingError(f"${{{reference}}} has no source, did you mean '${{env:{reference}}}'?")
         raise _MissingError(f"${{{reference}}} is not understood{suggest(scheme, _SCHEMES)}")
 
     def _environment(self, name: str) -> str:
@@ -152,7 +150,7 @@ def _read(path: Path, what: str) -> str:
 def _usable(value: str, what: str) -> str:
     """Return a secret that can be encoded; bytes that were no text stand in the environment as surrogates."""
     if "\0" in value or (not value.isprintable() and any("\ud800" <= char <= "\udfff" for char in value)):
-        raise _MissingError(f"{what} holds bytes that are no UTF-8 text")
+        raise _MissingError(f"{what} holds bytes that are not UTF-8 text")
     return value
 
 

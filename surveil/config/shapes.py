@@ -37,8 +37,8 @@ def _simple(points: list[FilePoint]) -> list[FilePoint]:
     if crossing := self_intersection(points):
         first, second = crossing
         raise ValueError(
-            f"the polygon crosses itself: edge {first} meets edge {second}; give the points in the order "
-            "in which they stand around the area"
+            f"the polygon crosses itself: edge {first} meets edge {second}; give the points in their order around "
+            f"the area"
         )
     if 2 * area(points) < 1e-9:
         raise ValueError("the polygon has no area: its points lie on one line")

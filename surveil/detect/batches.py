@@ -98,7 +98,7 @@ class Batches:
         outputs = self._session.run(self._feeds(self._nothing(size)), self._ends)
         if any(len(output) != size for output in outputs):
             raise ModelError(
-                f"the model does not keep its pictures apart: a batch of {size} gave outputs of "
+                f"the model mixes the pictures of a batch: a batch of {size} gave outputs of "
                 f"{', '.join(str(output.shape) for output in outputs)}"
             )
         return outputs

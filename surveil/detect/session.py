@@ -194,7 +194,7 @@ def _graph(session: ort.InferenceSession, path: Path) -> Graph:
         metadata = session.get_modelmeta().custom_metadata_map
         return Graph(_ports(session.get_inputs()), _ports(session.get_outputs()), dict(metadata))
     except UnicodeDecodeError as error:
-        raise UnfitModel(f"{path}: its metadata is no UTF-8 text; export the model again") from error
+        raise UnfitModel(f"{path}: its metadata is not UTF-8 text; export the model again") from error
 
 
 def _ports(nodes: Sequence[Any]) -> tuple[Port, ...]:

@@ -101,14 +101,14 @@ def _prove_unchanged(known: dict[str, object]) -> None:
     """Raise ValueError where a description is not as it was written; those without a check are from before."""
     check = known.pop(_CHECK, None)
     if check is not None and check != _check(known):
-        raise ValueError("it is not as it was written")
+        raise ValueError("it was changed after it was written")
 
 
 def _prove(model: ModelFile, path: Path) -> None:
     """Raise ValueError unless what a description without a check says can be used."""
     texts = (model.name, model.sha256, model.decoder, model.licence, model.source, *model.labels)
     if not all(isinstance(text, str) for text in texts) or model.name != path.stem or model.embedded:
-        raise ValueError("its name, decoder, sha256 or labels are none")
+        raise ValueError("its name, decoder, sha256 or labels are invalid")
     how = model.preprocess
     for value, known in ((how.channels, Channels), (how.range, Range), (how.placement, Placement)):
         if value not in get_args(known):

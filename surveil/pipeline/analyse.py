@@ -198,7 +198,7 @@ class AnalyseStage:
     @staticmethod
     def _tell_held(camera: str, why: str) -> None:
         if why:
-            remedy = f"turn it back, or: surveil cameras accept {camera}"
+            remedy = f"turn it back, or run: surveil cameras accept {camera}"
             what = "camera view differs from the reference: rules about places, normality and counting held"
             log.warning(what, camera=camera, why=why, remedy=remedy)
         else:

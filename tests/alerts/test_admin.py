@@ -100,7 +100,7 @@ SWAP = (
         ("DELETE FROM open_events; INSERT INTO open_events SELECT event_id, seq FROM alerts WHERE phase='end'",
          "1 open events have no start alert"),
         ("DELETE FROM alerts WHERE seq=1", "1 deliveries belong to no alert"),
-        ("INSERT INTO ledger VALUES ('gate', 'r', 'opened', '', -1)", "1 lines of the ledger are negative"),
+        ("INSERT INTO ledger VALUES ('gate', 'r', 'opened', '', -1)", "1 ledger counters are negative"),
     ],
 )  # fmt: skip
 def test_check_names_what_is_wrong(path, damage, problem):
@@ -118,7 +118,7 @@ def test_check_says_that_a_database_is_damaged(tmp_path):
 
 
 def test_an_outbox_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(StateError, match="there is no outbox here; is the state directory right"):
+    with pytest.raises(StateError, match="no outbox found; check the state directory"):
         admin.check(tmp_path / "outbox.db")
     assert not (tmp_path / "outbox.db").exists()
 

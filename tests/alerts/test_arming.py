@@ -59,5 +59,5 @@ def test_a_clock_that_is_set_back_lets_a_rule_alert_rather_than_not(board):
 
 
 def test_without_an_outbox_it_is_said_where_it_was_looked_for(tmp_path):
-    with pytest.raises(StateError, match=r"outbox\.db: there is no outbox here"):
+    with pytest.raises(StateError, match=r"outbox\.db: no outbox found"):
         ArmingChannel(tmp_path / "outbox.db")

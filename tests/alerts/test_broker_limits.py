@@ -103,13 +103,13 @@ def test_a_picture_over_the_announced_packet_size_is_left_out_and_the_alert_says
     port = free_port()
     with mosquitto(tmp_path, port, *certificate, "max_packet_size 20000"):
         sink = make_sink(mqtt_settings(port, certificate), Context(state_dir=tmp_path))
-        assert sink.probe().endswith("takes messages up to 20000 bytes")
+        assert sink.probe().endswith("accepts messages up to 20000 bytes")
         listener = Listener(port, certificate)
         sink.deliver(Delivery(with_big_picture(tmp_path)))
         body = json.loads(listener.wait("surveil/surveil/gate/alert"))
-        assert "the broker takes 20000" in body["snapshot_omitted"]
+        assert "the broker accepts at most 20000" in body["snapshot_omitted"]
         assert "surveil/surveil/gate/snapshot" not in listener.heard
-        with pytest.raises(RetryLater, match="the broker takes 20000") as caught:
+        with pytest.raises(RetryLater, match="the broker accepts at most 20000") as caught:
             sink.deliver(Delivery(alert(1, text="x" * 20_000)))
         assert caught.value.suspect
         listener.close()

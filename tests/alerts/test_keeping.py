@@ -297,7 +297,9 @@ def test_a_camera_with_a_store_mask_has_no_clip_and_says_so(tmp_path, clock):
     outbox, writer = clip_world(tmp_path, clock, Ring(), masked=frozenset({"gate"}))
     writer.write([Job([alert(0)])])
     (end,) = writer.write([Job([alert(0, "end")])])
-    assert end.evidence == {"clip": "missing: parts of this camera are hidden in what is stored"}
+    assert end.evidence == {
+        "clip": "missing: stored pictures of this camera are masked, and packets cannot be"
+    }
     outbox.close()
 
 
@@ -387,7 +389,7 @@ def test_the_alert_of_a_camera_that_flaps_says_so():
             {"gate": StreamCondition("streaming" if t % 5 == 4 else "lost", "reset")}, t, T0 + t
         )
     ]
-    assert [a.text for a in alerts] == ["camera gate is lost again and again: reset"]
+    assert [a.text for a in alerts] == ["camera gate is lost repeatedly: reset"]
 
 
 def test_a_stalled_camera_without_a_key_frame_is_lost_and_a_disabled_one_is_not():

@@ -219,8 +219,8 @@ def test_a_file_that_is_no_database_is_set_aside_and_replaced(tmp_path, clock):
     told = outbox.queue.next("ops").alert
     assert (told.camera, told.type, told.key, told.reason) == ("system", "storage", "database", "instant")
     assert told.text == (
-        "the outbox database was damaged; what was undelivered is in outbox.db.damaged-20231114T221320Z, "
-        "a new one is used"
+        "the outbox database was damaged and replaced by a new one; "
+        "undelivered alerts are in outbox.db.damaged-20231114T221320Z"
     )
     outbox.committer.commit([alert(0)])
     assert drain(outbox) == ["0 start", "0 start"]

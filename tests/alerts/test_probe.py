@@ -56,22 +56,22 @@ def test_the_log_is_always_there():
 
 def test_a_file_is_looked_at_and_not_made(tmp_path):
     settings = FileSinkSettings(path="new/alerts.jsonl")
-    assert probe(settings, state_dir=tmp_path / "state") == "will be made"
+    assert probe(settings, state_dir=tmp_path / "state") == "will be created"
     assert list(tmp_path.iterdir()) == []
     sink = make_sink(settings, Context(state_dir=tmp_path))
     sink.send_test(alert())
     sink.close()
-    assert probe(settings, state_dir=tmp_path) == "may be written"
+    assert probe(settings, state_dir=tmp_path) == "is writable"
 
 
 def test_a_file_that_cannot_be_says_why(tmp_path):
     (tmp_path / "plain").write_text("")
     below = why(FileSinkSettings(path="plain/alerts.jsonl"), state_dir=tmp_path)
-    assert below == f"{tmp_path}/plain/alerts.jsonl: {tmp_path}/plain is no folder"
+    assert below == f"{tmp_path}/plain/alerts.jsonl: {tmp_path}/plain is not a folder"
     assert why(FileSinkSettings(path="."), state_dir=tmp_path).endswith(": is a folder")
     if os.geteuid() != 0:
         (tmp_path / "locked").mkdir(mode=0o500)
-        assert "may not be written" in why(FileSinkSettings(path="locked/a"), state_dir=tmp_path)
+        assert "is not writable" in why(FileSinkSettings(path="locked/a"), state_dir=tmp_path)
 
 
 def test_a_webhook_is_connected_to_and_hears_nothing():
@@ -112,7 +112,9 @@ def test_alertmanager_tells_its_version_and_fires_nothing(tmp_path):
         assert hook.got == []
     with Receiver() as other:
         url = other.url.removesuffix("/hook")
-        assert why(AlertmanagerSettings(url=url)).endswith("what answers is no Alertmanager")
+        assert why(AlertmanagerSettings(url=url)).endswith(
+            "the server that answers is not an Alertmanager: check the URL"
+        )
         other.answer = lambda _got: (404, {})
         assert why(AlertmanagerSettings(url=url), Rejected).endswith("HTTP 404")
 

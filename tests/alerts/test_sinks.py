@@ -255,7 +255,7 @@ def test_the_picture_can_be_a_link_beside_the_alert():
     with Receiver() as receiver:
         deliver(webhook(receiver.url, picture="link", picture_base_url="https://nvr.example"), a)
     assert receiver.got[0].json == to_dict(a) | {"picture": "https://nvr.example/evidence/gate/a%20b.jpg"}
-    with pytest.raises(ValidationError, match="needs `picture_base_url`"):
+    with pytest.raises(ValidationError, match="requires `picture_base_url`"):
         webhook("http://h/", picture="link")
 
 

@@ -281,7 +281,7 @@ def test_nobody_switches_anything_unless_the_file_allows_it(tmp_path, certificat
 
 
 def test_a_remote_control_without_a_login_is_refused():
-    with pytest.raises(ValidationError, match="remote_arming needs username and password"):
+    with pytest.raises(ValidationError, match="remote_arming requires username and password"):
         MqttSettings(host="broker.example", remote_arming=True)
 
 
@@ -429,7 +429,7 @@ def test_apprise_tries_without_the_picture_what_a_service_refuses_with_it(tmp_pa
 def test_a_service_that_refuses_is_tried_again_and_its_url_is_not_told(apprise_threads, caplog, capfd):
     with Receiver(answer=lambda _got: (500, {})) as receiver:
         sink = make_sink(AppriseSettings(url=f"json://me:hunter2@127.0.0.1:{receiver.port}/x"), Context())
-        with pytest.raises(RetryLater, match="the json service did not take the message") as caught:
+        with pytest.raises(RetryLater, match="the json service did not accept the message") as caught:
             sink.deliver(Delivery(alert(0)))
     told = str(caught.value) + caplog.text + "".join(capfd.readouterr())
     assert "hunter2" not in told

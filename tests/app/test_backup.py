@@ -99,7 +99,9 @@ def test_a_state_in_use_is_not_overwritten(state, tmp_path):
 def test_what_was_there_before_is_kept(state, tmp_path):
     folder, _ = state
     backup(folder, tmp_path / "b.tar")
-    with pytest.raises(StateError, match=r"has a state already \(surveil\.db\): --replace moves it aside"):
+    with pytest.raises(
+        StateError, match=r"already has a state \(surveil\.db\): use --replace to move it aside"
+    ):
         restore(tmp_path / "b.tar", folder)
     assert (folder / "surveil.db").exists()
     assert [restore(tmp_path / "b.tar", folder, replace=True).before for _ in range(2)] == [

@@ -122,7 +122,7 @@ def test_each_stage_that_may_be_the_reason_is_named(camera):
     assert "Nothing was recorded" in said()
     assert "The camera was lost: timeout. No frame was analysed." in said(minute(lost="timeout"))
     still = said(minute(frames=300, gates={"closed_still": 300}))
-    assert "300 frames were analysed; the detector looked at 0." in still
+    assert "300 frames were analysed; the detector ran on 0." in still
     assert "the motion gate was closed (closed_still 300)" in still
     assert "of 300 that `detect.fps` asks for" in said(minute(frames=10, looked=10))
     assert "found nothing, at any score" in said(minute(frames=300, looked=300))
@@ -130,13 +130,15 @@ def test_each_stage_that_may_be_the_reason_is_named(camera):
     assert "person: best score 0.31, below `track.high_score` 0.45: no track was started." in unsure
     assert "not confirmed as a track" in said(minute(frames=300, looked=300, best={"person": 0.5}))
     followed = said(minute(frames=300, looked=300, best={"person": 0.9}, tracks={"person": 1}))
-    assert "person: best score 0.90, followed as a track." in followed
+    assert "person: best score 0.90, tracked." in followed
     assert "Rule intrusion: no track met its conditions" in followed
     suppressed = said(
         minute(frames=300, looked=300, raised={"intrusion": 4}, outcomes={"intrusion suppressed schedule": 4})
     )
     assert "Rule intrusion: 4 signals; 4 suppressed: its schedule did not allow alerts." in suppressed
-    assert "Rules about places were held: moved." in said(minute(frames=300, looked=300, held="moved"))
+    assert "Rules with zones or lines were paused: moved." in said(
+        minute(frames=300, looked=300, held="moved")
+    )
     opened = said(
         minute(frames=300, looked=300, raised={"intrusion": 4}, outcomes={"intrusion opened": 1}, alerts=1)
     )
@@ -153,7 +155,7 @@ def test_a_time_is_the_last_one_of_that_name():
         moment("2026-11-29 14:03", now).timestamp() == datetime(2026, 11, 29, 14, 3).astimezone().timestamp()
     )
     for text in ("25:00", "then", "14"):
-        with pytest.raises(typer.BadParameter, match="is no time"):
+        with pytest.raises(typer.BadParameter, match="is not a time"):
             moment(text, now)
 
 

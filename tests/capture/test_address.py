@@ -20,8 +20,8 @@ from surveil.capture.address import check_address
         ("rtsp://u:p@/x", "no host"),
         ("rtsp://h:99999/x", "between 1 and 65535"),
         ("rtsp://h:0/x", "between 1 and 65535"),
-        ("rtsp://h:/x", "port that is no number"),
-        ("rtsp://h:abc/x", "port that is no number"),
+        ("rtsp://h:/x", "port that is not a number"),
+        ("rtsp://h:abc/x", "port that is not a number"),
         (" rtsp://h/x", "blank"),
         ("rtsp://h/x\n", "blank"),
         ("rtsp://h/a b", "%20"),
@@ -36,10 +36,10 @@ from surveil.capture.address import check_address
         ("cam:554/live", "begin a network address with rtsp://"),
         ("//cam/live", "begin a network address with rtsp://"),
         ("rtsp://192.168.1.300/x", "0 to 255"),
-        ("rtsp://192,168,1,1/x", "no host name has"),
+        ("rtsp://192,168,1,1/x", "not allowed in a host name"),
         ("rtsp://fe80::1/x", "brackets"),
         ("rtsp://[fe80::1/x", "brackets"),
-        ("rtsp://<address>/x", "no address may hold"),
+        ("rtsp://<address>/x", "not allowed in an address"),
     ],
 )
 def test_what_can_never_work_is_refused_with_the_remedy(url: str, remedy: str) -> None:

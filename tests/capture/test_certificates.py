@@ -104,7 +104,7 @@ def test_the_message_says_what_to_do(served: Served, tmp_path: Path) -> None:
     with served.by("new") as url:
         as_of_the_same_place(tmp_path, url)
         source = make_source(StreamSettings(url=url), Pins(tmp_path / FOLDER))
-        with pytest.raises(SourceError, match=r"another certificate than before .* delete .*\.pem"):
+        with pytest.raises(SourceError, match=r"its certificate has changed .* delete .*\.pem"):
             source.open()
         source.close()
 

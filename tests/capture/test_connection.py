@@ -153,7 +153,7 @@ def test_what_cannot_be_decoded_for_long_is_given_up():
     with pytest.raises(SourceError) as error:
         play(range(100), source, undecodable_s=3.0)
     assert error.value.cause is Cause.DAMAGED
-    assert "nothing that comes can be decoded" in str(error.value)
+    assert "no received frame can be decoded" in str(error.value)
     # The last good one came at 0.4 s; 3.0 s later it is one more packet.
     assert source.asked[-1] == 35
 

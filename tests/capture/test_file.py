@@ -223,7 +223,7 @@ def test_without_a_gpu_auto_decodes_in_software_and_cuda_says_that_it_cannot(tmp
     loop.run()
     assert len(frames) == 15
     loop, _, _ = capture(clip, hwaccel="cuda")
-    with pytest.raises(SourceError, match="cuda is asked for") as error:
+    with pytest.raises(SourceError, match="cuda is set") as error:
         loop.run_once()
     assert error.value.cause is Cause.UNSUPPORTED
 

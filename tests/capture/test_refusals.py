@@ -32,7 +32,7 @@ def refusal_of(url: str, **settings: object) -> SourceError:
 @pytest.mark.parametrize(
     ("status", "cause", "words"),
     [
-        (403, "forbidden", "the right to view it"),
+        (403, "forbidden", "the right to view"),
         (404, "not_found", "no such stream"),
         (453, "busy", "close other clients"),
         (503, "busy", "too many clients"),
@@ -50,7 +50,7 @@ def test_a_status_is_told_in_words(method: str, status: int, cause: str, words: 
 @pytest.mark.parametrize(
     ("login", "headers", "cause", "words"),
     [
-        ("", MD5, "unauthorized", "asks for a login"),
+        ("", MD5, "unauthorized", "requires a login"),
         ("joe:wrong", MD5, "unauthorized", "user name or password refused"),
         ("joe:right", SHA256, "unsupported", "SHA-256"),
         ("joe:right", MD5 + SHA256, "unsupported", "SHA-256"),

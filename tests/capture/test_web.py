@@ -143,7 +143,7 @@ def test_a_snapshot_that_ends_is_told_as_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("status", "headers", "cause", "words"),
     [
-        (401, {"WWW_Authenticate": 'Basic realm="x"'}, "unauthorized", "asks for a login"),
+        (401, {"WWW_Authenticate": 'Basic realm="x"'}, "unauthorized", "requires a login"),
         (403, {}, "forbidden", "right to view"),
         (404, {}, "not_found", "no such stream"),
         (503, {}, "busy", "too many clients"),

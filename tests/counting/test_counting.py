@@ -168,7 +168,7 @@ def test_a_file_that_is_no_database_is_a_state_error(tmp_path):
 def test_the_file_is_not_for_everybody_and_reading_creates_none(tmp_path):
     CountStore(tmp_path / "counts.db").close()
     assert stat.S_IMODE((tmp_path / "counts.db").stat().st_mode) == 0o640
-    with pytest.raises(StateError, match="nothing was counted here"):
+    with pytest.raises(StateError, match="no counts found"):
         CountStore(tmp_path / "none.db", reading=True)
     assert not (tmp_path / "none.db").exists()
 

@@ -104,7 +104,7 @@ def test_a_rule_outside_its_schedule_is_silent_and_counted(tmp_path, camera):
     [
         (["--camera", "yrad"], "no camera 'yrad', did you mean 'yard'?"),
         (["--rule", "intrusoin"], "no rule 'intrusoin', did you mean 'intrusion'?"),
-        (["--for", "soon"], "'soon' is no duration; write for example 30m, 2h or 1d12h"),
+        (["--for", "soon"], "'soon' is not a duration; write for example 30m, 2h or 1d12h"),
     ],
 )
 def test_a_wrong_name_or_duration_changes_nothing_and_is_told(tmp_path, words, said):
@@ -119,4 +119,4 @@ def test_without_a_daemon_that_ran_once_it_is_said_that_there_is_no_outbox(tmp_p
     path.write_text(config_text("rtsp://127.0.0.1:9/cam", tmp_path / "state"))
     done = surveil("alerts", "armed", "-c", path)
     assert done.returncode == 1
-    assert "there is no outbox here" in done.stderr
+    assert "no outbox found" in done.stderr

@@ -85,7 +85,7 @@ def test_deploying_shadowing_and_rolling_back_need_no_restart(made, tmp_path):
                         fps=10, repeat=True, detect={"fps": 10})
         )  # fmt: skip
         (warning, _) = load(path).warnings
-        assert "no classifier 'shapes' is deployed, the rule sees nothing until then" in warning
+        assert "no classifier 'shapes' is deployed, the rule is inactive until then" in warning
         with Process(path) as daemon:
             page = daemon.get("/metrics")[1]
             assert counted(page, "surveil_classifier_in_use") == 0

@@ -91,7 +91,7 @@ def test_the_heat_map_lies_over_a_picture_of_the_camera(replayed, tmp_path):
     [
         (("--camera", "yrad"), 78, "there is no camera 'yrad', did you mean 'yard'?"),
         (("--from", "2020-01-01", "--to", "2020-01-02"), 1, "there are counts from 2026-03-01 12:00 to"),
-        (("--from", "2026-02-30"), 2, "is no time"),
+        (("--from", "2026-02-30"), 2, "is not a time"),
         (("--from", "2026-03-29T02:30", "--timezone", "Europe/Berlin"), 2, "does not exist"),
         (("--from", "today", "--to", "yesterday"), 2, "is not before"),
         (("--timezone", "Europe/Berlni"), 2, "there is no time zone"),

@@ -104,9 +104,7 @@ def test_the_file_of_the_service_is_read_where_this_folder_has_none(config, tmp_
     monkeypatch.chdir(tmp_path)
     assert len(json.loads(run("alerts", "list", "--json").stdout)) == 1
     (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path / 'other'}\n")
-    assert f"{tmp_path / 'other' / 'surveil.db'}: there is no outbox here" in str(
-        run("alerts", "list").exception
-    )
+    assert f"{tmp_path / 'other' / 'surveil.db'}: no outbox found" in str(run("alerts", "list").exception)
     os.environ["SURVEIL_CONFIG"] = str(config)
     try:
         assert len(json.loads(run("alerts", "list", "--json").stdout)) == 1

@@ -104,7 +104,7 @@ def test_a_bad_pointer_is_told_with_its_remedy_and_got_out_of_by_commands(tmp_pa
     spoil()
     if not pointer.startswith("0099"):
         said = refused(StateError, "normality", "show", "yard", *at)
-        assert "`surveil normality rollback yard` goes back to the newest version" in said
+        assert "`surveil normality rollback yard` deploys the newest readable version" in said
     assert surveil("normality", "rollback", "yard", *at)[0] == 0
     assert store.current() == "0001.npz"
     spoil()

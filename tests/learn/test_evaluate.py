@@ -198,7 +198,7 @@ def test_how_far_the_daemon_is_can_be_asked_for(tmp_path):
     note = NormalityStore(tmp_path, "yard").noted()
     assert note.words(1_700_000_030.0) == (
         "the daemon 30 seconds ago: learning: looking at the background: 0 of 120 pictures; "
-        "watched 1 second, 0.0% of what vouching takes"
+        "watched 1 second, 0.0% of what calibration takes"
     )
     (tmp_path / "normality" / "yard" / "learning.json").write_text("{")
     assert NormalityStore(tmp_path, "yard").noted() is None

@@ -64,7 +64,7 @@ def test_too_little_footage_claims_nothing_and_says_what_it_vouches_for():
     assert threshold.provisional
     assert not threshold.supported
     assert threshold.words().startswith("too little footage for 0.5 a day: ")
-    assert "vouch for 200 a day; 0.5 days are needed to begin, 40 days to vouch" in threshold.words()
+    assert "support 200 a day; 0.5 days are needed to begin, 40 days to calibrate" in threshold.words()
     assert threshold.at_most > threshold.budget
 
 
@@ -83,7 +83,7 @@ def test_more_footage_moves_from_unsupported_to_provisional_to_vouched():
         states.append((t.supported, t.provisional))
         said.append(t.words().split(" ")[0])
     assert states == [(False, True), (True, True), (True, False)]
-    assert said == ["too", "provisional:", "vouched"]
+    assert said == ["too", "provisional:", "calibrated:"]
 
 
 def test_a_budget_of_zero_never_alerts():

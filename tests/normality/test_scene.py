@@ -89,7 +89,7 @@ def test_a_budget_out_of_reach_does_not_alert_and_says_why():
     results = watch(scene, RUNNER)
     assert not any(r.alarm for r in results)
     assert results[-1].status.state is NormalityState.LEARNING
-    assert "0.5 days are needed to begin, 40 days to vouch for it" in results[-1].status.reason
+    assert "0.5 days are needed to begin, 40 days to calibrate it" in results[-1].status.reason
 
 
 def test_another_resolution_is_invalid_with_a_reason():

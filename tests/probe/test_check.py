@@ -189,7 +189,9 @@ def test_eighty_columns_are_enough_for_cameras_that_fail(write, camera):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["the-gate-in-the-north", "lost"] in lines
     assert any(line[:2] == ["yard", "streaming"] for line in lines)
-    said = f"camera the-gate-in-the-north: refused: {dead}: nobody listens at that port"
+    said = (
+        f"camera the-gate-in-the-north: refused: {dead}: connection refused: no service listens on that port"
+    )
     assert said in done.stdout.splitlines()
 
 
@@ -216,7 +218,7 @@ def test_a_state_directory_or_port_that_cannot_be_had_is_told(write):
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         report = probe(load(write({}, state_dir="/dev/null/state", http={"listen": listen})))
     assert report.exit_code == 4
-    assert report.host.state_dir.message.startswith("state_dir: /dev/null/state: /dev/null is no folder; ")
+    assert report.host.state_dir.message.startswith("state_dir: /dev/null/state: /dev/null is not a folder; ")
     assert report.host.listen.message.startswith(f"http.listen: cannot listen on {listen}: ")
 
 
@@ -254,7 +256,7 @@ def test_a_daemon_that_runs_is_recognised_and_not_disturbed(write, clip):
             connects = 'surveil_camera_connects_total{camera="gate"} 1.0'
             assert connects in daemon.get("/metrics")[1]
             assert daemon.end() == 0
-    assert report.host.listen == Check(ok=True, shown=f"127.0.0.1:{port} is taken by a surveil that runs")
+    assert report.host.listen == Check(ok=True, shown=f"127.0.0.1:{port} is in use by a running surveil")
     assert report.exit_code == 0
 
 

@@ -158,7 +158,7 @@ def test_a_database_with_damaged_rows_is_told_of_once(path):
         outbox.close()
     told = [one.alert for one in list_alerts(path) if one.alert.rule == "storage"]
     assert [one.key for one in told] == ["records"]
-    assert "put right or left out" in told[0].text
+    assert "repaired or dropped" in told[0].text
     assert found.counts()[Damaged.RECORD] > before
 
 
@@ -170,8 +170,8 @@ def test_what_is_taken_over_from_a_damaged_database_is_told(path, waiting):
     outbox.close()
     (told,) = [one.alert for one in list_alerts(path) if one.alert.rule == "storage"]
     assert told.text == (
-        f"the outbox database was damaged; {len(waiting) + 3} alerts were taken over into a new one, what could not "
-        f"be read is in {outbox.set_aside.name}"
+        f"the outbox database was damaged; {len(waiting) + 3} alerts were recovered into a new one, "
+        f"the unreadable rest is in {outbox.set_aside.name}"
     )
     assert found.counts()[Damaged.DATABASE] == before + 1
     assert aside(path.parent) == [outbox.set_aside]

@@ -47,5 +47,5 @@ def test_a_damaged_classifier_costs_its_rules_and_no_thread(tmp_path, role, dama
     assert registry.get("doors").current is None
     assert not (folder / role).exists()
     assert len(said) == 2
-    assert said[1] == "none is deployed: its rules see nothing"
+    assert said[1] == "none is deployed: its rules are inactive"
     assert len(found.take()) == 1

@@ -55,7 +55,7 @@ def test_from_a_folder_to_a_deployed_classifier_and_back(tmp_path, config, pictu
     assert json.loads(text)["beside"]["model"] == "shapes"
     assert (
         surveil("models", "deploy", "shapes", "--shadow", *at)[1]
-        == "shapes: version 0002 runs in the shadow\n"
+        == "shapes: version 0002 runs in shadow mode\n"
     )
     (listed,) = json.loads(surveil("models", "classifiers", "--json", *at)[1])
     assert (listed["in_use"], listed["shadow"], listed["labels"]) == ("0001", "0002", ["cross", "disc"])
@@ -173,7 +173,7 @@ def test_followed_people_of_a_recording_become_crops_with_their_track_as_group(
     ("words", "said"),
     [
         (("--interval", "0-x=a"), "must be START-END=CLASS"),
-        ((), "say what the video shows"),
+        ((), "give the class of the video"),
         (("--interval", "3-1=a"), "ends before it begins"),
     ],
 )
@@ -224,7 +224,7 @@ def test_fine_tuning_without_pytorch_says_what_to_install(tmp_path, pictures, mo
 
 
 def test_nothing_to_deploy_or_to_go_back_to_is_told(tmp_path, config):
-    assert "`surveil train DATASET --name shapes` makes one" in refused(
+    assert "create one with `surveil train DATASET --name shapes`" in refused(
         ModelError, "models", "deploy", "shapes", "-c", config
     )
     assert "no version to go back to" in refused(StateError, "models", "rollback", "shapes", "-c", config)
@@ -257,7 +257,7 @@ def test_an_alert_that_was_right_becomes_a_picture_of_its_class(tmp_path, config
 
 
 def test_an_alert_that_was_wrong_becomes_a_picture_of_the_other_class(tmp_path, config, pictures, alerted):
-    assert "say which class it is" in refused(ConfigError, "alerts", "label", alerted, "false", "-c", config)
+    assert "give its class" in refused(ConfigError, "alerts", "label", alerted, "false", "-c", config)
     surveil("train", pictures, "--name", "shapes", *QUICK, "-c", config)
     surveil("models", "deploy", "shapes", "-c", config)
     surveil("alerts", "label", alerted, "false", "-c", config, "--dataset", tmp_path / "set", "--whole")
@@ -286,7 +286,7 @@ def test_a_word_that_is_no_verdict_is_refused_with_what_may_be_meant(
     outbox.committer.commit([replace(other, evidence=clean, details={"model": "shapes"})])
     outbox.close()
     said = refused(ConfigError, "alerts", "label", "bbbb", verdict, "-c", config)
-    assert said.startswith(f"'{verdict}' is no verdict on this alert")
+    assert said.startswith(f"'{verdict}' is not a label for this alert")
     assert meant in said
     assert not (tmp_path / "state" / "feedback").exists()
     assert surveil("alerts", "label", "bbbb", "fox", "--new-class", "-c", config)[0] == 0

@@ -71,7 +71,7 @@ def test_a_damaged_classifier_is_a_warning_that_names_the_file(tmp_path):
     (folder / "0001.onnx").write_bytes(b"no model")
     (folder / "current").write_text("0001.onnx\n")
     (warning,) = loaded(tmp_path, tmp_path, "model: shapes, class: disc").warnings
-    assert "the rule sees nothing" in warning
+    assert "the rule is inactive" in warning
     assert "damaged" in warning
 
 
@@ -80,7 +80,7 @@ def test_a_damaged_classifier_is_a_warning_that_names_the_file(tmp_path):
     [
         ("model: shapes, class: disc, on: zone", "8: cameras.yard.rules[0]: `on: zone` needs a 'zone'"),
         ("model: shapes, class: disc, zone: door",
-         "8: cameras.yard.rules[0]: 'zone' is looked at with `on: zone` only"),
+         "8: cameras.yard.rules[0]: 'zone' applies only with `on: zone`"),
         ("model: shapes, class: disc, on: zone, zone: dor",
          "8: cameras.yard.rules[0].zone: unknown zone 'dor', did you mean 'door'?"),
         ("model: shapes, class: disc, on: object",

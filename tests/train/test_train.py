@@ -340,7 +340,7 @@ def test_a_shadow_can_be_withdrawn(others, tmp_path):
     store.deploy(others[0], shadow=True)
     store.withdraw()
     assert store.path("shadow") is None
-    with pytest.raises(StateError, match="nothing runs in the shadow"):
+    with pytest.raises(StateError, match="no classifier runs in shadow mode"):
         store.withdraw()
 
 

@@ -54,9 +54,7 @@ _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def _label_names(labels: dict[str, str]) -> dict[str, str]:
     for name in labels:
         if not _LABEL.fullmatch(name):
-            raise ValueError(
-                f"{name!r} is no name of a label: letters, digits and '_' only, and no digit at the beginning"
-            )
+            raise ValueError(f"{name!r} is not a label name: use letters, digits and '_', and no digit first")
     return labels
 
 
@@ -98,7 +96,9 @@ class AlertmanagerSink(BaseSink):
         try:
             version = read_json(response.body)["versionInfo"]["version"]
         except (ValueError, LookupError, TypeError) as error:
-            raise RetryLater(f"{place_of(self._url)}: what answers is no Alertmanager") from error
+            raise RetryLater(
+                f"{place_of(self._url)}: the server that answers is not an Alertmanager: check the URL"
+            ) from error
         return f"Alertmanager {version} answers"
 
     def deliver(self, delivery: Delivery) -> None:

@@ -71,7 +71,7 @@ class AppriseSink(BaseSink):
             attach=str(picture) if picture else None,
         )
         if not taken:
-            raise RetryLater(f"the {self._scheme} service did not take the message", suspect=True)
+            raise RetryLater(f"the {self._scheme} service did not accept the message", suspect=True)
 
 
 def _service(url: str) -> Any:

@@ -68,7 +68,7 @@ class BaseSink:
 
     def probe(self) -> str:
         """Have nothing to connect to."""
-        return "not tried: only a message shows it"
+        return "not tested: add --send-test to send a message"
 
     def send_test(self, alert: Alert) -> None:
         """Deliver it as any other alert."""

@@ -303,5 +303,5 @@ def _body(alert: Alert, omitted: int = 0) -> str:
     lines += [f"{name:<10} {fields[name]}" for name in _SHOWN if fields[name] not in ("", None)]
     lines += [f"{kind:<10} {path}" for kind, path in alert.evidence.items()]
     if omitted:
-        lines += ["", f"The picture ({omitted} bytes) is left out: the mail server does not take it."]
+        lines += ["", f"The picture ({omitted} bytes) was omitted: the mail server does not accept it."]
     return "\n".join(lines) + "\n"

@@ -72,7 +72,7 @@ class FileSink(BaseSink):
             raise
         if written != len(line):
             file.truncate(end)
-            raise OSError(0, "only a part of the line was written")
+            raise OSError(0, "only part of the line was written: check the free disk space")
         if self._sync:
             os.fdatasync(file.fileno())
 

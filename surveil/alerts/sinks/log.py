@@ -45,4 +45,4 @@ class LogSink(BaseSink):
         before = losses.counts()[Loss.UNWRITABLE]
         log.warning(delivery.alert.text or "alert", sink=self.context.name, **fields)
         if losses.counts()[Loss.UNWRITABLE] != before:
-            raise RetryLater("the log cannot be written: its disk is full, or nobody reads it")
+            raise RetryLater("the log cannot be written: its disk is full, or its reader has stopped")

@@ -75,7 +75,7 @@ class MqttSettings(SinkSettings):
     def _no_anonymous_commands(self) -> MqttSettings:
         if self.remote_arming and not (self.username and self.password.get_secret_value()):
             raise ValueError(
-                "remote_arming needs username and password: a broker open to all would disarm for all"
+                "remote_arming requires username and password: otherwise every client of the broker can disarm rules"
             )
         return self
 
@@ -131,7 +131,7 @@ class MqttSink(BaseSink):
             self._publish(broker, f"{self._base}/probe", b"", deadline)
             shown = "connected, logged in" if self._settings.username else "connected"
             most = broker.most_bytes
-            return shown if most is None else f"{shown}; takes messages up to {most} bytes"
+            return shown if most is None else f"{shown}; accepts messages up to {most} bytes"
 
     def send_test(self, alert: Alert) -> None:
         """Publish as a guest: under the daemon's own name, the broker would end the daemon's connection."""

@@ -99,7 +99,9 @@ class WebhookSettings(SinkSettings):
     @model_validator(mode="after")
     def _has_base(self) -> WebhookSettings:
         if self.picture == "link" and not self.picture_base_url:
-            raise ValueError("`picture: link` needs `picture_base_url`: what the path is appended to")
+            raise ValueError(
+                "`picture: link` requires `picture_base_url`, the address to which the path is appended"
+            )
         return self
 
 

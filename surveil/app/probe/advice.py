@@ -34,7 +34,7 @@ def on_cameras(cameras: Mapping[str, CameraConfig], reports: tuple[CameraReport,
                 for code, text in _on_stream(stream):
                     yield Advice(code, about, text)
         if camera.enabled and not camera.rules:
-            yield Advice("no_rules", about, "it has no rules: nothing of it becomes an alert")
+            yield Advice("no_rules", about, "it has no rules and never alerts: add `rules`")
 
 
 def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str, str]]:
@@ -53,18 +53,24 @@ def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str
         yield (
             "fps_high",
             (
-                f"it sends {fps:.0f} pictures a second and {wanted:g} are analysed: set this stream to about "
-                f"{2 * wanted:.0f}; decoding is most of a camera's cost"
+                f"it sends {fps:.0f} fps and {wanted:g} fps are analysed: set this stream to about "
+                f"{2 * wanted:.0f} fps; decoding is most of a camera's cost"
             ),
         )
     if 0 < fps < 0.8 * wanted:
-        yield "fps_low", f"it sends {fps:.1f} pictures a second, {wanted:g} shall be analysed"
+        yield (
+            "fps_low",
+            (
+                f"it sends {fps:.1f} fps and `detect.fps` is {wanted:g}: raise the camera's frame rate or "
+                "lower `detect.fps`"
+            ),
+        )
     if stream.state == "catching_up":
         yield (
             "behind",
             (
-                f"pictures wait {stream.lag_s or 0:.1f} s to be decoded: this machine is too slow for the stream; use "
-                "a sub-stream, fewer pictures a second, or `hwaccel`"
+                f"decoding is {stream.lag_s or 0:.1f} s behind: this machine is too slow for the stream; use"
+                " a sub-stream, a lower frame rate, or `hwaccel`"
             ),
         )
 
@@ -76,21 +82,27 @@ def _on_stream(stream: StreamReport) -> Iterator[tuple[str, str]]:
         yield (
             "long_gop",
             (
-                f"a key frame comes {often}: after a loss or a reconnect nothing is seen until the next; set the "
+                f"a key frame comes {often}: after a loss or a reconnect nothing is decoded until the next; set the "
                 "camera's key frame (I-frame) interval to 1 or 2 s"
             ),
         )
     elif (stream.first_picture_s or 0.0) > _SLOW_START_S:
-        yield "slow_start", f"the first picture came after {stream.first_picture_s:.1f} s"
+        yield (
+            "slow_start",
+            (
+                f"the first picture came after {stream.first_picture_s:.1f} s: check the load of the camera "
+                "and the network"
+            ),
+        )
     if stream.damage and stream.transport == "udp":
         yield (
             "udp_loss",
-            "pictures are damaged by loss on the network: set `transport: tcp` where the camera offers it",
+            "pictures are damaged by packet loss: set `transport: tcp` if the camera supports it",
         )
     elif stream.damage:
         yield (
             "damage",
-            f"pictures were damaged ({stream.damage} times): look at cable, Wi-Fi and the camera's load",
+            f"pictures were damaged ({stream.damage} times): check cable, Wi-Fi and the camera's load",
         )
     if stream.stamp_rate is not None and abs(stream.stamp_rate - 1) > _CLOCK_RUNS:
         yield (
@@ -103,7 +115,13 @@ def _on_stream(stream: StreamReport) -> Iterator[tuple[str, str]]:
     if abs(stream.clock_skew_s or 0.0) > _SKEW_S:
         skew = stream.clock_skew_s or 0.0
         side = "ahead" if skew > 0 else "behind"
-        yield "clock_skew", f"its clock is {_span(abs(skew))} {side}: let it use NTP; until then ours counts"
+        yield (
+            "clock_skew",
+            (
+                f"its clock is {_span(abs(skew))} {side}: enable NTP on the camera; until then this "
+                "machine's clock is used"
+            ),
+        )
 
 
 def on_model(model: ModelReport) -> Iterator[Advice]:
@@ -112,11 +130,15 @@ def on_model(model: ModelReport) -> Iterator[Advice]:
         yield Advice(
             "model_on_cpu",
             "model",
-            "it runs on the CPU though a GPU is there or asked for: install the GPU build with "
+            "it runs on the CPU although a GPU is present or requested: install the GPU build with "
             f"`{extras.command(extras.Extra.CUDA)}`; `require_gpu: true` makes this an error",
         )
     if model.agrees is False:
-        yield Advice("gpu_disagrees", "model", "the GPU finds other objects than the CPU: do not trust it")
+        yield Advice(
+            "gpu_disagrees",
+            "model",
+            "the GPU finds other objects than the CPU: set `provider: cpu` and update the driver",
+        )
 
 
 def on_host(config: Config, host: HostReport, budget: Budget, model: ModelReport) -> Iterator[Advice]:
@@ -126,27 +148,32 @@ def on_host(config: Config, host: HostReport, budget: Budget, model: ModelReport
         yield Advice(code, "host", text)
     if host.clock_synchronised is False:
         yield Advice(
-            "clock_free", "host", "nothing holds this machine's clock: install chrony or systemd-timesyncd"
+            "clock_free",
+            "host",
+            "this machine's clock is not synchronised: install chrony or systemd-timesyncd",
         )
     if not config.sinks:
-        yield Advice("no_sinks", "host", "there are no sinks: alerts stay in the database")
+        yield Advice("no_sinks", "host", "there are no sinks: alerts stay in the database; add `sinks`")
 
 
 def _on_load(host: HostReport, budget: Budget) -> Iterator[tuple[str, str]]:
     need = f"the cameras need an estimated {budget.cpu_still:.1f} of {host.cores} cores"
     if budget.cpu_still > _BUSY * host.cores:
-        yield "cpu", f"{need} while nothing moves: use sub-streams, fewer pictures a second, or `hwaccel`"
+        yield "cpu", f"{need} while nothing moves: use sub-streams, lower frame rates, or `hwaccel`"
     elif (budget.cpu_moving or 0.0) > host.cores:
         yield (
             "cpu_moving",
             (
-                f"the cameras need an estimated {budget.cpu_moving:.1f} of {host.cores} cores while something moves "
-                "before all of them: frames will be passed over then, and counted"
+                f"the cameras need an estimated {budget.cpu_moving:.1f} of {host.cores} cores while something moves in"
+                f" all of them: excess frames will be dropped and counted"
             ),
         )
     if host.memory_available_bytes is not None and budget.memory_bytes > host.memory_available_bytes:
         mb, free_mb = budget.memory_bytes / 1e6, host.memory_available_bytes / 1e6
-        yield "memory", f"an estimated {mb:.0f} MB are needed and {free_mb:.0f} MB are available"
+        yield (
+            "memory",
+            f"an estimated {mb:.0f} MB are needed and {free_mb:.0f} MB are available: use sub-streams or fewer cameras",
+        )
 
 
 def _on_detector(config: Config, budget: Budget, model: ModelReport) -> Iterator[tuple[str, str]]:
@@ -156,7 +183,7 @@ def _on_detector(config: Config, budget: Budget, model: ModelReport) -> Iterator
         yield (
             "detector_load",
             (
-                f"the model can look at {can:.0f} pictures a second, all cameras together may ask for {wanted:.0f}: "
+                f"the model can analyse {can:.0f} frames a second and all cameras request up to {wanted:.0f}: "
                 "lower `detect.fps`, or use a GPU"
             ),
         )
@@ -168,13 +195,16 @@ def _on_disk(config: Config, host: HostReport) -> Iterator[tuple[str, str]]:
         return
     most = sum(camera.evidence.max_bytes for camera in config.cameras.values())
     if free < _DISK_SHARE * size:
-        yield "disk_full", f"{free / 1e9:.1f} GB of {size / 1e9:.0f} GB are free where the state lies"
+        yield (
+            "disk_full",
+            f"{free / 1e9:.1f} GB of {size / 1e9:.0f} GB are free for `state_dir`: delete files or use another disk",
+        )
     elif most > free:
         yield (
             "disk_small",
             (
-                f"evidence may grow to {most / 1e9:.0f} GB and {free / 1e9:.0f} GB are free: the oldest goes first "
-                "then; lower `evidence.max_bytes` to share the space as you like"
+                f"evidence may grow to {most / 1e9:.0f} GB and {free / 1e9:.0f} GB are free: the oldest is deleted "
+                f"first; lower `evidence.max_bytes` to reserve space"
             ),
         )
 

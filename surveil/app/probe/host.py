@@ -74,7 +74,7 @@ def _listen(listen: str) -> Check:
         bind(listen).close()
     except ConfigError as error:
         if _is_surveil(listen):
-            return Check(ok=True, shown=f"{listen} is taken by a surveil that runs")
+            return Check(ok=True, shown=f"{listen} is in use by a running surveil")
         return Check(ok=False, shown="", message=str(error))
     return Check(ok=True, shown=f"{listen} is free")
 

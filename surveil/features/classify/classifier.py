@@ -70,7 +70,7 @@ class Card:
     def of(cls, metadata: Mapping[str, str], path: Path) -> Card:
         """Read it. Raises ModelError for a file that `surveil train` did not write."""
         if metadata.get("surveil.task") != TASK:
-            raise DamagedModel(f"{path}: is no classifier that `surveil train` wrote")
+            raise DamagedModel(f"{path}: is not a classifier written by `surveil train`")
         try:
             return cls(
                 name=metadata["surveil.name"], labels=tuple(read_json(metadata["surveil.labels"])),
@@ -81,7 +81,7 @@ class Card:
                 quantiles=tuple(read_json(metadata["surveil.quantiles"])),
             )  # fmt: skip
         except (LookupError, ValueError, TypeError, AttributeError) as error:
-            raise DamagedModel(f"{path}: what it says about itself cannot be read: {error}") from None
+            raise DamagedModel(f"{path}: its metadata cannot be read: {error}") from None
 
 
 def read_card(path: Path) -> Card:

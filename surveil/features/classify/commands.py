@@ -54,12 +54,12 @@ def deploy(
     store = ClassifierStore(read_config(config).state_dir, name)
     chosen = file or store.trained
     if not chosen.is_file():
-        raise ModelError(f"{chosen}: there is no such model; `surveil train DATASET --name {name}` makes one")
+        raise ModelError(f"{chosen}: no such model; create one with `surveil train DATASET --name {name}`")
     if why := store.damage():
-        warn(f"the one in use cannot be read: {why}")
+        warn(f"the deployed one cannot be read: {why}")
     store.deploy(chosen, shadow)
     path = store.path(Role.SHADOW if shadow else Role.CURRENT)
-    _tell(name, path, "runs in the shadow" if shadow else "is in use", json=json)
+    _tell(name, path, "runs in shadow mode" if shadow else "is in use", json=json)
 
 
 def rollback(
@@ -76,7 +76,7 @@ def rollback(
     store = ClassifierStore(read_config(config).state_dir, name)
     if shadow:
         store.withdraw()
-        _tell(name, None, "nothing runs in the shadow any more", json=json)
+        _tell(name, None, "shadow mode has ended", json=json)
     else:
         store.rollback()
         _tell(name, store.path(), "is in use", json=json)

@@ -21,7 +21,7 @@ def graph_bytes(network: bytes) -> bytes:
     except (IndexError, KeyError):
         found = []
     if len(found) != 1:
-        raise ModelError("the network's file is no ONNX model, or damaged")
+        raise ModelError("the network's file is not an ONNX model, or is damaged")
     return found[0]
 
 
@@ -31,7 +31,7 @@ def metadata(model: bytes) -> dict[str, str]:
     try:
         entries = [dict(_strings(content)) for number, _, content in fields(model) if number == METADATA]
     except (IndexError, KeyError, UnicodeDecodeError):
-        raise ModelError("the metadata of the file is no text, or damaged") from None
+        raise ModelError("the metadata of the file is not text, or is damaged") from None
     return {entry.get(1, ""): entry.get(2, "") for entry in entries}
 
 

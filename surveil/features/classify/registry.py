@@ -76,9 +76,9 @@ class _Deployed:
 
     def words(self) -> str:
         current, shadow = (path and f"version {path.stem}" for path in (self.current, self.shadow))
-        beside = f", {shadow} runs in its shadow" if shadow else ""
+        beside = f", {shadow} runs in shadow mode" if shadow else ""
         return (
-            f"{current} is in use{beside}" if current else f"none is deployed: its rules see nothing{beside}"
+            f"{current} is in use{beside}" if current else f"none is deployed: its rules are inactive{beside}"
         )
 
 
@@ -108,9 +108,9 @@ class ClassifierKeeper:
         wanted = self._classifiers.wanted()
         for name in self._reloader.forget_others(wanted):
             self._classifiers.take_away(name)
-            self._report(name, "no rule names it any more")
+            self._report(name, "no rule uses it any more")
         for name, cameras in wanted.items():
-            with self._reloader.reporting(name, "cannot be used, what ran before goes on"):
+            with self._reloader.reporting(name, "cannot be used, the previous one stays in use"):
                 self._reloader.look(name, cameras)
 
     def _deployed(self, name: str) -> _Deployed:

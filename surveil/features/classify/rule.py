@@ -45,7 +45,7 @@ class ClassifiedSettings(RuleSettings):
         if self.on == "zone" and self.zone is None:
             raise ValueError("`on: zone` needs a 'zone'")
         if self.on != "zone" and self.zone is not None:
-            raise ValueError("'zone' is looked at with `on: zone` only")
+            raise ValueError("'zone' applies only with `on: zone`")
         return self
 
     @property

@@ -34,8 +34,8 @@ class ClassifierStore(VersionedStore):
             ".onnx",
             Classifier,
             name,
-            f"`surveil models rollback {name}` goes back to the newest version that can be read, "
-            "with --shadow it ends the shadow",
+            f"`surveil models rollback {name}` deploys the newest readable version, "
+            "with --shadow it ends shadow mode",
         )
 
     @property
@@ -66,4 +66,4 @@ class ClassifierStore(VersionedStore):
     def withdraw(self) -> None:
         """Remove the pointer to the shadow. Raises StateError when there is none."""
         if not self.unpoint(Role.SHADOW):
-            raise StateError(f"{self.name}: nothing runs in the shadow")
+            raise StateError(f"{self.name}: no classifier runs in shadow mode")

@@ -203,7 +203,7 @@ def _check_camera(config: Config, store: CountStore, camera: str | None) -> None
         raise ConfigError([f"{config.path}: cameras: {no_camera(camera, known)}"])
     if camera not in counted and not config.cameras[camera].section(CountingSettings).enabled:
         raise StateError(
-            f"{config.path}: cameras.{camera}: is not counted at; add `counting: {{enabled: true}}` to it"
+            f"{config.path}: cameras.{camera}: counting is off; add `counting: {{enabled: true}}` to it"
         )
 
 
@@ -235,7 +235,7 @@ def _draw(
     cells = store.map(name, start, asked.end)
     if not cells.any():
         raise StateError(
-            f"nobody was seen at {name} from {asked.say(start)} to {asked.say(asked.end)}: no heat map"
+            f"no object was seen at {name} from {asked.say(start)} to {asked.say(asked.end)}: no heat map"
         )
     camera = config.cameras.get(name)
     shapes = {**camera.zones, **camera.lines} if camera else {}

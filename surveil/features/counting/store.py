@@ -58,7 +58,7 @@ class CountStore:
 
     def __init__(self, path: Path, *, reading: bool = False) -> None:
         if reading and not path.is_file():
-            raise StateError(f"{path}: nothing was counted here; is the state directory right?")
+            raise StateError(f"{path}: no counts found; check the state directory")
         self._path = path
         with _ours(path):
             if not reading:

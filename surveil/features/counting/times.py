@@ -74,15 +74,13 @@ def _moment(text: str, zone: tzinfo | None) -> float:
     try:
         said = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"'{text}' is no time; write {FORMATS}") from None
+        raise ValueError(f"'{text}' is not a time; write {FORMATS}") from None
     if said.tzinfo is not None:
         return said.timestamp()
     found = _aware(said, zone)
     back = local(found.timestamp(), zone).replace(tzinfo=None, fold=0)
     if back != said.replace(fold=0):
-        raise ValueError(
-            f"'{text}' does not exist: the clocks are put forward over it; write {back.isoformat()}"
-        )
+        raise ValueError(f"'{text}' does not exist: the clocks skip it; write {back.isoformat()}")
     return found.timestamp()
 
 

@@ -47,7 +47,7 @@ def _open(path: Path) -> CountStore:
         )
         store.take_over(aside)
     if n := store.mend():
-        found.report(Damaged.COUNTS, f"rows of the database of counts were damaged and were left out: {n}")
+        found.report(Damaged.COUNTS, f"damaged rows of the database of counts were dropped: {n}")
     return store
 
 

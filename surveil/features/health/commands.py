@@ -37,6 +37,8 @@ def accept(
         clock.sleep(0.1, never)
     board.close()
     if waiting:
-        errors.print(f"no running daemon has taken it; the next start learns the view of {camera} anew")
+        errors.print(f"no running daemon has taken it; the next start learns the view of {camera}")
         raise typer.Exit(1)
-    console.print(f"what {camera} shows now is its usual view; check that its zones and lines still fit")
+    console.print(
+        f"the current view of {camera} is its new reference; check that its zones and lines still fit"
+    )

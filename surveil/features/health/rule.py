@@ -15,7 +15,7 @@ CAMERA_MOVED = "camera_moved"
 """Name of the rule that is there where nobody else tells that the camera was moved."""
 PictureState = Literal["frozen", "dark", "bright", "blurred", "covered", "moved", "noise"]
 WORDS: dict[PictureState, str] = {
-    "frozen": "the picture is frozen: frames arrive and nothing changes, not even the grain",
+    "frozen": "the picture is frozen: frames arrive and nothing changes, not even noise",
     "dark": "the picture is black",
     "bright": "the picture is white",
     "blurred": "the picture is out of focus",

@@ -122,19 +122,19 @@ class Threshold:
         if self.budget <= 0:
             return f"budget 0: never alerts ({seen})"
         if self.held_out_s <= 0:
-            return f"no held-out footage: nothing can be said of {self.budget:g} a day; {needed} are needed"
+            return f"no held-out footage: no calibration for {self.budget:g} a day; {needed} are needed"
         if not self.provisional:
-            return f"vouched for: {self.budget:g} a day ({seen}; at most {self.at_most:.2g} a day, 95 %)"
+            return f"calibrated: {self.budget:g} a day ({seen}; at most {self.at_most:.2g} a day, 95 %)"
         vouched = MIN_ALARMS * DAY_S / self.held_out_s
         if not self.supported:
             return (
                 f"too little footage for {self.budget:g} a day: {seen} reach {self.rate:.3g} a day at best "
-                f"and vouch for {vouched:.3g} a day; {1 / (REACH * self.budget):.3g} days are needed to begin, "
-                f"{needed} to vouch for it"
+                f"and support {vouched:.3g} a day; "
+                f"{1 / (REACH * self.budget):.3g} days are needed to begin, {needed} to calibrate it"
             )
         return (
-            f"provisional: set for {self.rate:.3g} a day, asked {self.budget:g}; {seen} vouch for "
-            f"{vouched:.3g} a day and rule out more than {self.at_most:.3g} (95 %); {needed} are needed"
+            f"provisional: set for {self.rate:.3g} a day, requested {self.budget:g}; "
+            f"{seen} support {vouched:.3g} a day and exclude more than {self.at_most:.3g} (95 %); {needed} are needed"
         )
 
 

@@ -91,7 +91,9 @@ def load(path: Path, camera: str | None = None, frame: tuple[int, int] | None = 
     version = _meta(arrays, path).get("version")
     if version != VERSION:
         kind = ModelError if is_whole else DamagedModel
-        raise kind(f"{path}: model version {version}, this program needs {VERSION}: learn it anew")
+        raise kind(
+            f"{path}: model version {version}, this program needs {VERSION}: run `surveil normality learn`"
+        )
     if not is_whole:
         raise DamagedModel(f"{path}: the content does not match its hash: damaged or edited")
     model = _from_arrays(arrays, path)

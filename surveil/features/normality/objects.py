@@ -175,5 +175,5 @@ class ObjectScorer:
         if label not in self._presence:
             return rare, f"a {sample.label}, which was never seen here"
         return rare, f"a {sample.label} where " + (
-            "others go, but no such thing" if others else "hardly anything goes"
+            "other classes occur, but not this one" if others else "hardly anything goes"
         )

@@ -248,7 +248,7 @@ class SceneNormality:
     def status(self, t_wall: float) -> NormalityStatus:
         """Return the state and why. `t_wall`: Unix s, for the model's age."""
         if self._invalid:
-            anew = f"; learning anew: {self.learning.words()}" if self.learning.is_on else ""
+            anew = f"; learning again: {self.learning.words()}" if self.learning.is_on else ""
             return NormalityStatus(NormalityState.INVALID, self._invalid + anew)
         if self._judge is None or self._loaded is None:
             return (

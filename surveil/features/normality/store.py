@@ -37,7 +37,7 @@ class Note:
         age = duration_words(max(1.0, now - self.t_wall))
         watched = duration_words(max(1.0, self.watched_s))
         why = f": {self.reason}" if self.reason else ""
-        return f"the daemon {age} ago: {self.state}{why}; watched {watched}, {self.share:.1%} of what vouching takes"
+        return f"the daemon {age} ago: {self.state}{why}; watched {watched}, {self.share:.1%} of what calibration takes"
 
 
 class NormalityStore(VersionedStore):
@@ -52,7 +52,7 @@ class NormalityStore(VersionedStore):
             ".npz",
             lambda path: load(path, camera),
             f"camera {camera}",
-            f"`surveil normality rollback {camera}` goes back to the newest version that can be read",
+            f"`surveil normality rollback {camera}` deploys the newest readable version",
         )
 
     def load(self, frame: tuple[int, int] | None = None) -> LoadedModel | None:

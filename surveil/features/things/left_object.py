@@ -115,5 +115,5 @@ class LeftObject:
         return Signal(
             self.type, self._things.key(thing, scene), 1.0, label, zone=zone, track=state.owner,
             box=thing.box, since=since, details={"alone_s": round(alone, 1), "owner": state.owner},
-            text=f"{label} left alone for {alone:.0f} s" + (f" in {zone}" if zone else ""),
+            text=f"{label} left unattended for {alone:.0f} s" + (f" in {zone}" if zone else ""),
         )  # fmt: skip

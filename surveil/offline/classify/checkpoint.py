@@ -81,7 +81,7 @@ class Checkpoint:
             raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from None
         if found.training != training:
             raise ModelError(
-                f"{path}: is a checkpoint of another training (data set, classes, preparation, split or seed); train "
-                "as before, or remove it to begin anew"
+                f"{path}: belongs to another training (data set, classes, preparation, split or seed); use the same "
+                f"options, or remove it to start again"
             )
         return found

@@ -35,7 +35,7 @@ class Backbone:
         names = [port.name for port in self._session.graph.outputs]
         if names[:1] != ["embedding"] or "features_16" not in names:
             raise ModelError(
-                f"{self.path}: is not the network that surveil trains on: its outputs are {', '.join(names)}"
+                f"{self.path}: is not the network that surveil trains: its outputs are {', '.join(names)}"
             )
         self._middle = names.index("features_16")
 

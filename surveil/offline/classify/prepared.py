@@ -66,7 +66,7 @@ def prepare(data: PictureSet, options: Options, progress: Progress = quiet) -> P
     data = data.only(classes)
     if len(set(classes)) < 2:
         raise ConfigError(
-            [f"{data.folder}: has one class only, {classes[0]!r}: there is nothing to tell apart"]
+            [f"{data.folder}: has one class only, {classes[0]!r}: at least two classes are needed"]
         )
     if options.positive and options.positive not in classes:
         raise ConfigError([f"positive class {options.positive!r} is none of {', '.join(classes)}"])
@@ -97,5 +97,5 @@ def near_duplicates(data: PictureSet, progress: Progress = quiet) -> list[tuple[
     prints = []
     for i, item in enumerate(data.items):
         prints.append(fingerprint(data.read(item)))
-        progress("looking for near-duplicates", (i + 1) / len(data.items))
+        progress("searching for near-duplicates", (i + 1) / len(data.items))
     return find_duplicates(prints)

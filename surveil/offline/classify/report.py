@@ -197,7 +197,7 @@ def _calibration(found: Evaluation) -> str:
         f"<title>{pictures} pictures: confidence {sure:.1%}, accuracy {right:.1%}</title></circle>"
         for sure, right, pictures in found.bins
     )
-    title = f"accuracy over confidence; diagonal: honest; {len(found.bins)} of {BINS} bins have pictures"
+    title = f"accuracy over confidence; diagonal: calibrated; {len(found.bins)} of {BINS} bins have pictures"
     if len(found.bins) == 1:
         title += ": one bin says little about calibration"
     return _chart(title, [[[c, a] for c, a, _ in found.bins], [[0, 0], [1, 1]]], dots)
@@ -226,9 +226,7 @@ def _worth(made: Trained) -> str:
         [n, f"{loss:.4f}", f"{a:.4f}"]
         for n, (loss, a) in (("without", made.worth.plain), ("with", made.worth.chosen))
     ]
-    return "<h2>What the pre-processing is worth (validation)</h2>" + _table(
-        ["", "log loss", "accuracy"], rows
-    )
+    return "<h2>Effect of the pre-processing (validation)</h2>" + _table(["", "log loss", "accuracy"], rows)
 
 
 def _wrong(worst: Sequence[Misclassified], data: PictureSet) -> str:
@@ -237,7 +235,7 @@ def _wrong(worst: Sequence[Misclassified], data: PictureSet) -> str:
         f"{escape(m.item.label)}, taken for {escape(m.predicted)} ({m.score:.0%})</figcaption></figure>"
         for m in worst
     )
-    return f"<h2>What it gets most wrong</h2>{shown or '<p>Nothing.</p>'}"
+    return f"<h2>Largest errors</h2>{shown or '<p>Nothing.</p>'}"
 
 
 def _thumb(mistake: Misclassified, data: PictureSet) -> str:

@@ -48,7 +48,7 @@ def split(
     labels = sorted({item.label for item in items})
     if len(labels) < 2:
         raise ConfigError(
-            [f"all {len(items)} pictures are of class {labels[0]!r}: there is nothing to tell apart"]
+            [f"all {len(items)} pictures are of class {labels[0]!r}: at least two classes are needed"]
         )
     unit = units(items, duplicates)
     side = np.full(len(items), -1, np.int64)

@@ -30,7 +30,7 @@ def shrunk(rgb: Bytes) -> Bytes:
 def plain_features(ready: Prepared, preprocess: CropPreprocess, backbone: Sees, progress: Progress) -> Floats:
     """Features of every picture as it is: float32 (n, d)."""
     pictures = (preprocess.apply(ready.data.read(item)) for item in ready.data.items)
-    return _run(pictures, len(ready.data.items), backbone, "looking at pictures", progress)
+    return _run(pictures, len(ready.data.items), backbone, "reading pictures", progress)
 
 
 def varied_features(

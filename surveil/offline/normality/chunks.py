@@ -45,7 +45,7 @@ def read_chunk(path: Path) -> Iterator[Packed]:
     arrays = _read(path, "t", "counts", "cells", "values")
     t, counts, cells, values = (arrays[name] for name in ("t", "counts", "cells", "values"))
     if len(values) != CHANNELS:
-        raise ConfigError([f"{path}: was collected by another version of this program, remove the folder"])
+        raise ConfigError([f"{path}: was collected by another version of this program; remove the folder"])
     if not len(t) == len(counts) or not counts.sum() == len(cells) == values.shape[1]:
         raise ConfigError([f"{path}: cannot be read, remove it: its parts do not fit each other"])
     ends = np.cumsum(counts)

@@ -116,7 +116,7 @@ class _Reader:
         normal = tuple(self._footage(p, f"normal[{i}]") for i, p in enumerate(self._list(raw, "normal")))
         clips = tuple(self._clip(c, f"clips[{i}]") for i, c in enumerate(self._list(raw, "clips")))
         if not normal and not clips:
-            self._say("", "has neither `normal` nor `clips`: nothing to learn from or to judge")
+            self._say("", "has neither `normal` nor `clips`: add one of them")
         if self._wrong:
             raise ConfigError(self._wrong)
         return Dataset(name, fps, normal, clips)

@@ -107,7 +107,7 @@ def _check_verdict(alert: Alert, verdict: str, labels: Sequence[str]) -> None:
     if not is_unsure or get_close_matches(verdict.lower(), known, n=1):
         raise ConfigError(
             [
-                f"'{verdict}' is no verdict on this alert{suggest(verdict, known)}; --new-class accepts a new class"
+                f"'{verdict}' is not a label for this alert{suggest(verdict, known)}; --new-class accepts a new class"
             ]
         )
 
@@ -122,7 +122,7 @@ def _class(alert: Alert, verdict: str, labels: Sequence[str]) -> str:
     if len(others) == 1:
         return others[0]
     choice = ", ".join(others) or "the classifier is no longer deployed"
-    raise ConfigError([f"it is not {alert.label!r}: say which class it is instead of `false` ({choice})"])
+    raise ConfigError([f"it is not {alert.label!r}: give its class instead of `false` ({choice})"])
 
 
 def _box(alert: Alert, picture: Path) -> tuple[int, int, int, int] | None:

@@ -87,7 +87,7 @@ def _targets(config: Config, targets: list[str]) -> tuple[list[str], list[Path]]
         raise ConfigError(missing)
     if videos and len(cameras) != 1:
         raise ConfigError(
-            ["recordings are of one camera: name it, such as `surveil collect yard monday.mp4`"]
+            ["recordings belong to one camera: name it first, such as `surveil collect yard monday.mp4`"]
         )
     return cameras, videos
 

@@ -74,9 +74,7 @@ def learn(
     `surveil normality learn yard monday.mp4 --no-deploy --output new.npz`
     """
     if not deploy and output is None:
-        raise ConfigError(
-            ["--no-deploy: the model would be lost; say with --output where it is to be written"]
-        )
+        raise ConfigError(["--no-deploy: the model would be lost; add --output FILE"])
     settings, store = _opened(config, camera)
     base = store.load() if go_on else None
     with bar() as progress:
@@ -141,7 +139,7 @@ def deploy(
     store = _opened(config, camera)[1]
     chosen = load(model, camera).model
     if why := store.damage():
-        warn(f"the one in use cannot be read and is replaced: {why}")
+        warn(f"the deployed one cannot be read and is replaced: {why}")
     deployed = store.deploy(chosen)
     console.print(f"{deployed.name} is in use")
 
