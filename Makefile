@@ -103,7 +103,7 @@ gpu-check: $(DEV) ## Prove that CUDA is used and agrees with the CPU
 
 dev: $(DEV) ## Set up for development
 
-format: $(DEV) ## Format and mend what can be mended
+format: $(DEV) ## Format and apply automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
@@ -114,7 +114,7 @@ system-test: $(DEV) ## Build and start the image; follow docs/install.md on fres
 	$(BIN)/python -m tests.system.debian trixie
 	tests/system/pythons.sh
 
-docs: $(DEV) ## Write the generated pages anew
+docs: $(DEV) ## Generate configuration, metrics and dashboard pages
 	$(BIN)/surveil schema --as yaml > config.yaml
 	$(BIN)/surveil schema --as markdown > docs/configuration.md
 	$(BIN)/surveil schema --as metrics > docs/metrics.md

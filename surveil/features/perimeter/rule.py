@@ -23,13 +23,13 @@ Way = Sequence[tuple[float, float, float]]
 
 
 class PerimeterSettings(RuleSettings):
-    """Something moves through a zone where nobody should be."""
+    """Alert on any motion in a zone that must be empty."""
 
     type: Literal["perimeter"] = Field(
         default="perimeter",
         description="Something moves on its own path through a zone, whatever the model takes it for.",
     )
-    zone: str = Field(description="The zone, where nobody should be.")
+    zone: str = Field(description="The zone, which must be empty.")
     distance: float = Field(
         default=2.0,
         ge=0.5,
