@@ -135,9 +135,7 @@ class VersionedStore:
             except OSError as error:
                 raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
             return name
-        raise StateError(
-            f"{self._what}: there is no version before {current or 'any'}, no version to go back to{why}"
-        )
+        raise StateError(f"{self._what}: there is no version before {current or 'any'} to roll back to{why}")
 
     def recover(self, role: Role = Role.CURRENT) -> str:
         """Set aside the version of a role, which is damaged, and use the newest before it that can be read.

@@ -88,7 +88,7 @@ def test_rolling_back_passes_over_damaged_versions(store):
 def test_where_nothing_can_be_read_the_reason_is_told(store):
     store.publish(b"bad one")
     spoil(store, b"???")
-    with pytest.raises(StateError, match=r"no version to go back to \(.*0001\.bin: damaged\)"):
+    with pytest.raises(StateError, match=r"to roll back to \(.*0001\.bin: damaged\)"):
         store.rollback()
 
 

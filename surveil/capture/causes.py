@@ -83,10 +83,10 @@ WORDS = {
     Cause.UNREACHABLE: "the host cannot be reached; check its name and the network",
     Cause.TIMEOUT: "no answer or no picture in time; "
     "increase open_timeout_s if the camera sends less than a picture in two seconds",
-    Cause.UNAUTHORIZED: "user name or password refused",
+    Cause.UNAUTHORIZED: "user name or password refused: correct the login",
     Cause.FORBIDDEN: "this user may not view the stream",
-    Cause.BUSY: "the camera is busy",
-    Cause.NOT_FOUND: "there is no such stream or file",
+    Cause.BUSY: "the camera is busy: close other clients",
+    Cause.NOT_FOUND: "no such stream or file: check the path of the address",
     Cause.TLS: "no TLS connection could be made",
     Cause.CERTIFICATE: "certificate refused: no known authority has signed it for this name",
     Cause.REDIRECTED: "the camera redirects to another host, which is not followed",
@@ -170,7 +170,7 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
     if isinstance(error, OSError) and error.errno == errno.EIO and "://" not in url:
         cause, words = (
             Cause.OTHER,
-            "reading failed: look at the disk, or at the network drive (input/output error)",
+            "reading failed: check the disk or the network drive (input/output error)",
         )
     if refused := refusal_in(line[2] for line in logs):
         words = refused.words

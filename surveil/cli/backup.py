@@ -57,4 +57,4 @@ def restore(
         return
     console.print(f"{state_dir}: {copied.files} files restored", soft_wrap=True)
     if copied.before:
-        console.print(f"what was there before is in {state_dir / copied.before}", soft_wrap=True)
+        console.print(f"the previous state is in {state_dir / copied.before}", soft_wrap=True)

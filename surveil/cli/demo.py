@@ -186,7 +186,7 @@ def _conclude(receiver: _Receiver, place: Path, metrics: Path, *, drawn: bool) -
             if drawn
             else "No person was detected in the clip."
         )
-        console.print(f"[red]No alert came.[/] {why}")
+        console.print(f"[red]No alert arrived.[/] {why}")
     for alert in starts:
         console.print(f"{alert['time']}  [bold]{alert['rule']}[/]  {alert['text']}")
     console.print(f"\n{len(starts)} events, {len(receiver.alerts)} alerts delivered to the webhook")

@@ -149,7 +149,7 @@ def _show_machine(report: ProbeReport) -> None:
         console.print(f"[red]model {escape(model.name)}:[/] {escape(model.message)}", soft_wrap=True)
     for check in (host.state_dir, host.listen):
         console.print(escape(check.shown) if check.ok else f"[red]{escape(check.message)}[/]", soft_wrap=True)
-    held = {True: "held by NTP", False: "held by nothing", None: "not known whether held"}[
+    held = {True: "synchronised by NTP", False: "not synchronised", None: "synchronisation unknown"}[
         host.clock_synchronised
     ]
     console.print(
@@ -157,6 +157,7 @@ def _show_machine(report: ProbeReport) -> None:
         f"{host.cores} cores; GPU: {'yes' if host.gpu else 'none'}; user {host.user}"
     )
     console.print(
-        f"estimated need: {budget.cpu_still:.2f} cores while nothing moves, {_figure(budget.cpu_moving, '.2f')} while "
-        f"something moves before every camera; {budget.memory_bytes / 1e6:.0f} MB"
+        f"estimated need: {budget.cpu_still:.2f} cores without motion, "
+        f"{_figure(budget.cpu_moving, '.2f')} with motion in every camera; "
+        f"{budget.memory_bytes / 1e6:.0f} MB"
     )

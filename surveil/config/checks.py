@@ -103,7 +103,7 @@ def check_any_camera(root: YamlNode) -> list[tuple[int, str, str]]:
         return []
     section = root.get("cameras")
     why = "every camera is disabled" if cameras else "there is no camera"
-    return [(section.line if section else 0, "cameras", f"{why}: nothing is watched")]
+    return [(section.line if section else 0, "cameras", f"{why}: nothing is monitored")]
 
 
 def check_streams(root: YamlNode) -> list[tuple[int, str, str]]:

@@ -142,8 +142,8 @@ def _on_gpu(path: Path, where: RunOn) -> ort.InferenceSession:
         session = _create(path, where, [cuda, CPU])
         if where.require_gpu and session.get_providers()[0] != CUDA:
             raise ModelError(
-                f"a GPU is required and CUDA does not work: {error}; are the CUDA and cuDNN libraries there? "
-                f"`{extras.command(extras.Extra.CUDA)}` installs them"
+                f"a GPU is required and CUDA does not work: {error}; install the CUDA and cuDNN libraries: "
+                f"`{extras.command(extras.Extra.CUDA)}`"
             ) from error
         return session
 

@@ -286,7 +286,7 @@ def test_a_remote_control_without_a_login_is_refused():
 
 
 def test_an_mqtt_password_is_not_sent_in_the_clear():
-    with pytest.raises(ValidationError, match="not sent in the clear"):
+    with pytest.raises(ValidationError, match="must not be sent unencrypted"):
         MqttSettings(host="broker.example", tls=False, username="nvr", password="x")
 
 

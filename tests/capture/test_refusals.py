@@ -51,7 +51,7 @@ def test_a_status_is_told_in_words(method: str, status: int, cause: str, words: 
     ("login", "headers", "cause", "words"),
     [
         ("", MD5, "unauthorized", "requires a login"),
-        ("joe:wrong", MD5, "unauthorized", "user name or password refused"),
+        ("joe:wrong", MD5, "unauthorized", "user name or password refused: correct the login"),
         ("joe:right", SHA256, "unsupported", "SHA-256"),
         ("joe:right", MD5 + SHA256, "unsupported", "SHA-256"),
         ("joe:right", "WWW-Authenticate: Bearer\r\n", "unsupported", "Bearer"),

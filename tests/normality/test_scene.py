@@ -223,7 +223,7 @@ def test_what_has_drifted_does_not_alert_and_says_so_until_it_is_learned_anew():
     scene.drift.update(above=True, dt=2000.0)
     results = watch(scene, RUNNER)
     assert all(r.status.state is NormalityState.INVALID for r in results)
-    assert "what is normal has changed" in results[-1].status.reason
+    assert "normal activity has changed" in results[-1].status.reason
     assert any(r.over for r in results)
     assert not any(r.alarm for r in results)
     scene.offer(model())

@@ -93,7 +93,7 @@ def test_a_damaged_classifier_can_be_got_out_of_by_commands(tmp_path, config, pi
     assert (listed["in_use"], listed["labels"]) == ("0001", [])
     assert "0001.onnx" in listed["damage"]
     code, text = surveil("train", pictures, "--name", "shapes", *QUICK, "--seed", 1, *at)
-    assert (code, "the deployed classifier cannot be judged beside it" in text) == (0, True)
+    assert (code, "the deployed classifier cannot be compared" in text) == (0, True)
     assert surveil("models", "deploy", "shapes", *at) == (0, "shapes: version 0002 is in use\n")
     assert json.loads(surveil("models", "classifiers", "--json", *at)[1])[0]["damage"] == ""
 
@@ -227,7 +227,7 @@ def test_nothing_to_deploy_or_to_go_back_to_is_told(tmp_path, config):
     assert "create one with `surveil train DATASET --name shapes`" in refused(
         ModelError, "models", "deploy", "shapes", "-c", config
     )
-    assert "no version to go back to" in refused(StateError, "models", "rollback", "shapes", "-c", config)
+    assert "to roll back to" in refused(StateError, "models", "rollback", "shapes", "-c", config)
 
 
 @pytest.fixture

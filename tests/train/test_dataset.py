@@ -67,7 +67,7 @@ def test_damaged_pictures_are_left_out_and_named(tmp_path):
     read = dataset.load(folder)
     assert [i.path for i in read.items] == ["disc/ok.jpg"]
     assert [p.split(": ", 1)[1] for p in read.problems] == [
-        "ends in the middle of the picture", "is empty", "is no picture, or damaged",
+        "ends in the middle of the picture", "is empty", "is not a picture, or is damaged",
     ]  # fmt: skip
 
 

@@ -322,7 +322,7 @@ def test_versions_are_deployed_shadowed_promoted_and_rolled_back(others, tmp_pat
     store.deploy(others[1])
     assert (store.path().name, store.path("shadow")) == ("0002.onnx", None)
     assert store.rollback() == "0001.onnx"
-    with pytest.raises(StateError, match="no version to go back to"):
+    with pytest.raises(StateError, match="to roll back to"):
         store.rollback()
 
 
@@ -377,7 +377,7 @@ def test_a_damaged_classifier_is_replaced_and_passed_over(others, tmp_path):
     for name in ("0001.onnx", "0002.onnx"):
         (store.folder / name).write_bytes((store.folder / name).read_bytes()[:1000])
     assert "0002.onnx" in store.damage()
-    with pytest.raises(StateError, match=r"no version to go back to \(.*0001\.onnx"):
+    with pytest.raises(StateError, match=r"to roll back to \(.*0001\.onnx"):
         store.rollback()
     store.deploy(others[2])
     store.deploy(others[3])
@@ -400,7 +400,7 @@ def test_what_is_no_classifier_is_not_deployed(tmp_path):
 def test_a_classifier_is_judged_on_pictures_that_it_has_not_learned_from(made, tmp_path):
     data, trained = made
     judged = evaluate_file(trained.path, data)
-    assert judged.sizes == {"learned from or alike": 48, "judged": 12}
+    assert judged.sizes == {"used in training, or near-duplicates": 48, "judged": 12}
     for k in range(8):
         for label in ("cross", "disc"):
             dataset.add(tmp_path, draw(label, 500 + k), label)
@@ -411,7 +411,7 @@ def test_a_classifier_is_judged_on_pictures_that_it_has_not_learned_from(made, t
     darker = (data.read(known)[:, :, ::-1] * 0.8).astype(np.uint8)
     dataset.add(tmp_path, np.ascontiguousarray(darker), known.label)
     sizes = evaluate_file(trained.path, dataset.load(tmp_path)).sizes
-    assert sizes == {"learned from or alike": 2, "judged": 16}
+    assert sizes == {"used in training, or near-duplicates": 2, "judged": 16}
 
 
 def test_pictures_that_were_all_learned_from_say_nothing(made, tmp_path):

@@ -100,7 +100,7 @@ class EmailSettings(SinkSettings):
     @model_validator(mode="after")
     def _no_clear_password(self) -> EmailSettings:
         if self.security == "none" and self.username:
-            raise ValueError("a password is not sent in the clear: set security to starttls or tls")
+            raise ValueError("a password must not be sent unencrypted: set security to starttls or tls")
         return self
 
 
@@ -160,7 +160,7 @@ class EmailSink(BaseSink):
                     self._under_way.popitem(last=False)
             text = f"{self._place}: {_list({one: refused[one] for one in way.left})}"
             if waiting < of:
-                raise RetryLater(f"{text}; {of - waiting} of {of} recipients are done", suspect=True)
+                raise RetryLater(f"{text}; {of - waiting} of {of} recipients have the message", suspect=True)
             raise RetryLater(text)
         self._under_way.pop(alert_id, None)
         if way.never:

@@ -88,7 +88,7 @@ class MqttSettings(SinkSettings):
     @model_validator(mode="after")
     def _no_clear_password(self) -> MqttSettings:
         if not self.tls and self.username and self.host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError("a password is not sent in the clear over the network: set tls")
+            raise ValueError("a password must not be sent unencrypted over the network: set tls")
         return self
 
 

@@ -21,7 +21,7 @@ WORDS: dict[PictureState, str] = {
     "blurred": "the picture is out of focus",
     "covered": "the camera is covered",
     "moved": "the camera was turned or shifted",
-    "noise": "the picture is full of noise",
+    "noise": "the picture is noisy",
 }
 
 

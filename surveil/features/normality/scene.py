@@ -262,7 +262,7 @@ class SceneNormality:
         if self.drift.drifted:
             return NormalityStatus(
                 NormalityState.INVALID,
-                f"what is normal has changed: {self.drift.ratio:.1f} × the usual high scores",
+                f"normal activity has changed: {self.drift.ratio:.1f} × the usual high scores",
             )
         return self._judge.status
 

@@ -167,7 +167,7 @@ def doubts(items: Sequence[Item], test: Sequence[Item], units: int) -> tuple[str
     ]
     most, least = max(counts.values()), min(counts.values())
     if most >= UNEVEN * least:
-        few.append(f"classes are uneven, {most} to {least}: look at recall of each class, not at accuracy")
+        few.append(f"classes are uneven, {most} to {least}: use the recall of each class instead of accuracy")
     if len(test) < FEW_TEST:
         few.append(
             f"{len(test)} test pictures: one picture more or less changes accuracy by {1 / len(test):.1%}"

@@ -114,11 +114,11 @@ def _beside(
     try:
         model = Classifier(options.beside, options.threads)
     except ModelError as error:
-        return None, (f"the deployed classifier cannot be judged beside it: {error}",)
+        return None, (f"the deployed classifier cannot be compared: {error}",)
     if set(model.card.labels) != set(ready.classes):
         return None, (f"the deployed classifier has other classes: {', '.join(model.card.labels)}",)
     known = sum(item.sha256[:12] in model.card.seen for item in items)
-    why = f"the deployed classifier has learned from {known} of the test pictures and looks better than it is"
+    why = f"the deployed classifier was trained on {known} of the test pictures; its figures are too good"
     return _judged(model, ready.data, items, unit), (why,) if known else ()
 
 
@@ -144,10 +144,11 @@ def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Prog
     items = [data.items[i] for i in fresh]
     if len({item.label for item in items}) < 2:
         raise ConfigError(
-            [f"{data.folder}: {path.name} has learned from all but {len(items)} pictures of one class, or from alike"]
+            [(f"{data.folder}: {path.name} was trained on all but {len(items)} pictures of one class, "
+             "or on near-duplicates")]
         )  # fmt: skip
     evaluation = _judged(model, data, items, unit[fresh])
     return Trained(
-        path, model.card, evaluation, {"learned from or alike": len(data.items) - len(items), "judged": len(items)},
+        path, model.card, evaluation, {"used in training, or near-duplicates": len(data.items) - len(items), "judged": len(items)},
         len(pairs), data.problems, doubts(items, items, len(set(unit[fresh].tolist()))), (),
     )  # fmt: skip

@@ -37,7 +37,7 @@ def decode(raw: bytes) -> Bytes:
     except cv2.error:
         bgr = None
     if bgr is None:
-        raise BadPictureError("is no picture, or damaged")
+        raise BadPictureError("is not a picture, or is damaged")
     if bgr.shape[0] * bgr.shape[1] > _LARGEST_PX:
         raise BadPictureError(f"is too large: {bgr.shape[1]}x{bgr.shape[0]}")
     if min(bgr.shape[:2]) < 2:

@@ -131,7 +131,7 @@ def _clip(
         if result.score > best and result.explanation is not None:
             best, sight = result.score, _sight(scored, result.explanation)
     if not times:
-        raise ConfigError([f"{clip.path}: there is not a single frame"])
+        raise ConfigError([f"{clip.path}: it has no frames"])
     try:
         labels = clip.labels.at(times)
     except ValueError as error:

@@ -102,7 +102,7 @@ def luma(still: Still, size: PlaneSize) -> Bytes:
 def _frame_size(paths: Sequence[Path], fps: float) -> tuple[int, int]:
     for still in stills(paths[0], fps):
         return still.picture.width, still.picture.height
-    raise ConfigError([f"{paths[0]}: there is not a single frame"])
+    raise ConfigError([f"{paths[0]}: it has no frames"])
 
 
 def _same_size(
