@@ -42,7 +42,7 @@ ConfigPath = Annotated[
         "--config",
         "-c",
         envvar="SURVEIL_CONFIG",
-        help="Configuration file. If the default is missing, /etc/surveil/config.yaml.",
+        help="Configuration file. Without one in this folder: /etc/surveil/config.yaml.",
         show_default=True,
         dir_okay=False,
         callback=usual,

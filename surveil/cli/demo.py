@@ -57,7 +57,7 @@ def demo(
         Path | None, typer.Option(exists=True, help="Video to serve instead of the synthetic one.")
     ] = None,
 ) -> None:
-    """Run the daemon for a minute on a drawn yard, over real RTSP, to a real webhook.
+    """Run the daemon for a minute on a synthetic yard, with an RTSP server and a webhook.
 
     Uses free ports on the loopback interface and a temporary folder. Exit code 1 if no alert arrives.
 

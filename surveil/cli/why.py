@@ -49,7 +49,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def why(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     at: Annotated[str, typer.Option(help="Local time: 14:03 (the last one), or '2026-11-30 14:03'.")],

@@ -16,7 +16,7 @@ _PATIENCE_S = 5.0
 
 
 def accept(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Accept the current view as the new reference after moving a camera on purpose.

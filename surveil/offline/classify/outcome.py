@@ -149,6 +149,6 @@ def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Prog
         )  # fmt: skip
     evaluation = _judged(model, data, items, unit[fresh])
     return Trained(
-        path, model.card, evaluation, {"used in training, or near-duplicates": len(data.items) - len(items), "judged": len(items)},
+        path, model.card, evaluation, {"trained on or alike": len(data.items) - len(items), "judged": len(items)},
         len(pairs), data.problems, doubts(items, items, len(set(unit[fresh].tolist()))), (),
     )  # fmt: skip

@@ -71,7 +71,7 @@ Output = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the split and the augmentations.")]
 Threads = Annotated[int, typer.Option(min=1, help="Number of CPU cores to use.")]
-Flip = Annotated[bool, typer.Option(help="Whether mirrored pictures belong to the same class.")]
+Flip = Annotated[bool, typer.Option(help="Use mirrored pictures as samples of the same class.")]
 Finetune = Annotated[
     bool,
     typer.Option(

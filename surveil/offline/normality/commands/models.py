@@ -53,7 +53,7 @@ def _in_use(store: NormalityStore) -> LoadedModel:
 
 
 def learn(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     videos: Annotated[
         list[Path] | None,
         typer.Argument(exists=True, help="Normal footage; without: what `surveil collect` recorded."),
@@ -106,7 +106,7 @@ def _learned(
 
 
 def evaluate_camera(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     dataset: Annotated[Path, typer.Argument(help="Held-out footage, DATASET.yaml.")],
     config: ConfigPath = DEFAULT_CONFIG,
     model: ModelPath = None,
@@ -128,7 +128,7 @@ def evaluate_camera(
 
 
 def deploy(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     model: Annotated[Path, typer.Argument(help="The model file.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
@@ -145,7 +145,7 @@ def deploy(
 
 
 def rollback(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
     """Deploy the previous model again.
@@ -156,7 +156,7 @@ def rollback(
 
 
 def show_model(
-    camera: Annotated[str, typer.Argument(help="The camera.", autocompletion=complete.cameras)],
+    camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
     budget: Annotated[float | None, typer.Option(min=0, help="By default the camera's.")] = None,
     png: Annotated[Path | None, typer.Option(help="Draw what is usual where into this file.")] = None,
