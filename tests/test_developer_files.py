@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.words import UNCLEAR
+
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -25,6 +27,15 @@ def test_a_link_to_a_page_or_section_that_is_not_there_is_found(tmp_path):
     assert [target for target in (*good, "#three", "a.md#four", "b.md") if not leads_somewhere(page, target)] == [
         "#three", "a.md#four", "b.md",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name != "adr"],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_pages_are_written_in_plain_words(page):
+    assert [found[0] for found in UNCLEAR.finditer(page.read_text())] == []
 
 
 def prose(page: Path) -> str:

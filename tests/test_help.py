@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from surveil.cli.lazy import LazyCommand
 from surveil.cli.root import app
+from tests.words import UNCLEAR
 
 pytestmark = pytest.mark.rig
 
@@ -51,6 +52,13 @@ def test_its_help_has_an_example_and_each_is_a_line_that_it_takes(path, tmp_path
                 Path(word).parent.mkdir(parents=True, exist_ok=True)
                 Path(word).touch()
         command.make_context(path[-1], words)
+
+
+@every
+def test_its_help_is_written_in_plain_words(path):
+    command = COMMANDS[path].load()
+    texts = [command.help or "", *(getattr(param, "help", "") or "" for param in command.params)]
+    assert [found[0] for text in texts for found in UNCLEAR.finditer(text)] == []
 
 
 @every

@@ -64,9 +64,9 @@ class _Eye:
         if frame.damaged:
             return "the pictures are damaged"
         size = plane_size(frame.picture.width, frame.picture.height, frame.picture.height)
-        ill = self._health.update(frame.picture.luma(*size), frame.t).states
-        if ill:
-            return f"the picture is {', '.join(ill)}"
+        faults = self._health.update(frame.picture.luma(*size), frame.t).states
+        if faults:
+            return f"the picture is {', '.join(faults)}"
         return (
             "this hour is excluded" if is_excluded(frame.t_wall, self.source.normality.exclude_hours) else ""
         )
