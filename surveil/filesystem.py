@@ -119,9 +119,9 @@ def how_written(path: Path, *, folder: bool) -> str:
     if exists and there.is_dir() != folder:
         raise OSError(0, f"is {'a folder' if there.is_dir() else 'no folder'}")
     if not exists and not there.is_dir():
-        raise OSError(0, f"{there} is no folder")
+        raise OSError(0, f"{there} is not a folder")
     if not os.access(there, os.W_OK | (os.X_OK if there.is_dir() else 0)):
         raise OSError(
-            0, "may not be written by this user" if exists else f"{there} may not be written by this user"
+            0, "is not writable by this user" if exists else f"{there} is not writable by this user"
         )
-    return "may be written" if exists else "will be made"
+    return "is writable" if exists else "will be created"

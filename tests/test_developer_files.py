@@ -38,6 +38,18 @@ def test_pages_are_written_in_plain_words(page):
     assert [found[0] for found in UNCLEAR.finditer(page.read_text())] == []
 
 
+def test_the_page_about_the_architecture_has_the_layers_of_the_import_contract():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    shown = [re.findall(r"`([\w.]+)`", line) for line in re.findall(r"^\d+\. (`.+`)$", page, re.MULTILINE)]
+    assert shown == [
+        [module.strip().removeprefix("surveil.") for module in layer.split("|")]
+        for layer in layers
+        if layer != "surveil.__main__"
+    ]
+
+
 def prose(page: Path) -> str:
     """Return the text of a page without its code blocks."""
     return re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)

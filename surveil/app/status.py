@@ -49,7 +49,9 @@ class StatusReporter:
         up = sum(state in _UP for state in states)
         pending = sum(book["pending"] for book in self._outbox.queue.counts().values())
         refused = (
-            "" if self._reloader.last.good else "; the configuration file was refused, the one before goes on"
+            ""
+            if self._reloader.last.good
+            else "; the new configuration was rejected, the previous one stays active"
         )
         return f"{up}/{len(states)} cameras up, {pending} alerts pending{refused}"
 

@@ -21,14 +21,14 @@ from surveil.redact import redact, scrub
 _STATUS = re.compile(r"(?:method \w+ failed:|HTTP error) (?P<code>\d{3})")
 _BY_STATUS = {
     400: (Cause.OTHER, "the camera does not understand the request (400); check the path of the address"),
-    401: (Cause.UNAUTHORIZED, "user name or password refused"),
+    401: (Cause.UNAUTHORIZED, "user name or password refused: correct the login"),
     403: (
         Cause.FORBIDDEN,
-        "the camera forbids this user the stream (403): give the user the right to view it, or use another",
+        "this user may not view the stream (403): grant it the right to view, or use another user",
     ),
-    404: (Cause.NOT_FOUND, "there is no such stream or file"),
+    404: (Cause.NOT_FOUND, "no such stream or file: check the path of the address"),
     407: (Cause.UNAUTHORIZED, "a proxy asks for a login (407)"),
-    429: (Cause.BUSY, "the camera is asked too often (429): close other clients"),
+    429: (Cause.BUSY, "too many requests to the camera (429): close other clients"),
     453: (
         Cause.BUSY,
         "the camera has no bandwidth for one more client (453): close other clients, or lower its bit rate",
@@ -36,7 +36,7 @@ _BY_STATUS = {
     454: (Cause.RESET, "the camera has dropped the session (454)"),
     461: (
         Cause.UNSUPPORTED,
-        "the camera does not send by this transport (461): set `transport: udp`, or `tcp` where it is udp",
+        "the camera does not support this transport (461): set `transport: udp`, or `tcp` where it is udp",
     ),
     503: (Cause.BUSY, "the camera is busy (503): it has too many clients, or it is starting"),
 }
@@ -113,7 +113,7 @@ def refusal(status: int) -> Refusal:
     """Return what a status of RTSP or HTTP means."""
     cause, words = _BY_STATUS.get(status, (Cause.OTHER, f"the camera answers with status {status}"))
     if status // 100 == 5 and cause is Cause.OTHER:
-        words = f"the camera has a fault of its own ({status}): restart it if that stays"
+        words = f"internal error of the camera ({status}): restart it if the error persists"
     return Refusal(status, cause, words)
 
 

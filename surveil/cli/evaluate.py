@@ -32,7 +32,9 @@ def evaluate(
         ),
     ] = None,
     budget: Budget = 0.5,
-    gate: Annotated[str, typer.Option(help='Fail unless these hold, such as "frame_auc>=0.97".')] = "",
+    gate: Annotated[
+        str, typer.Option(help='Fail unless these conditions hold, such as "frame_auc>=0.97".')
+    ] = "",
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
     ] = None,
@@ -44,9 +46,9 @@ def evaluate(
 ) -> None:
     """Evaluate learned normality on labelled footage, or a classifier on labelled pictures.
 
-    Normality: without --model, one is learned from the dataset's `normal:`. Of followed objects nothing is learned or
-    judged here, only in the daemon: files have no tracks. A classifier is judged on the pictures
-    that it has not learned from. Exit code 1 when a gate does not hold.
+    Normality: without --model, learns a model from the dataset's `normal:`. Models of tracked objects are
+    learned and evaluated only in the daemon: files have no tracks. A classifier is evaluated on pictures that
+    it was not trained on. Exit code 1 if a gate fails.
 
     Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
     `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`

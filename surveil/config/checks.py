@@ -258,7 +258,7 @@ def check_gates_off(root: YamlNode) -> list[tuple[int, str, str]]:
             f"{round_s(size, side, smallest, crops, fps):.1f} s at {size[0]}x{size[1]}" for size in _COMMON
         )
         text = (
-            "every due frame is looked at, as a whole and in tiles that take turns: with a model input of "
+            "every due frame is analysed, whole and in tiles that take turns: with a model input of "
             f"{side} px a round of the tiles takes {', '.join(rounds)}; a higher detect.max_crops shortens it"
         )
         found.append((enabled.line, enabled.path, text))

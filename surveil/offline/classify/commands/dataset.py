@@ -66,7 +66,7 @@ class CollectOptions:
     objects: tuple[str, ...]
     """Classes of objects that are followed."""
     camera: str
-    """The camera that a video or folder is of."""
+    """Camera that recorded the video or folder."""
     every_s: float
     most: int
     """Pictures from a running camera."""
@@ -232,7 +232,7 @@ def _intervals(options: CollectOptions) -> list[Interval]:
         if not m
     ]
     if not matches and not options.label:
-        wrong.append("say what the video shows: --label CLASS, or --interval START-END=CLASS")
+        wrong.append("give the class of the video: --label CLASS, or --interval START-END=CLASS")
     if wrong:
         raise ConfigError(wrong)
     found = [Interval(float(m[1]), float(m[2]), m[3]) for _, m in matches if m]

@@ -157,7 +157,7 @@ def train(
 def run(options: TrainOptions) -> None:
     """Train, report, and exit with 1 when the gate does not hold."""
     if options.resume and not options.finetune:
-        raise ConfigError(["--resume goes on with a fine-tuning: give --finetune, too"])
+        raise ConfigError(["--resume requires --finetune"])
     check_name(options.name)
     store = None if options.output else ClassifierStore(read_config(options.config).state_dir, options.name)
     target = options.output or (store.trained if store else Path())

@@ -16,7 +16,7 @@ from surveil.offline.normality.evaluate import FIGURES, evaluate
 from surveil.offline.normality.gate import check_figures, failures, parse_gate
 from surveil.offline.normality.report import lines, to_json, write_report
 
-Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Alerts per day that are acceptable.")]
+Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Accepted alerts per day.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class FootageOptions:
     model: Path | None
     """None: one is learned from the dataset's `normal:`."""
     budget: float
-    """Alerts per day that are acceptable."""
+    """Accepted alerts per day."""
     gate: str
     report: Path | None
     """A folder."""

@@ -33,7 +33,7 @@ from surveil.offline.normality.deploy import compare, show
 from surveil.offline.normality.normality import Progress, learn_files
 from surveil.offline.normality.report import lines
 
-ModelPath = Annotated[Path | None, typer.Option("--model", help="A model file; by default the one in use.")]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Model file; default: the deployed one.")]
 
 
 def _opened(config: Path, camera: str) -> tuple[Config, NormalityStore]:
@@ -56,19 +56,19 @@ def learn(
     camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     videos: Annotated[
         list[Path] | None,
-        typer.Argument(exists=True, help="Normal footage; without: what `surveil collect` recorded."),
+        typer.Argument(exists=True, help="Normal footage; default: what `surveil collect` recorded."),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     fps: Fps = 10.0,
     *,
-    go_on: Annotated[bool, typer.Option("--continue", help="Add to the model in use.")] = False,
-    deploy: Annotated[bool, typer.Option(help="Put the model into use at once.")] = True,
-    output: Annotated[Path | None, typer.Option(help="Write the model into this file, too.")] = None,
+    go_on: Annotated[bool, typer.Option("--continue", help="Add to the deployed model.")] = False,
+    deploy: Annotated[bool, typer.Option(help="Deploy the model at once.")] = True,
+    output: Annotated[Path | None, typer.Option(help="Also write the model to this file.")] = None,
 ) -> None:
     """Learn normal activity from footage and deploy the model.
 
-    Of objects (what is where, how fast, how long) nothing is learned from recordings: only the daemon follows them.
-    Footage without times counts as of today.
+    Models of objects (class, place, speed, dwell time) are not learned from recordings: only the daemon tracks objects.
+    Footage without times is dated today.
 
     Examples: `surveil normality learn yard`;
     `surveil normality learn yard monday.mp4 --no-deploy --output new.npz`
@@ -112,7 +112,7 @@ def evaluate_camera(
     model: ModelPath = None,
     budget: Budget = 0.5,
 ) -> None:
-    """Compare a new model with the deployed one on held-out footage. Exit code 1 when it is worse.
+    """Compare a new model with the deployed one on held-out footage. Exit code 1 if it is worse.
 
     Example: `surveil normality evaluate yard held-out.yaml --model new.npz`
     """
@@ -158,8 +158,10 @@ def rollback(
 def show_model(
     camera: Annotated[str, typer.Argument(help="Name of the camera.", autocompletion=complete.cameras)],
     config: ConfigPath = DEFAULT_CONFIG,
-    budget: Annotated[float | None, typer.Option(min=0, help="By default the camera's.")] = None,
-    png: Annotated[Path | None, typer.Option(help="Draw what is usual where into this file.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Accepted alerts per day; default: the camera's.")
+    ] = None,
+    png: Annotated[Path | None, typer.Option(help="Write a picture of normal activity to this file.")] = None,
     *,
     json: AsJson = False,
 ) -> None:
