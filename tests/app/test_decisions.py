@@ -124,7 +124,7 @@ def test_each_stage_that_may_be_the_reason_is_named(camera):
     still = said(minute(frames=300, gates={"closed_still": 300}))
     assert "300 frames were analysed; the detector ran on 0." in still
     assert "the motion gate was closed (closed_still 300)" in still
-    assert "of 300 that `detect.fps` asks for" in said(minute(frames=10, looked=10))
+    assert "of 300 that `detect.fps` requests" in said(minute(frames=10, looked=10))
     assert "found nothing, at any score" in said(minute(frames=300, looked=300))
     unsure = said(minute(frames=300, looked=300, best={"person": 0.31}))
     assert "person: best score 0.31, below `track.high_score` 0.45: no track was started." in unsure

@@ -71,7 +71,7 @@ def test_too_little_footage_claims_nothing_and_says_what_it_vouches_for():
 def test_no_held_out_footage_claims_nothing():
     threshold = set_threshold(ladder(np.empty(0)), 0.5)
     assert not threshold.supported
-    assert threshold.words() == "no held-out footage: nothing can be said of 0.5 a day; 40 days are needed"
+    assert threshold.words() == "no held-out footage: no calibration for 0.5 a day; 40 days are needed"
 
 
 @pytest.mark.slow

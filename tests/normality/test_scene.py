@@ -114,7 +114,7 @@ def test_a_moved_camera_is_invalid_after_a_minute_and_learns_anew():
     assert results[0].status.state is not NormalityState.INVALID
     assert results[-1].status.state is NormalityState.INVALID
     assert "has moved" in results[-1].status.reason
-    assert "learning anew" in results[-1].status.reason
+    assert "learning again" in results[-1].status.reason
 
 
 def test_learning_alone_goes_from_background_to_a_model_that_is_used():
