@@ -24,6 +24,7 @@ from surveil.alerts.sinks.mqtt import MqttSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.clock import ManualClock, SystemClock
 from surveil.errors import Rejected, RetryLater
+from surveil.titles import local_and_utc
 
 from .clients import Listener, mail_settings, mqtt_settings
 from .helpers import Receiver, alert
@@ -406,7 +407,7 @@ def test_apprise_sends_title_text_and_id(apprise_threads):
         sink.deliver(Delivery(alert(0)))
     got = receiver.got[0].json
     assert got["title"] == "gate: intrusion"
-    assert got["message"].splitlines() == ["person in yard", "2023-11-14T22:13:20.000Z", alert(0).id]
+    assert got["message"].splitlines() == ["person in yard", local_and_utc(alert(0).t_wall), alert(0).id]
 
 
 def test_apprise_tries_without_the_picture_what_a_service_refuses_with_it(tmp_path, apprise_threads):
