@@ -106,7 +106,7 @@ def main() -> None:
     started = time.process_time()
     everything = [*APPROACHES, *(f"{kind} at night" for kind in APPROACHES), *SPEEDS] if given.people else []
     kinds = [kind for kind in everything if not only or kind in only]
-    with Pool(given.jobs) as pool:
+    with Pool(given.jobs, cv2.setNumThreads, (1,)) as pool:
         for kind in kinds:
             ways = pool.map(found, [(kind, given.seed + n) for n in range(given.people)], chunksize=1)
             hits = [way for way in ways if way is not None]

@@ -22,6 +22,11 @@ def test_who_comes_slowly_is_found(kind):
     assert next(alerts(approach(kind, 1)), None) is not None
 
 
+@pytest.mark.parametrize(("kind", "seed"), [("crawl at night", 32), ("log at night", 3)])
+def test_who_is_low_and_pale_is_found(kind, seed):
+    assert next(alerts(approach(kind, seed)), None) is not None
+
+
 @pytest.mark.parametrize("kind", WEATHER)
 def test_weather_is_no_intrusion(kind):
     assert list(alerts(weather(kind, SEED, 8.0))) == []
@@ -56,8 +61,8 @@ def crossing(analyser, start=5.0, looks=25, step=8, **kind):
     return [look(analyser, start + i / 5, Plane(20 + step * i), **kind) for i in range(looks)]
 
 
-def settled(**kind):
-    analyser = MoverAnalyser(40.0, **kind)
+def settled(min_object_px=40.0, **kind):
+    analyser = MoverAnalyser(min_object_px, **kind)
     for i in range(25):
         look(analyser, i / 5, Plane(), STILL)
     return analyser
@@ -69,6 +74,17 @@ def test_what_has_gone_its_way_is_named_with_its_path():
     assert mover.path[-1][1:] == (pytest.approx(222, abs=2), pytest.approx(140, abs=2))
     assert mover.length == pytest.approx(40, abs=3)
     assert len({one.movers[0].id for one in found}) == 1
+
+
+@pytest.mark.parametrize(("apart", "is_found"), [(1, True), (7, False)])
+def test_two_leaves_in_the_same_gust_are_no_one_thing(apart, is_found):
+    analyser, found = settled(min_object_px=12.0), []
+    for i in range(25):
+        picture, x = Plane(), 20 + 5 * i
+        picture.pixels[100:104, x : x + 6] = 200
+        picture.pixels[104 + apart : 108 + apart, x + 6 + apart : x + 12 + apart] = 200
+        found.append(look(analyser, 5.0 + i / 5, picture))
+    assert any(found) is is_found
 
 
 def test_what_moves_in_a_mask_does_not_count():

@@ -19,6 +19,9 @@ MEMORY_S = 30.0
 MOST_LOOKS = 160
 LEAST_LOOKS, LEAST_S = 5, 0.8
 """A way has been seen in so many looks, and for so long."""
+THIN_LOOKS, THIN_S, THIN_FASTEST = 20, 5.0, 1.0
+"""The same, and the most lengths a second, for what is thin, such as a crawling body 4 px high: streaks, flakes and
+leaves do not last so long."""
 WAY = 1.5
 """Least way, in lengths of what moves: it has left its place."""
 STRAIGHT = 0.7
@@ -41,8 +44,10 @@ class Place:
 
     t: float
     box: PlaneBox
-    solid: bool
+    thing: bool
     """A thing, the same one as in the look before, in a place that is calm as a rule."""
+    dense: bool = True
+    """Thick enough to be told from foliage in a few looks."""
     looks: int = 1
     """Looks since the one that saw it before: more than 1 where it was missed."""
 
@@ -101,11 +106,16 @@ class Path:
         gone = np.maximum(np.cumsum(steps), 1e-6)
         looks = 1 + np.cumsum([place.looks for place in self.places][::-1])[:-1]
         times = self.last.t - np.array([place.t for place in self.places])[:-1][::-1]
-        solid = np.cumsum([place.solid for place in self.places][::-1])[1:] / looks
+        seen = np.arange(2, len(points) + 1)
+        things = np.cumsum([place.thing for place in self.places][::-1])[1:] / looks
+        dense = np.cumsum([place.thing and place.dense for place in self.places][::-1])[1:] / looks
         ways = net / max(1.0, self.length)
-        good = (net >= STRAIGHT * gone) & (solid >= SOLID) & (ways <= FASTEST * np.maximum(times, 1e-6))
-        self.progress = float(max(self.progress, ways[good].max(initial=0.0)))
-        good &= (np.arange(2, len(points) + 1) >= LEAST_LOOKS) & (times >= LEAST_S) & (ways >= WAY)
+        speeds = ways / np.maximum(times, 1e-6)
+        thin = (things >= SOLID) & (seen >= THIN_LOOKS) & (times >= THIN_S) & (speeds <= THIN_FASTEST)
+        leads = (net >= STRAIGHT * gone) & (speeds <= FASTEST)
+        self.progress = float(max(self.progress, ways[leads & ((dense >= SOLID) | thin)].max(initial=0.0)))
+        thick = (dense >= SOLID) & (seen >= LEAST_LOOKS) & (times >= LEAST_S)
+        good = leads & (thick | thin) & (ways >= WAY)
         self.is_way = self.is_way or bool(good.any())
 
 
@@ -125,13 +135,13 @@ class Paths:
             region, calm = free.pop(index)
             ratio = region.area / max(1, path.area)
             same = 1 / SIZE <= ratio <= SIZE and _likeness(path.patch, difference, region.box) >= SAME
-            path.add(Place(t, region.box, region.is_solid and calm and same, path.missed))
+            path.add(Place(t, region.box, region.is_thing and calm and same, region.is_dense, path.missed))
             path.missed = 0
             path.patch, path.area = _patch(difference, region.box), region.area
         for region, calm in free.values():
             self._last_id += 1
             path = Path(self._last_id, _patch(difference, region.box), region.area)
-            path.add(Place(t, region.box, region.is_solid and calm))
+            path.add(Place(t, region.box, region.is_thing and calm, region.is_dense))
             self.paths.append(path)
         self.paths = [path for path in self.paths if t - path.last.t <= FORGET_S]
 
@@ -161,7 +171,7 @@ def _matches(
 
 def _apart(path: Path, region: Region, t: float) -> float:
     """Return how far a region is from where a path should be now, 1: out of reach."""
-    here = Place(t, region.box, solid=False)
+    here = Place(t, region.box, thing=False)
     if not 1 / GROWTH <= here.length / max(1, path.last.length) <= GROWTH:
         return 1.0
     x, y = path.last.centre

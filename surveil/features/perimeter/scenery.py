@@ -32,12 +32,16 @@ ALIKE = 0.6
 """Where the fine texture correlates so much with the background's, only the light is another."""
 LEAST_AREA, FILLS = 8, 0.2
 """Least changed px of a region, and least share of its box: what is scattered is no one thing."""
+SMALL, SMALL_FILLS = 24, 0.3
+"""Length up to which something must fill more of its box: two leaves in the same gust do not. The legs of a body that
+is so small in the plane run together."""
 FINE = 1.0
 """Least deviation of the background's fine texture, levels, at which that can be told."""
 
 
 CORE, DENSE = np.ones((3, 3), np.uint8), 0.25
-"""Least share of a region's px with all their neighbours in it: foliage, streaks and flakes are thin."""
+"""Least share of a region's px with all their neighbours in it: foliage, streaks and flakes are thin, but so is a
+body 4 px high."""
 GRAIN = np.ones((2, 2), np.uint8)
 """What is smaller than this is grain."""
 
@@ -49,9 +53,11 @@ class Region:
     box: PlaneBox
     area: int
     """Changed px of the plane."""
-    is_solid: bool
+    is_thing: bool
     """Whether it is one thing with edges and a texture of its own: not light, not scattered, not cut off at a side
     of the picture."""
+    is_dense: bool
+    """Whether it is thick: many of its px have all their neighbours."""
 
     @property
     def length(self) -> int:
@@ -129,12 +135,13 @@ class Scenery:
         columns = slice(max(0, box[0] - 3), box[2] + 3)
         changed = mask[rows, columns] > 0
         if box[0] == 0 or box[1] == 0 or box[2] == self.shape[1]:
-            return Region(box, area, is_solid=False)
+            return Region(box, area, is_thing=False, is_dense=False)
         core = cv2.countNonZero(cv2.erode(part[y : y + h, x : x + w], CORE, borderValue=0)) / area
         is_thing = _is_sharp(self.difference[rows, columns], changed) and not self._is_light(
             rows, columns, changed
         )
-        return Region(box, area, is_thing and area >= FILLS * w * h and core >= DENSE)
+        fills = SMALL_FILLS if max(w, h) <= SMALL else FILLS
+        return Region(box, area, is_thing and area >= fills * w * h, core >= DENSE)
 
     def _is_light(self, rows: slice, columns: slice, changed: NDArray[np.bool_]) -> bool:
         """Whether the texture of the background still shows."""
