@@ -15,6 +15,7 @@ from surveil.detect.detector import Detector
 from surveil.detect.merge import iou
 from surveil.detect.session import ModelSession, RunOn
 from surveil.detect.settings import ModelSettings
+from surveil.detect.trial import PEOPLE
 from surveil.errors import ModelError
 from surveil.models.store import DATA, EMBEDDING, ModelStore, open_detector
 from tests.detect import tiny
@@ -77,6 +78,11 @@ def test_the_default_model_finds_drawn_people(default):
     assert (iou(truth, people).max(axis=1) > 0.5).all()
 
 
+def test_the_default_model_finds_everybody_in_the_picture_of_the_trial(default):
+    people = default.trial.found.classes[default.trial.found.scores >= 0.5] == default.labels.index("person")
+    assert people.sum() == PEOPLE
+
+
 def test_the_default_model_finds_the_people_in_a_photograph(default):
     found = whole(default, cv2.imread(str(footage("bus.jpg")))[..., ::-1], 0.5)
     names = sorted(default.labels[c] for c in found.classes)
@@ -122,7 +128,7 @@ def test_the_embedded_models_are_well(store):
 def test_an_added_model_is_recognised_and_can_be_named(store, file):
     added = store.add(file)
     assert (added.name, added.decoder, added.labels, added.experimental) == (
-        "my-pets", "yolov8", ("cat", "dog", "fox"), True,
+        "my-pets", "yolov8", ("cat", "dog", "fox"), False,
     )  # fmt: skip
     detector = open_detector(ModelSettings(name="my-pets"), ModelStore(store.folder))
     assert (detector.name, detector.labels) == ("my-pets", ("cat", "dog", "fox"))

@@ -108,12 +108,15 @@ class _Format:
 
     decoder: str
     families: str
+    proven_with: str
+    """Exporter and version whose models gave the same boxes as in their own runtime; empty: none yet."""
     experimental: bool
-    """No real export has been run through it."""
 
 
 def _formats() -> list[_Format]:
-    return [_Format(name, one.families, one.experimental) for name, one in DECODERS.items()]
+    return [
+        _Format(name, one.families, one.proven_with, not one.proven_with) for name, one in DECODERS.items()
+    ]
 
 
 def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
@@ -141,7 +144,11 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     show_table(table)
     table = Table("decoder", "reads exports of", "state")
     for one in _formats():
-        table.add_row(one.decoder, one.families, "experimental" if one.experimental else "proven")
+        table.add_row(
+            one.decoder,
+            one.families,
+            "experimental" if one.experimental else f"proven with {one.proven_with}",
+        )
     console.print(table)
 
 
@@ -167,7 +174,7 @@ def add_model(
 
 def is_experimental(decoder: str) -> bool:
     """Whether no real export has been run through this decoder yet."""
-    return decoder in DECODERS and DECODERS[decoder].experimental
+    return decoder in DECODERS and not DECODERS[decoder].proven_with
 
 
 def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:

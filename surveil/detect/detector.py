@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from surveil.clock import Clock, SystemClock
-from surveil.detect import canary, labels, recognise
+from surveil.detect import canary, labels, metadata, recognise
 from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
@@ -20,7 +20,8 @@ from surveil.detect.merge import merge, suppress
 from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
-from surveil.errors import ModelError
+from surveil.detect.trial import FAINT, Trial, judge, prepared
+from surveil.errors import ModelError, UnfitModel
 from surveil.types import Crop, Detections, Floats, Picture
 
 SPARE = 64
@@ -67,8 +68,10 @@ class Detector:
         self.input = spec
         self.labels = names
         self.decoder = decoder_name
-        self.experimental = decoder.experimental
+        self.experimental = not decoder.proven_with
+        self.licence = metadata.licence(session.graph.metadata)
         self.provider = session.provider
+        self.trial = Trial()
         self.canary = Canary(session.provider, 0.0)
         self._feeds = partial(_feeds, spec, recognise.sizes_input(session.graph))
         self.batches = Batches(session, spec, self._feeds, settings.max_batch, clock)
@@ -91,12 +94,16 @@ class Detector:
 
     @classmethod
     def open(cls, settings: ModelSettings, models: Models, clock: Clock | None = None) -> Detector:
-        """Load, warm up and time the model. Raises `ModelError`: no such model, no decoder fits, no GPU."""
+        """Load, warm up and time the model. Raises `ModelError`: no such model, no decoder fits, no GPU.
+
+        So does a model whose boxes in a picture with people cannot be boxes.
+        """
         file = models.find(settings)
         where = run_on(settings)
         clock = clock or SystemClock()
         detector = cls.load(file, settings, where, clock)
         detector.warm_up()
+        detector.trial = detector.try_people()
         detector.canary = detector.prove(file, settings)
         return detector
 
@@ -104,16 +111,19 @@ class Detector:
     def load(cls, file: ModelFile, settings: ModelSettings, where: RunOn, clock: Clock) -> Detector:
         """Load without warming up or proving anything. Raises `ModelError`."""
         session = ModelSession(file.path, where)
-        size = (settings.size, settings.size) if settings.size else file.size
+        told = session.graph.metadata
+        metadata.check_task(told)
+        size = (settings.size, settings.size) if settings.size else file.size or metadata.input_size(told)
         spec = recognise.input_spec(session.graph, file.preprocess, size)
         graph = _measured(session, spec)
         pixels = (spec.width, spec.height)
         wanted = settings.decoder if settings.decoder != "auto" else file.decoder
-        name = recognise.choose(graph, wanted, pixels)
+        known = _labels(file, settings) or labels.of_metadata(told)
+        name = recognise.choose(graph, wanted, pixels, lambda: _sample(session, spec), len(known))
         decoder = recognise.build(name, graph, pixels)
         policies = file.preprocess if file.decoder == name else decoder.preprocess
         spec = recognise.input_spec(graph, recognise.chosen_preprocess(policies, settings), size)
-        names = labels.complete(_labels(file, settings), graph.metadata, decoder.classes)
+        names = labels.complete(known, {}, decoder.classes)
         return cls(file.name, session, name, decoder, spec, names, settings, clock)
 
     def prepare(self, picture: Picture, crop: Crop) -> ModelInput:
@@ -204,6 +214,24 @@ class Detector:
                 f"{[output.shape for output in outputs]}: {error}"
             ) from error
 
+    def try_people(self) -> Trial:
+        """Run the picture with people; return what was found. Raises `UnfitModel` when that cannot be boxes."""
+        tensor, where = prepared(self.input)
+        outputs = [
+            output[0] for output in self._session.run(self._feeds(_batch(tensor, self.batches.sizes[0])))
+        ]
+        verdict = judge(self._decoder(outputs, self.floors(FAINT)), (self.input.width, self.input.height))
+        found = self._decode(outputs, self._least)
+        trial = Trial(
+            verdict=verdict, found=Detections(where.to_frame(found.boxes), found.scores, found.classes)
+        )
+        if trial.is_bad:
+            raise UnfitModel(
+                f"the decoder '{self.decoder}' cannot be right for this model: in a picture with people "
+                f"{trial.reason}; name another decoder (`surveil models list` has them), or export the model again"
+            )
+        return trial
+
     def prove(self, file: ModelFile, settings: ModelSettings) -> Canary:
         """Time one picture; on a GPU also on the CPU, and compare what is found."""
         mine, found = self.time_one()
@@ -225,9 +253,7 @@ class Detector:
         tensor = zeros(spec.shape, spec.dtype)
         whole = Placement((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
         write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)
-        feeds = self._feeds(
-            np.ascontiguousarray(np.broadcast_to(tensor[None], (self.batches.sizes[0], *spec.shape)))
-        )
+        feeds = self._feeds(_batch(tensor, self.batches.sizes[0]))
         seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
         outputs = self._session.run(feeds)
         return seconds / self.batches.sizes[0], self._decode(
@@ -247,6 +273,17 @@ def _feeds(spec: InputSpec, sizes: str | None, batch: Tensor) -> dict[str, Tenso
     if sizes:
         feeds[sizes] = np.array([[spec.width, spec.height]] * len(batch), np.int64)
     return feeds
+
+
+def _batch(tensor: Tensor, size: int) -> Tensor:
+    """Return a batch that has one picture everywhere."""
+    return np.ascontiguousarray(np.broadcast_to(tensor[None], (size, *tensor.shape)))
+
+
+def _sample(session: ModelSession, spec: InputSpec) -> Outputs:
+    """Return the outputs for the picture with people."""
+    feeds = _feeds(spec, recognise.sizes_input(session.graph), _batch(prepared(spec)[0], spec.batch or 1))
+    return [output[0] for output in session.run(feeds)]
 
 
 def _measured(session: ModelSession, spec: InputSpec) -> Graph:

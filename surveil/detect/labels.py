@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping
 from pathlib import Path
 
+from surveil.detect import metadata
 from surveil.errors import UnfitModel
-from surveil.filesystem import read_json
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -47,10 +46,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines)
 
 
-def of_metadata(metadata: Mapping[str, str]) -> tuple[str, ...]:
+def of_metadata(known: Mapping[str, str]) -> tuple[str, ...]:
     """Return what the exporter stored: a list or a mapping from number to name; () when there is none."""
     for key in _KEYS:
-        names = _parse(metadata.get(key, ""))
+        names = _parse(known.get(key, ""))
         if names:
             return names
     return ()
@@ -63,9 +62,9 @@ def standard(classes: int) -> tuple[str, ...]:
     return COCO_91[:classes] if classes in (90, 91) else ()
 
 
-def complete(known: tuple[str, ...], metadata: Mapping[str, str], classes: int) -> tuple[str, ...]:
+def complete(known: tuple[str, ...], stored: Mapping[str, str], classes: int) -> tuple[str, ...]:
     """Return the names for `classes` classes (0: the outputs do not say). Raises `UnfitModel` when none fit."""
-    names = known or of_metadata(metadata) or standard(classes)
+    names = known or of_metadata(stored) or standard(classes)
     if not names:
         raise UnfitModel(
             f"the model has {classes} classes and no names for them; give a text file with one name a line "
@@ -77,16 +76,8 @@ def complete(known: tuple[str, ...], metadata: Mapping[str, str], classes: int) 
 
 
 def _parse(text: str) -> tuple[str, ...]:
-    """Read JSON, or Python's notation of a dict or list, as exporters write it."""
-    if not text.strip():
-        return ()
-    try:
-        value = read_json(text)
-    except ValueError:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return ()
+    """Read a list of names, or a mapping from number to name."""
+    value = metadata.parsed(text)
     if isinstance(value, dict):
         return _of_mapping(value)
     return tuple(str(v) for v in value) if isinstance(value, list | tuple) else ()

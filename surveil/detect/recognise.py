@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
+
 from surveil.detect.decoders import DECODERS
-from surveil.detect.decoders.base import Decoder
+from surveil.detect.decoders.base import Decoder, Outputs
+from surveil.detect.decoders.detr import Detr, has_no_object
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, Layout, Port, Preprocess
+from surveil.detect.trial import FAINT, Verdict, judge
 from surveil.errors import UnfitModel
 
 PICTURE_DTYPES = ("uint8", "float32", "float16")
 SIZES_INPUT = "orig_target_sizes"
 """Second input of RT-DETR's and D-FINE's exports: what their boxes are scaled to."""
+ANY_CLASSES = 4096
+"""Classes that are looked for where the outputs do not say how many there are."""
 FREE_SIDE = 640
 """Side of the input where graph and settings leave it open: what most exports were trained with."""
 
 
-def choose(graph: Graph, name: str, size: tuple[int, int]) -> str:
+def choose(
+    graph: Graph, name: str, size: tuple[int, int], sample: Callable[[], Outputs], names: int = 0
+) -> str:
     """Return the name of the decoder: `name`, or the only one that fits when it is `auto`.
 
-    Raises `UnfitModel`: unknown name, a decoder that does not fit, none that fits, or several.
+    `sample` runs the model on the picture with people, for formats that only their values tell apart; `names`:
+    how many class names are known. Raises `UnfitModel`: unknown name, a decoder that does not fit, none that
+    fits, or several.
     """
     if name == "auto":
-        return _recognise(graph, size)
+        return _recognise(graph, size, sample, names)
     if name not in DECODERS:
         near = difflib.get_close_matches(name, DECODERS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -36,12 +47,17 @@ def choose(graph: Graph, name: str, size: tuple[int, int]) -> str:
     return name
 
 
-def _recognise(graph: Graph, size: tuple[int, int]) -> str:
+def _recognise(graph: Graph, size: tuple[int, int], sample: Callable[[], Outputs], names: int) -> str:
     """The metadata's word, else the only decoder that fits."""
     told = graph.metadata.get("surveil.decoder", "")
     if told in DECODERS and DECODERS[told].fits(graph, size):
         return told
     fitting = [name for name, decoder in DECODERS.items() if decoder.fits(graph, size)]
+    if "rfdetr" in fitting:
+        # Nobody else names outputs so; `detr` reads them too, with pictures prepared otherwise.
+        return "rfdetr"
+    if len(fitting) > 1:
+        fitting = _by_values(fitting, graph, size, sample(), names)
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
@@ -52,6 +68,33 @@ def _recognise(graph: Graph, size: tuple[int, int]) -> str:
     raise UnfitModel(
         f"several decoders fit this model's outputs ({graph}): {', '.join(fitting)}; name one with `decoder:`"
     )
+
+
+def _by_values(
+    fitting: list[str], graph: Graph, size: tuple[int, int], outputs: Outputs, names: int
+) -> list[str]:
+    """Return the decoders whose boxes in the picture with people can be boxes; all where none finds any."""
+    if "detr-softmax" in fitting:
+        heads = Detr.heads(graph)
+        assert heads is not None
+        softmax = has_no_object(outputs[graph.outputs.index(heads[0])], names)
+        fitting = [name for name in fitting if name != ("detr" if softmax else "detr-softmax")]
+    verdicts = {name: _verdict(name, graph, size, outputs) for name in fitting}
+    good = [name for name, verdict in verdicts.items() if verdict is Verdict.GOOD]
+    if good:
+        return good
+    quiet = [name for name, verdict in verdicts.items() if verdict is Verdict.NOTHING]
+    # A transformer gives a box for every query: a table without any is of a graph with suppression inside.
+    return [name for name in quiet if name != "detr-table"] or fitting
+
+
+def _verdict(name: str, graph: Graph, size: tuple[int, int], outputs: Outputs) -> Verdict:
+    decoder = build(name, graph, size)
+    floors = np.full(decoder.classes or ANY_CLASSES, FAINT, np.float32)
+    try:
+        return judge(decoder(outputs, floors), size)
+    except (ValueError, IndexError, TypeError):
+        return Verdict.BROKEN
 
 
 def build(name: str, graph: Graph, size: tuple[int, int]) -> Decoder:
@@ -109,6 +152,9 @@ def _picture_port(graph: Graph) -> Port:
 
 
 def _layout(port: Port) -> Layout | None:
+    """Where the graph leaves the channels open, too, they come first, as in every export of PyTorch."""
     if port.shape[1] == 3:
         return "nchw"
-    return "nhwc" if port.shape[3] == 3 else None
+    if port.shape[3] == 3:
+        return "nhwc"
+    return "nchw" if port.shape[1] is None and port.shape[3] is None else None

@@ -86,7 +86,7 @@ def read_description(path: Path) -> ModelFile:
             preprocess=Preprocess(**known.pop("preprocess")),
             labels=tuple(known.pop("labels")),
             size=tuple(size) if size else None,
-            experimental=bool(decoder and decoder.experimental),
+            experimental=bool(decoder and not decoder.proven_with),
             **known,
         )
         _prove(model, path)

@@ -99,6 +99,28 @@ def rfdetr():
     return {"dets": found["pred_boxes"], "labels": found["logits"]}
 
 
+def detr_softmax():
+    logits, boxes = rows(20, CLASSES + 1, -2), rows(20, 4, 0.1)
+    logits[:, -1] = 9
+    logits[3] = -20
+    logits[3, [2, -1]] = [logit(0.8), 0]
+    boxes[3] = np.array(CENTRE) / 64
+    return {"logits": logits, "pred_boxes": boxes}
+
+
+def detr_table():
+    table = rows(300, 6, 0.02)
+    table[:, 4:] = [0.001, 1]
+    table[0] = [*(np.array(CENTRE) / 64), 0.8, 2]
+    return {"output0": table}
+
+
+def table_of_corners_in_0_to_1():
+    table = rows(300, 6)
+    table[0] = [*(np.array(BOX) / 64), 0.8, 2]
+    return {"output0": table}
+
+
 def detr_finished():
     labels, boxes, scores = np.zeros(20, np.int64), rows(20, 4), np.zeros(20, np.float32)
     labels[7], boxes[7], scores[7] = 2, BOX, 0.8
@@ -115,7 +137,10 @@ GRAPHS = [
     ("yolov8", yolov8),
     ("yolov10", yolov10),
     ("detr", detr),
-    ("detr", rfdetr),
+    ("rfdetr", rfdetr),
+    ("detr-softmax", detr_softmax),
+    ("detr-table", detr_table),
+    ("detr-table", table_of_corners_in_0_to_1),
     ("detr-finished", detr_finished),
 ]
 
@@ -240,3 +265,121 @@ def test_outputs_whose_size_the_graph_leaves_open_are_measured(opened):
 def test_the_side_of_a_free_input_is_taken_from_the_settings(opened):
     detector = opened(tiny.model(yolov8(), ("n", 3, "h", "w")), size=64)
     assert (detector.input.width, detector.input.height) == (64, 64)
+
+
+def normalised_planes():
+    planes = yolov8()["output0"]
+    planes[:4] /= 64
+    return {"output0": planes}
+
+
+def normalised_finished():
+    found = detr_finished()
+    return {**found, "boxes": found["boxes"] / 64}
+
+
+def normalised_candidates():
+    found = candidates()
+    return {**found, "boxes": found["boxes"] / 64}
+
+
+def pixels_among_transformers():
+    found = detr()
+    return {**found, "pred_boxes": found["pred_boxes"] * 64}
+
+
+@pytest.mark.parametrize(
+    ("decoder", "outputs", "reason"),
+    [
+        ("yolov10", detr_table, "smaller than two pixels"),
+        ("detr-table", yolov10, "outside of the picture"),
+        ("auto", normalised_planes, "smaller than two pixels"),
+        ("auto", normalised_candidates, "smaller than two pixels"),
+        ("auto", normalised_finished, "smaller than two pixels"),
+        ("auto", pixels_among_transformers, "outside of the picture"),
+    ],
+)
+def test_boxes_that_cannot_be_boxes_are_refused_with_the_reason(opened, decoder, outputs, reason):
+    made = tiny.model(outputs(), sizes=outputs is normalised_finished)
+    with pytest.raises(ModelError, match=f"in a picture with people every box .*{reason}; name another"):
+        opened(made, decoder=decoder)
+
+
+def test_boxes_that_are_no_numbers_are_refused(opened):
+    found = candidates()
+    found["boxes"][4] = np.nan
+    with pytest.raises(ModelError, match="the boxes or scores are no numbers"):
+        opened(tiny.model(found))
+
+
+def test_a_table_without_a_box_is_of_a_graph_with_suppression_inside(opened):
+    assert opened(tiny.model({"o": rows(300, 6)})).decoder == "yolov10"
+
+
+@pytest.mark.parametrize(
+    ("last", "width", "decoder"),
+    [
+        (9.0, CLASSES + 1, "detr-softmax"),
+        (-9.0, CLASSES + 1, "detr-softmax"),
+        (9.0, CLASSES, "detr"),
+        (-9.0, CLASSES, "detr"),
+    ],
+)
+def test_the_number_of_names_tells_whether_no_object_is_a_class(opened, last, width, decoder):
+    logits, boxes = rows(20, width, -4), rows(20, 4, 0.5)
+    logits[:, -1] = last
+    assert opened(tiny.model({"logits": logits, "pred_boxes": boxes})).decoder == decoder
+
+
+def test_92_logits_are_cocos_numbers_and_no_object(tmp_path):
+    logits, boxes = rows(20, 92, -9), rows(20, 4, 0.5)
+    logits[3, 1] = 9
+    (tmp_path / "m.onnx").write_bytes(tiny.model({"logits": logits, "pred_boxes": boxes}))
+    detector = open_detector(ModelSettings(file=tmp_path / "m.onnx"), ModelStore())
+    assert (detector.decoder, detector.input.preprocess.range) == ("detr-softmax", "imagenet")
+    assert only_object(detector)[2] == "person"
+
+
+def test_sigmoids_whose_last_class_is_often_the_best_are_no_softmax(tmp_path):
+    logits, boxes = rows(20, 80, -9), rows(20, 4, 0.5)
+    logits[:, -1] = -2
+    (tmp_path / "m.onnx").write_bytes(tiny.model({"logits": logits, "pred_boxes": boxes}))
+    detector = open_detector(ModelSettings(file=tmp_path / "m.onnx"), ModelStore())
+    assert (detector.decoder, detector.input.preprocess.range) == ("detr", "0-1")
+
+
+def test_rfdetrs_pictures_have_imagenets_mean_unless_the_settings_say_otherwise(opened):
+    assert opened(tiny.model(rfdetr())).input.preprocess.range == "imagenet"
+    assert opened(tiny.model(rfdetr()), range="0-1").input.preprocess.range == "0-1"
+    assert opened(tiny.model(rfdetr()), decoder="detr").decoder == "detr"
+
+
+def test_an_input_whose_axes_all_are_free_is_a_picture(opened):
+    detector = opened(tiny.model(detr_softmax(), ("n", "c", "h", "w"), free=True), size=64)
+    assert (detector.decoder, detector.input.layout) == ("detr-softmax", "nchw")
+    assert only_object(detector)[0] == pytest.approx(BOX, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("told", "size"),
+    [("[64, 64]", (64, 64)), ("[64, 96]", (96, 64)), ("64", (64, 64)), ("[64]", (64, 64)), ("(64, 64)", (64, 64)),
+     ("", (640, 640)), ("[0, 64]", (640, 640)), ("many", (640, 640)), ("[True, True]", (640, 640))],
+)  # fmt: skip
+def test_the_side_of_a_free_input_is_taken_from_the_metadata(opened, told, size):
+    made = tiny.model(detr(), ("n", 3, "h", "w"), metadata={"imgsz": told})
+    assert (opened(made).input.width, opened(made).input.height) == size
+
+
+def test_the_settings_come_before_the_metadata(opened):
+    made = tiny.model(detr(), ("n", 3, "h", "w"), metadata={"imgsz": "[64, 64]"})
+    assert opened(made, size=96).input.width == 96
+
+
+@pytest.mark.parametrize("task", ["pose", "segment", "classify", "obb"])
+def test_a_model_for_another_task_is_refused_by_its_name(opened, task):
+    with pytest.raises(ModelError, match=f"the model's task is '{task}' .*export the detection model"):
+        opened(tiny.model(yolov8(), metadata={"task": task}))
+
+
+def test_a_detection_model_may_say_so(opened):
+    assert opened(tiny.model(yolov8(), metadata={"task": "detect"})).decoder == "yolov8"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surveil.detect.decoders.base import Decoder
 from surveil.detect.decoders.candidates import Candidates
-from surveil.detect.decoders.detr import Detr, DetrFinished
+from surveil.detect.decoders.detr import Detr, DetrFinished, DetrSoftmax, DetrTable, RfDetr
 from surveil.detect.decoders.efficientdet import EfficientDet
 from surveil.detect.decoders.fastestdet import FastestDet
 from surveil.detect.decoders.yolo import YoloAnchors, YoloEndToEnd, YoloPlanes
@@ -19,6 +19,9 @@ DECODERS: dict[str, type[Decoder]] = {
     "yolov8": YoloPlanes,
     "yolov10": YoloEndToEnd,
     "detr": Detr,
+    "detr-softmax": DetrSoftmax,
+    "detr-table": DetrTable,
+    "rfdetr": RfDetr,
     "detr-finished": DetrFinished,
 }
 """Name in the configuration → decoder; those that need no guessing first."""

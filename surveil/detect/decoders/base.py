@@ -20,8 +20,8 @@ class Decoder(Protocol):
 
     families: ClassVar[str]
     """Models whose exports it reads, for people."""
-    experimental: ClassVar[bool]
-    """True until a real export has been run through it."""
+    proven_with: ClassVar[str]
+    """Exporter, and its version, whose models gave the same boxes here as in their own runtime; empty: none yet."""
     preprocess: ClassVar[Preprocess]
     """How the family's pictures are usually prepared."""
     suppresses: ClassVar[bool]

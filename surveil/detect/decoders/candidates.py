@@ -13,7 +13,7 @@ class Candidates:
     """Outputs `boxes` (n, k, 4) x1 y1 x2 y2 px and `logits` (n, k, classes)."""
 
     families: ClassVar[str] = "EfficientDet-Lite0 (built in), cut before its suppression"
-    experimental: ClassVar[bool] = False
+    proven_with: ClassVar[str] = "surveil's own build"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-255", "top_left", 127)
     suppresses: ClassVar[bool] = True
 

@@ -29,7 +29,7 @@ class EfficientDet:
     """
 
     families: ClassVar[str] = "EfficientDet-Lite0 to Lite2"
-    experimental: ClassVar[bool] = False
+    proven_with: ClassVar[str] = "google/automl's TFLite"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-255", "top_left", 127)
     suppresses: ClassVar[bool] = True
 

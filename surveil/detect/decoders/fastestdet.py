@@ -20,7 +20,7 @@ class FastestDet:
     """
 
     families: ClassVar[str] = "FastestDet"
-    experimental: ClassVar[bool] = False
+    proven_with: ClassVar[str] = "FastestDet's own export"
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-1", "stretch")
     suppresses: ClassVar[bool] = True
 

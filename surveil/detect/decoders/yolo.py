@@ -18,7 +18,7 @@ class YoloAnchors:
     """v5, v7: output (n, 3 · cells, 5 + classes): centre and size in px, objectness, classes."""
 
     families: ClassVar[str] = "YOLOv5, YOLOv7"
-    experimental: ClassVar[bool] = True
+    proven_with: ClassVar[str] = ""
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
 
@@ -48,7 +48,7 @@ class YoloPlanes:
     """v8, v9, v11, v12: output (n, 4 + classes, cells): centre and size in px, classes; one plane each."""
 
     families: ClassVar[str] = "YOLOv8, YOLOv9, YOLO11, YOLO12"
-    experimental: ClassVar[bool] = True
+    proven_with: ClassVar[str] = "ultralytics 8.4.190"
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
 
@@ -87,7 +87,7 @@ class YoloEndToEnd:
     """
 
     families: ClassVar[str] = "YOLOv10, exports with suppression inside"
-    experimental: ClassVar[bool] = True
+    proven_with: ClassVar[str] = "ultralytics 8.4.190"
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = False
 

@@ -21,7 +21,7 @@ class Yolox:
     """
 
     families: ClassVar[str] = "YOLOX"
-    experimental: ClassVar[bool] = False
+    proven_with: ClassVar[str] = "YOLOX's own export"
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-255", "top_left", 114)
     suppresses: ClassVar[bool] = True
 
