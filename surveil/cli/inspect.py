@@ -89,7 +89,8 @@ def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     console.print(table)
 
 
-def _store(config: Path) -> ModelStore:
+def model_store(config: Path) -> ModelStore:
+    """Return the models that the configuration can name."""
     return ModelStore(read_config(config).state_dir / "models")
 
 
@@ -99,7 +100,7 @@ def _is_there(config: Path) -> bool:
 
 
 def _listed(config: Path) -> ModelStore:
-    return _store(config) if _is_there(config) else ModelStore()
+    return model_store(config) if _is_there(config) else ModelStore()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,14 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     if json:
         print_json({"models": found, "decoders": [asdict(format_) for format_ in _formats()]})
         return
-    table = Table("name", "decoder", "classes", "sha256", "origin")
+    table = Table("name", "decoder", "classes", "licence", "sha256", "origin")
     for model in found:
         unproven = " (experimental)" if is_experimental(model.decoder) else ""
         table.add_row(
             model.name,
             model.decoder + unproven,
             str(len(model.labels)),
+            model.licence or "unknown",
             model.sha256[:12],
             "built in" if model.embedded else "added",
         )
@@ -152,26 +154,6 @@ def list_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     console.print(table)
 
 
-def add_model(
-    file: Annotated[Path, typer.Argument(help="An ONNX file.")],
-    name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's name.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
-    *,
-    json: AsJson = False,
-) -> None:
-    """Add a detection model: recognise its format, run it and store it with its SHA-256.
-
-    Example: `surveil models add yolox_s.onnx --name people`
-    """
-    added = _store(config).add(file, name=name)
-    if json:
-        print_json(added)
-        return
-    console.print(
-        f"added {added.name}: decoder {added.decoder}, {len(added.labels)} classes, sha256 {added.sha256[:12]}"
-    )
-
-
 def is_experimental(decoder: str) -> bool:
     """Whether no real export has been run through this decoder yet."""
     return decoder in DECODERS and not DECODERS[decoder].proven_with
@@ -183,7 +165,7 @@ def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -
     Example: `surveil models check -c /etc/surveil/config.yaml`
     """
     settings = read_config(config)
-    found = _store(config).check(settings.model)
+    found = model_store(config).check(settings.model)
     if json:
         print_json(found)
     else:

@@ -26,9 +26,7 @@ Program = Annotated[
 ]
 DropIns = Annotated[
     list[str] | None,
-    typer.Option(
-        "--with", help="Drop-in to add: webcam, nvidia or strict. Repeatable.", show_default=False
-    ),
+    typer.Option("--with", help="Drop-in to add: webcam, nvidia or strict. Repeatable.", show_default=False),
 ]
 Extras = Annotated[
     list[Extra] | None,

@@ -92,7 +92,7 @@ COMMANDS: dict[str, Line | Group] = {
                 "List the models that a configuration can name, and the formats that can be added.",
             ),
             "add": Line(
-                "inspect:add_model",
+                "add_model:add_model",
                 "Add a detection model: recognise its format, run it and store it with its SHA-256."
             ),
             "check": Line(

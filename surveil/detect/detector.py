@@ -71,6 +71,8 @@ class Detector:
         self.experimental = not decoder.proven_with
         self.licence = metadata.licence(session.graph.metadata)
         self.provider = session.provider
+        self.why = self.why_size = recognise.Why.NAMED
+        """Why this decoder, and why this size of the input."""
         self.trial = Trial()
         self.canary = Canary(session.provider, 0.0)
         self._feeds = partial(_feeds, spec, recognise.sizes_input(session.graph))
@@ -113,18 +115,20 @@ class Detector:
         session = ModelSession(file.path, where)
         told = session.graph.metadata
         metadata.check_task(told)
-        size = (settings.size, settings.size) if settings.size else file.size or metadata.input_size(told)
+        size, why_size = recognise.size_of(session.graph, settings.size, file.size)
         spec = recognise.input_spec(session.graph, file.preprocess, size)
         graph = _measured(session, spec)
         pixels = (spec.width, spec.height)
         wanted = settings.decoder if settings.decoder != "auto" else file.decoder
         known = _labels(file, settings) or labels.of_metadata(told)
-        name = recognise.choose(graph, wanted, pixels, lambda: _sample(session, spec), len(known))
+        name, why = recognise.choose(graph, wanted, pixels, lambda: _sample(session, spec), len(known))
         decoder = recognise.build(name, graph, pixels)
         policies = file.preprocess if file.decoder == name else decoder.preprocess
         spec = recognise.input_spec(graph, recognise.chosen_preprocess(policies, settings), size)
         names = labels.complete(known, {}, decoder.classes)
-        return cls(file.name, session, name, decoder, spec, names, settings, clock)
+        made = cls(file.name, session, name, decoder, spec, names, settings, clock)
+        made.why, made.why_size = why, why_size
+        return made
 
     def prepare(self, picture: Picture, crop: Crop) -> ModelInput:
         """Fit a part of a picture into a tensor that is lent until `detect` or `release`."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import replace
+from enum import StrEnum
 
 import numpy as np
 
+from surveil.detect import metadata
 from surveil.detect.decoders import DECODERS
 from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.decoders.detr import Detr, has_no_object
@@ -25,10 +27,22 @@ FREE_SIDE = 640
 """Side of the input where graph and settings leave it open: what most exports were trained with."""
 
 
+class Why(StrEnum):
+    """Why a decoder or a size was chosen."""
+
+    NAMED = "named"
+    STORED = "stored with the model"
+    METADATA = "by the model's metadata"
+    OUTPUTS = "by the names and shapes of its outputs"
+    VALUES = "by its boxes in a picture with people"
+    GRAPH = "fixed in the model"
+    DEFAULT = "the default for a free size"
+
+
 def choose(
     graph: Graph, name: str, size: tuple[int, int], sample: Callable[[], Outputs], names: int = 0
-) -> str:
-    """Return the name of the decoder: `name`, or the only one that fits when it is `auto`.
+) -> tuple[str, Why]:
+    """Return the name of the decoder, and why: `name`, or the only one that fits when it is `auto`.
 
     `sample` runs the model on the picture with people, for formats that only their values tell apart; `names`:
     how many class names are known. Raises `UnfitModel`: unknown name, a decoder that does not fit, none that
@@ -44,22 +58,26 @@ def choose(
         fitting = [known for known, decoder in DECODERS.items() if decoder.fits(graph, size)]
         hint = f"; what fits is {', '.join(fitting)}" if fitting else ""
         raise UnfitModel(f"the decoder '{name}' does not fit this model ({graph}){hint}")
-    return name
+    return name, Why.NAMED
 
 
-def _recognise(graph: Graph, size: tuple[int, int], sample: Callable[[], Outputs], names: int) -> str:
+def _recognise(
+    graph: Graph, size: tuple[int, int], sample: Callable[[], Outputs], names: int
+) -> tuple[str, Why]:
     """The metadata's word, else the only decoder that fits."""
     told = graph.metadata.get("surveil.decoder", "")
     if told in DECODERS and DECODERS[told].fits(graph, size):
-        return told
+        return told, Why.METADATA
     fitting = [name for name, decoder in DECODERS.items() if decoder.fits(graph, size)]
     if "rfdetr" in fitting:
         # Nobody else names outputs so; `detr` reads them too, with pictures prepared otherwise.
-        return "rfdetr"
+        return "rfdetr", Why.OUTPUTS
+    why = Why.OUTPUTS
     if len(fitting) > 1:
+        why = Why.VALUES
         fitting = _by_values(fitting, graph, size, sample(), names)
     if len(fitting) == 1:
-        return fitting[0]
+        return fitting[0], why
     if not fitting:
         raise UnfitModel(
             f"no decoder fits this model's outputs ({graph}); surveil reads exports of "
@@ -95,6 +113,21 @@ def _verdict(name: str, graph: Graph, size: tuple[int, int], outputs: Outputs) -
         return judge(decoder(outputs, floors), size)
     except (ValueError, IndexError, TypeError):
         return Verdict.BROKEN
+
+
+def size_of(
+    graph: Graph, named: int | None, stored: tuple[int, int] | None
+) -> tuple[tuple[int, int] | None, Why]:
+    """Return the size of a free input, None for the default, and why the input has the size it has."""
+    sizes = (
+        ((named, named) if named else None, Why.NAMED),
+        (stored, Why.STORED),
+        (metadata.input_size(graph.metadata), Why.METADATA),
+    )
+    chosen = next((one for one in sizes if one[0]), (None, Why.DEFAULT))
+    port = _picture_port(graph)
+    sides = port.shape[1:3] if _layout(port) == "nhwc" else port.shape[2:]
+    return chosen[0], Why.GRAPH if None not in sides else chosen[1]
 
 
 def build(name: str, graph: Graph, size: tuple[int, int]) -> Decoder:

@@ -106,3 +106,5 @@ class ModelFile:
     """No real export has been run through its decoder yet."""
     licence: str = ""
     source: str = ""
+    data: tuple[tuple[str, str], ...] = ()
+    """Name and sha256 of further files beside it, which hold weights."""

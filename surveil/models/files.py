@@ -14,6 +14,7 @@ from surveil.detect.decoders import DECODERS
 from surveil.detect.spec import Channels, ModelFile, Placement, Preprocess, Range
 from surveil.errors import DamagedModel, ModelError, UnfitModel
 from surveil.filesystem import read_json
+from surveil.models import external
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _AUTO = "auto"
@@ -36,7 +37,9 @@ def check_name(name: str) -> None:
 
 def loose(path: Path) -> ModelFile:
     """Return a description of a file that is in no store; the decoder is to be recognised."""
-    return ModelFile(path.stem.lower(), path, sha256_of(path), _AUTO, (), Preprocess())
+    return ModelFile(
+        path.stem.lower(), path, sha256_of(path), _AUTO, (), Preprocess(), data=external.parts(path)
+    )
 
 
 def sha256_of(path: Path) -> str:
@@ -50,12 +53,19 @@ def sha256_of(path: Path) -> str:
 
 def verify(model: ModelFile) -> None:
     """Raise `ModelError` when the file is missing or not the one that was stored."""
-    found = sha256_of(model.path)
-    if found != model.sha256:
-        remedy = "install surveil again" if model.embedded else "`surveil models add` it again"
-        raise ModelError(
-            f"{model.path}: damaged or replaced (sha256 {found[:12]}…, expected {model.sha256[:12]}…); {remedy}"
-        )
+    beside = ((model.path.with_name(name), sha256) for name, sha256 in model.data)
+    for path, expected in ((model.path, model.sha256), *beside):
+        found = sha256_of(path)
+        if found != expected:
+            remedy = "install surveil again" if model.embedded else "`surveil models add` it again"
+            raise ModelError(
+                f"{path}: damaged or replaced (sha256 {found[:12]}…, expected {expected[:12]}…); {remedy}"
+            )
+
+
+def place(folder: Path, name: str, *, several: bool) -> Path:
+    """Return where a model of that name is stored: a folder of its own where it has several files."""
+    return folder / name / f"{name}.onnx" if several else folder / f"{name}.onnx"
 
 
 def describe(model: ModelFile) -> bytes:
@@ -81,8 +91,10 @@ def read_description(path: Path) -> ModelFile:
         _prove_unchanged(known)
         size = known.pop("size")
         decoder = DECODERS.get(known["decoder"])
+        data = tuple((name, sha256) for name, sha256 in known.pop("data", ()))
         model = ModelFile(
-            path=path.with_suffix(".onnx"),
+            path=place(path.parent, path.stem, several=bool(data)),
+            data=data,
             preprocess=Preprocess(**known.pop("preprocess")),
             labels=tuple(known.pop("labels")),
             size=tuple(size) if size else None,
@@ -109,6 +121,10 @@ def _prove(model: ModelFile, path: Path) -> None:
     texts = (model.name, model.sha256, model.decoder, model.licence, model.source, *model.labels)
     if not all(isinstance(text, str) for text in texts) or model.name != path.stem or model.embedded:
         raise ValueError("its name, decoder, sha256 or labels are invalid")
+    if not all(isinstance(part, str) for pair in model.data for part in pair):
+        raise ValueError("its further files are invalid")
+    if not all(external.is_plain(name) for name, _ in model.data):
+        raise ValueError("its further files are in another folder")
     how = model.preprocess
     for value, known in ((how.channels, Channels), (how.range, Range), (how.placement, Placement)):
         if value not in get_args(known):

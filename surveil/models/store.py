@@ -17,7 +17,7 @@ from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import ModelFile, Preprocess
 from surveil.errors import DamagedModel, ModelError, UnfitModel
 from surveil.filesystem import read_json, write_atomically
-from surveil.models.files import check_name, describe, loose, read_description, slug, verify
+from surveil.models.files import check_name, describe, loose, place, read_description, slug, verify
 
 DATA = Path(__file__).with_name("data")
 DEFAULT = "efficientdet-lite0"
@@ -139,8 +139,9 @@ class ModelStore:
 
     def _without_description(self, name: str, error: DamagedModel) -> ModelFile:
         assert self.folder is not None
-        path = self.folder / f"{name}.onnx"
-        if not path.is_file():
+        places = (place(self.folder, name, several=several) for several in (False, True))
+        path = next((path for path in places if path.is_file()), None)
+        if path is None:
             raise error
         if path not in self._told:
             self._told.add(path)
@@ -177,21 +178,36 @@ class ModelStore:
         `settings` say what the file does not: decoder, labels, channels, range, placement, size. Raises
         `ModelError`, and stores nothing, when the file is no model that can be used.
         """
+        return self.put(self.recognise(file, name, settings, clock)[0])
+
+    def recognise(
+        self,
+        file: Path,
+        name: str | None = None,
+        settings: ModelSettings | None = None,
+        clock: Clock | None = None,
+    ) -> tuple[ModelFile, Detector]:
+        """Return what `add` would store, and the model as it runs. Raises `ModelError`."""
         wanted = name or slug(file.stem)
         check_name(wanted)
+        if wanted in embedded():
+            raise ModelError(f"'{wanted}' is an embedded model; choose another name with --name")
         settings = (settings or ModelSettings()).model_copy(update={"file": file})
         detector = Detector.open(settings, self, clock)
+        found = loose(file)
         model = ModelFile(
             name=wanted,
             path=file,
-            sha256=loose(file).sha256,
+            sha256=found.sha256,
+            data=found.data,
+            licence=detector.licence,
             decoder=detector.decoder,
             labels=detector.labels,
             preprocess=detector.input.preprocess,
             size=(detector.input.width, detector.input.height),
             source=file.name,
         )
-        return self._put(file.read_bytes(), model)
+        return model, detector
 
     def check(self, settings: ModelSettings | None = None, clock: Clock | None = None) -> tuple[Checked, ...]:
         """Check every model: its sha256, that it loads, runs and decodes. A bad one is reported, not raised."""
@@ -209,19 +225,22 @@ class ModelStore:
         except ModelError as error:
             return Checked(model.name, ok=False, message=str(error), sha256=model.sha256)
 
-    def _put(self, content: bytes, model: ModelFile) -> ModelFile:
+    def put(self, model: ModelFile) -> ModelFile:
+        """Copy a model's files into the folder, its description last; return it as stored. Raises `ModelError`."""
         if self.folder is None:
             raise ModelError("there is no folder for models; name one")
-        if model.name in embedded():
-            raise ModelError(f"'{model.name}' is an embedded model; choose another name with --name")
-        path = self.folder / f"{model.name}.onnx"
+        path = place(self.folder, model.name, several=bool(model.data))
+        description = self.folder / f"{model.name}.json"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
-            write_atomically(path.with_suffix(".json"), describe(model))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for name, _ in model.data:
+                write_atomically(path.with_name(name), model.path.with_name(name).read_bytes())
+            write_atomically(path, model.path.read_bytes())
+            write_atomically(description, describe(model))
+            place(self.folder, model.name, several=not model.data).unlink(missing_ok=True)
         except OSError as error:
             raise ModelError(f"{self.folder}: the model cannot be stored: {error.strerror}") from error
-        return read_description(path.with_suffix(".json"))
+        return read_description(description)
 
 
 def open_detector(settings: ModelSettings, store: ModelStore, clock: Clock | None = None) -> Detector:

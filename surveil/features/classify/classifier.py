@@ -11,10 +11,10 @@ import numpy as np
 
 from surveil.detect.session import CPU, ModelSession, RunOn
 from surveil.errors import DamagedModel, ModelError
-from surveil.features.classify.onnxfields import metadata
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.filesystem import read_json
 from surveil.models.files import sha256_of
+from surveil.models.onnxfields import metadata
 from surveil.types import Bytes, Floats
 
 TASK = "classify"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.features.classify.onnxfields import GRAPH, LENGTH, METADATA, VARINT, fields, graph_bytes
+from surveil.models.onnxfields import GRAPH, LENGTH, METADATA, VARINT, fields, graph_bytes
 from surveil.offline.classify.head import Head
 from surveil.offline.classify.onnxgraph import TENSOR, tensor_name
 

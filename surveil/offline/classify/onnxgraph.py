@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.features.classify.onnxfields import VARINT, fields, graph_bytes, read_varint
+from surveil.models.onnxfields import VARINT, fields, graph_bytes, read_varint
 
 NODE, TENSOR = 1, 5
 _FLOAT = 1

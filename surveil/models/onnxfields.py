@@ -6,12 +6,14 @@ Field numbers are those of onnx.proto; with them there is no need for the `onnx`
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from surveil.errors import ModelError
 
 GRAPH, METADATA = 7, 14
 VARINT, LENGTH = 0, 2
 _FIXED = {1: 8, 5: 4}
+Data = TypeVar("Data", bytes, memoryview)
 
 
 def graph_bytes(network: bytes) -> bytes:
@@ -39,13 +41,13 @@ def _strings(content: bytes) -> Iterator[tuple[int, str]]:
     return ((number, part.decode()) for number, _, part in fields(content))
 
 
-def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+def fields(data: Data) -> Iterator[tuple[int, Data, Data]]:
     """Yield each field's number, its bytes with the tag, and its content (empty unless it has a length)."""
     at = 0
     while at < len(data):
         start = at
         tag, at = read_varint(data, at)
-        content = b""
+        content = data[:0]
         if tag & 7 == LENGTH:
             length, at = read_varint(data, at)
             content = data[at : at + length]
@@ -57,7 +59,7 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
         yield tag >> 3, data[start:at], content
 
 
-def read_varint(data: bytes, at: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """Return the number that begins at `at`, and where it ends."""
     value = shift = 0
     while True:
