@@ -120,6 +120,11 @@ class AnalysisMetrics:
             "surveil_motion_ratio", "Share of the picture that moved in the last analysed frame.", "camera"
         )
         self.crops = make.counter("surveil_detector_crops", "Crops given to the detector.", "camera")
+        self.crops_cut = make.counter(
+            "surveil_detector_crops_cut",
+            "Crops with more candidates than the model hands out, or more objects than are kept.",
+            "camera",
+        )
         self.batch = make.histogram(
             "surveil_detector_batch_size", "Crops per inference call.", buckets=_BATCHES
         )
@@ -143,7 +148,7 @@ class AnalysisMetrics:
         """Create the series of the analysis of a camera's frames at 0."""
         for decision in GateDecision:
             self.gate.labels(camera, decision.value)
-        for counter in (self.crops, self.objects):
+        for counter in (self.crops, self.crops_cut, self.objects):
             counter.labels(camera)
         for gauge in (self.motion_share, self.tracks):
             gauge.labels(camera).set(0)

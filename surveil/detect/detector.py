@@ -16,7 +16,7 @@ from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.letterbox import ModelInput, Placement, Tensor, letterbox, write
-from surveil.detect.merge import merge, suppress
+from surveil.detect.merge import MOST, merge, suppress
 from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, ModelFile, Port
@@ -177,12 +177,23 @@ class Detector:
 
         `floors`: for each frame, the least score by class (see `floors`), or `LEAST` for all.
         """
+        return [found for found, _ in self.read(inference, floors)]
+
+    def read(
+        self, inference: Inference, floors: Sequence[Floats] | None = None
+    ) -> list[tuple[Detections, int]]:
+        """Return, as `decode`, the objects of each frame, and how many of its crops had more than were read."""
         outputs = iter(inference.outputs)
         least = floors or [self._least] * len(inference.frames)
         return [
-            self._merged(looks, [self._decode(next(outputs), floor) for _ in looks])
+            self._of_frame(looks, [self._counted(next(outputs), floor) for _ in looks])
             for looks, floor in zip(inference.frames, least, strict=True)
         ]
+
+    def _of_frame(
+        self, looks: Sequence[ModelInput], parts: Sequence[tuple[Detections, bool]]
+    ) -> tuple[Detections, int]:
+        return self._merged(looks, [found for found, _ in parts]), sum(cut for _, cut in parts)
 
     def _merged(self, looks: Sequence[ModelInput], found: Sequence[Detections]) -> Detections:
         if not looks:
@@ -196,8 +207,16 @@ class Detector:
         self._session.run(self._feeds(batch))
 
     def _decode(self, outputs: Sequence[Tensor], floors: Floats) -> Detections:
+        return self._counted(outputs, floors)[0]
+
+    def _counted(self, outputs: Sequence[Tensor], floors: Floats) -> tuple[Detections, bool]:
+        """Return what is found in one crop, and whether there may be more that was cut off."""
         found = self._decoder(outputs, floors)
-        return suppress(found, self._overlap) if self._decoder.suppresses else found
+        cut = self._decoder.limited and len(found) >= len(outputs[0])
+        if self._decoder.suppresses:
+            found = suppress(found, self._overlap)
+            cut |= len(found) >= MOST
+        return found, cut
 
     def _tensor(self) -> Tensor:
         try:

@@ -22,7 +22,7 @@ COVERED = 0.7
 SAME_SPAN = 0.6
 """Two cut boxes whose extents along the border agree this much are halves of one object."""
 MOST = 300
-"""Boxes that are compared with each other; a picture with more objects than that keeps the surest."""
+"""Boxes that are compared with each other at once, and objects that a picture can have; the surest stay."""
 
 
 def merge(
@@ -115,10 +115,28 @@ def iou(a: Floats, b: Floats) -> Floats:
 
 def suppress(found: Detections, overlap: float) -> Detections:
     """Return the surest box of every heap of boxes of one class, surest first."""
-    order = np.argsort(-found.scores, kind="stable")[:MOST]
-    if len(order) > 1:
-        order = order[_survivors(found.boxes[order], found.classes[order], overlap)]
-    return take(found, order)
+    order = np.argsort(-found.scores, kind="stable")
+    kept = order[:0]
+    # In pieces: a crowd has thousands of boxes, and those of its surest people must not push out the others'.
+    for start in range(0, len(order), MOST):
+        some = order[start : start + MOST]
+        if len(kept):
+            some = some[~_beaten(found, kept, some, overlap)]
+        if len(some) > 1:
+            some = some[_survivors(found.boxes[some], found.classes[some], overlap)]
+        kept = np.concatenate([kept, some])
+        if len(kept) >= MOST:
+            break
+    return take(found, kept[:MOST])
+
+
+def _beaten(
+    found: Detections, kept: NDArray[np.intp], some: NDArray[np.intp], overlap: float
+) -> NDArray[np.bool_]:
+    """Return which of `some` are of the same class as one that is kept, and the same object."""
+    rivals = iou(found.boxes[some], found.boxes[kept]) > overlap
+    rivals &= found.classes[some][:, None] == found.classes[kept][None, :]
+    return np.asarray(rivals.any(axis=1))
 
 
 def _survivors(boxes: Floats, classes: NDArray[np.int32], overlap: float) -> NDArray[np.bool_]:

@@ -94,6 +94,8 @@ class DetectStage:
         inference = self._detector.infer([slot.state.looks for slot in slots])
         self._metrics.inference.observe(inference.seconds)
         self._metrics.batch.observe(len(inference.outputs))
-        for slot, detections in zip(slots, self._detector.decode(inference), strict=True):
+        for slot, (detections, cuts) in zip(slots, self._detector.read(inference), strict=True):
+            if cuts:
+                self._metrics.crops_cut.labels(slot.camera).inc(cuts)
             slot.state.detections = detections
             self._metrics.objects.labels(slot.camera).inc(len(detections))

@@ -5,9 +5,11 @@ import pytest
 
 from surveil.detect.decoders import DECODERS
 from surveil.detect.detector import Detector
+from surveil.detect.merge import MOST, suppress
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
 from surveil.models.store import ModelStore, open_detector
+from surveil.types import Detections
 from tests.detect import tiny
 
 CLASSES = 7
@@ -383,3 +385,49 @@ def test_a_model_for_another_task_is_refused_by_its_name(opened, task):
 
 def test_a_detection_model_may_say_so(opened):
     assert opened(tiny.model(yolov8(), metadata={"task": "detect"})).decoder == "yolov8"
+
+
+def crowd(count, copies):
+    """People in rows of 10, `copies` boxes of each, surest first."""
+    at = np.arange(count)
+    x, y = at % 10 * 60.0, at // 10 * 60.0
+    boxes = np.stack([x, y, x + 50, y + 50], axis=1).astype(np.float32)
+    scores = np.linspace(0.9, 0.2, count * copies, dtype=np.float32)
+    return Detections(np.repeat(boxes, copies, axis=0), scores, np.zeros(count * copies, np.int32))
+
+
+@pytest.mark.parametrize("count", [1, 60, MOST])
+def test_everybody_in_a_crowd_is_kept_however_many_boxes_the_surest_have(count):
+    found = suppress(crowd(count, 30), 0.5)
+    assert len({tuple(box) for box in found.boxes}) == len(found) == count
+
+
+def test_objects_above_the_limit_are_the_surest_ones():
+    found = suppress(crowd(MOST + 50, 2), 0.5)
+    assert (len(found), float(found.scores.min())) == (MOST, float(crowd(MOST + 50, 2).scores[2 * MOST - 2]))
+
+
+def people_in_a_row(sure, count=10):
+    logits = rows(count, CLASSES, -9)
+    logits[:sure, 2] = 3
+    boxes = rows(count, 4)
+    boxes[:, [0, 2]] = np.arange(count)[:, None] * 6 + [0, 5]
+    boxes[:, 3] = 40
+    return {"boxes": boxes, "logits": logits}
+
+
+@pytest.mark.parametrize(("sure", "cuts"), [(9, 0), (10, 1)])
+def test_a_crop_with_more_candidates_than_the_model_hands_out_is_counted(opened, sure, cuts):
+    detector = opened(tiny.model(people_in_a_row(sure)))
+    look = detector.prepare(tiny.grey(64, 64), (0, 0, 64, 64))
+    assert [(len(found), cut) for found, cut in detector.read(detector.infer([[look]]))] == [(sure, cuts)]
+
+
+def test_a_crop_with_more_objects_than_are_kept_is_counted(opened):
+    table = rows(sum(s * s for s in (80, 40, 20)), 4 + CLASSES)
+    at = np.arange(MOST + 10)
+    table[: len(at), :4] = np.stack([at % 40 * 16 + 8, at // 40 * 16 + 8, at * 0 + 14, at * 0 + 14], axis=1)
+    table[: len(at), 6] = 0.8
+    detector = opened(tiny.model({"output0": table.T.copy()}, ("n", 3, 640, 640)))
+    look = detector.prepare(tiny.grey(640, 640), (0, 0, 640, 640))
+    assert [(len(found), cut) for found, cut in detector.read(detector.infer([[look]]))] == [(MOST, 1)]

@@ -27,6 +27,9 @@ class Decoder(Protocol):
     suppresses: ClassVar[bool]
     """Whether the model hands out several boxes an object, so that suppression is needed."""
 
+    limited: ClassVar[bool]
+    """Whether the graph hands out a fixed number of boxes, one a row of its outputs, and leaves out the others."""
+
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         """Prepare for a graph with an input of `size` (width, height) px."""
 

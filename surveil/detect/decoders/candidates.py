@@ -16,6 +16,7 @@ class Candidates:
     proven_with: ClassVar[str] = "surveil's own build"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-255", "top_left", 127)
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:  # noqa: ARG002
         names = [port.name for port in graph.outputs]

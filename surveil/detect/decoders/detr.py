@@ -26,6 +26,7 @@ class Detr:
     proven_with: ClassVar[str] = "optimum"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
+    limited: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         heads = self.heads(graph)
@@ -128,6 +129,7 @@ class DetrTable:
     proven_with: ClassVar[str] = "ultralytics 8.4.190"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
+    limited: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:  # noqa: ARG002
         self._size = np.array([*size, *size], np.float32)
@@ -167,6 +169,7 @@ class DetrFinished:
     proven_with: ClassVar[str] = "pydfine"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
+    limited: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:  # noqa: ARG002
         names = [port.name for port in graph.outputs]

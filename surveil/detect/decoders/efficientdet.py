@@ -32,6 +32,7 @@ class EfficientDet:
     proven_with: ClassVar[str] = "google/automl's TFLite"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-255", "top_left", 127)
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         heads = _heads(graph, size)

@@ -23,6 +23,7 @@ class FastestDet:
     proven_with: ClassVar[str] = "FastestDet's own export"
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-1", "stretch")
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         self._classes = (graph.outputs[0].shape[1] or 5) - 5

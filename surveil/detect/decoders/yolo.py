@@ -21,6 +21,7 @@ class YoloAnchors:
     proven_with: ClassVar[str] = ""
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:  # noqa: ARG002
         self._classes = (graph.outputs[0].shape[2] or 5) - 5
@@ -51,6 +52,7 @@ class YoloPlanes:
     proven_with: ClassVar[str] = "ultralytics 8.4.190"
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:  # noqa: ARG002
         self._classes = (graph.outputs[0].shape[1] or 4) - 4
@@ -90,6 +92,7 @@ class YoloEndToEnd:
     proven_with: ClassVar[str] = "ultralytics 8.4.190"
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = False
+    limited: ClassVar[bool] = True
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         pass

@@ -24,6 +24,7 @@ class Yolox:
     proven_with: ClassVar[str] = "YOLOX's own export"
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-255", "top_left", 114)
     suppresses: ClassVar[bool] = True
+    limited: ClassVar[bool] = False
 
     def __init__(self, graph: Graph, size: tuple[int, int]) -> None:
         self._classes = (graph.outputs[0].shape[2] or 5) - 5
