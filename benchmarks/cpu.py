@@ -139,7 +139,7 @@ def scene(size: tuple[int, int], *, busy: bool) -> DrawnScene:
     if not busy:
         return DrawnScene.still(size=size, seconds=20.0)
     walkers = passers_by(0, 4)
-    return DrawnScene(walkers, size, 15, walkers[-1].leaves, 0)
+    return DrawnScene(walkers=walkers, size=size, fps=15, seconds=walkers[-1].leaves, seed=0)
 
 
 def main() -> None:

@@ -65,9 +65,9 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
     stage = CommitStage(writer, lambda _slot: None, Metrics(registry), clock)
     thread = threading.Thread(target=stage.run, args=(lambda: None, Stop()))
     thread.start()
-    places, seen, waits = PictureOverlay({}, {}, ()), frame(640, 360), []
+    places, seen, waits = PictureOverlay(zones={}, lines={}, sinks=()), frame(640, 360), []
     quiet = CommitRequest(
-        "door", Step(outcomes=Outcomes({("intrusion", "joined", ""): 1}), raised={"intrusion": 1})
+        camera="door", step=Step(outcomes=Outcomes({("intrusion", "joined", ""): 1}), raised={"intrusion": 1})
     )
     began = clock.monotonic()
     for n in range(1000):
@@ -75,10 +75,10 @@ def others(folder: Path, alerts: int) -> tuple[float, float, int]:
         if n < alerts:
             stage.offer(
                 CommitRequest(
-                    "gate",
-                    Step((alert(n),)),
-                    Slot("gate", work, seen),
-                    places,
+                    camera="gate",
+                    step=Step(alerts=(alert(n),)),
+                    slot=Slot("gate", work, seen),
+                    places=places,
                 )
             )
         started = clock.monotonic()

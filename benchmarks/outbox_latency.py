@@ -50,7 +50,7 @@ def ours(folder: Path, first: int, n: int, seen: object) -> list[float]:
     times = []
     for k in range(first, first + n):
         started = time.perf_counter()
-        writer.write([Job([alert(k)], FrameContext(seen, drawing=YARD))])
+        writer.write([Job([alert(k)], FrameContext(frame=seen, drawing=YARD))])
         times.append(time.perf_counter() - started)
     outbox.close()
     return times

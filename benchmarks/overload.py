@@ -120,7 +120,11 @@ class World:
                     continue
                 now = self.clock.monotonic()
                 self._arrived[camera, t] = now
-                self.stages.ring.put(Frame(camera, tick, t, self.clock.wall(), draw(t), now))
+                self.stages.ring.put(
+                    Frame(
+                        camera=camera, seq=tick, t=t, t_wall=self.clock.wall(), picture=draw(t), arrived=now
+                    )
+                )
             tick += 1
 
     def processed(self) -> dict[str, int]:

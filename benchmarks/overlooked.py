@@ -50,7 +50,9 @@ def starts(share: float, every_s: float) -> int:
         if doubtful or t - t_looked >= every_s - 1e-6:
             t_looked = t
             seen = _found(t < COMES_S or random.random() < share, random)
-        step = engine.step(Observation(Frame("yard", i, t, t, picture=PICTURE), *SIZE, detections=seen))
+        step = engine.step(
+            Observation(Frame(camera="yard", seq=i, t=t, t_wall=t, picture=PICTURE), *SIZE, detections=seen)
+        )
         tracks = step.tracks
         begun += sum(alert.phase == "start" for alert in step.alerts)
     return begun

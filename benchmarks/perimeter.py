@@ -64,7 +64,7 @@ def alerts(pictures: Iterator[NDArray[np.uint8]]) -> Iterator[tuple[float, float
     analyser = MoverAnalyser(MIN_OBJECT_PX)
     for i, pixels in enumerate(pictures):
         t = i / FPS
-        frame = Frame("gate", i, t, t, Drawn(pixels))
+        frame = Frame(camera="gate", seq=i, t=t, t_wall=t, picture=Drawn(pixels))
         view = FrameView(frame, ())
         view.motion = gate.update(view.luma(*plane_size(*SIZE, MIN_OBJECT_PX)), t, SIZE)
         found = analyser.observe(view)

@@ -24,7 +24,7 @@ LOST_GRACE_S = 10.0
 """A camera that is back within this has not ended its events."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """What one observation led to."""
 
@@ -80,7 +80,7 @@ class CameraEngine:
         self._size: tuple[int, int] | None = None
         self._lost_at: float | None = None
         self._degraded = False
-        self._episodes = Episodes(camera, [_policy(rule) for rule in self._rules])
+        self._episodes = Episodes(camera=camera, policies=[_policy(rule) for rule in self._rules])
 
     @property
     def open_events(self) -> list[Event]:
@@ -110,7 +110,13 @@ class CameraEngine:
         raised = Counter(name_of(self._rules[index]) for index, _ in signals) if signals else {}
         allowed = self._allowed(signals, off, outcomes)
         changes = self._episodes.step(frame.t, frame.t_wall, allowed, outcomes)
-        return Step(self._alerts([*ended, *changes]), outcomes, tracks, self._tracker.doubtful, raised)
+        return Step(
+            alerts=self._alerts([*ended, *changes]),
+            outcomes=outcomes,
+            tracks=tracks,
+            doubtful=self._tracker.doubtful,
+            raised=raised,
+        )
 
     def _unmasked(self, observation: Observation) -> Detections | None:
         """Leave out what has its centre in a mask."""
@@ -196,7 +202,7 @@ class CameraEngine:
     def _end(self, reason: Reason, t: float, t_wall: float) -> Step:
         self.t, self.t_wall = max(self.t, t), max(self.t_wall, t_wall)
         outcomes = Outcomes()
-        return Step(self._alerts(self._episodes.end_all(outcomes, reason)), outcomes)
+        return Step(alerts=self._alerts(self._episodes.end_all(outcomes, reason)), outcomes=outcomes)
 
     def replace_rules(
         self,
@@ -213,7 +219,10 @@ class CameraEngine:
         stays = {new: self._rules[old] for old, new in kept.items()}
         self._set_rules([stays.get(new, rule) for new, rule in enumerate(rules)], off)
         policies = [_policy(rule) for rule in self._rules]
-        return Step(self._alerts(self._episodes.replace(policies, kept, outcomes, Reason.CONFIG)), outcomes)
+        return Step(
+            alerts=self._alerts(self._episodes.replace(policies, kept, outcomes, Reason.CONFIG)),
+            outcomes=outcomes,
+        )
 
     def retune(
         self,
@@ -294,4 +303,10 @@ def _same(
 
 def _policy(rule: Rule) -> EventPolicy:
     settings = rule.settings
-    return EventPolicy(name_of(rule), rule.type, rule.after_s, settings.linger_s, settings.cooldown_s)
+    return EventPolicy(
+        name=name_of(rule),
+        type=rule.type,
+        after_s=rule.after_s,
+        linger_s=settings.linger_s,
+        cooldown_s=settings.cooldown_s,
+    )

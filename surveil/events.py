@@ -26,7 +26,7 @@ LONGEST_STEP_S = 2.0
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/event")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventPolicy:
     """How one rule's signals become events."""
 
@@ -46,7 +46,7 @@ class Transition:
     """Why it ended; empty: it has opened."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Episode:
     """One key of one rule while it is signalled."""
 
@@ -61,7 +61,7 @@ class _Episode:
     best: Signal | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Episodes:
     """All episodes of one camera. Owned by its engine."""
 
@@ -118,7 +118,7 @@ class Episodes:
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
     ) -> list[Transition]:
         policy, key = self.policies[index], (index, signal.key)
-        episode = self._open.setdefault(key, _Episode(t, -math.inf))
+        episode = self._open.setdefault(key, _Episode(first=t, last=-math.inf))
         self._sustain(episode, t)
         if signal.since is not None and episode.event is None:
             episode.first = min(episode.first, signal.since)
@@ -164,7 +164,16 @@ class Episodes:
         policy = self.policies[index]
         made_of = f"{self.camera}|{policy.name}|{policy.type}|{name}|{t_wall:.3f}"
         event_id = str(uuid.uuid5(_SPACE, made_of))
-        return Event(event_id, self.camera, policy.name, policy.type, signal.key, t, t_wall, signal)
+        return Event(
+            id=event_id,
+            camera=self.camera,
+            rule=policy.name,
+            type=policy.type,
+            key=signal.key,
+            t_start=t,
+            t_wall_start=t_wall,
+            signal=signal,
+        )
 
     def _charge(self, key: tuple[int, str], t: float) -> None:
         if self.policies[key[0]].cooldown_s > 0:

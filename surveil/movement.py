@@ -173,7 +173,7 @@ class _Look:
     """Of its point, by the top of the box and the height that it usually has: legs may be hidden."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Walk:
     """What is known of one object and one line."""
 
@@ -217,7 +217,7 @@ class Crossings:
         objects = self._identities.update([track for track, _ in points], t)
         ready = []
         for track, point in points:
-            walk = self._walks.setdefault(objects[track.id], _Walk(track, point, t))
+            walk = self._walks.setdefault(objects[track.id], _Walk(track=track, at=point, t=t))
             walk.t = t
             # Where an object is that the last look missed is a guess.
             if not track.missed:

@@ -86,7 +86,7 @@ def _split(url: str) -> _Parts:
     if not at or _HOST_IN_BRACKETS.match(host) or (not before and ":" not in login):
         return _Parts(before, "", *((host, rest) if before else ("", after)))
     if _HOST.match(host) and _PARAMETERS.match(rest.rpartition("@")[0]):
-        return _Parts(before, login, "", "", hidden=behind)
+        return _Parts(before=before, login=login, host="", rest="", hidden=behind)
     return _Parts(before, login, *_cut(behind))
 
 

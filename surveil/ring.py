@@ -51,7 +51,7 @@ class FrameCounters:
     dropped: Mapping[Drop, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """The camera's stream ended. Cannot be overwritten by frames."""
 
@@ -83,7 +83,7 @@ class Slot(Generic[State]):
         return self.item
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Lane(Generic[State]):
     """One camera's side of the ring. Guarded by the ring's lock."""
 
@@ -160,7 +160,7 @@ class FrameRing(Generic[State]):
     def add(self, camera: str, state: State, fps: float) -> None:
         """Open a lane; `fps` is the rate of analysis, in stream time."""
         with self._lock:
-            self._lanes[camera] = _Lane(Slot(camera, state), 1.0 / fps)
+            self._lanes[camera] = _Lane(slot=Slot(camera, state), interval_s=1.0 / fps)
 
     def retune(self, camera: str, fps: float, state: State | None = None) -> None:
         """Analyse at another rate, and with another state once the slot is home; None: the state stays."""

@@ -61,7 +61,7 @@ class ReferencePicture:
     """Unix s."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """One decoded frame of one camera. A gap in `seq` is a drop."""
 
@@ -225,7 +225,7 @@ class Observation:
     """What analysers found."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
     """One object followed over time, as of one frame."""
 
@@ -269,7 +269,7 @@ class Scene:
         return self.observation.frame.t
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """A rule says: this is true now. Lives for one frame."""
 
@@ -293,7 +293,7 @@ class Signal:
     details: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """An episode: something that happened, with a duration."""
 
@@ -312,7 +312,7 @@ class Event:
 Phase = Literal["start", "end"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """A message about an event. `id` is the idempotency key everywhere."""
 

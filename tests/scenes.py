@@ -10,7 +10,7 @@ START_WALL = 1_700_000_000.0
 
 def observation(t, boxes=(), scores=None, classes=None, looked=True, findings=(), **kind):
     """An observation at `t` with detections `boxes` (x1 y1 x2 y2 px), or of a frame nobody looked at."""
-    frame = Frame("gate", round(t * 5), t, START_WALL + t, picture=None, **kind)
+    frame = Frame(camera="gate", seq=round(t * 5), t=t, t_wall=START_WALL + t, picture=None, **kind)
     found = Detections(
         np.array(boxes, np.float32).reshape(-1, 4),
         np.array([0.9] * len(boxes) if scores is None else scores, np.float32),
@@ -22,7 +22,9 @@ def observation(t, boxes=(), scores=None, classes=None, looked=True, findings=()
 def track(number, x, y, label="person", height=100, score=0.9):
     """A track whose foot stands at x, y (fractions of the frame)."""
     px, py = x * SIZE[0], y * SIZE[1]
-    return Track(number, label, (px - 20, py - height, px + 20, py), score, 0.0, 0.0)
+    return Track(
+        id=number, label=label, box=(px - 20, py - height, px + 20, py), score=score, t_first=0.0, t_last=0.0
+    )
 
 
 def scene(t, *tracks):

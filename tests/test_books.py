@@ -74,7 +74,9 @@ class Life:
                 there[x] = i + self.rng.randint(1, 25)
             boxes = [(x, 200, x + 60, 400) for x, until in there.items() if until > i]
             self.clock.advance(1 / FPS)
-            self.commit.offer(CommitRequest("gate", self.engine.step(observation(i / FPS, boxes))))
+            self.commit.offer(
+                CommitRequest(camera="gate", step=self.engine.step(observation(i / FPS, boxes)))
+            )
             if len(self.commit.inbox):
                 self.commit.process(self.commit.inbox.take(8))
             elif self.rng.random() < 0.03:
@@ -89,7 +91,7 @@ class Life:
     def end(self):
         """End as at SIGTERM."""
         self.commit.offer(
-            CommitRequest("gate", self.engine.finish(self.engine.t, self.engine.t_wall, "stop"))
+            CommitRequest(camera="gate", step=self.engine.finish(self.engine.t, self.engine.t_wall, "stop"))
         )
         if len(self.commit.inbox):
             self.commit.process(self.commit.inbox.take(8))
@@ -158,7 +160,7 @@ def test_what_could_not_be_written_is_written_later(tmp_path):
     life.commit._writer.write = write
     for i in range(4):
         life.commit.offer(
-            CommitRequest("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
+            CommitRequest(camera="gate", step=life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
         )
     for _ in range(3):
         with pytest.raises(StateError):
@@ -206,7 +208,7 @@ def test_a_damaged_database_ends_the_commit_stage_where_a_busy_one_is_waited_for
     life.commit._writer.write = write
     for i in range(20):
         life.commit.offer(
-            CommitRequest("gate", life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
+            CommitRequest(camera="gate", step=life.engine.step(observation(i / FPS, [(150, 200, 210, 400)])))
         )
     assert len(life.commit.inbox)
     with pytest.raises(DamagedError):

@@ -278,7 +278,7 @@ def turned(engine, moved, until=22.0):
     alerts, outcomes = [], Counter()
     for i in range(round(until * 5)):
         t = i / 5
-        report = HealthReport((PictureFault.MOVED,) if moved[0] <= t < moved[1] else ())
+        report = HealthReport(states=(PictureFault.MOVED,) if moved[0] <= t < moved[1] else ())
         x = -60 + 60 * t
         step = engine.step(observation(t, [person(x)] if x < 1000 else [], findings=[report]))
         alerts += step.alerts
@@ -310,7 +310,7 @@ def test_what_stands_on_the_view_is_held_while_the_camera_shows_another():
 def test_a_picture_that_is_only_covered_holds_nothing():
     engine = engine_of(INTRUSION)
     for i in range(30):
-        covered = [HealthReport((PictureFault.COVERED,))]
+        covered = [HealthReport(states=(PictureFault.COVERED,))]
         alerts = engine.step(observation(i / 5, [person(500)], findings=covered)).alerts
         if alerts:
             break

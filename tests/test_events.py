@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from surveil.events import Episodes, EventPolicy, Outcomes
 from surveil.types import Signal
 
-HABIT = EventPolicy("intrusion", "intrusion", after_s=1.0, linger_s=2.0, cooldown_s=0.0)
+HABIT = EventPolicy(name="intrusion", type="intrusion", after_s=1.0, linger_s=2.0, cooldown_s=0.0)
 
 
 def run(script, policy=HABIT):
     """Feed (t, signalled keys); return (t, what, key) of every change, and the outcomes."""
-    episodes, outcomes, changes = Episodes("gate", [policy]), Outcomes(), []
+    episodes, outcomes, changes = Episodes(camera="gate", policies=[policy]), Outcomes(), []
     for t, keys in script:
-        signals = [(0, Signal("intrusion", key, 0.5)) for key in keys]
+        signals = [(0, Signal(rule="intrusion", key=key, score=0.5)) for key in keys]
         for change in episodes.step(t, 1000.0 + t, signals, outcomes):
             changes.append((t, change.ended or "opened", change.event.key))
     return changes, outcomes, episodes
@@ -33,9 +33,9 @@ def test_an_event_opens_when_it_has_lasted_and_ends_when_it_has_lingered():
 
 
 def test_an_event_begins_with_its_first_signal_and_ends_with_its_last():
-    episodes, outcomes, found = Episodes("gate", [HABIT]), Outcomes(), []
+    episodes, outcomes, found = Episodes(camera="gate", policies=[HABIT]), Outcomes(), []
     for t in (0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
-        signals = [(0, Signal("intrusion", "k", 0.5))] if t < 5 else []
+        signals = [(0, Signal(rule="intrusion", key="k", score=0.5))] if t < 5 else []
         found += episodes.step(t, 1000.0 + t, signals, outcomes)
     assert [(c.event.t_start, c.event.t_end) for c in found] == [(0.0, None), (0.0, 2.0)]
 
@@ -74,9 +74,11 @@ def test_looks_now_and_then_do_not_last(signalled):
 
 
 def test_an_event_begins_with_what_has_lasted_not_with_a_look_before():
-    episodes, outcomes, found = Episodes("gate", [HABIT]), Outcomes(), []
+    episodes, outcomes, found = Episodes(camera="gate", policies=[HABIT]), Outcomes(), []
     for t, keys in at_5_fps(1, 0, 0, 0, 0, *[1] * 10):
-        found += episodes.step(t, 1000.0 + t, [(0, Signal("intrusion", key, 0.5)) for key in keys], outcomes)
+        found += episodes.step(
+            t, 1000.0 + t, [(0, Signal(rule="intrusion", key=key, score=0.5)) for key in keys], outcomes
+        )
     (opened,) = found
     assert (opened.event.t_start, opened.event.t_wall_start) == (1.0, 1001.0)
     assert sum(outcomes.values()) == 11
@@ -87,11 +89,13 @@ def test_one_frame_in_which_it_was_missed_does_not_begin_it_again():
 
 
 def test_a_time_without_the_camera_is_neither_absence_nor_presence():
-    episodes, outcomes, opened = Episodes("gate", [HABIT]), Outcomes(), []
+    episodes, outcomes, opened = Episodes(camera="gate", policies=[HABIT]), Outcomes(), []
     for t in (0.0, 0.2, 0.4, 8.0, 8.2, 8.4, 8.7):
         if t == 8.0:
             episodes.resume(t)
-        opened += [t for _ in episodes.step(t, t, [(0, Signal("intrusion", "k", 0.5))], outcomes)]
+        opened += [
+            t for _ in episodes.step(t, t, [(0, Signal(rule="intrusion", key="k", score=0.5))], outcomes)
+        ]
     assert opened == [8.7]
 
 
@@ -101,7 +105,7 @@ def test_keys_are_episodes_of_their_own():
 
 
 def test_cooldown_suppresses_and_then_lets_through():
-    policy = EventPolicy("intrusion", "intrusion", 0.0, 1.0, cooldown_s=10.0)
+    policy = EventPolicy(name="intrusion", type="intrusion", after_s=0.0, linger_s=1.0, cooldown_s=10.0)
     script = [(0.0, ("k",)), (3.0, ()), (5.0, ("k",)), (8.0, ()), (11.0, ("k",))]
     changes, outcomes, _ = run(script, policy)
     assert changes == [(0.0, "opened", "k"), (3.0, "gone", "k"), (11.0, "opened", "k")]
@@ -109,8 +113,8 @@ def test_cooldown_suppresses_and_then_lets_through():
 
 
 def test_an_instant_signal_opens_and_ends_at_once():
-    episodes, outcomes = Episodes("gate", [HABIT]), Outcomes()
-    two = [(0, Signal("line", "door/left", 0.9, track=n, instant=True)) for n in (1, 2)]
+    episodes, outcomes = Episodes(camera="gate", policies=[HABIT]), Outcomes()
+    two = [(0, Signal(rule="line", key="door/left", score=0.9, track=n, instant=True)) for n in (1, 2)]
     changes = episodes.step(4.0, 1004.0, two, outcomes)
     assert [c.ended for c in changes] == ["", "instant", "", "instant"]
     assert [c.event.t_end for c in changes] == [None, 4.0, None, 4.0]
@@ -119,20 +123,20 @@ def test_an_instant_signal_opens_and_ends_at_once():
 
 
 def test_an_instant_signal_within_the_cooldown_of_its_key_is_suppressed():
-    policy = EventPolicy("door", "line_crossing", 0.0, 1.0, cooldown_s=10.0)
-    episodes, outcomes, opened = Episodes("gate", [policy]), Outcomes(), []
+    policy = EventPolicy(name="door", type="line_crossing", after_s=0.0, linger_s=1.0, cooldown_s=10.0)
+    episodes, outcomes, opened = Episodes(camera="gate", policies=[policy]), Outcomes(), []
     for t, key in ((4.0, "left"), (6.0, "left"), (6.0, "right"), (13.9, "left"), (14.0, "left")):
-        changes = episodes.step(t, t, [(0, Signal("door", key, 0.9, instant=True))], outcomes)
+        changes = episodes.step(t, t, [(0, Signal(rule="door", key=key, score=0.9, instant=True))], outcomes)
         opened += [(t, key) for change in changes if not change.ended]
     assert opened == [(4.0, "left"), (6.0, "right"), (14.0, "left")]
     assert outcomes == {("door", "opened", ""): 3, ("door", "suppressed", "cooldown"): 2}
 
 
 def test_rules_that_stay_keep_cooldown_and_episodes_under_their_new_index():
-    goes = EventPolicy("goes", "intrusion", 5.0, 2.0, 0.0)
-    stays = EventPolicy("stays", "presence", 0.0, 1.0, cooldown_s=10.0)
-    episodes, outcomes = Episodes("gate", [goes, stays]), Outcomes()
-    both = [(0, Signal("goes", "k", 0.5)), (1, Signal("stays", "k", 0.5))]
+    goes = EventPolicy(name="goes", type="intrusion", after_s=5.0, linger_s=2.0, cooldown_s=0.0)
+    stays = EventPolicy(name="stays", type="presence", after_s=0.0, linger_s=1.0, cooldown_s=10.0)
+    episodes, outcomes = Episodes(camera="gate", policies=[goes, stays]), Outcomes()
+    both = [(0, Signal(rule="goes", key="k", score=0.5)), (1, Signal(rule="stays", key="k", score=0.5))]
     opened = episodes.step(0.0, 1000.0, both, outcomes)
     assert [(c.event.rule, c.ended) for c in opened] == [("stays", "")]
     assert episodes.replace([stays], {1: 0}, outcomes, "config") == []
@@ -140,7 +144,8 @@ def test_rules_that_stay_keep_cooldown_and_episodes_under_their_new_index():
     (end,) = episodes.step(2.0, 1002.0, [], outcomes)
     assert (end.event.id, end.ended) == (opened[0].event.id, "gone")
     again = [
-        episodes.step(t, 1000.0 + t, [(0, Signal("stays", "k", 0.5))], outcomes) for t in (5.0, 9.9, 10.0)
+        episodes.step(t, 1000.0 + t, [(0, Signal(rule="stays", key="k", score=0.5))], outcomes)
+        for t in (5.0, 9.9, 10.0)
     ]
     assert [len(changes) for changes in again] == [0, 0, 1]
     assert outcomes["stays", "suppressed", "cooldown"] == 2
@@ -150,8 +155,8 @@ def test_ids_come_from_what_happened_not_from_chance():
     ids = [
         [
             c.event.id
-            for c in Episodes("gate", [HABIT]).step(
-                0.0, 5.0, [(0, Signal("x", "k", 1.0, instant=True))], Outcomes()
+            for c in Episodes(camera="gate", policies=[HABIT]).step(
+                0.0, 5.0, [(0, Signal(rule="x", key="k", score=1.0, instant=True))], Outcomes()
             )
         ]
         for _ in "ab"
@@ -164,12 +169,22 @@ moments = st.lists(st.tuples(st.floats(0.01, 3.0), st.sets(st.sampled_from("abc"
 
 @given(moments, st.floats(0, 4), st.floats(0, 4), st.floats(0, 10))
 def test_every_signal_has_one_outcome_and_every_event_one_end(script, after_s, linger_s, cooldown_s):
-    policy = EventPolicy("intrusion", "intrusion", after_s, linger_s, cooldown_s)
-    episodes, outcomes, changes, t, given_signals = Episodes("gate", [policy]), Outcomes(), [], 0.0, 0
+    policy = EventPolicy(
+        name="intrusion", type="intrusion", after_s=after_s, linger_s=linger_s, cooldown_s=cooldown_s
+    )
+    episodes, outcomes, changes, t, given_signals = (
+        Episodes(camera="gate", policies=[policy]),
+        Outcomes(),
+        [],
+        0.0,
+        0,
+    )
     for dt, keys in script:
         t += dt
         given_signals += len(keys)
-        changes += episodes.step(t, t, [(0, Signal("intrusion", k, 0.5)) for k in sorted(keys)], outcomes)
+        changes += episodes.step(
+            t, t, [(0, Signal(rule="intrusion", key=k, score=0.5)) for k in sorted(keys)], outcomes
+        )
         assert sum(outcomes.values()) + sum(episodes.pending().values()) == given_signals
     changes += episodes.end_all(outcomes, "stop")
     assert sum(outcomes.values()) == given_signals

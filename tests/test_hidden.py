@@ -62,7 +62,7 @@ def test_the_picture_itself_is_not_touched():
 
 
 def test_an_analyser_that_keeps_what_it_sees_shares_the_findings_of_the_others():
-    view = FrameView(Frame("gate", 1, 0.0, 0.0, ArrayPicture(pixels())), ())
+    view = FrameView(Frame(camera="gate", seq=1, t=0.0, t_wall=0.0, picture=ArrayPicture(pixels())), ())
     hidden = view.hiding([RIGHT])
     assert (halves(hidden.luma(80, 40))[1] == GREY).all()
     assert not (halves(view.luma(80, 40))[1] == GREY).any()

@@ -13,7 +13,7 @@ KERB = ((0.0, 0.6), (1.0, 0.6))
 
 
 def track(number, x, label="person", y=300.0):
-    return Track(number, label, (x - 20, y - 100, x + 20, y), 0.9, 0.0, 0.0)
+    return Track(id=number, label=label, box=(x - 20, y - 100, x + 20, y), score=0.9, t_first=0.0, t_last=0.0)
 
 
 def test_a_track_that_appears_where_one_vanished_is_the_same_object():
@@ -118,7 +118,10 @@ def standing(jitter, offset, line, minutes, seed=3, hidden=()):
         x, foot, top = (chance.gauss(0, 100 * jitter) for _ in range(3))
         x, foot, top = x + 500 + 100 * across, foot + 300 + 100 * down, top + 200 + 100 * down
         foot = foot - 50 if i % 5 in hidden else foot
-        yield i / 5, Track(1, "person", (x - 20, top, x + 20, foot), 0.9, 0.0, 0.0)
+        yield (
+            i / 5,
+            Track(id=1, label="person", box=(x - 20, top, x + 20, foot), score=0.9, t_first=0.0, t_last=0.0),
+        )
 
 
 @pytest.mark.parametrize(
@@ -140,19 +143,36 @@ def test_nobody_crosses_who_stands_on_the_line(line, jitter, offset, hidden, min
 def test_who_is_half_hidden_at_first_behind_the_line_was_never_over_there():
     hidden, whole = (480, 200, 520, 250), (480, 200, 520, 320)
     boxes = [hidden] + [whole] * 20
-    script = [(i / 5, Track(1, "person", box, 0.9, 0.0, 0.0)) for i, box in enumerate(boxes)]
+    script = [
+        (i / 5, Track(id=1, label="person", box=box, score=0.9, t_first=0.0, t_last=0.0))
+        for i, box in enumerate(boxes)
+    ]
     assert cross(*script, line=KERB) == []
 
 
 def test_legs_that_are_hidden_for_two_seconds_are_no_crossing():
     boxes = [(480, 205, 520, 305)] * 10 + [(480, 205, 520, 255)] * 8 + [(480, 205, 520, 305)] * 10
-    script = [(i / 5, Track(1, "person", box, 0.9, 0.0, 0.0)) for i, box in enumerate(boxes)]
+    script = [
+        (i / 5, Track(id=1, label="person", box=box, score=0.9, t_first=0.0, t_last=0.0))
+        for i, box in enumerate(boxes)
+    ]
     assert cross(*script, line=((0.0, 0.56), (1.0, 0.56))) == []
 
 
 def test_where_the_last_look_missed_it_an_object_has_not_been_seen():
     guesses = [
-        (1.0 + i / 5, Track(1, "person", (510 + 9 * i, 200, 550 + 9 * i, 300), 0.9, 0, 0, missed=True))
+        (
+            1.0 + i / 5,
+            Track(
+                id=1,
+                label="person",
+                box=(510 + 9 * i, 200, 550 + 9 * i, 300),
+                score=0.9,
+                t_first=0,
+                t_last=0,
+                missed=True,
+            ),
+        )
         for i in range(10)
     ]
     assert cross(*at(420, 440, 460, 480), (0.8, track(1, 515)), *guesses) == []

@@ -12,7 +12,7 @@ from surveil.types import Frame
 
 
 def frame(camera="gate", seq=0, t=0.0, **kind):
-    return Frame(camera, seq, t, t, picture=None, **kind)
+    return Frame(camera=camera, seq=seq, t=t, t_wall=t, picture=None, **kind)
 
 
 def balance(books):
@@ -100,7 +100,7 @@ def test_the_first_frame_after_a_loss_is_due_at_once():
     ring, stop = ring_of(fps=5), Stop()
     ring.put(frame(seq=0, t=0.0))
     ring.give_back(ring.take(stop))
-    ring.lose(Lost("gate", 0.05, 0.05, "reset"))
+    ring.lose(Lost(camera="gate", t=0.05, t_wall=0.05, cause="reset"))
     ring.give_back(ring.take(stop))
     assert ring.wants("gate", 0.1)
     ring.put(frame(seq=1, t=0.1))
@@ -145,7 +145,7 @@ def test_a_closed_ring_is_not_done_while_a_loss_waits():
     ring = ring_of()
     ring.put(frame(seq=0, t=0.0))
     slot = ring.poll()
-    ring.lose(Lost("gate", 0.1, 0.1, "ended", final=True))
+    ring.lose(Lost(camera="gate", t=0.1, t_wall=0.1, cause="ended", final=True))
     ring.close()
     ring.give_back(slot)
     assert ring.take(Stop()).item.cause == "ended"
@@ -177,10 +177,10 @@ def test_the_camera_served_least_recently_is_next():
 def test_a_loss_goes_before_newer_frames_and_drops_what_waited():
     ring, stop = ring_of(), Stop()
     ring.put(frame(seq=0, t=0.0))
-    ring.lose(Lost("gate", 0.1, 0.1, "stalled"))
+    ring.lose(Lost(camera="gate", t=0.1, t_wall=0.1, cause="stalled"))
     ring.put(frame(seq=1, t=0.2))
     slot = ring.take(stop)
-    assert slot.item == Lost("gate", 0.1, 0.1, "stalled")
+    assert slot.item == Lost(camera="gate", t=0.1, t_wall=0.1, cause="stalled")
     ring.give_back(slot)
     assert ring.take(stop).frame.seq == 1
     assert ring.books()["gate"].dropped[Drop.LOST] == 1
@@ -291,13 +291,13 @@ def test_a_slot_that_does_not_come_home_in_time_belongs_to_no_camera_any_more():
 def test_frames_and_losses_of_a_camera_that_is_not_there_are_passed_over():
     ring = ring_of("gate")
     ring.put(frame("yard", seq=0, t=0.0))
-    ring.lose(Lost("yard", 0.1, 0.1, "reset"))
+    ring.lose(Lost(camera="yard", t=0.1, t_wall=0.1, cause="reset"))
     assert ring.poll() is None
     assert {camera: books.received for camera, books in ring.books().items()} == {"gate": 0}
 
 
 def test_a_lossless_end_comes_after_the_frame_that_waits():
-    ring, ended = ring_of(lossless=True), Lost("gate", 1.0, 1.0, "ended", final=True)
+    ring, ended = ring_of(lossless=True), Lost(camera="gate", t=1.0, t_wall=1.0, cause="ended", final=True)
     ring.put(frame(seq=0, t=0.0))
     feeder = threading.Thread(target=ring.lose, args=(ended,))
     feeder.start()
@@ -325,7 +325,7 @@ def test_the_books_balance_after_every_step(script):
         if action in ("put", "damaged"):
             ring.put(frame(camera, seq, t, damaged=action == "damaged"))
         elif action == "lose":
-            ring.lose(Lost(camera, t, t, "reset"))
+            ring.lose(Lost(camera=camera, t=t, t_wall=t, cause="reset"))
         elif action == "give" and held:
             ring.give_back(held.pop())
         elif action == "take" and (ready := ring.poll()):

@@ -151,7 +151,9 @@ def test_the_time_on_the_wall_stands_beside_utc(zone, name, said):
 
 
 def test_home_assistant_shows_titles_under_the_same_ids():
-    plain = InstallationStatus(cameras={"gate": Camera("streaming", ("yard", "lawn"), ("intrusion",))})
+    plain = InstallationStatus(
+        cameras={"gate": Camera(state="streaming", zones=("yard", "lawn"), rules=("intrusion",))}
+    )
     titled = InstallationStatus(cameras={"gate": replace(plain.cameras["gate"], titles=TITLES)})
     before, after = (discovery("homeassistant", "surveil/home", "home", one) for one in (plain, titled))
     assert before.keys() == after.keys()

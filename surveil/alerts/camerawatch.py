@@ -49,7 +49,7 @@ class StreamCondition:
     """Why it was lost last."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Watched:
     down_since: float | None = None
     down_wall: float = 0.0

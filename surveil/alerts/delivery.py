@@ -26,7 +26,7 @@ class Delivery:
     """Its row in the outbox."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
     """What sinks that describe the installation (Home Assistant, retained states) know of a camera."""
 
@@ -47,7 +47,7 @@ class InstallationStatus:
     """Start alerts of open events that this sink has taken."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What every sink is given beside its settings."""
 

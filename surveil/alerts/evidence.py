@@ -36,7 +36,7 @@ of its frame as it may be stored, what the analysers found in it, and what hides
 any other picture of the camera."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameContext:
     """What belongs to the frame of an alert, for its pictures."""
 

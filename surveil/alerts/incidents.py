@@ -38,7 +38,7 @@ class IncidentSettings(Settings):
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Incident:
     """An incident whose lead has not ended, or may still be joined."""
 
@@ -88,7 +88,7 @@ class Incidents:
         incident = self._leading(alert, site)
         if incident is None:
             lead = replace(alert, details={**alert.details, "site": site, "incident": alert.event_id})
-            self._open.append(_Incident(lead, _still(alert), last=alert.t_wall))
+            self._open.append(_Incident(lead=lead, open=_still(alert), last=alert.t_wall))
             yield lead
             return
         incident.joined += (alert,)

@@ -42,7 +42,7 @@ class StormSettings(Settings):
     )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Window:
     """One camera's hour."""
 
@@ -127,14 +127,14 @@ class StormCap:
         window = self._windows.get(camera)
         if window is None or -HOUR_S <= t_wall - window.start < HOUR_S:
             return []
-        fresh = _Window(t_wall, events=window.events)
+        fresh = _Window(start=t_wall, events=window.events)
         self._windows[camera] = fresh
         if not window.withheld and not window.events:
             del self._windows[camera]
         return [_digest(camera, window, t_wall)] if window.withheld else []
 
     def _take(self, alert: Alert) -> bool:
-        window = self._windows.setdefault(alert.camera, _Window(alert.t_wall))
+        window = self._windows.setdefault(alert.camera, _Window(start=alert.t_wall))
         if alert.phase == "end":
             if alert.event_id not in window.events:
                 return True

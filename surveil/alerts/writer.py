@@ -47,7 +47,7 @@ class Job:
     counts: Mapping[Entry, int] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class UnitOfWork:
     """What one transaction will hold. What was done for it is undone, last first, when it is not committed."""
 
@@ -154,7 +154,7 @@ class AlertWriter:
     @contextmanager
     def _unit(self) -> Iterator[UnitOfWork]:
         """Yield an empty unit; its cap is made of what was committed, so a failed commit counts nothing."""
-        work = UnitOfWork(StormCap(self._storm_settings, self._storm_state))
+        work = UnitOfWork(storm=StormCap(self._storm_settings, self._storm_state))
         try:
             yield work
         except BaseException:

@@ -158,7 +158,7 @@ class RuleErrors:
             )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Pipeline:
     """The stages, wired to each other."""
 
@@ -203,7 +203,9 @@ def make_stages(
     analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels))
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
-    return Pipeline(ring, prepare, detect, analyse, commit, counter)
+    return Pipeline(
+        ring=ring, prepare=prepare, detect=detect, analyse=analyse, commit=commit, counter=counter
+    )
 
 
 def make_pipeline(
@@ -232,5 +234,9 @@ def make_places(camera: CameraConfig) -> PictureOverlay:
     hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
     # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
     return PictureOverlay(
-        camera.zones, camera.lines, camera.sinks, hide, np.zeros_like if camera.unstored else hide
+        zones=camera.zones,
+        lines=camera.lines,
+        sinks=camera.sinks,
+        hide=hide,
+        hide_moved=np.zeros_like if camera.unstored else hide,
     )

@@ -21,7 +21,7 @@ from surveil.rules.base import rule_name
 from surveil.threads import ThreadGroup
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CameraRuntime:
     """One camera. Owned by the fleet."""
 

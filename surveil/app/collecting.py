@@ -30,7 +30,14 @@ def look_of(
         raise ConfigError(
             [f"{config.path}: cameras.{camera}.zones: there is no zone {zone!r}; there are: {choice}"]
         )
-    return CropRequest("", on, every_s, zone, zones[zone] if on == "zone" else (), classes)
+    return CropRequest(
+        model="",
+        on=on,
+        every_s=every_s,
+        zone=zone,
+        outline=zones[zone] if on == "zone" else (),
+        classes=classes,
+    )
 
 
 def hidden_of(config: Config, camera: str) -> tuple[Polygon, ...]:

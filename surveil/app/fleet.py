@@ -143,7 +143,7 @@ class Fleet:
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
-            self._pipeline.commit.offer(CommitRequest(alert.camera, Step((alert,))))
+            self._pipeline.commit.offer(CommitRequest(camera=alert.camera, step=Step(alerts=(alert,))))
 
     # The state of the cameras; any thread may ask.
 
@@ -165,11 +165,11 @@ class Fleet:
         return InstallationStatus(
             cameras={
                 name: Camera(
-                    runtime.state,
-                    tuple(runtime.camera.zones),
-                    tuple(map(rule_name, runtime.camera.rules)),
-                    runtime.camera.site,
-                    runtime.camera.titles,
+                    state=runtime.state,
+                    zones=tuple(runtime.camera.zones),
+                    rules=tuple(map(rule_name, runtime.camera.rules)),
+                    site=runtime.camera.site,
+                    titles=runtime.camera.titles,
                 )
                 for name, runtime in self.runtimes.items()
             }
@@ -181,8 +181,8 @@ class Fleet:
         self._metrics.add_camera(camera.name, rules_of(camera))
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
-            return CameraRuntime(camera)
-        runtime = CameraRuntime(camera, make_recorder(camera))
+            return CameraRuntime(camera=camera)
+        runtime = CameraRuntime(camera=camera, recorder=make_recorder(camera))
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
@@ -251,7 +251,7 @@ class Fleet:
         """Connect anew where the connection before has ended; events go on as through any short loss."""
         assert runtime.capture is not None
         t, name = runtime.capture.now(), runtime.camera.name
-        self._pipeline.ring.lose(Lost(name, t, self._clock.wall(), Cause.CHANGED.value))
+        self._pipeline.ring.lose(Lost(camera=name, t=t, t_wall=self._clock.wall(), cause=Cause.CHANGED.value))
         runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, t + _SEAM_S)
         runtime.run(self._group)
 

@@ -42,7 +42,7 @@ class InstallStep:
         return f"{self.what:7} {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Installer:
     """Raises StateError with the remedy where something cannot be done."""
 

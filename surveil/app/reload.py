@@ -41,7 +41,7 @@ class Delta:
     changed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadPlan:
     """What leads from one configuration to another."""
 

@@ -40,7 +40,7 @@ START_WALL = 1_704_067_200.0
 """2024-01-01T00:00:00Z: the wall time of the first frame unless `--start` gives another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedFrame:
     """One analysed frame, for those who watch a replay."""
 
@@ -52,7 +52,7 @@ class AnalysedFrame:
     """What classifiers said."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayResult:
     """What a replay gave."""
 
@@ -152,7 +152,13 @@ class Replay:
         finally:
             self._close()
         decoded = self._pipeline.ring.books()[self._camera].received
-        return ReplayResult(tuple(self._alerts), frames, decoded, seconds, tuple(failures))
+        return ReplayResult(
+            alerts=tuple(self._alerts),
+            frames=frames,
+            decoded=decoded,
+            seconds=seconds,
+            failures=tuple(failures),
+        )
 
     def _note(self, alerts: Sequence[Alert]) -> None:
         self._alerts.extend(alerts)
@@ -195,7 +201,15 @@ class Replay:
             except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits for frames
                 failures.append(error)
             finally:  # whatever happened, or that thread would wait for ever
-                ring.lose(Lost(self._camera, loop.t, (wall or 0.0) + loop.t, "ended", final=True))
+                ring.lose(
+                    Lost(
+                        camera=self._camera,
+                        t=loop.t,
+                        t_wall=(wall or 0.0) + loop.t,
+                        cause="ended",
+                        final=True,
+                    )
+                )
 
         feeder = threading.Thread(target=feed, name=f"replay-{self._camera}")
         feeder.start()
@@ -231,7 +245,13 @@ class Replay:
             classified = work.findings.get(Classifications)
             looks = classified.looks if classified else ()
             self._settle()
-            yield AnalysedFrame(item, tracks, detections, tuple(self._alerts[before:]), looks)
+            yield AnalysedFrame(
+                frame=item,
+                tracks=tracks,
+                detections=detections,
+                alerts=tuple(self._alerts[before:]),
+                looks=looks,
+            )
 
     def _through(self, slot: CameraSlot) -> None:
         stages = self._pipeline

@@ -114,7 +114,7 @@ class AvSource:
         decoder = "cuda" if codec.is_hwaccel else "software"
         rates = map(float, filter(None, (codec.framerate, self._stream.average_rate)))
         fps = next((rate for rate in rates if _LEAST_FPS <= rate <= _MOST_FPS), None)
-        return StreamInfo(codec.name, decoder, self.transport, fps)
+        return StreamInfo(codec=codec.name, decoder=decoder, transport=self.transport, fps=fps)
 
     def read(self) -> Arrival | None:
         """Return the next packet. Raises SourceError (stalled, reset, damaged …)."""

@@ -142,7 +142,7 @@ class FolderSource:
         self._next = 0
         if not self._images:
             raise source_error(Cause.NO_VIDEO, str(self._folder), "there are no images in this folder")
-        return StreamInfo("raw", "software", "file")
+        return StreamInfo(codec="raw", decoder="software", transport="file")
 
     def read(self) -> Arrival | None:
         """Return the next image, or None after the last."""

@@ -86,8 +86,8 @@ class CaptureLoop:
         self._seq = -1
         self._size = (0, 0)
         self._source: Source | None = None
-        self._info = StreamInfo("", "", "")
-        self._parameters = Parameters("", b"", 0, 0)
+        self._info = StreamInfo(codec="", decoder="", transport="")
+        self._parameters = Parameters(codec="", extradata=b"", width=0, height=0)
 
     @property
     def t(self) -> float:
@@ -172,7 +172,7 @@ class CaptureLoop:
 
     def _tell_lost(self, cause: Cause, *, final: bool) -> None:
         t = self.now()
-        self._on_lost(Lost(self._camera, t, self._t_wall(t), cause.value, final))
+        self._on_lost(Lost(camera=self._camera, t=t, t_wall=self._t_wall(t), cause=cause.value, final=final))
 
     # What a connection tells.
 
@@ -204,15 +204,15 @@ class CaptureLoop:
             return
         self._put(
             Frame(
-                self._camera,
-                self._seq,
-                t,
-                self._t_wall(t),
-                shot.picture,
-                arrived,
-                health.lag_s,
-                health.damaged,
-                health.degraded,
+                camera=self._camera,
+                seq=self._seq,
+                t=t,
+                t_wall=self._t_wall(t),
+                picture=shot.picture,
+                arrived=arrived,
+                lag_s=health.lag_s,
+                damaged=health.damaged,
+                degraded=health.degraded,
             )
         )
         if arrived >= self._next_description or health.pictures == 1:
@@ -266,13 +266,24 @@ class CaptureLoop:
         is_h264 = arrival.key and self._parameters.codec == "h264"
         entry = not is_h264 or is_idr(data, length_size_of(self._parameters.extradata))
         return StoredPacket(
-            data, packet.pts, packet.dts, packet.time_base, arrival.key, now, self._parameters, entry
+            data=data,
+            pts=packet.pts,
+            dts=packet.dts,
+            time_base=packet.time_base,
+            key=arrival.key,
+            arrived=now,
+            parameters=self._parameters,
+            entry=entry,
         )
 
     def _parameters_of(self, packet: object) -> Parameters:
         codec = packet.stream.codec_context  # type: ignore[attr-defined]
         found = Parameters(
-            codec.name, bytes(codec.extradata or b""), codec.width, codec.height, self._settings.rotate
+            codec=codec.name,
+            extradata=bytes(codec.extradata or b""),
+            width=codec.width,
+            height=codec.height,
+            rotate=self._settings.rotate,
         )
         return self._parameters if found == self._parameters else found
 

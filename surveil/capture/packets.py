@@ -38,7 +38,7 @@ _LONGEST_STEP_S = 5.0
 """A larger step of the stamps is a reconnect or a jump, and arrival says how long it really was."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """What a muxer has to know of a stream."""
 
@@ -50,7 +50,7 @@ class Parameters:
     """Degrees clockwise by which players shall turn it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPacket:
     """One encoded picture."""
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from surveil.types import Picture
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamInfo:
     """What the stream is and how it is decoded; all of it goes into a metric."""
 

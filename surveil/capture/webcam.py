@@ -45,7 +45,7 @@ class WebcamSource:
         if not device.isOpened():
             raise source_error(Cause.NOT_FOUND, self._url, "no camera could be opened there")
         device.set(cv2.CAP_PROP_FPS, self._fps)
-        return StreamInfo("raw", "software", "v4l2")
+        return StreamInfo(codec="raw", decoder="software", transport="v4l2")
 
     def read(self) -> Arrival | None:
         """Wait for a picture. Raises SourceError (stalled) when none comes, or the device was unplugged."""

@@ -17,7 +17,7 @@ _HASHES: dict[str, Callable[[bytes], str]] = {
 """Best first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Digest:
     """What a server asked to be hashed."""
 
@@ -95,7 +95,12 @@ def _read(challenge: str) -> _Digest | None:
     qops = [word.strip().lower() for word in fields.get("qop", "").split(",")]
     realm = re.sub(r"\\(.)", r"\1", fields.get("realm", ""))
     return _Digest(
-        plain, realm, fields["nonce"], fields.get("opaque", ""), "auth" in qops, plain != algorithm
+        algorithm=plain,
+        realm=realm,
+        nonce=fields["nonce"],
+        opaque=fields.get("opaque", ""),
+        qop="auth" in qops,
+        is_session=plain != algorithm,
     )
 
 

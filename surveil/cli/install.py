@@ -76,7 +76,14 @@ def _service(drop_ins: tuple[str, ...], program: Path, destdir: Path, dry_run: b
 
     if unknown := set(drop_ins) - set(DROP_INS):
         raise ConfigError([f"--with {name}: there are {', '.join(DROP_INS)}" for name in sorted(unknown)])
-    installer = Installer(program, drop_ins, destdir, dry_run, example(), shared=manual.files())
+    installer = Installer(
+        program=program,
+        drop_ins=drop_ins,
+        destdir=destdir,
+        dry_run=dry_run,
+        sample=example(),
+        shared=manual.files(),
+    )
     for step in installer.install():
         console.print(str(step), soft_wrap=True)
     console.print(
@@ -94,7 +101,9 @@ def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run:
     from surveil.cli import manual  # noqa: PLC0415
 
     shared = dict.fromkeys(manual.places(), "")
-    installer = Installer(program or _this(), (), destdir.resolve(), dry_run, shared=shared)
+    installer = Installer(
+        program=program or _this(), drop_ins=(), destdir=destdir.resolve(), dry_run=dry_run, shared=shared
+    )
     for step in installer.uninstall():
         console.print(str(step), soft_wrap=True)
 

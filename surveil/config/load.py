@@ -53,7 +53,7 @@ def load(
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
             reads a file that somebody has just edited, and has cameras to watch.
     """
-    secrets = Secrets(env, path.parent, needed=needs_secrets)
+    secrets = Secrets(environ=env, base=path.parent, needed=needs_secrets)
     try:
         return _load(path, secrets, needs_model=needs_model)
     except ConfigError:

@@ -41,7 +41,7 @@ from surveil.types import Point, Polygon
 from surveil.vision.settings import MotionSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraConfig:
     """One camera. Fields with the name of a section are that section, as the file (or a default) has it."""
 
@@ -85,7 +85,7 @@ class CameraConfig:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration."""
 

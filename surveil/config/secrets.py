@@ -33,7 +33,7 @@ class _MissingError(Exception):
     """A reference that leads nowhere; says what to do."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Secrets:
     """Resolves references, and remembers what they gave and where they stood."""
 

@@ -20,7 +20,7 @@ _PHASES = 12
 _HEADING_BIN = 30
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """Somebody's picture, scaled and placed."""
 
@@ -55,7 +55,16 @@ def draw(walker: Walker, t: float, camera: Pinhole) -> Drawn:
     ground = (sprite.ground[0] * ratio, sprite.ground[1] * ratio)
     left, up = round(gx - ground[0]), round(gy - ground[1])
     x0, y0, x1, y1 = (edge * ratio for edge in (*top, *bottom))
-    return Drawn(walker, bgr, alpha, left, up, ground, step.z, (left + x0, up + y0, left + x1, up + y1))
+    return Drawn(
+        walker=walker,
+        bgr=bgr,
+        alpha=alpha,
+        left=left,
+        top=up,
+        ground=ground,
+        z=step.z,
+        box=(left + x0, up + y0, left + x1, up + y1),
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 SUPERSAMPLE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Solid:
     """A tapered capsule from `a` to `b` (m, body axes) with radii `ra`, `rb` (m)."""
 

@@ -57,7 +57,7 @@ class ScriptedCrossing:
     direction: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DrawnScene:
     """A clip of `seconds` s at `fps`; see `default`, `passing` and `still` for ready ones.
 
@@ -81,7 +81,7 @@ class DrawnScene:
         cls, seed: int = 0, size: tuple[int, int] = (1280, 720), fps: int = 15, seconds: float = 60.0
     ) -> DrawnScene:
         """People come and go through the yard; somebody waits; nobody is in the picture at both ends."""
-        return cls(busy_yard(seed, seconds), size, fps, seconds, seed)
+        return cls(walkers=busy_yard(seed, seconds), size=size, fps=fps, seconds=seconds, seed=seed)
 
     @classmethod
     def passing(
@@ -94,14 +94,16 @@ class DrawnScene:
     ) -> DrawnScene:
         """One person after the other goes straight through, alternately to the right and to the left."""
         walkers = passers_by(seed, people)
-        return cls(walkers, size, fps, seconds or walkers[-1].leaves + 1.0, seed)
+        return cls(
+            walkers=walkers, size=size, fps=fps, seconds=seconds or walkers[-1].leaves + 1.0, seed=seed
+        )
 
     @classmethod
     def still(
         cls, seed: int = 0, size: tuple[int, int] = (1280, 720), fps: int = 15, seconds: float = 20.0
     ) -> DrawnScene:
         """Nobody: a parked car, a wall, sensor noise."""
-        return cls((), size, fps, seconds, seed)
+        return cls(walkers=(), size=size, fps=fps, seconds=seconds, seed=seed)
 
     @property
     def frames(self) -> int:

@@ -13,7 +13,7 @@ CYCLE_M = 1.38
 """Length of two steps, m."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Footstep:
     """Where somebody is and how he stands there."""
 

@@ -260,7 +260,7 @@ class Detector:
         mine, found = self.time_one()
         if self.provider == CPU:
             return Canary(self.provider, mine)
-        other = Detector.load(file, settings, RunOn("cpu", threads=settings.threads), self._clock)
+        other = Detector.load(file, settings, RunOn(provider="cpu", threads=settings.threads), self._clock)
         theirs, expected = other.time_one()
         result = Canary(self.provider, mine, theirs, canary.same(found, expected, CANARY_FLOOR))
         if settings.require_gpu and not result.agrees:
@@ -274,7 +274,9 @@ class Detector:
         """Return the seconds of one picture, and what was found in the test picture, in px of the input."""
         spec = self.input
         tensor = zeros(spec.shape, spec.dtype)
-        whole = Placement((0, 0, spec.width, spec.height), 0, 0, spec.width, spec.height)
+        whole = Placement(
+            crop=(0, 0, spec.width, spec.height), left=0, top=0, width=spec.width, height=spec.height
+        )
         write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)
         feeds = self._feeds(_batch(tensor, self.batches.sizes[0]))
         seconds = canary.best_time(lambda: self._session.run(feeds), self._clock)
@@ -287,7 +289,11 @@ class Detector:
 def run_on(settings: ModelSettings) -> RunOn:
     """Return where the settings want the model to run."""
     return RunOn(
-        settings.provider, settings.require_gpu, settings.gpu, settings.gpu_memory_mb, settings.threads
+        provider=settings.provider,
+        require_gpu=settings.require_gpu,
+        gpu=settings.gpu,
+        gpu_memory_mb=settings.gpu_memory_mb,
+        threads=settings.threads,
     )
 
 

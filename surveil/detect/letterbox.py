@@ -14,7 +14,7 @@ from surveil.types import Bytes, Crop, Floats, Picture
 Tensor = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
     """Where a crop lies in the model's input: width × height px with its corner at left, top."""
 
@@ -51,12 +51,12 @@ def fit(spec: InputSpec, crop: Crop) -> Placement:
     if width <= 0 or height <= 0:
         raise ValueError(f"empty crop {crop}")
     if spec.preprocess.placement == "stretch":
-        return Placement(crop, 0, 0, spec.width, spec.height)
+        return Placement(crop=crop, left=0, top=0, width=spec.width, height=spec.height)
     scale = min(spec.width / width, spec.height / height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     if spec.preprocess.placement == "top_left":
-        return Placement(crop, 0, 0, w, h)
-    return Placement(crop, (spec.width - w) // 2, (spec.height - h) // 2, w, h)
+        return Placement(crop=crop, left=0, top=0, width=w, height=h)
+    return Placement(crop=crop, left=(spec.width - w) // 2, top=(spec.height - h) // 2, width=w, height=h)
 
 
 def letterbox(spec: InputSpec, picture: Picture, crop: Crop, tensor: Tensor) -> Placement:

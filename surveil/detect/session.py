@@ -34,7 +34,7 @@ _Array = NDArray[Any]
 _Shapes = tuple[tuple[int, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOn:
     """Where a session shall run."""
 

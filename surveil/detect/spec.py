@@ -60,7 +60,7 @@ def _ports(ports: tuple[Port, ...]) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
     """The picture input of one model, complete."""
 
@@ -86,7 +86,7 @@ class InputSpec:
         return min(self.width, self.height)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
     """One model of the store: where it is and how it is to be used."""
 

@@ -38,7 +38,13 @@ def check_name(name: str) -> None:
 def loose(path: Path) -> ModelFile:
     """Return a description of a file that is in no store; the decoder is to be recognised."""
     return ModelFile(
-        path.stem.lower(), path, sha256_of(path), _AUTO, (), Preprocess(), data=external.parts(path)
+        name=path.stem.lower(),
+        path=path,
+        sha256=sha256_of(path),
+        decoder=_AUTO,
+        labels=(),
+        preprocess=Preprocess(),
+        data=external.parts(path),
     )
 
 

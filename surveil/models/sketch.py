@@ -23,8 +23,8 @@ def people(detector: Detector) -> int:
 
 def sketch(detector: Detector) -> bytes:
     """Return a JPEG of the picture, twice as large, with boxes, classes and scores."""
-    picture = np.ascontiguousarray(trial.picture()[:, :, ::-1])
-    picture = cv2.resize(picture, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
+    small = np.ascontiguousarray(trial.picture()[:, :, ::-1])
+    picture = cv2.resize(small, None, fx=SCALE, fy=SCALE, interpolation=cv2.INTER_CUBIC)
     found = detector.trial.found
     for box, score, index in zip(found.boxes * SCALE, found.scores, found.classes, strict=True):
         if score >= SHOWN:

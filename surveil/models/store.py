@@ -73,7 +73,7 @@ def _sha256(name: str) -> str:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What `surveil models check` found out about one model."""
 
@@ -212,7 +212,7 @@ class ModelStore:
     def check(self, settings: ModelSettings | None = None, clock: Clock | None = None) -> tuple[Checked, ...]:
         """Check every model: its sha256, that it loads, runs and decodes. A bad one is reported, not raised."""
         base = settings or ModelSettings()
-        bad = (Checked(name, ok=False, message=str(error)) for name, error in self._own()[1].items())
+        bad = (Checked(name=name, ok=False, message=str(error)) for name, error in self._own()[1].items())
         return (*(self._check_one(model, base, clock) for model in self.list()), *bad)
 
     def _check_one(self, model: ModelFile, base: ModelSettings, clock: Clock | None) -> Checked:
@@ -223,7 +223,7 @@ class ModelStore:
             settings = ModelSettings(name=model.name, **base.model_dump(include=keep))
             return _checked(model, Detector.open(settings, self, clock))
         except ModelError as error:
-            return Checked(model.name, ok=False, message=str(error), sha256=model.sha256)
+            return Checked(name=model.name, ok=False, message=str(error), sha256=model.sha256)
 
     def put(self, model: ModelFile) -> ModelFile:
         """Copy a model's files into the folder, its description last; return it as stored. Raises `ModelError`."""
@@ -253,7 +253,7 @@ def _check_plain(model: ModelFile) -> Checked:
     verify(model)
     provider = ModelSession(model.path, RunOn()).provider
     return Checked(
-        model.name, ok=True, message="", decoder=model.decoder, provider=provider, sha256=model.sha256
+        name=model.name, ok=True, message="", decoder=model.decoder, provider=provider, sha256=model.sha256
     )
 
 

@@ -145,12 +145,14 @@ class AnalyseStage:
         started = self._clock.monotonic()
         step = self._lose(slot, slot.item) if isinstance(slot.item, Lost) else self._step(slot)
         self._seconds.observe(self._clock.monotonic() - started)
-        self._offer(CommitRequest(slot.camera, step, slot, self._places[slot.camera]))
+        self._offer(CommitRequest(camera=slot.camera, step=step, slot=slot, places=self._places[slot.camera]))
 
     def _retune(self, order: Retune) -> None:
         step = order.change(self._engines[order.camera])
         # The ends of the old rules' events are still drawn where those rules saw them.
-        self._offer(CommitRequest(order.camera, step, places=self._places[order.camera], done=order.done))
+        self._offer(
+            CommitRequest(camera=order.camera, step=step, places=self._places[order.camera], done=order.done)
+        )
         self._places[order.camera] = order.places
 
     def _dismiss(self, order: Dismiss) -> None:
@@ -162,7 +164,7 @@ class AnalyseStage:
         self._tracks.pop(order.camera, None)
         self.decisions.drop(order.camera)
         step = engine.finish(engine.t, engine.t_wall, order.reason)
-        self._offer(CommitRequest(order.camera, step, places=places, done=order.done))
+        self._offer(CommitRequest(camera=order.camera, step=step, places=places, done=order.done))
 
     def _step(self, slot: CameraSlot) -> Step:
         work, frame = slot.state, slot.frame
@@ -231,7 +233,7 @@ class AnalyseStage:
             if passed >= LOST_GRACE_S:
                 self._leave(camera, away.lost.t_wall)
             if step.alerts or step.outcomes:
-                self._offer(CommitRequest(camera, step))
+                self._offer(CommitRequest(camera=camera, step=step))
 
     def finish(self, reason: Reason) -> None:
         """End what is open at every camera."""
@@ -240,7 +242,7 @@ class AnalyseStage:
             self._leave(camera, engine.t_wall)
             self.decisions.drop(camera)
             if step.alerts or step.outcomes:
-                self._offer(CommitRequest(camera, step))
+                self._offer(CommitRequest(camera=camera, step=step))
 
     def _leave(self, camera: str, t_wall: float) -> None:
         """Count nobody as being there any more."""

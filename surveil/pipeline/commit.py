@@ -32,7 +32,7 @@ COUNTS_S = 60.0
 """Counts are written this often."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOverlay:
     """What may be drawn into a camera's pictures, in fractions of the frame."""
 
@@ -55,7 +55,7 @@ class PictureOverlay:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommitRequest:
     """What one step of an engine gave, and what follows once it is on the disk."""
 
@@ -222,7 +222,13 @@ class CommitStage:
         findings = state.findings
         hide = places.hide_moved if findings.misfit else places.hide
         context = FrameContext(
-            slot.frame, state.tracks, drawing, hide, findings.reference, places.hide, findings
+            frame=slot.frame,
+            tracks=state.tracks,
+            drawing=drawing,
+            hide=hide,
+            before=findings.reference,
+            hide_before=places.hide,
+            findings=findings,
         )
         return Job(alerts, context, outcome.counts)
 

@@ -39,10 +39,15 @@ class Crowding:
         around = (min(boxes[0]), min(boxes[1]), max(boxes[2]), max(boxes[3]))
         zone = self.settings.zone or ""
         yield Signal(
-            self.type, f"{zone or 'picture'}/crowd", min(t.score for t in there), there[0].label, zone=zone,
-            box=around, text=f"{len(there)} at once" + (f" in {zone}" if zone else ""),
+            rule=self.type,
+            key=f"{zone or 'picture'}/crowd",
+            score=min(t.score for t in there),
+            label=there[0].label,
+            zone=zone,
+            box=around,
+            text=f"{len(there)} at once" + (f" in {zone}" if zone else ""),
             details={"count": len(there)},
-        )  # fmt: skip
+        )
 
     def reset(self) -> None:
         """It remembers nothing."""

@@ -34,9 +34,15 @@ class Intrusion:
         for label, track in by_class(within(self.settings, self._zone, scene)).items():
             zone = self.settings.zone
             yield Signal(
-                self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
+                rule=self.type,
+                key=f"{zone}/{label}",
+                score=track.score,
+                label=label,
+                zone=zone,
+                track=track.id,
+                box=track.box,
                 text=f"{label} in {zone}",
-            )  # fmt: skip
+            )
 
     def reset(self) -> None:
         """It remembers nothing."""

@@ -60,7 +60,15 @@ class LineCrossing:
     def _signal(self, track: Track, direction: str, since: float) -> Signal:
         line = self.settings.line
         return Signal(
-            self.type, f"{line}/{direction}", track.score, track.label, line=line, direction=direction,
-            track=track.id, box=track.box, text=f"{track.label} crossed {line} {_TO[direction]}", instant=True,
+            rule=self.type,
+            key=f"{line}/{direction}",
+            score=track.score,
+            label=track.label,
+            line=line,
+            direction=direction,
+            track=track.id,
+            box=track.box,
+            text=f"{track.label} crossed {line} {_TO[direction]}",
+            instant=True,
             since=since,
-        )  # fmt: skip
+        )

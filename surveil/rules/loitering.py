@@ -42,10 +42,17 @@ class Loitering:
         for label, track in by_class(stays).items():
             zone, visit = self.settings.zone, self._visits.of(track.id)
             yield Signal(
-                self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
-                text=f"{label} has been in {zone} for {visit.dwell_s:.0f} s", since=visit.since,
+                rule=self.type,
+                key=f"{zone}/{label}",
+                score=track.score,
+                label=label,
+                zone=zone,
+                track=track.id,
+                box=track.box,
+                text=f"{label} has been in {zone} for {visit.dwell_s:.0f} s",
+                since=visit.since,
                 details={"dwell_s": round(visit.dwell_s, 1)},
-            )  # fmt: skip
+            )
 
     def reset(self) -> None:
         """Forget who was there."""

@@ -42,7 +42,14 @@ class Mover:
     @property
     def track(self) -> Track:
         """The mover as an object like others."""
-        return Track(FIRST_ID + self.id, LABEL, self.box, 1.0, self.path[0][0], self.path[-1][0])
+        return Track(
+            id=FIRST_ID + self.id,
+            label=LABEL,
+            box=self.box,
+            score=1.0,
+            t_first=self.path[0][0],
+            t_last=self.path[-1][0],
+        )
 
 
 @dataclass(frozen=True, slots=True)

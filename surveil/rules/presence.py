@@ -36,9 +36,15 @@ class Presence:
         zone = self.settings.zone or ""
         for label, track in by_class(within(self.settings, self._zone, scene)).items():
             yield Signal(
-                self.type, f"{zone or 'picture'}/{label}", track.score, label, zone=zone, track=track.id,
-                box=track.box, text=f"{label} present" + (f" in {zone}" if zone else ""),
-            )  # fmt: skip
+                rule=self.type,
+                key=f"{zone or 'picture'}/{label}",
+                score=track.score,
+                label=label,
+                zone=zone,
+                track=track.id,
+                box=track.box,
+                text=f"{label} present" + (f" in {zone}" if zone else ""),
+            )
 
     def reset(self) -> None:
         """It remembers nothing."""

@@ -82,9 +82,16 @@ class Speed:
         for label, track in by_class(found).items():
             kmh, zone = speeds[track.id] or 0.0, self.settings.zone
             yield Signal(
-                self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
-                text=f"{label} in {zone} at {kmh:.0f} km/h", details={"kmh": round(kmh, 1)},
-            )  # fmt: skip
+                rule=self.type,
+                key=f"{zone}/{label}",
+                score=track.score,
+                label=label,
+                zone=zone,
+                track=track.id,
+                box=track.box,
+                text=f"{label} in {zone} at {kmh:.0f} km/h",
+                details={"kmh": round(kmh, 1)},
+            )
 
     def reset(self) -> None:
         """Forget who was where."""

@@ -62,9 +62,15 @@ class WrongWay:
         for label, track in by_class(wrong).items():
             zone = self.settings.zone
             yield Signal(
-                self.type, f"{zone}/{label}", track.score, label, zone=zone, track=track.id, box=track.box,
+                rule=self.type,
+                key=f"{zone}/{label}",
+                score=track.score,
+                label=label,
+                zone=zone,
+                track=track.id,
+                box=track.box,
                 text=f"{label} in {zone} goes the wrong way",
-            )  # fmt: skip
+            )
 
     def reset(self) -> None:
         """Forget who was where."""

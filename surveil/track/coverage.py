@@ -14,7 +14,7 @@ SEEN_SHARE = 0.5
 """An object was looked for when this share of its box lies in one of the regions that were looked at."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """The look at one frame."""
 

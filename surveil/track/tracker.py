@@ -46,7 +46,7 @@ LEAST_MISSES = 2
 """One look that found nothing is not enough to forget an object, however long ago it was last seen."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Seen:
     """The detections of one frame, as the tracker wants them."""
 
@@ -92,9 +92,12 @@ class Tracker:
             return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
-            self._miss(range(len(self._known)), later, Coverage(t, dt, _NOWHERE, size))
+            self._miss(range(len(self._known)), later, Coverage(t=t, dt=dt, regions=_NOWHERE, size=size))
         else:
-            self._look(self._sift(detections, labels), Coverage(t, dt, regions, size, unchanged))
+            self._look(
+                self._sift(detections, labels),
+                Coverage(t=t, dt=dt, regions=regions, size=size, unchanged=unchanged),
+            )
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))
 
@@ -129,7 +132,13 @@ class Tracker:
         scores = detections.scores[keep].astype(np.float64)
         sure = scores >= self._least(names, self._settings.high_score)
         certain = scores >= self._least(names, self._settings.certain_score)
-        return _Seen(detections.boxes[keep].astype(np.float64), scores, names, sure, certain)
+        return _Seen(
+            boxes=detections.boxes[keep].astype(np.float64),
+            scores=scores,
+            labels=names,
+            sure=sure,
+            certain=certain,
+        )
 
     def _least(self, names: list[str], otherwise: float) -> Doubles:
         return np.array([self._scores.get(name, otherwise) for name in names])

@@ -59,7 +59,7 @@ def main(state_dir: Path, first: int) -> None:
     for n in itertools.count(first):
         for phase in ("start", "end"):
             counts = {Entry("gate", "intrusion", "opened"): 1} if phase == "start" else {}
-            new = writer.write([Job([alert(n, phase)], FrameContext(picture), counts)])
+            new = writer.write([Job([alert(n, phase)], FrameContext(frame=picture), counts)])
             # Nothing is said before the first commit of this life, so that a kill comes after one.
             for committed in (*ended, *new):
                 print(committed.id, flush=True)

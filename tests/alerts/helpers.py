@@ -93,7 +93,7 @@ def frame(width: int = 640, height: int = 360, camera: str = "gate", t: float = 
     """A frame with a gradient in it, so that JPEG has something to do."""
     x = np.linspace(0, 255, width, dtype=np.uint8)
     pixels = np.stack([np.tile(x, (height, 1))] * 3, axis=2)
-    return Frame(camera, 1, t, T0 + t, ArrayPicture(pixels))
+    return Frame(camera=camera, seq=1, t=t, t_wall=T0 + t, picture=ArrayPicture(pixels))
 
 
 @dataclass

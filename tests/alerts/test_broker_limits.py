@@ -27,7 +27,7 @@ from .servers import free_port, mosquitto, needs
 
 pytestmark = pytest.mark.rig
 
-GATE = InstallationStatus({"gate": Camera("streaming", ("yard",), ("intrusion",))})
+GATE = InstallationStatus({"gate": Camera(state="streaming", zones=("yard",), rules=("intrusion",))})
 BIG = b"\xff\xd8" + bytes(60_000)
 
 

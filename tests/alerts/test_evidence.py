@@ -26,7 +26,9 @@ def evidence(tmp_path: Path, **settings: object) -> Evidence:
 
 
 def test_a_start_alert_names_its_pictures_and_an_end_has_none(tmp_path):
-    start, end = evidence(tmp_path).attach([alert(0), alert(1, "end")], FrameContext(frame(), drawing=YARD))
+    start, end = evidence(tmp_path).attach(
+        [alert(0), alert(1, "end")], FrameContext(frame=frame(), drawing=YARD)
+    )
     folder = "evidence/gate/2023-11-14"
     assert start.evidence == {
         "snapshot": f"{folder}/221320-intrusion-{start.id[:13]}.jpg",
@@ -43,7 +45,7 @@ def test_a_start_alert_names_its_pictures_and_an_end_has_none(tmp_path):
 def sick(**changes: object) -> FrameContext:
     """What belongs to a picture that is dark, and was not."""
     was = cv2.imencode(".jpg", np.full((180, 320, 3), 200, np.uint8))[1].tobytes()
-    return FrameContext(frame(), before=ReferencePicture(was, 1_699_999_990.0), **changes)
+    return FrameContext(frame=frame(), before=ReferencePicture(was, 1_699_999_990.0), **changes)
 
 
 def test_a_sick_picture_is_shown_beside_the_one_from_before(tmp_path):
@@ -70,13 +72,13 @@ def test_what_must_not_be_stored_is_hidden_in_the_picture_from_before_too(tmp_pa
 
 
 def test_alerts_of_one_frame_share_the_clean_picture(tmp_path):
-    first, second = evidence(tmp_path).attach([alert(0), alert(1)], FrameContext(frame()))
+    first, second = evidence(tmp_path).attach([alert(0), alert(1)], FrameContext(frame=frame()))
     assert first.evidence["clean"] == second.evidence["clean"]
     assert first.evidence["snapshot"] != second.evidence["snapshot"]
 
 
 def test_no_half_written_file_is_left(tmp_path):
-    evidence(tmp_path).attach([alert(0)], FrameContext(frame()))
+    evidence(tmp_path).attach([alert(0)], FrameContext(frame=frame()))
     names = sorted(p.name for p in tmp_path.rglob("*") if p.is_file())
     assert len(names) == 2
     assert not [n for n in names if n.endswith(".tmp")]
@@ -113,7 +115,7 @@ def test_the_caption_says_what_where_when_and_how_sure():
 def test_without_room_an_alert_goes_on_and_says_why(tmp_path):
     registry = CollectorRegistry()
     writer = Evidence(tmp_path, EvidenceSettings(), make_room=lambda _n: False, metrics=Metrics(registry))
-    (start,) = writer.attach([alert(0)], FrameContext(frame()))
+    (start,) = writer.attach([alert(0)], FrameContext(frame=frame()))
     assert start.evidence["snapshot"] == "missing: No space left on device"
     assert writer.last_error == "No space left on device"
     assert registry.get_sample_value("surveil_evidence_errors_total", {"reason": "disk_full"}) == 2
@@ -126,7 +128,7 @@ def test_what_must_not_be_stored_is_hidden_in_both_pictures(tmp_path):
         picture[:, 320:] = 0
         return picture
 
-    (start,) = evidence(tmp_path).attach([alert(0)], FrameContext(frame(), hide=hide))
+    (start,) = evidence(tmp_path).attach([alert(0)], FrameContext(frame=frame(), hide=hide))
     for path in start.evidence.values():
         assert cv2.imread(str(tmp_path / path))[:340, 330:].mean() < 2
 
@@ -143,7 +145,7 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
     writer = make_writer(
         outbox, tmp_path, evidence(tmp_path), wake=lambda: woken.append(1), metrics=Metrics(registry)
     )
-    job = Job([alert(0)], FrameContext(frame()), {Entry("gate", "intrusion", "opened"): 1})
+    job = Job([alert(0)], FrameContext(frame=frame()), {Entry("gate", "intrusion", "opened"): 1})
     (new,) = writer.write([job, Job([], None, {Entry("gate", "intrusion", "joined"): 4})])
     assert (tmp_path / new.evidence["snapshot"]).exists()
     assert outbox.queue.next("ops").alert == new
@@ -159,11 +161,11 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
 
 def test_an_alert_that_is_there_already_makes_no_new_evidence(tmp_path, outbox: Outbox):
     writer = make_writer(outbox, tmp_path, evidence(tmp_path))
-    writer.write([Job([alert(0)], FrameContext(frame()))])
+    writer.write([Job([alert(0)], FrameContext(frame=frame()))])
     before = sorted(tmp_path.rglob("*.jpg"))
     for path in before:
         path.unlink()
-    assert writer.write([Job([alert(0)], FrameContext(frame()))]) == []
+    assert writer.write([Job([alert(0)], FrameContext(frame=frame()))]) == []
     assert not list(tmp_path.rglob("*.jpg"))
 
 
@@ -178,7 +180,7 @@ def explaining(tmp_path, illustrate, **settings):
 
 def test_an_alert_may_bring_more_pictures_by_kind(tmp_path):
     drawn = np.full((90, 160, 3), 200, np.uint8)
-    context = FrameContext(frame(), hide=np.zeros_like, findings={"drawn": drawn})
+    context = FrameContext(frame=frame(), hide=np.zeros_like, findings={"drawn": drawn})
     start, end = explaining(tmp_path, halves).attach([alert(0), alert(1, "end")], context)
     assert list(start.evidence) == ["snapshot", "clean", "found", "beside"]
     assert start.evidence["found"].endswith("-found.jpg")
@@ -188,10 +190,10 @@ def test_an_alert_may_bring_more_pictures_by_kind(tmp_path):
 
 
 def test_further_pictures_can_be_switched_off(tmp_path):
-    (start,) = explaining(tmp_path, halves, explain=False).attach([alert(0)], FrameContext(frame()))
+    (start,) = explaining(tmp_path, halves, explain=False).attach([alert(0)], FrameContext(frame=frame()))
     assert list(start.evidence) == ["snapshot", "clean"]
 
 
 def test_a_bug_in_a_further_picture_loses_no_alert(tmp_path):
-    (start,) = explaining(tmp_path, halves).attach([alert(0)], FrameContext(frame()))
+    (start,) = explaining(tmp_path, halves).attach([alert(0)], FrameContext(frame=frame()))
     assert list(start.evidence) == ["snapshot", "clean"]

@@ -20,7 +20,7 @@ from .clients import Listener, mqtt_settings
 from .helpers import alert
 from .servers import free_port, mosquitto, needs
 
-GATE = InstallationStatus({"gate": Camera("streaming", ("yard",), ("intrusion",))})
+GATE = InstallationStatus({"gate": Camera(state="streaming", zones=("yard",), rules=("intrusion",))})
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,5}", fullmatch=True)
 
 

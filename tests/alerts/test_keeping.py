@@ -51,11 +51,11 @@ def pictures(folder: Path) -> list[str]:
 
 def test_evidence_is_deleted_by_running_time_and_not_by_the_wall_clock(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, EvidenceSettings(keep_days=2, clean=False))
-    writer.write([Job([alert(0)], FrameContext(frame()))])
+    writer.write([Job([alert(0)], FrameContext(frame=frame()))])
     clock.set_wall(T0 + 400 * DAY)
     assert retention.sweep() == 0
     clock.advance(1.5 * DAY)
-    writer.write([Job([alert(60)], FrameContext(frame()))])
+    writer.write([Job([alert(60)], FrameContext(frame=frame()))])
     clock.advance(1.0 * DAY)
     take_all(outbox)
     assert retention.sweep() == 1
@@ -68,7 +68,7 @@ def test_evidence_beyond_its_bytes_goes_oldest_first(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, settings)
     for n in range(12):
         clock.advance(1)
-        writer.write([Job([alert(n)], FrameContext(noisy(640, 360)))])
+        writer.write([Job([alert(n)], FrameContext(frame=noisy(640, 360)))])
     take_all(outbox)
     while retention.sweep():
         pass
@@ -113,7 +113,7 @@ def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
     outbox, writer, retention = world(small_disk, clock, settings)
     for n in range(30):
         clock.advance(1)
-        (new,) = writer.write([Job([alert(n)], FrameContext(noisy(640, 360)))])
+        (new,) = writer.write([Job([alert(n)], FrameContext(frame=noisy(640, 360)))])
         assert (small_disk / new.evidence["snapshot"]).is_file()
     assert retention.deleted > 0
     assert "221349" in pictures(small_disk)
@@ -131,13 +131,13 @@ def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(smal
     with hog.open("wb") as file:
         free = os.statvfs(small_disk).f_bavail * 4096
         file.write(b"x" * (free - 200_000))
-    first = writer.write([Job([alert(0)], FrameContext(noisy(1280, 720)))])
-    second = writer.write([Job([alert(1)], FrameContext(noisy(1280, 720)))])
+    first = writer.write([Job([alert(0)], FrameContext(frame=noisy(1280, 720)))])
+    second = writer.write([Job([alert(1)], FrameContext(frame=noisy(1280, 720)))])
     assert [(a.rule, a.phase) for a in first] == [("intrusion", "start"), ("storage", "start")]
     assert first[0].evidence == {"snapshot": "missing: No space left on device"}
     assert [a.rule for a in second] == ["intrusion"]
     hog.unlink()
-    third = writer.write([Job([alert(2)], FrameContext(noisy(1280, 720)))])
+    third = writer.write([Job([alert(2)], FrameContext(frame=noisy(1280, 720)))])
     assert [(a.rule, a.phase, a.text) for a in third][1] == ("storage", "end", "evidence is stored again")
     assert (small_disk / third[0].evidence["snapshot"]).is_file()
     assert outbox.queue.counts()["ops"]["pending"] == 5

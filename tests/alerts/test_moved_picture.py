@@ -22,7 +22,7 @@ def test_nothing_of_it_is_stored_and_the_area_is_hidden_in_the_one_from_before(t
     path.write_text(
         json.dumps({"version": 1, "cameras": {"gate": {"url": "rtsp://192.0.2.1/a", "masks": corner}}})
     )
-    taken, report = frame(), HealthReport(states, before=ReferencePicture(b"", 0.0))
+    taken, report = frame(), HealthReport(states=states, before=ReferencePicture(b"", 0.0))
     state = SimpleNamespace(tracks=(), findings=Findings([report]))
     slot = SimpleNamespace(item=taken, frame=taken, state=state)
     outcome = SimpleNamespace(

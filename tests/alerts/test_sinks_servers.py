@@ -82,7 +82,11 @@ def test_a_webhook_with_a_known_certificate_is_served(certificate):
 def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, certificate):
     port = free_port()
     status = InstallationStatus(
-        {"gate": Camera("streaming", ("yard",), ("intrusion",)), "door": Camera("lost", (), ())}, (alert(0),)
+        {
+            "gate": Camera(state="streaming", zones=("yard",), rules=("intrusion",)),
+            "door": Camera(state="lost", zones=(), rules=()),
+        },
+        (alert(0),),
     )
     with mosquitto(tmp_path, port, *certificate):
         listener = Listener(port, certificate)
@@ -120,19 +124,19 @@ def test_mqtt_publishes_alerts_states_and_what_home_assistant_wants(tmp_path, ce
 @needs("mosquitto", "openssl")
 def test_a_camera_that_left_the_configuration_leaves_the_broker(tmp_path, certificate):
     port = free_port()
-    gate = {"gate": Camera("streaming", ("yard",), ("intrusion",))}
+    gate = {"gate": Camera(state="streaming", zones=("yard",), rules=("intrusion",))}
     with mosquitto(tmp_path, port, *certificate) as broker:
         sink = make_sink(mqtt_settings(port, certificate), Context(name="bus", state_dir=tmp_path))
         sink.deliver(Delivery(with_picture(tmp_path)))
-        sink.maintain(InstallationStatus(gate | {"door": Camera("streaming")}))
+        sink.maintain(InstallationStatus(gate | {"door": Camera(state="streaming")}))
         broker.send_signal(signal.SIGTERM)
         broker.wait()
     with mosquitto(tmp_path, port, *certificate):
         with pytest.raises(RetryLater):
             sink.maintain(InstallationStatus(gate))
         sink.maintain(InstallationStatus(gate))
-        sink.maintain(InstallationStatus({"door": Camera("streaming")}))
-        sink.maintain(InstallationStatus({"door": Camera("streaming")}))
+        sink.maintain(InstallationStatus({"door": Camera(state="streaming")}))
+        sink.maintain(InstallationStatus({"door": Camera(state="streaming")}))
         listener = Listener(port, certificate)
         listener.wait("surveil/surveil/door/state")
         listener.wait("homeassistant/event/surveil_surveil_door_alert/config")
@@ -228,7 +232,9 @@ def switchable(tmp_path, certificate, port, **changes):
     Outbox.open(tmp_path / "surveil.db", ["bus"], SystemClock()).close()
     settings = mqtt_settings(port, certificate, **changes)
     sink = make_sink(settings, Context(name="bus", state_dir=tmp_path))
-    return sink, InstallationStatus({"gate": Camera("streaming", (), ("intrusion", "parcel"))})
+    return sink, InstallationStatus(
+        {"gate": Camera(state="streaming", zones=(), rules=("intrusion", "parcel"))}
+    )
 
 
 def switches(tmp_path):

@@ -56,7 +56,7 @@ def test_frames_become_one_minute_each_and_are_taken_once():
         Step(alerts=(alert(0), alert(0, "end"))),
     )
     log.step("gate", T, GateDecision.OFF, detections(), Step(), "moved")
-    log.lost(Lost("gate", 1.0, T + 2, "timeout"), Step())
+    log.lost(Lost(camera="gate", t=1.0, t_wall=T + 2, cause="timeout"), Step())
     assert log.take() == []
     log.step("yard", T + 60, None, None, Step())
     (minute,) = log.take()

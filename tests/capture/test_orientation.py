@@ -125,9 +125,23 @@ def test_a_clip_says_how_it_is_to_be_shown(tmp_path: Path, rotate: int) -> None:
     with av.open(str(clip)) as source:
         stream = source.streams.video[0]
         codec = stream.codec_context
-        parameters = Parameters(codec.name, bytes(codec.extradata or b""), codec.width, codec.height, rotate)
+        parameters = Parameters(
+            codec=codec.name,
+            extradata=bytes(codec.extradata or b""),
+            width=codec.width,
+            height=codec.height,
+            rotate=rotate,
+        )
         packets = [
-            StoredPacket(bytes(p), p.pts, p.dts, p.time_base, p.is_keyframe, float(i), parameters)
+            StoredPacket(
+                data=bytes(p),
+                pts=p.pts,
+                dts=p.dts,
+                time_base=p.time_base,
+                key=p.is_keyframe,
+                arrived=float(i),
+                parameters=parameters,
+            )
             for i, p in enumerate(source.demux(stream))
             if p.size
         ]

@@ -50,7 +50,7 @@ class ScriptedCamera:
         self.connects += 1
         # What was sent while nobody was connected is gone.
         self.next = round((self.clock.monotonic() - self.began) * FPS)
-        return StreamInfo("h264", "software", "tcp")
+        return StreamInfo(codec="h264", decoder="software", transport="tcp")
 
     def read(self):
         number, self.next = self.next, self.next + 1

@@ -10,7 +10,7 @@ from surveil.capture.packets import PacketRing, Parameters, StoredPacket, mux
 from surveil.errors import Cause, SourceError
 from tests.rig.clips import make_clip
 
-H264 = Parameters("h264", b"", 320, 240)
+H264 = Parameters(codec="h264", extradata=b"", width=320, height=240)
 TICK = Fraction(1, 90_000)
 
 
@@ -18,7 +18,15 @@ def packet(i, *, key=None, size=100, parameters=H264, arrived=None):
     """Packet `i` of a stream of 10 pictures a second with a key frame every second."""
     is_key = i % 10 == 0 if key is None else key
     at = i / 10 if arrived is None else arrived
-    return StoredPacket(bytes(size), i * 9000, i * 9000, TICK, is_key, at, parameters)
+    return StoredPacket(
+        data=bytes(size),
+        pts=i * 9000,
+        dts=i * 9000,
+        time_base=TICK,
+        key=is_key,
+        arrived=at,
+        parameters=parameters,
+    )
 
 
 def fill(ring, numbers):
@@ -91,7 +99,7 @@ def test_a_new_connection_begins_at_its_key_frame() -> None:
 def test_a_clip_has_one_format() -> None:
     ring = PacketRing(10.0)
     fill(ring, range(10))
-    large = Parameters("h264", b"", 640, 480)
+    large = Parameters(codec="h264", extradata=b"", width=640, height=480)
     for i in range(10, 20):
         ring.append(packet(i, parameters=large))
     assert {p.parameters for p in ring.clip(0, 99)} == {large}
@@ -102,16 +110,18 @@ def stored(path, first_arrival=100.0, drop=()):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         codec = stream.codec_context
-        parameters = Parameters(codec.name, bytes(codec.extradata or b""), codec.width, codec.height)
+        parameters = Parameters(
+            codec=codec.name, extradata=bytes(codec.extradata or b""), width=codec.width, height=codec.height
+        )
         return [
             StoredPacket(
-                bytes(p),
-                p.pts,
-                p.dts,
-                p.time_base,
-                p.is_keyframe,
-                first_arrival + float(p.dts * p.time_base),
-                parameters,
+                data=bytes(p),
+                pts=p.pts,
+                dts=p.dts,
+                time_base=p.time_base,
+                key=p.is_keyframe,
+                arrived=first_arrival + float(p.dts * p.time_base),
+                parameters=parameters,
             )
             for i, p in enumerate(container.demux(stream))
             if p.size and i not in drop
@@ -172,7 +182,13 @@ def test_parameter_sets_that_came_in_the_sdp_only_are_put_into_the_clip(tmp_path
     )  # fmt: skip
     assert len(bare) < len(packets[0].data)
     first = StoredPacket(
-        bare, packets[0].pts, packets[0].dts, packets[0].time_base, True, 0.0, packets[0].parameters
+        data=bare,
+        pts=packets[0].pts,
+        dts=packets[0].dts,
+        time_base=packets[0].time_base,
+        key=True,
+        arrived=0.0,
+        parameters=packets[0].parameters,
     )
     mux([first, *packets[1:]], tmp_path / "clip.mp4")
     with av.open(str(tmp_path / "clip.mp4")) as container:
@@ -261,7 +277,7 @@ def test_a_clip_across_a_change_says_what_is_left_out() -> None:
     ring = PacketRing(10.0)
     fill(ring, range(10))
     for i in range(10, 20):
-        ring.append(packet(i, parameters=Parameters("h264", b"", 640, 480)))
+        ring.append(packet(i, parameters=Parameters(codec="h264", extradata=b"", width=640, height=480)))
     assert ring.cut(0, 99).notes == (
         "only the part after the camera changed from h264 320x240 to h264 640x480",
     )

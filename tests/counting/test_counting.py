@@ -33,7 +33,7 @@ NOON = 1_772_366_400.0
 
 
 def track(number, x, label="person", y=300.0):
-    return Track(number, label, (x - 20, y - 100, x + 20, y), 0.9, 0.0, 0.0)
+    return Track(id=number, label=label, box=(x - 20, y - 100, x + 20, y), score=0.9, t_first=0.0, t_last=0.0)
 
 
 def counts_of(**settings):
@@ -98,16 +98,16 @@ def test_a_place_that_there_is_not_is_refused():
 
 
 FRAME = Counts(
-    0.5,
-    (Crossing("door", "left", "person"),),
-    (Stay("hall", "person", 8.0),),
-    {("hall", "person"): 3},
-    ((3, 4),),
+    seconds=0.5,
+    crossings=(Crossing("door", "left", "person"),),
+    stays=(Stay("hall", "person", 8.0),),
+    occupancy={("hall", "person"): 3},
+    cells=((3, 4),),
 )
 
 
 def rolled(*times, camera="gate"):
-    rollup = Rollup(UTC)
+    rollup = Rollup(zone=UTC)
     for t in times:
         rollup.add(camera, FRAME, t)
     return rollup
@@ -122,10 +122,16 @@ def test_hours_add_up_across_restarts(tmp_path):
     hours = dict(store.hours("gate", NOON, NOON + 7200))
     store.close()
     noon, one = int(NOON), int(NOON) + 3600
-    assert hours[Key("gate", noon, "crossing", "door", "left", "person")] == Sum(4, 0.0, 0.0)
-    assert hours[Key("gate", noon, "stay", "hall", "", "person")] == Sum(4, 32.0, 8.0)
-    assert hours[Key("gate", noon, "occupancy", "hall", "", "person")] == Sum(0, 6.0, 3.0)
-    assert hours[Key("gate", one, "watched")] == Sum(0, 1.0, 0.0)
+    assert hours[
+        Key(camera="gate", hour=noon, kind="crossing", place="door", direction="left", label="person")
+    ] == Sum(4, 0.0, 0.0)
+    assert hours[
+        Key(camera="gate", hour=noon, kind="stay", place="hall", direction="", label="person")
+    ] == Sum(4, 32.0, 8.0)
+    assert hours[
+        Key(camera="gate", hour=noon, kind="occupancy", place="hall", direction="", label="person")
+    ] == Sum(0, 6.0, 3.0)
+    assert hours[Key(camera="gate", hour=one, kind="watched")] == Sum(0, 1.0, 0.0)
 
 
 def test_taking_begins_anew():
@@ -184,7 +190,7 @@ def test_who_reads_cannot_write(tmp_path):
 def test_what_fails_half_way_leaves_nothing(tmp_path):
     store = CountStore(tmp_path / "counts.db")
     bad = rolled(NOON)
-    bad.sums[Key(None, 0, "watched")] = Sum()
+    bad.sums[Key(camera=None, hour=0, kind="watched")] = Sum()
     with pytest.raises(StateError):
         store.add(bad)
     assert store.hours(None, 0, 2 * NOON) == []
@@ -217,7 +223,7 @@ def test_the_report_as_csv_and_json():
 
 def test_an_hour_in_which_nobody_came_is_a_row_of_0_and_one_that_was_not_watched_is_none():
     rollup = rolled(NOON)
-    rollup.add("gate", Counts(0.5), NOON + 7200)
+    rollup.add("gate", Counts(seconds=0.5), NOON + 7200)
     rows = [row for row in report(rollup.sums.items(), "hour", UTC) if row.kind == "crossing"]
     assert [(row.time[11:13], row.count) for row in rows] == [("12", 1), ("14", 0)]
 
@@ -243,7 +249,7 @@ def test_an_hour_in_which_nobody_came_is_a_row_of_0_and_one_that_was_not_watched
     ],
 )
 def test_a_day_is_a_day_on_the_wall_also_when_clocks_change_or_are_half_an_hour_off(zone, moments, days):
-    rollup = Rollup(ZoneInfo(zone))
+    rollup = Rollup(zone=ZoneInfo(zone))
     for moment in moments:
         rollup.add("gate", FRAME, datetime.fromisoformat(moment).timestamp())
     rows = [row for row in report(rollup.sums.items(), "day", ZoneInfo(zone)) if row.kind == "crossing"]
@@ -252,7 +258,7 @@ def test_a_day_is_a_day_on_the_wall_also_when_clocks_change_or_are_half_an_hour_
 
 
 def test_the_hour_that_comes_twice_is_two_rows():
-    rollup, berlin = Rollup(ZoneInfo("Europe/Berlin")), ZoneInfo("Europe/Berlin")
+    rollup, berlin = Rollup(zone=ZoneInfo("Europe/Berlin")), ZoneInfo("Europe/Berlin")
     for moment in ("2026-10-25T02:30+02:00", "2026-10-25T02:30+01:00"):
         rollup.add("gate", FRAME, datetime.fromisoformat(moment).timestamp())
     rows = report(rollup.sums.items(), "hour", berlin)
@@ -306,7 +312,9 @@ def test_no_count_is_lost_between_frames_and_hours(frames):
     rollup, total = Rollup(), 0
     for seconds, n in frames:
         total += n
-        rollup.add("gate", Counts(0.2, (Crossing("door", "up", "person"),) * n), NOON + seconds)
+        rollup.add(
+            "gate", Counts(seconds=0.2, crossings=(Crossing("door", "up", "person"),) * n), NOON + seconds
+        )
     assert sum(s.n for key, s in rollup.sums.items() if key.kind == "crossing") == total
 
 

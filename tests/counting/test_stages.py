@@ -37,7 +37,7 @@ class Hall:
         self.counter = TrackCounter({"gate": counted}, CountStore(path), metrics)
         engine = CameraEngine("gate", (), Tracker(TrackSettings()), labels=["person"])
         self.stage = AnalyseStage(lambda _outcome: None, metrics, self.clock, self.counter)
-        self.stage.process(Admit("gate", engine, PictureOverlay({}, {}, ())))
+        self.stage.process(Admit("gate", engine, PictureOverlay(zones={}, lines={}, sinks=())))
         self.work = Work(camera="gate", gate=None, planner=None)
         self.t = 0.0
 
@@ -45,11 +45,11 @@ class Hall:
         for _ in range(round(seconds * 5)):
             self.pass_by(0.2)
             self.work.detections = observation(self.t, [BOX]).detections
-            frame = Frame("gate", 0, self.t, START_WALL + self.t, Blank())
+            frame = Frame(camera="gate", seq=0, t=self.t, t_wall=START_WALL + self.t, picture=Blank())
             self.stage.process(Slot("gate", self.work, item=frame))
 
     def lose(self, seconds, *, final=False):
-        lost = Lost("gate", self.t, START_WALL + self.t, "ended", final=final)
+        lost = Lost(camera="gate", t=self.t, t_wall=START_WALL + self.t, cause="ended", final=final)
         self.stage.process(Slot("gate", self.work, item=lost))
         self.wait(seconds)
 

@@ -37,7 +37,21 @@ def walk(*way, speed=120.0, wobble=0.0, broken=()):
         gone = [start for start, seconds in broken if start <= t < start + seconds]
         number = 1 + sum(t >= start + seconds for start, seconds in broken)
         foot = x + wobble * math.sin(2.1 * i)
-        yield t, [] if gone else [Track(number, "person", (foot - 30, y - 150, foot + 30, y), 0.9, 0.0, t)]
+        yield (
+            t,
+            []
+            if gone
+            else [
+                Track(
+                    id=number,
+                    label="person",
+                    box=(foot - 30, y - 150, foot + 30, y),
+                    score=0.9,
+                    t_first=0.0,
+                    t_last=t,
+                )
+            ],
+        )
 
 
 def crossed(tracks):

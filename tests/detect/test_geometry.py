@@ -13,7 +13,15 @@ from tests.detect.tiny import Shot, grey
 
 
 def spec(width=64, height=64, layout="nchw", dtype="float32", **policies):
-    return InputSpec("images", width, height, layout, dtype, None, Preprocess(**policies))
+    return InputSpec(
+        name="images",
+        width=width,
+        height=height,
+        layout=layout,
+        dtype=dtype,
+        batch=None,
+        preprocess=Preprocess(**policies),
+    )
 
 
 def found(*objects):
@@ -43,7 +51,7 @@ def test_a_wide_picture_lies_at_the_top_left_and_the_rest_is_padding():
     s = spec(layout="nhwc", dtype="uint8", placement="top_left", pad=7)
     tensor = np.full(s.shape, 99, np.uint8)
     where = letterbox(s, stripes(), (0, 0, 100, 50), tensor)
-    assert where == Placement((0, 0, 100, 50), 0, 0, 64, 32)
+    assert where == Placement(crop=(0, 0, 100, 50), left=0, top=0, width=64, height=32)
     assert tensor[0, 0].tolist() == [200, 0, 0]
     assert tensor[31, 63].tolist() == [0, 0, 100]
     assert (tensor[32:] == 7).all()
@@ -121,7 +129,10 @@ def test_no_two_survivors_of_a_class_overlap(objects):
 
 
 FRAME = (200, 100)
-LEFT, RIGHT = Placement((0, 0, 110, 100), 0, 0, 110, 100), Placement((90, 0, 200, 100), 0, 0, 110, 100)
+LEFT, RIGHT = (
+    Placement(crop=(0, 0, 110, 100), left=0, top=0, width=110, height=100),
+    Placement(crop=(90, 0, 200, 100), left=0, top=0, width=110, height=100),
+)
 
 
 def test_an_object_seen_in_two_crops_counts_once():
@@ -155,7 +166,7 @@ def test_two_people_at_a_border_stay_two():
 
 
 def test_the_border_of_the_frame_cuts_nothing():
-    whole = Placement((0, 0, 200, 100), 0, 0, 200, 100)
+    whole = Placement(crop=(0, 0, 200, 100), left=0, top=0, width=200, height=100)
     merged = merge(
         [(whole, found((150, 10, 200, 90, 0.7, 0))), (whole, found((160, 20, 200, 80, 0.6, 1)))], FRAME, 0.5
     )

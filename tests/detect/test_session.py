@@ -29,7 +29,7 @@ def path(tmp_path):
 
 @no_gpu
 def test_without_a_gpu_auto_and_cuda_run_on_the_cpu_and_say_so(path):
-    assert [ModelSession(path, RunOn(p)).provider for p in ("auto", "cuda", "cpu")] == [CPU] * 3
+    assert [ModelSession(path, RunOn(provider=p)).provider for p in ("auto", "cuda", "cpu")] == [CPU] * 3
 
 
 @no_gpu
@@ -41,21 +41,21 @@ def test_a_required_gpu_that_is_absent_is_an_error_with_a_remedy(path, monkeypat
     with pytest.raises(
         ModelError, match=r"a GPU is required and .*(require_gpu: false|install --extra cuda)"
     ):
-        ModelSession(path, RunOn("auto", require_gpu=True))
+        ModelSession(path, RunOn(provider="auto", require_gpu=True))
 
 
 @no_gpu
 def test_cuda_that_fails_silently_is_not_believed(path, monkeypatch):
     monkeypatch.setattr(cuda, "DEVICES", (str(path),))
-    assert ModelSession(path, RunOn("auto")).provider == CPU
+    assert ModelSession(path, RunOn(provider="auto")).provider == CPU
 
 
 def test_a_wheel_without_cuda_is_told(path, monkeypatch):
     monkeypatch.setattr(cuda, "DEVICES", (str(path),))
     monkeypatch.setattr(session.ort, "get_available_providers", lambda: [CPU])
     with pytest.raises(ModelError, match="built without CUDA; install onnxruntime-gpu"):
-        ModelSession(path, RunOn("auto", require_gpu=True))
-    assert ModelSession(path, RunOn("auto")).provider != CUDA
+        ModelSession(path, RunOn(provider="auto", require_gpu=True))
+    assert ModelSession(path, RunOn(provider="auto")).provider != CUDA
 
 
 def test_requiring_a_gpu_and_forbidding_it_is_a_contradiction():

@@ -87,7 +87,7 @@ def draw(people, fps=5.0, until=40.0, seed=7):
 
 def observation(t, found):
     rows = np.array(found, np.float32).reshape(-1, 6)
-    frame = Frame("yard", round(t * 5), t, START_WALL + t, picture=None)
+    frame = Frame(camera="yard", seq=round(t * 5), t=t, t_wall=START_WALL + t, picture=None)
     seen = Detections(rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5].astype(np.int32))
     return Observation(frame, *SIZE, detections=seen)
 

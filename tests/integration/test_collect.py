@@ -35,7 +35,7 @@ def short_sketch(monkeypatch):
 
 def source(name, url, folder, seconds=3.0, **more):
     collector = FootageCollector(name, folder / name, Bounds(hours=seconds / 3600))
-    return FootageSource(name, StreamSettings(url=url), collector, **more)
+    return FootageSource(name=name, stream=StreamSettings(url=url), collector=collector, **more)
 
 
 def test_several_cameras_are_watched_until_each_has_its_hours(server, tmp_path):

@@ -68,7 +68,9 @@ class Stages:
     def see(self, grey, t):
         bgr = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
         self._seq += 1
-        self.pipeline.ring.put(Frame("yard", self._seq, t, START_WALL + t, ArrayPicture(bgr)))
+        self.pipeline.ring.put(
+            Frame(camera="yard", seq=self._seq, t=t, t_wall=START_WALL + t, picture=ArrayPicture(bgr))
+        )
         self._run()
 
     def watch(self, seconds, start, draw=picture, fps=5.0):
@@ -76,7 +78,7 @@ class Stages:
             self.see(draw(start + i / fps), start + i / fps)
 
     def lose(self, t):
-        self.pipeline.ring.lose(Lost("yard", t, START_WALL + t, "network"))
+        self.pipeline.ring.lose(Lost(camera="yard", t=t, t_wall=START_WALL + t, cause="network"))
         self._run()
 
     def _run(self):

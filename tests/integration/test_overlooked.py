@@ -115,7 +115,7 @@ class Yard:
 
     def see(self, scene, boxes):
         picture = Played(self.camera.picture(scene))
-        view = FrameView(Frame("gate", 0, self.t, self.t, picture=picture), self.tracks)
+        view = FrameView(Frame(camera="gate", seq=0, t=self.t, t_wall=self.t, picture=picture), self.tracks)
         view.motion = self.gate.update(view.luma(320, 180), self.t, SIZE, self.tracks)
         unchanged = self.places.observe(view)
         crops = self.planner.plan(view.motion, self.tracks, SIZE, self.t)

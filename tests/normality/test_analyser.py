@@ -37,7 +37,11 @@ def watch(analyser: NormalityAnalyser, motion: Motion | None, scene) -> tuple[li
     found = []
     for i, (grey, t) in enumerate(scene):
         picture = Counted(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-        found.append(analyser.observe(FrameView(Frame("yard", i, t, WALL + t, picture), (), motion)))
+        found.append(
+            analyser.observe(
+                FrameView(Frame(camera="yard", seq=i, t=t, t_wall=WALL + t, picture=picture), (), motion)
+            )
+        )
     return [f for f in found if f is not None], Counted.scaled
 
 

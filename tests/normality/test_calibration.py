@@ -185,4 +185,4 @@ def test_too_few_or_constant_scores_have_an_unknown_tail():
 
 
 def test_a_threshold_knows_how_long_is_needed():
-    assert Threshold(3, 0.5, 1, 1, 10, 0).needed_s == 40 * DAY_S
+    assert Threshold(value=3, budget=0.5, rate=1, at_most=1, held_out_s=10, seen=0).needed_s == 40 * DAY_S

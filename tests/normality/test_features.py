@@ -113,7 +113,12 @@ def test_a_frame_that_nobody_saw_says_nothing_before_the_first_look():
 def test_the_stay_of_a_track_begins_again_where_time_does():
     dwell = Dwell()
     stays = [
-        dwell.samples([Track(1, "person", (100, 100, 120, 150), 0.9, 0.0, 0.0)], t, geometry(), (320, 240))
+        dwell.samples(
+            [Track(id=1, label="person", box=(100, 100, 120, 150), score=0.9, t_first=0.0, t_last=0.0)],
+            t,
+            geometry(),
+            (320, 240),
+        )
         for t in (5.0, 10.0, 0.1, 1.1)
     ]
     assert [sample.values[2] for (sample,) in stays] == pytest.approx([0.0, log(6.0), 0.0, log(2.0)])

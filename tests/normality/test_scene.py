@@ -182,7 +182,7 @@ def test_a_scene_that_is_never_still_and_one_in_which_nothing_moved():
 
 
 def walking(i: int, label: str, box, velocity=(0.0, 0.0)) -> Track:
-    return Track(i, label, box, 0.9, 0.0, 0.0, velocity)
+    return Track(id=i, label=label, box=box, score=0.9, t_first=0.0, t_last=0.0, velocity=velocity)
 
 
 def test_a_car_where_only_people_go_is_an_object_anomaly():

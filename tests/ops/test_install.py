@@ -109,7 +109,7 @@ def test_a_dry_run_says_the_same_and_does_nothing(tmp_path):
 
 
 def test_a_program_that_the_service_cannot_see_is_refused_with_the_remedy(tmp_path):
-    installer = Installer(Path("/root/venv/bin/surveil"), destdir=tmp_path)
+    installer = Installer(program=Path("/root/venv/bin/surveil"), destdir=tmp_path)
     with pytest.raises(StateError, match="make install PREFIX=/opt/surveil"):
         list(installer.install())
     assert not files(tmp_path)

@@ -37,7 +37,7 @@ def seen(t, *movers, tracks=()):
 
 
 def track(x, label, score=0.9, number=1, **kind):
-    return Track(number, label, box(x), score, 0.0, 0.0, **kind)
+    return Track(id=number, label=label, box=box(x), score=score, t_first=0.0, t_last=0.0, **kind)
 
 
 def keys(rule, *scenes):

@@ -51,7 +51,9 @@ class Plane:
 
 def look(analyser, t, picture, motion=MOVES, **kind):
     """What the analyser says of a picture."""
-    view = FrameView(Frame("gate", round(t * 5), t, t, picture, **kind), (), motion)
+    view = FrameView(
+        Frame(camera="gate", seq=round(t * 5), t=t, t_wall=t, picture=picture, **kind), (), motion
+    )
     view.luma = lambda _w, _h: picture.pixels
     return analyser.observe(view)
 

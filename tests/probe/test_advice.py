@@ -17,10 +17,21 @@ GOOD = StreamReport(
     pictures=25, watched_s=2.5, cpu_ms=4.0,
 )  # fmt: skip
 MODEL = ModelReport(
-    "m", ok=True, provider="CPUExecutionProvider", wanted="cpu", inference_ms=30.0, inference_cpu_ms=30.0
+    name="m", ok=True, provider="CPUExecutionProvider", wanted="cpu", inference_ms=30.0, inference_cpu_ms=30.0
 )
 WELL = Check(ok=True, shown="")
-HOST = HostReport("nvr", WELL, WELL, 4, 4_000_000_000, 500_000_000_000, 900_000_000_000, "UTC", True, False)
+HOST = HostReport(
+    user="nvr",
+    state_dir=WELL,
+    listen=WELL,
+    cores=4,
+    memory_available_bytes=4_000_000_000,
+    disk_free_bytes=500_000_000_000,
+    disk_size_bytes=900_000_000_000,
+    time_zone="UTC",
+    clock_synchronised=True,
+    gpu=False,
+)
 
 
 @pytest.fixture
@@ -38,7 +49,7 @@ def config(tmp_path):
 
 
 def on_stream(config, **changes):
-    report = CameraReport("gate", ok=True, detect=replace(GOOD, **changes), gate_ms=0.5)
+    report = CameraReport(name="gate", ok=True, detect=replace(GOOD, **changes), gate_ms=0.5)
     return {one.code: one for one in advice.on_cameras(config.cameras, (report,))}
 
 
@@ -73,18 +84,22 @@ def test_each_bad_figure_has_its_advice_and_no_other(config, changes, code, word
 
 def test_a_camera_that_fails_gets_no_advice_about_figures_it_does_not_have(config):
     failed = StreamReport(url="rtsp://192.0.2.7/sub", ok=False, state="lost", cause="refused")
-    assert list(advice.on_cameras(config().cameras, (CameraReport("gate", ok=False, detect=failed),))) == []
+    assert (
+        list(advice.on_cameras(config().cameras, (CameraReport(name="gate", ok=False, detect=failed),))) == []
+    )
 
 
 def test_a_camera_without_rules_is_told(config):
     loaded = config()
     bare = {"gate": replace(loaded.cameras["gate"], rules=())}
-    report = CameraReport("gate", ok=True, detect=GOOD, gate_ms=0.5)
+    report = CameraReport(name="gate", ok=True, detect=GOOD, gate_ms=0.5)
     assert [one.code for one in advice.on_cameras(bare, (report,))] == ["no_rules"]
 
 
 def on_host(config, model=MODEL, cameras=1, **changes):
-    report = CameraReport("gate", ok=True, detect=replace(GOOD, cpu_ms=GOOD.cpu_ms * cameras), gate_ms=0.5)
+    report = CameraReport(
+        name="gate", ok=True, detect=replace(GOOD, cpu_ms=GOOD.cpu_ms * cameras), gate_ms=0.5
+    )
     budget = estimate(config.cameras, [report], model)
     return {one.code for one in advice.on_host(config, replace(HOST, **changes), budget, model)}
 
@@ -121,7 +136,7 @@ def test_a_model_that_is_not_where_it_should_be_is_told():
 
 def test_the_budget_adds_up_what_was_measured(config):
     clips = config("    evidence: {clip: true, pre_s: 4, post_s: 4}\n")
-    report = CameraReport("gate", ok=True, detect=GOOD, gate_ms=0.5)
+    report = CameraReport(name="gate", ok=True, detect=GOOD, gate_ms=0.5)
     budget = estimate(clips.cameras, [report], MODEL)
     cost = budget.cameras["gate"]
     # 10 pictures × 4 ms + 5 looks × 0.5 ms, and an inference of 30 ms every 10 s, or 5 a second.

@@ -170,16 +170,31 @@ def test_the_json_has_this_shape_and_the_advice_that_is_due(write, camera, tmp_p
 
 
 WELL = ProbeReport(
-    "config.yaml", "0", 1.0, (CameraReport("gate", ok=True),), ModelReport("m", ok=True),
-    (SinkReport("ops", "log", ok=True),),
-    HostReport("nvr", Check(ok=True, shown=""), Check(ok=True, shown=""), 1, None, None, None, "UTC", None, False),
-    Budget({}, 0.0, 0.0, 0),
-)  # fmt: skip
+    config="config.yaml",
+    digest="0",
+    seconds=1.0,
+    cameras=(CameraReport(name="gate", ok=True),),
+    model=ModelReport(name="m", ok=True),
+    sinks=(SinkReport(name="ops", type="log", ok=True),),
+    host=HostReport(
+        user="nvr",
+        state_dir=Check(ok=True, shown=""),
+        listen=Check(ok=True, shown=""),
+        cores=1,
+        memory_available_bytes=None,
+        disk_free_bytes=None,
+        disk_size_bytes=None,
+        time_zone="UTC",
+        clock_synchronised=None,
+        gpu=False,
+    ),
+    budget=Budget({}, 0.0, 0.0, 0),
+)
 BAD = {
     3: {"model": replace(WELL.model, ok=False)},
     4: {"host": replace(WELL.host, listen=Check(ok=False, shown=""))},
-    5: {"cameras": (CameraReport("gate", ok=False),)},
-    6: {"sinks": (SinkReport("ops", "log", ok=False),)},
+    5: {"cameras": (CameraReport(name="gate", ok=False),)},
+    6: {"sinks": (SinkReport(name="ops", type="log", ok=False),)},
 }
 
 

@@ -8,31 +8,36 @@ from surveil.features.registry import build_rules
 from surveil.types import Findings, Frame, Observation, Scene, Signal
 
 WHY = Explanation(
-    "speed", "4.1 × the usual speed here; once in 9 days", (1.0, 2.0, 30.0, 40.0), np.zeros((2, 2), np.float32),
-    9 * 86400.0, None, {"measured": 41.0, "usual": 10.0, "deviation": 2.512},
-)  # fmt: skip
+    attribute="speed",
+    words="4.1 × the usual speed here; once in 9 days",
+    box=(1.0, 2.0, 30.0, 40.0),
+    heat=np.zeros((2, 2), np.float32),
+    once_in_s=9 * 86400.0,
+    example=None,
+    numbers={"measured": 41.0, "usual": 10.0, "deviation": 2.512},
+)
 
 
 def signals(finding: NormalityResult | None, **settings: object) -> list[Signal]:
     (rule,) = build_rules([AnomalySettings(**settings)], {}, {})
     findings = Findings([] if finding is None else [finding])
-    frame = Frame("yard", 0, 1.0, 1.0, picture=None)  # type: ignore[arg-type]
-    return list(rule.signals(Scene(Observation(frame, 320, 240, findings=findings), ())))
+    frame = Frame(camera="yard", seq=0, t=1.0, t_wall=1.0, picture=None)  # type: ignore[arg-type]
+    return list(rule.signals(Scene(Observation(frame=frame, width=320, height=240, findings=findings), ())))
 
 
 def finding(alarm: bool, explanation: Explanation | None = WHY) -> NormalityResult:
     return NormalityResult(
-        1.0,
-        NormalityStatus(NormalityState.READY),
-        3.5,
-        3.0,
-        2.5,
-        {"speed": 3.456},
-        True,
-        alarm,
-        "normality-v2-abc",
-        "abcdef",
-        explanation,
+        t=1.0,
+        status=NormalityStatus(NormalityState.READY),
+        score=3.5,
+        sustained=3.0,
+        threshold=2.5,
+        surprise={"speed": 3.456},
+        over=True,
+        alarm=alarm,
+        model="normality-v2-abc",
+        sha256="abcdef",
+        explanation=explanation,
     )
 
 

@@ -28,8 +28,13 @@ def rule(**settings):
 
 
 def scene(t, *findings, tracks=()):
-    frame = Frame("yard", 0, t, t, picture=None)
-    return Scene(Observation(frame, 320, 240, findings=Findings([Classifications(tuple(findings))])), tracks)
+    frame = Frame(camera="yard", seq=0, t=t, t_wall=t, picture=None)
+    return Scene(
+        Observation(
+            frame=frame, width=320, height=240, findings=Findings([Classifications(tuple(findings))])
+        ),
+        tracks,
+    )
 
 
 def seen(a_rule, *scenes):
@@ -37,7 +42,7 @@ def seen(a_rule, *scenes):
 
 
 def track(number, label="person"):
-    return Track(number, label, (0.0, 0.0, 10.0, 20.0), 0.9, 0.0, 0.0)
+    return Track(id=number, label=label, box=(0.0, 0.0, 10.0, 20.0), score=0.9, t_first=0.0, t_last=0.0)
 
 
 def test_a_class_seen_at_one_look_counts_until_the_next_is_overdue():

@@ -24,7 +24,16 @@ def scene(t, *tracks, box=BAG, kind="left", number=1, since=0.0):
 
 
 def person(number, x, speed=0.0, stationary=False, label="person"):
-    return Track(number, label, (x, 240.0, x + 80, 440.0), 0.9, 0.0, 0.0, (speed, 0.0), stationary)
+    return Track(
+        id=number,
+        label=label,
+        box=(x, 240.0, x + 80, 440.0),
+        score=0.9,
+        t_first=0.0,
+        t_last=0.0,
+        velocity=(speed, 0.0),
+        stationary=stationary,
+    )
 
 
 def found(rule, scenes):
@@ -107,7 +116,7 @@ def test_size_zone_and_class_hold_things_back(settings, box):
 
 def test_a_thing_that_the_detector_knows_has_its_class():
     rule = rule_of("left_object", classes=("suitcase",))
-    case = Track(3, "suitcase", BAG, 0.8, 0.0, 0.0, stationary=True)
+    case = Track(id=3, label="suitcase", box=BAG, score=0.8, t_first=0.0, t_last=0.0, stationary=True)
     labels = [s.label for t in range(12) for s in rule.signals(scene(float(t), case))]
     assert labels == ["suitcase", "suitcase"]
 

@@ -24,7 +24,7 @@ def nothing_untold():
 
 
 def rollup(hour=3600):
-    key = Key("gate", hour, "crossing", "door", "left", "person")
+    key = Key(camera="gate", hour=hour, kind="crossing", place="door", direction="left", label="person")
     return Rollup(sums={key: Sum(3, 1.5, 2.0)}, maps={("gate", 0): np.ones(GRID[::-1], np.float32)})
 
 

@@ -22,7 +22,7 @@ from surveil.types import Findings, Frame, Track
 from surveil.view import FrameView
 from tests.train.pictures import draw, fill
 
-WHOLE = CropRequest("shapes", "frame", 1.0)
+WHOLE = CropRequest(model="shapes", on="frame", every_s=1.0)
 
 
 class Waiting(CropCutter):
@@ -47,7 +47,9 @@ class Slot:
 
 
 def view(picture, t=0.0, tracks=(), damaged=False):
-    return FrameView(Frame("yard", 0, t, t, ArrayPicture(picture), damaged=damaged), tracks)
+    return FrameView(
+        Frame(camera="yard", seq=0, t=t, t_wall=t, picture=ArrayPicture(picture), damaged=damaged), tracks
+    )
 
 
 def classifiers(current, shadow=None):
@@ -115,13 +117,15 @@ def test_it_looks_as_often_as_asked_and_not_at_damaged_pictures(model):
 
 
 def test_zones_and_followed_objects_are_cut_out(model):
-    zone = CropRequest("shapes", "zone", 1.0, "door", ((0.5, 0.0), (1.0, 0.0), (1.0, 0.5)))
-    objects = CropRequest("shapes", "track", 1.0, classes=("person",))
+    zone = CropRequest(
+        model="shapes", on="zone", every_s=1.0, zone="door", outline=((0.5, 0.0), (1.0, 0.0), (1.0, 0.5))
+    )
+    objects = CropRequest(model="shapes", on="track", every_s=1.0, classes=("person",))
     cutter = CropCutter(classifiers(model[1]), [zone, objects])
     tracks = (
-        Track(1, "person", (20.0, 20.0, 60.0, 70.0), 0.9, 0.0, 0.0),
-        Track(2, "dog", (0.0, 0.0, 50.0, 50.0), 0.9, 0.0, 0.0),
-        Track(3, "person", (94.0, 0.0, 96.0, 50.0), 0.9, 0.0, 0.0),
+        Track(id=1, label="person", box=(20.0, 20.0, 60.0, 70.0), score=0.9, t_first=0.0, t_last=0.0),
+        Track(id=2, label="dog", box=(0.0, 0.0, 50.0, 50.0), score=0.9, t_first=0.0, t_last=0.0),
+        Track(id=3, label="person", box=(94.0, 0.0, 96.0, 50.0), score=0.9, t_first=0.0, t_last=0.0),
     )  # fmt: skip
     found = cut(cutter, view(draw("disc", 5), 0.0, tracks))
     assert [(c.look.on, c.look.zone, c.place.track, c.place.box) for c in found] == [
@@ -130,8 +134,18 @@ def test_zones_and_followed_objects_are_cut_out(model):
 
 
 def test_an_object_is_looked_for_where_it_will_have_moved_to(model):
-    cutter = CropCutter(classifiers(model[1]), [CropRequest("shapes", "track", 0.2, classes=("person",))])
-    walker = Track(1, "person", (20.0, 20.0, 40.0, 60.0), 0.9, 0.0, 0.0, velocity=(50.0, 0.0))
+    cutter = CropCutter(
+        classifiers(model[1]), [CropRequest(model="shapes", on="track", every_s=0.2, classes=("person",))]
+    )
+    walker = Track(
+        id=1,
+        label="person",
+        box=(20.0, 20.0, 40.0, 60.0),
+        score=0.9,
+        t_first=0.0,
+        t_last=0.0,
+        velocity=(50.0, 0.0),
+    )
     cut(cutter, view(draw("disc", 5), 10.0, (walker,)))
     (one,) = cut(cutter, view(draw("disc", 5), 10.2, (walker,)))
     assert one.place.box == pytest.approx((28.0, 16.0, 52.0, 64.0))
@@ -182,7 +196,7 @@ def test_a_shadow_without_one_in_use_is_counted_and_raises_nothing(model, counte
 
 
 def test_drift_is_a_metric_and_begins_anew_with_another_version(model, counter):
-    cutter = CropCutter(classifiers(model[1]), [CropRequest("shapes", "frame", 0.05)])
+    cutter = CropCutter(classifiers(model[1]), [CropRequest(model="shapes", on="frame", every_s=0.05)])
     for k in range(200):
         classified(counter, cut(cutter, view(draw("disc", 5), float(k))))
     assert value(counter, "surveil_classifier_drift_ratio") > 0.4

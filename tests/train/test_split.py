@@ -61,7 +61,8 @@ def test_groups_join_chains():
 
 def items(n, **about):
     return [
-        Item(f"{k}", f"{k:064x}", "ab"[k % 2], **{name: f(k) for name, f in about.items()}) for k in range(n)
+        Item(path=f"{k}", sha256=f"{k:064x}", label="ab"[k % 2], **{name: f(k) for name, f in about.items()})
+        for k in range(n)
     ]
 
 
@@ -102,7 +103,7 @@ def test_a_camera_can_be_held_out_for_the_test():
 
 def test_one_class_or_too_few_independent_pictures_are_refused_in_words():
     with pytest.raises(ConfigError, match="all 3 pictures are of class 'a'"):
-        split([Item(str(k), f"{k:064x}", "a") for k in range(3)], [])
+        split([Item(path=str(k), sha256=f"{k:064x}", label="a") for k in range(3)], [])
     with pytest.raises(
         ConfigError, match=r"class 'a': 10 pictures from too few places and moments leave none to"
     ):

@@ -243,7 +243,10 @@ def test_figures_of_a_known_confusion():
 
 
 def test_figures_of_each_class_and_camera_have_intervals_over_what_was_split_together():
-    items = [Item(f"{k}.png", f"{k}", "ab"[k % 2], "north" if k < 40 else "south") for k in range(80)]
+    items = [
+        Item(path=f"{k}.png", sha256=f"{k}", label="ab"[k % 2], camera="north" if k < 40 else "south")
+        for k in range(80)
+    ]
     units, truth = np.arange(80) // 2, np.arange(80) % 2
     said = np.where(np.arange(80) % 8 == 1, 0, truth)
     scores = np.eye(2)[said] * 0.8 + 0.1

@@ -13,7 +13,7 @@ def watch(levels, well):
     good = LastGood()
     for t, (level, fine) in enumerate(zip(levels, well, strict=True)):
         picture = ArrayPicture(np.full((90, 160, 3), level, np.uint8))
-        good.update(Frame("gate", t, float(t), 1000.0 + t, picture), well=fine)
+        good.update(Frame(camera="gate", seq=t, t=float(t), t_wall=1000.0 + t, picture=picture), well=fine)
     if good.picture is None:
         return None
     kept = cv2.imdecode(np.frombuffer(good.picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
@@ -39,6 +39,6 @@ def test_it_is_small():
     picture = ArrayPicture(np.random.default_rng(0).integers(0, 255, (1080, 1920, 3), np.uint8))
     good = LastGood()
     for t in range(6):
-        good.update(Frame("gate", t, float(t), 0.0, picture), well=True)
+        good.update(Frame(camera="gate", seq=t, t=float(t), t_wall=0.0, picture=picture), well=True)
     kept = cv2.imdecode(np.frombuffer(good.picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert kept.shape == (540, WIDEST, 3)

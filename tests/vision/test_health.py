@@ -257,9 +257,9 @@ def test_the_analyser_feeds_the_rule_and_the_rule_signals_each_wanted_state():
     for i in range(100):
         scene = SCENE if i < 60 else shifted(0.1)
         picture = ArrayPicture(cv2.cvtColor(camera.picture(scene), cv2.COLOR_GRAY2BGR))
-        frame = Frame("gate", i, i * 0.2, clock.wall() + i * 0.2, picture)
+        frame = Frame(camera="gate", seq=i, t=i * 0.2, t_wall=clock.wall() + i * 0.2, picture=picture)
         found = analyser.observe(_View(frame))
-        seen = Scene(Observation(frame, W, H, findings=Findings([found])), ())
+        seen = Scene(Observation(frame=frame, width=W, height=H, findings=Findings([found])), ())
         keys.append([s.key for s in rule.signals(seen)])
     assert keys[:60] == [[]] * 60
     assert keys[-1] == ["moved"]
@@ -269,5 +269,9 @@ def test_the_analyser_feeds_the_rule_and_the_rule_signals_each_wanted_state():
 
 
 def test_the_rule_is_silent_where_nobody_watches_the_picture():
-    frame = Frame("gate", 0, 0.0, 0.0, None)
-    assert not list(PictureRule(PictureSettings(), Places()).signals(Scene(Observation(frame, W, H), ())))
+    frame = Frame(camera="gate", seq=0, t=0.0, t_wall=0.0, picture=None)
+    assert not list(
+        PictureRule(PictureSettings(), Places()).signals(
+            Scene(Observation(frame=frame, width=W, height=H), ())
+        )
+    )

@@ -26,7 +26,16 @@ def still(machine, seconds=6.0, camera=None):
 
 
 def track(box, *, stationary, missed=False):
-    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary, missed=missed)
+    return Track(
+        id=1,
+        label="person",
+        box=box,
+        score=0.8,
+        t_first=0.0,
+        t_last=0.0,
+        stationary=stationary,
+        missed=missed,
+    )
 
 
 def test_a_still_noisy_picture_keeps_the_gate_closed_after_the_start():

@@ -24,7 +24,16 @@ def motion(*boxes, gate=GateDecision.MOTION):
 
 
 def track(box, *, stationary=False, missed=False):
-    return Track(1, "person", box, 0.8, 0.0, 0.0, stationary=stationary, missed=missed)
+    return Track(
+        id=1,
+        label="person",
+        box=box,
+        score=0.8,
+        t_first=0.0,
+        t_last=0.0,
+        stationary=stationary,
+        missed=missed,
+    )
 
 
 def settled(size=HD, **options):

@@ -30,7 +30,7 @@ class View:
 
 
 def standing(t_last, box=BOX):
-    return (Track(7, "person", box, 0.9, 0.0, t_last, stationary=True),)
+    return (Track(id=7, label="person", box=box, score=0.9, t_first=0.0, t_last=t_last, stationary=True),)
 
 
 class Watch:
@@ -41,7 +41,7 @@ class Watch:
 
     def see(self, scene, found=False, gate=GateDecision.IDLE, tracks=None):
         picture = SimpleNamespace(width=scene.shape[1], height=scene.shape[0])
-        frame = Frame("gate", 0, self.t, self.t, picture=picture)
+        frame = Frame(camera="gate", seq=0, t=self.t, t_wall=self.t, picture=picture)
         known = standing(self.t_found) if tracks is None else tracks
         view = View(frame, scene, known, Motion(gate, NOTHING, 0.0), self.camera)
         said = self.places.observe(view)

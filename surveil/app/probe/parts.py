@@ -40,7 +40,7 @@ def probe_model(config: Config) -> tuple[ModelReport, Detector | None]:
     try:
         detector = open_detector(config.model, ModelStore(config.state_dir / "models"))
     except ModelError as error:
-        return ModelReport(named, ok=False, message=scrub(str(error)), wanted=wanted), None
+        return ModelReport(name=named, ok=False, message=scrub(str(error)), wanted=wanted), None
     spec, proof = detector.input, detector.canary
     report = ModelReport(
         name=detector.name,
@@ -81,9 +81,11 @@ def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test
         finally:
             sink.close()
     except (RetryLater, Rejected, ConfigError) as error:
-        return SinkReport(name, kind, ok=False, message=scrub(str(error)))
+        return SinkReport(name=name, type=kind, ok=False, message=scrub(str(error)))
     took_ms = round((clock.monotonic() - began) * 1000, 1)
-    return SinkReport(name, kind, ok=True, shown=scrub(shown), milliseconds=took_ms, test_sent=send_test)
+    return SinkReport(
+        name=name, type=kind, ok=True, shown=scrub(shown), milliseconds=took_ms, test_sent=send_test
+    )
 
 
 def _test_alert(clock: Clock) -> Alert:
@@ -110,14 +112,14 @@ def probe_camera(
 ) -> CameraReport:
     """Watch the camera's streams; a camera works when all of them do."""
     if not camera.enabled:
-        return CameraReport(camera.name, ok=True)
+        return CameraReport(name=camera.name, ok=True)
     with ThreadPoolExecutor(1) as beside:
         record = beside.submit(_record, camera, clock, stop, seconds, pins)
         detect, picture = probe_stream(camera.stream, clock, stop, seconds=seconds, pins=pins)
         gate_ms = _gate_ms(camera, picture) if picture is not None else None
         recorded = record.result()
     ok = detect.ok and (recorded is None or recorded.ok)
-    return CameraReport(camera.name, ok, detect, recorded, gate_ms)
+    return CameraReport(name=camera.name, ok=ok, detect=detect, record=recorded, gate_ms=gate_ms)
 
 
 def _record(

@@ -26,7 +26,7 @@ class Advice:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StreamReport:
     """One stream of a camera, read for some seconds as the daemon would read it."""
 
@@ -83,7 +83,7 @@ class Cost:
     memory_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraReport:
     """One camera."""
 
@@ -97,7 +97,7 @@ class CameraReport:
     """CPU time to look for motion in one picture."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelReport:
     """The model, and where it really runs."""
 
@@ -119,7 +119,7 @@ class ModelReport:
     """Whether GPU and CPU find the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SinkReport:
     """One sink."""
 
@@ -142,7 +142,7 @@ class Check:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReport:
     """This machine, as this user sees it."""
 
@@ -173,7 +173,7 @@ class Budget:
     memory_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeReport:
     """The whole configuration."""
 

@@ -30,7 +30,7 @@ _LEAST_PACKETS = 10
 _SILENT = (Cause.REFUSED, Cause.UNREACHABLE, Cause.TIMEOUT)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Witness:
     """Notes what a connection tells. Owned by the thread that reads the stream."""
 
@@ -182,7 +182,7 @@ class _Visit:
         source = self._source = make_source(self._settings, self._pins)
         self._info = source.open()
         self._opened = self._clock.monotonic()
-        witness = self.witness = Witness(source, self._clock, state="waiting_for_keyframe")
+        witness = self.witness = Witness(source=source, clock=self._clock, state="waiting_for_keyframe")
         wants_all = not self._settings.keyframes_only_when_idle
         connection = Connection(source, self._settings, self._opened, witness, lambda: wants_all)
         cpu = thread_cpu_s()

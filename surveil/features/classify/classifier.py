@@ -22,7 +22,7 @@ BATCH = 16
 """Pictures in one call of a network."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What a classifier's file says about itself."""
 
@@ -98,7 +98,7 @@ class Classifier:
 
     def __init__(self, path: Path, threads: int = 1, where: RunOn | None = None) -> None:
         """Load. Raises ModelError when it is no classifier of `surveil train`."""
-        self._session = ModelSession(path, where or RunOn("cpu", threads=threads))
+        self._session = ModelSession(path, where or RunOn(provider="cpu", threads=threads))
         self.card = Card.of(self._session.graph.metadata, path)
         self.sha256 = sha256_of(path)
         names = [port.name for port in self._session.graph.outputs]

@@ -20,7 +20,7 @@ _CONTEXT = 0.1
 _LEAST_PX = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CropRequest:
     """What a rule wants looked at."""
 
@@ -166,10 +166,10 @@ def make_cutter(camera: CameraParts, classifiers: ClassifierRegistry) -> CropCut
 def _look(rule: ClassifiedSettings, camera: CameraParts) -> CropRequest:
     zone = rule.zone or ""
     return CropRequest(
-        rule.model,
-        rule.on,
-        rule.every_s,
-        zone,
-        camera.zones[zone] if zone else (),
-        rule.classes if rule.on == "track" else (),
+        model=rule.model,
+        on=rule.on,
+        every_s=rule.every_s,
+        zone=zone,
+        outline=camera.zones[zone] if zone else (),
+        classes=rule.classes if rule.on == "track" else (),
     )

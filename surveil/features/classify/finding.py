@@ -11,7 +11,7 @@ from surveil.types import Box, Finding
 On = Literal["frame", "zone", "track"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
     """What a classifier says about one crop."""
 

@@ -153,7 +153,13 @@ def make_keeper(
     state_dir: Path, classifiers: ClassifierRegistry, model: ModelSettings, metrics: Metrics
 ) -> ClassifierKeeper:
     """Return what puts deployed classifiers into the registry; they run where the detection model runs."""
-    where = RunOn(model.provider, model.require_gpu, model.gpu, model.gpu_memory_mb, model.threads)
+    where = RunOn(
+        provider=model.provider,
+        require_gpu=model.require_gpu,
+        gpu=model.gpu,
+        gpu_memory_mb=model.gpu_memory_mb,
+        threads=model.threads,
+    )
     return ClassifierKeeper(state_dir, classifiers, where, partial(_report, classifiers, metrics))
 
 

@@ -112,8 +112,17 @@ class Classified:
         what = self.settings.class_
         where = finding.zone or ("picture" if finding.track is None else f"track {finding.track}")
         return Signal(
-            self.type, f"{self.settings.model}/{what}/{where}", score, what, zone=finding.zone, track=finding.track,
-            box=finding.box, text=f"{what} ({score:.0%}) on {where}", details={
-                "model": finding.model, "version": finding.version, "scores": {
-                name: round(value, 4) for name, value in sorted(finding.scores.items())}},
-        )  # fmt: skip
+            rule=self.type,
+            key=f"{self.settings.model}/{what}/{where}",
+            score=score,
+            label=what,
+            zone=finding.zone,
+            track=finding.track,
+            box=finding.box,
+            text=f"{what} ({score:.0%}) on {where}",
+            details={
+                "model": finding.model,
+                "version": finding.version,
+                "scores": {name: round(value, 4) for name, value in sorted(finding.scores.items())},
+            },
+        )

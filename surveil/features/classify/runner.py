@@ -91,14 +91,14 @@ def _found(cut: Cut, card: Card, row: list[float], version: str) -> Classificati
     look, place = cut.look, cut.place
     scores = dict(zip(card.labels, row, strict=True))
     return Classification(
-        look.model,
-        look.on,
-        look.zone,
-        place.track,
-        place.box,
-        scores,
-        {card.positive: card.threshold},
-        version,
+        model=look.model,
+        on=look.on,
+        zone=look.zone,
+        track=place.track,
+        box=place.box,
+        scores=scores,
+        thresholds={card.positive: card.threshold},
+        version=version,
     )
 
 

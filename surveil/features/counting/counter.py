@@ -19,7 +19,7 @@ from surveil.metrics import Metrics
 from surveil.types import Polygon, Track
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Counted:
     """One camera that is counted at. Owned by the counter."""
 
@@ -35,7 +35,7 @@ class Counted:
         cls, settings: CountingSettings, zones: Mapping[str, Polygon], lines: Mapping[str, Line]
     ) -> Counted:
         """Return a camera with these places. Raises KeyError for a place that there is not."""
-        return cls(settings, CameraCounts(settings, zones, lines))
+        return cls(settings=settings, counts=CameraCounts(settings, zones, lines))
 
 
 class TrackCounter:
@@ -55,7 +55,7 @@ class TrackCounter:
         self._store = store
         self._metrics = metrics.of(CountMetrics)
         self._lock = threading.Lock()
-        self._rollup = Rollup(zone)
+        self._rollup = Rollup(zone=zone)
         self._now = 0.0
         for name, counted in cameras.items():
             self.count_at(name, counted, 0.0)

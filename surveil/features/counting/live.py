@@ -35,7 +35,7 @@ class Stay:
     dwell_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """What one frame adds."""
 
@@ -89,7 +89,13 @@ class CameraCounts:
         points = [(track, self._point(track)) for track in tracks if track.label in self._settings.classes]
         occupancy, stays = self._in_zones(points, size, t)
         crossings, cells = self._over_lines(points, size, t), _cells(points, size)
-        return Counts(min(step, LONGEST_STEP_S), crossings, stays, occupancy, cells)
+        return Counts(
+            seconds=min(step, LONGEST_STEP_S),
+            crossings=crossings,
+            stays=stays,
+            occupancy=occupancy,
+            cells=cells,
+        )
 
     def finish(self) -> Counts:
         """End every stay: the camera is lost, or the program ends."""

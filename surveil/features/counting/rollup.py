@@ -48,7 +48,7 @@ class Sum:
         self.peak = max(self.peak, peak)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Rollup:
     """Sums that are not stored yet, and maps by camera and day. Owned by one thread.
 
@@ -82,18 +82,28 @@ class Rollup:
 
     def take(self) -> Rollup:
         """Return what was added since the last time, and begin anew."""
-        taken = Rollup(self.zone, self.sums, self.maps)
+        taken = Rollup(zone=self.zone, sums=self.sums, maps=self.maps)
         self.sums, self.maps = {}, {}
         return taken
 
 
 def _parts(camera: str, hour: int, counts: Counts) -> Iterator[tuple[Key, tuple[int, float, float]]]:
-    yield Key(camera, hour, "watched"), (0, counts.seconds, 0.0)
+    yield Key(camera=camera, hour=hour, kind="watched"), (0, counts.seconds, 0.0)
     for crossing in counts.crossings:
-        key = Key(camera, hour, "crossing", crossing.line, crossing.direction, crossing.label)
+        key = Key(
+            camera=camera,
+            hour=hour,
+            kind="crossing",
+            place=crossing.line,
+            direction=crossing.direction,
+            label=crossing.label,
+        )
         yield key, (1, 0.0, 0.0)
     for stay in counts.stays:
-        yield Key(camera, hour, "stay", stay.zone, "", stay.label), (1, stay.dwell_s, stay.dwell_s)
+        yield (
+            Key(camera=camera, hour=hour, kind="stay", place=stay.zone, direction="", label=stay.label),
+            (1, stay.dwell_s, stay.dwell_s),
+        )
     yield from _occupancy(camera, hour, counts.occupancy, counts.seconds)
 
 
@@ -101,4 +111,7 @@ def _occupancy(
     camera: str, hour: int, occupancy: Mapping[tuple[str, str], int], seconds: float
 ) -> Iterator[tuple[Key, tuple[int, float, float]]]:
     for (zone, label), n in occupancy.items():
-        yield Key(camera, hour, "occupancy", zone, "", label), (0, n * seconds, float(n))
+        yield (
+            Key(camera=camera, hour=hour, kind="occupancy", place=zone, direction="", label=label),
+            (0, n * seconds, float(n)),
+        )

@@ -67,7 +67,9 @@ def structure(plane: Floats) -> Structure:
     size = cv2.magnitude(gx, gy)
     local = cv2.blur(size, (15, 15)) + 1.0
     gx, gy = cv2.divide(gx, local), cv2.divide(gy, local)
-    return Structure(small, _floats(gx), _floats(gy), _blocks(_floats(size)), _blocks(small))
+    return Structure(
+        picture=small, gx=_floats(gx), gy=_floats(gy), texture=_blocks(_floats(size)), level=_blocks(small)
+    )
 
 
 def _floats(array: object) -> Floats:

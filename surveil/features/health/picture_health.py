@@ -63,7 +63,7 @@ LOOKS = (PictureFault.BLURRED, PictureFault.COVERED, PictureFault.MOVED)
 """States that are told by comparing with the usual view."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameNumbers:
     """What is taken of every frame that is looked at, levels."""
 
@@ -129,7 +129,15 @@ class PictureHealth:
         low, high = pm.quantiles(luma, 0.05, 0.95)
         noise = pm.noise(luma, self._previous)
         self._frames.append(
-            FrameNumbers(t, pm.median(blocks), coarse, float(blocks[1:-1].max()), noise, low, high)
+            FrameNumbers(
+                t=t,
+                grain=pm.median(blocks),
+                coarse=coarse,
+                lively=float(blocks[1:-1].max()),
+                noise=noise,
+                low=low,
+                high=high,
+            )
         )
         while t - self._frames[0].t > RECENT_S:
             self._frames.popleft()
@@ -154,7 +162,10 @@ class PictureHealth:
         self._accept(dt if truth.intersection(LOOKS) else 0.0)
         raised = tuple(s for s in PictureFault if self._held[s].update(now=s in truth, dt=dt))
         return HealthReport(
-            raised, measures, self._shift if PictureFault.MOVED in raised else None, frozenset(truth)
+            states=raised,
+            measures=measures,
+            displacement=self._shift if PictureFault.MOVED in raised else None,
+            suspected=frozenset(truth),
         )
 
     def _judge_frames(self, measures: Mapping[str, float]) -> set[PictureFault]:

@@ -26,7 +26,7 @@ _HIDING = frozenset({PictureFault.MOVED, PictureFault.COVERED, PictureFault.BLUR
 """Pictures that no longer show what a model knows."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport(Finding):
     """The states that are raised, and the numbers behind them."""
 

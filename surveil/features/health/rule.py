@@ -57,7 +57,12 @@ class PictureRule:
                 details: dict[str, object] = {k: round(v, 4) for k, v in health.measures.items()}
                 details["state"] = state
                 yield Signal(
-                    self.type, state, 1.0, state, text=WORDS[state] + _by(state, health), details=details
+                    rule=self.type,
+                    key=state,
+                    score=1.0,
+                    label=state,
+                    text=WORDS[state] + _by(state, health),
+                    details=details,
                 )
 
     def reset(self) -> None:

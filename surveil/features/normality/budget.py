@@ -83,7 +83,7 @@ def _moments(excess: NDArray[np.float64]) -> tuple[float, float]:
     return mean * (1.0 - shape), shape
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
     """The threshold for a budget, and what can be said about it."""
 
@@ -156,7 +156,9 @@ def _threshold(value: float, budget: float, rate: float, ladder: Ladder) -> Thre
         from scipy.stats import chi2  # noqa: PLC0415 - importing scipy.stats costs the daemon some 60 MB
 
         at_most = float(chi2.ppf(CONFIDENCE, 2 * (seen + 1)) / 2 / ladder.seconds * DAY_S)
-    return Threshold(value, budget, rate, at_most, ladder.seconds, seen)
+    return Threshold(
+        value=value, budget=budget, rate=rate, at_most=at_most, held_out_s=ladder.seconds, seen=seen
+    )
 
 
 def _value(ladder: Ladder, per_second: float) -> float:

@@ -99,17 +99,17 @@ class Fit:
         total = self._sums(leave_out=None)
         seen = _with_base(learned.seen, learned.base)
         return SceneModel(
-            learned.camera,
-            learned.width,
-            learned.height,
-            learned.geometry,
-            seen,
-            total.cells,
-            total.objects,
-            total.hours,
-            tails,
-            peaks,
-            dict(learned.examples.kept),
+            camera=learned.camera,
+            width=learned.width,
+            height=learned.height,
+            geometry=learned.geometry,
+            seen=seen,
+            sums=total.cells,
+            objects=total.objects,
+            hours=total.hours,
+            tails=tails,
+            peaks=peaks,
+            examples=dict(learned.examples.kept),
         )
 
     def _sums(self, leave_out: int | None) -> FoldSums:

@@ -41,7 +41,7 @@ STILL_PIXELS = 10
 """Half-resolution pixels that must differ before flow is worth computing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
     """What moved between two frames, at half resolution (h, w). Arrays are good until the next frame."""
 
@@ -100,7 +100,9 @@ class MotionField:
             self.reset()
             self._past.append((t, small))
             return None
-        moved = Moved(dt, small) if difference is None else self._moved(dt, previous, small, difference)
+        moved = (
+            Moved(dt=dt, luma=small) if difference is None else self._moved(dt, previous, small, difference)
+        )
         self._past.append((t, small))
         return moved
 
@@ -121,7 +123,7 @@ class MotionField:
         weight = mask[part] * np.float32(2 / dt)
         np.multiply(vx, weight, out=self._vx[part])
         np.multiply(vy, weight, out=self._vy[part])
-        return Moved(dt, small, difference, mask, (self._vx, self._vy))
+        return Moved(dt=dt, luma=small, difference=difference, mask=mask, velocity=(self._vx, self._vy))
 
     def _flow(self, before: Bytes, after: Bytes) -> tuple[Floats, Floats]:
         """Return by how much each pixel has moved to the right and down, half-resolution pixels."""

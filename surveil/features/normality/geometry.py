@@ -24,7 +24,7 @@ BIN = 10
 """Rows of the plane per bin of the fit."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Geometry:
     """Background and perspective of one camera."""
 
@@ -108,7 +108,9 @@ class GeometrySketch:
         background = np.median(np.stack([pair.now for pair in self._pairs]), axis=0).astype(np.uint8)
         background.setflags(write=False)
         slope, offset = _perspective(background, self._pairs)
-        return Geometry(self.size, background, slope, offset, self._equalise)
+        return Geometry(
+            size=self.size, background=background, slope=slope, offset=offset, equalise=self._equalise
+        )
 
 
 def _perspective(background: Bytes, pairs: list[_Pair]) -> tuple[float, float]:

@@ -89,17 +89,17 @@ class Judge:
         if surprise and (over or explain):
             explanation = self._explain(surprise, cells, objects, hours, sustained if over else score)
         result = NormalityResult(
-            features.t,
-            status,
-            score,
-            sustained,
-            self.threshold.value,
-            surprise,
-            over,
-            over and alerting,
-            self._loaded.name,
-            self._loaded.sha256,
-            explanation,
+            t=features.t,
+            status=status,
+            score=score,
+            sustained=sustained,
+            threshold=self.threshold.value,
+            surprise=surprise,
+            over=over,
+            alarm=over and alerting,
+            model=self._loaded.name,
+            sha256=self._loaded.sha256,
+            explanation=explanation,
         )
         return result, speed
 
@@ -117,12 +117,26 @@ class Judge:
         if name == OBJECT and objects.sample is not None:
             box = self._scaled(objects.sample.box)
             example = self._examples.nearest("static", self._place(objects.sample.cell))
-            return Explanation(name, f"{objects.words}; {rarity}", box, EMPTY, once, example)
+            return Explanation(
+                attribute=name,
+                words=f"{objects.words}; {rarity}",
+                box=box,
+                heat=EMPTY,
+                once_in_s=once,
+                example=example,
+            )
         if name == HOUR and hours.part is not None:
             example = self._examples.nearest(
                 "speed", ((hours.part[0] + 0.5) / ROWS, (hours.part[1] + 0.5) / COLUMNS)
             )
-            return Explanation(name, f"{hours.words}; {rarity}", self._part(hours.part), EMPTY, once, example)
+            return Explanation(
+                attribute=name,
+                words=f"{hours.words}; {rarity}",
+                box=self._part(hours.part),
+                heat=EMPTY,
+                once_in_s=once,
+                example=example,
+            )
         score = cells[name]
         finding = self._scorer.finding(name, score)
         words = f"{ATTRIBUTES[name].words(finding)}; {rarity}"
@@ -132,7 +146,15 @@ class Judge:
             "usual": hypot(*finding.usual),
             "deviation": finding.sd,
         }
-        return Explanation(name, words, self._box(score), score.map, once, example, numbers)
+        return Explanation(
+            attribute=name,
+            words=words,
+            box=self._box(score),
+            heat=score.map,
+            once_in_s=once,
+            example=example,
+            numbers=numbers,
+        )
 
     def _place(self, cell: tuple[int, int]) -> tuple[float, float]:
         """Return shares of the picture's height and width."""

@@ -148,7 +148,8 @@ class Learner:
             for fold in self._folds
         )
         blocks = tuple(
-            Block(b.fold, b.seconds, list(b.frames), b.size, b.follows) for b in self._spool.blocks
+            Block(fold=b.fold, seconds=b.seconds, frames=list(b.frames), size=b.size, follows=b.follows)
+            for b in self._spool.blocks
         )
         early = Peaks.unpack(self._early.pack())
         examples = Examples(self._examples.kept)

@@ -74,7 +74,7 @@ class Exposure:
     last_wall: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SceneModel:
     """What is usual in front of one camera. Treated as immutable once fitted."""
 

@@ -203,20 +203,22 @@ def _build(arrays: Arrays, meta: dict[str, Any]) -> SceneModel:
     background = _shaped(arrays["background"], (size.height // 2, size.width // 2), np.uint8)
     background.setflags(write=False)
     slope, offset = (float(v) for v in meta["perspective"])
-    geometry = Geometry(size, background, slope, offset, bool(meta["equalise"]))
+    geometry = Geometry(
+        size=size, background=background, slope=slope, offset=offset, equalise=bool(meta["equalise"])
+    )
     sums = {name: _sums(arrays, f"cells.{name}", a.dimensions, size) for name, a in ATTRIBUTES.items()}
     return SceneModel(
-        str(meta["camera"]),
-        width,
-        height,
-        geometry,
-        Exposure(*(float(v) for v in meta["seen"])),
-        sums,
-        _objects(arrays, meta, geometry),
-        _hours(arrays),
-        {name: _tail(arrays, meta, name) for name in NAMES},
-        Peaks.unpack(arrays["peaks"].reshape(-1, 2)),
-        _examples(arrays, meta),
+        camera=str(meta["camera"]),
+        width=width,
+        height=height,
+        geometry=geometry,
+        seen=Exposure(*(float(v) for v in meta["seen"])),
+        sums=sums,
+        objects=_objects(arrays, meta, geometry),
+        hours=_hours(arrays),
+        tails={name: _tail(arrays, meta, name) for name in NAMES},
+        peaks=Peaks.unpack(arrays["peaks"].reshape(-1, 2)),
+        examples=_examples(arrays, meta),
     )
 
 

@@ -20,7 +20,7 @@ KEEP = 4096
 """Slots kept: the highest. 8 bytes each."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Peaks:
     """The highest slots of a score stream and how long it was watched. Owned by one learner."""
 

@@ -30,7 +30,7 @@ class NormalityStatus:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why a frame is unusual: place, attribute, words."""
 
@@ -50,7 +50,7 @@ class Explanation:
     """`measured`, `usual` and its `deviation` in the attribute's units; none for objects."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NormalityResult(Finding):
     """How usual one frame is. Scores are surprise: decades of tail probability, fused and smoothed."""
 
@@ -79,7 +79,7 @@ class NormalityResult(Finding):
 
 def nothing(t: float, status: NormalityStatus) -> NormalityResult:
     """Return the result of a camera that has no model in use."""
-    return NormalityResult(t, status)
+    return NormalityResult(t=t, status=status)
 
 
 OFF = NormalityStatus(NormalityState.OFF)

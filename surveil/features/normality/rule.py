@@ -53,9 +53,14 @@ class Anomaly:
         if self.settings.attributes and why.attribute not in self.settings.attributes:
             return
         yield Signal(
-            self.type, "anomaly", 1.0 - 10.0**-finding.sustained, why.attribute, box=why.box, text=why.words,
+            rule=self.type,
+            key="anomaly",
+            score=1.0 - 10.0**-finding.sustained,
+            label=why.attribute,
+            box=why.box,
+            text=why.words,
             details=_details(finding, why),
-        )  # fmt: skip
+        )
 
     def reset(self) -> None:
         """It remembers nothing."""

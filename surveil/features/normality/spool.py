@@ -25,7 +25,7 @@ _NO_CELLS = np.zeros(0, np.uint16)
 _NO_VALUES = np.zeros((CHANNELS, 0), np.float16)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Packed:
     """One frame's active cells, or a stretch of frames without any."""
 
@@ -47,11 +47,13 @@ class Packed:
 def pack(features: Features, objects: tuple[ObjectSample, ...] = (), hour: int = 0) -> Packed:
     """Keep what any attribute can use."""
     if features.occupied is None:
-        return Packed(features.t, features.dt, _NO_CELLS, _NO_VALUES, objects, hour)
+        return Packed(
+            t=features.t, dt=features.dt, cells=_NO_CELLS, values=_NO_VALUES, objects=objects, hour=hour
+        )
     cells = np.flatnonzero(features.occupied).astype(np.uint16)
     planes = (features.vx, features.vy, features.cover, features.energy, features.ground, features.stay)
     values = np.stack([plane.ravel()[cells] for plane in planes]).astype(np.float16)
-    return Packed(features.t, features.dt, cells, values, objects, hour)
+    return Packed(t=features.t, dt=features.dt, cells=cells, values=values, objects=objects, hour=hour)
 
 
 def unpack(packed: Packed, rows: int, columns: int) -> Features:
@@ -61,7 +63,7 @@ def unpack(packed: Packed, rows: int, columns: int) -> Features:
     return Features(packed.t, packed.dt, *planes.reshape(CHANNELS, rows, columns))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Block:
     """A contiguous stretch of footage."""
 
@@ -78,7 +80,7 @@ class Block:
         last = self.frames[-1] if self.frames else None
         still = not len(packed.cells) and not packed.objects
         if last is not None and still and not len(last.cells) and not last.objects:
-            self.frames[-1] = Packed(packed.t, last.dt + packed.dt, last.cells, last.values)
+            self.frames[-1] = Packed(t=packed.t, dt=last.dt + packed.dt, cells=last.cells, values=last.values)
             return
         self.frames.append(packed)
         self.size += packed.size
@@ -100,9 +102,9 @@ class Spool:
         """Return the fold that the next frame belongs to."""
         if self._in_fold >= BLOCK_S:
             self._fold, self._in_fold = (self._fold + 1) % FOLDS, 0.0
-            self.blocks.append(Block(self._fold))
+            self.blocks.append(Block(fold=self._fold))
         elif not self.blocks:
-            self.blocks.append(Block(self._fold))
+            self.blocks.append(Block(fold=self._fold))
         return self._fold
 
     def add(self, packed: Packed) -> list[Block]:
@@ -132,4 +134,4 @@ class Spool:
     def gap(self) -> None:
         """Note that the footage was interrupted: what comes next does not follow."""
         if self.blocks and self.blocks[-1].frames:
-            self.blocks.append(Block(self._fold, follows=False))
+            self.blocks.append(Block(fold=self._fold, follows=False))

@@ -38,7 +38,7 @@ TEMPLATE = 64
 """Largest side of what is compared with the look before, px of the plane."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where something was in one look, px of the plane."""
 
@@ -62,7 +62,7 @@ class Place:
         return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Path:
     """One thing that is followed."""
 
@@ -135,13 +135,21 @@ class Paths:
             region, calm = free.pop(index)
             ratio = region.area / max(1, path.area)
             same = 1 / SIZE <= ratio <= SIZE and _likeness(path.patch, difference, region.box) >= SAME
-            path.add(Place(t, region.box, region.is_thing and calm and same, region.is_dense, path.missed))
+            path.add(
+                Place(
+                    t=t,
+                    box=region.box,
+                    thing=region.is_thing and calm and same,
+                    dense=region.is_dense,
+                    looks=path.missed,
+                )
+            )
             path.missed = 0
             path.patch, path.area = _patch(difference, region.box), region.area
         for region, calm in free.values():
             self._last_id += 1
-            path = Path(self._last_id, _patch(difference, region.box), region.area)
-            path.add(Place(t, region.box, region.is_thing and calm, region.is_dense))
+            path = Path(id=self._last_id, patch=_patch(difference, region.box), area=region.area)
+            path.add(Place(t=t, box=region.box, thing=region.is_thing and calm, dense=region.is_dense))
             self.paths.append(path)
         self.paths = [path for path in self.paths if t - path.last.t <= FORGET_S]
 
@@ -171,7 +179,7 @@ def _matches(
 
 def _apart(path: Path, region: Region, t: float) -> float:
     """Return how far a region is from where a path should be now, 1: out of reach."""
-    here = Place(t, region.box, thing=False)
+    here = Place(t=t, box=region.box, thing=False)
     if not 1 / GROWTH <= here.length / max(1, path.last.length) <= GROWTH:
         return 1.0
     x, y = path.last.centre

@@ -82,10 +82,16 @@ class Perimeter:
         track, way = max(found, key=lambda one: one[1])
         zone, unit = self.settings.zone, "m" if self._matrix is not None else "of its length"
         yield Signal(
-            self.type, zone, track.score, track.label, zone=zone, track=track.id if track.id < FIRST_ID else None,
-            box=track.box, text=f"{track.label} moves through {zone}: {way:.1f} {unit}",
+            rule=self.type,
+            key=zone,
+            score=track.score,
+            label=track.label,
+            zone=zone,
+            track=track.id if track.id < FIRST_ID else None,
+            box=track.box,
+            text=f"{track.label} moves through {zone}: {way:.1f} {unit}",
             details={"way": round(way, 2), "unit": unit, "objects": len(found)},
-        )  # fmt: skip
+        )
 
     def reset(self) -> None:
         """Forget who was where."""
@@ -123,7 +129,17 @@ class Perimeter:
             self._doubts[mover.id] = min(max(self._doubts[mover.id], -20), 20)
             if self._doubts[mover.id] <= 0 and (way := self._through(mover.path, mover.length, scene)):
                 label = next((track.label for track in same), LABEL)
-                yield Track(FIRST_ID + mover.id, label, mover.box, 1.0, mover.path[0][0], scene.t), way
+                yield (
+                    Track(
+                        id=FIRST_ID + mover.id,
+                        label=label,
+                        box=mover.box,
+                        score=1.0,
+                        t_first=mover.path[0][0],
+                        t_last=scene.t,
+                    ),
+                    way,
+                )
 
     def _through(self, way: Way, length: float, scene: Scene) -> float:
         """Return how far this way led through the zone to where it ends; 0: not far enough, or not in it."""

@@ -113,7 +113,7 @@ class LeftObject:
         zone = self.settings.zone or ""
         alone = scene.t - since
         return Signal(
-            self.type, self._things.key(thing, scene), 1.0, label, zone=zone, track=state.owner,
+            rule=self.type, key=self._things.key(thing, scene), score=1.0, label=label, zone=zone, track=state.owner,
             box=thing.box, since=since, details={"alone_s": round(alone, 1), "owner": state.owner},
             text=f"{label} left unattended for {alone:.0f} s" + (f" in {zone}" if zone else ""),
         )  # fmt: skip

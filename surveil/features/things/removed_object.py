@@ -49,10 +49,17 @@ class RemovedObject:
             if gone < self.settings.after_s:
                 continue
             yield Signal(
-                self.type, self._things.key(thing, scene), 1.0, "object", zone=zone, track=taker, box=thing.box,
-                since=thing.since, details={"gone_s": round(gone, 1), "taken_by": taker},
+                rule=self.type,
+                key=self._things.key(thing, scene),
+                score=1.0,
+                label="object",
+                zone=zone,
+                track=taker,
+                box=thing.box,
+                since=thing.since,
+                details={"gone_s": round(gone, 1), "taken_by": taker},
                 text="something is gone" + (f" from {zone}" if zone else ""),
-            )  # fmt: skip
+            )
 
     def reset(self) -> None:
         """Forget what was where."""

@@ -39,7 +39,7 @@ class Checkpoint:
     @classmethod
     def new(cls, training: str) -> Checkpoint:
         """Return the state before the first epoch."""
-        return cls(training)
+        return cls(training=training)
 
     def save(self, path: Path) -> None:
         """Write it whole or not at all. Raises OSError."""

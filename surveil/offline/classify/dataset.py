@@ -28,7 +28,7 @@ MANIFEST = "manifest.jsonl"
 _KEYS = frozenset({"path", "sha256", "label", "camera", "t_wall", "origin", "group"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
     """One labelled picture."""
 
@@ -155,7 +155,7 @@ def _item(raw: Any) -> Item:
 def _folders(folder: Path) -> list[Item]:
     paths = sorted(p for p in folder.glob("*/**/*") if p.suffix.lower() in SUFFIXES and p.is_file())
     names = [p.relative_to(folder) for p in paths]
-    return [Item(str(name), "", name.parts[0]) for name in names]
+    return [Item(path=str(name), sha256="", label=name.parts[0]) for name in names]
 
 
 def _checked(folder: Path, item: Item) -> Item:
@@ -203,7 +203,15 @@ def add(
     sha256 = hashlib.sha256(raw).hexdigest()
     if correct and (known := _relabelled(folder, sha256, label)):
         return known
-    item = Item(f"{label}/{sha256[:24]}.jpg", sha256, label, camera, t_wall, origin, group)
+    item = Item(
+        path=f"{label}/{sha256[:24]}.jpg",
+        sha256=sha256,
+        label=label,
+        camera=camera,
+        t_wall=t_wall,
+        origin=origin,
+        group=group,
+    )
     path = folder / item.path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(raw)

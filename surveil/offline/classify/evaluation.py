@@ -65,7 +65,7 @@ FIGURES = (
 """Names of what an evaluation finds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Figures of one classifier on one test split."""
 

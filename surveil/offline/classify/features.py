@@ -31,7 +31,7 @@ class Backbone:
     def __init__(self, threads: int = 2, path: Path | None = None) -> None:
         """Load it. Raises ModelError when the file has not the outputs of the embedded network."""
         self.path = path or backbone_path()
-        self._session = ModelSession(self.path, RunOn("cpu", threads=threads))
+        self._session = ModelSession(self.path, RunOn(provider="cpu", threads=threads))
         names = [port.name for port in self._session.graph.outputs]
         if names[:1] != ["embedding"] or "features_16" not in names:
             raise ModelError(

@@ -27,7 +27,7 @@ class Worth:
     chosen: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """What training made."""
 
@@ -74,10 +74,17 @@ def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: s
     scores = probabilities[held, ready.classes.index(positive)]
     quantiles = tuple(round(float(q), 5) for q in np.quantile(scores, np.linspace(0, 1, 21)))
     return Card(
-        name, ready.classes, options.preprocess, ready.data.sha256, positive, threshold,
-        {k: round(v, 5) for k, v in evaluation.values().items() if np.isfinite(v)}, how, tuple(learned),
-        quantiles,
-    )  # fmt: skip
+        name=name,
+        labels=ready.classes,
+        preprocess=options.preprocess,
+        dataset_sha256=ready.data.sha256,
+        positive=positive,
+        threshold=threshold,
+        figures={k: round(v, 5) for k, v in evaluation.values().items() if np.isfinite(v)},
+        how=how,
+        seen=tuple(learned),
+        quantiles=quantiles,
+    )
 
 
 def finish(
@@ -99,10 +106,22 @@ def finish(
     cautions = doubts(ready.data.items, items, len(set(unit.tolist())))
     other, why = _beside(options, ready, items, unit)
     return Trained(
-        target, card, evaluation,
-        {"train": len(ready.split.of(TRAIN)), "validation": len(ready.split.of(VALIDATION)), "test": len(tested)},
-        ready.duplicates, ready.data.problems, (*cautions, *why), fitted.losses, worth, history, other,
-    )  # fmt: skip
+        path=target,
+        card=card,
+        evaluation=evaluation,
+        sizes={
+            "train": len(ready.split.of(TRAIN)),
+            "validation": len(ready.split.of(VALIDATION)),
+            "test": len(tested),
+        },
+        duplicates=ready.duplicates,
+        problems=ready.data.problems,
+        warnings=(*cautions, *why),
+        penalties=fitted.losses,
+        worth=worth,
+        history=history,
+        beside=other,
+    )
 
 
 def _beside(
@@ -149,6 +168,12 @@ def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Prog
         )  # fmt: skip
     evaluation = _judged(model, data, items, unit[fresh])
     return Trained(
-        path, model.card, evaluation, {"trained on or alike": len(data.items) - len(items), "judged": len(items)},
-        len(pairs), data.problems, doubts(items, items, len(set(unit[fresh].tolist()))), (),
-    )  # fmt: skip
+        path=path,
+        card=model.card,
+        evaluation=evaluation,
+        sizes={"trained on or alike": len(data.items) - len(items), "judged": len(items)},
+        duplicates=len(pairs),
+        problems=data.problems,
+        warnings=doubts(items, items, len(set(unit[fresh].tolist()))),
+        penalties=(),
+    )

@@ -28,7 +28,7 @@ def quiet(_what: str, _share: float) -> None:
     """Tell nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How to train."""
 
@@ -49,7 +49,7 @@ class Options:
     threads: int = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
     """A data set, divided, with class numbers."""
 
@@ -77,7 +77,7 @@ def prepare(data: PictureSet, options: Options, progress: Progress = quiet) -> P
     pairs = near_duplicates(data, progress)
     labels = np.array([classes.index(item.label) for item in data.items], np.int64)
     divided = split(data.items, pairs, options.seed, options.test_cameras)
-    return Prepared(data, classes, labels, divided, len(pairs))
+    return Prepared(data=data, classes=classes, labels=labels, split=divided, duplicates=len(pairs))
 
 
 def digest(ready: Prepared, options: Options) -> str:

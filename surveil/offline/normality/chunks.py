@@ -50,7 +50,7 @@ def read_chunk(path: Path) -> Iterator[Packed]:
         raise ConfigError([f"{path}: cannot be read, remove it: its parts do not fit each other"])
     ends = np.cumsum(counts)
     for (when, dt), end, n in zip(t, ends, counts, strict=True):
-        yield Packed(float(when), float(dt), cells[end - n : end], values[:, end - n : end])
+        yield Packed(t=float(when), dt=float(dt), cells=cells[end - n : end], values=values[:, end - n : end])
 
 
 def wall_of(path: Path) -> float:
@@ -112,4 +112,6 @@ def read_geometry(path: Path, camera: str) -> tuple[tuple[int, int] | None, Geom
     if camera_then != camera:
         raise ConfigError([f"{path.parent}: was collected from camera {camera_then!r}, not {camera!r}"])
     background.setflags(write=False)
-    return (width, height), Geometry(size, background, slope, offset, equalise)
+    return (width, height), Geometry(
+        size=size, background=background, slope=slope, offset=offset, equalise=equalise
+    )

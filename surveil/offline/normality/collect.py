@@ -55,7 +55,7 @@ class Bounds:
     max_samples: int = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
     """What the folder holds."""
 
@@ -105,7 +105,13 @@ class FootageCollector:
     def collected(self) -> Collected:
         """Return what is on disk."""
         full = self._bytes >= self._bounds.max_bytes
-        return Collected(self._seconds, len(self._chunks), self._samples, self._bytes, full)
+        return Collected(
+            seconds=self._seconds,
+            chunks=len(self._chunks),
+            samples=self._samples,
+            bytes=self._bytes,
+            full=full,
+        )
 
     @property
     def done(self) -> bool:

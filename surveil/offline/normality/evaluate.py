@@ -54,7 +54,7 @@ class EventFound:
     """From its start to the alarm; NaN: missed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipResult:
     """One clip, scored."""
 
@@ -141,7 +141,16 @@ def _clip(
     parts = {name: np.array([s.get(name, 0.0) for s in single]) for name in NAMES}
     normal_s = float(np.sum(np.diff(t, append=t[-1] + _step(t))[~labels]))
     return ClipResult(
-        clip.name, t, np.array(scores), kept, parts, labels, events, false_alarms, normal_s, sight
+        name=clip.name,
+        t=t,
+        scores=np.array(scores),
+        sustained=kept,
+        single=parts,
+        labels=labels,
+        events=events,
+        false_alarms=false_alarms,
+        normal_s=normal_s,
+        sight=sight,
     )
 
 

@@ -30,7 +30,7 @@ FPS = 10.0
 _JOIN_S = 5.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class FootageSource:
     """One camera to collect from. Owned by the thread that calls `collect_live`."""
 

@@ -19,7 +19,7 @@ class AttributeScore:
     sd: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
     """A measure per cell with its prior, its meaning and its words."""
 

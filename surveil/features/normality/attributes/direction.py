@@ -44,10 +44,10 @@ def _words(finding: AttributeScore) -> str:
 
 
 DIRECTION = Attribute(
-    "direction",
-    velocity,
-    moving,
-    Usual.distance,
-    Usual.prior((0.0, 0.0), (10.0, 10.0), (10.0, 10.0)),
-    _words,
+    name="direction",
+    values=velocity,
+    active=moving,
+    score=Usual.distance,
+    prior=Usual.prior((0.0, 0.0), (10.0, 10.0), (10.0, 10.0)),
+    words=_words,
 )

@@ -18,4 +18,11 @@ def _words(finding: AttributeScore) -> str:
     return ratio_words(finding, "commotion")
 
 
-ENERGY = Attribute("energy", energy, moving, Usual.excess, Usual.prior((0.5,), (1.0,), (0.01,)), _words)
+ENERGY = Attribute(
+    name="energy",
+    values=energy,
+    active=moving,
+    score=Usual.excess,
+    prior=Usual.prior((0.5,), (1.0,), (0.01,)),
+    words=_words,
+)

@@ -26,4 +26,11 @@ def _words(finding: AttributeScore) -> str:
     return ratio_words(finding, "speed")
 
 
-SPEED = Attribute("speed", speed, moving, Usual.excess, Usual.prior((0.0,), (10.0,), (0.1,)), _words)
+SPEED = Attribute(
+    name="speed",
+    values=speed,
+    active=moving,
+    score=Usual.excess,
+    prior=Usual.prior((0.0,), (10.0,), (0.1,)),
+    words=_words,
+)

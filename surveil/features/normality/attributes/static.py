@@ -22,4 +22,11 @@ def _words(finding: AttributeScore) -> str:
     return ratio_words(finding, "presence")
 
 
-STATIC = Attribute("static", foreground, occupied, Usual.excess, Usual.prior((0.2,), (0.2,), (1e-3,)), _words)
+STATIC = Attribute(
+    name="static",
+    values=foreground,
+    active=occupied,
+    score=Usual.excess,
+    prior=Usual.prior((0.2,), (0.2,), (1e-3,)),
+    words=_words,
+)

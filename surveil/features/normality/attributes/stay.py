@@ -18,4 +18,11 @@ def _words(finding: AttributeScore) -> str:
     return ratio_words(finding, "stay")
 
 
-STAY = Attribute("stay", lasting, occupied, Usual.excess, Usual.prior((0.1,), (0.2,), (1e-3,)), _words)
+STAY = Attribute(
+    name="stay",
+    values=lasting,
+    active=occupied,
+    score=Usual.excess,
+    prior=Usual.prior((0.1,), (0.2,), (1e-3,)),
+    words=_words,
+)

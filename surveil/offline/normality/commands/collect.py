@@ -126,11 +126,11 @@ def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Coll
 def _source(config: Config, name: str, bounds: Bounds) -> FootageSource:
     camera = config.cameras[name]
     return FootageSource(
-        name,
-        camera.stream,
-        _collector(config, name, bounds),
-        camera.section(NormalitySettings),
-        camera.section(HealthSettings),
+        name=name,
+        stream=camera.stream,
+        collector=_collector(config, name, bounds),
+        normality=camera.section(NormalitySettings),
+        health=camera.section(HealthSettings),
     )
 
 
