@@ -200,7 +200,7 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(tmp_path):
     words = ("nowhere", "--output", tmp_path / "x.onnx")
     said = refused(ConfigError, "train", *words, "--gate", "accuracy>=0.9,acuracy>1")
     assert said.startswith("gate: there is no figure 'acuracy'; there are accuracy, ")
-    assert "give --finetune" in refused(ConfigError, "train", *words, "--resume")
+    assert "requires --finetune" in refused(ConfigError, "train", *words, "--resume")
     (tmp_path / "set").mkdir()
     assert "no figure 'frame_auc'" in refused(
         ConfigError, "evaluate", tmp_path / "set", "--gate", "frame_auc>0"
