@@ -26,7 +26,7 @@ _PERSON = "person"
 
 def add_model(
     file: Annotated[Path, typer.Argument(help="An ONNX file; a file of weights is expected beside it.")],
-    name: Annotated[str | None, typer.Option(help="Its name; by default the file's.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's name.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Text file with one class name per line.")] = None,
     size: Annotated[
         int | None,

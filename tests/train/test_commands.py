@@ -323,7 +323,7 @@ def test_a_set_with_a_picture_in_two_classes_is_mended_by_a_verdict(tmp_path, co
 def test_an_alert_without_a_clean_picture_or_that_is_not_there_is_told(tmp_path, config, alerted):
     picture = tmp_path / "state" / "evidence" / "yard" / "clean.jpg"
     picture.write_bytes(b"no picture")
-    assert "is no picture, or damaged" in refused(
+    assert "is not a picture, or is damaged" in refused(
         ConfigError, "alerts", "label", alerted, "true", "-c", config
     )
     picture.unlink()
