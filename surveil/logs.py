@@ -21,7 +21,7 @@ import structlog
 
 from surveil import redact
 from surveil.clock import Clock, SystemClock
-from surveil.logstream import Flood, LineStream, Loss, losses
+from surveil.logstream import Flood, LineLoss, LineStream, losses
 
 Format = Literal["auto", "human", "json", "journal"]
 _OURS = frozenset({"level", "timestamp", "camera", "sink", "rule"})
@@ -238,7 +238,7 @@ class _Journal:
             # A journal that is stopped reads nothing, and its socket is soon full.
             self._socket.sendto(entry, socket.MSG_DONTWAIT, _JOURNAL)
         except BlockingIOError:
-            losses.add(Loss.UNWRITABLE)
+            losses.add(LineLoss.UNWRITABLE)
         except OSError:
             self._else.write(fields)
 

@@ -25,7 +25,7 @@ _KEYS = 1024
 """Different lines that are remembered; one more and the oldest is forgotten."""
 
 
-class Loss(StrEnum):
+class LineLoss(StrEnum):
     """Why a line was not written."""
 
     UNWRITABLE = "unwritable"
@@ -37,14 +37,14 @@ class Losses:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts = dict.fromkeys(Loss, 0)
+        self._counts = dict.fromkeys(LineLoss, 0)
 
-    def add(self, loss: Loss, n: int = 1) -> None:
+    def add(self, loss: LineLoss, n: int = 1) -> None:
         """Count lines."""
         with self._lock:
             self._counts[loss] += n
 
-    def counts(self) -> dict[Loss, int]:
+    def counts(self) -> dict[LineLoss, int]:
         """Return how many were lost, by reason."""
         with self._lock:
             return dict(self._counts)
@@ -89,7 +89,7 @@ class LineStream:
                 self._missing = 0
             else:
                 self._missing += 1
-                losses.add(Loss.UNWRITABLE)
+                losses.add(LineLoss.UNWRITABLE)
 
     def _put(self, line: str) -> bool:
         descriptor = descriptor_of(self._stream)
@@ -145,5 +145,5 @@ class Flood:
                 del self._seen[next(iter(self._seen))]
         if n < BURST:
             return True, held
-        losses.add(Loss.REPEATED)
+        losses.add(LineLoss.REPEATED)
         return False, 0

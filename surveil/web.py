@@ -27,7 +27,7 @@ from starlette.routing import Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from surveil.listening import HttpSettings
-from surveil.webserver import Limited, Server
+from surveil.webserver import Limited, WebServer
 
 PAGES_AT_ONCE = 16
 """Requests for one of the guarded pages at a time; clips are large, and clients may be slow."""
@@ -72,7 +72,7 @@ class Web:
         self._source = status
         self._registry = registry
         self._evidence = (state_dir / "evidence").resolve()
-        self._server = Server(self.app(), listener)
+        self._server = WebServer(self.app(), listener)
 
     def run(self) -> None:
         """Serve until `stop` is called."""

@@ -38,7 +38,7 @@ def most_connections() -> int:
     return max(LEAST, min(MOST, share))
 
 
-class Connection(H11Protocol):
+class ClientConnection(H11Protocol):
     """One connection. Owned by the event loop."""
 
     most = MOST
@@ -79,7 +79,7 @@ class Connection(H11Protocol):
         return not self.waits and self.flow.write_paused
 
     def _make_room(self) -> None:
-        others = [c for c in self.connections if isinstance(c, Connection) and c is not self]
+        others = [c for c in self.connections if isinstance(c, ClientConnection) and c is not self]
         chosen = [c for c in others if c.waits] or [c for c in others if c.stalls] or [self]
         min(chosen, key=lambda c: c._since).cut()  # noqa: SLF001 - of the same class
 
@@ -101,14 +101,14 @@ class Connection(H11Protocol):
         self._timer = self.loop.call_later(min(patience_s, HEAD_S), self._look)
 
 
-class Server(uvicorn.Server):
+class WebServer(uvicorn.Server):
     """Sleeps until it is told to end. uvicorn's own looks up ten times a second: 0.3 % of a core for nothing."""
 
     _asked: asyncio.Event | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
-        class Bounded(Connection):
+        class Bounded(ClientConnection):
             most = most_connections()
 
         self._listener = listener

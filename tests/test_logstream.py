@@ -19,7 +19,7 @@ from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.sinks.log import LogSink, LogSinkSettings
 from surveil.clock import ManualClock, Stop
 from surveil.errors import RetryLater
-from surveil.logstream import BURST, Flood, LineStream, Loss, losses
+from surveil.logstream import BURST, Flood, LineLoss, LineStream, losses
 from surveil.threads import ThreadGroup
 from tests.alerts.helpers import alert
 
@@ -36,7 +36,7 @@ def settings_of_others():
     root.handlers[:], root.level = before
 
 
-def lost(loss=Loss.UNWRITABLE):
+def lost(loss=LineLoss.UNWRITABLE):
     return losses.counts()[loss]
 
 
@@ -182,11 +182,11 @@ def test_a_camera_that_flaps_is_some_lines_a_minute_and_then_how_many_were_held_
 def test_malformed_requests_are_some_lines_a_minute_whatever_they_are_about():
     stream = io.StringIO()
     logs.configure(stream=stream, clock=ManualClock())
-    before = lost(Loss.REPEATED)
+    before = lost(LineLoss.REPEATED)
     for n in range(1000):
         logging.getLogger("uvicorn.error").warning("Invalid HTTP request received from %s.", n)
     assert len(stream.getvalue().splitlines()) == BURST
-    assert lost(Loss.REPEATED) == before + 1000 - BURST
+    assert lost(LineLoss.REPEATED) == before + 1000 - BURST
 
 
 def test_alerts_in_the_log_are_never_held_back_and_wait_while_it_cannot_be_written():

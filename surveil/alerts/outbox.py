@@ -22,7 +22,7 @@ from surveil.alerts.database import OutboxDb, closed_on_error, foreign_errors, s
 from surveil.alerts.disk import damaged, damaged_records
 from surveil.alerts.ledger import EvidenceIndex, Ledger
 from surveil.alerts.links import picture_path
-from surveil.alerts.queue import Queue
+from surveil.alerts.queue import DeliveryQueue
 from surveil.alerts.records import alert_of
 from surveil.alerts.repair import repair
 from surveil.alerts.rows import COMMITTED, Entry, StoredAlert
@@ -122,7 +122,7 @@ class Outbox:
         self._clock = clock
         self.db = OutboxDb(path, clock)
         self.committer = Committer(self.db, settings)
-        self.queue = Queue(self.db, settings)
+        self.queue = DeliveryQueue(self.db, settings)
         self.ledger = Ledger(self.db)
         self.evidence = EvidenceIndex(self.db)
         self.set_aside = damaged_one

@@ -17,7 +17,7 @@ from surveil.types import Alert
 _EXPIRE_EVERY_S = 60.0
 
 
-class Queue:
+class DeliveryQueue:
     """Alerts by sinks, and their deliveries. Any thread may call any method."""
 
     def __init__(self, db: OutboxDb, settings: OutboxSettings) -> None:

@@ -35,7 +35,7 @@ _TOO_BIG = re.compile(r"\b5\.(3\.4|2\.3)\b")
 _MOST_SAID = 160
 
 
-class Stage(StrEnum):
+class SmtpStage(StrEnum):
     """What the server refused."""
 
     SENDER = "sender"
@@ -44,32 +44,32 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
+class SmtpRefusal:
     """One answer of 400 and above."""
 
-    stage: Stage
+    stage: SmtpStage
     code: int
     text: str
 
     @staticmethod
-    def of(stage: Stage, code: int, text: bytes | str) -> Refusal:
+    def of(stage: SmtpStage, code: int, text: bytes | str) -> SmtpRefusal:
         """Return the refusal with its text on one line."""
         said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
         said = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-        return Refusal(stage=stage, code=code, text=said[:_MOST_SAID])
+        return SmtpRefusal(stage=stage, code=code, text=said[:_MOST_SAID])
 
     @property
     def is_final(self) -> bool:
         """Whether trying again can never help."""
         found = _ENHANCED.match(self.text)
         enhanced = found[1] if found else ""
-        if self.stage is Stage.RECIPIENT:
+        if self.stage is SmtpStage.RECIPIENT:
             if self.code < 500 or self.code not in _FINAL_TO_RECIPIENT:
                 return False
             return enhanced in _NO_MAILBOX or not (
                 enhanced.startswith("5.7.") or _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
             )
-        if self.stage is Stage.MESSAGE:
+        if self.stage is SmtpStage.MESSAGE:
             correctable = _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
             return self.code in _FINAL_TO_MESSAGE and not correctable
         return False

@@ -14,7 +14,7 @@ from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.damage import Damaged
-from surveil.logstream import Loss
+from surveil.logstream import LineLoss
 from surveil.ring import Drop, FrameCounters
 from surveil.types import Alert
 
@@ -150,7 +150,7 @@ class RuleCollector(Collector):
 class LogCollector(Collector):
     """Lines that the log does not have."""
 
-    def __init__(self, counts: Callable[[], Mapping[Loss, int]]) -> None:
+    def __init__(self, counts: Callable[[], Mapping[LineLoss, int]]) -> None:
         self._counts = counts
 
     def collect(self) -> Iterator[Metric]:

@@ -26,7 +26,7 @@ from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.gpu import GpuCollector
 from surveil.app.models import ModelKeepers
-from surveil.app.parts import Inference, State, Watches
+from surveil.app.parts import InferenceParts, State, Watches
 from surveil.app.reload import Reloader
 from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
@@ -188,7 +188,7 @@ class Daemon:
             ["commit"], lambda name: commit.run(beat(name), self._commit_stop), commit.inbox.close
         )
         analysing = threads(["analyse"], lambda name: analyse.run(beat(name)), analyse.inbox.close)
-        inference = Inference(self.pipeline, self.detector, self._group, self._beats, self.clock)
+        inference = InferenceParts(self.pipeline, self.detector, self._group, self._beats, self.clock)
         return (
             Service("listener", stop=at_once(self._listener.close)),
             Service("state", self._state.end_open_events, self._close_state),

@@ -31,7 +31,7 @@ from surveil.damage import Damaged
 from surveil.errors import Cause
 from surveil.features.health.report import PictureFault
 from surveil.features.registry import add_metrics
-from surveil.logstream import Loss
+from surveil.logstream import LineLoss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
 from surveil.ring import Drop, FrameCounters
@@ -81,7 +81,7 @@ LABELS = {
     "reason": (
         f"Of a frame that was not analysed: {_one_of(Drop)}. Of evidence that was not written: "
         f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed. Of a log line that "
-        f"was not written: {_one_of(Loss)}."
+        f"was not written: {_one_of(LineLoss)}."
     ),
     "kind": f"Of what was damaged: {_one_of(Damaged)}.",
     "decision": f"Why the detector ran or was skipped: {_one_of(GateDecision)}.",
@@ -124,7 +124,7 @@ def filled(
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
     registry.register(DamageCollector(lambda: dict.fromkeys(Damaged, 0)))
-    registry.register(LogCollector(lambda: dict.fromkeys(Loss, 0)))
+    registry.register(LogCollector(lambda: dict.fromkeys(LineLoss, 0)))
     kept = SignalCounters({Entry(camera, rule, RAISED): 0})
     registry.register(LedgerCollector(kept.totals, lambda: {camera: (rule,)}))
     registry.register(RuleCollector(lambda: [RuleState("", "", armed=False, scheduled=False)]))

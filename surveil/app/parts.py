@@ -78,7 +78,7 @@ class Watches:
         self._decisions.flush()
 
 
-class Inference:
+class InferenceParts:
     """The threads that prepare frames and run the models. Owned by the main thread."""
 
     def __init__(

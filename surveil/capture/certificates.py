@@ -26,7 +26,7 @@ _ODD = re.compile(r"[^A-Za-z0-9.-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CertificatePlace:
     """A camera's server: the address as it may be needed for messages, and what is connected to."""
 
     url: str
@@ -44,7 +44,7 @@ class Pins:
         self._folder = folder
         self._keeps = keeps
 
-    def check(self, place: Place, der: bytes) -> Path | None:
+    def check(self, place: CertificatePlace, der: bytes) -> Path | None:
         """Keep a first certificate; return the file of the one that is kept. Raises SourceError (certificate)."""
         if self._folder is None:
             return None
@@ -98,7 +98,7 @@ def _fingerprint(der: bytes) -> str:
 # Over HTTPS, on the connection itself.
 
 
-def wrap(plain: socket.socket, place: Place, settings: TlsSettings, pins: Pins) -> ssl.SSLSocket:
+def wrap(plain: socket.socket, place: CertificatePlace, settings: TlsSettings, pins: Pins) -> ssl.SSLSocket:
     """Shake hands and check the certificate before anything is sent. Raises SourceError (certificate), OSError."""
     context = _authorised(settings) if settings.verify == "ca" else _lenient()
     link = context.wrap_socket(plain, server_hostname=place.host)
@@ -117,7 +117,9 @@ _UNVERIFIED = {"tls_verify": "0"}
 """Said explicitly: from FFmpeg 9 on the default is to verify, and a camera that signs for itself would be lost."""
 
 
-def ffmpeg_options(place: Place, settings: TlsSettings, pins: Pins, timeout_s: float) -> Mapping[str, str]:
+def ffmpeg_options(
+    place: CertificatePlace, settings: TlsSettings, pins: Pins, timeout_s: float
+) -> Mapping[str, str]:
     """Return what FFmpeg must be told to accept no other certificate. Raises SourceError.
 
     A certificate that FFmpeg could not verify even where it is known (expired, weak, without a name) is compared on
@@ -143,7 +145,7 @@ def ffmpeg_options(place: Place, settings: TlsSettings, pins: Pins, timeout_s: f
     return {"tls_verify": "1", "ca_file": str(kept), "verifyhost": name} if name else _UNVERIFIED
 
 
-def _look(place: Place, context: ssl.SSLContext, timeout_s: float) -> tuple[bytes, str]:
+def _look(place: CertificatePlace, context: ssl.SSLContext, timeout_s: float) -> tuple[bytes, str]:
     """Return the certificate that a camera shows, and a name in it where the context has verified it."""
     try:
         with (

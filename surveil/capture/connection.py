@@ -8,7 +8,7 @@ from typing import Protocol
 from surveil.capture.causes import source_error
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
-from surveil.capture.timing import Lag, Queue
+from surveil.capture.timing import Lag, ReadQueue
 from surveil.errors import Cause
 
 _CAUGHT_UP_S = 0.3
@@ -50,7 +50,7 @@ class Connection:
         self._watcher = watcher
         self._wants_all_frames = wants_all_frames
         self._decodes = "detect" in settings.roles
-        self._queue, self._lag = Queue(), Lag()
+        self._queue, self._lag = ReadQueue(), Lag()
         self._damage = Damage(settings.degraded_after_s)
         self._broken = False
         self._catching_up = False

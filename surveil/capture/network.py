@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import source_error, wants_other_transport
-from surveil.capture.certificates import Pins, Place, ffmpeg_options
+from surveil.capture.certificates import CertificatePlace, Pins, ffmpeg_options
 from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import NOTHING, Arrival, Decoded, StreamInfo
@@ -155,7 +155,7 @@ class NetworkSource(AvSource):
         parts = urlsplit(self._url)
         if parts.scheme != "rtsps":
             return {}
-        place = Place(self._url, parts.hostname or "", parts.port or _RTSPS_PORT)
+        place = CertificatePlace(self._url, parts.hostname or "", parts.port or _RTSPS_PORT)
         return ffmpeg_options(place, self._settings.tls, self._pins, self._settings.open_timeout_s)
 
     def _timeout(self) -> tuple[float, float]:

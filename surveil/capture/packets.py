@@ -67,7 +67,7 @@ class StoredPacket:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ClipCut:
     """The packets of a span, and what is to be said of them."""
 
     packets: Sequence[StoredPacket]
@@ -160,7 +160,7 @@ class PacketRing:
         """Return the packets of `cut`."""
         return list(self.cut(since, until).packets)
 
-    def cut(self, since: float, until: float) -> Cut:
+    def cut(self, since: float, until: float) -> ClipCut:
         """Return the packets that arrived in the span, from the key frame at or before its start.
 
         One at which every player can begin is preferred, even where it is further back. Where the
@@ -174,7 +174,7 @@ class PacketRing:
         first = (entries or before or [0])[-1]
         chosen = [packet for group in groups[first:] for packet in group if packet.arrived <= until]
         if not chosen:
-            return Cut(())
+            return ClipCut(())
         last = [packet for packet in chosen if packet.parameters == chosen[-1].parameters]
         notes = []
         if len(last) < len(chosen):
@@ -186,7 +186,7 @@ class PacketRing:
                 "no key frame in it stands alone (open GOP or intra refresh): browsers may refuse it, download it for "
                 "a player such as VLC or mpv; a closed GOP in the camera's settings avoids that"
             )
-        return Cut(last, tuple(notes))
+        return ClipCut(last, tuple(notes))
 
 
 def mux(packets: Sequence[StoredPacket], path: Path) -> float:

@@ -77,7 +77,7 @@ class Continuous:
         return self._line + (min(waited, _JUMP_S) if self._jumped else step)
 
 
-class Queue:
+class ReadQueue:
     """Tells from how long reads take whether anything is queued in front of them.
 
     A read that blocks proves that there is nothing. But on a busy machine a read may be held up by others for

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from surveil import __version__
 from surveil.capture.causes import open_error, refusal, source_error
-from surveil.capture.certificates import Pins, Place, wrap
+from surveil.capture.certificates import CertificatePlace, Pins, wrap
 from surveil.capture.challenge import NO_LOGIN
 from surveil.capture.settings import TlsSettings
 from surveil.capture.weblogin import WebLogin
@@ -181,7 +181,7 @@ class WebClient:
         return response
 
     def _connect(self, there: SplitResult) -> socket.socket:
-        place = Place(self._url, there.hostname or "", _port(there))
+        place = CertificatePlace(self._url, there.hostname or "", _port(there))
         plain = socket.create_connection((place.host, place.port), self.left_s())
         if there.scheme != "https":
             return plain

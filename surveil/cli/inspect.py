@@ -29,7 +29,7 @@ from surveil.models.store import ModelStore
 from surveil.models.store import open_detector as open_built_in
 
 
-class Form(StrEnum):
+class SchemaForm(StrEnum):
     """What `surveil schema` prints."""
 
     JSON = "json"
@@ -40,26 +40,26 @@ class Form(StrEnum):
 
 def schema(
     form: Annotated[
-        Form,
+        SchemaForm,
         typer.Option(
             "--as",
             help="`json`: JSON Schema; `yaml`: a commented file; `markdown`: its reference; "
             "`metrics`: the reference of the metrics.",
         ),
-    ] = Form.JSON,
+    ] = SchemaForm.JSON,
 ) -> None:
     """Print the reference of settings (JSON Schema, commented file or page) or of metrics.
 
     Examples: `surveil schema --as yaml > config.yaml`; `surveil schema --as metrics`
     """
-    if form is Form.JSON:
+    if form is SchemaForm.JSON:
         print_json(config_schema())
-    elif form is Form.METRICS:
+    elif form is SchemaForm.METRICS:
         from surveil.app.metrics_page import page  # noqa: PLC0415 - only here
 
         sys.stdout.write(page())
     else:
-        sys.stdout.write(example() if form is Form.YAML else reference())
+        sys.stdout.write(example() if form is SchemaForm.YAML else reference())
 
 
 def bench(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:

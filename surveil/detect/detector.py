@@ -15,7 +15,7 @@ from surveil.detect import canary, labels, metadata, recognise
 from surveil.detect.batches import Batches
 from surveil.detect.canary import Canary
 from surveil.detect.decoders.base import Decoder, Outputs
-from surveil.detect.letterbox import ModelInput, Placement, Tensor, letterbox, write
+from surveil.detect.letterbox import InputPlacement, ModelInput, Tensor, letterbox, write
 from surveil.detect.merge import MOST, merge, suppress
 from surveil.detect.session import CPU, ModelSession, RunOn, zeros
 from surveil.detect.settings import ModelSettings
@@ -274,7 +274,7 @@ class Detector:
         """Return the seconds of one picture, and what was found in the test picture, in px of the input."""
         spec = self.input
         tensor = zeros(spec.shape, spec.dtype)
-        whole = Placement(
+        whole = InputPlacement(
             crop=(0, 0, spec.width, spec.height), left=0, top=0, width=spec.width, height=spec.height
         )
         write(spec, canary.test_picture(spec.width, spec.height), whole, tensor)

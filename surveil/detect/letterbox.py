@@ -15,7 +15,7 @@ Tensor = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class InputPlacement:
     """Where a crop lies in the model's input: width × height px with its corner at left, top."""
 
     crop: Crop
@@ -40,33 +40,35 @@ class ModelInput:
 
     tensor: Tensor
     """One picture in the model's layout; the detector's, lent out until it has run."""
-    fit: Placement
+    fit: InputPlacement
     frame: tuple[int, int]
     """Width and height of the frame, px."""
 
 
-def fit(spec: InputSpec, crop: Crop) -> Placement:
+def fit(spec: InputSpec, crop: Crop) -> InputPlacement:
     """Return where `crop` goes in the input. Raises ValueError when it is empty."""
     width, height = crop[2] - crop[0], crop[3] - crop[1]
     if width <= 0 or height <= 0:
         raise ValueError(f"empty crop {crop}")
     if spec.preprocess.placement == "stretch":
-        return Placement(crop=crop, left=0, top=0, width=spec.width, height=spec.height)
+        return InputPlacement(crop=crop, left=0, top=0, width=spec.width, height=spec.height)
     scale = min(spec.width / width, spec.height / height)
     w, h = max(1, round(width * scale)), max(1, round(height * scale))
     if spec.preprocess.placement == "top_left":
-        return Placement(crop=crop, left=0, top=0, width=w, height=h)
-    return Placement(crop=crop, left=(spec.width - w) // 2, top=(spec.height - h) // 2, width=w, height=h)
+        return InputPlacement(crop=crop, left=0, top=0, width=w, height=h)
+    return InputPlacement(
+        crop=crop, left=(spec.width - w) // 2, top=(spec.height - h) // 2, width=w, height=h
+    )
 
 
-def letterbox(spec: InputSpec, picture: Picture, crop: Crop, tensor: Tensor) -> Placement:
+def letterbox(spec: InputSpec, picture: Picture, crop: Crop, tensor: Tensor) -> InputPlacement:
     """Write the crop into `tensor` (`spec.shape`, `spec.dtype`), its surroundings included; return where it is."""
     where = fit(spec, crop)
     write(spec, picture.rgb(crop, where.width, where.height), where, tensor)
     return where
 
 
-def write(spec: InputSpec, rgb: Bytes, where: Placement, tensor: Tensor) -> None:
+def write(spec: InputSpec, rgb: Bytes, where: InputPlacement, tensor: Tensor) -> None:
     """Write uint8 RGB (height, width, 3) of the size `where` says, and the border around it."""
     hwc = tensor.transpose(1, 2, 0) if spec.layout == "nchw" else tensor
     picture = rgb if spec.preprocess.channels == "rgb" else rgb[:, :, ::-1]
@@ -95,7 +97,7 @@ def _affine(spec: InputSpec) -> tuple[Floats, Floats]:
     return np.asarray(1 / std, np.float32), np.asarray(-mean / std, np.float32)
 
 
-def _pad(hwc: Tensor, where: Placement, value: Floats) -> None:
+def _pad(hwc: Tensor, where: InputPlacement, value: Floats) -> None:
     """Fill the four strips around the picture; what the tensor held before must not be seen."""
     hwc[: where.top] = value
     hwc[where.top + where.height :] = value

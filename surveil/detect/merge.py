@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.detect.letterbox import Placement
+from surveil.detect.letterbox import InputPlacement
 from surveil.geometry import areas, intersection, iou_matrix
 from surveil.types import Detections, Floats
 
@@ -26,7 +26,7 @@ MOST = 300
 
 
 def merge(
-    parts: Sequence[tuple[Placement, Detections]], frame: tuple[int, int], overlap: float
+    parts: Sequence[tuple[InputPlacement, Detections]], frame: tuple[int, int], overlap: float
 ) -> Detections:
     """Return the objects of a frame of `frame` (width, height) px.
 
@@ -45,7 +45,7 @@ def merge(
     return suppress(take(found, keep), overlap)
 
 
-def _placed(where: Placement, found: Detections) -> Detections:
+def _placed(where: InputPlacement, found: Detections) -> Detections:
     return Detections(where.to_frame(found.boxes), found.scores, found.classes)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from surveil.detect.letterbox import Placement, Tensor, fit, write
+from surveil.detect.letterbox import InputPlacement, Tensor, fit, write
 from surveil.detect.session import zeros
 from surveil.detect.spec import InputSpec
 from surveil.types import Bytes, Detections, Floats
@@ -79,7 +79,7 @@ def picture() -> Bytes:
     return np.asarray(rgb, np.uint8)
 
 
-def prepared(spec: InputSpec) -> tuple[Tensor, Placement]:
+def prepared(spec: InputSpec) -> tuple[Tensor, InputPlacement]:
     """Return the picture as the model's input, and where it lies in it."""
     rgb = picture()
     where = fit(spec, (0, 0, rgb.shape[1], rgb.shape[0]))

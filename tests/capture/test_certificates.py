@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from surveil.capture.certificates import FOLDER, Pins, Place, ffmpeg_options
+from surveil.capture.certificates import FOLDER, CertificatePlace, Pins, ffmpeg_options
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings, TlsSettings
 from surveil.errors import SourceError
@@ -155,7 +155,7 @@ def test_authorities_that_cannot_be_read_are_told_with_the_file(settings: dict[s
 def test_ffmpeg_is_told_in_every_case_whether_to_verify(certificates, clips, tmp_path):
     """Its default differs between versions: unsaid, FFmpeg 9 refuses cameras that sign for themselves."""
     with Camera(clips["h264"]) as camera, TlsFront(camera.port, certificates["own"]) as front:
-        place = Place("rtsps://127.0.0.1/cam", "127.0.0.1", front.port)
+        place = CertificatePlace("rtsps://127.0.0.1/cam", "127.0.0.1", front.port)
         said = [
             ffmpeg_options(place, settings, pins, 5.0).get("tls_verify")
             for settings in (TlsSettings(verify="off"), TlsSettings(verify="pin"))

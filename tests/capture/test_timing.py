@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from surveil.capture.connection import Damage
 from surveil.capture.loop import Backoff
-from surveil.capture.timing import Continuous, FileClock, Lag, Queue, StreamClock
+from surveil.capture.timing import Continuous, FileClock, Lag, ReadQueue, StreamClock
 
 
 def run_clock(stamps, arrivals):
@@ -121,7 +121,7 @@ def test_a_fresh_connection_has_no_lag() -> None:
 
 def waits(intervals, read_s):
     """Return what a queue says of reads that take `read_s` of each interval."""
-    queue, now, found = Queue(), 0.0, []
+    queue, now, found = ReadQueue(), 0.0, []
     for interval, read in zip(intervals, read_s, strict=True):
         now += interval
         found.append(queue.update(now - read, now))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surveil.detect.letterbox import Placement, fit, letterbox
+from surveil.detect.letterbox import InputPlacement, fit, letterbox
 from surveil.detect.merge import iou, merge, suppress
 from surveil.detect.spec import InputSpec, Preprocess
 from surveil.types import Detections
@@ -51,7 +51,7 @@ def test_a_wide_picture_lies_at_the_top_left_and_the_rest_is_padding():
     s = spec(layout="nhwc", dtype="uint8", placement="top_left", pad=7)
     tensor = np.full(s.shape, 99, np.uint8)
     where = letterbox(s, stripes(), (0, 0, 100, 50), tensor)
-    assert where == Placement(crop=(0, 0, 100, 50), left=0, top=0, width=64, height=32)
+    assert where == InputPlacement(crop=(0, 0, 100, 50), left=0, top=0, width=64, height=32)
     assert tensor[0, 0].tolist() == [200, 0, 0]
     assert tensor[31, 63].tolist() == [0, 0, 100]
     assert (tensor[32:] == 7).all()
@@ -130,8 +130,8 @@ def test_no_two_survivors_of_a_class_overlap(objects):
 
 FRAME = (200, 100)
 LEFT, RIGHT = (
-    Placement(crop=(0, 0, 110, 100), left=0, top=0, width=110, height=100),
-    Placement(crop=(90, 0, 200, 100), left=0, top=0, width=110, height=100),
+    InputPlacement(crop=(0, 0, 110, 100), left=0, top=0, width=110, height=100),
+    InputPlacement(crop=(90, 0, 200, 100), left=0, top=0, width=110, height=100),
 )
 
 
@@ -166,7 +166,7 @@ def test_two_people_at_a_border_stay_two():
 
 
 def test_the_border_of_the_frame_cuts_nothing():
-    whole = Placement(crop=(0, 0, 200, 100), left=0, top=0, width=200, height=100)
+    whole = InputPlacement(crop=(0, 0, 200, 100), left=0, top=0, width=200, height=100)
     merged = merge(
         [(whole, found((150, 10, 200, 90, 0.7, 0))), (whole, found((160, 20, 200, 80, 0.6, 1)))], FRAME, 0.5
     )

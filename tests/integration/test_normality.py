@@ -19,7 +19,7 @@ from surveil.clock import ManualClock, Stop
 from surveil.config import load
 from surveil.features.base import Shared
 from surveil.features.normality.draw import TITLE
-from surveil.features.normality.learning import Reason
+from surveil.features.normality.learning import PauseReason
 from surveil.features.normality.result import NormalityState
 from surveil.features.normality.scene import Scenes
 from surveil.features.normality.settings import NormalitySettings
@@ -159,7 +159,7 @@ def test_a_lost_camera_learns_nothing_across_the_hole(stages):
     yard.watch(4, 200)
     before = yard.scene.learning.freeze().seen.seconds
     yard.lose(204.2)
-    assert yard.scene.learning.holding.reason is Reason.LOST
+    assert yard.scene.learning.holding.reason is PauseReason.LOST
     yard.watch(4, 504.2)
     learned = yard.scene.learning.freeze()
     assert yard.scene.learning.holding is None
@@ -174,8 +174,8 @@ def test_a_covered_camera_is_neither_learned_from_nor_judged_and_keeps_its_model
     cv2.randn(noise := np.zeros_like(covered, np.int16), 0, 2)
     yard.watch(80, 215, lambda _t: np.clip(covered + noise, 0, 255).astype(np.uint8))
     assert {a.rule for a in yard.alerts} == {"picture"}
-    assert yard.scene.learning.holding.reason is Reason.PICTURE
-    assert yard.held(Reason.PICTURE) > 60
+    assert yard.scene.learning.holding.reason is PauseReason.PICTURE
+    assert yard.held(PauseReason.PICTURE) > 60
     assert yard.value("surveil_normality_state", state="invalid") == 1
     assert yard.value("surveil_normality_alerting") == 0
     yard.watch(12, 295)
@@ -186,7 +186,7 @@ def test_a_covered_camera_is_neither_learned_from_nor_judged_and_keeps_its_model
 def test_excluded_hours_are_counted_by_their_reason(stages):
     yard = stages([{"type": "anomaly"}], model(), exclude_hours=["00:00-12:00", "12:00-24:00"])
     yard.watch(3, 200)
-    assert yard.held(Reason.HOURS) == pytest.approx(2.8, abs=0.3)
+    assert yard.held(PauseReason.HOURS) == pytest.approx(2.8, abs=0.3)
     with pytest.raises(ValueError, match="nothing to learn from"):
         yard.scene.learning.freeze()
 

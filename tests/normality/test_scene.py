@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from surveil.features.normality.learning import SKETCH, LearningPause, Reason
+from surveil.features.normality.learning import SKETCH, LearningPause, PauseReason
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.result import NormalityResult, NormalityState
 from surveil.features.normality.scene import SceneNormality
@@ -139,7 +139,7 @@ def test_learning_alone_goes_from_background_to_a_model_that_is_used():
 
 
 def test_nothing_is_learned_while_held_or_in_excluded_hours():
-    for more in ({"hold": LearningPause(Reason.ALARM, "an event of rule gate is open")}, {}):
+    for more in ({"hold": LearningPause(PauseReason.ALARM, "an event of rule gate is open")}, {}):
         hours = ("00:00-12:00", "12:00-24:00") if not more else ()
         scene = SceneNormality("yard", settings(learn="auto", exclude_hours=hours), model())
         watch(scene, WALKERS, **more)

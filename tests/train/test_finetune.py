@@ -15,7 +15,7 @@ from surveil.features.classify.preprocess import CropPreprocess
 from surveil.offline.classify import dataset
 from surveil.offline.classify.descent import Descent
 from surveil.offline.classify.features import Backbone, backbone_path
-from surveil.offline.classify.finetune import SHARES, Stage, finetune
+from surveil.offline.classify.finetune import SHARES, TuningStage, finetune
 from surveil.offline.classify.head import Head
 from surveil.offline.classify.network import Network
 from surveil.offline.classify.outcome import evaluate_file
@@ -24,7 +24,7 @@ from tests.train.pictures import draw, fill, no_room
 
 pytestmark = pytest.mark.timeout(300)
 FAST = Options(threads=1, preprocess=CropPreprocess(size=64))
-STAGES = (Stage(14, 1, 3e-4), Stage(13, 1, 1e-4))
+STAGES = (TuningStage(14, 1, 3e-4), TuningStage(13, 1, 1e-4))
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from surveil.alerts.mailboxes import Mailbox, Mailboxes, bare
 from surveil.alerts.payload import to_dict
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.alerts.smtp import Refusal, Session, Stage
+from surveil.alerts.smtp import Session, SmtpRefusal, SmtpStage
 from surveil.errors import PartlyRejected, Rejected, RetryLater
 from surveil.titles import local_and_utc
 from surveil.types import Alert
@@ -110,7 +110,7 @@ class _UnderWay:
 
     left: list[str]
     """Recipients that have neither taken nor refused it for good."""
-    never: dict[str, Refusal] = field(default_factory=dict)
+    never: dict[str, SmtpRefusal] = field(default_factory=dict)
 
 
 class EmailSink(BaseSink):
@@ -150,7 +150,7 @@ class EmailSink(BaseSink):
         way.never |= {one: why for one, why in refused.items() if why.is_final}
         self._conclude(alert.id, way, refused)
 
-    def _conclude(self, alert_id: str, way: _UnderWay, refused: Mapping[str, Refusal]) -> None:
+    def _conclude(self, alert_id: str, way: _UnderWay, refused: Mapping[str, SmtpRefusal]) -> None:
         """Return when all have taken the message; raise what is to become of the alert otherwise."""
         waiting, of = len(way.left), len(self._recipients)
         if waiting:
@@ -167,7 +167,7 @@ class EmailSink(BaseSink):
             kind = Rejected if len(way.never) == of else PartlyRejected
             raise kind(f"{self._place}: {_list(way.never)}")
 
-    def _send(self, session: Session, alert: Alert, to: list[str]) -> dict[str, Refusal]:
+    def _send(self, session: Session, alert: Alert, to: list[str]) -> dict[str, SmtpRefusal]:
         """Send a message, without the picture where that is too much; return who was refused."""
         session.ehlo_or_helo_if_needed()
         picture = self.context.picture(alert) if self._settings.picture else None
@@ -185,29 +185,29 @@ class EmailSink(BaseSink):
                 self._doubt.cut(alert.id, len(data))
             raise ClosedError(f"{self._place}: the server closed the connection") from error
         except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
-            if not data or not Refusal.of(Stage.MESSAGE, error.smtp_code, error.smtp_error).is_size:
+            if not data or not SmtpRefusal.of(SmtpStage.MESSAGE, error.smtp_code, error.smtp_error).is_size:
                 raise
             return self._hand_over(session, self.compose(alert, omitted=len(data)), to)
         self._doubt.taken(alert.id, len(data))
         return refused
 
-    def _hand_over(self, session: Session, message: EmailMessage, to: list[str]) -> dict[str, Refusal]:
+    def _hand_over(self, session: Session, message: EmailMessage, to: list[str]) -> dict[str, SmtpRefusal]:
         try:
             refused = session.send_message(message, self._sender, to)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
-        return {one: Refusal.of(Stage.RECIPIENT, *why) for one, why in refused.items()}
+        return {one: SmtpRefusal.of(SmtpStage.RECIPIENT, *why) for one, why in refused.items()}
 
-    def _ask(self, session: Session) -> dict[str, Refusal]:
+    def _ask(self, session: Session) -> dict[str, SmtpRefusal]:
         """Ask for sender and recipients as for a message, and take it back; return who was refused."""
-        refused: dict[str, Refusal] = {}
+        refused: dict[str, SmtpRefusal] = {}
         code, answer = session.mail(self._sender)
         if code >= 400:
             raise smtplib.SMTPSenderRefused(code, answer, self._sender)
         for one in self._recipients:
             code, answer = session.rcpt(one)
             if code >= 400:
-                refused[one] = Refusal.of(Stage.RECIPIENT, code, answer)
+                refused[one] = SmtpRefusal.of(SmtpStage.RECIPIENT, code, answer)
         session.rset()
         return refused
 
@@ -221,13 +221,13 @@ class EmailSink(BaseSink):
             except smtplib.SMTPAuthenticationError as error:
                 raise RetryLater(f"{self._place}: login refused ({error.smtp_code})") from error
             except smtplib.SMTPDataError as error:
-                refusal = Refusal.of(Stage.MESSAGE, error.smtp_code, error.smtp_error)
+                refusal = SmtpRefusal.of(SmtpStage.MESSAGE, error.smtp_code, error.smtp_error)
                 text = f"{self._place}: {refusal}"
                 if refusal.is_final:
                     raise Rejected(text) from error
                 raise RetryLater(text, suspect=error.smtp_code >= 500) from error
             except smtplib.SMTPResponseException as error:
-                refusal = Refusal.of(Stage.SENDER, error.smtp_code, error.smtp_error)
+                refusal = SmtpRefusal.of(SmtpStage.SENDER, error.smtp_code, error.smtp_error)
                 raise RetryLater(f"{self._place}: {refusal}") from error
             except smtplib.SMTPServerDisconnected as error:
                 if _timed_out(error):
@@ -283,7 +283,7 @@ def _timed_out(error: smtplib.SMTPServerDisconnected) -> bool:
     return isinstance(error.__context__, TimeoutError)
 
 
-def _list(refused: Mapping[str, Refusal]) -> str:
+def _list(refused: Mapping[str, SmtpRefusal]) -> str:
     """Return who was refused and why."""
     by_reason: dict[str, list[str]] = {}
     for one, why in refused.items():

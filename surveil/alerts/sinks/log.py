@@ -11,7 +11,7 @@ from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.payload import to_dict
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
-from surveil.logstream import Loss, losses
+from surveil.logstream import LineLoss, losses
 
 _FIELDS = (
     "id", "camera", "rule", "phase", "time", "score", "label", "zone", "line", "direction", "track", "reason"
@@ -42,7 +42,7 @@ class LogSink(BaseSink):
         """
         alert = to_dict(delivery.alert)
         fields = {name: alert[name] for name in _FIELDS if alert[name] not in ("", None)}
-        before = losses.counts()[Loss.UNWRITABLE]
+        before = losses.counts()[LineLoss.UNWRITABLE]
         log.warning(delivery.alert.text or "alert", sink=self.context.name, **fields)
-        if losses.counts()[Loss.UNWRITABLE] != before:
+        if losses.counts()[LineLoss.UNWRITABLE] != before:
             raise RetryLater("the log cannot be written: its disk is full, or its reader has stopped")

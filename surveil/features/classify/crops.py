@@ -35,7 +35,7 @@ class CropRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CropPlace:
     """Where a crop is: a box in px of the frame, and whose it is."""
 
     box: Box
@@ -56,7 +56,7 @@ class Cut:
     """A crop that waits for a classifier, and for its shadow."""
 
     look: CropRequest
-    place: Place
+    place: CropPlace
     current: Ready | None
     shadow: Ready | None
 
@@ -94,7 +94,7 @@ class CropCutter:
         rgb = np.asarray(view.frame.picture.bgr()[:, :, ::-1])
         return tuple(cut for look, place in wanted for cut in self._ready(look, place, rgb))
 
-    def _ready(self, look: CropRequest, place: Place, rgb: Bytes) -> Iterator[Cut]:
+    def _ready(self, look: CropRequest, place: CropPlace, rgb: Bytes) -> Iterator[Cut]:
         in_use = self._classifiers.get(look.model)
         if in_use is None:
             return
@@ -111,7 +111,7 @@ class CropCutter:
         yield Cut(look, place, ready(in_use.current), ready(in_use.shadow))
 
 
-def places(look: CropRequest, view: FrameView, passed: float = 0.0) -> list[Place]:
+def places(look: CropRequest, view: FrameView, passed: float = 0.0) -> list[CropPlace]:
     """Return where a look looks in a frame: one place, or one for each followed object.
 
     `passed`: s since the frame that the tracks are of; objects are looked for where they will have moved to.
@@ -119,13 +119,15 @@ def places(look: CropRequest, view: FrameView, passed: float = 0.0) -> list[Plac
     picture = view.frame.picture
     w, h = picture.width, picture.height
     if look.on == "frame":
-        return [Place((0.0, 0.0, float(w), float(h)))]
+        return [CropPlace((0.0, 0.0, float(w), float(h)))]
     if look.on == "zone":
         xs, ys = [p[0] * w for p in look.outline], [p[1] * h for p in look.outline]
-        return [Place((min(xs), min(ys), max(xs), max(ys)))]
+        return [CropPlace((min(xs), min(ys), max(xs), max(ys)))]
     wanted = [t for t in view.tracks if t.label in look.classes]
     boxes = [(wider(moved(t, passed), (w, h)), t.id) for t in wanted]
-    return [Place(box, track) for box, track in boxes if min(box[2] - box[0], box[3] - box[1]) >= _LEAST_PX]
+    return [
+        CropPlace(box, track) for box, track in boxes if min(box[2] - box[0], box[3] - box[1]) >= _LEAST_PX
+    ]
 
 
 def moved(track: Track, passed: float) -> Box:

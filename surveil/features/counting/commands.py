@@ -63,7 +63,7 @@ class Asked:
         return times.local(t, self.zone).strftime("%Y-%m-%d %H:%M")
 
 
-class Form(StrEnum):
+class ReportForm(StrEnum):
     """How the rows are printed."""
 
     TABLES = "tables"
@@ -77,7 +77,7 @@ class ReportOptions:
 
     config: Path
     asked: Asked
-    form: Form
+    form: ReportForm
     parquet: Path | None
     heatmap: Path | None
     picture: Path | None
@@ -160,16 +160,16 @@ def run(options: ReportOptions) -> None:
         store.close()
     if options.parquet:
         write_parquet(rows, options.parquet)
-    if options.form is not Form.TABLES:
-        sys.stdout.write(to_csv(rows) if options.form is Form.CSV else to_json(rows) + "\n")
+    if options.form is not ReportForm.TABLES:
+        sys.stdout.write(to_csv(rows) if options.form is ReportForm.CSV else to_json(rows) + "\n")
     elif not options.parquet:
         _print(rows, asked)
 
 
-def _form(*, csv: bool, json: bool) -> Form:
+def _form(*, csv: bool, json: bool) -> ReportForm:
     if csv:
-        return Form.CSV
-    return Form.JSON if json else Form.TABLES
+        return ReportForm.CSV
+    return ReportForm.JSON if json else ReportForm.TABLES
 
 
 def _asked(camera: str | None, start: str, end: str, by: Span | None, timezone: str | None) -> Asked:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from surveil.clock import Every
-from surveil.features.normality.learning import DAMAGED, LIGHT, LearningPause, Reason
+from surveil.features.normality.learning import DAMAGED, LIGHT, LearningPause, PauseReason
 from surveil.features.normality.metrics import NormalityMetrics
 from surveil.features.normality.plane import plane_size
 from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus
@@ -39,11 +39,11 @@ def why_pause(view: FrameView) -> LearningPause | None:
     if view.motion is not None and view.motion.gate is GateDecision.CLOSED_GLOBAL:
         return LIGHT
     if trouble := view.trouble:
-        reason = Reason.MOVED if view.misfit else Reason.PICTURE
+        reason = PauseReason.MOVED if view.misfit else PauseReason.PICTURE
         return LearningPause(reason, trouble.text, blind=trouble.hides)
     for event in view.events:
         if event.type != Anomaly.type:
-            return LearningPause(Reason.ALARM, f"an event of rule {event.rule} is open")
+            return LearningPause(PauseReason.ALARM, f"an event of rule {event.rule} is open")
     return None
 
 
@@ -68,7 +68,7 @@ class NormalityAnalyser:
         self._learned = own.learned.labels(scene.camera)
         self._progress = own.progress.labels(scene.camera)
         self._states = {s: own.state.labels(scene.camera, s.value) for s in NormalityState}
-        self._held = {r: own.held.labels(scene.camera, r.value) for r in Reason}
+        self._held = {r: own.held.labels(scene.camera, r.value) for r in PauseReason}
         self._counted = 0
         self._shows = Every(SHOW_S)
         self._t: float | None = None

@@ -23,7 +23,7 @@ from surveil.features.normality.words import duration_words
 from surveil.types import Bytes
 
 
-class Reason(StrEnum):
+class PauseReason(StrEnum):
     """Why a frame is not learned from: a closed set, because it is a metric label."""
 
     ALARM = "alarm"
@@ -44,16 +44,16 @@ class Reason(StrEnum):
 class LearningPause:
     """One reason, in words, and whether the frame means nothing at all."""
 
-    reason: Reason
+    reason: PauseReason
     words: str
     blind: bool = False
     """The picture no longer shows what the model knows: it is not judged either."""
 
 
-LOST = LearningPause(Reason.LOST, "the camera is lost")
-DAMAGED = LearningPause(Reason.DAMAGED, "the pictures are damaged")
-LIGHT = LearningPause(Reason.LIGHT, "the whole picture changed at once")
-HOURS = LearningPause(Reason.HOURS, "this hour is excluded")
+LOST = LearningPause(PauseReason.LOST, "the camera is lost")
+DAMAGED = LearningPause(PauseReason.DAMAGED, "the pictures are damaged")
+LIGHT = LearningPause(PauseReason.LIGHT, "the whole picture changed at once")
+HOURS = LearningPause(PauseReason.HOURS, "this hour is excluded")
 
 
 SKETCH = 120

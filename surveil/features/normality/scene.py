@@ -21,7 +21,7 @@ from surveil.features.normality.features import FeatureExtractor, Features
 from surveil.features.normality.geometry import Geometry, same_geometry
 from surveil.features.normality.hours import hour_of
 from surveil.features.normality.judge import Judge
-from surveil.features.normality.learning import LOST, Learning, LearningPause, Reason
+from surveil.features.normality.learning import LOST, Learning, LearningPause, PauseReason
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import Dwell, ObjectSample
 from surveil.features.normality.result import NormalityResult, NormalityState, NormalityStatus, nothing
@@ -151,7 +151,7 @@ class SceneNormality:
         self.learning.pause(hold, t_wall)
         if self._extractor is None:
             return self._sketching(plane, t)
-        covered = hold is not None and hold.blind and hold.reason is not Reason.MOVED
+        covered = hold is not None and hold.blind and hold.reason is not PauseReason.MOVED
         if not covered and plane is not None and self._looks_elsewhere(plane, t):
             return nothing(t, self.status(t_wall))
         if hold is not None and hold.blind:

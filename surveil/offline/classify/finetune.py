@@ -40,7 +40,7 @@ from surveil.types import Bytes, Doubles, Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class TuningStage:
     """Some epochs in which the blocks from `first_block` on are trained."""
 
     first_block: int
@@ -48,7 +48,7 @@ class Stage:
     rate: float
 
 
-STAGES = (Stage(11, 3, 1e-4), Stage(5, 4, 6e-5))
+STAGES = (TuningStage(11, 3, 1e-4), TuningStage(5, 4, 6e-5))
 BATCH = 16
 PATIENCE = 2
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -57,7 +57,7 @@ _AHEAD = 2
 
 
 def finetune(
-    data: PictureSet, target: Path, options: Options | None = None, *, stages: tuple[Stage, ...] = STAGES,
+    data: PictureSet, target: Path, options: Options | None = None, *, stages: tuple[TuningStage, ...] = STAGES,
     device: str = "auto", resume: bool = False, progress: Progress = quiet, network: Path | None = None,
 ) -> Trained:  # fmt: skip
     """Fine-tune, calibrate, choose the threshold, test, write to `target`.
@@ -138,7 +138,7 @@ class _Run:
             self._note(0.0, *self._validated())
         return learned
 
-    def stage(self, number: int, stage: Stage) -> None:
+    def stage(self, number: int, stage: TuningStage) -> None:
         """Train the epochs of a stage that are not done yet; end early when validation gets no better."""
         if self.state.stage > number:
             return
