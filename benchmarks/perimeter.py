@@ -117,7 +117,7 @@ def main() -> None:
                 f"{kind:16} {len(hits) / len(ways):.3f} ({low:.3f} to {high:.3f}) {told} missed {missed[:12]}",
                 flush=True,
             )
-        names = [kind for kind in WEATHER if not only or kind in only]
+        names = [kind for kind in WEATHER if given.minutes and (not only or kind in only)]
         total, hours = 0, 0.0
         cases = [(kind, given.seed, 60 * given.minutes) for kind in names]
         for kind, times in zip(names, pool.imap(false, cases), strict=True):
