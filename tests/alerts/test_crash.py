@@ -248,7 +248,7 @@ outbox = Outbox.open(folder / "outbox.db", ["ops"], SystemClock())
 writer = make_writer(outbox, folder, Evidence(folder, EvidenceSettings()))
 for n in range(3):
     os.write(1, b"before")
-    writer.write([Job([alert(n)], FrameContext(frame()))])
+    writer.write([Job([alert(n)], FrameContext(frame=frame()))])
     os.write(1, b"after.")
 """
 CALLS = "write,fsync,fdatasync,pwrite64,rename,renameat,renameat2"

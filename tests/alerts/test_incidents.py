@@ -245,7 +245,7 @@ def test_a_commit_that_fails_joins_nothing(writer, monkeypatch):
         def refuse(*_args: object) -> None:
             raise StateError("full")
 
-        patch.setattr(outbox, "commit", refuse)
+        patch.setattr(outbox.committer, "commit", refuse)
         with pytest.raises(StateError):
             write(write_to, alert(1))
     write(write_to, alert(1))

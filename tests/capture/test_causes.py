@@ -50,7 +50,7 @@ def test_a_stream_that_breaks_off_has_ended() -> None:
 
 def test_an_error_of_the_disk_says_so() -> None:
     error = open_error(OSError(errno.EIO, "Input/output error"), "/mnt/film.mp4", ())
-    assert "look at the disk" in str(error)
+    assert "check the disk" in str(error)
 
 
 def test_ffmpeg_s_own_error_of_reading_is_one_of_the_network() -> None:

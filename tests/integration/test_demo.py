@@ -29,5 +29,5 @@ def test_a_demo_of_a_clip_with_nobody_in_it_ends_with_one(tmp_path):
     write_clip(still, DrawnScene.still(size=(320, 180), seconds=2.0))
     done = surveil("demo", "--seconds", "8", "--folder", tmp_path / "demo", "--clip", still)
     assert done.returncode == 1
-    assert "Nobody was seen in the clip" in done.stdout
+    assert "No person was detected in the clip" in done.stdout
     assert "Traceback" not in done.stderr

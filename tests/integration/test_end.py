@@ -29,7 +29,8 @@ def written(folder, url, **more):
 
 def test_a_run_of_the_model_that_would_take_years_is_cut_short_and_the_end_is_clean(tmp_path):
     make_clip(tmp_path / "white.mp4", scene=lambda _n, w, h: np.full((h, w, 3), 255, np.uint8))
-    logits, boxes = np.full((4, 1), -9, np.float32), np.zeros((4, 4), np.float32)
+    logits = np.full((4, 1), -9, np.float32)
+    boxes = np.tile(np.array([10, 5, 20, 30], np.float32), (4, 1))
     (tmp_path / "m.onnx").write_bytes(tiny.model({"boxes": boxes, "logits": logits}, endless_above=200.0))
     (tmp_path / "labels.txt").write_text("person\n")
     model = {"file": str(tmp_path / "m.onnx"), "labels": str(tmp_path / "labels.txt")}

@@ -114,11 +114,11 @@ def test_the_operator_accepts_the_new_view_of_a_running_daemon(tmp_path):
             assert daemon.end() == 0
     assert end["event_id"] == start["event_id"]
     messages = [record["event"] for record in daemon.records()]
-    told = [m for m in messages if "are held" in m or "the usual one" in m or "fits again" in m]
+    told = [m for m in messages if "reference" in m]
     assert [m.split(":")[0] for m in told[:3]] == [
-        "the view is another",
-        "the new view is the usual one from now on",
-        "the view fits again",
+        "camera view differs from the reference",
+        "accepted the current view as the new reference",
+        "camera view matches the reference again, rules resumed",
     ]
 
 

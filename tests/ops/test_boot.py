@@ -134,7 +134,7 @@ def test_reload_follows_a_good_file_and_refuses_a_bad_one(service):
     assert refused.returncode != 0
     wait(lambda: "configuration refused problem=/etc/surveil/config.yaml:" in service.journal())
     assert service.show("ActiveState", "MainPID", "NRestarts") == ["active", pid, "0"]
-    wait(lambda: "refused" in service.show("StatusText")[0])
+    wait(lambda: "rejected" in service.show("StatusText")[0])
 
 
 def test_a_second_instance_runs_beside_it_with_a_user_and_a_state_of_its_own(service):

@@ -174,11 +174,11 @@ def test_other_pre_processing_is_stored_used_and_its_worth_told(made, tmp_path):
     trained = train(data, tmp_path / "clahe.onnx", replace(FAST, preprocess=chosen, variations=0))
     assert Classifier(trained.path).card.preprocess == chosen
     assert trained.worth is not None
-    assert "pre-processing is worth" in to_html(trained, data)
+    assert "Effect of the pre-processing" in to_html(trained, data)
 
 
 def test_any_other_onnx_file_is_no_classifier():
-    with pytest.raises(ModelError, match="no classifier that `surveil train` wrote"):
+    with pytest.raises(ModelError, match="is not a classifier written by `surveil train`"):
         Classifier(backbone_path())
 
 
@@ -207,7 +207,7 @@ def test_weights_that_are_put_back_are_the_only_difference():
 
 
 def test_bytes_that_are_no_model_are_refused():
-    with pytest.raises(ModelError, match="no ONNX model"):
+    with pytest.raises(ModelError, match="is not an ONNX model"):
         classifier(b"\x12\x34", Head(np.zeros((2, 1392)), np.zeros(2)), {})
 
 
@@ -424,7 +424,7 @@ def test_pictures_that_were_all_learned_from_say_nothing(made, tmp_path):
             path = tmp_path / item.path
             path.parent.mkdir(exist_ok=True)
             path.write_bytes((data.folder / item.path).read_bytes())
-    with pytest.raises(ConfigError, match="has learned from all but 0 pictures"):
+    with pytest.raises(ConfigError, match="was trained on all but 0 pictures"):
         evaluate_file(trained.path, dataset.load(tmp_path))
 
 
@@ -433,4 +433,4 @@ def test_the_deployed_classifier_is_judged_beside_and_a_head_start_is_told(made,
     fair = train(data, tmp_path / "fair.onnx", replace(FAST, variations=0, beside=trained.path))
     assert fair.beside.values() == pytest.approx(trained.evaluation.values(), abs=1e-4)
     unfair = train(data, tmp_path / "unfair.onnx", replace(FAST, variations=0, beside=trained.path, seed=1))
-    assert any("has learned from" in warning for warning in unfair.warnings)
+    assert any("was trained on" in warning for warning in unfair.warnings)
