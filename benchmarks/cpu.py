@@ -118,9 +118,13 @@ def compare_builds(clip: Path, name: str, count: int, given: argparse.Namespace)
     """Measure this build beside another one and print both ratios."""
     cpu, memory = [], []
     with tempfile.TemporaryDirectory() as folder, cameras(clip, count) as urls:
-        config = configure(Path(folder), urls)
+        # Each build has a state of its own: an older one cannot read the other's database.
+        folders = {source: Path(folder) / name for source, name in ((ROOT, "new"), (given.beside, "old"))}
+        for one in folders.values():
+            one.mkdir()
+        configs = {source: configure(one, urls) for source, one in folders.items()}
         for _ in range(given.pairs):
-            new, old = (daemon(config, count, given.window, source) for source in (ROOT, given.beside))
+            new, old = (daemon(path, count, given.window, source) for source, path in configs.items())
             print(
                 f"{new.cpu:.4f} {old.cpu:.4f} CPU s/s, {new.memory_mb:.0f} {old.memory_mb:.0f} MB", flush=True
             )

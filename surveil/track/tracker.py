@@ -103,9 +103,14 @@ class Tracker:
 
     @property
     def doubtful(self) -> tuple[Track, ...]:
-        """The new objects that wait for another look to be believed; their id is 0."""
+        """The new objects that wait for another look to be believed; their id is 0.
+
+        One that the next look did not find is not among them: looking until it is forgotten cost a still scene, in
+        which the detector is unsure of something, eight looks in ten seconds.
+        """
         least = self._settings.confirm_hits
-        return tuple(k.as_track(stationary=False) for k in self._known if not k.id and k.hits < least)
+        waiting = (k for k in self._known if not k.id and k.hits < least and not k.misses)
+        return tuple(k.as_track(stationary=False) for k in waiting)
 
     def rescale(self, x: float, y: float) -> None:
         """The picture is now `x` times as wide and `y` times as high: the resolution changed."""
