@@ -76,7 +76,9 @@ class Shared:
 
     def get(self, kind: type[AnyResource]) -> AnyResource:
         """Return the resource of this type, made without arguments when it is first asked for."""
-        found = self._resources.setdefault(kind, kind())
+        if kind not in self._resources:
+            self._resources[kind] = kind()
+        found = self._resources[kind]
         assert isinstance(found, kind)
         return found
 
