@@ -15,7 +15,6 @@ from surveil.errors import ConfigError
 from surveil.features.classify.crops import CropRequest
 from surveil.features.classify.finding import On
 from surveil.offline.classify.collect import CropCollector
-from surveil.types import Polygon
 
 Progress = Callable[[str, float], None]
 
@@ -38,12 +37,6 @@ def look_of(
         outline=zones[zone] if on == "zone" else (),
         classes=classes,
     )
-
-
-def hidden_of(config: Config, camera: str) -> tuple[Polygon, ...]:
-    """Return the areas of a camera of which nothing is kept, in fractions of the frame."""
-    found = config.cameras.get(camera)
-    return (*found.undetected, *found.unstored) if found else ()
 
 
 def collect_live(

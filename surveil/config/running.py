@@ -111,6 +111,11 @@ class Config:
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
 
+    def hidden(self, camera: str) -> tuple[Polygon, ...]:
+        """Return the areas of a camera of which nothing is kept, in fractions of the frame; none if it is unknown."""
+        found = self.cameras.get(camera)
+        return (*found.undetected, *found.unstored) if found else ()
+
     def camera(self, name: str) -> CameraConfig:
         """Return a camera. Raises ConfigError for a name that is not configured."""
         if name not in self.cameras:

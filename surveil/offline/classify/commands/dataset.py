@@ -174,11 +174,10 @@ def _collect(options: CollectOptions) -> tuple[int, tuple[str, ...]]:
 
 
 def _from_frames(options: CollectOptions) -> int:
-    from surveil.app.collecting import hidden_of  # noqa: PLC0415 - as below
 
     intervals = _intervals(options)
     known = options.camera and options.config.exists()
-    hidden = hidden_of(read_config(options.config), options.camera) if known else ()
+    hidden = read_config(options.config).hidden(options.camera) if known else ()
     with bar() as progress:
         return from_video(
             options.folder, Path(options.source), intervals, every_s=options.every_s, camera=options.camera,
@@ -187,13 +186,13 @@ def _from_frames(options: CollectOptions) -> int:
 
 
 def _from_camera(options: CollectOptions) -> int:
-    from surveil.app.collecting import collect_live, hidden_of, look_of  # noqa: PLC0415 - others start faster without it
+    from surveil.app.collecting import collect_live, look_of  # noqa: PLC0415 - others start faster without it
 
     settings = read_config(options.config, needs_model=True, needs_secrets=True)
     look = look_of(
         settings, options.source, options.part.value, options.zone, options.objects, options.every_s
     )
-    hidden = hidden_of(settings, options.source)
+    hidden = settings.hidden(options.source)
     collector = CropCollector(options.folder, look, _label(options), "camera", hidden=hidden)
     with bar() as progress:
         collect_live(settings, options.source, open_detector(settings), collector, progress, most=options.most,
@@ -202,14 +201,14 @@ def _from_camera(options: CollectOptions) -> int:
 
 
 def _from_recorded(options: CollectOptions) -> int:
-    from surveil.app.collecting import collect_recorded, hidden_of, look_of  # noqa: PLC0415 - as above
+    from surveil.app.collecting import collect_recorded, look_of  # noqa: PLC0415 - as above
 
     settings = read_config(options.config, needs_model=True)
     look = look_of(
         settings, options.camera, options.part.value, options.zone, options.objects, options.every_s
     )
     group = "" if options.start is not None else Path(options.source).name
-    hidden = hidden_of(settings, options.camera)
+    hidden = settings.hidden(options.camera)
     collector = CropCollector(options.folder, look, _label(options), "video", group, hidden)
     with bar() as progress:
         collect_recorded(settings, options.camera, open_detector(settings), collector, progress,

@@ -29,7 +29,6 @@ from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.words import duration_words
 from surveil.offline.normality.collect import Bounds, Collected, FootageCollector
 from surveil.offline.normality.live import FootageSource, collect_live
-from surveil.types import Polygon
 
 Fps = Annotated[float, typer.Option(min=0.1, help="Frames per second of folders of images.")]
 
@@ -95,7 +94,7 @@ def _targets(config: Config, targets: list[str]) -> tuple[list[str], list[Path]]
 def _collector(config: Config, camera: str, bounds: Bounds) -> FootageCollector:
     equalise = config.cameras[camera].section(NormalitySettings).equalise
     folder = collected_in(config, camera)
-    return FootageCollector(camera, folder, bounds, hidden_areas(config, camera), equalise=equalise)
+    return FootageCollector(camera, folder, bounds, config.hidden(camera), equalise=equalise)
 
 
 def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Collected]:
@@ -132,12 +131,6 @@ def _source(config: Config, name: str, bounds: Bounds) -> FootageSource:
         normality=camera.section(NormalitySettings),
         health=camera.section(HealthSettings),
     )
-
-
-def hidden_areas(config: Config, camera: str) -> tuple[Polygon, ...]:
-    """Return the areas of a camera that its normality does not see."""
-    found = config.cameras.get(camera)
-    return (*found.undetected, *found.unstored) if found else ()
 
 
 def collected_in(config: Config, camera: str) -> Path:

@@ -26,7 +26,7 @@ from surveil.features.normality.modelfile import LoadedModel, load, save
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import learn_collected
-from surveil.offline.normality.commands.collect import Fps, collected_in, hidden_areas
+from surveil.offline.normality.commands.collect import Fps, collected_in
 from surveil.offline.normality.commands.footage import Budget
 from surveil.offline.normality.dataset import load_dataset
 from surveil.offline.normality.deploy import compare, show
@@ -96,7 +96,7 @@ def _learned(
     wanted, now = config.cameras[camera].section(NormalitySettings), SystemClock().wall()
     if videos:
         return learn_files(
-            camera, videos, fps, progress, base, equalise=wanted.equalise, hidden=hidden_areas(config, camera),
+            camera, videos, fps, progress, base, equalise=wanted.equalise, hidden=config.hidden(camera),
             half_life_days=wanted.half_life_days, start_wall=now,
         )  # fmt: skip
     folder = collected_in(config, camera)
