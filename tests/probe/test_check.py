@@ -163,6 +163,9 @@ def test_the_json_has_this_shape_and_the_advice_that_is_due(write, camera, tmp_p
     document = json.loads(done.stdout)
     # Not every container lets a program ask.
     document["host"]["clock_synchronised"] = bool(document["host"]["clock_synchronised"])
+    # A busy machine may see too few packets in a second to judge the camera's clock.
+    detect = document["cameras"]["gate"]["detect"]
+    detect["stamp_rate"] = 1.0 if detect["stamp_rate"] is None else detect["stamp_rate"]
     assert shape(document, SHAPE) == SHAPE
     assert (done.returncode, document["exit_code"], document["ok"]) == (0, 0, True)
     assert "fps_high" in {one["code"] for one in document["advice"] if one["about"] == "camera gate"}
