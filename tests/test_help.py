@@ -69,33 +69,48 @@ def test_the_table_says_what_the_command_says_first(path):
     assert stands.help.endswith(".")
 
 
+MOST_MODULES = 220
+"""What a daemon without cameras may load: what is needed by some only is imported where it is used."""
+
+
 def imported(*words):
-    """The top-level modules that a command line imports, without those that measure it."""
+    """The modules that a command line imports, without those that measure it."""
     ran = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "surveil", *map(str, words)],
         capture_output=True, text=True, check=False, timeout=100,
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
     )  # fmt: skip
-    found = re.findall(r"^import time:.*\| +(\S+)$", ran.stderr, re.MULTILINE)
-    return {name.split(".")[0] for name in found}
+    return set(re.findall(r"^import time:.*\| +(\S+)$", ran.stderr, re.MULTILINE))
+
+
+def packages(*words):
+    return {name.split(".")[0] for name in imported(*words)}
 
 
 @pytest.mark.parametrize("words", [("--help",), ("alerts", "--help"), ("--version",)])
 def test_help_waits_for_nothing_heavy(words):
-    found = imported(*words)
+    found = packages(*words)
     assert "typer" in found
     assert found & HEAVY == set()
 
 
 def test_the_alerts_are_listed_without_pictures_models_and_pages(tmp_path):
     (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path}\n")
-    found = imported("alerts", "list", "-c", tmp_path / "config.yaml")
+    found = packages("alerts", "list", "-c", tmp_path / "config.yaml")
     assert "pydantic" in found
     assert found & {"cv2", "av", "onnxruntime", "scipy", *PAGES} == set()
 
 
 def test_a_configuration_is_checked_without_streams_and_pages(tmp_path):
     (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path}\n")
-    found = imported("check", "-c", tmp_path / "config.yaml")
+    found = packages("check", "-c", tmp_path / "config.yaml")
     assert "onnxruntime" in found
     assert found & {"av", "scipy", *PAGES} == set()
+
+
+def test_the_daemon_loads_nothing_of_learning_training_and_the_demo(tmp_path):
+    (tmp_path / "config.yaml").write_text(f"version: 1\nstate_dir: {tmp_path / 'config.yaml'}\n")
+    found = {name for name in imported("run", "-c", tmp_path / "config.yaml") if name.startswith("surveil.")}
+    assert "surveil.app.daemon" in found
+    assert [name for name in found if re.search(r"\.(offline|demo|commands|probe)\b", name)] == []
+    assert len(found) <= MOST_MODULES

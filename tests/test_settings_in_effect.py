@@ -19,7 +19,6 @@ OTHER_WORDS = {"class"}
 """A word of Python: the attribute is `class_`."""
 UNUSED = {
     ("CaptureLoop", "wants_all_frames"),  # serves a setting that `check` refuses until somebody hands it in
-    ("Daemon", "on_alerts"),  # for whoever embeds the daemon
 }
 
 

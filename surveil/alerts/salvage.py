@@ -16,7 +16,6 @@ from pathlib import Path
 
 import structlog
 
-from surveil.alerts.carving import leaf_rows
 from surveil.alerts.database import BUSY_TIMEOUT_S, ERRORS, as_text, migrations, run_migrations
 from surveil.alerts.records import COLUMNS, alert_of, moment_of, number_of, text_of
 
@@ -144,6 +143,8 @@ def copy_tables(source: Path, db: sqlite3.Connection, tables: tuple[str, ...]) -
 
 def _carve(source: Path, db: sqlite3.Connection) -> None:
     """Add the alerts that no tree leads to any more."""
+    from surveil.alerts.carving import leaf_rows  # noqa: PLC0415 - a damaged database only
+
     for seq, (_, *values) in leaf_rows(source.read_bytes(), PAGE, _ALERT.count(",") + 1):
         # Other tables, and pages that lie free, have rows as well.
         if (

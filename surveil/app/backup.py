@@ -20,7 +20,7 @@ from surveil.alerts.evidence import FOLDER
 from surveil.alerts.salvage import damage
 from surveil.app.state_dir import StateLock, usable
 from surveil.errors import StateError
-from surveil.features.counting.wiring import DATABASE
+from surveil.features.counting.store import DATABASE
 from surveil.filesystem import appearing
 
 OUTBOX = "surveil.db"

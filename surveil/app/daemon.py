@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
@@ -24,7 +23,6 @@ from surveil.app.collectors import (
 from surveil.app.couriers import Bell, Couriers
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
-from surveil.app.gpu import GpuCollector
 from surveil.app.models import ModelKeepers
 from surveil.app.parts import InferenceParts, State, Watches
 from surveil.app.reload import Reloader
@@ -35,6 +33,7 @@ from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
+from surveil.cuda import gpu_present
 from surveil.damage import found as damage
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
@@ -46,7 +45,6 @@ from surveil.logstream import losses
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
-from surveil.types import Alert
 from surveil.web import Web
 
 log = structlog.get_logger(__name__)
@@ -67,7 +65,6 @@ class Daemon:
         config: Config,
         detector: Detector,
         clock: Clock | None = None,
-        on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
     ) -> None:
         logs.hide(config.secrets)
         self.clock = clock = clock or SystemClock()
@@ -85,7 +82,7 @@ class Daemon:
             folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents
         )
         self.pipeline = make_stages(
-            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), on_alerts=on_alerts
+            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics)
         )
         self._models = ModelKeepers(shared, ModelPlace(folder, config.model))
         self._watches = Watches(self._state, self.arming, shared, self.pipeline.analyse.decisions.take)
@@ -249,12 +246,15 @@ class Daemon:
             OutboxCollector(self.outbox.queue.counts, self.outbox.queue.oldest_pending_s),
             EventCollector(self.outbox.open_events, self.fleet.rules),
             DiskCollector(self._state.folder, self.fleet.states, self.outbox.evidence.sizes),
-            GpuCollector(),
             LogCollector(losses.counts),
             DamageCollector(damage.counts),
             LedgerCollector(self.pipeline.commit.books.totals, self.fleet.rules),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):
             self.registry.register(collector)
+        if gpu_present():
+            from surveil.app.gpu import GpuCollector  # noqa: PLC0415
+
+            self.registry.register(GpuCollector())
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)

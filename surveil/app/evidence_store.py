@@ -15,8 +15,8 @@ from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.storm import StormSettings
 from surveil.alerts.writer import AlertWriter
+from surveil.capture.address import device_number
 from surveil.capture.packets import PacketRing, mux
-from surveil.capture.webcam import device_number
 from surveil.clock import Clock
 from surveil.config import CameraConfig
 from surveil.damage import DamageCounts

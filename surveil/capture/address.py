@@ -18,6 +18,7 @@ _NO_SCHEME = re.compile(
 """What is meant as a host and is no path of a file."""
 _HOST = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$")
 _DIGITS = re.compile(r"^[\d.]+$")
+_DEVICE = re.compile(r"^(?:/dev/video)?(\d+)$")
 _ODD = re.compile(r"[\s\x00-\x1f\x7f\\<>]")
 _KNOWN = ", ".join(SCHEMES)
 _ESCAPES = "write %23 for #, %2F for /, %3F for ? and %40 for @ in a user name or password"
@@ -27,6 +28,12 @@ _NO_STREAM = {
     "file": "give the path of the file itself, without file://",
     "v4l2": "give /dev/video0, or its number",
 }
+
+
+def device_number(url: str) -> int | None:
+    """Return the number of `/dev/video2` or `2`; None for anything else."""
+    match = _DEVICE.match(url)
+    return int(match[1]) if match else None
 
 
 def check_address(url: str) -> str:

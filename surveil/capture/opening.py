@@ -1,19 +1,15 @@
-"""Which source a camera's address means."""
+"""Which source a camera's address means. A kind of source is imported when a camera needs it."""
 
 from __future__ import annotations
 
 import stat
 from pathlib import Path
 
-from surveil.capture.address import SCHEMES
+from surveil.capture.address import SCHEMES, device_number
 from surveil.capture.causes import open_error
 from surveil.capture.certificates import Pins
-from surveil.capture.file import FileSource, FolderSource
-from surveil.capture.network import NetworkSource
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Source
-from surveil.capture.web import WebSource
-from surveil.capture.webcam import WebcamSource, device_number
 
 _WEB = ("http://", "https://")
 
@@ -29,11 +25,23 @@ def make_source(settings: StreamSettings, pins: Pins | None = None) -> Source:
     `pins` keeps the certificates of cameras.
     """
     if settings.url.startswith(_WEB):
+        from surveil.capture.web import WebSource  # noqa: PLC0415
+
         return WebSource(settings, pins)
     if settings.url.startswith(SCHEMES):
+        from surveil.capture.network import NetworkSource  # noqa: PLC0415
+
         return NetworkSource(settings, pins)
     if device_number(settings.url) is not None:
+        from surveil.capture.webcam import WebcamSource  # noqa: PLC0415
+
         return WebcamSource(settings)
+    return _recording(settings)
+
+
+def _recording(settings: StreamSettings) -> Source:
+    from surveil.capture.file import FileSource, FolderSource  # noqa: PLC0415
+
     path = Path(settings.url)
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)

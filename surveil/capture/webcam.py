@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 import cv2
 import numpy as np
 
+from surveil.capture.address import device_number
 from surveil.capture.causes import source_error
 from surveil.capture.orientation import orientation
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
 from surveil.errors import Cause
-
-_DEVICE = re.compile(r"^(?:/dev/video)?(\d+)$")
-
-
-def device_number(url: str) -> int | None:
-    """Return the number of `/dev/video2` or `2`; None for anything else."""
-    match = _DEVICE.match(url)
-    return int(match[1]) if match else None
 
 
 class WebcamSource:

@@ -63,7 +63,7 @@ def demo(
 
     Example: `surveil demo --seconds 30 --folder demo`
     """
-    from surveil.app.daemon import Daemon  # noqa: PLC0415 - as in operate
+    from surveil.app.daemon import Daemon  # noqa: PLC0415 - as in run
     from surveil.demo.rtp import RtpClip  # noqa: PLC0415
     from surveil.demo.rtsp_server import RtspServer  # noqa: PLC0415
     from surveil.demo.scene import DrawnScene  # noqa: PLC0415

@@ -38,9 +38,8 @@ from surveil.cli.common import (
 from surveil.cli.output import written
 from surveil.config import CameraConfig, Config
 from surveil.errors import EXIT_FAILED, ConfigError
-from surveil.features.counting.report import CountRow
+from surveil.features.counting.report import CountRow, counted
 from surveil.features.counting.tables import crossings, zones
-from surveil.features.counting.wiring import counted
 from surveil.logs import scrub
 from surveil.types import Alert
 

@@ -12,9 +12,9 @@ from surveil import __version__
 from surveil.cli.lazy import Group, Line, add
 
 COMMANDS: dict[str, Line | Group] = {
-    "run": Line("operate:run", "Run the daemon until it receives a signal."),
+    "run": Line("run:run", "Run the daemon until it receives a signal."),
     "check": Line(
-        "operate:check",
+        "check:check",
         "Check the configuration and the model; with --probe also cameras, sinks and this machine.",
     ),
     "replay": Line(

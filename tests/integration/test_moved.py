@@ -15,7 +15,7 @@ from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
-from surveil.features.counting.wiring import counted
+from surveil.features.counting.report import counted
 from surveil.models.store import ModelStore, open_detector
 from tests.integration.test_command_line import surveil
 from tests.integration.world import Process, Webhook, config_text, wait_for

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from surveil.damage import Damaged, found
 from surveil.features.counting.live import GRID
+from surveil.features.counting.report import counted
 from surveil.features.counting.rollup import Key, Rollup, Sum
 from surveil.features.counting.store import CountStore
-from surveil.features.counting.wiring import counted, make_counter
+from surveil.features.counting.wiring import make_counter
 from surveil.metrics import Metrics
 from tests.survival.mutations import mutants
 

@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar
 import cv2
 import typer
 
+from surveil.alerts.evidence import FOLDER, safe_name
 from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -31,9 +32,8 @@ from surveil.features.counting import times
 from surveil.features.counting.report import CountRow, to_csv, to_json, write_parquet
 from surveil.features.counting.report import report as make_rows
 from surveil.features.counting.settings import CountingSettings
-from surveil.features.counting.store import CountStore
+from surveil.features.counting.store import DATABASE, CountStore
 from surveil.features.counting.tables import crossings, span, zones
-from surveil.features.counting.wiring import DATABASE, newest_picture
 
 Value = TypeVar("Value")
 _HOURS_S = 2 * 86_400.0
@@ -154,7 +154,7 @@ def run(options: ReportOptions) -> None:
             raise StateError(_why_empty(store, asked))
         if options.heatmap:
             name = _the_one(rows, asked.camera)
-            below = options.picture or newest_picture(folder, name)
+            below = options.picture or _newest_picture(folder, name)
             _draw(settings, store, asked, name, options.heatmap, below)
     finally:
         store.close()
@@ -256,3 +256,10 @@ def _print(rows: list[CountRow], asked: Asked) -> None:
         if table is not None:
             console.print(table)
     console.print(f"{asked.say(asked.start)} to {asked.say(asked.end)}, UTC{rows[0].time[-6:]}")
+
+
+def _newest_picture(state_dir: Path, camera: str) -> Path | None:
+    """Return the newest picture without drawings that an alert of the camera has left; None: there is none."""
+    pictures = (state_dir / FOLDER / safe_name(camera)).glob("*/*-clean.jpg")
+    # The names begin with the time of day, the folders are days.
+    return max(pictures, default=None)

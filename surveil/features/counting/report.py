@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import tzinfo
@@ -14,6 +15,7 @@ from typing import Literal
 from surveil import extras
 from surveil.errors import StateError
 from surveil.features.counting.rollup import Key, Sum
+from surveil.features.counting.store import DATABASE, CountStore
 from surveil.features.counting.times import day_of, hour_of, local
 
 By = Literal["hour", "day"]
@@ -98,3 +100,15 @@ def write_parquet(rows: Sequence[CountRow], path: Path) -> None:
     kinds = {"str": pa.string(), "int": pa.int64()}
     schema = pa.schema([(field.name, kinds.get(str(field.type), pa.float64())) for field in fields(CountRow)])
     parquet.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema), path)
+
+
+def counted(state_dir: Path) -> list[CountRow]:
+    """Return everything that was counted, by day; nothing where nothing was."""
+    path = state_dir / DATABASE
+    if not path.exists():
+        return []
+    store = CountStore(path, reading=True)
+    try:
+        return report(store.hours(None, 0.0, math.inf), "day", None)
+    finally:
+        store.close()

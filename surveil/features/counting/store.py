@@ -18,6 +18,8 @@ from surveil.features.counting.rollup import Key, Rollup, Sum
 from surveil.filesystem import keep_private
 from surveil.types import Floats
 
+DATABASE = "counts.db"
+"""In the state directory; beside the outbox, since what is counted is neither synced nor delivered."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS hours (
     camera TEXT NOT NULL, hour INTEGER NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from surveil.alerts.database import set_aside
-from surveil.alerts.evidence import FOLDER, safe_name
 from surveil.damage import Damaged, found
 from surveil.features.base import CameraParts
 from surveil.features.counting.counter import Counted, TrackCounter
-from surveil.features.counting.report import CountRow, report
 from surveil.features.counting.settings import CountingSettings
-from surveil.features.counting.store import CountStore
+from surveil.features.counting.store import DATABASE, CountStore
 from surveil.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-DATABASE = "counts.db"
-"""In the state directory; beside the outbox, since what is counted is neither synced nor delivered."""
 
 
 def make_counter(state_dir: Path, metrics: Metrics) -> TrackCounter:
@@ -49,22 +44,3 @@ def _open(path: Path) -> CountStore:
     if n := store.mend():
         found.report(Damaged.COUNTS, f"damaged rows of the database of counts were dropped: {n}")
     return store
-
-
-def counted(state_dir: Path) -> list[CountRow]:
-    """Return everything that was counted, by day; nothing where nothing was."""
-    path = state_dir / DATABASE
-    if not path.exists():
-        return []
-    store = CountStore(path, reading=True)
-    try:
-        return report(store.hours(None, 0.0, math.inf), "day", None)
-    finally:
-        store.close()
-
-
-def newest_picture(state_dir: Path, camera: str) -> Path | None:
-    """Return the newest picture without drawings that an alert of the camera has left; None: there is none."""
-    pictures = (state_dir / FOLDER / safe_name(camera)).glob("*/*-clean.jpg")
-    # The names begin with the time of day, the folders are days.
-    return max(pictures, default=None)
