@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.demo.render import Solid, Sprite, Sun, folds, render
+from surveil.demo.render import Matter, Solid, Sprite, Sun, folds, render
 
 Picture = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -165,112 +165,43 @@ def _v(x: float, y: float, z: float) -> NDArray[np.float64]:
 
 def _car(colour: tuple[float, float, float]) -> list[Solid]:
     """A parked saloon, 4.3 m long, along x."""
+    paint = Matter(colour, "paint")
+    pane = Matter((0.10, 0.09, 0.08), "glass")
+    tyre = Matter((0.05, 0.05, 0.05), "leather")
+    rim = Matter((0.55, 0.55, 0.55), "paint")
+    headlight = Matter((0.85, 0.88, 0.88), "glass")
+    tail_light = Matter((0.12, 0.10, 0.60), "paint")
     solids = []
     for z in np.linspace(-0.62, 0.62, 5):
         solids += [
-            Solid(
-                a=_v(-1.75, 0.62, z), b=_v(1.75, 0.58, z), ra=0.30, rb=0.26, colour=colour, material="paint"
-            ),
-            Solid(
-                a=_v(-1.85, 0.45, z), b=_v(1.85, 0.42, z), ra=0.22, rb=0.22, colour=colour, material="paint"
-            ),
-            Solid(
-                a=_v(-1.05, 1.14, z * 0.85),
-                b=_v(0.30, 1.14, z * 0.85),
-                ra=0.22,
-                rb=0.22,
-                colour=(0.10, 0.09, 0.08),
-                material="glass",
-            ),
-            Solid(
-                a=_v(-0.95, 1.27, z * 0.8),
-                b=_v(0.22, 1.27, z * 0.8),
-                ra=0.12,
-                rb=0.12,
-                colour=colour,
-                material="paint",
-            ),
-            Solid(
-                a=_v(0.30, 1.12, z * 0.85),
-                b=_v(0.95, 0.80, z * 0.95),
-                ra=0.20,
-                rb=0.12,
-                colour=(0.10, 0.09, 0.08),
-                material="glass",
-            ),
-            Solid(
-                a=_v(-1.05, 1.12, z * 0.85),
-                b=_v(-1.55, 0.82, z * 0.95),
-                ra=0.20,
-                rb=0.14,
-                colour=(0.10, 0.09, 0.08),
-                material="glass",
-            ),
+            paint.capsule(_v(-1.75, 0.62, z), _v(1.75, 0.58, z), 0.30, 0.26),
+            paint.capsule(_v(-1.85, 0.45, z), _v(1.85, 0.42, z), 0.22, 0.22),
+            pane.capsule(_v(-1.05, 1.14, z * 0.85), _v(0.30, 1.14, z * 0.85), 0.22, 0.22),
+            paint.capsule(_v(-0.95, 1.27, z * 0.8), _v(0.22, 1.27, z * 0.8), 0.12, 0.12),
+            pane.capsule(_v(0.30, 1.12, z * 0.85), _v(0.95, 0.80, z * 0.95), 0.20, 0.12),
+            pane.capsule(_v(-1.05, 1.12, z * 0.85), _v(-1.55, 0.82, z * 0.95), 0.20, 0.14),
         ]
     for x in (-1.25, 1.25):
         solids += [
-            Solid(
-                a=_v(x, 0.32, 0.80),
-                b=_v(x, 0.32, 0.86),
-                ra=0.33,
-                rb=0.32,
-                colour=(0.05, 0.05, 0.05),
-                material="leather",
-            ),
-            Solid(
-                a=_v(x, 0.32, 0.98),
-                b=_v(x, 0.32, 1.0),
-                ra=0.19,
-                rb=0.18,
-                colour=(0.55, 0.55, 0.55),
-                material="paint",
-            ),
+            tyre.capsule(_v(x, 0.32, 0.80), _v(x, 0.32, 0.86), 0.33, 0.32),
+            rim.capsule(_v(x, 0.32, 0.98), _v(x, 0.32, 1.0), 0.19, 0.18),
         ]
     for x in (-0.35, 0.32):
-        solids.append(
-            Solid(a=_v(x, 0.9, 0.83), b=_v(x, 1.25, 0.7), ra=0.035, rb=0.03, colour=colour, material="paint")
-        )
-    solids.append(
-        Solid(
-            a=_v(2.0, 0.6, 0.6),
-            b=_v(2.02, 0.6, 0.72),
-            ra=0.09,
-            rb=0.08,
-            colour=(0.85, 0.88, 0.88),
-            material="glass",
-        )
-    )
-    solids.append(
-        Solid(
-            a=_v(-2.0, 0.66, 0.6),
-            b=_v(-2.0, 0.66, 0.75),
-            ra=0.09,
-            rb=0.08,
-            colour=(0.12, 0.10, 0.60),
-            material="paint",
-        )
-    )
+        solids.append(paint.capsule(_v(x, 0.9, 0.83), _v(x, 1.25, 0.7), 0.035, 0.03))
+    solids.append(headlight.capsule(_v(2.0, 0.6, 0.6), _v(2.02, 0.6, 0.72), 0.09, 0.08))
+    solids.append(tail_light.capsule(_v(-2.0, 0.66, 0.6), _v(-2.0, 0.66, 0.75), 0.09, 0.08))
     return solids
 
 
 def _furniture(rng: np.random.Generator) -> list[tuple[float, float, list[Solid]]]:
     """Things on the pavement: x, z in m and what they are made of."""
     bin_ = [
-        Solid(
-            a=_v(0.2 * k, 0.35, 0),
-            b=_v(0.2 * k, 0.95, 0),
-            ra=0.26,
-            rb=0.30,
-            colour=(0.16, 0.24, 0.14),
-            material="paint",
-        )
+        Matter((0.16, 0.24, 0.14), "paint").capsule(_v(0.2 * k, 0.35, 0), _v(0.2 * k, 0.95, 0), 0.26, 0.30)
         for k in (-1, 0, 1)
     ]
     lamp = [
-        Solid(a=_v(0, 0, 0), b=_v(0, 4.6, 0), ra=0.07, rb=0.05, colour=(0.32, 0.32, 0.31), material="paint"),
-        Solid(
-            a=_v(0, 4.6, 0), b=_v(0.9, 4.75, 0), ra=0.05, rb=0.07, colour=(0.32, 0.32, 0.31), material="paint"
-        ),
+        Matter((0.32, 0.32, 0.31), "paint").capsule(_v(0, 0, 0), _v(0, 4.6, 0), 0.07, 0.05),
+        Matter((0.32, 0.32, 0.31), "paint").capsule(_v(0, 4.6, 0), _v(0.9, 4.75, 0), 0.05, 0.07),
     ]
     return [(4.6, 16.2, bin_), (-8.8, 15.0, lamp), (8.0, 16.0, _shrub(rng)), (9.3, 15.8, _shrub(rng))]
 
@@ -281,13 +212,8 @@ def _shrub(rng: np.random.Generator) -> list[Solid]:
         at = rng.normal(0, (0.34, 0.26, 0.25)) + np.array([0, 0.62, 0])
         green = float(rng.uniform(0.22, 0.42))
         solids.append(
-            Solid(
-                a=at,
-                b=at + rng.normal(0, 0.05, 3),
-                ra=0.09,
-                rb=0.04,
-                colour=(green * 0.45, green, green * 0.62),
-                material="hair",
+            Matter((green * 0.45, green, green * 0.62), "hair").capsule(
+                at, at + rng.normal(0, 0.05, 3), 0.09, 0.04
             )
         )
     return solids

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surveil.demo.gait import Pose, Vec
-from surveil.demo.render import Solid, Sprite, Sun, render
+from surveil.demo.render import Matter, Solid, Sprite, Sun, render
 
 Colour = tuple[float, float, float]
 """Blue, green, red in 0..1, before light falls on it."""
@@ -86,12 +86,10 @@ def _legs(look: Clothing, pose: Pose) -> list[Solid]:
         up = np.array([0.0, 0.035, 0.0])
         ball = heel + (toe - heel) * 0.68
         solids += [
-            Solid(a=hip, b=knee, ra=0.092 * b, rb=0.066 * b, colour=look.bottom, material="cloth"),
-            Solid(a=knee, b=hem, ra=0.066 * b, rb=0.056 * b, colour=look.bottom, material="cloth"),
-            Solid(a=heel + up, b=ball + up, ra=0.042, rb=0.046, colour=look.shoes, material="leather"),
-            Solid(
-                a=ball + up * 0.9, b=toe + up * 0.8, ra=0.046, rb=0.032, colour=look.shoes, material="leather"
-            ),
+            Matter(look.bottom, "cloth").capsule(hip, knee, 0.092 * b, 0.066 * b),
+            Matter(look.bottom, "cloth").capsule(knee, hem, 0.066 * b, 0.056 * b),
+            Matter(look.shoes, "leather").capsule(heel + up, ball + up, 0.042, 0.046),
+            Matter(look.shoes, "leather").capsule(ball + up * 0.9, toe + up * 0.8, 0.046, 0.032),
         ]
     return solids
 
@@ -101,45 +99,24 @@ def _torso(look: Clothing, pose: Pose) -> list[Solid]:
     pelvis, waist, neck = pose["pelvis"], pose["waist"], pose["neck"]
     left, right = pose["shoulder_l"], pose["shoulder_r"]
     across = (right - left) / np.linalg.norm(right - left)
-    solids = [
-        Solid(
-            a=pose["hip_l"], b=pose["hip_r"], ra=0.092 * b, rb=0.092 * b, colour=look.bottom, material="cloth"
-        )
-    ]
+    solids = [Matter(look.bottom, "cloth").capsule(pose["hip_l"], pose["hip_r"], 0.092 * b, 0.092 * b)]
     chest = (left + right) / 2 - np.array([0.0, 0.10, 0.0])
     hem = pelvis - np.array([0.0, 0.01, 0.0])
     for z in (-1.0, 0.0, 1.0):
         solids += [
-            Solid(
-                a=hem + across * 0.085 * z,
-                b=waist + across * 0.06 * z,
-                ra=0.115 * b,
-                rb=0.10 * b,
-                colour=look.top,
-                material="cloth",
+            Matter(look.top, "cloth").capsule(
+                hem + across * 0.085 * z, waist + across * 0.06 * z, 0.115 * b, 0.10 * b
             ),
-            Solid(
-                a=waist + across * 0.06 * z,
-                b=chest + across * 0.085 * z,
-                ra=0.10 * b,
-                rb=0.108 * b,
-                colour=look.top,
-                material="cloth",
+            Matter(look.top, "cloth").capsule(
+                waist + across * 0.06 * z, chest + across * 0.085 * z, 0.10 * b, 0.108 * b
             ),
         ]
     inner = np.array([0.0, 0.012, 0.0])
     solids += [
-        Solid(a=left + inner, b=right + inner, ra=0.068, rb=0.068, colour=look.top, material="cloth"),
-        Solid(
-            a=chest,
-            b=neck - np.array([0.0, 0.045, 0.0]),
-            ra=0.11,
-            rb=0.085,
-            colour=look.top,
-            material="cloth",
-        ),
-        Solid(a=left, b=neck, ra=0.066, rb=0.058, colour=look.top, material="cloth"),
-        Solid(a=right, b=neck, ra=0.066, rb=0.058, colour=look.top, material="cloth"),
+        Matter(look.top, "cloth").capsule(left + inner, right + inner, 0.068, 0.068),
+        Matter(look.top, "cloth").capsule(chest, neck - np.array([0.0, 0.045, 0.0]), 0.11, 0.085),
+        Matter(look.top, "cloth").capsule(left, neck, 0.066, 0.058),
+        Matter(look.top, "cloth").capsule(right, neck, 0.066, 0.058),
     ]
     return solids + (_backpack(look, chest, waist, across) if look.backpack else [])
 
@@ -148,13 +125,8 @@ def _backpack(look: Clothing, chest: Vec, waist: Vec, across: Vec) -> list[Solid
     back = np.array([-0.17, 0.0, 0.0])
     colour = (look.top[2] * 0.4, look.top[1] * 0.4, look.top[0] * 0.4)
     return [
-        Solid(
-            a=chest + back + across * 0.06 * z,
-            b=waist + back + across * 0.07 * z,
-            ra=0.08,
-            rb=0.09,
-            colour=colour,
-            material="leather",
+        Matter(colour, "leather").capsule(
+            chest + back + across * 0.06 * z, waist + back + across * 0.07 * z, 0.08, 0.09
         )
         for z in (-1.0, 1.0)
     ]
@@ -169,27 +141,13 @@ def _arms(look: Clothing, pose: Pose) -> list[Solid]:
         sleeve = look.top if look.long_sleeves else look.skin
         upper = shoulder + (elbow - shoulder) * 0.75
         solids += [
-            Solid(a=shoulder, b=upper, ra=0.064 * b, rb=0.056 * b, colour=look.top, material="cloth"),
-            Solid(
-                a=upper,
-                b=elbow,
-                ra=0.050 * b,
-                rb=0.047 * b,
-                colour=sleeve,
-                material="cloth" if look.long_sleeves else "skin",
+            Matter(look.top, "cloth").capsule(shoulder, upper, 0.064 * b, 0.056 * b),
+            Matter(sleeve, "cloth" if look.long_sleeves else "skin").capsule(
+                upper, elbow, 0.050 * b, 0.047 * b
             ),
-            Solid(
-                a=elbow,
-                b=wrist,
-                ra=0.046 * b,
-                rb=0.036,
-                colour=sleeve,
-                material="cloth" if look.long_sleeves else "skin",
-            ),
-            Solid(a=wrist, b=hand, ra=0.034, rb=0.036, colour=look.skin, material="skin"),
-            Solid(
-                a=hand, b=hand + (hand - wrist) * 0.6, ra=0.034, rb=0.022, colour=look.skin, material="skin"
-            ),
+            Matter(sleeve, "cloth" if look.long_sleeves else "skin").capsule(elbow, wrist, 0.046 * b, 0.036),
+            Matter(look.skin, "skin").capsule(wrist, hand, 0.034, 0.036),
+            Matter(look.skin, "skin").capsule(hand, hand + (hand - wrist) * 0.6, 0.034, 0.022),
         ]
     return solids
 
@@ -201,65 +159,28 @@ def _head(look: Clothing, pose: Pose) -> list[Solid]:
         return np.asarray(head + np.array([x, y, z]))
 
     dark = (look.skin[0] * 0.35, look.skin[1] * 0.35, look.skin[2] * 0.4)
+    skin = Matter(look.skin, "skin")
+    hair = Matter(look.hair, "hair")
+    eyes = Matter(dark, "skin")
+    lips = Matter((dark[0], dark[1], dark[2] * 1.6), "skin")
     solids = [
-        Solid(
-            a=neck - np.array([0.0, 0.03, 0.0]),
-            b=at(-0.02, -0.06),
-            ra=0.056,
-            rb=0.052,
-            colour=look.skin,
-            material="skin",
-        ),
-        Solid(a=at(0.012, -0.075), b=at(0.0, 0.035), ra=0.056, rb=0.082, colour=look.skin, material="skin"),
-        Solid(a=at(0.03, -0.07), b=at(0.02, 0.02), ra=0.045, rb=0.068, colour=look.skin, material="skin"),
-        Solid(a=at(-0.025, 0.045), b=at(-0.03, 0.05), ra=0.09, rb=0.09, colour=look.skin, material="skin"),
-        Solid(a=at(0.085, -0.03), b=at(0.08, 0.005), ra=0.016, rb=0.012, colour=look.skin, material="skin"),
+        skin.capsule(neck - np.array([0.0, 0.03, 0.0]), at(-0.02, -0.06), 0.056, 0.052),
+        skin.capsule(at(0.012, -0.075), at(0.0, 0.035), 0.056, 0.082),
+        skin.capsule(at(0.03, -0.07), at(0.02, 0.02), 0.045, 0.068),
+        skin.capsule(at(-0.025, 0.045), at(-0.03, 0.05), 0.09, 0.09),
+        skin.capsule(at(0.085, -0.03), at(0.08, 0.005), 0.016, 0.012),
         # Hair: a cap that leaves the face free.
-        Solid(a=at(-0.022, 0.052), b=at(-0.04, 0.03), ra=0.097, rb=0.096, colour=look.hair, material="hair"),
-        Solid(a=at(-0.05, 0.0), b=at(-0.05, -0.045), ra=0.075, rb=0.06, colour=look.hair, material="hair"),
-        Solid(a=at(0.04, 0.085), b=at(-0.03, 0.075), ra=0.045, rb=0.075, colour=look.hair, material="hair"),
+        hair.capsule(at(-0.022, 0.052), at(-0.04, 0.03), 0.097, 0.096),
+        hair.capsule(at(-0.05, 0.0), at(-0.05, -0.045), 0.075, 0.06),
+        hair.capsule(at(0.04, 0.085), at(-0.03, 0.075), 0.045, 0.075),
     ]
     if look.long_hair:
-        solids.append(
-            Solid(
-                a=at(-0.055, 0.0), b=at(-0.075, -0.17), ra=0.078, rb=0.05, colour=look.hair, material="hair"
-            )
-        )
+        solids.append(hair.capsule(at(-0.055, 0.0), at(-0.075, -0.17), 0.078, 0.05))
     for z in (-1.0, 1.0):
         solids += [
-            Solid(
-                a=at(0.076, 0.012, 0.03 * z),
-                b=at(0.076, 0.012, 0.036 * z),
-                ra=0.013,
-                rb=0.013,
-                colour=dark,
-                material="skin",
-            ),
-            Solid(
-                a=at(0.0, 0.01, 0.082 * z),
-                b=at(0.0, -0.02, 0.08 * z),
-                ra=0.02,
-                rb=0.014,
-                colour=look.skin,
-                material="skin",
-            ),
-            Solid(
-                a=at(0.078, 0.032, 0.02 * z),
-                b=at(0.07, 0.034, 0.048 * z),
-                ra=0.008,
-                rb=0.007,
-                colour=look.hair,
-                material="hair",
-            ),
+            eyes.capsule(at(0.076, 0.012, 0.03 * z), at(0.076, 0.012, 0.036 * z), 0.013, 0.013),
+            skin.capsule(at(0.0, 0.01, 0.082 * z), at(0.0, -0.02, 0.08 * z), 0.02, 0.014),
+            hair.capsule(at(0.078, 0.032, 0.02 * z), at(0.07, 0.034, 0.048 * z), 0.008, 0.007),
         ]
-    solids.append(
-        Solid(
-            a=at(0.08, -0.06, -0.018),
-            b=at(0.08, -0.06, 0.018),
-            ra=0.007,
-            rb=0.007,
-            colour=(dark[0], dark[1], dark[2] * 1.6),
-            material="skin",
-        )
-    )
+    solids.append(lips.capsule(at(0.08, -0.06, -0.018), at(0.08, -0.06, 0.018), 0.007, 0.007))
     return solids

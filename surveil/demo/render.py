@@ -34,6 +34,18 @@ class Solid:
 
 
 @dataclass(frozen=True, slots=True)
+class Matter:
+    """What solids are made of; see `Solid`."""
+
+    colour: tuple[float, float, float]
+    material: str
+
+    def capsule(self, a: Vec, b: Vec, ra: float, rb: float) -> Solid:
+        """Return a tapered capsule of it from `a` to `b`."""
+        return Solid(a=a, b=b, ra=ra, rb=rb, colour=self.colour, material=self.material)
+
+
+@dataclass(frozen=True, slots=True)
 class Sun:
     """Light from one side and the sky. `to` points to the sun: right, down, towards the camera."""
 
