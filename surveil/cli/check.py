@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from surveil.app.probe.report import SCHEMA, SECONDS
+from surveil.app.state_dir import usable
 from surveil.cli import complete
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -43,6 +44,12 @@ def check(
     send_test: Annotated[
         bool, typer.Option("--send-test", help="With --probe: send a test message to every sink.")
     ] = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --probe: folder for a picture of each camera with its zones, lines and a grid."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Check the configuration and the model; with --probe also cameras, sinks and this machine.
@@ -60,14 +67,18 @@ def check(
 
     Example: `surveil check --probe --camera gate --json | jq .cameras.gate.detect.fps`
     """
-    if (camera or send_test) and not probe:
-        raise typer.BadParameter("--camera and --send-test need --probe")
+    if (camera or send_test or pictures) and not probe:
+        raise typer.BadParameter("--camera, --send-test and --pictures need --probe")
+    if pictures is not None:
+        usable(pictures, "--pictures")
     with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
         settings = read_config(config, needs_model=not probe, needs_secrets=True)
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 
-            run_probe(settings, camera or (), seconds=seconds, send_test=send_test, json=json)
+            run_probe(
+                settings, camera or (), seconds=seconds, send_test=send_test, json=json, pictures=pictures
+            )
         report = _report(settings, open_detector(settings))
     if json:
         print_json(report)

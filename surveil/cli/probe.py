@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -11,17 +13,28 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
+from surveil.alerts.evidence import safe_name
+from surveil.app.layout import save, snapshot
 from surveil.app.probe.report import Advice, CameraReport, Cost, ProbeReport, StreamReport
 from surveil.app.probe.run import Part, probe
 from surveil.cli.common import console, errors, print_json, shows_progress
-from surveil.config import Config
+from surveil.config import CameraConfig, Config
 from surveil.config.problems import no_camera
+from surveil.types import Picture
 
 _NOTHING = "–"
 
 
-def run_probe(config: Config, cameras: Sequence[str], *, seconds: float, send_test: bool, json: bool) -> None:
-    """Probe, print, and end with the report's exit code."""
+def run_probe(
+    config: Config,
+    cameras: Sequence[str],
+    *,
+    seconds: float,
+    send_test: bool,
+    json: bool,
+    pictures: Path | None,
+) -> None:
+    """Probe, print, and end with the report's exit code; `pictures` gets a picture of every camera."""
     for name in cameras:
         if name not in config.cameras:
             raise typer.BadParameter(no_camera(name, config.cameras), param_hint="--camera")
@@ -33,6 +46,7 @@ def run_probe(config: Config, cameras: Sequence[str], *, seconds: float, send_te
             seconds=seconds,
             send_test=send_test,
             on_done=lambda *done: _tell(bar, *done),
+            on_picture=_keep_none if pictures is None else partial(_keep, pictures),
         )
     if json:
         print_json(report.to_dict())
@@ -52,6 +66,14 @@ def _progress(parts: int) -> Iterator[Progress]:
 def _tell(bar: Progress, part: Part, ok: bool) -> None:
     (task,) = bar.task_ids
     bar.update(task, advance=1, description=f"{' '.join(part).strip()} {'works' if ok else '[red]fails[/]'}")
+
+
+def _keep_none(_camera: CameraConfig, _picture: Picture) -> None:
+    pass
+
+
+def _keep(folder: Path, camera: CameraConfig, picture: Picture) -> None:
+    save(folder / f"{safe_name(camera.name)}.jpg", snapshot(picture, camera))
 
 
 def show(report: ProbeReport) -> None:

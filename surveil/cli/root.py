@@ -143,6 +143,10 @@ COMMANDS: dict[str, Line | Group] = {
                 "surveil.features.health.commands:accept",
                 "Accept the current view as the new reference after moving a camera on purpose.",
             ),
+            "snapshot": Line(
+                "snapshot:take",
+                "Take a picture of a camera and draw its zones, lines, masks and a grid of tenths.",
+            ),
         },
     ),
     "why": Line("why:why", "Explain why a camera did or did not alert at a time."),

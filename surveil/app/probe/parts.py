@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import cast
@@ -108,15 +109,22 @@ def _test_alert(clock: Clock) -> Alert:
 
 
 def probe_camera(
-    camera: CameraConfig, clock: Clock, stop: Stop, seconds: float, pins: Pins | None = None
+    camera: CameraConfig,
+    clock: Clock,
+    stop: Stop,
+    seconds: float,
+    pins: Pins | None = None,
+    on_picture: Callable[[CameraConfig, Picture], None] = lambda _camera, _picture: None,
 ) -> CameraReport:
-    """Watch the camera's streams; a camera works when all of them do."""
+    """Watch the camera's streams; a camera works when all of them do. `on_picture` gets its last picture."""
     if not camera.enabled:
         return CameraReport(name=camera.name, ok=True)
     with ThreadPoolExecutor(1) as beside:
         record = beside.submit(_record, camera, clock, stop, seconds, pins)
         detect, picture = probe_stream(camera.stream, clock, stop, seconds=seconds, pins=pins)
         gate_ms = _gate_ms(camera, picture) if picture is not None else None
+        if picture is not None:
+            on_picture(camera, picture)
         recorded = record.result()
     ok = detect.ok and (recorded is None or recorded.ok)
     return CameraReport(name=camera.name, ok=ok, detect=detect, record=recorded, gate_ms=gate_ms)

@@ -25,6 +25,7 @@ from surveil.capture.picture import give_back
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import CameraConfig, Config
 from surveil.detect.session import CPU
+from surveil.types import Picture
 
 _MOST_THREADS = 128
 Part = tuple[str, str]
@@ -49,16 +50,20 @@ def probe(
     clock: Clock | None = None,
     stop: Stop | None = None,
     on_done: Callable[[Part, bool], None] = lambda _part, _ok: None,
+    on_picture: Callable[[CameraConfig, Picture], None] = lambda _camera, _picture: None,
 ) -> ProbeReport:
     """Probe the configuration, or only these of its cameras; `on_done` is told of every part that is through.
 
-    Each stream is watched for `seconds` after its first picture. `stop`, if set meanwhile, ends it early.
+    Each stream is watched for `seconds` after its first picture. `stop`, if set meanwhile, ends it early. `on_picture`
+    gets the last picture of every camera, on a thread of its own.
     """
     logs.hide(config.secrets)
     clock, stop = clock or SystemClock(), stop or Stop()
     chosen = {name: config.cameras[name] for name in (config.cameras if cameras is None else cameras)}
     began = clock.monotonic()
-    found = _side_by_side(config, chosen, clock, stop, seconds, send_test=send_test, on_done=on_done)
+    found = _side_by_side(
+        config, chosen, clock, stop, seconds, send_test=send_test, on_done=on_done, on_picture=on_picture
+    )
     give_back()
     model, detector = found["model", ""]
     # Timed when the decoders are quiet.
@@ -92,12 +97,13 @@ def _side_by_side(
     *,
     send_test: bool,
     on_done: Callable[[Part, bool], None],
+    on_picture: Callable[[CameraConfig, Picture], None],
 ) -> dict[Part, Any]:
     """Return what was found about every part."""
     pins = Pins(config.state_dir / CERTIFICATES, keeps=False)
     with ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="probe") as pool:
         jobs: dict[Future[Any], Part] = {
-            pool.submit(probe_camera, camera, clock, stop, seconds, pins): ("camera", name)
+            pool.submit(probe_camera, camera, clock, stop, seconds, pins, on_picture): ("camera", name)
             for name, camera in cameras.items()
         }
         for name in config.sinks:
