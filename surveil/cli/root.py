@@ -150,6 +150,7 @@ COMMANDS: dict[str, Line | Group] = {
         },
     ),
     "why": Line("why:why", "Explain why a camera did or did not alert at a time."),
+    "privacy": Line("privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."),
     "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),
     "restore": Line(
         "backup:restore", "Restore a backup into the state directory. Stop the daemon first."
