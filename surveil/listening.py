@@ -28,6 +28,11 @@ class HttpSettings(Settings):
         "`localhost` are refused to prevent DNS rebinding.",
     )
 
+    console: bool = Field(
+        default=False,
+        description="Serve the console, a web interface, under `/console/`, and its API under `/api/v1/`.",
+    )
+
     @field_validator("listen")
     @classmethod
     def _address_and_port(cls, value: str) -> str:

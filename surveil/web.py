@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route, request_response
+from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from surveil.listening import HttpSettings
@@ -62,7 +62,10 @@ class Web:
         status: StatusSource,
         registry: CollectorRegistry,
         state_dir: Path,
+        more: Sequence[BaseRoute] = (),
     ) -> None:
+        """`more`: what is served besides, with rights of its own."""
+        self._more = tuple(more)
         self._listener = listener
         self._token = settings.token.get_secret_value() if settings.token else None
         self._open = settings.is_loopback and self._token is None
@@ -94,6 +97,7 @@ class Web:
                 self._page("/status", self._status),
                 self._page("/evidence/latest", self._latest),
                 self._page("/evidence/{path:path}", self._picture),
+                *self._more,
             ],
         )
 
@@ -105,7 +109,7 @@ class Web:
         # Collecting reads the database and takes the ring's lock: not on the event loop.
         body = await run_in_threadpool(encode, self._registry)
         headers = {"content-type": content_type, "vary": "accept-encoding"}
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if takes_gzip(request.headers.get("accept-encoding", "")):
             body = await run_in_threadpool(gzip.compress, body, _GZIP_LEVEL)
             headers["content-encoding"] = "gzip"
         return Response(body, headers=headers)
@@ -171,7 +175,7 @@ class Web:
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
 
-def _takes_gzip(accepted: str) -> bool:
+def takes_gzip(accepted: str) -> bool:
     """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3); `q=0` says that it does not."""
     for entry in accepted.lower().split(","):
         coding, _, weight = entry.replace(" ", "").partition(";")

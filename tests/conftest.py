@@ -18,7 +18,7 @@ _GRACE_S = 3.0
 """A thread that was asked to end may need so long to do it."""
 
 
-_WHOLE = {"integration", "ops", "probe", "train", "learn", "demo"}
+_WHOLE = {"integration", "ops", "probe", "train", "learn", "demo", "console"}
 """Folders of tests that start daemons, cameras and servers, or draw and learn for seconds."""
 _OUTSIDE = {"rig", "server", "slow"}
 """Marks, and below fixtures, with which a test is no unit test."""

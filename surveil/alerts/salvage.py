@@ -119,6 +119,8 @@ def _copy(source: Path, db: sqlite3.Connection) -> bool:
             with suppress(*ERRORS):
                 old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             old.execute("PRAGMA query_only = ON")
+            # With what people said of them; the alerts add the events that cannot be read.
+            _copy_table(old, db, "events")
             for row in _by_key(old, "alerts", _ALERT, ("seq",)):
                 _put_alert(db, *row)
             _copy_deliveries(old, db)

@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from starlette.routing import BaseRoute
 
 from surveil import __version__, logs
 from surveil.app.arming import Arming
@@ -101,9 +102,17 @@ class Daemon:
         self.reloader = Reloader(config, again, self.fleet, self.couriers, self.evidence, metrics, clock)
         books = self.pipeline.ring.books
         self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
-        self.web = Web(self._listener, config.http, self.status, self.registry, folder)
+        self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._console())
         self._register_collectors()
         self._services = Services(self._table(), clock)
+
+    def _console(self) -> Sequence[BaseRoute]:
+        """Return what the web server serves for the console; without it nothing of it is imported."""
+        if not self.config.http.console:
+            return ()
+        from surveil.app.console import make_console  # noqa: PLC0415 - see above
+
+        return make_console(self.reloader, self.fleet, self.arming, self._state, self.clock)
 
     @property
     def address(self) -> str:

@@ -73,7 +73,7 @@ class CaptureLoop:
         self._is_recording = is_recording(settings.url)
         self._is_replay = self._is_recording and not settings.realtime
         self._speaks = "detect" in settings.roles
-        self.status = StreamStatus(camera, metrics, speaks=self._speaks)
+        self.status = StreamStatus(camera, metrics, speaks=self._speaks, clock=clock)
         self._packets = packets
         self._backoff = Backoff(patient=not self._speaks)
         self._live_time = StreamClock(t)
@@ -218,7 +218,7 @@ class CaptureLoop:
         if arrived >= self._next_description or health.pictures == 1:
             self._next_description = arrived + 1.0
             self._lag.set(health.lag_s)
-            self.status.describe(self._info, shot.picture.width, shot.picture.height)
+            self.status.describe(self._info, shot.picture.width, shot.picture.height, health.lag_s)
 
     def _follow_size(self, size: tuple[int, int]) -> None:
         """Tell of a recording that goes on with another size; a live stream is opened again for that."""

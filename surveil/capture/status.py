@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from surveil.capture.source import StreamInfo
+from surveil.clock import Clock, SystemClock
 from surveil.errors import SourceError
 from surveil.metrics import STATES, Metrics
 
@@ -12,13 +13,23 @@ log = structlog.get_logger(__name__)
 
 
 class StreamStatus:
-    """State of one stream. Written by the capture thread; `state` and `error` may be read by any.
+    """State of one stream. Written by the capture thread; its public attributes may be read by any.
 
     Only the stream that is analysed speaks for its camera in the state metric.
     """
 
-    def __init__(self, camera: str, metrics: Metrics, *, speaks: bool) -> None:
+    def __init__(self, camera: str, metrics: Metrics, *, speaks: bool, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
         self.state = "connecting"
+        self.since = self._clock.wall()
+        """Unix s: when `state` began."""
+        self.info: StreamInfo | None = None
+        """What the stream is; None before its first picture."""
+        self.size = (0, 0)
+        """Pixels of the last picture."""
+        self.lag_s = 0.0
+        self.last_picture_at: float | None = None
+        """Unix s, within a second."""
         self.error = ""
         """Why the stream was lost, without credentials; empty while it runs."""
         self._camera = camera
@@ -38,6 +49,7 @@ class StreamStatus:
         if state == self._shown:
             return
         self.state = self._shown = state
+        self.since = self._clock.wall()
         if self._speaks:
             for name in STATES:
                 self._metrics.camera_state.labels(self._camera, name).set(name == state)
@@ -59,8 +71,10 @@ class StreamStatus:
         self._lost_cause = error.cause.value
         self.show("lost")
 
-    def describe(self, info: StreamInfo, width: int, height: int) -> None:
-        """Say what the stream is and how it is decoded."""
+    def describe(self, info: StreamInfo, width: int, height: int, lag_s: float = 0.0) -> None:
+        """Say what the stream is, how it is decoded and how late it is."""
+        self.info, self.size, self.lag_s = info, (width, height), lag_s
+        self.last_picture_at = self._clock.wall()
         labels = (self._camera, info.codec, f"{width}x{height}", info.decoder, info.transport)
         if labels == self._info_labels:
             return

@@ -255,7 +255,7 @@ def test_a_database_of_a_newer_surveil_is_refused_and_not_touched(tmp_path, cloc
         db.execute("PRAGMA user_version=99")
     db.close()
     with pytest.raises(
-        StateError, match="schema 99, this surveil knows up to 4: it was written by a newer version"
+        StateError, match="schema 99, this surveil knows up to 5: it was written by a newer version"
     ) as error:
         reopen(tmp_path, clock)
     # The traceback still holds what was half made.

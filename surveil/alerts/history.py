@@ -1,0 +1,208 @@
+"""The events of an outbox, newest first, and what people say of them: read and judged while the daemon runs.
+
+Pages are cut by the time and the row of the last event that was shown, never by a count: the millionth costs what the
+first does.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+
+from surveil.alerts.database import connect_existing, foreign_errors, transaction
+from surveil.alerts.links import present
+from surveil.alerts.records import COLUMNS, alert_of, moment_of, number_of, text_of
+from surveil.types import Alert
+
+
+class Verdict(StrEnum):
+    """What an event was."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNSURE = "unsure"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a person says of an event."""
+
+    verdict: Verdict | None = None
+    label: str = ""
+    """What it shows, where the person named a class."""
+    note: str = ""
+    judge: str = ""
+    """Who said it."""
+    judged_at: float | None = None
+    acknowledged_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One event."""
+
+    start: Alert
+    end: Alert | None
+    """None: it goes on."""
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a page ends: the time and the row of its last event."""
+
+    t_wall: float
+    row: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events are wanted."""
+
+    cameras: tuple[str, ...] | None = None
+    """None: of any camera."""
+    rule: str = ""
+    label: str = ""
+    since: float | None = None
+    until: float | None = None
+    """Unix s."""
+    judged: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events, newest first, and where the next page begins; None after the last."""
+
+    events: tuple[EventRecord, ...]
+    next: Place | None
+
+
+_JUDGED = "e.verdict, e.class, e.note, e.judge, e.judged, e.acknowledged"
+_SELECT = f"SELECT e.t_wall, e.ending, {_JUDGED}, {COLUMNS} FROM events e JOIN alerts a ON a.seq = e.alert"  # noqa: S608
+_END = f"SELECT {COLUMNS} FROM alerts a WHERE a.seq = ?"  # noqa: S608
+_Row = tuple[object, ...]
+
+
+class History:
+    """Reads and judges events on connections of its own: no commit waits for it. Any thread may call any method.
+
+    Every method raises StateError when the database cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def page(self, wanted: EventFilter, after: Place | None = None, limit: int = 50) -> EventPage:
+        """Return the newest events that are wanted, those before `after` when it is given."""
+        with self._opened() as db:
+            found = list(islice(_rows(db, wanted, after, limit + 1), limit + 1))
+            events = tuple(self._record(db, row) for row in found[:limit])
+        more = len(found) > limit
+        return EventPage(events, _place(found[limit - 1]) if more else None)
+
+    def event(self, event_id: str) -> EventRecord | None:
+        """Return one event; None where there is none of this id."""
+        with self._opened() as db:
+            row = db.execute(f"{_SELECT} WHERE e.event_id = ?", (event_id,)).fetchone()
+            return None if row is None else self._record(db, row)
+
+    def judge(self, event_id: str, judgement: Judgement) -> bool:
+        """Keep a judgement in the place of the one before, the acknowledgement apart; False: there is no such event."""
+        said = judgement.verdict or judgement.label or judgement.note
+        values = (
+            judgement.verdict, judgement.label, judgement.note, judgement.judge if said else None,
+            judgement.judged_at if said else None, event_id,
+        )  # fmt: skip
+        query = "UPDATE events SET verdict = ?, class = ?, note = ?, judge = ?, judged = ? WHERE event_id = ?"
+        with self._opened() as db, transaction(db):
+            return db.execute(query, values).rowcount > 0
+
+    def acknowledge(self, event_id: str, at: float) -> bool:
+        """Note when an event was first acknowledged; False: there is no such event."""
+        query = "UPDATE events SET acknowledged = coalesce(acknowledged, ?) WHERE event_id = ?"
+        with self._opened() as db, transaction(db):
+            return db.execute(query, (at, event_id)).rowcount > 0
+
+    def open_by_camera(self) -> dict[str, int]:
+        """Return how many events of each camera go on."""
+        query = (
+            "SELECT a.camera, count(*) FROM open_events o JOIN alerts a ON a.seq = o.alert GROUP BY a.camera"
+        )
+        with self._opened() as db:
+            return {text_of(camera): int(n) for camera, n in db.execute(query)}
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        with closing(connect_existing(self._path)) as db, foreign_errors():
+            yield db
+
+    def _record(self, db: sqlite3.Connection, row: _Row) -> EventRecord:
+        _, ending, verdict, label, note, judge, judged, acknowledged, *alert = row
+        start = present(alert_of(tuple(alert))[0], self._path.parent)
+        end = None if ending is None else db.execute(_END, (ending,)).fetchone()
+        return EventRecord(
+            start=start,
+            end=None if end is None else present(alert_of(end)[0], self._path.parent),
+            judgement=Judgement(
+                verdict=next((one for one in Verdict if one == verdict), None),
+                label=text_of(label),
+                note=text_of(note),
+                judge=text_of(judge),
+                judged_at=None if judged is None else moment_of(judged),
+                acknowledged_at=None if acknowledged is None else moment_of(acknowledged),
+            ),
+        )
+
+
+def _rows(db: sqlite3.Connection, wanted: EventFilter, after: Place | None, limit: int) -> Iterator[_Row]:
+    """Yield rows, newest first. Each camera is read by its own index, and the streams are merged."""
+    cameras: Sequence[str | None] = (None,) if wanted.cameras is None else wanted.cameras
+    streams = [iter(_read(db, wanted, camera, after, limit)) for camera in cameras]
+    return heapq.merge(*streams, key=_place, reverse=True)
+
+
+def _read(
+    db: sqlite3.Connection, wanted: EventFilter, camera: str | None, after: Place | None, limit: int
+) -> Iterable[_Row]:
+    query, values = statement(wanted, camera, after, limit)
+    return db.execute(query, values)
+
+
+def statement(
+    wanted: EventFilter, camera: str | None, after: Place | None, limit: int
+) -> tuple[str, list[object]]:
+    """Return the query of one page of one camera, or of all, and its values."""
+    conditions: list[str] = []
+    values: list[object] = []
+
+    def add(condition: str, *given: object) -> None:
+        conditions.append(condition)
+        values.extend(given)
+
+    if camera is not None:
+        add("e.camera = ?", camera)
+    if wanted.rule:
+        add("e.rule = ?", wanted.rule)
+    if wanted.label:
+        add("e.label = ?", wanted.label)
+    if wanted.judged is not None:
+        add("e.verdict IS NOT NULL" if wanted.judged else "e.verdict IS NULL")
+    if wanted.since is not None:
+        add("e.t_wall >= ?", wanted.since)
+    if wanted.until is not None:
+        add("e.t_wall < ?", wanted.until)
+    if after is not None:
+        add("(e.t_wall, e.alert) < (?, ?)", after.t_wall, after.row)
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"{_SELECT}{where} ORDER BY e.t_wall DESC, e.alert DESC LIMIT ?", [*values, limit]
+
+
+def _place(row: _Row) -> Place:
+    seq = row[8]
+    return Place(number_of(row[0]), seq if isinstance(seq, int) else 0)

@@ -1,0 +1,1 @@
+"""The endpoints below /api/v1, one module for each subject."""

@@ -1,0 +1,228 @@
+"""The list of events, one event, and its pictures and clip."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from starlette.responses import FileResponse, Response
+
+from surveil.alerts.evidence import safe_name
+from surveil.alerts.history import EventFilter, EventRecord, Place, Verdict
+from surveil.alerts.links import picture_path, stored_file
+from surveil.console.context import Call
+from surveil.console.endpoint import Message
+from surveil.console.refusal import Refusal, not_found
+from surveil.types import Alert
+
+MOST = 200
+_KINDS = {"picture.jpg": "snapshot", "clean.jpg": "clean", "heat.jpg": "explained", "before.jpg": "before"}
+"""What the addresses of pictures end with, and what the evidence calls them."""
+
+
+class Pictures(Message):
+    """Addresses of the pictures that there are."""
+
+    annotated: str | None
+    clean: str | None
+    heat: str | None
+    before: str | None
+
+
+class Clip(Message):
+    """The clip of an event."""
+
+    url: str | None
+    note: str
+    """Why there is none, or what is to be said of it."""
+
+
+class EventAnswer(Message):
+    """One event."""
+
+    id: str
+    camera: str
+    camera_title: str
+    rule: str
+    rule_title: str
+    zone: str
+    zone_title: str
+    label: str
+    start: float
+    end: float | None
+    score: float
+    reason: str
+    """What happened, in words."""
+    ended_because: str
+    severity: Literal["alert", "notice"]
+    """`notice`: an alert of the daemon about itself or about a camera."""
+    verdict: Verdict | None
+    verdict_class: str
+    note: str
+    judge: str
+    judged_at: float | None
+    acknowledged: bool
+    acknowledged_at: float | None
+    pictures: Pictures
+    clip: Clip | None
+
+
+class Events(Message):
+    """A page of events, newest first."""
+
+    events: tuple[EventAnswer, ...]
+    next: str | None
+    """The `cursor` of the next page; null after the last."""
+
+
+class EventQuery(Message):
+    """Which events are wanted."""
+
+    limit: int = Field(default=50, ge=1, le=MOST)
+    cursor: str | None = Field(default=None, max_length=80)
+    camera: str | None = Field(default=None, max_length=80)
+    rule: str = Field(default="", max_length=80)
+    label: str = Field(default="", max_length=80, alias="class")
+    since: float | None = Field(default=None, alias="from")
+    until: float | None = Field(default=None, alias="to")
+    judged: Literal["yes", "no"] | None = None
+
+
+def events(call: Call, query: EventQuery) -> Events:
+    """Return a page of events, newest first."""
+    wanted = EventFilter(
+        cameras=_cameras(call, query.camera),
+        rule=query.rule,
+        label=query.label,
+        since=query.since,
+        until=query.until,
+        judged=None if query.judged is None else query.judged == "yes",
+    )
+    page = call.parts.history.page(wanted, _place(query.cursor), query.limit)
+    return Events(
+        events=tuple(map(answer, page.events)),
+        next=None if page.next is None else f"{page.next.t_wall!r}~{page.next.row}",
+    )
+
+
+def event(call: Call) -> EventAnswer:
+    """Return one event."""
+    return answer(found(call))
+
+
+def picture(call: Call) -> Response:
+    """Return a picture of an event: annotated, clean, the explanation, or the one from before."""
+    kind = _KINDS.get(str(call.request.path_params["picture"]))
+    if kind is None:
+        raise not_found("picture")
+    return _file(call, found(call).start, kind)
+
+
+def clip(call: Call) -> Response:
+    """Return the clip of an event; parts of it by Range."""
+    end = found(call).end
+    if end is None:
+        raise not_found("clip: the event goes on")
+    return _file(call, end, "clip")
+
+
+def found(call: Call) -> EventRecord:
+    """Return the event in the path. Raises Refusal where there is none, or none for this user."""
+    record = call.parts.history.event(str(call.request.path_params["event"]))
+    if record is None or not call.identity.sees(record.start.camera):
+        raise not_found("event")
+    return record
+
+
+def answer(record: EventRecord) -> EventAnswer:
+    """Return an event as the API has it."""
+    start, end, judgement = record.start, record.end, record.judgement
+    return EventAnswer(
+        id=start.event_id,
+        camera=start.camera,
+        camera_title=start.title("camera"),
+        rule=start.rule,
+        rule_title=start.title("rule"),
+        zone=start.zone or start.line,
+        zone_title=start.title("zone") if start.zone else start.title("line"),
+        label=start.label,
+        start=start.t_wall,
+        end=None if end is None else end.t_wall,
+        score=start.score,
+        reason=start.text,
+        ended_because="" if end is None else end.reason,
+        severity="alert" if start.label or start.zone or start.line else "notice",
+        verdict=judgement.verdict,
+        verdict_class=judgement.label,
+        note=judgement.note,
+        judge=judgement.judge,
+        judged_at=judgement.judged_at,
+        acknowledged=judgement.acknowledged_at is not None,
+        acknowledged_at=judgement.acknowledged_at,
+        pictures=_pictures(start),
+        clip=None if end is None else _clip(end),
+    )
+
+
+def _pictures(start: Alert) -> Pictures:
+    there = {
+        kind: f"/api/v1/events/{start.event_id}/{name}"
+        for name, kind in _KINDS.items()
+        if picture_path(start, kind)
+    }
+    return Pictures(
+        annotated=there.get("snapshot"),
+        clean=there.get("clean"),
+        heat=there.get("explained"),
+        before=there.get("before"),
+    )
+
+
+def _clip(end: Alert) -> Clip | None:
+    if "clip" not in end.evidence:
+        return None
+    is_there = bool(picture_path(end, "clip"))
+    said = str(end.details.get("clip_note", "")) if is_there else end.evidence["clip"]
+    return Clip(url=f"/api/v1/events/{end.event_id}/clip.mp4" if is_there else None, note=said)
+
+
+def _cameras(call: Call, asked: str | None) -> tuple[str, ...] | None:
+    """Return the cameras whose events are shown; those that are gone have events, too."""
+    allowed = call.identity.cameras
+    if asked is None:
+        return None if allowed is None else tuple(sorted(allowed))
+    if not call.identity.sees(asked):
+        raise not_found("camera")
+    return (asked,)
+
+
+def _place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    t_wall, _, row = cursor.partition("~")
+    try:
+        return Place(float(t_wall), int(row))
+    except ValueError:
+        raise Refusal(
+            422, "invalid", "the cursor is none that was given out", remedy="begin at the first page"
+        ) from None
+
+
+def _file(call: Call, alert: Alert, kind: str) -> Response:
+    """Return a file of evidence, and nothing else."""
+    folder = call.parts.evidence
+    path = stored_file(folder.parent, picture_path(alert, kind)) if picture_path(alert, kind) else None
+    try:
+        there = path.resolve() if path is not None else None
+        if there is None or not there.is_relative_to(folder.resolve()) or not there.is_file():
+            raise not_found("picture: it was deleted, or never stored")
+    except (OSError, ValueError, RuntimeError):
+        raise not_found("picture") from None
+    name = f"{safe_name(alert.camera)}-{there.name}"
+    shown = "attachment" if "download" in call.request.query_params else "inline"
+    return FileResponse(
+        there,
+        headers={"cache-control": "private, max-age=86400"},
+        filename=name,
+        content_disposition_type=shown,
+    )

@@ -1,0 +1,54 @@
+"""Who is logged in, and what the front end must know first."""
+
+from __future__ import annotations
+
+from surveil import __version__
+from surveil.console.access import Role
+from surveil.console.context import Call
+from surveil.console.endpoint import Message
+
+LANGUAGES = ("en", "zh")
+
+
+class Me(Message):
+    """The user and the console."""
+
+    user: str
+    role: Role
+    cameras: tuple[str, ...]
+    """Names, or `*` for all."""
+    csrf: str
+    """What changing requests carry in the header X-CSRF-Token."""
+    version: str
+    language: str
+    languages: tuple[str, ...]
+    first_start: bool
+    """No camera is configured yet."""
+
+
+def me(call: Call) -> Me:
+    """Return who is logged in."""
+    cameras = call.identity.cameras
+    return Me(
+        user=call.identity.user,
+        role=call.identity.role,
+        cameras=("*",) if cameras is None else tuple(sorted(cameras)),
+        csrf=call.identity.csrf,
+        version=__version__,
+        language=language_of(call.request.headers.get("accept-language", "")),
+        languages=LANGUAGES,
+        first_start=not call.parts.daemon.config.cameras,
+    )
+
+
+def language_of(accepted: str) -> str:
+    """Return the first of an Accept-Language header's languages that the console speaks, by weight."""
+    weighed: list[tuple[float, str]] = []
+    for entry in accepted.lower().split(",")[:20]:
+        tag, _, weight = entry.replace(" ", "").partition(";q=")
+        try:
+            weighed.append((float(weight or 1), tag.partition("-")[0]))
+        except ValueError:
+            continue
+    known = [(weight, tag) for weight, tag in weighed if tag in LANGUAGES and weight > 0]
+    return max(known, key=lambda one: one[0])[1] if known else LANGUAGES[0]

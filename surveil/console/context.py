@@ -1,0 +1,51 @@
+"""What every answer is made from: the parts of the console, and the call that is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from starlette.requests import Request
+
+from surveil.alerts.history import History
+from surveil.clock import Clock
+from surveil.console.access import Identity, Role, Scope
+from surveil.console.refusal import not_found
+from surveil.console.running import RunningDaemon
+
+
+class Gate(Protocol):
+    """Says who asks."""
+
+    def identify(self, request: Request, role: Role | None, scope: Scope, *, changes: bool) -> Identity:
+        """Return who asks. Raises Refusal for somebody who may not do what needs this role and scope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the console consists of."""
+
+    daemon: RunningDaemon
+    history: History
+    evidence: Path
+    """The folder of stored pictures and clips."""
+    gate: Gate
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request of somebody who may make it."""
+
+    parts: Parts
+    identity: Identity
+    request: Request
+
+    @property
+    def camera(self) -> str:
+        """The camera in the path. Raises Refusal where there is none of this name, or none for this user."""
+        name = str(self.request.path_params["camera"])
+        if name not in self.parts.daemon.config.cameras or not self.identity.sees(name):
+            raise not_found("camera")
+        return name

@@ -1,0 +1,55 @@
+"""Every endpoint of the API with what it needs: the table that the server, the document and the tests are made of."""
+
+from __future__ import annotations
+
+from anyio import CapacityLimiter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from surveil.console.access import Role, Scope
+from surveil.console.api import cameras, events, me
+from surveil.console.context import Parts
+from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
+from surveil.console.frontend import Frontend
+from surveil.console.refusal import Refusal
+from surveil.console.safety import secured
+
+API = "/api/v1"
+_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+
+
+def _get(path: str, role: Role, scope: Scope, handler: Handler, *, evidence: bool = False) -> Endpoint:
+    return Endpoint(method="GET", path=path, role=role, scope=scope, handler=handler, evidence=evidence)
+
+
+TABLE: tuple[Endpoint, ...] = (
+    _get("/me", Role.VIEWER, Scope.STATE, me.me),
+    _get("/cameras", Role.VIEWER, Scope.STATE, cameras.cameras),
+    _get("/events", Role.VIEWER, Scope.STATE, events.events),
+    _get("/events/{event}", Role.VIEWER, Scope.STATE, events.event),
+    _get("/events/{event}/clip.mp4", Role.VIEWER, Scope.EVIDENCE, events.clip, evidence=True),
+    _get("/events/{event}/{picture}", Role.VIEWER, Scope.EVIDENCE, events.picture, evidence=True),
+)
+
+
+def routes(parts: Parts, frontend: Frontend) -> list[BaseRoute]:
+    """Return what the web server serves for the console."""
+    limit = CapacityLimiter(AT_ONCE)
+    api = [Route(API + one.path, Answering(one, parts, limit).answer, methods=[one.method]) for one in TABLE]
+    return [
+        *api,
+        Route(API + "/{rest:path}", _nothing, methods=_METHODS),
+        Route("/console", frontend.to_folder),
+        Route("/console/{path:path}", frontend.file),
+    ]
+
+
+async def _nothing(_request: Request) -> Response:
+    refusal = Refusal(
+        404,
+        "not_found",
+        "there is no such endpoint, or not with this method",
+        remedy="see /api/v1/openapi.json",
+    )
+    return secured(refusal.response())

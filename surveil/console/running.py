@@ -1,0 +1,48 @@
+"""What the console asks of the running daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from surveil.config import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraState:
+    """One camera as of now."""
+
+    name: str
+    title: str
+    site: str
+    state: str
+    cause: str
+    """Why it is lost; empty while it runs."""
+    error: str
+    """The same in words, without credentials."""
+    since: float
+    """Unix s: when the state began."""
+    lag_s: float
+    codec: str = ""
+    decoder: str = ""
+    fps: float
+    """Frames analysed a second, as configured."""
+    size: tuple[int, int] = (0, 0)
+    """Pixels; zeros before the first picture."""
+    last_picture_at: float | None = None
+    """Unix s."""
+    rules: tuple[str, ...] = field(default=())
+    disarmed: tuple[str, ...] = field(default=())
+    """Those of its rules that are switched off."""
+
+
+class RunningDaemon(Protocol):
+    """Read by any thread."""
+
+    @property
+    def config(self) -> Config:
+        """What runs."""
+
+    def cameras(self) -> Sequence[CameraState]:
+        """Return all cameras, in the order of the configuration."""

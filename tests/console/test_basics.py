@@ -1,0 +1,46 @@
+"""Who is there, which cameras there are, and what is refused before anything is looked at."""
+
+import pytest
+
+from surveil import __version__
+from surveil.console.api.me import language_of
+
+
+def test_the_console_says_who_is_there_and_what_it_is(site):
+    told = site.get("/me").json
+    assert (told["user"], told["role"], told["cameras"]) == ("local", "admin", ["*"])
+    assert (told["version"], told["languages"], told["first_start"]) == (__version__, ["en", "zh"], False)
+    assert len(told["csrf"]) >= 32
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"), ("zh-CN,zh;q=0.9,en;q=0.8", "zh"), ("de,en;q=0.7,zh;q=0.3", "en"), ("zh;q=0", "en"),
+        ("zh;q=x", "en"), ("en;q=0.1, zh-TW", "zh"), ("*", "en"),
+    ],
+)  # fmt: skip
+def test_the_language_is_the_one_that_the_browser_prefers(accepted, language):
+    assert language_of(accepted) == language
+
+
+def test_cameras_are_told_with_their_state_and_without_their_addresses(site):
+    site.happens(0)
+    answer = site.get("/cameras")
+    yard, gate = answer.json["cameras"]
+    assert (yard["id"], yard["title"], gate["title"]) == ("yard", "The yard", "gate")
+    assert (yard["open_events"], gate["open_events"]) == (0, 1)
+    assert (gate["state"], gate["width"], gate["playable"]["mime"][:9]) == ("streaming", 640, "video/mp4")
+    assert answer.json["etag"] == site.config.digest
+    assert b"192.0.2" not in answer.body
+    assert b"sekret" not in answer.body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+def test_what_is_no_endpoint_is_not_found(site, method):
+    answer = site.ask(method, "/api/v1/nothing/at/all")
+    assert (answer.status, answer.code) == (404, "not_found")
+
+
+def test_a_strange_host_name_is_refused_before_the_console_is_asked(site):
+    assert site.ask("GET", "/api/v1/me", headers={"Host": "evil.example"}).status == 421
