@@ -15,6 +15,7 @@ from surveil.capture.certificates import Pins
 from surveil.capture.jpegs import JpegCutter, begins_with_jpeg
 from surveil.capture.network import NetworkSource
 from surveil.capture.settings import StreamSettings
+from surveil.capture.source import NOTHING, Arrival
 from surveil.capture.weblink import WebBody, WebClient
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.errors import Cause, SourceError
@@ -39,6 +40,7 @@ class WebSource(NetworkSource):
         self._client = WebClient(self._url, settings.tls, self._pins, self._clock)
         self._bodies: list[WebBody] = []
         self._first: WebBody | None = None
+        self._pictures: _JpegFile | None = None
         self._fault: SourceError | None = None
 
     # Opening.
@@ -53,7 +55,8 @@ class WebSource(NetworkSource):
             raise open_error(error, self._url, ()) from None
         if begins_with_jpeg(head, body.content_type):
             arguments["options"] = {**arguments["options"], "probesize": "32", "analyzeduration": "0"}
-            return self._opened(_JpegFile(self, body), format="mpjpeg", **arguments)
+            self._pictures = _JpegFile(self, body)
+            return self._opened(self._pictures, format="mpjpeg", **arguments)
         self._first = body
         try:
             return self._opened(self._url, io_open=self._io_open, **arguments)
@@ -141,6 +144,27 @@ class WebSource(NetworkSource):
 
     # Reading.
 
+    def read(self) -> Arrival | None:
+        """Return the next packet, or NOTHING between the pictures of a camera that sends few. Raises SourceError."""
+        if self._pictures is None:
+            return super().read()
+        if self._is_quiet(self._pictures):
+            return self._silent()
+        arrival = super().read()
+        self._pictures.waiting -= 1
+        return arrival
+
+    def _is_quiet(self, pictures: _JpegFile) -> bool:
+        self._client.allow(2 * self._timeout()[1])
+        try:
+            return not pictures.has_more()
+        except OSError:
+            return False  # reading raises it with its cause
+
+    def _silent(self) -> Arrival:
+        # FFmpeg was not asked, so that it can go on.
+        return NOTHING if self._patience.more() else super()._silent()
+
     def _next_packet(self) -> Any:
         self._client.allow(2 * self._timeout()[1])
         try:
@@ -159,7 +183,7 @@ class WebSource(NetworkSource):
     def close(self) -> None:
         """Close the container, and then what it read."""
         super().close()
-        bodies, self._bodies, self._first = self._bodies, [], None
+        bodies, self._bodies, self._first, self._pictures = self._bodies, [], None, None
         for body in bodies:
             body.close()
 
@@ -190,8 +214,16 @@ class _JpegFile:
         self._is_snapshot = body.content_type.startswith("image/")
         self._cutter = JpegCutter()
         self._ready: deque[bytes] = deque()
+        self.waiting = 0
+        """Pictures that were handed over and did not come back as packets yet."""
         self._rest = b""
         self._asked = source.monotonic()
+
+    def has_more(self) -> bool:
+        """Wait for bytes of the next picture; False when none came in time. Raises OSError."""
+        if self.waiting > 0 or self._ready or self._is_snapshot or self._body is None:
+            return True
+        return self._body.has_more()
 
     def read(self, size: int) -> bytes:
         while not self._rest:
@@ -199,6 +231,7 @@ class _JpegFile:
                 return b""
             if self._ready:
                 jpeg = self._ready.popleft()
+                self.waiting += 1
                 head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self._rest = head.encode() + jpeg + b"\r\n"
         data, self._rest = self._rest[:size], self._rest[size:]

@@ -82,6 +82,22 @@ class WebBody:
             return data
         return self._response.read1(size)
 
+    def has_more(self) -> bool:
+        """Wait until something comes or the body ends; False when the time is up. Raises OSError."""
+        fp = self._response.fp
+        if self._first or fp is None:
+            return True
+        if self._response.chunked and self._response.chunk_left == 0:
+            # The end of the last chunk is passed first: in the buffer it would look like more.
+            fp.read(2)
+            self._response.chunk_left = None
+        try:
+            # What is peeked at stays in the reader's buffer. Empty: the end, which reading tells.
+            fp.peek(1)
+        except TimeoutError:
+            return False
+        return True
+
     def close(self) -> None:
         """Close the connection. May be called twice."""
         self._response.close()

@@ -10,6 +10,7 @@ import pytest
 from surveil.capture.jpegs import JpegCutter
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
+from surveil.capture.source import NOTHING
 from surveil.capture.weblogin import WebLogin
 from surveil.errors import SourceError
 from tests.rig.clips import walking_square
@@ -26,7 +27,7 @@ def pictures_of(url: str, count: int = 3, **settings: object) -> int:
     try:
         source.open()
         while seen < count and (arrival := source.read()) is not None:
-            seen += len(source.decode(arrival).shots)
+            seen += len(source.decode(arrival).shots) if arrival is not NOTHING else 0
     finally:
         source.close()
     return seen
@@ -170,6 +171,32 @@ def test_a_server_that_trickles_holds_nothing_up(where: str) -> None:
 
     with WebServer(answer) as server:
         assert error_of(server.at("/video")).cause in ("timeout", "stalled")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_camera_that_sends_a_picture_now_and_then_is_not_stalled(chunked: bool) -> None:
+    def answer(request: WebRequest) -> None:
+        request.begin(200, Content_Type=MULTIPART, **({"Transfer_Encoding": "chunked"} if chunked else {}))
+        for jpeg in JPEGS:
+            data = part()(jpeg)
+            request.send(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+            if request.stop.wait(0.7):  # several times the pause at which a quick camera is stalled
+                return
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/video"), 4, read_timeout_s=0.2) == 4
+        assert server.asked == ["/video"]
+
+
+def test_a_camera_that_falls_silent_after_quick_pictures_is_stalled() -> None:
+    def answer(request: WebRequest) -> None:
+        request.begin(200, Content_Type=MULTIPART)
+        for _ in range(8):
+            request.send(part()(JPEGS[0]))
+        request.stop.wait(30)
+
+    with WebServer(answer) as server:
+        assert error_of(server.at("/video")).cause == "stalled"
 
 
 @pytest.mark.parametrize("body", [b"\xff\xd8\xff", JPEGS[0][:-200], b""])
