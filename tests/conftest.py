@@ -8,12 +8,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Writes to the stderr of its import: first imported under a command's runner, it would write to what is closed.
 from surveil import logs
 
 __all__ = ["logs"]
+# How fast a machine is says nothing about what is right.
+hypothesis.settings.register_profile("surveil", deadline=None)
+hypothesis.settings.load_profile("surveil")
 _GRACE_S = 3.0
 """A thread that was asked to end may need so long to do it."""
 
