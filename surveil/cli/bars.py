@@ -1,20 +1,28 @@
-"""Progress bars on a terminal."""
+"""Progress bars on a terminal; elsewhere a line now and then."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from surveil.cli.common import errors, shows_progress
+from surveil.clock import Clock, Every, SystemClock
+
+LINE_S = 10.0
+"""Where nobody watches, a line of progress is written this often."""
 
 
 @contextmanager
-def bar() -> Iterator[Callable[[str, float], None]]:
+def bar(clock: Clock | None = None) -> Iterator[Callable[[str, float], None]]:
     """Yield what is called with what is being done and the share of it that is done, 0..1."""
+    if not shows_progress():
+        yield _silent if os.environ.get("NO_PROGRESS") else _lines(clock or SystemClock())
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as progress:
+    with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("", total=1.0)
         doing = ""
 
@@ -26,3 +34,18 @@ def bar() -> Iterator[Callable[[str, float], None]]:
             progress.update(task, completed=share)
 
         yield show
+
+
+def _silent(_what: str, _share: float) -> None:
+    """Show nothing."""
+
+
+def _lines(clock: Clock) -> Callable[[str, float], None]:
+    """Return what writes a line every `LINE_S`, the first one that long after the beginning."""
+    every = Every(LINE_S, clock.monotonic())
+
+    def show(what: str, share: float) -> None:
+        if every.due(clock.monotonic()):
+            errors.print(f"{what}: {share:.0%}")
+
+    return show

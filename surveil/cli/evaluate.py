@@ -38,6 +38,15 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
     ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the model that was learned to this file; --model reads it for another --budget."
+        ),
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="Write the scores of every frame to this file (CSV).")
+    ] = None,
     *,
     equalise: Annotated[
         bool, typer.Option("--equalise", help="Learn as with `normality: {equalise: true}`.")
@@ -51,10 +60,15 @@ def evaluate(
     it was not trained on. Exit code 1 if a gate fails.
 
     Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
-    `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2`
+    `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2 --output ped2.npz`;
+    `surveil evaluate ped2.yaml --model ped2.npz --budget 10`
     """
     if equalise and (model or dataset.is_dir()):
         raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
+    if output and (model or dataset.is_dir()):
+        raise ConfigError(["--output: is for a model that is learned from the dataset's `normal:`"])
+    if scores and dataset.is_dir():
+        raise ConfigError(["--scores: is for learned normality"])
     if dataset.is_dir():
         evaluate_pictures(
             PicturesOptions(dataset=dataset, model=model, config=config, gate=gate, report=report, json=json)
@@ -63,6 +77,6 @@ def evaluate(
         evaluate_footage(
             FootageOptions(
                 dataset=dataset, model=model, budget=budget, gate=gate, report=report, equalise=equalise,
-                json=json,
+                output=output, scores=scores, json=json,
             )
         )  # fmt: skip

@@ -1,10 +1,14 @@
 """`surveil normality …` and `surveil evaluate` by the commands alone."""
 
+import csv
 import json
 import time
 
 import pytest
+import yaml
 
+from surveil.cli.bars import bar
+from surveil.clock import ManualClock
 from surveil.errors import ConfigError, StateError
 from surveil.features.normality.modelfile import load, save
 from surveil.features.normality.store import NormalityStore
@@ -48,6 +52,39 @@ def test_what_was_learned_is_written_judged_and_deployed(tmp_path, config, foota
     code, text = surveil("normality", "show", "yard", *at)
     assert "state by its footage: learning" in text
     assert "provisional" not in text
+
+
+def test_another_budget_needs_no_new_learning(tmp_path, footage, held_out):
+    whole = {**yaml.safe_load(held_out.read_text()), "normal": [str(footage)]}
+    path = dataset(
+        held_out.parent / "..",
+        **whole | {"clips": [{**whole["clips"][0], "path": str(held_out.parent / "run")}]},
+    )
+    kept, scores = tmp_path / "kept.npz", tmp_path / "scores.csv"
+    code, first = surveil("evaluate", path, "--output", kept, "--scores", scores)
+    assert code == 0
+    rows = list(csv.DictReader(scores.read_text().splitlines()))
+    assert len(rows) == 60
+    assert [row["abnormal"] for row in rows].count("1") == 21
+    assert rows[0]["score"] == ""
+    assert float(rows[-1]["score"]) >= 0
+    code, second = surveil("evaluate", path, "--model", kept, "--budget", 9000)
+    assert code == 0
+    assert load(kept).name in first
+    assert load(kept).name in second
+    assert "--output" in refused(ConfigError, "evaluate", path, "--model", kept, "--output", kept)
+    nowhere = tmp_path / "none" / "s.csv"
+    assert "cannot be written" in refused(StateError, "evaluate", path, "--model", kept, "--scores", nowhere)
+
+
+def test_without_a_terminal_a_line_says_now_and_then_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.delenv("NO_PROGRESS", raising=False)
+    clock = ManualClock()
+    with bar(clock) as progress:
+        for i in range(30):
+            progress("learning", i / 30)
+            clock.advance(1.0)
+    assert capsys.readouterr().err.splitlines() == ["learning: 33%", "learning: 67%"]
 
 
 def test_footage_without_times_is_of_today(tmp_path, config, footage):

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 from functools import cache
 
@@ -53,6 +54,53 @@ def test_a_runner_among_walkers_is_told_from_them(report):
     assert figures["frames_unscored"] == 2
     assert 0.5 < figures["detection_delay_s"] < 3
     assert report.threshold.provisional
+
+
+def test_events_are_counted_where_a_daemon_would_alert(report):
+    """At the budget that was asked for it would not: the figures are of the least budget at which it would."""
+    assert not report.asked.supported
+    assert report.threshold.supported
+    assert report.threshold.budget == pytest.approx(86_400 / 4 / report.threshold.held_out_s)
+    text = "\n".join(lines(report))
+    assert "a daemon would not alert at 0.5 a day yet" in text
+    assert f"threshold {report.threshold.value:.2f}" in text
+
+
+def test_budgets_are_shown_beside_each_other(report):
+    asked, *others = report.table
+    assert (asked.threshold.budget, asked.found, asked.state) == (0.5, None, "learning")
+    assert [row.state for row in others] == ["provisional"] * 3 + ["ready"]
+    values = [row.threshold.value for row in others]
+    assert values == sorted(values, reverse=True)
+    assert [row.found.found for row in others if row.found] == [1, 1, 1, 1]
+    document = json.loads(to_json(report))
+    assert document["table"][0] == {
+        "budget_per_day": 0.5, "state": "learning", "threshold": None, "alarms_in_footage": None,
+    }  # fmt: skip
+    assert document["table"][1]["events_found"] == 1
+    assert any(line.endswith("learning, alerts after 12 hours of footage") for line in lines(report))
+    assert to_html(report).count("<pre>") == 1
+
+
+def test_without_held_out_footage_no_recall_is_claimed(yard):
+    """One block of footage: there is nothing else to judge it by."""
+    loaded = load_dataset(yard)
+    short = learn_files("yard", [yard.parent / "walk"], 10)
+    found = evaluate(loaded, short)
+    assert not found.threshold.supported
+    values = found.values()
+    assert math.isnan(values["event_recall"])
+    assert math.isnan(values["false_alarms"])
+    assert values["frame_auc"] > 0.5
+    assert "no events and no false alarms" in "\n".join(lines(found))
+
+
+def test_progress_goes_on_within_a_recording(yard):
+    said = []
+    learn_files("yard", [yard.parent / "walk"], 10, lambda what, share: said.append((what, share)))
+    shares = [share for what, share in said if what == "learning"]
+    assert shares == sorted(shares)
+    assert len({round(share, 1) for share in shares}) > 9
 
 
 def test_the_same_dataset_gives_the_same_report(report, yard):

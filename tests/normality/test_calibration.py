@@ -186,3 +186,19 @@ def test_too_few_or_constant_scores_have_an_unknown_tail():
 
 def test_a_threshold_knows_how_long_is_needed():
     assert Threshold(value=3, budget=0.5, rate=1, at_most=1, held_out_s=10, seen=0).needed_s == 40 * DAY_S
+
+
+@pytest.mark.parametrize("budget", [0.5, 30.0, 200.0])
+def test_the_threshold_of_a_few_minutes_is_not_extrapolated(budget):
+    """Eleven minutes hold three alarms: whatever rarer is asked for, no threshold is higher than theirs."""
+    steps = ladder(stream("exponential", 660 / DAY_S, 11))
+    threshold = set_threshold(steps, budget)
+    assert threshold.rate == pytest.approx(3 * DAY_S / 660)
+    assert threshold.value < steps.values[0]
+    assert 1 <= threshold.seen <= 6
+    assert f"threshold {threshold.value:.2f}" in threshold.words()
+
+
+@pytest.mark.parametrize(("budget", "alerts"), [(0.5, False), (32.0, False), (33.0, True), (400.0, True)])
+def test_a_daemon_alerts_once_the_footage_is_a_quarter_of_the_time_between_alarms(budget, alerts):
+    assert set_threshold(ladder(stream("exponential", 660 / DAY_S, 11)), budget).supported is alerts

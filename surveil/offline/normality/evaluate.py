@@ -7,8 +7,9 @@ of the frame figures and counted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import nan
 
 import numpy as np
@@ -21,7 +22,9 @@ from surveil.features.normality.peaks import SLOT_S
 from surveil.features.normality.result import Explanation
 from surveil.offline.normality.dataset import Dataset, LabelledClip
 from surveil.offline.normality.figures import Estimate, Scores, average_precision, bootstrap, frame_auc, runs
+from surveil.offline.normality.frames import Pace
 from surveil.offline.normality.normality import Progress, Scored, learn_files, quiet, score_file
+from surveil.offline.normality.table import BudgetRow, Found, alerting_threshold, budgets
 from surveil.types import BoolMap, Bytes
 
 FIGURES = (
@@ -75,14 +78,20 @@ class ClipResult:
     sight: PeakMoment | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NormalityReport:
     """Everything an evaluation found."""
 
     dataset: str
     model: str
     sha256: str
+    asked: Threshold
+    """Of the budget that was asked for."""
     threshold: Threshold
+    """That the figures are of: the same, or where a daemon would not alert at it, that of the least budget at which
+    it would."""
+    table: tuple[BudgetRow, ...]
+    """Other budgets, judged by the same scores."""
     figures: dict[str, Estimate]
     clips: tuple[ClipResult, ...]
     width: int
@@ -99,31 +108,62 @@ def evaluate(
 ) -> NormalityReport:  # fmt: skip
     """Judge `model`, or one learned from the dataset's `normal:` (with `equalise`, if wanted), on its clips.
 
-    Raises ConfigError for a dataset without clips, labels that do not fit, sizes that differ.
+    Events and false alarms are counted at a threshold at which a daemon would alert, or not at all. Raises
+    ConfigError for a dataset without clips, labels that do not fit, sizes that differ.
     """
     if not dataset.clips:
         raise ConfigError([f"{dataset.name}: has no `clips`: nothing to judge"])
     if model is None:
         model = learn_files(dataset.name, dataset.normal, dataset.fps, progress, equalise=equalise)
-    threshold = model.model.threshold(budget)
+    threshold = alerting_threshold(model.model, budget)
+    pace = Pace("evaluating", [clip.path for clip in dataset.clips], dataset.fps, progress)
     clips = []
     for i, clip in enumerate(dataset.clips):
-        clips.append(_clip(clip, model, dataset.fps, threshold, budget))
-        progress("evaluating", (i + 1) / len(dataset.clips))
-    frame = (model.model.width, model.model.height)
+        clips.append(_clip(clip, model, dataset.fps, threshold, budget, partial(pace.at, i)))
+        pace.end(i)
+    table = tuple(_row(one, clips) for one in budgets(model.model, budget))
     return NormalityReport(
-        dataset.name, model.name, model.sha256, threshold, _figures(clips), tuple(clips), *frame
+        dataset=dataset.name,
+        model=model.name,
+        sha256=model.sha256,
+        asked=model.model.threshold(budget),
+        threshold=threshold,
+        table=table,
+        figures=_figures(clips, counted=threshold.supported),
+        clips=tuple(clips),
+        width=model.model.width,
+        height=model.model.height,
     )
 
 
+def _row(threshold: Threshold, clips: Sequence[ClipResult]) -> BudgetRow:
+    """Count what a threshold finds, from scores that are there already."""
+    if not threshold.supported:
+        return BudgetRow(threshold=threshold, found=None)
+    judged = [match(c.t, c.labels, c.sustained >= threshold.value) for c in clips]
+    found = Found(
+        events=sum(len(events) for events, _ in judged),
+        found=sum(e.delay_s == e.delay_s for events, _ in judged for e in events),
+        false_alarms=sum(len(false) for _, false in judged),
+        normal_s=sum(c.normal_s for c in clips),
+    )
+    return BudgetRow(threshold=threshold, found=found)
+
+
 def _clip(
-    clip: LabelledClip, model: LoadedModel, fps: float, threshold: Threshold, budget: float
+    clip: LabelledClip,
+    model: LoadedModel,
+    fps: float,
+    threshold: Threshold,
+    budget: float,
+    seen: Callable[[float], None],
 ) -> ClipResult:
     times, scores, sustained, single = [], [], [], []
     sight: PeakMoment | None = None
     best = -1.0
     for scored in score_file(model, clip.path, fps, budget, explain=True):
         result = scored.result
+        seen(scored.still.t)
         times.append(scored.still.t)
         scores.append(result.score if result.model else nan)
         sustained.append(result.sustained)
@@ -182,20 +222,26 @@ def match(t: Scores, labels: BoolMap, over: BoolMap) -> tuple[tuple[EventFound, 
     return tuple(found), tuple(false)
 
 
-def _figures(clips: Sequence[ClipResult]) -> dict[str, Estimate]:
+def _figures(clips: Sequence[ClipResult], *, counted: bool) -> dict[str, Estimate]:
+    """Return the figures; those of alarms are NaN where none are `counted`."""
     figures = {
         "frame_auc": bootstrap(clips, lambda c: frame_auc(*_frames(c))),
         "average_precision": bootstrap(clips, lambda c: average_precision(*_frames(c))),
-        "event_recall": bootstrap(clips, _recall),
-        "false_alarms_per_hour": bootstrap(clips, lambda c: _false_rate(c, 3600.0)),
-        "false_alarms_per_day": bootstrap(clips, lambda c: _false_rate(c, 86400.0)),
-        "detection_delay_s": bootstrap(clips, _delay),
     }
+    alarms: dict[str, Callable[[Sequence[ClipResult]], float]] = {
+        "event_recall": _recall,
+        "false_alarms_per_hour": lambda c: _false_rate(c, 3600.0),
+        "false_alarms_per_day": lambda c: _false_rate(c, 86400.0),
+        "detection_delay_s": _delay,
+    }
+    for name, figure in alarms.items():
+        figures[name] = bootstrap(clips, figure) if counted else Estimate(nan, nan, nan)
     for name in clips[0].single:
         if any(c.single[name].any() for c in clips):
             figures[f"frame_auc.{name}"] = _single(clips, name)
     for name, value in _counts(clips).items():
-        figures[name] = Estimate(value, nan, nan)
+        is_of_alarms = name in ("events_found", "false_alarms")
+        figures[name] = Estimate(value if counted or not is_of_alarms else nan, nan, nan)
     return figures
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from surveil.capture.file import FolderSource
+from surveil.capture.file import FolderSource, duration_s
 from surveil.capture.opening import make_source
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
@@ -71,6 +71,31 @@ def _numbered(shots: Iterator[Shot], fps: float) -> Iterator[Still]:
         # A recording whose time steps back goes on a frame later: order is what learning needs.
         last = max(stamp - first, last + 1e-3 if index else 0.0)
         yield Still(index, last, shot.picture)
+
+
+class Pace:
+    """How much of several recordings is done, for progress."""
+
+    def __init__(
+        self, what: str, paths: Sequence[Path], fps: float, tell: Callable[[str, float], None]
+    ) -> None:
+        self._what, self._tell = what, tell
+        self._lengths = [_length_s(path, fps) for path in paths]
+
+    def at(self, index: int, t: float) -> None:
+        """Tell that `t` seconds of a recording are done, and all of those before it."""
+        done = sum(self._lengths[:index]) + min(t, self._lengths[index])
+        self._tell(self._what, done / sum(self._lengths))
+
+    def end(self, index: int) -> None:
+        """Tell that a recording is done."""
+        self.at(index, self._lengths[index])
+
+
+def _length_s(path: Path, fps: float) -> float:
+    """Return how long a recording plays, s; a minute where it does not say so."""
+    images = count_images(path)
+    return (duration_s(path) or 60.0) if images is None else max(1, images) / fps
 
 
 def count_images(path: Path) -> int | None:

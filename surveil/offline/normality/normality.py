@@ -15,7 +15,7 @@ from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.features.normality.result import NormalityResult
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings
-from surveil.offline.normality.frames import Still, stills
+from surveil.offline.normality.frames import Pace, Still, stills
 from surveil.types import Bytes, Polygon
 
 Progress = Callable[[str, float], None]
@@ -70,12 +70,14 @@ def learn_files(
         learner = Learner(
             camera, frame, geometry, base.model if base else None, half_life_days=half_life_days
         )
+        pace = Pace("learning", paths, fps, progress)
         for i, path in enumerate(paths):
             learner.gap()
             for still in _same_size(path, fps, frame, hidden):
                 t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
                 learner.observe(luma(still, geometry.size), t, start_wall + learner.seen.seconds)
-            progress("learning", (i + 1) / len(paths))
+                pace.at(i, still.t)
+            pace.end(i)
         return fingerprint(learner.freeze().fit())
     except TooLittleFootageError as error:
         raise ConfigError([f"{paths[0]}: {error}"]) from None
@@ -118,12 +120,14 @@ def _same_size(
 def _geometry(
     paths: Sequence[Path], fps: float, sketch: GeometrySketch, progress: Progress, hidden: Sequence[Polygon]
 ) -> Geometry:
+    pace = Pace("background", paths, fps, progress)
     for i, path in enumerate(paths):
         for still in stills(path, fps, hidden):
+            pace.at(i, still.t)
             t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
             if sketch.wants(t):
                 sketch.add(luma(still, sketch.size), t)
-        progress("background", (i + 1) / len(paths))
+        pace.end(i)
     try:
         return sketch.fit()
     except ValueError as error:

@@ -15,6 +15,7 @@ from surveil.errors import StateError
 from surveil.features.normality.draw import explained, jpeg, png
 from surveil.offline.normality.evaluate import ClipResult, NormalityReport
 from surveil.offline.normality.figures import Estimate
+from surveil.offline.normality.table import BudgetRow, table_lines
 from surveil.types import Bytes
 
 _STYLE = """
@@ -42,6 +43,12 @@ def to_json(report: NormalityReport) -> str:
             "provisional": threshold.provisional,
             "words": threshold.words(),
         },
+        "asked": {
+            "budget_per_day": report.asked.budget,
+            "alerts": report.asked.supported,
+            "words": report.asked.words(),
+        },
+        "table": [_row(row) for row in report.table],
         "figures": {name: _estimate(e) for name, e in report.figures.items()},
         "clips": [_clip(c) for c in report.clips],
     }
@@ -50,11 +57,25 @@ def to_json(report: NormalityReport) -> str:
 
 def lines(report: NormalityReport) -> list[str]:
     """Return the figures as lines of text."""
-    found = [f"{report.dataset}  model {report.model}", report.threshold.words()]
+    found = [f"{report.dataset}  model {report.model}", *said(report), "", *table_lines(report.table), ""]
     for name, e in report.figures.items():
         interval = f"  [{e.low:.3f} … {e.high:.3f}]" if isfinite(e.low) else ""
         found.append(f"{name:24} {e.value:.4g}{interval}")
     return found
+
+
+def said(report: NormalityReport) -> list[str]:
+    """Say what the footage vouches for, and at which threshold events and false alarms are counted."""
+    asked, used = report.asked, report.threshold
+    if asked.supported:
+        return [asked.words()]
+    if not used.supported:
+        return [asked.words(), "no events and no false alarms: a daemon would not alert with this model"]
+    least = (
+        f"a daemon would not alert at {asked.budget:g} a day yet: figures are of {used.budget:.3g} a day, the least "
+        f"budget at which it would: threshold {used.value:.2f}, {used.rate:.3g} alarms a day"
+    )
+    return [asked.words(), least]
 
 
 def write_report(report: NormalityReport, folder: Path) -> Path:
@@ -81,7 +102,8 @@ def to_html(report: NormalityReport) -> str:
     clips = "".join(_section(report, clip) for clip in report.clips)
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>"
-        f"<h1>{title}</h1><p>{escape(report.threshold.words())}</p>"
+        f"<h1>{title}</h1>{''.join(f'<p>{escape(line)}</p>' for line in said(report))}"
+        f"<pre>{escape(chr(10).join(table_lines(report.table)))}</pre>"
         f"<p>Frames in order, causal, no normalisation per clip; intervals are 95 %, bootstrap over clips.</p>"
         f"<table><tr><th>figure<th>value<th>interval</tr>{rows}</table>{clips}</html>\n"
     )
@@ -123,6 +145,19 @@ def _number(value: float) -> float | None:
 
 def _estimate(e: Estimate) -> dict[str, float | None]:
     return {"value": _number(e.value), "low": _number(e.low), "high": _number(e.high)}
+
+
+def _row(row: BudgetRow) -> dict[str, object]:
+    threshold, found = row.threshold, row.found
+    shown: dict[str, object] = {
+        "budget_per_day": threshold.budget,
+        "state": row.state,
+        "threshold": _number(threshold.value) if found else None,
+        "alarms_in_footage": threshold.seen if found else None,
+    }
+    if found is not None:
+        shown |= {"events": found.events, "events_found": found.found, "false_alarms": found.false_alarms}
+    return shown
 
 
 def _clip(clip: ClipResult) -> dict[str, object]:

@@ -10,11 +10,14 @@ import typer
 
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors
-from surveil.features.normality.modelfile import load
+from surveil.errors import StateError
+from surveil.features.normality.modelfile import LoadedModel, load, save
 from surveil.offline.normality.dataset import load_dataset
 from surveil.offline.normality.evaluate import FIGURES, evaluate
 from surveil.offline.normality.gate import check_figures, failures, parse_gate
+from surveil.offline.normality.normality import learn_files
 from surveil.offline.normality.report import lines, to_json, write_report
+from surveil.offline.normality.scorefile import write_scores
 
 Budget = Annotated[float, typer.Option(min=0, max=10_000, help="Accepted alerts per day.")]
 
@@ -32,7 +35,19 @@ class FootageOptions:
     report: Path | None
     """A folder."""
     equalise: bool
+    output: Path | None
+    """Where a model that is learned goes."""
+    scores: Path | None
+    """Where the scores of every frame go."""
     json: bool
+
+
+def write_model(model: LoadedModel, path: Path) -> None:
+    """Write a model to a file. Raises StateError."""
+    try:
+        save(model.model, path)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def evaluate_footage(options: FootageOptions) -> None:
@@ -42,7 +57,13 @@ def evaluate_footage(options: FootageOptions) -> None:
     data = load_dataset(options.dataset)
     model = load(options.model) if options.model else None
     with bar() as progress:
-        judged = evaluate(data, model, options.budget, progress, equalise=options.equalise)
+        if model is None:
+            model = learn_files(data.name, data.normal, data.fps, progress, equalise=options.equalise)
+            if options.output:
+                write_model(model, options.output)
+        judged = evaluate(data, model, options.budget, progress)
+    if options.scores:
+        write_scores(judged, options.scores)
     if options.report:
         errors.print(f"report: {write_report(judged, options.report)}", soft_wrap=True)
     console.print_json(to_json(judged)) if options.json else console.print("\n".join(lines(judged)))

@@ -21,13 +21,13 @@ from surveil.cli.common import (
 )  # fmt: skip
 from surveil.clock import SystemClock
 from surveil.config import Config
-from surveil.errors import ConfigError, ModelError, StateError
-from surveil.features.normality.modelfile import LoadedModel, load, save
+from surveil.errors import ConfigError, ModelError
+from surveil.features.normality.modelfile import LoadedModel, load
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
 from surveil.offline.normality.collect import learn_collected
 from surveil.offline.normality.commands.collect import Fps, collected_in
-from surveil.offline.normality.commands.footage import Budget
+from surveil.offline.normality.commands.footage import Budget, write_model
 from surveil.offline.normality.dataset import load_dataset
 from surveil.offline.normality.deploy import compare, show
 from surveil.offline.normality.normality import Progress, learn_files
@@ -80,10 +80,7 @@ def learn(
     with bar() as progress:
         model = _learned(settings, camera, videos or [], fps, progress, base)
     if output is not None:
-        try:
-            save(model.model, output)
-        except OSError as error:
-            raise StateError(f"{output}: cannot be written: {error.strerror}") from None
+        write_model(model, output)
     if deploy:
         model = store.deploy(model.model)
     for line in show(model, settings.cameras[camera].section(NormalitySettings).budget).lines:
