@@ -56,13 +56,16 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
 
-def read_config(path: Path, *, needs_model: bool = False, needs_secrets: bool = False) -> Config:
+def read_config(
+    path: Path, *, needs_model: bool = False, needs_secrets: bool = False, classifier: str = ""
+) -> Config:
     """Load the configuration, set up logging by it, and print its warnings.
 
     `needs_model`: a model that is not there is a mistake of the file; else it may still be added.
     `needs_secrets`: cameras or sinks are opened; else secrets may be missing, as in an operator's shell.
+    `classifier`: the one that is being trained or deployed; that it is not yet in use is no news.
     """
-    config = load(path, needs_model=needs_model, needs_secrets=needs_secrets)
+    config = load(path, needs_model=needs_model, needs_secrets=needs_secrets, classifier=classifier)
     logs.configure(config.log.format, config.log.level)
     logs.hide(config.secrets)
     for warning in config.warnings:

@@ -26,9 +26,13 @@ def check_classes(root: YamlNode, problems: Problems) -> None:
             problems.add(node.line, node.path, text)
 
 
-def missing_classifiers(root: YamlNode) -> list[tuple[int, str, str]]:
-    """Return (line, path, text) of every rule that sees nothing yet: its classifier is not deployed, or is damaged."""
-    return [(model.line, model.path, text) for model, _ in _rules(root) if (text := _why_blind(root, model))]
+def missing_classifiers(root: YamlNode, but: str = "") -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every rule that sees nothing yet: its classifier is not deployed, or is damaged.
+
+    `but`: the classifier that is being trained or deployed.
+    """
+    models = [model for model, _ in _rules(root) if model.text != but]
+    return [(model.line, model.path, text) for model in models if (text := _why_blind(root, model))]
 
 
 def _why_blind(root: YamlNode, model: YamlNode) -> str:

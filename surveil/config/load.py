@@ -43,11 +43,13 @@ def load(
     *,
     needs_model: bool = False,
     needs_secrets: bool = True,
+    classifier: str = "",
 ) -> Config:
     """Read, fill, check and freeze a configuration; `needs_model`: its model must be there, too.
 
     Without `needs_secrets` a secret that is not at hand is no mistake. Its camera gets an address that leads nowhere,
-    and its sink writes to the log only: such a configuration is for looking at what the daemon wrote.
+    and its sink writes to the log only: such a configuration is for looking at what the daemon wrote. Of `classifier`,
+    which is being trained or deployed, there is no warning.
 
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
@@ -55,7 +57,7 @@ def load(
     """
     secrets = Secrets(environ=env, base=path.parent, needed=needs_secrets)
     try:
-        return _load(path, secrets, needs_model=needs_model)
+        return _load(path, secrets, needs_model=needs_model, classifier=classifier)
     except ConfigError:
         raise
     except OSError as error:
@@ -68,7 +70,7 @@ def load(
     raise ConfigError([secrets.mask(f"{path}: {what}")])
 
 
-def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
+def _load(path: Path, secrets: Secrets, *, needs_model: bool, classifier: str) -> Config:
     problems = Problems(mask=secrets.mask)
     root = read(path, problems)
     if root is None and not problems.found:
@@ -83,9 +85,9 @@ def _load(path: Path, secrets: Secrets, *, needs_model: bool) -> Config:
         check_timezones,
         check_anomaly,
         check_gates_off,
-        missing_classifiers,
     )
     doubtful = [found for look in looks for found in look(root)]
+    doubtful += missing_classifiers(root, classifier)
     doubtful += _short_secrets(root, settings, secrets)
     warnings = [Problem(*one).show(str(path)) for one in doubtful]
     return build(path, settings, secrets, warnings)

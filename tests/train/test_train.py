@@ -14,7 +14,7 @@ from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.store import ClassifierStore
 from surveil.offline.classify import dataset
 from surveil.offline.classify.dataset import Item
-from surveil.offline.classify.evaluation import FIGURES, judge
+from surveil.offline.classify.evaluation import FIGURES, few_bins, judge
 from surveil.offline.classify.features import backbone_path
 from surveil.offline.classify.head import Head, class_weights, fit, temperature
 from surveil.offline.classify.measures import (
@@ -105,9 +105,27 @@ def test_every_bin_of_the_calibration_is_seen_even_a_single_one(made, bins):
     for sure, right, pictures in bins:
         assert f"<circle cx={sure:.4f} cy={1 - right:.4f} " in page
         assert f"<title>{pictures} pictures: confidence {sure:.1%}, accuracy {right:.1%}</title>" in page
+        assert f" font-size=.04>{pictures}</text>" in page
+        assert f"<td>{sure:.1%}<td>{right:.1%}<td>{pictures}</tr>" in page
     assert f"{len(bins)} of 10 bins have pictures" in page
     assert ("one bin says little about calibration" in page) == (len(bins) == 1)
     assert not re.search(r"points='[^ ']*'", page), "a line of one point shows nothing"
+
+
+def test_confidence_is_told_beside_accuracy_and_one_bin_is_no_calibration(made):
+    data, trained = made
+    names = list(trained.evaluation.figures)
+    assert names[names.index("accuracy") + 1] == "confidence"
+    sure = sum(c * n for c, _, n in trained.evaluation.bins) / trained.evaluation.pictures
+    assert trained.evaluation.figures["confidence"].value == pytest.approx(sure)
+    bins = json.loads(to_json(trained))["evaluation"]["calibration"]
+    assert sum(one["pictures"] for one in bins) == trained.evaluation.pictures
+    items, one = (*data.items[:2], *data.items[-2:]), np.array([[0.96, 0.04]] * 4)
+    found = judge("m", trained.card.labels, one, items, np.arange(4), "disc", 0.5)
+    assert few_bins(found) == (
+        "all scores lie in one of 10 bins of confidence: the calibration error says little",
+    )
+    assert few_bins(replace(found, bins=[(0.9, 1.0, 2), (0.6, 0.5, 2)])) == ()
 
 
 def test_a_gate_on_the_figures_holds_or_names_what_fails(made):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,10 @@ class Card:
     """First 12 digits of the sha256 of every picture it was trained or validated on: it is judged on others."""
     quantiles: tuple[float, ...] = ()
     """Of the positive class's score on the validation split, 0 %, 5 % … 100 %: what drift is told from."""
+    promised: Mapping[str, float] = field(default_factory=dict)
+    """`false_alarms` and `missed`: shares that its threshold promises, by the validation split."""
+    objections: tuple[str, ...] = ()
+    """Why it should not be deployed, found on the test split."""
 
     def said(self, scores: Sequence[float]) -> str:
         """Return the class that these probabilities mean: the positive one at its threshold, else the likeliest."""
@@ -64,6 +68,8 @@ class Card:
             "surveil.how": self.how,
             "surveil.seen": json.dumps(self.seen),
             "surveil.quantiles": json.dumps(self.quantiles),
+            "surveil.promised": json.dumps(dict(self.promised), sort_keys=True),
+            "surveil.objections": json.dumps(self.objections),
         }
 
     @classmethod
@@ -79,6 +85,9 @@ class Card:
                 threshold=float(metadata["surveil.threshold"]), figures=read_json(metadata["surveil.figures"]),
                 how=metadata["surveil.how"], seen=tuple(read_json(metadata["surveil.seen"])),
                 quantiles=tuple(read_json(metadata["surveil.quantiles"])),
+                # Files of earlier versions have neither.
+                promised=read_json(metadata.get("surveil.promised", "{}")),
+                objections=tuple(read_json(metadata.get("surveil.objections", "[]"))),
             )  # fmt: skip
         except (LookupError, ValueError, TypeError, AttributeError) as error:
             raise DamagedModel(f"{path}: its metadata cannot be read: {error}") from None

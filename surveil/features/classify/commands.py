@@ -46,15 +46,20 @@ def deploy(
 ) -> None:
     """Deploy a trained classifier. A running daemon loads it within seconds.
 
+    A classifier that did not hold on its test pictures is deployed with a warning that says why.
+
     With --shadow it runs beside the deployed classifier and raises no alerts;
     `surveil_classifier_shadow_looks_total` compares the two. Deploy it again without --shadow to use it.
 
     Examples: `surveil models deploy shelf --shadow`; `surveil models deploy shelf --file shelf.onnx`
     """
-    store = ClassifierStore(read_config(config).state_dir, name)
+    store = ClassifierStore(read_config(config, classifier=name).state_dir, name)
     chosen = file or store.trained
     if not chosen.is_file():
         raise ModelError(f"{chosen}: no such model; create one with `surveil train DATASET --name {name}`")
+    objections = read_card(chosen).objections
+    for why in objections:
+        warn(f"not recommended: {why}")
     if why := store.damage():
         warn(f"the deployed one cannot be read: {why}")
     store.deploy(chosen, shadow)
@@ -73,7 +78,7 @@ def rollback(
 
     Example: `surveil models rollback shelf`
     """
-    store = ClassifierStore(read_config(config).state_dir, name)
+    store = ClassifierStore(read_config(config, classifier=name).state_dir, name)
     if shadow:
         store.withdraw()
         _tell(name, None, "shadow mode has ended", json=json)
@@ -101,6 +106,8 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
     for one in found:
         if one["damage"]:
             warn(one["damage"])
+        for why in one["objections"]:
+            warn(f"{one['name']} is not recommended: {why}")
     if json:
         print_json(found)
         return
@@ -109,6 +116,8 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
         figures = one["figures"] or {}
         at = "" if one["threshold"] is None else f"{one['positive']} ≥ {one['threshold']:.3f}"
         accuracy = f"{figures['accuracy']:.3f}" if "accuracy" in figures else ""
+        if one["objections"]:
+            accuracy += " (not recommended)"
         table.add_row(
             one["name"], one["in_use"] or "none", one["shadow"] or "", ", ".join(one["labels"]), at, accuracy
         )
@@ -131,6 +140,7 @@ def _about(store: ClassifierStore) -> dict[str, Any]:
         "shadow": shadow.stem if shadow else None,
         "versions": [v.removesuffix(".onnx") for v in store.versions()],
         "labels": card["labels"] if card else [],
+        "objections": card["objections"] if card else [],
         "damage": damage,
         **about,
     }

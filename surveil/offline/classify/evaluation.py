@@ -12,6 +12,7 @@ from surveil.clock import DAY_S
 from surveil.offline.classify.dataset import Item
 from surveil.offline.classify.head import Labels
 from surveil.offline.classify.measures import (
+    BINS,
     Indices,
     Operating,
     Wanted,
@@ -24,6 +25,7 @@ from surveil.offline.classify.measures import (
     reliability,
     share,
 )
+from surveil.offline.classify.objections import objections
 from surveil.offline.normality.figures import Estimate
 from surveil.types import BoolMap, Doubles
 
@@ -59,7 +61,7 @@ class OfCamera:
 
 
 FIGURES = (
-    "accuracy", "recall", "precision", "f1", "roc_auc", "pr_auc", "calibration_error",
+    "accuracy", "confidence", "recall", "precision", "f1", "roc_auc", "pr_auc", "calibration_error",
     "threshold", "false_alarms", "recall_at",
 )  # fmt: skip
 """Names of what an evaluation finds."""
@@ -74,7 +76,7 @@ class Evaluation:
     positive: str
     pictures: int
     figures: Mapping[str, Estimate]
-    """accuracy, recall, precision, f1 (means over classes), roc_auc, pr_auc, calibration_error."""
+    """accuracy, confidence, recall, precision, f1 (means over classes), roc_auc, pr_auc, calibration_error."""
     per_class: Mapping[str, OfClass]
     per_camera: Mapping[str, OfCamera]
     table: Indices
@@ -87,6 +89,8 @@ class Evaluation:
     bins: Sequence[tuple[float, float, int]]
     worst: tuple[Misclassified, ...]
     """The surest mistakes first."""
+    objections: tuple[str, ...] = ()
+    """Why the classifier should not be deployed."""
 
     def values(self) -> dict[str, float]:
         """Return the figures `FIGURES` by name, for a gate (`surveil.offline.normality.gate`)."""
@@ -106,8 +110,12 @@ def judge(
     units: Labels,
     positive: str,
     threshold: float,
+    promised: Mapping[str, float] | None = None,
 ) -> Evaluation:
-    """Judge probabilities float64 (n, classes) of `items`, which `units` (n,) were split as."""
+    """Judge probabilities float64 (n, classes) of `items`, which `units` (n,) were split as.
+
+    `promised`: the shares of errors that the threshold promises (`surveil.offline.classify.objections`).
+    """
     truth = np.array([classes.index(item.label) for item in items], np.int64)
     predicted = scores.argmax(1)
     table = confusion(truth, predicted, len(classes))
@@ -123,6 +131,7 @@ def judge(
         at_recall=share(over[wanted], units[wanted]), at_false_alarms=share(over[~wanted], units[~wanted]),
         roc=curve(scores[:, which], wanted), bins=reliability(scores, truth),
         worst=_worst(items, classes, scores, truth),
+        objections=objections(classes, scores, truth, (positive, threshold), promised or {}),
     )  # fmt: skip
 
 
@@ -175,6 +184,13 @@ def doubts(items: Sequence[Item], test: Sequence[Item], units: int) -> tuple[str
     elif units < FEW_TEST / 4:
         few.append(f"the {len(test)} test pictures come from {units} independent places or moments only")
     return (*few, *_narrow(items))
+
+
+def few_bins(found: Evaluation) -> tuple[str, ...]:
+    """Return in words why its calibration error says little; nothing when it says something."""
+    if len(found.bins) > 1:
+        return ()
+    return (f"all scores lie in one of {BINS} bins of confidence: the calibration error says little",)
 
 
 def _narrow(items: Sequence[Item]) -> list[str]:

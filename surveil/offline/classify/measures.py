@@ -69,6 +69,7 @@ def figures(scores: Doubles, truth: Labels, units: Labels) -> dict[str, Estimate
 
     return {
         "accuracy": over(lambda i: float((predicted[i] == truth[i]).mean())),
+        "confidence": over(lambda i: float(scores[i].max(1).mean())),
         "recall": over(lambda i: mean(i, 1)),
         "precision": over(lambda i: mean(i, 0)),
         "f1": over(lambda i: mean(i, 2)),
@@ -92,7 +93,9 @@ def class_figures(
 
 
 def share(true: NDArray[np.bool_], units: Labels) -> Estimate:
-    """Return the share of what is true, with its interval over resamples of units."""
+    """Return the share of what is true, with its interval over resamples of units; NaN of no picture."""
+    if not len(true):
+        return Estimate(nan, nan, nan)
     return bootstrap(_members(units), lambda chosen: float(true[np.concatenate(chosen)].mean()))
 
 

@@ -12,8 +12,10 @@ from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.classify.classifier import Card, Classifier
 from surveil.filesystem import write_atomically
 from surveil.offline.classify.dataset import Item, PictureSet
-from surveil.offline.classify.evaluation import Evaluation, doubts, judge, threshold_for
+from surveil.offline.classify.evaluation import Evaluation, doubts, few_bins, judge, threshold_for
 from surveil.offline.classify.head import Fitted, Labels
+from surveil.offline.classify.measures import operating
+from surveil.offline.classify.objections import promises
 from surveil.offline.classify.prepared import Options, Prepared, Progress, near_duplicates, quiet
 from surveil.offline.classify.split import TEST, TRAIN, VALIDATION, units
 from surveil.types import Doubles
@@ -61,6 +63,9 @@ def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: s
     threshold = threshold_for(
         ready.classes, probabilities[held], [items[i] for i in held], positive, options.wanted
     )
+    scores = probabilities[held, ready.classes.index(positive)]
+    of_class = np.array([items[i].label == positive for i in held])
+    promised = promises(operating(scores, of_class, threshold), of_class, options.wanted)
     evaluation = judge(
         name,
         ready.classes,
@@ -69,9 +74,9 @@ def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: s
         ready.split.unit[tested],
         positive,
         threshold,
+        promised,
     )
     learned = sorted(items[i].sha256[:12] for side in (TRAIN, VALIDATION) for i in ready.split.of(side))
-    scores = probabilities[held, ready.classes.index(positive)]
     quantiles = tuple(round(float(q), 5) for q in np.quantile(scores, np.linspace(0, 1, 21)))
     return Card(
         name=name,
@@ -84,6 +89,8 @@ def make_card(ready: Prepared, options: Options, probabilities: Doubles, name: s
         how=how,
         seen=tuple(learned),
         quantiles=quantiles,
+        promised=promised,
+        objections=evaluation.objections,
     )
 
 
@@ -102,8 +109,10 @@ def finish(
     items = [ready.data.items[i] for i in tested]
     unit = ready.split.unit[tested]
     scores = probabilities[tested]
-    evaluation = judge(card.name, ready.classes, scores, items, unit, card.positive, card.threshold)
-    cautions = doubts(ready.data.items, items, len(set(unit.tolist())))
+    evaluation = judge(
+        card.name, ready.classes, scores, items, unit, card.positive, card.threshold, card.promised
+    )
+    cautions = (*doubts(ready.data.items, items, len(set(unit.tolist()))), *few_bins(evaluation))
     other, why = _beside(options, ready, items, unit)
     return Trained(
         path=target,
@@ -145,7 +154,7 @@ def _judged(model: Classifier, data: PictureSet, items: Sequence[Item], unit: La
     """Judge a file on pictures, read as the daemon reads them."""
     scores = model.probabilities([data.read(item) for item in items]).astype(np.float64)
     card = model.card
-    return judge(card.name, card.labels, scores, items, unit, card.positive, card.threshold)
+    return judge(card.name, card.labels, scores, items, unit, card.positive, card.threshold, card.promised)
 
 
 def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Progress = quiet) -> Trained:
@@ -174,6 +183,6 @@ def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Prog
         sizes={"trained on or alike": len(data.items) - len(items), "judged": len(items)},
         duplicates=len(pairs),
         problems=data.problems,
-        warnings=doubts(items, items, len(set(unit[fresh].tolist()))),
+        warnings=(*doubts(items, items, len(set(unit[fresh].tolist()))), *few_bins(evaluation)),
         penalties=(),
     )

@@ -45,6 +45,8 @@ def to_json(made: Trained) -> str:
             "near_duplicates": made.duplicates,
         },
         "preprocess": json.loads(made.card.preprocess.to_json()),
+        "recommended": not made.evaluation.objections,
+        "objections": made.evaluation.objections,
         "evaluation": document_of(made.evaluation),
         "beside": None if made.beside is None else document_of(made.beside),
         "warnings": made.warnings,
@@ -79,6 +81,10 @@ def document_of(found: Evaluation) -> dict[str, Any]:
             "false_alarms": _estimate(found.at_false_alarms),
             "precision": _finite(at.precision),
         },
+        "calibration": [
+            {"confidence": round(sure, 5), "accuracy": round(right, 5), "pictures": pictures}
+            for sure, right, pictures in found.bins
+        ],
         "worst": [_mistake(m) for m in found.worst],
     }
 
@@ -99,7 +105,8 @@ def _mistake(m: Misclassified) -> dict[str, object]:
 def lines(made: Trained) -> list[str]:
     """Return the report as lines of text."""
     sizes = ", ".join(f"{n} {name}" for name, n in made.sizes.items())
-    found = [f"{made.card.name}: {', '.join(made.card.labels)}; pictures: {sizes}"]
+    found = [f"not recommended: {why}" for why in made.evaluation.objections]
+    found += [f"{made.card.name}: {', '.join(made.card.labels)}; pictures: {sizes}"]
     for name, e in made.evaluation.figures.items():
         other = f"   deployed {made.beside.figures[name].value:.4f}" if made.beside is not None else ""
         found.append(f"{name:18} {e.value:.4f}{_interval(e)}{other}")
@@ -130,7 +137,8 @@ def to_html(made: Trained, data: PictureSet) -> str:
     """Return one page that needs no other file."""
     found = made.evaluation
     title = escape(f"{made.card.name}: {', '.join(made.card.labels)}")
-    text = "".join(f"<p class=warn>{escape(w)}</p>" for w in made.warnings)
+    text = "".join(f"<p class=warn><b>Not recommended</b>: {escape(w)}</p>" for w in found.objections)
+    text += "".join(f"<p class=warn>{escape(w)}</p>" for w in made.warnings)
     text += _figures(found, made.beside) + _confusion(found) + _groups(found) + _charts(made)
     text += _worth(made) + _wrong(found.worst, data)
     text += "".join(f"<p>left out: {escape(p)}</p>" for p in made.problems)
@@ -195,12 +203,16 @@ def _calibration(found: Evaluation) -> str:
     dots = "".join(
         f"<circle cx={sure:.4f} cy={1 - right:.4f} r={0.012 + 0.03 * (pictures / total) ** 0.5:.4f} fill=#06c>"
         f"<title>{pictures} pictures: confidence {sure:.1%}, accuracy {right:.1%}</title></circle>"
+        f"<text x={sure + 0.045:.4f} y={1.015 - right:.4f} font-size=.04>{pictures}</text>"
         for sure, right, pictures in found.bins
     )
     title = f"accuracy over confidence; diagonal: calibrated; {len(found.bins)} of {BINS} bins have pictures"
     if len(found.bins) == 1:
         title += ": one bin says little about calibration"
-    return _chart(title, [[[c, a] for c, a, _ in found.bins], [[0, 0], [1, 1]]], dots)
+    rows = [[f"{sure:.1%}", f"{right:.1%}", str(pictures)] for sure, right, pictures in found.bins]
+    return _chart(title, [[[c, a] for c, a, _ in found.bins], [[0, 0], [1, 1]]], dots) + _table(
+        ["confidence", "accuracy", "pictures"], rows
+    )
 
 
 def _chart(title: str, curves: Iterable[Sequence[Sequence[float]]], marks: str = "") -> str:

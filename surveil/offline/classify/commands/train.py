@@ -159,7 +159,11 @@ def run(options: TrainOptions) -> None:
     if options.resume and not options.finetune:
         raise ConfigError(["--resume requires --finetune"])
     check_name(options.name)
-    store = None if options.output else ClassifierStore(read_config(options.config).state_dir, options.name)
+    store = (
+        None
+        if options.output
+        else ClassifierStore(read_config(options.config, classifier=options.name).state_dir, options.name)
+    )
     target = options.output or (store.trained if store else Path())
     learning = replace(options.learning, beside=store.path() if store else None)
     train_network = _finetuner(options.resume) if options.finetune else train_head
@@ -168,11 +172,17 @@ def run(options: TrainOptions) -> None:
         made = train_network(data, target, learning, progress=progress)
     show(made, data, target.parent, json=options.json)
     if store and not options.json:
-        console.print(
-            f"[bold]surveil models deploy {options.name}[/] puts it into use; --shadow tries it first",
-            soft_wrap=True,
-        )
+        console.print(_next_step(options.name, made), soft_wrap=True)
     hold(options.gate, made)
+
+
+def _next_step(name: str, made: Trained) -> str:
+    if made.evaluation.objections:
+        return (
+            "Do not deploy it. Check the largest errors in the report for wrong labels, and collect more pictures; "
+            f"[bold]surveil models deploy {name} --shadow[/] counts what it would say and raises no alerts"
+        )
+    return f"[bold]surveil models deploy {name}[/] puts it into use; --shadow tries it first"
 
 
 def _finetuner(resume: bool) -> Callable[..., Trained]:
