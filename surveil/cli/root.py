@@ -62,7 +62,7 @@ COMMANDS: dict[str, Line | Group] = {
     "dataset": Group(
         "Manage data sets of pictures for training a classifier.",
         {
-            "collect": Line("surveil.offline.classify.commands.dataset:collect", "Add pictures to a data set."),
+            "collect": Line("surveil.offline.classify.commands.collecting:collect", "Add pictures to a data set."),
             "show": Line(
                 "surveil.offline.classify.commands.dataset:show",
                 "Show the classes, cameras, days and origins of a data set, and what was left out.",

@@ -164,9 +164,10 @@ def test_followed_people_of_a_recording_become_crops_with_their_track_as_group(
     )  # fmt: skip
     read = dataset.load(data)
     assert len(read.items) >= 6
-    assert all(re.fullmatch(r"passing\.mp4 \d+", item.group) for item in read.items)
+    assert all(re.fullmatch(r"passing\.mp4 [0-9a-f]{12} \d+", item.group) for item in read.items)
     heights = [read.read(item).shape[0] for item in read.items]
     assert 20 < np.median(heights) < 300
+    assert {item.t_wall for item in read.items} == {None}, "the recording has no known time"
 
 
 @pytest.mark.parametrize(

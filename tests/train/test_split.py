@@ -110,6 +110,32 @@ def test_one_class_or_too_few_independent_pictures_are_refused_in_words():
         split(items(20, group=lambda k: f"g{k % 2}"), [])
 
 
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"group": lambda k: f"g{k % 4}"}, "they form 2 groups: 'g0' (5), 'g2' (5). Collect at least 1 more group"),
+        (
+            {"t_wall": lambda k: 1e9 + k % 2, "camera": lambda _k: "gate"},
+            "they form 1 group: gate at 2001-09-09 01:46 UTC (10). Collect at least 2 more group",
+        ),
+        (
+            {"camera": lambda _k: "held"},
+            "they form 10 groups, 10 of them of cameras that only the test has: 0 (1), 2 (1), 4 (1), 6 (1), 8 (1), 5 m",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_names_the_groups_and_says_what_to_collect(about, said):
+    with pytest.raises(ConfigError) as caught:
+        split(items(20, **about), [], test_cameras=frozenset({"held"}))
+    assert said in caught.value.messages[0]
+
+
+def test_near_duplicates_are_named_by_their_first_picture():
+    pairs = [(a, b) for a in range(0, 20, 2) for b in range(0, 20, 2) if a < b]
+    with pytest.raises(ConfigError, match=r"class 'a': .* 1 group: 0 and near-duplicates \(10\)"):
+        split(items(20), pairs)
+
+
 @given(st.integers(6, 60), st.integers(0, 5), st.integers(1, 8))
 @settings(max_examples=40, deadline=None)
 def test_no_unit_is_ever_divided(n, seed, size):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +17,16 @@ from surveil.errors import ConfigError
 from surveil.features.classify.crops import CropRequest, cut_out, places
 from surveil.hidden import HiddenPicture
 from surveil.offline.classify.dataset import Item, PictureSet, add, append, load
-from surveil.offline.classify.pictures import BadPictureError, decode, read_bytes
+from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
 from surveil.offline.normality.frames import stills
 from surveil.types import Bytes, Frame, Polygon, Track
 from surveil.view import FrameView
 
 BoxOf = tuple[int, int, int, int]
+VIDEOS = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"}
+)
+"""Suffixes by which videos are found in folders; a video that is named may have any."""
 _TILE_PX, _TILES = 112, 12
 
 
@@ -32,6 +37,46 @@ class Interval:
     start_s: float
     end_s: float
     label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A video, or a folder with the frames of one; `label`: the class of all of it, empty: by its intervals."""
+
+    path: Path
+    label: str
+
+
+def recordings(place: Path, label: str) -> tuple[Recording, ...]:
+    """Return what a file or folder holds: its videos, and each folder in it with pictures; at the least itself."""
+    if not place.is_dir():
+        return (Recording(place, label),)
+    files = [path for path in place.rglob("*") if path.is_file()]
+    found = {path for path in files if path.suffix.lower() in VIDEOS}
+    found |= {path.parent for path in files if path.suffix.lower() in SUFFIXES}
+    return tuple(Recording(path, label) for path in sorted(found or {place}))
+
+
+def recordings_by_class(place: Path) -> tuple[Recording, ...]:
+    """Return the videos in a folder with one folder per class."""
+    videos = sorted(path for path in place.glob("*/**/*") if path.suffix.lower() in VIDEOS)
+    return tuple(Recording(path, path.relative_to(place).parts[0]) for path in videos)
+
+
+def group_of(recording: Path) -> str:
+    """Return the group of a recording's pictures, by its content: another of the same name is another group.
+
+    Raises ConfigError when it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        files = sorted(p for p in recording.iterdir() if p.is_file()) if recording.is_dir() else [recording]
+        for path in files:
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    except OSError as error:
+        raise ConfigError([f"{recording}: cannot be read: {error.strerror}"]) from None
+    return f"{recording.resolve().name} {digest.hexdigest()[:12]}"
 
 
 def from_video(
@@ -48,6 +93,7 @@ def from_video(
     _check(intervals)
     count, due, end = 0, -np.inf, 0.0
     seen: set[Interval] = set()
+    group = group_of(video) if start_wall is None and video.exists() else ""
     for still in stills(video, hidden=hidden):
         end = still.t
         there = [i for i in intervals if i.start_s <= still.t < i.end_s]
@@ -57,8 +103,6 @@ def from_video(
         label = there[0].label
         due = still.t + every_s
         t_wall = None if start_wall is None else start_wall + still.t
-        # Without wall times the video itself is the unit: neighbouring frames must not be on two sides.
-        group = "" if start_wall is not None else f"{video.name} {label}"
         add(
             folder,
             still.picture.bgr(),
@@ -66,7 +110,8 @@ def from_video(
             camera=camera,
             t_wall=t_wall,
             origin="video",
-            group=group,
+            # Without wall times the video itself is the unit: neighbouring frames must not be on two sides.
+            group=group and f"{group} {label}",
             box=box,
         )
         count += 1
@@ -93,11 +138,14 @@ class CropCollector:
         group: str = "",
         hidden: Sequence[Polygon] = (),
     ) -> None:
-        """`hidden`: areas in fractions of the frame, blanked: nothing of them is kept."""
+        """`group`: of a recording whose wall times are not known; else pictures have times.
+
+        `hidden`: areas in fractions of the frame, blanked: nothing of them is kept.
+        """
         self.count = 0
         self._hidden = tuple(hidden)
         self._folder, self._look, self._label = folder, look, label
-        self._origin, self._group = origin, group
+        self._origin, self._group, self._run = origin, group, ""
         self._due = -np.inf
 
     def see(self, frame: Frame, tracks: Sequence[Track]) -> None:
@@ -109,12 +157,15 @@ class CropCollector:
         if not found:
             return
         picture = HiddenPicture(frame.picture, self._hidden).bgr()
+        # Numbers of tracks begin again with each run: without its beginning two people would share a group.
+        self._run = self._run or self._group or f"{frame.camera} {frame.t_wall:.0f}"
         for place in found:
             part = np.ascontiguousarray(cut_out(picture, place.box))
             # Crops of one followed object show one thing: they stay on one side of a split.
-            group = self._group if place.track is None else f"{self._group or frame.camera} {place.track}"
+            group = self._group if place.track is None else f"{self._run} {place.track}"
             add(
-                self._folder, part, self._label, camera=frame.camera, t_wall=frame.t_wall,
+                self._folder, part, self._label, camera=frame.camera,
+                t_wall=None if self._group else frame.t_wall,
                 origin=self._origin, group=group,
             )  # fmt: skip
             self.count += 1

@@ -116,6 +116,12 @@ def load(folder: Path) -> PictureSet:
     return PictureSet(folder, tuple(items), (*problems, *twice))
 
 
+def totals(folder: Path) -> dict[str, int]:
+    """Return the pictures per class that the manifest lists; the pictures themselves are not read."""
+    listed = _manifest(folder) if (folder / MANIFEST).exists() else []
+    return dict(sorted(Counter(item.label for item in listed).items()))
+
+
 def _manifest(folder: Path) -> list[Item]:
     found: dict[str, Item] = {}
     wrong: list[str] = []

@@ -170,10 +170,11 @@ def evaluate_file(path: Path, data: PictureSet, threads: int = 2, progress: Prog
     seen = {int(unit[i]) for i, item in enumerate(data.items) if item.sha256[:12] in model.card.seen}
     fresh = [i for i in range(len(data.items)) if int(unit[i]) not in seen]
     items = [data.items[i] for i in fresh]
-    if len({item.label for item in items}) < 2:
+    lacking = sorted(set(data.classes) - {item.label for item in items})
+    if len(data.classes) - len(lacking) < 2:
         raise ConfigError(
-            [(f"{data.folder}: {path.name} was trained on all but {len(items)} pictures of one class, "
-             "or on near-duplicates")]
+            [(f"{data.folder}: {path.name} was trained on all but {len(items)} pictures of one class, or on "
+              f"near-duplicates; collect pictures of {', '.join(lacking)} at other times or places")]
         )  # fmt: skip
     evaluation = _judged(model, data, items, unit[fresh])
     return Trained(

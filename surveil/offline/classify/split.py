@@ -12,6 +12,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import numpy as np
@@ -24,6 +25,9 @@ from surveil.offline.classify.duplicates import groups
 GAP_S = 60.0
 TRAIN, VALIDATION, TEST = 0, 1, 2
 _SHARES = (0.6, 0.2, 0.2)
+_FEWEST_UNITS = 3
+"""Of a class: one on each side."""
+_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def split(
             queues[_kind(items, indices)].append(indices)
     for queue in queues.values():
         _cut(sorted(queue, key=lambda indices: _order(items, indices, seed)), side)
-    _check(items, labels, side)
+    _check(items, labels, Split(side, unit), test_cameras)
     return Split(side, unit)
 
 
@@ -113,7 +117,7 @@ def _cut(queue: list[list[int]], side: NDArray[np.int64]) -> None:
         middle = (before + len(indices) / 2) / total
         where.append(TRAIN if middle < _SHARES[0] else VALIDATION if middle < sum(_SHARES[:2]) else TEST)
         before += len(indices)
-    if len(queue) >= 3:
+    if len(queue) >= _FEWEST_UNITS:
         where[0], where[-1] = TRAIN, TEST
         if VALIDATION not in where:
             where[-2] = VALIDATION
@@ -121,16 +125,47 @@ def _cut(queue: list[list[int]], side: NDArray[np.int64]) -> None:
         side[indices] = one
 
 
-def _check(items: Sequence[Item], labels: list[str], side: NDArray[np.int64]) -> None:
+def _check(items: Sequence[Item], labels: list[str], found: Split, test_cameras: frozenset[str]) -> None:
     names = {TRAIN: "train on", VALIDATION: "validate on", TEST: "test on"}
     wrong = []
     for label in labels:
         mine = np.array([item.label == label for item in items])
-        lacking = [words for where, words in names.items() if not (mine & (side == where)).any()]
+        lacking = [words for where, words in names.items() if not (mine & (found.side == where)).any()]
         if lacking:
             wrong.append(
                 f"class {label!r}: {int(mine.sum())} pictures from too few places and moments leave none to "
-                + " or to ".join(lacking)
+                f"{' or to '.join(lacking)}; {_remedy(items, np.flatnonzero(mine), found, test_cameras)}"
             )
     if wrong:
         raise ConfigError(wrong)
+
+
+def _remedy(
+    items: Sequence[Item], mine: NDArray[np.int64], found: Split, test_cameras: frozenset[str]
+) -> str:
+    """Say in which groups a class's pictures are, and what to collect."""
+    members: dict[int, list[int]] = defaultdict(list)
+    for i in mine.tolist():
+        members[int(found.unit[i])].append(i)
+    largest = sorted(members.values(), key=lambda indices: -len(indices))
+    shown = [f"{_name(items, indices)} ({len(indices)})" for indices in largest[:_SHOWN]]
+    more = [f"{len(largest) - _SHOWN} more"] if len(largest) > _SHOWN else []
+    held = sum(any(items[i].camera in test_cameras for i in indices) for indices in largest)
+    groups_ = f"{len(largest)} group{'s' * (len(largest) != 1)}"
+    only = f", {held} of them of cameras that only the test has" if held else ""
+    needed = max(1, _FEWEST_UNITS - (len(largest) - held))
+    return (
+        f"they form {groups_}{only}: {', '.join([*shown, *more])}. Collect at least {needed} more groups of the "
+        f"class: another video, another place, or a minute later (`surveil dataset collect` with times, see --start)"
+    )
+
+
+def _name(items: Sequence[Item], indices: list[int]) -> str:
+    """Name what holds a unit together: its group, its camera and time, or the first of its pictures."""
+    first = min((items[i] for i in indices), key=lambda item: item.t_wall or 0.0)
+    if first.group:
+        return repr(first.group)
+    if first.t_wall is not None:
+        moment = datetime.fromtimestamp(first.t_wall, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        return f"{first.camera or 'unknown camera'} at {moment}"
+    return first.path if len(indices) == 1 else f"{first.path} and near-duplicates"

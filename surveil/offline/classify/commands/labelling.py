@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,23 @@ from surveil.features.classify.crops import wider
 from surveil.features.classify.store import ClassifierStore
 from surveil.offline.classify.collect import from_feedback
 from surveil.types import Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelOptions:
+    """Which alert was what, and where its picture goes."""
+
+    alert: str
+    """Its id or event, or the first characters."""
+    verdict: str
+    config: Path
+    dataset: Path | None
+    """None: the rule's own in the state directory."""
+    whole: bool
+    """The whole picture, not only the alert's crop."""
+    new_class: bool
+    """A class that the classifier does not have is meant."""
+    json: bool
 
 
 def label(
@@ -47,24 +65,27 @@ def label(
 
     Example: `surveil alerts label 3f2a false`
     """
-    settings = read_config(config)
-    found = _start(admin.show(settings.state_dir / "surveil.db", alert), alert)
-    picture = _picture(found, settings.state_dir)
-    labels = _labels(found, settings.state_dir)
-    if not new_class:
-        _check_verdict(found, verdict, labels)
-    shown = _class(found, verdict, labels)
+    run(
+        LabelOptions(
+            alert=alert, verdict=verdict, config=config, dataset=dataset, whole=whole, new_class=new_class, json=json
+        )
+    )  # fmt: skip
+
+
+def run(options: LabelOptions) -> None:
+    """Store the picture, and show where and as what."""
+    state_dir = read_config(options.config).state_dir
+    found = _start(admin.show(state_dir / "surveil.db", options.alert), options.alert)
+    picture = _picture(found, state_dir)
+    labels = _labels(found, state_dir)
+    if not options.new_class:
+        _check_verdict(found, options.verdict, labels)
+    shown = _class(found, options.verdict, labels)
     model = str(found.details.get("model", ""))
-    folder = dataset or settings.state_dir / "feedback" / (model or safe_name(found.rule))
-    item = from_feedback(
-        folder,
-        picture,
-        shown,
-        camera=found.camera,
-        t_wall=found.t_wall,
-        box=None if whole else _box(found, picture),
-    )
-    if json:
+    folder = options.dataset or state_dir / "feedback" / (model or safe_name(found.rule))
+    box = None if options.whole else _box(found, picture)
+    item = from_feedback(folder, picture, shown, camera=found.camera, t_wall=found.t_wall, box=box)
+    if options.json:
         print_json({"alert": found.id, "dataset": str(folder), "picture": item.path, "class": shown})
     else:
         console.print(f"{folder / item.path} is of class {shown}", soft_wrap=True)
