@@ -19,6 +19,12 @@ _HEADER_BYTES = 32
 """The part of a slice that has its frame number."""
 _WITH_CHROMA = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135}
 """Profiles whose parameter sets describe chroma and scaling (7.3.2.1.1)."""
+_OWN_ASPECT = 255
+_ASPECTS = {
+    2: (12, 11), 3: (10, 11), 4: (16, 11), 5: (40, 33), 6: (24, 11), 7: (20, 11), 8: (32, 11), 9: (80, 33),
+    10: (18, 11), 11: (15, 11), 12: (64, 33), 13: (160, 99), 14: (4, 3), 15: (3, 2), 16: (2, 1),
+}  # fmt: skip
+"""Shapes of a pixel that have a number (table E-1); all others are square."""
 _MOST_IN_A_ROW = 5
 """More gaps in a row than this are an encoder that numbers in another way, and mean nothing."""
 
@@ -90,11 +96,53 @@ class _Numbering:
     """Numbers may be left out on purpose (temporal layers)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How large a stream's pictures are to be shown."""
+
+    width: int
+    height: int
+    aspect: tuple[int, int] = (1, 1)
+    """Width and height of a pixel."""
+
+
+def shape(sps: Buffer) -> Shape:
+    """Return the shape that a sequence parameter set describes (7.3.2.1.1). Raises IndexError where it is cut off."""
+    bits = _Bits(sps[1:256])
+    _skip_to_numbering(bits)
+    _numbers(bits)
+    columns, rows = bits.unsigned() + 1, bits.unsigned() + 1
+    fields = 1 if bits.bits(1) else 2
+    bits.bits(1 if fields == 1 else 2)
+    left, right, top, bottom = (bits.unsigned() for _ in range(4)) if bits.bits(1) else (0, 0, 0, 0)
+    # Chroma other than 4:2:0 crops in other units; no camera's browser plays it.
+    width = 16 * columns - 2 * (left + right)
+    height = 16 * rows * fields - 2 * fields * (top + bottom)
+    return Shape(width, height, _aspect(bits) if bits.bits(1) and bits.bits(1) else (1, 1))
+
+
+def _aspect(bits: _Bits) -> tuple[int, int]:
+    kind = bits.bits(8)
+    across, down = (bits.bits(16), bits.bits(16)) if kind == _OWN_ASPECT else _ASPECTS.get(kind, (1, 1))
+    return (across, down) if across and down else (1, 1)
+
+
 def _numbering(sps: Buffer) -> _Numbering:
     bits = _Bits(sps[1:256])
+    has_planes = _skip_to_numbering(bits)
+    size, may_skip = _numbers(bits)
+    return _Numbering(size, has_planes, may_skip)
+
+
+def _skip_to_numbering(bits: _Bits) -> bool:
+    """Read past profile and chroma; return whether colour planes are coded apart."""
     profile = bits.bits(24) >> 16
     bits.unsigned()
-    has_planes = profile in _WITH_CHROMA and _skip_chroma(bits)
+    return profile in _WITH_CHROMA and _skip_chroma(bits)
+
+
+def _numbers(bits: _Bits) -> tuple[int, bool]:
+    """Return the bits of a picture's number, and whether numbers may be left out."""
     size = bits.unsigned() + 4
     order = bits.unsigned()
     if order == 0:
@@ -106,7 +154,7 @@ def _numbering(sps: Buffer) -> _Numbering:
         for _ in range(bits.unsigned()):
             bits.signed()
     bits.unsigned()
-    return _Numbering(size, has_planes, bits.bits(1) == 1)
+    return size, bits.bits(1) == 1
 
 
 def _skip_chroma(bits: _Bits) -> bool:

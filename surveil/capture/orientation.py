@@ -128,16 +128,21 @@ def turn_mp4(path: Path, degrees: int, width: int, height: int) -> None:
 
     PyAV drops a display matrix where nothing is encoded.
     """
-    a, b, x, y = {
-        0: (_ONE, 0, 0, 0),
-        90: (0, _ONE, height, 0),
-        180: (-_ONE, 0, width, height),
-        270: (0, -_ONE, 0, width),
-    }[degrees]
     with path.open("r+b") as file:
         head = file.read(_HEAD)
         track = head.find(_TRACK)
         if track < 0:
             return
         file.seek(track + _MATRIX_AT[head[track + len(_TRACK)]])
-        file.write(struct.pack(">9i", a, b, 0, -b, a, 0, x * _ONE, y * _ONE, _UNIT))
+        file.write(matrix(degrees, width, height))
+
+
+def matrix(degrees: int, width: int, height: int) -> bytes:
+    """Return the display matrix of an MP4 track that turns a picture by quarters (ISO/IEC 14496-12, 6.2.2)."""
+    a, b, x, y = {
+        0: (_ONE, 0, 0, 0),
+        90: (0, _ONE, height, 0),
+        180: (-_ONE, 0, width, height),
+        270: (0, -_ONE, 0, width),
+    }[degrees]
+    return struct.pack(">9i", a, b, 0, -b, a, 0, x * _ONE, y * _ONE, _UNIT)

@@ -1,0 +1,1 @@
+"""Live pictures, tracks, events and states in one stream for each page."""
