@@ -137,6 +137,12 @@ class History:
         with self._opened() as db:
             return {text_of(camera): int(n) for camera, n in db.execute(query)}
 
+    def going_on(self) -> list[tuple[str, str]]:
+        """Return camera and id of the events that go on."""
+        query = "SELECT a.camera, a.event_id FROM open_events o JOIN alerts a ON a.seq = o.alert"
+        with self._opened() as db:
+            return [(text_of(camera), text_of(event)) for camera, event in db.execute(query)]
+
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with closing(connect_existing(self._path)) as db, foreign_errors():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -25,12 +26,12 @@ from surveil.features.health.settings import HealthSettings
 from surveil.features.registry import FEATURES, add_metrics, build_rules
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
-from surveil.pipeline.analyse import Admit, AnalyseStage, Attend
+from surveil.pipeline.analyse import Admit, AnalyseStage, Attend, StepObserver
 from surveil.pipeline.commit import CommitStage, PictureOverlay
 from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.prepare import PrepareStage
-from surveil.pipeline.work import Work
+from surveil.pipeline.work import Analyser, Work
 from surveil.ring import FrameRing
 from surveil.rules.base import WhyOff
 from surveil.schedule import ScheduleSettings
@@ -53,6 +54,8 @@ class CameraFactory:
     arming: Arming | None = None
     """None: rules alert at any time."""
     schedules: Mapping[str, ScheduleSettings] = field(default_factory=dict)
+    look: Callable[[str], Analyser] | None = None
+    """What takes a camera's pictures for the live view; None: there is none."""
 
     def work(self, camera: CameraConfig) -> Work:
         """Return the analysis state that travels with the camera's slot."""
@@ -63,6 +66,7 @@ class CameraFactory:
             analysers=(
                 UnchangedPlaces(detect.min_object_px),
                 *(feature.analyser(camera, self.shared) for feature in used if feature.analyser),
+                *((self.look(camera.name),) if self.look else ()),
             ),
             gate=MotionGate(
                 camera.motion, idle_interval_s=detect.idle_interval_s, masks=tuple(camera.masks.values())
@@ -183,6 +187,13 @@ class Pipeline:
             self.analyse.inbox.put(Attend(camera.name, change))
 
 
+class Audience(StepObserver, Protocol):
+    """Who shows what happens while it does; must not wait."""
+
+    def committed(self, alerts: Sequence[Alert]) -> None:
+        """Told of alerts that are on the disk, by the commit thread."""
+
+
 def make_stages(
     detector: Detector,
     writer: AlertWriter,
@@ -191,16 +202,19 @@ def make_stages(
     counter: TrackCounter | None = None,
     lossless: bool = False,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
+    audience: Audience | None = None,
 ) -> Pipeline:
-    """Return the stages without a camera."""
+    """Return the stages without a camera; an `audience` is told in the place of `on_alerts`."""
     # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     metrics, clock = shared.metrics, shared.clock
     add_metrics(metrics)
     second = [feature.second_stage(shared) for feature in FEATURES.values() if feature.second_stage]
-    commit = CommitStage(writer, ring.give_back, metrics, clock, on_alerts, counter)
-    analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels))
+    commit = CommitStage(
+        writer, ring.give_back, metrics, clock, audience.committed if audience else on_alerts, counter
+    )
+    analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels), audience)
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     return Pipeline(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.app.evidence_store import CameraRecorder, recorded_s
 from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.opening import make_source
+from surveil.capture.packets import PacketFork, PacketTaker
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
 from surveil.metrics import Metrics
-from surveil.pipeline.work import Work
+from surveil.pipeline.work import Analyser, Work
 from surveil.ring import FrameRing
 from surveil.rules.base import rule_name
 from surveil.threads import ThreadGroup
@@ -41,13 +43,20 @@ class CameraRuntime:
         return self.capture.status.state if self.capture else "disabled"
 
     def connect(
-        self, ring: FrameRing[Work], metrics: Metrics, clock: Clock, pins: Pins, t: float = 0.0
+        self,
+        ring: FrameRing[Work],
+        metrics: Metrics,
+        clock: Clock,
+        pins: Pins,
+        tap: PacketTaker | None = None,
+        t: float = 0.0,
     ) -> None:
-        """Make what reads the streams; `t`: stream time to begin at."""
+        """Make what reads the streams; `tap`: who shows the packets, `t`: stream time to begin at."""
         make = partial(make_source, pins=pins)
         camera = self.camera
         packets = self.recorder.packets if self.recorder else None
-        of_detect = packets if camera.record is None else None
+        takers = [one for one in (packets if camera.record is None else None, tap) if one is not None]
+        of_detect = PacketFork(takers) if takers else None
         self.stop = Stop()
         self.capture = CaptureLoop(
             camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
@@ -74,6 +83,22 @@ class CameraRuntime:
             self.recorder = make_recorder(camera)
         else:
             self.recorder.packets.keep(seconds)
+
+
+class LiveCameras(Protocol):
+    """The cameras' side of the live view."""
+
+    def follow(self, camera: CameraConfig) -> None:
+        """Show a camera by these settings from now on."""
+
+    def drop(self, camera: str) -> None:
+        """Show a camera no more."""
+
+    def tap(self, camera: str) -> PacketTaker:
+        """Return what takes the packets of a camera that is shown."""
+
+    def look(self, camera: str) -> Analyser:
+        """Return what takes the pictures of a camera that is shown."""
 
 
 def make_recorder(camera: CameraConfig) -> CameraRecorder | None:

@@ -9,18 +9,28 @@ from starlette.routing import BaseRoute
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
 from surveil.app.arming import Arming
+from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import CameraRuntime
 from surveil.app.fleet import Fleet
 from surveil.app.parts import State
 from surveil.app.reload import Reloader
+from surveil.capture.address import device_number
+from surveil.capture.packets import PacketTaker
 from surveil.clock import Clock
-from surveil.config import Config
+from surveil.config import CameraConfig, Config
 from surveil.console.auth.gate import LoopbackGate
 from surveil.console.context import Parts
 from surveil.console.frontend import Frontend
+from surveil.console.live.feed import CameraFeed, Secrecy
+from surveil.console.live.hub import LiveHub
+from surveil.console.live.news import News
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
+from surveil.engine import Step
+from surveil.metrics import Metrics
+from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
+from surveil.types import Alert, Observation
 
 
 class DaemonView:
@@ -65,13 +75,60 @@ class DaemonView:
         )
 
 
+class LiveView:
+    """The live view as cameras and stages know it. Owned by the main thread; stages call it on theirs."""
+
+    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+        self.hub = LiveHub(clock, metrics)
+
+    def follow(self, camera: CameraConfig) -> None:
+        """Show a camera by these settings from now on. Raises ConfigError where what hides faces cannot be had."""
+        places = make_places(camera)  # of its own: what finds faces belongs to one thread
+        is_webcam = device_number(camera.stream.url) is not None
+        self.hub.follow(
+            camera.name, Secrecy(hide=places.hide, hide_moved=places.hide_moved), is_webcam=is_webcam
+        )
+
+    def close(self) -> None:
+        """End all viewers."""
+        self.hub.close()
+
+    def analysed(self, camera: str, observation: Observation, step: Step) -> None:
+        """Show what a frame led to."""
+        self.hub.analysed(camera, observation, step)
+
+    def committed(self, alerts: Sequence[Alert]) -> None:
+        """Tell of events that begin or end."""
+        self.hub.committed(alerts)
+
+    def drop(self, camera: str) -> None:
+        """Show a camera no more."""
+        self.hub.drop(camera)
+
+    def tap(self, camera: str) -> PacketTaker:
+        """Return what takes the packets of a camera that is shown."""
+        return self._feed(camera).tap
+
+    def look(self, camera: str) -> Analyser:
+        """Return what takes the pictures of a camera that is shown."""
+        return self._feed(camera).look
+
+    def _feed(self, camera: str) -> CameraFeed:
+        feed = self.hub.feed(camera)
+        assert feed is not None
+        return feed
+
+
 def make_console(
-    reloader: Reloader, fleet: Fleet, arming: Arming, state: State, clock: Clock
+    reloader: Reloader, fleet: Fleet, arming: Arming, state: State, clock: Clock, live: LiveView
 ) -> Sequence[BaseRoute]:
     """Return what the web server serves for the console."""
+    daemon, history = DaemonView(reloader, fleet, arming, clock), History(state.database)
+    live.hub.tell_by(News(daemon, history))
     parts = Parts(
-        daemon=DaemonView(reloader, fleet, arming, clock),
-        history=History(state.database),
+        daemon=daemon,
+        history=history,
+        live=live.hub,
         evidence=state.folder / FOLDER,
         gate=LoopbackGate(),
         clock=clock,

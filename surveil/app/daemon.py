@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -49,11 +50,27 @@ from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.web import Web
 
+if TYPE_CHECKING:
+    from surveil.app.console import LiveView
+
 log = structlog.get_logger(__name__)
 
 _LOOK_S = 1.0
 """How often the main thread looks after stages and cameras."""
 _FAILED = 1
+
+
+def _live_view(config: Config, clock: Clock, metrics: Metrics) -> LiveView | None:
+    """Return the live view where the console is on; without it nothing of it is imported."""
+    if not config.http.console:
+        return None
+    from surveil.app.console import LiveView  # noqa: PLC0415 - see above
+
+    return LiveView(clock, metrics)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 class Daemon:
@@ -83,15 +100,16 @@ class Daemon:
         self.evidence = EvidenceStore(
             folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents
         )
+        self._live = live = _live_view(config, clock, metrics)
         self.pipeline = make_stages(
-            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics)
+            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), audience=live
         )
         self._models = ModelKeepers(shared, ModelPlace(folder, config.model))
         self._watches = Watches(self._state, self.arming, shared, self.pipeline.analyse.decisions.take)
-        factory = CameraFactory(detector, shared, self.arming, config.schedules)
+        factory = CameraFactory(detector, shared, self.arming, config.schedules, live.look if live else None)
         self.fleet = Fleet(
             self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
-            Pins(folder / CERTIFICATES),
+            Pins(folder / CERTIFICATES), live,
         )  # fmt: skip
         self.couriers = Couriers(
             outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
@@ -109,11 +127,11 @@ class Daemon:
 
     def _console(self) -> Sequence[BaseRoute]:
         """Return what the web server serves for the console; without it nothing of it is imported."""
-        if not self.config.http.console:
+        if self._live is None:
             return ()
         from surveil.app.console import make_console  # noqa: PLC0415 - see above
 
-        return make_console(self.reloader, self.fleet, self.arming, self._state, self.clock)
+        return make_console(self.reloader, self.fleet, self.arming, self._state, self.clock, self._live)
 
     @property
     def address(self) -> str:
@@ -202,6 +220,7 @@ class Daemon:
             Service("watches", stop=at_once(self._watches.close)),
             Service("threads", stop=self._join_the_rest),
             Service("web", pages.start, pages.stop),
+            Service("live", stop=at_once(self._live.close if self._live else _nothing)),
             Service("couriers", self._start_couriers, self.couriers.end),
             Service("commit", committing.start, partial(self._stop_commit, committing)),
             Service("analyse", analysing.start, analysing.stop),

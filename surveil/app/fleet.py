@@ -18,7 +18,14 @@ from surveil.app.assembly import (
     make_places,
     work_needs,
 )
-from surveil.app.camera_runtime import CameraRuntime, counts_of, make_recorder, reconnects, rules_of
+from surveil.app.camera_runtime import (
+    CameraRuntime,
+    LiveCameras,
+    counts_of,
+    make_recorder,
+    reconnects,
+    rules_of,
+)
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.models import ModelKeepers
 from surveil.capture.certificates import Pins
@@ -65,6 +72,7 @@ class Fleet:
         factory: CameraFactory,
         group: ThreadGroup,
         pins: Pins,
+        live: LiveCameras | None = None,
     ) -> None:
         self.runtimes: Mapping[str, CameraRuntime] = {}
         """By name. Replaced as a whole, never changed in place."""
@@ -77,6 +85,7 @@ class Fleet:
         self._clock = factory.shared.clock
         self._group = group
         self._pins = pins
+        self._live = live
         self._runs = False
 
     # The verbs.
@@ -98,6 +107,8 @@ class Fleet:
         for runtime in gone:
             self._evidence.drop(runtime.camera.name)
             self._factory.leave(runtime.camera.name, runtime.camera)
+            if self._live and runtime.capture:
+                self._live.drop(runtime.camera.name)
             self._metrics.forget(camera=runtime.camera.name)
         names = {runtime.camera.name for runtime in gone}
         self.runtimes = {name: runtime for name, runtime in self.runtimes.items() if name not in names}
@@ -185,10 +196,16 @@ class Fleet:
         runtime = CameraRuntime(camera=camera, recorder=make_recorder(camera))
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
+        if self._live:
+            self._live.follow(camera)
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
         self._keep_models(camera)
-        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins)
+        self._connect(runtime)
         return runtime
+
+    def _connect(self, runtime: CameraRuntime, t: float = 0.0) -> None:
+        tap = self._live.tap(runtime.camera.name) if self._live else None
+        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, tap, t)
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
@@ -217,6 +234,8 @@ class Fleet:
     def _retune(self, runtime: CameraRuntime, camera: CameraConfig) -> Stop:
         """Change everything about a camera but its connection; return what is set once that has happened."""
         old, runtime.camera = runtime.camera, camera
+        if self._live:
+            self._live.follow(camera)
         work = None
         if work_needs(old) != work_needs(camera):
             self._factory.forget_metrics(camera.name)
@@ -252,7 +271,7 @@ class Fleet:
         assert runtime.capture is not None
         t, name = runtime.capture.now(), runtime.camera.name
         self._pipeline.ring.lose(Lost(camera=name, t=t, t_wall=self._clock.wall(), cause=Cause.CHANGED.value))
-        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, t + _SEAM_S)
+        self._connect(runtime, t + _SEAM_S)
         runtime.run(self._group)
 
     def _await(self, done: Iterable[Stop]) -> None:

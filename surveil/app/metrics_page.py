@@ -27,6 +27,7 @@ from surveil.app.collectors import (
     RuleCollector,
 )
 from surveil.app.gpu import GpuCollector
+from surveil.console.live.metrics import LiveMetrics
 from surveil.damage import Damaged
 from surveil.errors import Cause
 from surveil.features.health.report import PictureFault
@@ -111,6 +112,7 @@ def filled(
     metrics.add_camera(camera, (rule,))
     metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
     add_metrics(metrics)
+    metrics.of(LiveMetrics)
     for part in metrics.parts:
         part.sample(camera)
     for result in RESULTS:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from surveil.capture.connection import Connection
 from surveil.capture.h264 import is_idr, length_size_of
 from surveil.capture.opening import is_recording, make_source
-from surveil.capture.packets import PacketRing, Parameters, StoredPacket
+from surveil.capture.packets import PacketTaker, Parameters, StoredPacket
 from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import NOTHING, Arrival, Shot, Source, StreamInfo
@@ -56,7 +56,7 @@ class CaptureLoop:
         clock: Clock,
         stop: Stop,
         *,
-        packets: PacketRing | None = None,
+        packets: PacketTaker | None = None,
         wants: Callable[[str, float], bool] = lambda _camera, _t: True,
         wants_all_frames: Callable[[], bool] = lambda: True,
         start_wall: float | None = None,

@@ -48,8 +48,13 @@ class Orientation:
 
 def orientation(degrees: float, aspect: Fraction | None) -> Orientation:
     """Return the orientation for degrees clockwise and a sample aspect ratio, where they can be right."""
+    return Orientation(round(degrees / 90) % 4, pixel(aspect))
+
+
+def pixel(aspect: Fraction | None) -> Fraction:
+    """Return the shape of a pixel, where that can be right; else it is square."""
     is_odd = not aspect or not 1 / _ODDEST <= aspect <= _ODDEST or abs(aspect - 1) <= _SQUARE
-    return Orientation(round(degrees / 90) % 4, Fraction(1) if is_odd or not aspect else aspect)
+    return Fraction(1) if is_odd or not aspect else aspect
 
 
 class _TurnedPicture:

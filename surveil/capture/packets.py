@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import av
 import av.error
@@ -64,6 +64,33 @@ class StoredPacket:
     parameters: Parameters
     entry: bool = True
     """Of a key frame: every player can begin here. At one that is no IDR, browsers give up."""
+
+
+class PacketTaker(Protocol):
+    """Takes a stream's packets from the capture thread, which must not wait for it."""
+
+    def append(self, packet: StoredPacket) -> None:
+        """Take a packet."""
+
+    def restart(self) -> None:
+        """Begin a new connection."""
+
+
+class PacketFork:
+    """Hands packets on to several takers."""
+
+    def __init__(self, takers: Iterable[PacketTaker]) -> None:
+        self._takers = tuple(takers)
+
+    def append(self, packet: StoredPacket) -> None:
+        """Hand a packet on."""
+        for taker in self._takers:
+            taker.append(packet)
+
+    def restart(self) -> None:
+        """Tell of a new connection."""
+        for taker in self._takers:
+            taker.restart()
 
 
 @dataclass(frozen=True, slots=True)

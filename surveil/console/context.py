@@ -11,6 +11,7 @@ from starlette.requests import Request
 from surveil.alerts.history import History
 from surveil.clock import Clock
 from surveil.console.access import Identity, Role, Scope
+from surveil.console.live.hub import LiveHub
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
 
@@ -32,6 +33,7 @@ class Parts:
     """The folder of stored pictures and clips."""
     gate: Gate
     clock: Clock
+    live: LiveHub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

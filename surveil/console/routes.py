@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from surveil.console.access import Role, Scope
-from surveil.console.api import cameras, events, me
+from surveil.console.api import cameras, events, live, me
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -26,6 +26,10 @@ def _get(path: str, role: Role, scope: Scope, handler: Handler, *, evidence: boo
 TABLE: tuple[Endpoint, ...] = (
     _get("/me", Role.VIEWER, Scope.STATE, me.me),
     _get("/cameras", Role.VIEWER, Scope.STATE, cameras.cameras),
+    _get("/live", Role.VIEWER, Scope.EVIDENCE, live.live, evidence=True),
+    _get("/cameras/{camera}/live.mp4", Role.VIEWER, Scope.EVIDENCE, live.live_mp4, evidence=True),
+    _get("/cameras/{camera}/live.mjpeg", Role.VIEWER, Scope.EVIDENCE, live.live_mjpeg, evidence=True),
+    _get("/cameras/{camera}/snapshot.jpg", Role.VIEWER, Scope.EVIDENCE, live.snapshot, evidence=True),
     _get("/events", Role.VIEWER, Scope.STATE, events.events),
     _get("/events/{event}", Role.VIEWER, Scope.STATE, events.event),
     _get("/events/{event}/clip.mp4", Role.VIEWER, Scope.EVIDENCE, events.clip, evidence=True),

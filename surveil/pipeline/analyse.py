@@ -90,10 +90,17 @@ class TrackObserver(Protocol):
         """Let a camera go."""
 
 
+class StepObserver(Protocol):
+    """Shows what a frame led to. Told by the analyse thread, which it must not keep waiting."""
+
+    def analysed(self, camera: str, observation: Observation, step: Step) -> None:
+        """Take note of a frame that was analysed."""
+
+
 class AnalyseStage:
     """One thread; no locks and no I/O here. It owns the engines: what changes them comes through its inbox.
 
-    `observer`: what follows the tracks, too.
+    `observer`: what follows the tracks, too. `audience`: who shows them.
     """
 
     def __init__(
@@ -103,6 +110,7 @@ class AnalyseStage:
         clock: Clock,
         observer: TrackObserver | None = None,
         decisions: DecisionLog | None = None,
+        audience: StepObserver | None = None,
     ) -> None:
         self.inbox: Inbox[CameraSlot | Order] = Inbox()
         self._engines: dict[str, CameraEngine] = {}
@@ -112,6 +120,7 @@ class AnalyseStage:
         self._seconds = metrics.stage.labels("analyse")
         self._clock = clock
         self._observer = observer
+        self._audience = audience
         self.decisions = decisions or DecisionLog(())
         """What was decided about frames, by the minute."""
         self._away: dict[str, _Away] = {}
@@ -195,6 +204,8 @@ class AnalyseStage:
         elif self._observer:
             size = (observation.width, observation.height)
             self._observer.take(slot.camera, step.tracks, size, frame.t, frame.t_wall)
+        if self._audience:
+            self._audience.analysed(slot.camera, observation, step)
         return step
 
     @staticmethod

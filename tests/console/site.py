@@ -19,9 +19,11 @@ from surveil.config import load
 from surveil.console.auth.gate import LoopbackGate
 from surveil.console.context import Parts
 from surveil.console.frontend import Frontend
+from surveil.console.live.hub import LiveHub
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
 from surveil.listening import bind
+from surveil.metrics import Metrics
 from surveil.web import Web
 from tests.alerts.helpers import T0, alert
 
@@ -86,12 +88,13 @@ class Site:
         self.database = self.folder / "surveil.db"
         self.outbox = Outbox.open(self.database, [], self.clock)
         self.daemon = StillDaemon(self.config)
+        self.live = LiveHub(self.clock, Metrics(CollectorRegistry()))
         self.front = Frontend(front) if front else Frontend(folder / "nothing")
 
     def parts(self):
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
-            gate=LoopbackGate(), clock=self.clock,
+            gate=LoopbackGate(), clock=self.clock, live=self.live,
         )  # fmt: skip
 
     def happens(self, n=0, **changes):

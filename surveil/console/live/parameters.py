@@ -8,13 +8,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 from surveil.capture.h264 import Buffer, length_size_of, nal_units, shape
+from surveil.capture.orientation import pixel
 from surveil.console.live.mp4 import VideoTrack, box
 
 _SPS, _PPS = 7, 8
 _LEFT_OUT = frozenset({_SPS, _PPS, 9, 12})
 """Kinds of unit that do not go into samples: parameter sets, delimiters, filler of a constant bit rate."""
+_MOST_SETS, _MOST_BYTES, _MOST_PX = 32, 1 << 16, 16384
 _PLAYED = frozenset({66, 77, 88, 100})
 """Profiles with 8 bits and 4:2:0: baseline, main, extended, high."""
 
@@ -29,7 +32,8 @@ class ParameterSets:
     @property
     def is_complete(self) -> bool:
         """Whether there is all that a decoder needs."""
-        return len(self.sequence) > 3 and bool(self.pictures)
+        sizes = [len(self.sequence), *map(len, self.pictures)]
+        return len(self.sequence) > 3 and 0 < len(self.pictures) < _MOST_SETS and max(sizes) < _MOST_BYTES
 
     @property
     def is_playable(self) -> bool:
@@ -41,15 +45,20 @@ class ParameterSets:
         """The type as a browser is asked for it."""
         return f'video/mp4; codecs="avc1.{self.sequence[1:4].hex()}"'
 
-    def track(self, rotate: int = 0) -> VideoTrack:
-        """Return the track. Raises IndexError where the sequence parameter set is cut off."""
-        shown = shape(self.sequence)
+    def track(self, rotate: int = 0) -> VideoTrack | None:
+        """Return the track; None where the sequence parameter set is no good."""
+        try:
+            shown = shape(self.sequence)
+        except IndexError:
+            return None
+        if not (0 < shown.width <= _MOST_PX and 0 < shown.height <= _MOST_PX):
+            return None
         return VideoTrack(
             format=b"avc1",
             configuration=self._configuration(),
             width=shown.width,
             height=shown.height,
-            aspect=shown.aspect,
+            aspect=pixel(Fraction(*shown.aspect)).as_integer_ratio(),
             rotate=rotate,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -30,5 +31,18 @@ class WhyPictures(StrEnum):
     @staticmethod
     def of_codec(codec: str) -> WhyPictures:
         """Return why a stream of this codec is not played; one of H.264 may be."""
-        named = {"hevc": WhyPictures.H265, "mjpeg": WhyPictures.MJPEG, "h264": WhyPictures.UNKNOWN}
+        named = {"hevc": WhyPictures.H265, "mjpeg": WhyPictures.MJPEG, "": WhyPictures.UNKNOWN}
         return named.get(codec, WhyPictures.CODEC)
+
+
+WORDS: Mapping[WhyPictures, str] = {
+    WhyPictures.UNKNOWN: "it has sent no key frame yet",
+    WhyPictures.ASKED: "pictures were asked for",
+    WhyPictures.HIDDEN: "parts of its picture are hidden",
+    WhyPictures.RAW: "a webcam sends single pictures",
+    WhyPictures.MJPEG: "it sends single pictures (MJPEG)",
+    WhyPictures.H265: "it sends H.265",
+    WhyPictures.CODEC: "it sends a codec that browsers do not play",
+    WhyPictures.PROFILE: "it sends H.264 of a profile that browsers do not play",
+    WhyPictures.OPEN_GOP: "no key frame stands alone (open GOP or intra refresh); set a closed GOP in the camera",
+}

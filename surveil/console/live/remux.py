@@ -108,14 +108,11 @@ class Remuxer:
     def _new_header(self, rotate: int) -> Header | None:
         """Make the header of the sets as they are; None where no browser plays what they describe."""
         self._told, self.header = None, None
-        if not self._sets.is_complete or not self._sets.is_playable:
-            self.why_not = WhyPictures.PROFILE if self._sets.is_complete else WhyPictures.UNKNOWN
+        is_complete = self._sets.is_complete
+        track = self._sets.track(rotate) if is_complete and self._sets.is_playable else None
+        if track is None:
+            self.why_not = WhyPictures.PROFILE if is_complete else WhyPictures.UNKNOWN
             self._awaits_entry = True
-            return None
-        try:
-            track = self._sets.track(rotate)
-        except IndexError:
-            self.why_not, self._awaits_entry = WhyPictures.PROFILE, True
             return None
         self._told, self.why_not = (self._sets, rotate), None
         self.header = Header(data=header(track), mime=self._sets.mime)
