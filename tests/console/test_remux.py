@@ -1,5 +1,6 @@
 """H.264 packets become fragments that play, with the times of their capture."""
 
+import random
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -227,3 +228,26 @@ def test_parameter_sets_that_are_cut_off_are_a_reason_and_no_error(tmp_path, siz
     remuxer = Remuxer()
     assert not remuxed([bare], remuxer)
     assert remuxer.why_not in {WhyPictures.PROFILE, WhyPictures.UNKNOWN}
+
+
+def test_damaged_packets_and_headers_never_raise(tmp_path):
+    """What a camera sends is not ours to trust."""
+    dice = random.Random(5)
+    for name in ("a.ts", "a.mp4"):
+        packets = stored(make_clip(tmp_path / name, size=(64, 48), seconds=1.0, gop=5))
+        remuxer = Remuxer()
+        for _ in range(400):
+            one = dice.choice(packets)
+            extradata = mangled(one.parameters.extradata, dice)
+            parameters = dice.choice([one.parameters, replace(one.parameters, extradata=extradata)])
+            pts, dts = (dice.choice([None, 0, -5, 1 << 62, one.dts]) for _ in range(2))
+            data = mangled(one.data, dice)
+            for piece in remuxer.take(replace(one, data=data, pts=pts, dts=dts, parameters=parameters)):
+                assert piece.data
+
+
+def mangled(data, dice):
+    made = bytearray(data)
+    for _ in range(dice.choice([0, 1, 3, 30])):
+        made[dice.randrange(min(len(made), dice.choice([30, len(made)])))] = dice.randrange(256)
+    return bytes(made[: dice.choice([len(made), len(made), dice.randrange(len(made))])])

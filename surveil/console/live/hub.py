@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
+import structlog
 from anyio import to_thread
 
 from surveil.clock import Clock
@@ -23,8 +24,11 @@ from surveil.console.live.viewer import Viewer, ViewerKind
 from surveil.console.live.wire import Message, message
 from surveil.console.running import CameraState
 from surveil.engine import Step
+from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.types import Alert, Observation, Phase
+
+log = structlog.get_logger(__name__)
 
 _PUMP_S = 0.025
 """How often at most the loop comes for what was appended: what came meanwhile goes out in one piece."""
@@ -283,16 +287,23 @@ class LiveHub:
         """Tell a new viewer of the events that go on."""
         if (told := self._told) is None:
             return
-        for camera, event in await to_thread.run_sync(told.open_events):
-            if camera in self._viewers.get(viewer, ()):
-                found = await to_thread.run_sync(told.event, event)
-                if found is not None and found.get("end") is None:
-                    viewer.note(message({"type": "event", "phase": "start", "event": found}))
+        try:
+            for camera, event in await to_thread.run_sync(told.open_events):
+                if camera in self._viewers.get(viewer, ()):
+                    found = await to_thread.run_sync(told.event, event)
+                    if found is not None and found.get("end") is None:
+                        viewer.note(message({"type": "event", "phase": "start", "event": found}))
+        except StateError as error:
+            log.warning("open events not shown in the live view: database not readable", why=str(error))
 
     async def _tell_event(self, camera: str, event: str, phase: str) -> None:
         if self._told is None:
             return
-        found = await to_thread.run_sync(self._told.event, event)
+        try:
+            found = await to_thread.run_sync(self._told.event, event)
+        except StateError as error:
+            log.warning("event not shown in the live view: database not readable", why=str(error))
+            return
         if found is None:
             return
         told = message({"type": "event", "phase": phase, "event": found})

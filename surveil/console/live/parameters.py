@@ -99,8 +99,8 @@ def _listed(configuration: bytes) -> Iterator[bytes]:
         at += 1
         for _ in range(count):
             size = int.from_bytes(configuration[at : at + 2], "big")
-            if size:
-                yield configuration[at + 2 : at + 2 + size]
+            if unit := configuration[at + 2 : at + 2 + size]:
+                yield unit
             at += 2 + size
 
 

@@ -12,6 +12,7 @@ from surveil.console.live.hub import LiveHub
 from surveil.console.live.viewer import Viewer
 from surveil.console.live.wire import message
 from surveil.console.refusal import Refusal
+from surveil.errors import StateError
 
 _PING_S = 5.0
 """A viewer that is told nothing for so long is told that."""
@@ -56,22 +57,22 @@ class LiveResponse(Response):
             )  # fmt: skip
             await refusal.response()(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        # Before the client knows of its answer: it misses nothing from then on.
         self._hub.attach(self._viewer, self._cameras)
-        work = [
-            asyncio.ensure_future(one) for one in (self._send(send), _gone(receive), self._watch_rights())
-        ]
+        rights = asyncio.ensure_future(self._watch_rights())
+        work = [asyncio.ensure_future(self._send(send)), asyncio.ensure_future(_gone(receive))]
         try:
             done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             for one in done:
                 one.result()
         finally:
             self._hub.detach(self._viewer)
-            for one in work:
+            for one in (rights, *work):
                 one.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            await asyncio.gather(rights, *work, return_exceptions=True)
 
     async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         loop = asyncio.get_running_loop()
         spoke = loop.time()
         while not self._viewer.ended:
@@ -89,12 +90,14 @@ class LiveResponse(Response):
 
     async def _watch_rights(self) -> None:
         """End the answer when the viewer may look no more: at the end of a session, for one."""
-        while True:
+        while not self._viewer.ended:
             await asyncio.sleep(_RIGHTS_S)
             try:
                 await self._may_look()
             except Refusal:
-                return
+                self._viewer.end()
+            except StateError:  # the database is busy or cannot be read now: it is asked again
+                continue
 
 
 async def _gone(receive: Receive) -> None:

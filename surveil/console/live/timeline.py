@@ -19,6 +19,8 @@ _FIRST = TIMESCALE // 15
 _LEAST = TIMESCALE // 1000
 _PAUSE = TIMESCALE
 """A longer step than this, and than three usual ones, is a pause."""
+_LONGEST = 30 * TIMESCALE
+"""A longer step than this tells nothing of the camera's pace."""
 _LONGEST_OFFSET = 2 * TIMESCALE
 _STEPS = 5
 
@@ -69,6 +71,8 @@ class MediaClock:
         step = arrived if before is None or now is None else now - before
         if step <= 0:
             return self._usual()
+        if step > _LONGEST:
+            return None
         self._steps.append(step)
         return step if step <= max(_PAUSE, 3 * self._usual()) else None
 
