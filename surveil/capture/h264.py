@@ -60,6 +60,19 @@ def is_idr(data: Buffer, length_size: int = 0) -> bool:
     return any(len(unit) and unit[0] & 31 == _IDR for unit in nal_units(data, length_size))
 
 
+def is_bidirectional(data: Buffer, length_size: int = 0) -> bool:
+    """Whether a picture may be made from pictures that are shown after it (slice type B)."""
+    for unit in nal_units(data, length_size):
+        if len(unit) and unit[0] & 31 in (_SLICE, _IDR):
+            bits = _Bits(unit[1:_HEADER_BYTES])
+            try:
+                bits.unsigned()  # the first macroblock
+                return bits.unsigned() % 5 == 1
+            except IndexError:
+                return False
+    return False
+
+
 class _Bits:
     """Reads bits and Exp-Golomb numbers (9.1). Raises IndexError at the end."""
 

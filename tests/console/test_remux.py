@@ -188,15 +188,27 @@ def test_a_stream_that_browsers_cannot_join_says_so(tmp_path):
     remuxer = Remuxer()
     assert not remuxed(packets[1:], remuxer)
     assert remuxer.why_not is WhyPictures.OPEN_GOP
-    assert remuxed(packets[:1], remuxer)
+
+
+def test_a_stream_of_open_groups_stops_before_the_picture_at_which_browsers_give_up(tmp_path):
+    packets = open_gop(tmp_path)
+    bare = next(i for i, packet in enumerate(packets) if packet.key and not packet.entry)
+    remuxer = Remuxer()
+    assert len(fragments(remuxed([*packets, *packets], remuxer))) == bare + 1
+    assert remuxer.why_not is WhyPictures.OPEN_GOP
+    remuxer.restart()
+    assert fragments(remuxed(packets[:1], remuxer))
     assert remuxer.why_not is None
 
 
-def test_a_stream_that_was_joined_at_its_start_goes_on_over_open_groups(tmp_path):
-    packets = open_gop(tmp_path)
-    pieces = remuxed(packets)
-    assert [piece.key for piece in fragments(pieces)] == [True] + [False] * (len(packets) - 1)
-    assert len(decoded(pieces)) == len(packets)
+def test_intra_refresh_goes_on_where_it_was_joined_at_its_start(tmp_path):
+    options = {"x264-params": "intra-refresh=1:keyint=5"}
+    packets = stored(make_clip(tmp_path / "a.ts", seconds=2.0, gop=5, options=options))
+    assert sum(packet.key and not packet.entry for packet in packets) > 2
+    assert len(fragments(remuxed(packets))) == len(packets)
+    remuxer = Remuxer()
+    assert not remuxed(packets[1:], remuxer)
+    assert remuxer.why_not is WhyPictures.OPEN_GOP
 
 
 @pytest.mark.parametrize(

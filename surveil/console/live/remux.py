@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from surveil.capture.h264 import length_size_of
+from surveil.capture.h264 import is_bidirectional, length_size_of
 from surveil.capture.packets import Parameters, StoredPacket
 from surveil.console.live.mp4 import TIMESCALE, fragment, header
 from surveil.console.live.parameters import ParameterSets, sample, sets_of, units_of
@@ -57,17 +57,24 @@ class Remuxer:
         self._number = 0
         self._awaits_entry = True
         self._bare_keys = 0
+        self._follows_bare = False
+        """The last picture was a key frame that does not stand alone."""
+        self._is_open = False
+        """Pictures before a key frame are made from pictures of the group before: browsers give up at those."""
 
     def restart(self) -> None:
         """Begin a new connection: what comes before its first key frame cannot be decoded."""
         self._awaits_entry, self._bare_keys = True, 0
+        self._follows_bare = self._is_open = False
         self._clock.restart()
 
     def take(self, packet: StoredPacket) -> Sequence[Piece]:
         """Return what a packet gives."""
         if packet.parameters is not self._parameters:
             self._follow(packet.parameters)
-        if packet.parameters.codec != "h264" or (self._awaits_entry and not self._begins(packet)):
+        if packet.parameters.codec != "h264" or self._leads(packet):
+            return ()
+        if self._awaits_entry and not self._begins(packet):
             return ()
         units = units_of(packet.data, self._length_size)
         self._sets = self._sets.updated(units)
@@ -94,6 +101,14 @@ class Remuxer:
         if before is None or before.extradata != parameters.extradata:
             sets = sets_of(parameters.extradata)
             self._sets = sets if sets.is_complete else self._sets
+
+    def _leads(self, packet: StoredPacket) -> bool:
+        """Whether groups of the stream are open: pictures before a key frame follow it."""
+        if self._follows_bare and is_bidirectional(packet.data, self._length_size):
+            self._is_open, self._awaits_entry = True, True
+            self.why_not = WhyPictures.OPEN_GOP
+        self._follows_bare = packet.key and not packet.entry
+        return self._is_open
 
     def _begins(self, packet: StoredPacket) -> bool:
         """Whether a browser can begin at the packet; at a key frame that does not stand alone it gives up."""
