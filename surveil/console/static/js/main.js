@@ -1,0 +1,28 @@
+// Start: who looks, in which language; then the page that the address names.
+
+import { html, render, useEffect, useState } from "../vendor/preact.js";
+import { api } from "./api.js";
+import { load, t } from "./i18n.js";
+import { Problem } from "./ui.js";
+import { Login } from "./login.js";
+import { Shell } from "./shell.js";
+
+const NOBODY = { user: "", role: "", cameras: [], languages: ["en", "zh"], language: "", first_start: false };
+
+function Root() {
+  const [start, setStart] = useState({ me: null, error: null, ready: false });
+  const begin = async () => {
+    const [me, error] = await api.me().then((found) => [found, null], (problem) => [null, problem]);
+    const { language, languages } = me || NOBODY;
+    await load(language, languages?.length ? languages : NOBODY.languages);
+    setStart({ me, error, ready: true });
+  };
+  useEffect(() => void begin(), []);
+  if (!start.ready) return null;
+  if (start.me) return html`<${Shell} me=${start.me} onLeave=${begin} />`;
+  if (start.error.status === 401) return html`<${Login} onDone=${begin} />`;
+  return html`<main class="alone"><h1>surveil</h1><${Problem} error=${start.error} />
+    <button onClick=${begin}>${t("again")}</button></main>`;
+}
+
+render(html`<${Root} />`, document.getElementById("app"));

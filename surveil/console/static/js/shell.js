@@ -1,0 +1,78 @@
+// The frame around the pages: navigation, and which page the address names.
+
+import { html, useEffect, useErrorBoundary, useState } from "../vendor/preact.js";
+import { api } from "./api.js";
+import { choose, current, t } from "./i18n.js";
+import { Session } from "./session.js";
+import { Heading, Loading, Problem } from "./ui.js";
+
+/** @type {Record<string, [string, string]>} page: module and component; pages are loaded when they are opened */
+const PAGES = {
+  live: ["./live/page.js", "LivePage"],
+  events: ["./events/page.js", "EventsPage"],
+  event: ["./events/detail.js", "EventPage"],
+  zones: ["./editor/page.js", "EditorPage"],
+  cameras: ["./cameras.js", "CamerasPage"],
+};
+const MENU = ["live", "events", "zones", "cameras"];
+const MENU_OF = { event: "events" };
+
+/** `#/events?camera=yard` → page, parts of the path, query. */
+function readAddress() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [page, ...parts] = path.split("/").map(decodeURIComponent);
+  return { page: page || "live", parts, query: Object.fromEntries(new URLSearchParams(query)) };
+}
+
+/** @param {{me: import("./session.js").Me, onLeave: () => void}} props */
+export function Shell({ me, onLeave }) {
+  const [at, setAt] = useState(readAddress);
+  useEffect(() => {
+    const follow = () => setAt(readAddress());
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  const here = MENU_OF[at.page] || at.page;
+  return html`<${Session.Provider} value=${me}>
+    <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
+    <nav class="bar" aria-label=${t("nav")}>
+      <a class="brand" href="#/live">surveil</a>
+      <ul>${MENU.map((name) => html`<li><a href=${`#/${name}`} aria-current=${name === here ? "page" : null}>
+        ${t(`nav.${name}`)}</a></li>`)}</ul>
+      <${Account} me=${me} onLeave=${onLeave} />
+    </nav>
+    <main id="main" tabindex="-1"><${Page} key=${[at.page, ...at.parts].join("/")} at=${at} /></main>
+  <//>`;
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function Account({ me, onLeave }) {
+  const leave = async () => {
+    await api.post("logout").catch(() => {});
+    onLeave();
+  };
+  return html`<div class="account">
+    <div role="group" aria-label=${t("language")}>${me.languages.map((name) => html`<button class="plain" lang=${name}
+      aria-pressed=${name === current()} onClick=${() => choose(name)}>${{ en: "English", zh: "中文" }[name] || name}</button>`)}</div>
+    ${me.user && html`<span class="muted">${me.user}</span>`}
+    ${me.user && html`<button class="plain" onClick=${leave}>${t("logout")}</button>`}
+  </div>`;
+}
+
+/** @param {{at: ReturnType<typeof readAddress>}} props */
+function Page({ at }) {
+  const [component, setComponent] = useState(null);
+  const [broken] = useErrorBoundary((error) => console.error(error));
+  useEffect(() => {
+    const [module, name] = PAGES[at.page] || [];
+    if (module) import(module).then((found) => setComponent(() => found[name]));
+  }, [at.page]);
+  if (!PAGES[at.page]) return html`<${Heading}>${t("page.none")}<//>`;
+  if (broken) return html`<${Heading}>${t("page.broken")}<//><${Problem} error=${broken} />`;
+  if (!component) return html`<${Loading} />`;
+  return html`<${component} parts=${at.parts} query=${at.query} />`;
+}
