@@ -1,5 +1,6 @@
 import pytest
 
+from tests.console.browser import chromium
 from tests.console.site import Site
 
 
@@ -7,3 +8,10 @@ from tests.console.site import Site
 def site(tmp_path):
     with Site(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of this folder."""
+    with chromium() as found:
+        yield found
