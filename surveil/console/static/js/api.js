@@ -28,13 +28,16 @@ export function address(path, query = {}) {
   return url.href;
 }
 
-/** Join the parts of a path, each escaped. @param {...(string | number)} parts */
+/**
+ * Join the parts of a path, each escaped.
+ * @param {...(string | number)} parts
+ */
 export const path = (...parts) => parts.map((part) => encodeURIComponent(part)).join("/");
 
 /**
  * @param {string} method
  * @param {string} url
- * @param {{body?: unknown, etag?: string, signal?: AbortSignal}} [options]
+ * @param {{body?: unknown, etag?: string, signal?: AbortSignal}} options
  * @returns {Promise<Response>} a response that is good
  */
 export async function request(method, url, { body, etag, signal } = {}) {

@@ -41,7 +41,11 @@ export function t(key, values = {}) {
 /** @param {unknown} value */
 const shown = (value) => (typeof value === "number" ? number(value) : String(value));
 
-/** The name of a value of a closed set, such as a state; itself where no name is known. @param {string} set @param {string} value */
+/**
+ * The name of a value of a closed set, such as a state; itself where no name is known.
+ * @param {string} set
+ * @param {string} value
+ */
 export function named(set, value) {
   const message = messages[`${set}.${value}`];
   return typeof message === "string" ? message : value;
@@ -55,24 +59,36 @@ export const percent = (share) => number(share, { style: "percent", maximumFract
 
 const locale = () => document.documentElement.lang;
 
-/** Date and time, in the viewer's time zone. @param {number} epoch seconds */
+/**
+ * Date and time, in the viewer's time zone.
+ * @param {number} epoch seconds
+ */
 export const moment = (epoch) =>
   new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(epoch * 1000);
 
-/** Time of day. @param {number} epoch seconds */
+/**
+ * Time of day.
+ * @param {number} epoch seconds
+ */
 export const clock = (epoch) => new Intl.DateTimeFormat(locale(), { timeStyle: "medium" }).format(epoch * 1000);
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
-/** "3 minutes ago". @param {number} epoch seconds */
+/**
+ * "3 minutes ago".
+ * @param {number} epoch seconds
+ */
 export function ago(epoch) {
   const seconds = epoch - Date.now() / 1000;
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[3];
   return new Intl.RelativeTimeFormat(locale(), { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
-/** "4.2 s", "3 min". @param {number} seconds */
+/**
+ * "4.2 s", "3 min".
+ * @param {number} seconds
+ */
 export function duration(seconds) {
   const [unit, size] = UNITS.find(([, size]) => seconds >= size) || UNITS[3];
   return number(seconds / size, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: seconds < 10 ? 1 : 0 });

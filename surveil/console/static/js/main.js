@@ -10,7 +10,7 @@ import { Shell } from "./shell.js";
 const NOBODY = { user: "", role: "", cameras: [], languages: ["en", "zh"], language: "", first_start: false };
 
 function Root() {
-  const [start, setStart] = useState({ me: null, error: null, ready: false });
+  const [start, setStart] = useState(/** @type {{me: any, error: any, ready: boolean}} */ ({ me: null, error: null, ready: false }));
   const begin = async () => {
     const [me, error] = await api.me().then((found) => [found, null], (problem) => [null, problem]);
     const { language, languages } = me || NOBODY;
@@ -20,7 +20,7 @@ function Root() {
   useEffect(() => void begin(), []);
   if (!start.ready) return null;
   if (start.me) return html`<${Shell} me=${start.me} onLeave=${begin} />`;
-  if (start.error.status === 401) return html`<${Login} onDone=${begin} />`;
+  if (start.error?.status === 401) return html`<${Login} onDone=${begin} />`;
   return html`<main class="alone"><h1>surveil</h1><${Problem} error=${start.error} />
     <button onClick=${begin}>${t("again")}</button></main>`;
 }

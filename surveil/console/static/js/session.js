@@ -11,5 +11,8 @@ export const Session = createContext(/** @type {Me} */ ({}));
 /** @returns {Me} */
 export const useMe = () => useContext(Session);
 
-/** Whether the role of this user includes another. @param {string} role */
+/**
+ * Whether the role of this user includes another.
+ * @param {string} role
+ */
 export const useMay = (role) => RANKS.indexOf(useMe().role) >= RANKS.indexOf(role);

@@ -47,7 +47,7 @@ export function Shell({ me, onLeave }) {
 
 function skip(event) {
   event.preventDefault();
-  document.getElementById("main").focus();
+  document.getElementById("main")?.focus();
 }
 
 function Account({ me, onLeave }) {

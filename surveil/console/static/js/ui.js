@@ -7,10 +7,10 @@ import { t } from "./i18n.js";
 /**
  * What a path of the API answers.
  * @param {string | null} path null: nothing is asked
- * @param {{query?: Record<string, unknown>, everyS?: number}} [options] asked again every `everyS` while the page is seen
+ * @param {{query?: Record<string, unknown>, everyS?: number}} options asked again every `everyS` while the page is seen
  */
 export function useApi(path, { query = {}, everyS = 0 } = {}) {
-  const [state, setState] = useState({ data: null, error: null, key: "" });
+  const [state, setState] = useState(/** @type {{data: any, error: any, key: string}} */ ({ data: null, error: null, key: "" }));
   const [round, setRound] = useState(0);
   const key = JSON.stringify([path, query]);
   useEffect(() => {
@@ -84,7 +84,10 @@ export function Heading({ children, actions }) {
   return html`<header class="heading"><h1 tabindex="-1" ref=${element}>${children}</h1><div class="row">${actions}</div></header>`;
 }
 
-/** A labelled control. @param {{label: string, hint?: string, error?: string, children: unknown}} props */
+/**
+ * A labelled control.
+ * @param {{label: string, hint?: string, error?: string, children: unknown}} props
+ */
 export function Field({ label, hint, error, children }) {
   return html`<label class="field"><span>${label}</span>${children}
     ${hint && html`<small>${hint}</small>`}${error && html`<small class="bad" role="alert">${error}</small>`}</label>`;
@@ -104,9 +107,18 @@ export const Loading = () => html`<p class="muted" role="status">${t("loading")}
 
 export const Badge = ({ kind, children }) => html`<span class=${`badge ${kind || ""}`}>${children}</span>`;
 
-/** A picture that keeps its place when it cannot be had. @param {{src: string, alt: string}} props */
+/**
+ * A picture that keeps its place when it cannot be had.
+ * @param {{src: string, alt: string}} props
+ */
 export function Picture({ src, alt, ...rest }) {
   const [gone, setGone] = useState("");
   if (gone === src) return html`<div class="picture gone">${t("picture.gone")}</div>`;
   return html`<img class="picture" src=${src} alt=${alt} loading="lazy" onError=${() => setGone(src)} ...${rest} />`;
 }
+
+/**
+ * Whether a key belongs to what is typed into a control.
+ * @param {KeyboardEvent} event
+ */
+export const isTyping = (event) => event.target instanceof Element && event.target.matches("input, select, textarea");

@@ -10,7 +10,11 @@ const STEP = 0.002;
 const LONG_STEP = 0.02;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** How far an arrow key moves. @param {KeyboardEvent} event @returns {[number, number] | null} */
+/**
+ * How far an arrow key moves.
+ * @param {KeyboardEvent} event
+ * @returns {[number, number] | null}
+ */
 function stepOf(event) {
   const arrow = ARROWS[event.key];
   const step = event.shiftKey ? LONG_STEP : STEP;
@@ -36,7 +40,7 @@ export function Canvas({ picture, ratio, draft, selected, drawing, onSelect, onC
   const at = ([x, y]) => [x * WIDTH, y * height];
   const common = { at, unit, height };
   const sketch = useSketch({ drawing, svg, placeOf, onDrawn, say });
-  const shapes = ["zone", "line", "mask"].flatMap((kind) => Object.keys(draft[`${kind}s`]).map((name) => ({ kind, name })));
+  const shapes = /** @type {const} */ (["zone", "line", "mask"]).flatMap((kind) => Object.keys(draft[`${kind}s`]).map((name) => ({ kind, name })));
   const extra = selected && !["zone", "line", "mask"].includes(selected.kind) ? [selected] : [];
   return html`<div class="screen editor" style=${{ aspectRatio: String(ratio) }}>
     <img src=${picture} alt=${t("editor.picture")} />
@@ -166,7 +170,7 @@ function Dot({ at: [x, y], unit, size }) {
 
 /** A shape that is being drawn: pointer or cross-hair set points, Enter ends, Backspace takes one back, Escape gives up. */
 function useSketch({ drawing, svg, placeOf, onDrawn, say }) {
-  const [drawn, setDrawn] = useState([]);
+  const [drawn, setDrawn] = useState(/** @type {[number, number][]} */ ([]));
   const [cursor, setCursor] = useState(/** @type {[number, number]} */ ([0.5, 0.5]));
   useEffect(() => {
     setDrawn([]);

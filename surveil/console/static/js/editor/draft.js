@@ -8,7 +8,10 @@ import { crosses, edgeNear, isWhole, pointsOf, snap, tidy } from "./geometry.js"
 /** @typedef {{zones: Record<string, any>, lines: Record<string, any>, masks: Record<string, any>, rules: any[]}} Draft */
 
 const FOLDER = { zone: "zones", line: "lines", mask: "masks" };
-/** Points that end the drawing by themselves. @type {Partial<Record<Kind, number>>} */
+/**
+ * Points that end the drawing by themselves.
+ * @type {Partial<Record<Kind, number>>}
+ */
 export const FULL = { line: 2, way: 2, scale: 4 };
 const OPEN = new Set(["line", "way"]);
 const STEPS = 200;
@@ -66,7 +69,11 @@ export function renamed(draft, { kind, name }, to) {
   return { ...draft, [FOLDER[kind]]: Object.fromEntries(entries), rules };
 }
 
-/** A name that is free: zone1, zone2, … @param {Draft} draft @param {Kind} kind */
+/**
+ * A name that is free: zone1, zone2, …
+ * @param {Draft} draft
+ * @param {Kind} kind
+ */
 export function freeName(draft, kind) {
   let number = 1;
   while (`${kind}${number}` in draft[FOLDER[kind]]) number += 1;
@@ -78,33 +85,61 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
 /** @param {Draft} draft @param {Where} where @param {string} to */
 export const mayBeNamed = (draft, { kind, name }, to) => NAME.test(to) && (to === name || !(to in draft[FOLDER[kind]]));
 
-/** Move a point. @param {Draft} draft @param {Where} where @param {number} index @param {Point} to @returns {Draft | null} null: the outline would cross itself */
+/**
+ * Move a point.
+ * @param {Draft} draft
+ * @param {Where} where
+ * @param {number} index
+ * @param {Point} to
+ * @returns {Draft | null} null: the outline would cross itself
+ */
 export function moved(draft, where, index, to) {
   const list = points(draft, where).map((point, at) => (at === index ? snap(to) : point));
   return fits(where.kind, list) ? withPoints(draft, where, list) : null;
 }
 
-/** Add a point on the edge that is nearest. @param {Draft} draft @param {Where} where @param {Point} at @returns {Draft | null} */
+/**
+ * Add a point on the edge that is nearest.
+ * @param {Draft} draft
+ * @param {Where} where
+ * @param {Point} at
+ * @returns {Draft | null}
+ */
 export function inserted(draft, where, at) {
   if (where.kind in FULL) return null;
   const list = points(draft, where);
-  const kept = list.toSpliced(edgeNear(list, at, isClosed(where.kind)), 0, tidy(at));
+  const kept = [...list];
+  kept.splice(edgeNear(list, at, isClosed(where.kind)), 0, tidy(at));
   return fits(where.kind, kept) ? withPoints(draft, where, kept) : null;
 }
 
-/** Take a point out. @param {Draft} draft @param {Where} where @param {number} index @returns {Draft | null} null: too few would be left */
+/**
+ * Take a point out.
+ * @param {Draft} draft
+ * @param {Where} where
+ * @param {number} index
+ * @returns {Draft | null} null: too few would be left
+ */
 export function shortened(draft, where, index) {
-  const kept = points(draft, where).toSpliced(index, 1);
+  const kept = points(draft, where).filter((_, at) => at !== index);
   return !(where.kind in FULL) && fits(where.kind, kept) ? withPoints(draft, where, kept) : null;
 }
 
 /** @param {Kind} kind @param {Point[]} list */
 const fits = (kind, list) => isWhole(kind === "way" ? "line" : kind === "mask" ? "zone" : kind, list);
 
-/** Whether a drawing can go on with a point. @param {Point[]} drawn @param {Point} next */
+/**
+ * Whether a drawing can go on with a point.
+ * @param {Point[]} drawn
+ * @param {Point} next
+ */
 export const mayContinue = (drawn, next) => !crosses([...drawn, next], false);
 
-/** Whether a drawing can end. @param {Kind} kind @param {Point[]} drawn */
+/**
+ * Whether a drawing can end.
+ * @param {Kind} kind
+ * @param {Point[]} drawn
+ */
 export const mayEnd = (kind, drawn) => fits(kind, drawn);
 
 /** @typedef {{past: Draft[], now: Draft, future: Draft[]}} History */

@@ -14,7 +14,11 @@ export function rulesOf(schema) {
   return Object.fromEntries(Object.entries(mapping).map(([type, ref]) => [type, schema.$defs[ref.split("/").pop()]]));
 }
 
-/** Types of rule that are about a kind of shape. @param {Record<string, any>} rules @param {"zone" | "line"} kind */
+/**
+ * Types of rule that are about a kind of shape.
+ * @param {Record<string, any>} rules
+ * @param {"zone" | "line"} kind
+ */
 export const typesFor = (rules, kind) => Object.keys(rules).filter((type) => kind in rules[type].properties);
 
 /** What a value may be, without "or none". */
@@ -80,7 +84,10 @@ function control(kind, value, onChange, optional) {
   return html`<input value=${value ?? ""} maxlength=${kind.maxLength} onChange=${(e) => onChange(e.currentTarget.value || undefined)} />`;
 }
 
-/** "person, car" → two words; nothing → the default. @param {string} text */
+/**
+ * "person, car" → two words; nothing → the default.
+ * @param {string} text
+ */
 function words(text) {
   const found = text.split(/[,，、]/).map((word) => word.trim()).filter(Boolean);
   return found.length ? found : undefined;

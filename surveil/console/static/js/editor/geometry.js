@@ -2,18 +2,29 @@
 
 /** @typedef {[number, number]} Point */
 
-/** The points of a shape in either form of the configuration: a list, or with a title. @returns {Point[]} */
+/**
+ * The points of a shape in either form of the configuration: a list, or with a title.
+ * @returns {Point[]}
+ */
 export const pointsOf = (shape) => (Array.isArray(shape) ? shape : shape?.points || shape?.polygon || []);
 
 /** @param {number} value */
 const clamp = (value) => Math.min(1, Math.max(0, value));
 
-/** Round to what the eye can set, inside the picture. @param {Point} point @returns {Point} */
+/**
+ * Round to what the eye can set, inside the picture.
+ * @param {Point} point
+ * @returns {Point}
+ */
 export const tidy = ([x, y]) => [Math.round(clamp(x) * 1e4) / 1e4, Math.round(clamp(y) * 1e4) / 1e4];
 
 const SNAP = 0.012;
 
-/** Pull a point that is close to the edge of the picture onto it. @param {Point} point @returns {Point} */
+/**
+ * Pull a point that is close to the edge of the picture onto it.
+ * @param {Point} point
+ * @returns {Point}
+ */
 export const snap = (point) =>
   /** @type {Point} */ (tidy(point).map((value) => (value < SNAP ? 0 : value > 1 - SNAP ? 1 : value)));
 
@@ -24,7 +35,13 @@ const turn = (a, b, c) => Math.sign((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]
 const between = (a, b, p) =>
   Math.min(a[0], b[0]) <= p[0] && p[0] <= Math.max(a[0], b[0]) && Math.min(a[1], b[1]) <= p[1] && p[1] <= Math.max(a[1], b[1]);
 
-/** Whether two edges have a point in common. @param {Point} a @param {Point} b @param {Point} c @param {Point} d */
+/**
+ * Whether two edges have a point in common.
+ * @param {Point} a
+ * @param {Point} b
+ * @param {Point} c
+ * @param {Point} d
+ */
 export function meet(a, b, c, d) {
   const [abc, abd, cda, cdb] = [turn(a, b, c), turn(a, b, d), turn(c, d, a), turn(c, d, b)];
   if (abc * abd < 0 && cda * cdb < 0) return true;
@@ -36,7 +53,11 @@ export function meet(a, b, c, d) {
 
 const same = (a, b) => a[0] === b[0] && a[1] === b[1];
 
-/** Whether edges of a ring, or of the way so far (`closed` false), cross or fold back. @param {Point[]} points @param {boolean} [closed] */
+/**
+ * Whether edges of a ring, or of the way so far (`closed` false), cross or fold back.
+ * @param {Point[]} points
+ * @param {boolean} [closed]
+ */
 export function crosses(points, closed = true) {
   const edges = points.map((point, index) => [point, points[(index + 1) % points.length]]);
   if (!closed) edges.pop();
@@ -65,14 +86,23 @@ export function area(points) {
   return Math.abs(twice) / 2;
 }
 
-/** Whether a shape can be kept. @param {"zone" | "mask" | "line" | "scale"} kind @param {Point[]} points */
+/**
+ * Whether a shape can be kept.
+ * @param {"zone" | "mask" | "line" | "scale"} kind
+ * @param {Point[]} points
+ */
 export function isWhole(kind, points) {
   if (kind === "line") return points.length === 2 && !same(points[0], points[1]);
   if (kind === "scale") return points.length === 4 && !crosses(points) && area(points) > 1e-6;
   return points.length >= 3 && !crosses(points) && area(points) > 1e-6;
 }
 
-/** The edge that is nearest to a point, as the index at which a point is inserted. @param {Point[]} points @param {Point} at @param {boolean} closed */
+/**
+ * The edge that is nearest to a point, as the index at which a point is inserted.
+ * @param {Point[]} points
+ * @param {Point} at
+ * @param {boolean} closed
+ */
 export function edgeNear(points, at, closed) {
   let [best, found] = [Infinity, points.length];
   const count = closed ? points.length : points.length - 1;

@@ -1,14 +1,17 @@
 import { html, useEffect, useRef, useState } from "../../vendor/preact.js";
 import { address, api, path } from "../api.js";
 import { t } from "../i18n.js";
-import { Heading, Loading, Problem, Status, useApi, useChange } from "../ui.js";
+import { Heading, isTyping, Loading, Problem, Status, useApi, useChange } from "../ui.js";
 import { useMay } from "../session.js";
 import { Canvas } from "./canvas.js";
 import { begun, changed, fromServer, redone, undone } from "./draft.js";
 import { rulesOf } from "./form.js";
 import { RuleList, ShapeForm, ShapeList, taken } from "./panel.js";
 
-/** Zones, lines and masks of one camera. @param {{parts: string[]}} props */
+/**
+ * Zones, lines and masks of one camera.
+ * @param {{parts: string[]}} props
+ */
 export function EditorPage({ parts: [id] }) {
   const { data, error } = useApi("cameras");
   const cameras = data?.cameras || [];
@@ -53,7 +56,7 @@ function Editor({ camera, shapes, schema, onReload }) {
   };
   const onDrawn = (points) => {
     if (points) {
-      const [next, where] = taken(draft, drawing, points);
+      const { next, where } = taken(draft, drawing, points);
       change(next);
       if (where) setSelected(where);
       say(t("editor.drawn"));
@@ -61,7 +64,7 @@ function Editor({ camera, shapes, schema, onReload }) {
     setDrawing(null);
   };
   const onKeyDown = (event) => {
-    if (!(event.ctrlKey || event.metaKey) || /INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) return;
+    if (!(event.ctrlKey || event.metaKey) || isTyping(event)) return;
     const key = event.key.toLowerCase();
     if (key === "z") (event.shiftKey ? forth : back)();
     else if (key === "y") forth();

@@ -64,13 +64,17 @@ export function RuleList({ draft, where, rules, schedules, onChange, onDraw }) {
   </section>`;
 }
 
-/** The draft with what was drawn, and where it is. @param {any} draft @param {{kind: any, rule?: string}} drawing @param {any[]} points */
+/**
+ * The draft with what was drawn, and where it is.
+ * @param {any} draft @param {{kind: any, rule?: string}} drawing @param {any[]} points
+ * @returns {{next: any, where: import("./draft.js").Where | null}}
+ */
 export function taken(draft, { kind, rule }, points) {
-  if (kind === "way") return [withRule(draft, Number(rule), { way: points }), null];
+  if (kind === "way") return { next: withRule(draft, Number(rule), { way: points }), where: null };
   if (kind === "scale") {
     const metres = draft.rules[Number(rule)].scale?.metres || [[0, 0], [5, 0], [5, 5], [0, 5]];
-    return [withRule(draft, Number(rule), { scale: { points, metres } }), null];
+    return { next: withRule(draft, Number(rule), { scale: { points, metres } }), where: null };
   }
   const where = { kind, name: freeName(draft, kind) };
-  return [withShape(draft, where, { points }), where];
+  return { next: withShape(draft, where, { points }), where };
 }

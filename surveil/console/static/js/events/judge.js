@@ -3,7 +3,7 @@
 import { html, useState } from "../../vendor/preact.js";
 import { api, path } from "../api.js";
 import { t } from "../i18n.js";
-import { Field } from "../ui.js";
+import { Field, isTyping } from "../ui.js";
 
 export const KEYS = { t: "true", f: "false", u: "unsure" };
 
@@ -16,9 +16,12 @@ export const judge = (event, verdict, change = {}) =>
 /** @param {{id: string}} event */
 export const acknowledge = (event) => api.post(`${place(event.id)}/acknowledge`);
 
-/** What a key does to an event: null where it does nothing. @param {KeyboardEvent} pressed */
+/**
+ * What a key does to an event: null where it does nothing.
+ * @param {KeyboardEvent} pressed
+ */
 export function actionOf(pressed) {
-  if (pressed.ctrlKey || pressed.metaKey || pressed.altKey || /INPUT|SELECT|TEXTAREA/.test(pressed.target.tagName)) return null;
+  if (pressed.ctrlKey || pressed.metaKey || pressed.altKey || isTyping(pressed)) return null;
   const verdict = KEYS[pressed.key];
   if (verdict) return (event) => judge(event, event.verdict === verdict ? null : verdict);
   return pressed.key === "a" ? acknowledge : null;
@@ -36,7 +39,10 @@ export function Verdict({ event, busy, onJudge, onAcknowledge }) {
   </div>`;
 }
 
-/** What it was, and a note; kept together with the verdict. @param {{event: any, busy: boolean, onSave: (change: object) => void}} props */
+/**
+ * What it was, and a note; kept together with the verdict.
+ * @param {{event: any, busy: boolean, onSave: (change: object) => void}} props
+ */
 export function Remarks({ event, busy, onSave }) {
   const [label, setLabel] = useState(event.verdict_class || "");
   const [note, setNote] = useState(event.note || "");

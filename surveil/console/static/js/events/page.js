@@ -54,7 +54,7 @@ function Filters({ filter }) {
 /** The newest page, asked for again and again, and older pages as they were asked for. */
 function usePages(filter) {
   const newest = useApi("events", { query: { ...filter, limit: PAGE }, everyS: NEWEST_S });
-  const [older, setOlder] = useState({ events: [], next: undefined });
+  const [older, setOlder] = useState(/** @type {{events: any[], next: string | null | undefined}} */ ({ events: [], next: undefined }));
   const [known, setKnown] = useState([]);
   useEffect(() => {
     // What leaves the newest page because something newer came stays in the list.

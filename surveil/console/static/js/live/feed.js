@@ -8,7 +8,10 @@ import { View } from "./view.js";
 export class Feed {
   /** @type {Map<string, View>} */
   views = new Map();
-  /** Cameras that this browser cannot play: their pictures are asked for. @type {Map<string, string>} */
+  /**
+   * Cameras that this browser cannot play: their pictures are asked for.
+   * @type {Map<string, string>}
+   */
   #pictures = new Map();
   #cameras;
   #onState;
@@ -64,10 +67,10 @@ export class Feed {
 
 /**
  * @param {{id: string, playable?: {mime?: string}}[]} cameras
- * @returns {{feed: Feed, connected: boolean | null, error: Error | undefined}} connected: null before the first answer
+ * @returns {{feed: Feed, connected: boolean | null, error?: Error}} connected: null before the first answer
  */
 export function useFeed(cameras) {
-  const [state, setState] = useState({ connected: null, error: undefined });
+  const [state, setState] = useState(/** @type {{connected: boolean | null, error?: Error}} */ ({ connected: null }));
   const key = cameras.map((camera) => camera.id).join(",");
   const feed = useMemo(() => new Feed(cameras, (connected, error) => setState({ connected, error })), [key]);
   useEffect(() => {

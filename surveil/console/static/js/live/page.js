@@ -5,7 +5,10 @@ import { Heading, Loading, Problem, Status, useApi } from "../ui.js";
 import { useFeed } from "./feed.js";
 import { Tile } from "./tile.js";
 
-/** All cameras, or the one that the address names. @param {{parts: string[]}} props */
+/**
+ * All cameras, or the one that the address names.
+ * @param {{parts: string[]}} props
+ */
 export function LivePage({ parts: [only] }) {
   const { data, error } = useApi("cameras", { everyS: 10 });
   const cameras = (data?.cameras || []).filter((camera) => camera.state !== "disabled" && (!only || camera.id === only));

@@ -37,12 +37,18 @@ export class Player {
     this.#timer = setInterval(this.#look, LOOK_MS);
   }
 
-  /** Whether this browser plays a type at all. @param {string} mime */
+  /**
+   * Whether this browser plays a type at all.
+   * @param {string} mime
+   */
   static plays(mime) {
     return typeof MediaSource !== "undefined" && MediaSource.isTypeSupported(mime);
   }
 
-  /** Capture time of the picture that is shown, given its media time. @param {number} mediaTime */
+  /**
+   * Capture time of the picture that is shown, given its media time.
+   * @param {number} mediaTime
+   */
   captured(mediaTime) {
     return this.#base ? mediaTime + this.#base : 0;
   }
@@ -103,9 +109,10 @@ export class Player {
     try {
       if (buffered.length && currentTime - buffered.start(0) > 2 * KEEP_S) {
         buffer.remove(0, currentTime - KEEP_S);
-      } else if (this.#queue.length) {
-        buffer.appendBuffer(this.#queue.shift());
+        return;
       }
+      const next = this.#queue.shift();
+      if (next) buffer.appendBuffer(next);
     } catch (error) {
       if (error.name !== "QuotaExceededError") this.#onBroken(String(error));
     }
@@ -128,7 +135,10 @@ export class Player {
     if (this.#video.paused) this.#video.play().catch(() => {});
   };
 
-  /** Whether the picture stands before the newest range. @param {number} start */
+  /**
+   * Whether the picture stands before the newest range.
+   * @param {number} start
+   */
   #inGap(start) {
     const { buffered, currentTime } = this.#video;
     if (currentTime >= start) return false;

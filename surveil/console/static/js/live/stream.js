@@ -104,7 +104,10 @@ async function readAll(response, abort, onMessage) {
   }
 }
 
-/** Wait until the page is seen. @param {AbortSignal} signal */
+/**
+ * Wait until the page is seen.
+ * @param {AbortSignal} signal
+ */
 const seen = (signal) =>
   new Promise((resolve) => {
     if (!document.hidden || signal.aborted) return resolve(undefined);

@@ -6,6 +6,9 @@ const REMEMBERED_S = 15;
 const STALE_S = 1.5; // tracks older than this beside the picture say nothing of it
 const AHEAD_S = 0.05; // stamps of pictures and of tracks are rounded
 
+/** @type {{at: number, tracks: Track[]}} */
+const NOTHING = { at: -Infinity, tracks: [] };
+
 /** @typedef {{id: number | string, label: string, score: number, box: number[], believed: boolean}} Track */
 
 export class View {
@@ -76,10 +79,15 @@ export class View {
     };
   }
 
-  /** The tracks of the picture that is shown. @returns {Track[]} */
+  /**
+   * The tracks of the picture that is shown.
+   * @returns {Track[]}
+   */
   tracks() {
-    const latest = this.#tracks.findLast((one) => one.at <= this.shownAt + AHEAD_S);
-    return latest && this.shownAt - latest.at < STALE_S ? latest.tracks : [];
+    const until = this.shownAt + AHEAD_S;
+    let latest = NOTHING;
+    for (const one of this.#tracks) if (one.at <= until) latest = one;
+    return this.shownAt - latest.at < STALE_S ? latest.tracks : [];
   }
 
   /** @param {any} header @param {Uint8Array} payload */
@@ -118,7 +126,10 @@ export class View {
     this.#tell();
   }
 
-  /** A connection begins. @param {{mode: "mp4" | "jpeg", why?: string}} hello */
+  /**
+   * A connection begins.
+   * @param {{mode: "mp4" | "jpeg", why?: string}} hello
+   */
   open(hello) {
     this.mode = hello.mode;
     this.why = hello.why || "";
@@ -137,7 +148,7 @@ export class View {
       if (canvas) {
         if (canvas.width !== picture.width) canvas.width = picture.width;
         if (canvas.height !== picture.height) canvas.height = picture.height;
-        canvas.getContext("2d").drawImage(picture, 0, 0);
+        canvas.getContext("2d")?.drawImage(picture, 0, 0);
         this.shownAt = at;
         this.#tell();
       }
