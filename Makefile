@@ -51,8 +51,8 @@ endef
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
-demo: $(RUN) ## Watch a drawn yard for a minute: RTSP, detector, alerts, webhook, metrics
-	$(BIN)/surveil demo
+demo: $(RUN) ## Watch a drawn yard for a minute: RTSP, detector, alerts, webhook, console; KEEP=1: until Ctrl-C
+	$(BIN)/surveil demo $(if $(KEEP),--keep)
 
 test: $(DEV) ## Run the tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
@@ -39,7 +41,7 @@ sinks:
   webhook: {{type: webhook, url: "http://127.0.0.1:{port}/alerts"}}
   file: {{type: file, path: "{folder}/alerts.jsonl"}}
 state_dir: {folder}/state
-http: {{listen: "127.0.0.1:0"}}
+http: {{listen: "127.0.0.1:0", console: true}}
 log: {{level: warning}}
 """
 
@@ -56,12 +58,14 @@ def demo(
     clip: Annotated[
         Path | None, typer.Option(exists=True, help="Video to serve instead of the synthetic one.")
     ] = None,
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="Run until interrupted (Ctrl-C).")] = False,
 ) -> None:
-    """Run the daemon for a minute on a synthetic yard, with an RTSP server and a webhook.
+    """Run the daemon for a minute on a synthetic yard, with an RTSP server, a webhook and the console.
 
     Uses free ports on the loopback interface and a temporary folder. Exit code 1 if no alert arrives.
 
-    Example: `surveil demo --seconds 30 --folder demo`
+    Example: `surveil demo --keep`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - as in run
     from surveil.demo.rtp import RtpClip  # noqa: PLC0415
@@ -85,7 +89,7 @@ def demo(
         daemon = Daemon(settings, open_detector(settings))
         daemon.start()
         try:
-            _watch(daemon, receiver, seconds)
+            _watch(daemon, receiver, math.inf if keep else seconds)
             metrics = _page(daemon, place / "metrics.txt")
         finally:
             clean = daemon.end()
@@ -146,16 +150,21 @@ class _Receiver:
 
 
 def _watch(daemon: Daemon, receiver: _Receiver, seconds: float) -> None:
-    """Show what the daemon sees until the time is over."""
+    """Show what the daemon sees until the time is over, or somebody interrupts."""
     end = daemon.clock.monotonic() + seconds
-    console.print(f"camera yard, metrics on http://{daemon.address}/metrics, {seconds:g} s")
-    with Live(console=console, refresh_per_second=4, transient=not shows_progress()) as live:
+    console.print(f"console   http://{daemon.address}/console/", soft_wrap=True)
+    console.print(f"metrics   http://{daemon.address}/metrics", soft_wrap=True)
+    with (
+        suppress(KeyboardInterrupt),
+        Live(console=console, refresh_per_second=4, transient=not shows_progress()) as live,
+    ):
         while daemon.clock.monotonic() < end and not daemon.stop.wait(0.25):
             live.update(_table(daemon, receiver, end - daemon.clock.monotonic()))
 
 
 def _table(daemon: Daemon, receiver: _Receiver, left_s: float) -> Table:
-    table = Table(title=f"{left_s:4.0f} s left", title_justify="left", show_header=False)
+    title = f"{left_s:4.0f} s left" if math.isfinite(left_s) else "until Ctrl-C"
+    table = Table(title=title, title_justify="left", show_header=False)
     books = daemon.pipeline.ring.books()["yard"]
     tracks = daemon.pipeline.analyse.tracks("yard")
     table.add_row("camera", daemon.fleet.states()["yard"])
