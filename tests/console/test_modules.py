@@ -193,3 +193,30 @@ def test_plurals_numbers_and_units_are_those_of_the_language(page, language, exp
     )
     assert found == expected
     assert page.evaluate("document.documentElement.lang") in {"en", "zh-CN"}
+
+
+def test_tracks_are_those_of_the_picture_that_is_shown(page):
+    """The newest that are not newer than it; none where they are too old to say anything."""
+    shown = page.evaluate("""() => import('/js/live/view.js').then((m) => {
+        const view = new m.View(() => {});
+        for (const at of [100, 101, 102]) view.take({ type: 'tracks', at, tracks: [{ id: at }] });
+        return [99.5, 100.4, 100.97, 102.5, 104].map((at) => {
+            view.shownAt = at;
+            return view.tracks().map((one) => one.id);
+        });
+    })""")
+    assert shown == [[], [100], [101], [102], []]
+
+
+def test_open_events_are_kept_until_their_end_and_told_again_on_a_new_connection(page):
+    counts = page.evaluate("""() => import('/js/live/view.js').then((m) => {
+        const view = new m.View(() => {});
+        const seen = [];
+        for (const [id, phase] of [['a', 'start'], ['b', 'start'], ['a', 'update'], ['a', 'end']]) {
+            view.take({ type: 'event', phase, event: { id } });
+            seen.push([...view.events.keys()].join());
+        }
+        view.begin();
+        return [...seen, [...view.events.keys()].join()];
+    })""")
+    assert counts == ["a", "a,b", "a,b", "b", ""]

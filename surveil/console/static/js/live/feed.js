@@ -32,7 +32,11 @@ export class Feed {
 
   start() {
     this.#abort = new AbortController();
-    void follow(() => this.#query(), (header, payload) => this.#take(header, payload), this.#onState, this.#abort.signal);
+    const onState = (connected, error) => {
+      if (connected) for (const view of this.views.values()) view.begin();
+      this.#onState(connected, error);
+    };
+    void follow(() => this.#query(), (header, payload) => this.#take(header, payload), onState, this.#abort.signal);
   }
 
   stop() {
@@ -46,9 +50,8 @@ export class Feed {
 
   #take(header, payload) {
     if (header.type === "hello") {
-      for (const [id, view] of this.views) {
-        const hello = header.cameras[id];
-        if (hello) view.open({ ...hello, why: hello.why || this.#pictures.get(id) });
+      for (const [id, hello] of Object.entries(header.cameras)) {
+        this.views.get(id)?.open(hello.why === "asked" ? { ...hello, why: this.#pictures.get(id) } : hello);
       }
       return;
     }

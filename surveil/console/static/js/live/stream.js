@@ -73,11 +73,10 @@ export async function follow(query, onMessage, onState, signal) {
     signal.addEventListener("abort", stop);
     document.addEventListener("visibilitychange", hide);
     try {
-      await readAll(await request("GET", address("live", query()), { signal: abort.signal }), abort, (header, payload) => {
-        if (header.type === "hello") {
-          pause = FIRST_PAUSE_MS;
-          onState(true);
-        }
+      const response = await request("GET", address("live", query()), { signal: abort.signal });
+      onState(true);
+      await readAll(response, abort, (header, payload) => {
+        pause = FIRST_PAUSE_MS;
         onMessage(header, payload);
       });
       onState(false);

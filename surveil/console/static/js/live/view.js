@@ -126,15 +126,21 @@ export class View {
     this.#tell();
   }
 
+  /** A connection begins: what is open is told again. */
+  begin() {
+    this.events.clear();
+    this.#tracks = [];
+  }
+
   /**
-   * A connection begins.
+   * Pictures or video come from here on.
    * @param {{mode: "mp4" | "jpeg", why?: string}} hello
    */
   open(hello) {
+    if (hello.mode !== this.mode) this.shownAt = 0;
     this.mode = hello.mode;
     this.why = hello.why || "";
     this.#header = null;
-    this.events.clear();
     this.#tell();
   }
 

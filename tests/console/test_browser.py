@@ -1,0 +1,111 @@
+"""The console as people use it: Debian's Chromium, the real daemon, a real RTSP camera with people in its picture."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from surveil.demo.clip import write_clip
+from surveil.demo.rtp import RtpClip
+from surveil.demo.rtsp_server import RtspServer
+from surveil.demo.scene import DrawnScene
+from tests.console.browser import opened
+from tests.integration.world import Process, config_text, wait_for
+
+pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
+
+SEEN = """() => {
+    const video = document.querySelector('video');
+    return video && video.videoWidth === 640 && video.currentTime > %s && !video.error;
+}"""
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory):
+    """The address of a console with one camera, through whose picture two people walk again and again."""
+    folder = tmp_path_factory.mktemp("console")
+    write_clip(folder / "passing.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
+    with RtspServer(RtpClip(folder / "passing.mp4")) as camera:
+        config = folder / "config.yaml"
+        top = {"http": {"listen": "127.0.0.1:0", "console": True}}
+        rules = [{"type": "intrusion", "zone": "yard", "after_s": 0.5}]
+        config.write_text(config_text(camera.url, folder / "state", rules=rules, top=top, title="Yard"))
+        with Process(config) as daemon:
+            yield f"{daemon.pages()}/console/"
+            assert daemon.end() == 0
+
+
+def until(page, expression):
+    """Wait for something in the page; Playwright's own way needs `eval`, which the page's policy forbids."""
+    wait_for(lambda: page.evaluate(expression), 60)
+
+
+@pytest.fixture(scope="module")
+def page(browser, console):
+    with opened(browser) as page:
+        yield page
+
+
+def test_the_first_page_shows_a_moving_picture_with_what_is_followed_in_it(page, console):
+    page.goto(console)
+    until(page, SEEN % 1)
+    at = page.evaluate("document.querySelector('video').currentTime")
+    until(page, SEEN % (at + 1))
+    page.wait_for_selector("[data-track] rect")
+    assert "person" in page.locator("[data-track] text").first.text_content()
+    page.wait_for_selector(".tile.alarm footer a")
+
+
+def test_all_tiles_of_a_page_come_over_one_connection(page, console):
+    page.goto(console)
+    until(page, SEEN % 0)
+    loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+    assert sum("/api/v1/cameras" in one for one in loaded) >= 1
+    assert not [one for one in loaded if "live.mp4" in one or "live.mjpeg" in one]
+
+
+def test_a_camera_that_the_browser_cannot_play_is_shown_in_pictures(browser, console):
+    with opened(browser) as page:
+        page.add_init_script("MediaSource.isTypeSupported = () => false")
+        page.goto(console)
+        until(
+            page,
+            """() => {
+            const canvas = document.querySelector('canvas');
+            return canvas && canvas.width === 640 && canvas.getContext('2d').getImageData(320, 180, 1, 1).data[3] > 0;
+        }""",
+        )
+        assert "Still pictures" in page.locator(".tile footer").inner_text()
+
+
+def test_an_event_comes_into_the_list_by_itself_and_leads_to_its_pictures(page, console):
+    page.goto(f"{console}#/events")
+    event = page.locator(".events li").first
+    event.wait_for()
+    event.locator("a").click()
+    page.wait_for_selector("figure img")
+    until(
+        page, "[...document.querySelectorAll('figure img')].every((one) => one.complete && one.naturalWidth)"
+    )
+    assert "person in yard" in page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"),
+    [("en", "light", 1440), ("zh", "dark", 390), ("en", "dark", 390), ("zh", "light", 1440)],
+)
+def test_every_page_can_be_read_by_everybody(browser, console, language, scheme, width):
+    """In both languages, light and dark, on a screen and on a phone: nothing is cut off, and axe-core finds nothing."""
+    word = {"en": "Events", "zh": "事件"}[language]
+    with opened(browser, language=language, width=width, color_scheme=scheme) as page:
+        for name in ("live", "live/yard", "events", "cameras", "nowhere"):
+            page.goto(f"{console}#/{name}")
+            page.locator("h1").wait_for()
+            until(page, "!document.querySelector('main').innerText.includes('…')")
+            assert word in page.locator("nav").inner_text()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is cut off"
+            assert problems(page) == [], name
+
+
+def problems(page):
+    """What axe-core finds, with the element."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], one["impact"], node["html"]) for one in found for node in one["nodes"]]
