@@ -156,7 +156,8 @@ def collect(
 def run(options: CollectOptions) -> None:
     """Add pictures, and show how many, in all and of each class."""
     _check(options)
-    count, problems = 0, []
+    count = 0
+    problems: list[str] = []
     for source in options.sources:
         place = Path(source)
         if not place.exists():
