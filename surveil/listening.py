@@ -4,11 +4,48 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
+from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from surveil.errors import ConfigError
 from surveil.settings import Settings
+
+
+class ProxySettings(Settings):
+    """A reverse proxy that terminates TLS, and may have asked for the password itself."""
+
+    addresses: tuple[str, ...] = Field(
+        min_length=1,
+        description="Addresses or networks of the proxy, for example `127.0.0.1` or `10.0.0.0/24`.",
+    )
+    secret: SecretStr = Field(
+        min_length=16,
+        description="Shared secret that the proxy sends with every request; at least 16 characters.",
+    )
+    secret_header: str = Field(
+        default="X-Surveil-Proxy", description="Header of the secret. The proxy must overwrite it."
+    )
+    user_header: str = Field(
+        default="Remote-User", description="Header of the user's name. The proxy must overwrite or remove it."
+    )
+    groups_header: str = Field(
+        default="Remote-Groups",
+        description="Header of the user's groups, separated by commas. The proxy must overwrite or remove it.",
+    )
+    roles: dict[str, Literal["viewer", "operator", "admin"]] = Field(
+        default_factory=dict,
+        description="Role by group. A user added with `surveil users add` keeps the role given there.",
+    )
+
+    @field_validator("addresses")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            ipaddress.ip_network(one)
+        return value
 
 
 class HttpSettings(Settings):
@@ -32,6 +69,14 @@ class HttpSettings(Settings):
         default=False,
         description="Serve the console, a web interface, under `/console/`, and its API under `/api/v1/`.",
     )
+    certificate: Path | None = Field(
+        default=None, description="Certificate chain (PEM) for TLS; all pages are then served by https only."
+    )
+    key: Path | None = Field(default=None, description="Private key (PEM) of the certificate.")
+    proxy: ProxySettings | None = Field(
+        default=None, description="Reverse proxy in front of the console, trusted by address and secret."
+    )
+    audit_days: float = Field(default=365, gt=0, le=3660, description="Retention of the console's audit log.")
 
     @field_validator("listen")
     @classmethod
@@ -46,6 +91,17 @@ class HttpSettings(Settings):
     def _token_away_from_loopback(self) -> HttpSettings:
         if not self.is_loopback and self.token is None:
             raise ValueError("is reachable from other machines: set 'token' to protect the pictures")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_away_from_loopback(self) -> HttpSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("'certificate' and 'key' belong together: give both")
+        if self.console and not self.is_loopback and self.certificate is None and self.proxy is None:
+            raise ValueError(
+                "the console is reachable from other machines without TLS: set 'certificate' and 'key', "
+                "set 'proxy' for a reverse proxy with TLS, or listen on 127.0.0.1"
+            )
         return self
 
     @property
@@ -77,3 +133,20 @@ def bind(listen: str) -> socket.socket:
         raise ConfigError([f"http.listen: cannot listen on {listen}: {reason}; {remedy}"]) from error
     listener.listen(64)
     return listener
+
+
+def check_certificate(settings: HttpSettings) -> None:
+    """Load certificate and key, so that a mistake is told before anything runs. Raises ConfigError with the remedy."""
+    if settings.certificate is None or settings.key is None:
+        return
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(settings.certificate, settings.key, password="")
+    except ssl.SSLError as error:
+        why = f"is no PEM chain with its key: {error.reason or error}"
+    except OSError as error:
+        why = f"cannot be read: {error.strerror or error}"
+    else:
+        return
+    remedy = "give files that this user may read, without a passphrase"
+    raise ConfigError([f"http.certificate: {settings.certificate} with {settings.key} {why}; {remedy}"])

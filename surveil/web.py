@@ -75,7 +75,7 @@ class Web:
         self._source = status
         self._registry = registry
         self._evidence = (state_dir / "evidence").resolve()
-        self._server = WebServer(self.app(), listener)
+        self._server = WebServer(self.app(), listener, settings.certificate, settings.key)
 
     def run(self) -> None:
         """Serve until `stop` is called."""

@@ -12,6 +12,7 @@ import asyncio
 import resource
 import socket
 from contextlib import suppress
+from pathlib import Path
 
 import uvicorn
 from starlette.responses import PlainTextResponse
@@ -107,7 +108,11 @@ class WebServer(uvicorn.Server):
     _asked: asyncio.Event | None = None
     _loop: asyncio.AbstractEventLoop | None = None
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(
+        self, app: ASGIApp, listener: socket.socket, certificate: Path | None = None, key: Path | None = None
+    ) -> None:
+        """With certificate and key, what is served is https."""
+
         class Bounded(ClientConnection):
             most = most_connections()
 
@@ -121,6 +126,10 @@ class WebServer(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 server_header=False,
+                # Who is behind a proxy is for those to say who know which proxies may be believed.
+                proxy_headers=False,
+                ssl_certfile=certificate,
+                ssl_keyfile=key,
                 timeout_graceful_shutdown=1,
                 # Also how many are accepted before the first of them can be closed again.
                 backlog=ACCEPTED_AT_ONCE,

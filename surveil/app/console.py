@@ -18,7 +18,7 @@ from surveil.capture.address import device_number
 from surveil.capture.packets import PacketTaker
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
-from surveil.console.auth.gate import LoopbackGate
+from surveil.console.auth.parts import make_auth
 from surveil.console.context import Parts
 from surveil.console.frontend import Frontend
 from surveil.console.live.feed import CameraFeed, Secrecy
@@ -27,6 +27,7 @@ from surveil.console.live.news import News
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
 from surveil.engine import Step
+from surveil.features.base import Shared
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
@@ -120,9 +121,10 @@ class LiveView:
 
 
 def make_console(
-    reloader: Reloader, fleet: Fleet, arming: Arming, state: State, clock: Clock, live: LiveView
+    reloader: Reloader, fleet: Fleet, arming: Arming, state: State, shared: Shared, live: LiveView
 ) -> Sequence[BaseRoute]:
     """Return what the web server serves for the console."""
+    clock, settings = shared.clock, reloader.config.http
     daemon, history = DaemonView(reloader, fleet, arming, clock), History(state.database)
     live.hub.tell_by(News(daemon, history))
     parts = Parts(
@@ -130,7 +132,7 @@ def make_console(
         history=history,
         live=live.hub,
         evidence=state.folder / FOLDER,
-        gate=LoopbackGate(),
+        auth=make_auth(settings, state.folder, clock, shared.metrics),
         clock=clock,
     )
     return routes(parts, Frontend())

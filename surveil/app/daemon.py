@@ -43,7 +43,7 @@ from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
 from surveil.features.base import ModelPlace, Shared
 from surveil.features.counting.wiring import make_counter
-from surveil.listening import bind
+from surveil.listening import bind, check_certificate
 from surveil.logstream import losses
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
@@ -92,6 +92,7 @@ class Daemon:
         self.metrics = metrics = Metrics(self.registry)
         self._stuck: list[str] = []
         self._beats, self._group = Heartbeats(clock), ThreadGroup(self.stop)
+        check_certificate(config.http)
         self._listener = bind(config.http.listen)
         self._state = State(config, clock)
         folder = self._state.folder
@@ -121,17 +122,17 @@ class Daemon:
         self.reloader = Reloader(config, again, self.fleet, self.couriers, self.evidence, metrics, clock)
         books = self.pipeline.ring.books
         self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
-        self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._console())
+        self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._console(shared))
         self._register_collectors()
         self._services = Services(self._table(), clock)
 
-    def _console(self) -> Sequence[BaseRoute]:
+    def _console(self, shared: Shared) -> Sequence[BaseRoute]:
         """Return what the web server serves for the console; without it nothing of it is imported."""
         if self._live is None:
             return ()
         from surveil.app.console import make_console  # noqa: PLC0415 - see above
 
-        return make_console(self.reloader, self.fleet, self.arming, self._state, self.clock, self._live)
+        return make_console(self.reloader, self.fleet, self.arming, self._state, shared, self._live)
 
     @property
     def address(self) -> str:

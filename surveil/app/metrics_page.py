@@ -27,6 +27,7 @@ from surveil.app.collectors import (
     RuleCollector,
 )
 from surveil.app.gpu import GpuCollector
+from surveil.console.auth.metrics import AUDIT, LOGINS, ConsoleMetrics
 from surveil.console.live.metrics import LiveMetrics
 from surveil.damage import Damaged
 from surveil.errors import Cause
@@ -88,7 +89,10 @@ LABELS = {
     "decision": f"Why the detector ran or was skipped: {_one_of(GateDecision)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
     "outcome": f"Outcome of a signal: {_one_of(OUTCOMES)}; in the ledger also `raised` (all) and `pending`.",
-    "result": f"Result of a delivery attempt: {_one_of(RESULTS)}.",
+    "result": (
+        f"Of a delivery attempt: {_one_of(RESULTS)}. Of a login: {_one_of(LOGINS)}. Of an entry of the audit log: "
+        f"{_one_of(AUDIT)}."
+    ),
     "codec": "Codec of the stream.",
     "resolution": "Width x height of the stream, pixels.",
     "decoder": "Decoder of the stream.",
@@ -113,6 +117,7 @@ def filled(
     metrics.add_process(version="0", config="0", provider="CPUExecutionProvider", model="m", wanted="cpu")
     add_metrics(metrics)
     metrics.of(LiveMetrics)
+    metrics.of(ConsoleMetrics)
     for part in metrics.parts:
         part.sample(camera)
     for result in RESULTS:

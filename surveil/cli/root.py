@@ -149,6 +149,15 @@ COMMANDS: dict[str, Line | Group] = {
             ),
         },
     ),
+    "users": Group(
+        "Manage users of the console and their tokens.",
+        {
+            "add": Line("users:add", "Add a user, or change a user's password, role and cameras."),
+            "list": Line("users:list_users", "List users with their roles, cameras and tokens."),
+            "remove": Line("users:remove", "Remove a user with all sessions and tokens."),
+            "token": Line("users:token", "Make a token for a program that uses the API."),
+        },
+    ),
     "why": Line("why:why", "Explain why a camera did or did not alert at a time."),
     "privacy": Line("privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."),
     "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),

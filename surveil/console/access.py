@@ -48,6 +48,7 @@ class Origin(StrEnum):
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - a name
     PROXY = "proxy"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from starlette.requests import Request
 
 from surveil.alerts.history import History
 from surveil.clock import Clock
-from surveil.console.access import Identity, Role, Scope
+from surveil.console.access import Identity
+from surveil.console.auth.parts import Auth
 from surveil.console.live.hub import LiveHub
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
-
-
-class Gate(Protocol):
-    """Says who asks."""
-
-    def identify(self, request: Request, role: Role | None, scope: Scope, *, changes: bool) -> Identity:
-        """Return who asks. Raises Refusal for somebody who may not do what needs this role and scope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +24,7 @@ class Parts:
     history: History
     evidence: Path
     """The folder of stored pictures and clips."""
-    gate: Gate
+    auth: Auth
     clock: Clock
     live: LiveHub
 
@@ -43,6 +36,8 @@ class Call:
     parts: Parts
     identity: Identity
     request: Request
+    address: str
+    """Of the client."""
 
     @property
     def camera(self) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 import structlog
 from anyio import CapacityLimiter, to_thread
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from surveil.console.access import Role, Scope
+from surveil.console.access import Origin, Role, Scope
 from surveil.console.context import Call, Parts
 from surveil.console.refusal import Refusal, invalid, refusal_of
 from surveil.console.safety import check_site, secured
@@ -32,6 +32,7 @@ BODY_S = 10.0
 """How long a body may take to arrive."""
 AT_ONCE = 16
 """Answers that are worked on at a time; the rest waits."""
+Returned = TypeVar("Returned")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 Handler = Callable[..., BaseModel | Response | Awaitable[Response]]
 
@@ -85,40 +86,66 @@ class Answering:
 
     async def answer(self, request: Request) -> Response:
         """Answer one request; whatever happens, in the form of the API."""
+        call: Call | None = None
         try:
-            return secured(await self._answer(request))
-        except (SurveilError, OSError) as error:
-            return secured(refusal_of(error).response())
+            if self._endpoint.changes:
+                check_site(request)
+            call = await self._on_thread(lambda: self._let_in(request))
+            response = await self._handle(call)
         except ClientDisconnect:
             return Response(status_code=400)
+        except (SurveilError, OSError) as error:
+            response = refusal_of(error).response()
         except Exception:
             log.exception("bug in the console", endpoint=self._endpoint.name)
-            return secured(Refusal(500, "bug", "this is a bug in surveil, please report it").response())
+            response = Refusal(500, "bug", "this is a bug in surveil, please report it").response()
+        if self._is_noted(request):
+            await self._on_thread(lambda: self._note(request, call, response.status_code))
+        return secured(response)
 
-    async def _answer(self, request: Request) -> Response:
-        endpoint = self._endpoint
-        if endpoint.changes:
-            check_site(request)
-        identity = await to_thread.run_sync(
-            lambda: self._parts.gate.identify(
-                request, endpoint.role, endpoint.scope, changes=endpoint.changes
-            ),
-            limiter=self._limit,
-        )
-        call = Call(parts=self._parts, identity=identity, request=request)
+    async def _on_thread(self, function: Callable[[], Returned]) -> Returned:
+        return await to_thread.run_sync(function, limiter=self._limit)
+
+    def _let_in(self, request: Request) -> Call:
+        endpoint, gate = self._endpoint, self._parts.auth.gate
+        identity = gate.identify(request, endpoint.role, endpoint.scope, changes=endpoint.changes)
+        address = gate.peer(request).address
+        return Call(parts=self._parts, identity=identity, request=request, address=address)
+
+    async def _handle(self, call: Call) -> Response:
         given: dict[str, BaseModel] = {}
         if self._query is not None:
-            given["query"] = self._checked(self._query, dict(request.query_params))
+            given["query"] = self._checked(self._query, dict(call.request.query_params))
         if self._body is not None:
-            given["body"] = self._parsed(self._body, await _body(request))
-        if inspect.iscoroutinefunction(endpoint.handler):
-            answer = await endpoint.handler(call, **given)
+            given["body"] = self._parsed(self._body, await _body(call.request))
+        handler = self._endpoint.handler
+        if inspect.iscoroutinefunction(handler):
+            answer = await handler(call, **given)
         else:
-            answer = await to_thread.run_sync(lambda: endpoint.handler(call, **given), limiter=self._limit)
+            answer = await self._on_thread(lambda: handler(call, **given))
         if isinstance(answer, BaseModel):
             return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
         assert isinstance(answer, Response)
         return answer
+
+    def _is_noted(self, request: Request) -> bool:
+        """Whether the audit log has the request: every change and every look, of a clip only its beginning.
+
+        Who logs in has no identity yet: those endpoints write their own entries.
+        """
+        endpoint = self._endpoint
+        goes_on = not request.headers.get("range", "bytes=0-").startswith("bytes=0-")
+        return endpoint.role is not None and (endpoint.changes or (endpoint.evidence and not goes_on))
+
+    def _note(self, request: Request, call: Call | None, status: int) -> None:
+        self._parts.auth.audit.note(
+            user=call.identity.user if call else "",
+            origin=call.identity.origin if call else Origin.NOBODY,
+            address=call.address if call else self._parts.auth.gate.peer(request).address,
+            action=self._endpoint.name,
+            subject=request.url.path.removeprefix("/api/v1"),
+            status=status,
+        )
 
     @staticmethod
     def _checked(kind: type[BaseModel], values: dict[str, str]) -> BaseModel:

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from surveil.console.access import Role, Scope
-from surveil.console.api import cameras, events, live, me
+from surveil.console.api import audit, cameras, events, live, login, me
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -23,7 +23,14 @@ def _get(path: str, role: Role, scope: Scope, handler: Handler, *, evidence: boo
     return Endpoint(method="GET", path=path, role=role, scope=scope, handler=handler, evidence=evidence)
 
 
+def _post(path: str, role: Role | None, scope: Scope, handler: Handler) -> Endpoint:
+    return Endpoint(method="POST", path=path, role=role, scope=scope, handler=handler)
+
+
 TABLE: tuple[Endpoint, ...] = (
+    _post("/login", None, Scope.STATE, login.login),
+    _post("/first-visit", None, Scope.STATE, login.first_visit),
+    _post("/logout", Role.VIEWER, Scope.STATE, login.logout),
     _get("/me", Role.VIEWER, Scope.STATE, me.me),
     _get("/cameras", Role.VIEWER, Scope.STATE, cameras.cameras),
     _get("/live", Role.VIEWER, Scope.EVIDENCE, live.live, evidence=True),
@@ -34,6 +41,7 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/events/{event}", Role.VIEWER, Scope.STATE, events.event),
     _get("/events/{event}/clip.mp4", Role.VIEWER, Scope.EVIDENCE, events.clip, evidence=True),
     _get("/events/{event}/{picture}", Role.VIEWER, Scope.EVIDENCE, events.picture, evidence=True),
+    _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )
 
 

@@ -16,7 +16,8 @@ from surveil.alerts.history import History
 from surveil.alerts.outbox import Outbox
 from surveil.clock import ManualClock
 from surveil.config import load
-from surveil.console.auth.gate import LoopbackGate
+from surveil.console.auth.parts import make_auth
+from surveil.console.auth.passwords import Cost, Passwords
 from surveil.console.context import Parts
 from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
@@ -89,12 +90,19 @@ class Site:
         self.outbox = Outbox.open(self.database, [], self.clock)
         self.daemon = StillDaemon(self.config)
         self.live = LiveHub(self.clock, Metrics(CollectorRegistry()))
+        self.auth = make_auth(
+            self.config.http,
+            self.folder,
+            self.clock,
+            Metrics(CollectorRegistry()),
+            Passwords(Cost(log_n=4, p=1)),
+        )
         self.front = Frontend(front) if front else Frontend(folder / "nothing")
 
     def parts(self):
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
-            gate=LoopbackGate(), clock=self.clock, live=self.live,
+            auth=self.auth, clock=self.clock, live=self.live,
         )  # fmt: skip
 
     def happens(self, n=0, **changes):
@@ -119,6 +127,15 @@ class Site:
             connection.request(method, target, data, dict(headers))
             answer = connection.getresponse()
             return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def status_of(self, method, path, headers=()):
+        """Ask, and wait for no more than the status: the answer may have no end."""
+        connection = HTTPConnection(*self.address, timeout=10)
+        try:
+            connection.request(method, path, None, dict(headers))
+            return connection.getresponse().status
         finally:
             connection.close()
 

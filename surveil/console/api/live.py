@@ -106,7 +106,7 @@ def _response(
 
     async def may_look() -> None:
         identity = await to_thread.run_sync(
-            lambda: parts.gate.identify(call.request, Role.VIEWER, Scope.EVIDENCE, changes=False)
+            lambda: parts.auth.gate.identify(call.request, Role.VIEWER, Scope.EVIDENCE, changes=False)
         )
         if not all(map(identity.sees, cameras)):
             raise not_found("camera")

@@ -1,0 +1,80 @@
+"""The audit log: who looked at what evidence, and who changed what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from surveil.clock import DAY_S, Clock
+from surveil.console.auth.database import ConsoleDb
+from surveil.console.auth.metrics import ConsoleMetrics
+from surveil.errors import StateError
+
+log = structlog.get_logger(__name__)
+_PURGE_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line."""
+
+    at: float
+    """Unix s."""
+    user: str
+    origin: str
+    """How the user was recognised."""
+    address: str
+    action: str
+    """Name of the endpoint."""
+    subject: str
+    """What it was about: the path of the request."""
+    status: int
+    """HTTP status of the answer."""
+
+
+class Audit:
+    """Writes and reads the log. Any thread may call any method."""
+
+    def __init__(self, db: ConsoleDb, keep_days: float, clock: Clock, metrics: ConsoleMetrics) -> None:
+        self._db = db
+        self._keep_s = keep_days * DAY_S
+        self._clock = clock
+        self._metrics = metrics
+        self._next_purge = 0.0
+
+    def note(self, *, user: str, origin: str, address: str, action: str, subject: str, status: int) -> None:
+        """Add an entry, also to the program's log: what the disk refuses is there, and nobody is made blind by it."""
+        now = self._clock.wall()
+        log.info(
+            "audit", user=user, origin=origin, address=address, action=action, subject=subject, status=status
+        )
+        try:
+            with self._db.writing() as db:
+                values = (now, user, origin, address, action, subject[:500], status)
+                db.execute(
+                    "INSERT INTO audit (at, user, origin, address, action, subject, status) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    values,
+                )
+                if self._clock.monotonic() >= self._next_purge:
+                    self._next_purge = self._clock.monotonic() + _PURGE_EVERY_S
+                    db.execute("DELETE FROM audit WHERE at < ?", (now - self._keep_s,))
+        except StateError as error:
+            self._metrics.audit.labels("lost").inc()
+            log.error("audit entry not stored, it is in this log only", why=str(error))  # noqa: TRY400
+            return
+        self._metrics.audit.labels("stored").inc()
+
+    def page(self, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
+        """Return the newest entries with their numbers, those before a number when it is given. Raises StateError."""
+        query = (
+            "SELECT n, at, user, origin, address, action, subject, status FROM audit "
+            "WHERE ? IS NULL OR n < ? ORDER BY n DESC LIMIT ?"
+        )
+        with self._db.reading() as db:
+            return [
+                (int(n), AuditEntry(at=at, user=user, origin=origin, address=address, action=action,
+                                    subject=subject, status=status))
+                for n, at, user, origin, address, action, subject, status in db.execute(query, (before, before, limit))
+            ]  # fmt: skip

@@ -1,0 +1,122 @@
+"""The console's own SQLite file: users, sessions, tokens, keys, and the audit log.
+
+Apart from the outbox: nothing that a browser causes makes an alert wait. Any thread, and the command line beside the
+daemon, may open it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from surveil.alerts.database import (
+    BUSY_TIMEOUT_S,
+    as_text,
+    foreign_errors,
+    is_damaged,
+    set_aside,
+    transaction,
+)
+from surveil.errors import StateError
+from surveil.filesystem import keep_private
+
+log = structlog.get_logger(__name__)
+
+NAME = "console.db"
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE users (name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, cameras TEXT,
+made REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE sessions (hash TEXT PRIMARY KEY, user TEXT NOT NULL, begun REAL NOT NULL,
+seen REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX sessions_by_user ON sessions (user);
+CREATE TABLE tokens (hash TEXT PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT,
+expires REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE keys (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE revoked (event_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, user TEXT NOT NULL, origin TEXT NOT NULL,
+address TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, status INTEGER NOT NULL);
+CREATE INDEX audit_by_time ON audit (at);
+PRAGMA user_version = 1;
+"""
+
+
+class ConsoleDb:
+    """The file. Every method raises StateError when it cannot be used."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder`: the state directory. A damaged file is set aside when the daemon opens it, see `prepare`."""
+        self.path = folder / NAME
+
+    def prepare(self, t_wall: float) -> None:
+        """Make the file, or bring it to this version; set a damaged one aside."""
+        if is_damaged(self.path):
+            stamp = datetime.fromtimestamp(t_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
+            try:
+                moved = set_aside(self.path, stamp)
+            except OSError as error:
+                raise StateError(f"{self.path} is damaged and cannot be moved: {error.strerror}") from error
+            log.error("users and audit log damaged and set aside, started new ones", moved_to=str(moved))
+        with self.reading():
+            pass
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection."""
+        try:
+            _make_private(self.path)
+            with foreign_errors(), closing(_connect(self.path)) as db:
+                yield db
+        except StateError as error:
+            raise StateError(str(error).replace("the outbox database", str(self.path))) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection in a transaction: all of it is kept, or nothing."""
+        with self.reading() as db, transaction(db):
+            yield db
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, for nobody but its owner to change; what root makes belongs to the owner of the folder."""
+    is_new = not path.exists()
+    keep_private(path)
+    if is_new and os.geteuid() == 0:
+        owner = path.parent.stat()
+        with suppress(OSError):
+            os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        db.text_factory = as_text
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        _migrate(db)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    version = _version(db)
+    if version > VERSION:
+        raise StateError(f"was written by a newer surveil (schema {version}): upgrade, or move the file away")
+    if version == VERSION:
+        return
+    with transaction(db):
+        if _version(db) == 0:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
