@@ -18,6 +18,7 @@ from pathlib import Path
 from surveil.alerts.database import connect_existing, foreign_errors, transaction
 from surveil.alerts.links import present
 from surveil.alerts.records import COLUMNS, alert_of, moment_of, number_of, text_of
+from surveil.alerts.rows import Entry
 from surveil.types import Alert
 
 
@@ -96,7 +97,7 @@ class History:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def page(self, wanted: EventFilter, after: Place | None = None, limit: int = 50) -> EventPage:
         """Return the newest events that are wanted, those before `after` when it is given."""
@@ -143,18 +144,32 @@ class History:
         with self._opened() as db:
             return [(text_of(camera), text_of(event)) for camera, event in db.execute(query)]
 
+    def books(self) -> tuple[dict[Entry, int], dict[str, dict[str, int]]]:
+        """Return what became of signals, and how many deliveries of each sink are in each state."""
+        ledger = "SELECT camera, rule, outcome, reason, n FROM ledger ORDER BY camera, rule, outcome, reason"
+        states = (
+            "SELECT sink, state, sum(n) FROM (SELECT sink, state, count(*) AS n FROM deliveries GROUP BY sink, state "
+            "UNION ALL SELECT sink, state, n FROM purged) GROUP BY sink, state ORDER BY sink, state"
+        )
+        with self._opened() as db:
+            signals = {Entry(*map(text_of, row[:4])): int(row[4]) for row in db.execute(ledger)}
+            deliveries: dict[str, dict[str, int]] = {}
+            for sink, state, n in db.execute(states):
+                deliveries.setdefault(text_of(sink), {})[text_of(state)] = int(n)
+        return signals, deliveries
+
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        with closing(connect_existing(self._path)) as db, foreign_errors():
+        with closing(connect_existing(self.path)) as db, foreign_errors():
             yield db
 
     def _record(self, db: sqlite3.Connection, row: _Row) -> EventRecord:
         _, ending, verdict, label, note, judge, judged, acknowledged, *alert = row
-        start = present(alert_of(tuple(alert))[0], self._path.parent)
+        start = present(alert_of(tuple(alert))[0], self.path.parent)
         end = None if ending is None else db.execute(_END, (ending,)).fetchone()
         return EventRecord(
             start=start,
-            end=None if end is None else present(alert_of(end)[0], self._path.parent),
+            end=None if end is None else present(alert_of(end)[0], self.path.parent),
             judgement=Judgement(
                 verdict=next((one for one in Verdict if one == verdict), None),
                 label=text_of(label),

@@ -27,7 +27,7 @@ COMMANDS: dict[str, Line | Group] = {
     ),
     "demo": Line(
         "demo:demo",
-        "Run the daemon for a minute on a synthetic yard, with an RTSP server and a webhook.",
+        "Run the daemon for a minute on a synthetic yard, with an RTSP server, a webhook and the console.",
     ),
     "collect": Line(
         "surveil.offline.normality.commands.collect:collect",

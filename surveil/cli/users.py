@@ -108,7 +108,7 @@ def token(
     ] = None,
     days: Annotated[float, typer.Option(min=0.01, max=3660, help="How long it is valid.")] = 365,
 ) -> None:
-    """Make a token for a program that uses the API, and print it once.
+    """Make a token for a program that uses the API. It is printed once.
 
     The program sends it as `Authorization: Bearer TOKEN`. It may do what the user may do, within the scopes.
 

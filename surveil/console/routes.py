@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from surveil.console.access import Role, Scope
-from surveil.console.api import audit, cameras, events, live, login, me
+from surveil.console.api import audit, cameras, deliveries, events, judging, live, login, me, switches
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -27,6 +27,10 @@ def _post(path: str, role: Role | None, scope: Scope, handler: Handler) -> Endpo
     return Endpoint(method="POST", path=path, role=role, scope=scope, handler=handler)
 
 
+def _put(path: str, role: Role, scope: Scope, handler: Handler) -> Endpoint:
+    return Endpoint(method="PUT", path=path, role=role, scope=scope, handler=handler)
+
+
 TABLE: tuple[Endpoint, ...] = (
     _post("/login", None, Scope.STATE, login.login),
     _post("/first-visit", None, Scope.STATE, login.first_visit),
@@ -41,6 +45,13 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/events/{event}", Role.VIEWER, Scope.STATE, events.event),
     _get("/events/{event}/clip.mp4", Role.VIEWER, Scope.EVIDENCE, events.clip, evidence=True),
     _get("/events/{event}/{picture}", Role.VIEWER, Scope.EVIDENCE, events.picture, evidence=True),
+    _put("/events/{event}/verdict", Role.OPERATOR, Scope.JUDGE, judging.judge),
+    _post("/events/{event}/acknowledge", Role.OPERATOR, Scope.JUDGE, judging.acknowledge),
+    _get("/arming", Role.VIEWER, Scope.STATE, switches.switches),
+    _post("/arming", Role.OPERATOR, Scope.ARM, switches.switch),
+    _get("/books", Role.VIEWER, Scope.STATE, deliveries.books),
+    _get("/dead-letters", Role.OPERATOR, Scope.DELIVERY, deliveries.dead_letters),
+    _post("/dead-letters/{letter}/retry", Role.OPERATOR, Scope.DELIVERY, deliveries.retry),
     _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )
 

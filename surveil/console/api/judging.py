@@ -1,0 +1,61 @@
+"""Verdicts on events, which become pictures to train on, and acknowledgements."""
+
+from __future__ import annotations
+
+import structlog
+from pydantic import Field
+
+from surveil.alerts.history import EventRecord, Judgement, Verdict
+from surveil.console.api.events import EventAnswer, answer, found
+from surveil.console.context import Call
+from surveil.console.endpoint import Message
+from surveil.errors import StateError
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+
+
+class VerdictBody(Message):
+    """What an event was. No verdict, no class and no note take back what was said."""
+
+    verdict: Verdict | None = None
+    label: str = Field(default="", max_length=80, alias="class")
+    note: str = Field(default="", max_length=1000)
+
+
+def judge(call: Call, body: VerdictBody) -> EventAnswer:
+    """Keep a verdict, and add the picture to the rule's data set."""
+    record = found(call)
+    said = Judgement(
+        verdict=body.verdict,
+        label=body.label.strip(),
+        note=body.note.strip(),
+        judge=call.identity.user,
+        judged_at=call.parts.clock.wall(),
+    )
+    if body.verdict in {Verdict.TRUE, Verdict.FALSE}:
+        _train_on(call, record.start, said.label or str(body.verdict))
+    call.parts.history.judge(record.start.event_id, said)
+    return _again(call, record)
+
+
+def acknowledge(call: Call) -> EventAnswer:
+    """Note that somebody has seen the event."""
+    record = found(call)
+    call.parts.history.acknowledge(record.start.event_id, call.parts.clock.wall())
+    return _again(call, record)
+
+
+def _train_on(call: Call, alert: Alert, verdict: str) -> None:
+    """Add the picture to the rule's data set. Raises Refusal for a class that means nothing here."""
+    from surveil.offline.classify.feedback import add_feedback  # noqa: PLC0415 - the daemon imports none of it before
+
+    try:
+        add_feedback(alert, verdict, call.parts.evidence.parent)
+    except StateError as error:
+        # The verdict is worth keeping without a picture, too.
+        log.info("verdict without a picture to train on", event=alert.event_id, why=str(error))
+
+
+def _again(call: Call, record: EventRecord) -> EventAnswer:
+    return answer(call.parts.history.event(record.start.event_id) or record)
