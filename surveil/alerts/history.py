@@ -138,6 +138,12 @@ class History:
         with self._opened() as db:
             return {text_of(camera): int(n) for camera, n in db.execute(query)}
 
+    def open_rules(self, camera: str) -> set[str]:
+        """Name the rules of a camera with an event that goes on."""
+        query = "SELECT a.rule FROM open_events o JOIN alerts a ON a.seq = o.alert WHERE a.camera = ?"
+        with self._opened() as db:
+            return {text_of(rule) for (rule,) in db.execute(query, (camera,))}
+
     def going_on(self) -> list[tuple[str, str]]:
         """Return camera and id of the events that go on."""
         query = "SELECT a.camera, a.event_id FROM open_events o JOIN alerts a ON a.seq = o.alert"

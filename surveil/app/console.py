@@ -14,12 +14,14 @@ from surveil.app.camera_runtime import CameraRuntime
 from surveil.app.fleet import Fleet
 from surveil.app.parts import State
 from surveil.app.reload import Reloader
+from surveil.app.signals import Requests
 from surveil.capture.address import device_number
 from surveil.capture.packets import PacketTaker
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.console.auth.parts import make_auth
 from surveil.console.context import Parts
+from surveil.console.drafts import Drafts
 from surveil.console.frontend import Frontend
 from surveil.console.live.feed import CameraFeed, Secrecy
 from surveil.console.live.hub import LiveHub
@@ -33,12 +35,18 @@ from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
 from surveil.types import Alert, Observation
 
+_RELOAD_S = 10.0
+"""How long a browser waits for a change to be applied; it is applied later all the same."""
+
 
 class DaemonView:
     """The running daemon as the console sees it. Any thread may ask."""
 
-    def __init__(self, reloader: Reloader, fleet: Fleet, arming: Arming, clock: Clock) -> None:
+    def __init__(
+        self, reloader: Reloader, requests: Requests, fleet: Fleet, arming: Arming, clock: Clock
+    ) -> None:
         self._reloader = reloader
+        self._requests = requests
         self._fleet = fleet
         self._arming = arming
         self._clock = clock
@@ -47,6 +55,13 @@ class DaemonView:
     def config(self) -> Config:
         """What runs."""
         return self._reloader.config
+
+    def reload(self) -> str | None:
+        """Have the configuration read again; return what went wrong, empty if nothing; None: it takes its time."""
+        before = self._reloader.reloads
+        self._requests.ask_to_reload()
+        result = self._reloader.wait(before, _RELOAD_S)
+        return None if result is None else "\n".join(result.messages)
 
     def cameras(self) -> Sequence[CameraState]:
         """Return all cameras, in the order of the configuration."""
@@ -120,12 +135,9 @@ class LiveView:
         return feed
 
 
-def make_console(
-    reloader: Reloader, fleet: Fleet, arming: Arming, state: State, shared: Shared, live: LiveView
-) -> Sequence[BaseRoute]:
+def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveView) -> Sequence[BaseRoute]:
     """Return what the web server serves for the console."""
-    clock, settings = shared.clock, reloader.config.http
-    daemon, history = DaemonView(reloader, fleet, arming, clock), History(state.database)
+    clock, settings, history = shared.clock, daemon.config.http, History(state.database)
     live.hub.tell_by(News(daemon, history))
     parts = Parts(
         daemon=daemon,
@@ -134,5 +146,6 @@ def make_console(
         evidence=state.folder / FOLDER,
         auth=make_auth(settings, state.folder, clock, shared.metrics),
         clock=clock,
+        drafts=Drafts(daemon),
     )
     return routes(parts, Frontend())

@@ -91,6 +91,7 @@ class Daemon:
         self.registry, self.detector = CollectorRegistry(), detector
         self.metrics = metrics = Metrics(self.registry)
         self._stuck: list[str] = []
+        self._requests = Requests()
         self._beats, self._group = Heartbeats(clock), ThreadGroup(self.stop)
         check_certificate(config.http)
         self._listener = bind(config.http.listen)
@@ -130,9 +131,10 @@ class Daemon:
         """Return what the web server serves for the console; without it nothing of it is imported."""
         if self._live is None:
             return ()
-        from surveil.app.console import make_console  # noqa: PLC0415 - see above
+        from surveil.app.console import DaemonView, make_console  # noqa: PLC0415 - see above
 
-        return make_console(self.reloader, self.fleet, self.arming, self._state, shared, self._live)
+        view = DaemonView(self.reloader, self._requests, self.fleet, self.arming, self.clock)
+        return make_console(view, self._state, shared, self._live)
 
     @property
     def address(self) -> str:
@@ -152,7 +154,7 @@ class Daemon:
 
         What is to be done then is `threads.leave`: a thread may have been left behind.
         """
-        requests, notifier = Requests(), Notifier()
+        requests, notifier = self._requests, Notifier()
         requests.listen()
         self.start()
         notifier.ready(self.status.summary())

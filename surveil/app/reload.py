@@ -7,6 +7,7 @@ what differs is touched; what a running daemon cannot change is named, and waits
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 _LIVE = frozenset({"cameras", "sinks", "schedules", "storm", "camera_lost", "log"})
 """Sections that are changed while the daemon runs."""
-_ASIDE = frozenset({"path", "warnings", "secrets", "digest"})
+_ASIDE = frozenset({"path", "warnings", "secrets", "drawn", "digest"})
 """Fields of a configuration that are no section of the file."""
 
 
@@ -168,14 +169,30 @@ class Reloader:
         self._metrics = metrics
         self._clock = clock
         self.last = ReloadResult(clock.wall())
+        self._done = threading.Condition()
+        self.reloads = 0
+        """How many reloads have come to their end, with whatever result."""
         self._show(restart=False)
 
-    @_giving_way()
+    def wait(self, reloads: int, timeout_s: float) -> ReloadResult | None:
+        """Return how the reload after so many ended; None: it has not, in time. From any other thread."""
+        with self._done:
+            return self.last if self._done.wait_for(lambda: self.reloads > reloads, timeout_s) else None
+
     def reload(self, ending: Callable[[], bool] = lambda: False) -> ReloadResult:
         """Read the file and follow it; once `ending` is true what is left is not begun.
 
         Raises nothing: the cameras are watched on, whatever the file or a library makes of it.
         """
+        try:
+            return self._reload(ending)
+        finally:
+            with self._done:
+                self.reloads += 1
+                self._done.notify_all()
+
+    @_giving_way()
+    def _reload(self, ending: Callable[[], bool]) -> ReloadResult:
         try:
             new, plan = self._begin()
         except SurveilError as error:

@@ -37,6 +37,10 @@ class Requests:
             signal.signal(number, self._end)
         signal.signal(signal.SIGHUP, self._reload)
 
+    def ask_to_reload(self) -> None:
+        """Ask for a reload, as SIGHUP does; from any thread."""
+        self._queue.put(ProcessRequest.RELOAD)
+
     def next(self, patience_s: float) -> ProcessRequest | None:
         """Return what was asked for, or None after `patience_s`. Several reloads are one; the end goes first."""
         try:

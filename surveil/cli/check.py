@@ -116,6 +116,7 @@ def _report(config: Config, detector: Detector) -> dict[str, Any]:
         "config": str(config.path),
         "digest": config.digest,
         "warnings": list(config.warnings),
+        "drawn": list(config.drawn),
         "cameras": {
             name: {
                 "enabled": camera.enabled,
@@ -143,6 +144,10 @@ def _print(config: Config, report: dict[str, Any]) -> None:
         rate = f"{camera['fps']:g} fps" if camera["enabled"] else "disabled"
         table.add_row(name, rate, ", ".join(camera["rules"]) or "none")
     console.print(table)
+    for path in report["drawn"]:
+        console.print(
+            f"{path}: from the console; `surveil config adopt` moves it into the file", soft_wrap=True
+        )
     model = report["model"]
     console.print(f"model {model['name']} on {model['provider']}: {model['inference_ms']} ms a picture")
     console.print(

@@ -149,6 +149,15 @@ COMMANDS: dict[str, Line | Group] = {
             ),
         },
     ),
+    "config": Group(
+        "Manage the configuration file.",
+        {
+            "adopt": Line(
+                "adopt:adopt",
+                "Move what was drawn in the console into the configuration file, comments kept.",
+            ),
+        },
+    ),
     "users": Group(
         "Manage users of the console and their tokens.",
         {

@@ -22,6 +22,7 @@ from surveil.config.checks import (
 )
 from surveil.config.classifiers import check_classes, missing_classifiers, state_dir_of
 from surveil.config.document import YamlNode, read
+from surveil.config.draft import Overlay, draft_file, is_used, lay_over
 from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
 from surveil.config.problems import Problem, Problems, suggest
@@ -44,12 +45,14 @@ def load(
     needs_model: bool = False,
     needs_secrets: bool = True,
     classifier: str = "",
+    draft: str | None = None,
 ) -> Config:
     """Read, fill, check and freeze a configuration; `needs_model`: its model must be there, too.
 
     Without `needs_secrets` a secret that is not at hand is no mistake. Its camera gets an address that leads nowhere,
     and its sink writes to the log only: such a configuration is for looking at what the daemon wrote. Of `classifier`,
-    which is being trained or deployed, there is no warning.
+    which is being trained or deployed, there is no warning. `draft` takes the place of what the console has drawn, to
+    try it before it is kept.
 
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
@@ -57,7 +60,7 @@ def load(
     """
     secrets = Secrets(environ=env, base=path.parent, needed=needs_secrets)
     try:
-        return _load(path, secrets, needs_model=needs_model, classifier=classifier)
+        return _load(path, secrets, draft, needs_model=needs_model, classifier=classifier)
     except ConfigError:
         raise
     except OSError as error:
@@ -70,14 +73,17 @@ def load(
     raise ConfigError([secrets.mask(f"{path}: {what}")])
 
 
-def _load(path: Path, secrets: Secrets, *, needs_model: bool, classifier: str) -> Config:
+def _load(path: Path, secrets: Secrets, draft: str | None, *, needs_model: bool, classifier: str) -> Config:
     problems = Problems(mask=secrets.mask)
     root = read(path, problems)
     if root is None and not problems.found:
         problems.add(0, "", "is empty: write at least 'version: 1'")
+    overlay = Overlay(path)
+    if root is not None and is_used(root):
+        overlay = lay_over(root, draft_file(state_dir_of(root)), draft, problems)
     settings = _check(root, secrets, problems, needs_model=needs_model) if root else None
     if problems.found or root is None or settings is None:
-        raise _error(path, problems, secrets)
+        raise _error(path, problems, secrets, overlay)
     looks = (
         check_any_camera,
         check_streams,
@@ -89,8 +95,8 @@ def _load(path: Path, secrets: Secrets, *, needs_model: bool, classifier: str) -
     doubtful = [found for look in looks for found in look(root)]
     doubtful += missing_classifiers(root, classifier)
     doubtful += _short_secrets(root, settings, secrets)
-    warnings = [Problem(*one).show(str(path)) for one in doubtful]
-    return build(path, settings, secrets, warnings)
+    warnings = [Problem(*one).show(str(overlay.place(one[1], path))) for one in doubtful]
+    return build(path, settings, secrets, warnings, overlay.paths)
 
 
 def _short_secrets(root: YamlNode, settings: FileSettings, secrets: Secrets) -> list[tuple[int, str, str]]:
@@ -106,12 +112,13 @@ def _short_secrets(root: YamlNode, settings: FileSettings, secrets: Secrets) -> 
     return [(line, path, f"{text}; choose a longer one") for line, path in sorted(places)]
 
 
-def _error(path: Path, problems: Problems, secrets: Secrets) -> ConfigError:
+def _error(path: Path, problems: Problems, secrets: Secrets, overlay: Overlay) -> ConfigError:
+    found = [(problem, str(overlay.place(problem.path, path))) for problem in sorted(problems.found)]
     mistakes = [
-        Mistake(str(path), problem.line or None, problem.path, secrets.mask(problem.text))
-        for problem in sorted(problems.found)
+        Mistake(file, problem.line or None, problem.path, secrets.mask(problem.text))
+        for problem, file in found
     ]
-    return ConfigError([secrets.mask(message) for message in problems.show(str(path))], mistakes)
+    return ConfigError([secrets.mask(problem.show(file)) for problem, file in found], mistakes)
 
 
 def schema() -> dict[str, Any]:

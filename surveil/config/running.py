@@ -108,6 +108,8 @@ class Config:
     """Complete lines about what works but is hardly meant."""
     secrets: frozenset[str]
     """Every secret in it, for `logs.hide`; never print it."""
+    drawn: tuple[str, ...]
+    """Paths of the sections that are not of the file but of the console's draft, as `cameras.yard.zones`."""
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
 
@@ -127,7 +129,9 @@ class Config:
         return f"Config({str(self.path)!r}, cameras={list(self.cameras)}, digest={self.digest[:12]})"
 
 
-def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[str]) -> Config:
+def build(
+    path: Path, settings: FileSettings, secrets: Secrets, warnings: list[str], drawn: tuple[str, ...] = ()
+) -> Config:
     """Turn a checked file into the running configuration."""
     printable = json.dumps(_redact(settings.model_dump(mode="json"), secrets), sort_keys=True)
     own = {
@@ -142,6 +146,7 @@ def build(path: Path, settings: FileSettings, secrets: Secrets, warnings: list[s
         ),
         sinks=MappingProxyType(dict(settings.sinks)),
         warnings=tuple(warnings),
+        drawn=drawn,
         secrets=frozenset(secrets.strings.union(secret for _, secret in secret_places(settings))),
         digest=hashlib.sha256(printable.encode()).hexdigest(),
         **own,

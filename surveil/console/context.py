@@ -11,6 +11,7 @@ from surveil.alerts.history import History
 from surveil.clock import Clock
 from surveil.console.access import Identity
 from surveil.console.auth.parts import Auth
+from surveil.console.drafts import Drafts
 from surveil.console.live.hub import LiveHub
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
@@ -26,6 +27,7 @@ class Parts:
     """The folder of stored pictures and clips."""
     auth: Auth
     clock: Clock
+    drafts: Drafts
     live: LiveHub
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from surveil.console.access import Role, Scope
-from surveil.console.api import audit, cameras, deliveries, events, judging, live, login, me, switches
+from surveil.console.api import audit, cameras, deliveries, events, judging, live, login, me, shapes, switches
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -29,6 +29,10 @@ def _post(path: str, role: Role | None, scope: Scope, handler: Handler) -> Endpo
 
 def _put(path: str, role: Role, scope: Scope, handler: Handler) -> Endpoint:
     return Endpoint(method="PUT", path=path, role=role, scope=scope, handler=handler)
+
+
+def _delete(path: str, role: Role, scope: Scope, handler: Handler) -> Endpoint:
+    return Endpoint(method="DELETE", path=path, role=role, scope=scope, handler=handler)
 
 
 TABLE: tuple[Endpoint, ...] = (
@@ -52,6 +56,10 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/books", Role.VIEWER, Scope.STATE, deliveries.books),
     _get("/dead-letters", Role.OPERATOR, Scope.DELIVERY, deliveries.dead_letters),
     _post("/dead-letters/{letter}/retry", Role.OPERATOR, Scope.DELIVERY, deliveries.retry),
+    _get("/schema", Role.VIEWER, Scope.STATE, shapes.schema),
+    _get("/cameras/{camera}/shapes", Role.VIEWER, Scope.STATE, shapes.shapes),
+    _put("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.draw),
+    _delete("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.drop_draft),
     _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )
 

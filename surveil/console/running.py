@@ -44,5 +44,8 @@ class RunningDaemon(Protocol):
     def config(self) -> Config:
         """What runs."""
 
+    def reload(self) -> str | None:
+        """Have the configuration read again; return what went wrong, empty if nothing; None: it takes its time."""
+
     def cameras(self) -> Sequence[CameraState]:
         """Return all cameras, in the order of the configuration."""

@@ -19,6 +19,7 @@ from surveil.config import load
 from surveil.console.auth.parts import make_auth
 from surveil.console.auth.passwords import Cost, Passwords
 from surveil.console.context import Parts
+from surveil.console.drafts import Drafts
 from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
 from surveil.console.routes import routes
@@ -66,6 +67,10 @@ class StillDaemon:
     def __init__(self, config):
         self.config = config
 
+    def reload(self):
+        self.config = load(self.config.path, {})
+        return ""
+
     def cameras(self):
         return [
             CameraState(
@@ -102,7 +107,7 @@ class Site:
     def parts(self):
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
-            auth=self.auth, clock=self.clock, live=self.live,
+            auth=self.auth, clock=self.clock, live=self.live, drafts=Drafts(self.daemon),
         )  # fmt: skip
 
     def happens(self, n=0, **changes):

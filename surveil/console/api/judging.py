@@ -54,7 +54,7 @@ def _train_on(call: Call, alert: Alert, verdict: str) -> None:
         add_feedback(alert, verdict, call.parts.evidence.parent)
     except StateError as error:
         # The verdict is worth keeping without a picture, too.
-        log.info("verdict without a picture to train on", event=alert.event_id, why=str(error))
+        log.info("verdict without a picture to train on", alert=alert.id, why=str(error))
 
 
 def _again(call: Call, record: EventRecord) -> EventAnswer:

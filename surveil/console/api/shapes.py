@@ -1,0 +1,110 @@
+"""What is drawn on a camera: zones, lines, masks, and the rules beside them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from pydantic import Field
+from starlette.responses import JSONResponse, Response
+
+from surveil.config import schema as file_schema
+from surveil.config.draft import Plain
+from surveil.console.context import Call
+from surveil.console.drafts import Applied
+from surveil.console.endpoint import Message
+from surveil.console.refusal import Refusal
+from surveil.features.health.rule import CAMERA_MOVED
+
+_Section = dict[str, Any]
+
+
+class Shapes(Message):
+    """What is drawn on a camera, in fractions of the picture, as the configuration file has it."""
+
+    zones: _Section
+    lines: _Section
+    masks: _Section
+    rules: list[_Section]
+    origins: dict[str, str]
+    """Of each section: `file`, or `console` for what is drawn and not adopted."""
+    draft: bool
+    """Whether anything is of the console."""
+    schedules: dict[str, None]
+    """Names that a rule's `schedule` may be."""
+    resolution: tuple[int, int]
+    """Pixels of the picture as it is now; zeros before the first one."""
+    view_changed: bool
+    """The camera was moved: what is drawn may be in the wrong place."""
+    etag: str
+
+
+class ShapesBody(Message):
+    """What is drawn from now on, all of it."""
+
+    zones: _Section = Field(default_factory=dict, max_length=200)
+    lines: _Section = Field(default_factory=dict, max_length=200)
+    masks: _Section = Field(default_factory=dict, max_length=200)
+    rules: list[_Section] = Field(default_factory=list, max_length=200)
+
+
+class Kept(Message):
+    """A change that was kept."""
+
+    etag: str
+    applied: bool
+    """Whether the daemon runs with it already."""
+    why_not: str
+
+
+def shapes(call: Call) -> Shapes:
+    """Return what is drawn on a camera."""
+    camera = call.camera
+    found = call.parts.drafts.shapes(camera)
+    state = next((one for one in call.parts.daemon.cameras() if one.name == camera), None)
+    return Shapes.model_validate(
+        {
+            **found.sections,
+            "origins": {key: "console" if key in found.drawn else "file" for key in found.sections},
+            "draft": bool(found.drawn),
+            "schedules": dict.fromkeys(call.parts.daemon.config.schedules),
+            "resolution": state.size if state else (0, 0),
+            "view_changed": CAMERA_MOVED in call.parts.history.open_rules(camera),
+            "etag": found.etag,
+        }
+    )
+
+
+def draw(call: Call, body: ShapesBody) -> Kept:
+    """Keep what is drawn as a draft, once the loader accepts it, and apply it."""
+    sections: dict[str, Plain] = body.model_dump()
+    return _kept(call.parts.drafts.change(call.camera, sections, _etag(call)))
+
+
+def drop_draft(call: Call) -> Kept:
+    """Go back to what the configuration file says."""
+    return _kept(call.parts.drafts.drop(call.camera, _etag(call)))
+
+
+def schema(_call: Call) -> Response:
+    """Return the JSON Schema of the configuration, for forms."""
+    return JSONResponse(_schema())
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return file_schema()
+
+
+def _etag(call: Call) -> str:
+    given = call.request.headers.get("if-match", "")
+    if not given:
+        raise Refusal(
+            412, "conflict", "the request does not say which configuration it changes",
+            remedy="send the `etag` that was read as If-Match",
+        )  # fmt: skip
+    return given
+
+
+def _kept(applied: Applied) -> Kept:
+    return Kept(etag=applied.etag, applied=applied.applied, why_not=applied.why_not)

@@ -1,0 +1,134 @@
+"""What is drawn: checked, kept apart from the file, applied, and safe against two editors."""
+
+from contextlib import suppress
+
+import pytest
+
+from surveil.config import load
+from surveil.config.draft import draft_file
+from surveil.errors import ConfigError
+from tests.console.site import Site
+
+SQUARE = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]
+BOW = [[0.2, 0.2], [0.8, 0.8], [0.8, 0.2], [0.2, 0.8]]
+RULE = {"type": "intrusion", "zone": "pond"}
+
+
+def drawn(site, etag=None, camera="gate", **body):
+    headers = {"If-Match": etag or site.get(f"/cameras/{camera}/shapes").json["etag"]}
+    return site.change("PUT", f"/cameras/{camera}/shapes", body, headers)
+
+
+def test_a_zone_with_its_rule_is_kept_apart_from_the_file_and_applied(site):
+    before = site.config_file.read_bytes()
+    answer = drawn(site, zones={"pond": SQUARE}, rules=[RULE])
+    assert (answer.status, answer.json["applied"]) == (200, True)
+    assert list(site.daemon.config.cameras["gate"].zones) == ["pond"]
+    assert site.config_file.read_bytes() == before
+    told = site.get("/cameras/gate/shapes").json
+    assert (told["zones"], told["rules"], told["draft"]) == ({"pond": SQUARE}, [RULE], True)
+    assert told["origins"] == {"zones": "console", "lines": "file", "masks": "file", "rules": "console"}
+    assert load(site.config_file, {}).drawn == ("cameras.gate.zones", "cameras.gate.rules")
+    assert draft_file(site.folder).stat().st_mode & 0o777 == 0o640
+
+
+def test_a_draft_that_says_what_the_file_says_is_none(site):
+    told = site.get("/cameras/yard/shapes").json
+    body = {key: told[key] for key in ("zones", "lines", "masks", "rules")}
+    assert drawn(site, camera="yard", **body).status == 200
+    assert load(site.config_file, {}).drawn == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"zones": {"pond": BOW}}, "cameras.gate.zones.pond"),
+        ({"zones": {"pond": SQUARE[:2]}}, "cameras.gate.zones.pond"),
+        ({"zones": {"a b": SQUARE}}, "cameras.gate.zones.a b"),
+        ({"rules": [RULE]}, "cameras.gate.rules[0].zone"),
+        ({"rules": [{"type": "unicorn"}]}, "cameras.gate.rules[0].type"),
+        ({"lines": {"door": [[0.1, 0.1], [9, 9]]}}, "cameras.gate.lines.door[1][0]"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_nothing_is_kept(site, body, path):
+    answer = drawn(site, **body)
+    assert (answer.status, answer.code) == (422, "configuration")
+    assert path in [field["path"] for field in answer.json["error"]["fields"]]
+    assert not draft_file(site.folder).exists()
+
+
+@pytest.mark.parametrize("body", [{"url": "rtsp://evil"}, {"zones": []}, {"rules": {}}, {"zones": 7}])
+def test_only_shapes_and_rules_can_be_drawn(site, body):
+    assert drawn(site, **body).status == 422
+
+
+def test_of_two_editors_the_second_is_told(site):
+    etag = site.get("/cameras/gate/shapes").json["etag"]
+    assert drawn(site, etag, zones={"pond": SQUARE}).status == 200
+    answer = drawn(site, etag, zones={"lawn": SQUARE})
+    assert (answer.status, answer.code) == (412, "conflict")
+    assert list(site.daemon.config.cameras["gate"].zones) == ["pond"]
+
+
+def test_without_an_etag_nothing_is_overwritten(site):
+    assert site.change("PUT", "/cameras/gate/shapes", {"zones": {"pond": SQUARE}}).status == 412
+
+
+def test_a_draft_can_be_dropped(site):
+    etag = drawn(site, zones={"pond": SQUARE}).json["etag"]
+    assert site.change("DELETE", "/cameras/gate/shapes", headers={"If-Match": etag}).status == 200
+    assert not site.daemon.config.cameras["gate"].zones
+    assert load(site.config_file, {}).drawn == ()
+
+
+def test_what_was_drawn_on_a_camera_that_is_gone_is_left_out(site):
+    drawn(site, zones={"pond": SQUARE})
+    text = site.config_file.read_text()
+    site.config_file.write_text(text[: text.index("  gate:")])
+    config = load(site.config_file, {})
+    assert (list(config.cameras), config.drawn) == (["yard"], ())
+
+
+def test_a_draft_that_no_longer_fits_the_file_is_named_with_its_own_file(site):
+    drawn(site, zones={"pond": SQUARE}, rules=[RULE])
+    file = draft_file(site.folder)
+    file.write_text(file.read_text().replace("zone: pond", "zone: lake"))
+    with pytest.raises(ConfigError) as error:
+        load(site.config_file, {})
+    assert str(error.value).startswith(f"{file}:")
+
+
+@pytest.mark.parametrize(
+    "text", ["cameras: [", "\x00", "cameras: {gate: {zones: 1}}", "cameras: 7", "- 1", ""]
+)
+def test_a_damaged_draft_is_told_and_never_a_bug(site, text):
+    drawn(site, zones={"pond": SQUARE})
+    draft_file(site.folder).write_text(text)
+    with suppress(ConfigError):  # any other exception than this fails
+        assert not load(site.config_file, {}).drawn
+    assert site.get("/cameras/gate/shapes").status in {200, 422}
+
+
+def test_without_the_console_a_draft_is_not_looked_at(site):
+    drawn(site, zones={"pond": SQUARE})
+    site.config_file.write_text(site.config_file.read_text().replace("console: true", "console: false"))
+    assert load(site.config_file, {}).drawn == ()
+
+
+def test_a_state_directory_that_cannot_be_written_is_told_and_nothing_changes(tmp_path):
+    with Site(tmp_path) as site:
+        (site.folder / "console").write_text("in the way")
+        answer = drawn(site, zones={"pond": SQUARE})
+        assert (answer.status, answer.code) == (503, "state")
+        assert not site.daemon.config.cameras["gate"].zones
+
+
+def test_adopting_keeps_the_comments_of_the_file():
+    pytest.importorskip("ruamel.yaml")
+    from surveil.cli.adopt import merged
+
+    text = "version: 1\n# the gate\ncameras:\n  gate: # north\n    url: rtsp://192.0.2.2/1 # main\nstate_dir: /x\n"
+    told = merged(text, {"gate": {"zones": {"pond": SQUARE}}})
+    for comment in ("# the gate", "# north", "# main"):
+        assert comment in told
+    assert "pond" in told
