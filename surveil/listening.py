@@ -7,6 +7,7 @@ import socket
 import ssl
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -69,6 +70,12 @@ class HttpSettings(Settings):
         default=False,
         description="Serve the console, a web interface, under `/console/`, and its API under `/api/v1/`.",
     )
+    public_url: str = Field(
+        default="",
+        description="Address of the console as browsers reach it. If set, every message carries a signed link to "
+        "the page of its event.",
+    )
+    link_days: float = Field(default=7, gt=0, le=366, description="Validity of signed links.")
     certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) for TLS; all pages are then served by https only."
     )
@@ -91,6 +98,23 @@ class HttpSettings(Settings):
     def _token_away_from_loopback(self) -> HttpSettings:
         if not self.is_loopback and self.token is None:
             raise ValueError("is reachable from other machines: set 'token' to protect the pictures")
+        return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _plain_address(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value)
+        is_plain = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+        if not is_plain or parts.query or parts.fragment or parts.path not in {"", "/"}:
+            raise ValueError("must be an address such as https://cams.example, without path, login and query")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _links_need_the_console(self) -> HttpSettings:
+        if self.public_url and not self.console:
+            raise ValueError("'public_url' needs the console: set 'console: true'")
         return self
 
     @model_validator(mode="after")

@@ -9,14 +9,17 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from surveil.alerts.database import DamagedError
 from surveil.alerts.delivery import Delivery, InstallationStatus
+from surveil.alerts.links import DETAIL
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Dead
 from surveil.alerts.settings import OutboxSettings
+from surveil.alerts.signed import Links
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
 from surveil.errors import PartlyRejected, Rejected, RetryLater, StateError
@@ -49,6 +52,7 @@ class Courier:
         metrics: Metrics | None = None,
         rng: random.Random | None = None,
         status: Callable[[], InstallationStatus] | None = None,
+        links: Links | None = None,
     ) -> None:
         self.name = name
         self._sink = sink
@@ -59,6 +63,7 @@ class Courier:
         # Jitter needs no cryptography.
         self._rng = rng or random.Random()  # noqa: S311
         self._status = status or InstallationStatus
+        self._links = links
         self._wake = threading.Event()
         self._failures = 0
         self._resume_at = 0.0
@@ -130,7 +135,7 @@ class Courier:
 
     def _attempt(self, delivery: Delivery) -> None:
         try:
-            self._sink.deliver(delivery)
+            self._sink.deliver(self._linked(delivery))
         except RetryLater as error:
             self._retry(delivery, error)
         except Rejected as error:
@@ -149,6 +154,14 @@ class Courier:
             self._count("delivered")
             self._succeeded()
             self._queue.delivered(self.name, delivery.seq)
+
+    def _linked(self, delivery: Delivery) -> Delivery:
+        """Return the delivery with the link to its event's page, where there are such pages."""
+        alert = delivery.alert
+        if self._links is None:
+            return delivery
+        linked = replace(alert, details={**alert.details, DETAIL: self._links.link(alert)})
+        return replace(delivery, alert=linked)
 
     def _retry(self, delivery: Delivery, error: RetryLater) -> None:
         self._count("retry")

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from surveil.types import Alert
 
+DETAIL = "link"
+"""What an alert's details call its link, on the way to a sink."""
 GONE = "missing: deleted by retention"
 ASTRAY = "missing: not a path below the state directory"
 
@@ -37,6 +39,11 @@ def picture_path(alert: Alert, kind: str = "snapshot") -> str:
     """Return where below the state directory an alert's picture lies, empty when there is none."""
     path = alert.evidence.get(kind, "missing:")
     return "" if path.startswith("missing:") else path
+
+
+def page_link(alert: Alert) -> str:
+    """Return the signed link to the event's page, which an alert has on its way to a sink; empty without such pages."""
+    return str(alert.details.get(DETAIL, ""))
 
 
 def picture_link(base_url: str, alert: Alert, kind: str = "snapshot") -> str:

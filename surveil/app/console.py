@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
+from surveil.alerts.signed import make_signer
 from surveil.app.arming import Arming
 from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import CameraRuntime
@@ -148,4 +149,4 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         clock=clock,
         drafts=Drafts(daemon),
     )
-    return routes(parts, Frontend())
+    return routes(parts, Frontend(), make_signer(state.folder))

@@ -15,9 +15,11 @@ from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
+from surveil.alerts.signed import Links, make_signer
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.clock import Clock, Stop
+from surveil.listening import HttpSettings
 from surveil.metrics import Metrics
 from surveil.settings import Settings
 from surveil.threads import ThreadGroup
@@ -50,6 +52,13 @@ class Bell:
             courier.wake()
 
 
+def make_links(settings: HttpSettings, state_dir: Path) -> Links | None:
+    """Return what makes links to the pages of events; None where they have no address. Raises StateError."""
+    if not settings.public_url:
+        return None
+    return Links(make_signer(state_dir), settings.public_url, settings.link_days)
+
+
 class Couriers:
     """One courier for each sink. Owned by the main thread."""
 
@@ -64,7 +73,10 @@ class Couriers:
         status: Callable[[], InstallationStatus],
         instance: str,
         bell: Bell,
+        links: Links | None = None,
     ) -> None:
+        """`links`: to the pages of events, where they are known under an address."""
+        self._links = links
         self._outbox = outbox
         self._settings = settings
         self._state_dir = state_dir
@@ -112,7 +124,14 @@ class Couriers:
         )
         sink = make_sink(cast("SinkSettings", settings), context)
         courier = Courier(
-            name, sink, self._outbox, self._clock, self._settings, metrics=self._metrics, status=self._status
+            name,
+            sink,
+            self._outbox,
+            self._clock,
+            self._settings,
+            metrics=self._metrics,
+            status=self._status,
+            links=self._links,
         )
         return _SinkWorker(courier, stop)
 

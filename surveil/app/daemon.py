@@ -23,7 +23,7 @@ from surveil.app.collectors import (
     RingCollector,
     RuleCollector,
 )
-from surveil.app.couriers import Bell, Couriers
+from surveil.app.couriers import Bell, Couriers, make_links
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.models import ModelKeepers
@@ -115,7 +115,7 @@ class Daemon:
         )  # fmt: skip
         self.couriers = Couriers(
             outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
-            config.instance, bell,
+            config.instance, bell, make_links(config.http, folder),
         )  # fmt: skip
         self.fleet.add(config.cameras.values())
         self._describe(config)

@@ -48,6 +48,8 @@ class Origin(StrEnum):
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - a name
     PROXY = "proxy"
+    LINK = "link"
+    """By a signed link to one event."""
     NOBODY = "nobody"
 
 

@@ -117,7 +117,7 @@ class Answering:
         if self._query is not None:
             given["query"] = self._checked(self._query, dict(call.request.query_params))
         if self._body is not None:
-            given["body"] = self._parsed(self._body, await _body(call.request))
+            given["body"] = self._parsed(self._body, await read_body(call.request))
         handler = self._endpoint.handler
         if inspect.iscoroutinefunction(handler):
             answer = await handler(call, **given)
@@ -162,7 +162,7 @@ class Answering:
             raise invalid(error) from None
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
     """Return the body. Raises Refusal for one that is too large, or does not come."""
     found = bytearray()
     try:

@@ -7,11 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from surveil.alerts.signed import Signer
 from surveil.console.access import Role, Scope
 from surveil.console.api import audit, cameras, deliveries, events, judging, live, login, me, shapes, switches
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
+from surveil.console.linkpage import LinkPages
 from surveil.console.refusal import Refusal
 from surveil.console.safety import secured
 
@@ -51,6 +53,7 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/events/{event}/{picture}", Role.VIEWER, Scope.EVIDENCE, events.picture, evidence=True),
     _put("/events/{event}/verdict", Role.OPERATOR, Scope.JUDGE, judging.judge),
     _post("/events/{event}/acknowledge", Role.OPERATOR, Scope.JUDGE, judging.acknowledge),
+    _post("/events/{event}/revoke-link", Role.OPERATOR, Scope.JUDGE, judging.revoke_link),
     _get("/arming", Role.VIEWER, Scope.STATE, switches.switches),
     _post("/arming", Role.OPERATOR, Scope.ARM, switches.switch),
     _get("/books", Role.VIEWER, Scope.STATE, deliveries.books),
@@ -64,12 +67,16 @@ TABLE: tuple[Endpoint, ...] = (
 )
 
 
-def routes(parts: Parts, frontend: Frontend) -> list[BaseRoute]:
+def routes(parts: Parts, frontend: Frontend, signer: Signer) -> list[BaseRoute]:
     """Return what the web server serves for the console."""
     limit = CapacityLimiter(AT_ONCE)
     api = [Route(API + one.path, Answering(one, parts, limit).answer, methods=[one.method]) for one in TABLE]
+    pages = LinkPages(parts, signer, limit)
     return [
         *api,
+        Route("/l/{token}", pages.show, methods=["GET"]),
+        Route("/l/{token}", pages.act, methods=["POST"]),
+        Route("/l/{token}/{picture}", pages.file, methods=["GET"]),
         Route(API + "/{rest:path}", _nothing, methods=_METHODS),
         Route("/console", frontend.to_folder),
         Route("/console/{path:path}", frontend.file),

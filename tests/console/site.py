@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.signed import make_signer
 from surveil.clock import ManualClock
 from surveil.config import load
 from surveil.console.auth.parts import make_auth
@@ -102,6 +103,7 @@ class Site:
             Metrics(CollectorRegistry()),
             Passwords(Cost(log_n=4, p=1)),
         )
+        self.signer = make_signer(self.folder)
         self.front = Frontend(front) if front else Frontend(folder / "nothing")
 
     def parts(self):
@@ -161,7 +163,7 @@ class Site:
             Nobody(),
             CollectorRegistry(),
             self.folder,
-            routes(self.parts(), self.front),
+            routes(self.parts(), self.front, self.signer),
         )
         self._thread = threading.Thread(target=self._web.run)
         self._thread.start()

@@ -31,7 +31,7 @@ from surveil.alerts.http import (
     tls_context,
 )
 from surveil.alerts.incidents import is_listed
-from surveil.alerts.links import picture_link
+from surveil.alerts.links import page_link, picture_link
 from surveil.alerts.payload import rfc3339
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import Rejected, RetryLater
@@ -165,6 +165,8 @@ class AlertmanagerSink(BaseSink):
         annotations = {"summary": alert.text, "event_id": alert.event_id, "score": f"{alert.score:.2f}"}
         annotations |= {f"{what}_title": title for what, title in alert.titles.items()}
         link = picture_link(self._settings.picture_base_url, alert)
+        if page := page_link(alert):
+            annotations["link"] = page
         return {
             "labels": self._labels(alert),
             "annotations": annotations | ({"picture": link} if link else {}),

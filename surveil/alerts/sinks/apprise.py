@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from surveil import extras
 from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.links import page_link
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
@@ -66,7 +67,9 @@ class AppriseSink(BaseSink):
         over = " (over)" if alert.phase == "end" else ""
         taken = self._service.notify(
             title=f"{alert.title('camera')}: {alert.title('rule')}{over}",
-            body=f"{alert.text}\n{local_and_utc(alert.t_wall)}\n{alert.id}",
+            body="\n".join(
+                filter(None, (alert.text, local_and_utc(alert.t_wall), alert.id, page_link(alert)))
+            ),
             notify_type="success" if alert.phase == "end" else "warning",
             attach=str(picture) if picture else None,
         )

@@ -25,6 +25,7 @@ from surveil.alerts.deadline import Deadline
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.http import Authorities, network_errors, tls_context
+from surveil.alerts.links import page_link
 from surveil.alerts.mailboxes import Mailbox, Mailboxes, bare
 from surveil.alerts.payload import to_dict
 from surveil.alerts.rows import UPDATE
@@ -302,6 +303,8 @@ def _body(alert: Alert, omitted: int = 0) -> str:
     lines = [alert.text, ""]
     lines += [f"{name:<10} {fields[name]}" for name in _SHOWN if fields[name] not in ("", None)]
     lines += [f"{kind:<10} {path}" for kind, path in alert.evidence.items()]
+    if page := page_link(alert):
+        lines += ["", page]
     if omitted:
         lines += ["", f"The picture ({omitted} bytes) was omitted: the mail server does not accept it."]
     return "\n".join(lines) + "\n"

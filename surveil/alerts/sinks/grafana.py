@@ -26,7 +26,7 @@ from surveil.alerts.http import (
     request,
     tls_context,
 )
-from surveil.alerts.links import picture_link
+from surveil.alerts.links import page_link, picture_link
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
@@ -100,6 +100,8 @@ class GrafanaSink(BaseSink):
         starts = alert.t_wall - (float(lasted) if isinstance(lasted, int | float) else 0.0)
         link = picture_link(self._settings.picture_base_url, alert)
         text = html.escape(f"{alert.title('camera')}: {alert.text}")
+        if page := page_link(alert):
+            text += f' <a href="{html.escape(page)}">event</a>'
         tags = [*self._settings.tags, f"camera:{alert.camera}", f"rule:{alert.rule}"]
         tags += [f"instance:{self.context.instance}", f"event:{alert.event_id}"]
         made = {

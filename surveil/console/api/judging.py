@@ -34,7 +34,7 @@ def judge(call: Call, body: VerdictBody) -> EventAnswer:
         judged_at=call.parts.clock.wall(),
     )
     if body.verdict in {Verdict.TRUE, Verdict.FALSE}:
-        _train_on(call, record.start, said.label or str(body.verdict))
+        train_on(call, record.start, said.label or str(body.verdict))
     call.parts.history.judge(record.start.event_id, said)
     return _again(call, record)
 
@@ -46,7 +46,7 @@ def acknowledge(call: Call) -> EventAnswer:
     return _again(call, record)
 
 
-def _train_on(call: Call, alert: Alert, verdict: str) -> None:
+def train_on(call: Call, alert: Alert, verdict: str) -> None:
     """Add the picture to the rule's data set. Raises Refusal for a class that means nothing here."""
     from surveil.offline.classify.feedback import add_feedback  # noqa: PLC0415 - the daemon imports none of it before
 
@@ -55,6 +55,13 @@ def _train_on(call: Call, alert: Alert, verdict: str) -> None:
     except StateError as error:
         # The verdict is worth keeping without a picture, too.
         log.info("verdict without a picture to train on", alert=alert.id, why=str(error))
+
+
+def revoke_link(call: Call) -> EventAnswer:
+    """Make all links to the event useless."""
+    record = found(call)
+    call.parts.auth.users.revoke_link(record.start.event_id, call.parts.clock.wall())
+    return answer(record)
 
 
 def _again(call: Call, record: EventRecord) -> EventAnswer:

@@ -137,6 +137,16 @@ class Users:
         scopes = None if limits is None else frozenset(one for one in Scope if one in limits)
         return Token(user=user, name=str(row[1]), scopes=scopes, expires=float(row[3]))
 
+    def revoke_link(self, event_id: str, now: float) -> None:
+        """Make all links to an event useless."""
+        with self._db.writing() as db:
+            db.execute("INSERT OR IGNORE INTO revoked VALUES (?, ?)", (event_id, now))
+
+    def is_revoked(self, event_id: str) -> bool:
+        """Whether the links to an event were revoked."""
+        with self._db.reading() as db:
+            return db.execute("SELECT 1 FROM revoked WHERE event_id = ?", (event_id,)).fetchone() is not None
+
     def tokens(self, user: str) -> list[tuple[str, float]]:
         """Return names of the tokens of a user, and when they expire."""
         with self._db.reading() as db:

@@ -1,0 +1,101 @@
+"""Signed links to one event, which work without a login until they expire.
+
+A link is made when an alert is delivered and is the same at every attempt: nothing of it is stored but the key, in the
+state directory. Whoever has the key can make links; deleting it makes all links of before useless.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+from pathlib import Path
+
+from surveil.clock import DAY_S
+from surveil.errors import StateError
+from surveil.filesystem import make_folders
+from surveil.types import Alert
+
+_KEY_BYTES = 32
+_MAC_BYTES = 20
+_LONGEST = 400
+"""Characters of a token."""
+
+
+class LinkFault(StrEnum):
+    """Why a link leads nowhere."""
+
+    FORGED = "forged"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Makes and reads tokens. Never changes; any thread may use it."""
+
+    key: bytes
+
+    def token(self, event_id: str, expires: int) -> str:
+        """Return the token of an event; `expires`: Unix s."""
+        said = f"{expires:x}.{event_id}".encode()
+        return f"{_text(said)}.{_text(self._mac(said))}"
+
+    def event(self, token: str, now: float) -> str | LinkFault:
+        """Return the event that a token is for, or what is wrong with the token."""
+        try:
+            said, mac = (_raw(part) for part in token[:_LONGEST].split("."))
+            good = hmac.compare_digest(mac, self._mac(said)) and len(token) <= _LONGEST
+            expires, _, event_id = said.decode().partition(".")
+            return LinkFault.FORGED if not good else event_id if now < int(expires, 16) else LinkFault.EXPIRED
+        except ValueError:
+            return LinkFault.FORGED
+
+    def _mac(self, said: bytes) -> bytes:
+        return hmac.new(self.key, b"event link " + said, sha256).digest()[:_MAC_BYTES]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The links of a daemon whose pages are known under an address."""
+
+    signer: Signer
+    base_url: str
+    days: float
+
+    def link(self, alert: Alert) -> str:
+        """Return the link of an alert's event."""
+        token = self.signer.token(alert.event_id, int(alert.t_wall + self.days * DAY_S))
+        return f"{self.base_url.rstrip('/')}/l/{token}"
+
+
+def make_signer(state_dir: Path) -> Signer:
+    """Read the key of a state directory, or make it, for its owner alone. Raises StateError."""
+    path = state_dir / "console" / "link.key"
+    try:
+        make_folders(path.parent)
+        with suppress(FileExistsError):
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+        key = path.read_bytes()
+    except OSError as error:
+        raise StateError(f"{path}: the key of links cannot be used: {error.strerror}") from error
+    if len(key) != _KEY_BYTES:
+        raise StateError(f"{path}: is no key: delete it, then links of before lead nowhere")
+    return Signer(key)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+
+
+def _raw(text: str) -> bytes:
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _text(raw) != text:
+        raise ValueError("not written as it is given out")
+    return raw
