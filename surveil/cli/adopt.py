@@ -25,7 +25,7 @@ def adopt(
 
     The file is checked before it is written; then the draft is deleted. The daemon runs on with the same settings.
 
-    Example: `sudo surveil config adopt -c /etc/surveil/config.yaml`
+    Example: `surveil config adopt -c /etc/surveil/config.yaml`
     """
     settings = read_config(config)
     draft = draft_file(settings.state_dir)

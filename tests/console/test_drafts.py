@@ -117,7 +117,7 @@ def test_without_the_console_a_draft_is_not_looked_at(site):
 
 def test_a_state_directory_that_cannot_be_written_is_told_and_nothing_changes(tmp_path):
     with Site(tmp_path) as site:
-        (site.folder / "console").write_text("in the way")
+        (site.folder / "console" / ".draft.yaml.tmp").mkdir(parents=True, exist_ok=True)  # in the way
         answer = drawn(site, zones={"pond": SQUARE})
         assert (answer.status, answer.code) == (503, "state")
         assert not site.daemon.config.cameras["gate"].zones

@@ -6,9 +6,11 @@ import structlog
 from pydantic import Field
 
 from surveil.alerts.history import EventRecord, Judgement, Verdict
+from surveil.config.problems import suggest
 from surveil.console.api.events import EventAnswer, answer, found
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
+from surveil.console.refusal import Refusal
 from surveil.errors import StateError
 from surveil.types import Alert
 
@@ -48,8 +50,10 @@ def acknowledge(call: Call) -> EventAnswer:
 
 def train_on(call: Call, alert: Alert, verdict: str) -> None:
     """Add the picture to the rule's data set. Raises Refusal for a class that means nothing here."""
-    from surveil.offline.classify.feedback import add_feedback  # noqa: PLC0415 - the daemon imports none of it before
+    from surveil.offline.classify.feedback import add_feedback, known_instead  # noqa: PLC0415 - the daemon imports none of it before
 
+    if known := known_instead(alert, verdict, call.parts.evidence.parent):
+        raise Refusal(422, "class", f"'{verdict}' is not a label for this alert{suggest(verdict, known)}")
     try:
         add_feedback(alert, verdict, call.parts.evidence.parent)
     except StateError as error:

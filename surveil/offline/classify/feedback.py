@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 
 from surveil.alerts.evidence import safe_name
-from surveil.config.problems import suggest
 from surveil.errors import ConfigError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.crops import wider
@@ -26,17 +25,14 @@ def add_feedback(
     *,
     folder: Path | None = None,
     whole: bool = False,
-    new_class: bool = False,
 ) -> tuple[Path, Item]:
     """Add the picture of an alert to a data set, the rule's own by default; return the data set and the picture.
 
-    `verdict`: `true`, `false` or a class. Raises ConfigError for a verdict that means nothing here, and StateError
-    where there is no picture.
+    `verdict`: `true`, `false` or a class, see `known_instead`. Raises ConfigError where `false` could mean several
+    classes, and StateError where there is no picture.
     """
     picture = _picture(alert, state_dir)
     labels = _labels(alert, state_dir)
-    if not new_class:
-        _check_verdict(alert, verdict, labels)
     shown = _class(alert, verdict, labels)
     model = str(alert.details.get("model", ""))
     target = folder or state_dir / "feedback" / (model or safe_name(alert.rule))
@@ -60,19 +56,14 @@ def _labels(alert: Alert, state_dir: Path) -> tuple[str, ...]:
     return () if path is None else tuple(read_card(path).labels)
 
 
-def _check_verdict(alert: Alert, verdict: str, labels: Sequence[str]) -> None:
-    """Refuse what is no verdict. Raises ConfigError with what may be meant."""
-    known = ["true", "false", *labels, *([alert.label] if alert.type == "classified" else [])]
-    if verdict in known:
-        return
+def known_instead(alert: Alert, verdict: str, state_dir: Path) -> tuple[str, ...]:
+    """Return the verdicts that are known where this one is none; empty where it will do."""
+    labels = _labels(alert, state_dir)
+    known = ("true", "false", *labels, *([alert.label] if alert.type == "classified" else []))
     # Of a classifier that is gone the classes are not known: only a slip is refused.
     is_unsure = alert.type == "classified" and not labels
-    if not is_unsure or get_close_matches(verdict.lower(), known, n=1):
-        raise ConfigError(
-            [
-                f"'{verdict}' is not a label for this alert{suggest(verdict, known)}; --new-class accepts a new class"
-            ]
-        )
+    is_slip = bool(get_close_matches(verdict.lower(), known, n=1))
+    return () if verdict in known or (is_unsure and not is_slip) else known
 
 
 def _class(alert: Alert, verdict: str, labels: Sequence[str]) -> str:

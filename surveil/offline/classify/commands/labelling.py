@@ -10,8 +10,9 @@ import typer
 
 from surveil.alerts import admin
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
-from surveil.errors import StateError
-from surveil.offline.classify.feedback import add_feedback
+from surveil.config.problems import suggest
+from surveil.errors import ConfigError, StateError
+from surveil.offline.classify.feedback import add_feedback, known_instead
 from surveil.types import Alert
 
 
@@ -68,13 +69,14 @@ def run(options: LabelOptions) -> None:
     """Store the picture, and show where and as what."""
     state_dir = read_config(options.config).state_dir
     found = _start(admin.show(state_dir / "surveil.db", options.alert), options.alert)
+    known = () if options.new_class else known_instead(found, options.verdict, state_dir)
+    if known:
+        meant = suggest(options.verdict, known)
+        raise ConfigError(
+            [f"'{options.verdict}' is not a label for this alert{meant}; --new-class accepts a new class"]
+        )
     folder, item = add_feedback(
-        found,
-        options.verdict,
-        state_dir,
-        folder=options.dataset,
-        whole=options.whole,
-        new_class=options.new_class,
+        found, options.verdict, state_dir, folder=options.dataset, whole=options.whole
     )
     if options.json:
         print_json({"alert": found.id, "dataset": str(folder), "picture": item.path, "class": item.label})
