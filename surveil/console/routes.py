@@ -9,7 +9,19 @@ from starlette.routing import BaseRoute, Route
 
 from surveil.alerts.signed import Signer
 from surveil.console.access import Role, Scope
-from surveil.console.api import audit, cameras, deliveries, events, judging, live, login, me, shapes, switches
+from surveil.console.api import (
+    audit,
+    cameras,
+    deliveries,
+    describing,
+    events,
+    judging,
+    live,
+    login,
+    me,
+    shapes,
+    switches,
+)
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -63,6 +75,7 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/cameras/{camera}/shapes", Role.VIEWER, Scope.STATE, shapes.shapes),
     _put("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.draw),
     _delete("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.drop_draft),
+    _get("/openapi.json", Role.VIEWER, Scope.STATE, describing.openapi),
     _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )
 
