@@ -13,7 +13,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry
 
 from surveil.capture.picture import ArrayPicture
-from surveil.console.auth.gate import LoopbackGate
+from surveil.console.auth.gate import Gatekeeper
 from surveil.console.live.feed import Secrecy
 from surveil.console.live.hub import LiveHub
 from surveil.console.live.news import News
@@ -32,8 +32,8 @@ def captured(arrived):
     return T0 - 1000.0 + arrived
 
 
-class EndingGate(LoopbackGate):
-    """Lets everybody in until there is a refusal."""
+class EndingGate(Gatekeeper):
+    """Lets in whom the console lets in, until there is a refusal."""
 
     refusal: Refusal | None = None
 
@@ -63,12 +63,13 @@ class LiveSite(Site):
     def __init__(self, folder):
         super().__init__(folder)
         self.daemon = ChangingDaemon(self.config)
-        self.gate = EndingGate()
+        self.gate = EndingGate(self.config.http, self.auth.users, self.auth.sessions, self.clock.wall)
         self.registry = CollectorRegistry()
         self.live = LiveHub(self.clock, Metrics(self.registry))
 
     def parts(self):
-        parts = replace(super().parts(), gate=self.gate, live=self.live)
+        usual = super().parts()
+        parts = replace(usual, auth=replace(usual.auth, gate=self.gate), live=self.live)
         self.live.tell_by(News(self.daemon, parts.history))
         return parts
 
