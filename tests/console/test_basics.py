@@ -4,6 +4,7 @@ import pytest
 
 from surveil import __version__
 from surveil.console.api.me import language_of
+from surveil.console.routes import TABLE
 
 
 def test_the_console_says_who_is_there_and_what_it_is(site):
@@ -44,3 +45,7 @@ def test_what_is_no_endpoint_is_not_found(site, method):
 
 def test_a_strange_host_name_is_refused_before_the_console_is_asked(site):
     assert site.ask("GET", "/api/v1/me", headers={"Host": "evil.example"}).status == 421
+
+
+def test_the_pages_are_told_every_endpoint_that_the_user_may_call(site):
+    assert site.get("/me").json["may"] == [f"{one.method} {one.path}" for one in TABLE]

@@ -50,7 +50,10 @@ def test_the_first_page_shows_a_moving_picture_with_what_is_followed_in_it(page,
     at = page.evaluate("document.querySelector('video').currentTime")
     until(page, SEEN % (at + 1))
     page.wait_for_selector("[data-track] rect")
-    assert "person" in page.locator("[data-track] text").first.text_content()
+    until(
+        page,
+        "[...document.querySelectorAll('[data-track] text')].some((one) => one.textContent.includes('person'))",
+    )
     page.wait_for_selector(".tile.alarm footer a")
 
 

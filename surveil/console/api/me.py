@@ -24,20 +24,26 @@ class Me(Message):
     languages: tuple[str, ...]
     first_start: bool
     """No camera is configured yet."""
+    may: tuple[str, ...]
+    """Every endpoint that the user may call, as `GET /cameras`: the pages show what is here."""
 
 
 def me(call: Call) -> Me:
     """Return who is logged in."""
-    cameras = call.identity.cameras
+    from surveil.console.routes import TABLE  # noqa: PLC0415 - the table names this function
+
+    identity, cameras = call.identity, call.identity.cameras
+    may = [one for one in TABLE if one.role is None or identity.may(one.role, one.scope)]
     return Me(
-        user=call.identity.user,
-        role=call.identity.role,
+        user=identity.user,
+        role=identity.role,
         cameras=("*",) if cameras is None else tuple(sorted(cameras)),
-        csrf=call.identity.csrf,
+        csrf=identity.csrf,
         version=__version__,
         language=language_of(call.request.headers.get("accept-language", "")),
         languages=LANGUAGES,
         first_start=not call.parts.daemon.config.cameras,
+        may=tuple(f"{one.method} {one.path}" for one in may),
     )
 
 

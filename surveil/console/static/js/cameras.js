@@ -4,6 +4,7 @@ import { html } from "../vendor/preact.js";
 import { address, path } from "./api.js";
 import { ago, duration, moment, named, number, t } from "./i18n.js";
 import { Badge, Heading, Loading, Picture, Problem, useApi } from "./ui.js";
+import { useMay } from "./session.js";
 import { State } from "./live/tile.js";
 
 export function CamerasPage() {
@@ -17,6 +18,7 @@ export function CamerasPage() {
 
 function Camera({ camera }) {
   const name = encodeURIComponent(camera.id);
+  const zones = useMay("GET /cameras/{camera}/shapes");
   const row = (key, value) => value && html`<dt>${t(`camera.${key}`)}</dt><dd>${value}</dd>`;
   const size = camera.width > 0 && `${camera.width} × ${camera.height}`;
   return html`<article class="card camera" aria-label=${camera.title || camera.id}>
@@ -38,6 +40,6 @@ function Camera({ camera }) {
     </dl>
     <div class="row"><a class="button" href=${`#/live/${name}`}>${t("nav.live")}</a>
       <a class="button" href=${`#/events?camera=${name}`}>${t("nav.events")}</a>
-      <a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a></div>
+      ${zones && html`<a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>`}</div>
   </article>`;
 }

@@ -2,9 +2,7 @@
 
 import { createContext, useContext } from "../vendor/preact.js";
 
-const RANKS = ["viewer", "operator", "admin"];
-
-/** @typedef {{user: string, role: string, cameras: string[], version: string, languages: string[], first_start: boolean}} Me */
+/** @typedef {{user: string, role: string, cameras: string[], version: string, languages: string[], first_start: boolean, may: string[]}} Me */
 
 export const Session = createContext(/** @type {Me} */ ({}));
 
@@ -12,7 +10,7 @@ export const Session = createContext(/** @type {Me} */ ({}));
 export const useMe = () => useContext(Session);
 
 /**
- * Whether the role of this user includes another.
- * @param {string} role
+ * Whether this user may call an endpoint of the API; what they may not do is not shown.
+ * @param {string} endpoint such as `GET /cameras`
  */
-export const useMay = (role) => RANKS.indexOf(useMe().role) >= RANKS.indexOf(role);
+export const useMay = (endpoint) => useMe().may.includes(endpoint);

@@ -14,7 +14,13 @@ const PAGES = {
   zones: ["./editor/page.js", "EditorPage"],
   cameras: ["./cameras.js", "CamerasPage"],
 };
-const MENU = ["live", "events", "zones", "cameras"];
+/** @type {Record<string, string>} page: the endpoint without which it has nothing to show */
+const MENU = {
+  live: "GET /live",
+  events: "GET /events",
+  zones: "GET /cameras/{camera}/shapes",
+  cameras: "GET /cameras",
+};
 const MENU_OF = { event: "events" };
 
 /** `#/events?camera=yard` → page, parts of the path, query. */
@@ -37,7 +43,7 @@ export function Shell({ me, onLeave }) {
     <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
     <nav class="bar" aria-label=${t("nav")}>
       <a class="brand" href="#/live">surveil</a>
-      <ul>${MENU.map((name) => html`<li><a href=${`#/${name}`} aria-current=${name === here ? "page" : null}>
+      <ul>${Object.keys(MENU).filter((name) => me.may.includes(MENU[name])).map((name) => html`<li><a href=${`#/${name}`} aria-current=${name === here ? "page" : null}>
         ${t(`nav.${name}`)}</a></li>`)}</ul>
       <${Account} me=${me} onLeave=${onLeave} />
     </nav>

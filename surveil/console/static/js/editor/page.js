@@ -39,7 +39,7 @@ function Editor({ camera, shapes, schema, onReload }) {
   const [drawing, setDrawing] = useState(null);
   const [said, say] = useState("");
   const dirty = history.past.length > 0;
-  const may = useMay("admin");
+  const may = useMay("PUT /cameras/{camera}/shapes");
   useLeaving(dirty);
   const picture = usePicture(camera);
   const draft = history.now;

@@ -13,7 +13,7 @@ const PICTURES = ["annotated", "clean", "heat", "before"];
 export function EventPage({ parts: [id] }) {
   const { data: event, error, reload } = useApi(`events/${path(id)}`, { everyS: 10 });
   const { busy, error: refused, run } = useChange();
-  const may = useMay("operator");
+  const may = useMay("PUT /events/{event}/verdict");
   const act = async (action) => {
     await run(() => action(event));
     reload();

@@ -82,7 +82,7 @@ function joined(first, second) {
 function List({ filter }) {
   const { events, loaded, error, cursor, more, replace } = usePages(filter);
   const { busy, error: refused, run } = useChange();
-  const may = useMay("operator");
+  const may = useMay("PUT /events/{event}/verdict");
   const [said, say] = useState("");
   const list = useRef(null);
   const act = (event, action) => run(async () => {

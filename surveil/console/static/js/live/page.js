@@ -2,6 +2,7 @@ import { html, useEffect, useState } from "../../vendor/preact.js";
 import { api, path } from "../api.js";
 import { t } from "../i18n.js";
 import { Heading, Loading, Problem, Status, useApi } from "../ui.js";
+import { useMay } from "../session.js";
 import { useFeed } from "./feed.js";
 import { Tile } from "./tile.js";
 
@@ -22,8 +23,9 @@ export function LivePage({ parts: [only] }) {
 
 function Actions({ id }) {
   const name = encodeURIComponent(id);
+  const zones = useMay("GET /cameras/{camera}/shapes");
   return html`<a class="button" href=${`#/events?camera=${name}`}>${t("nav.events")}</a>
-    <a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>
+    ${zones && html`<a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>`}
     <a class="button" href="#/live">${t("live.all")}</a>`;
 }
 
@@ -43,12 +45,13 @@ function Grid({ cameras, alone }) {
 
 /** Zones and lines of the cameras, asked for one after another: the picture goes first. */
 function useShapes(cameras) {
-  const [shapes, setShapes] = useState({});
-  const key = cameras.map((camera) => camera.id).join(",");
+  const [shapes, setShapes] = useState(/** @type {Record<string, any>} */ ({}));
+  const may = useMay("GET /cameras/{camera}/shapes");
+  const key = may ? cameras.map((camera) => camera.id).join(",") : "";
   useEffect(() => {
     const abort = new AbortController();
     (async () => {
-      for (const { id } of cameras) {
+      for (const id of key.split(",").filter(Boolean)) {
         const found = await api.get(`cameras/${path(id)}/shapes`, {}, abort.signal).catch(() => null);
         if (abort.signal.aborted) return;
         setShapes((old) => ({ ...old, [id]: found }));
