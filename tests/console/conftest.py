@@ -2,6 +2,9 @@ import pytest
 
 from tests.console.browser import chromium
 from tests.console.site import Site
+from tests.rig.fixtures import clips
+
+__all__ = ["clips"]
 
 
 @pytest.fixture

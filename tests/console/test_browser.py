@@ -1,5 +1,7 @@
 """The console as people use it: Debian's Chromium, the real daemon, a real RTSP camera with people in its picture."""
 
+import json
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
@@ -9,25 +11,35 @@ from surveil.demo.rtsp_server import RtspServer
 from surveil.demo.scene import DrawnScene
 from tests.console.browser import opened
 from tests.integration.world import Process, config_text, wait_for
+from tests.rig.rtsp_camera import Camera
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
 
 SEEN = """() => {
-    const video = document.querySelector('video');
-    return video && video.videoWidth === 640 && video.currentTime > %s && !video.error;
+    const video = document.querySelector('[aria-label=%s] video');
+    return video && video.videoWidth === %d && video.currentTime > %f && !video.error;
 }"""
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory):
-    """The address of a console with one camera, through whose picture two people walk again and again."""
+def gate(clips):
+    """A camera that fails on command."""
+    with Camera(clips["h264"]) as camera:
+        yield camera
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory, gate):
+    """The address of a console with two cameras; through the picture of the yard two people walk again and again."""
     folder = tmp_path_factory.mktemp("console")
     write_clip(folder / "passing.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
     with RtspServer(RtpClip(folder / "passing.mp4")) as camera:
         config = folder / "config.yaml"
-        top = {"http": {"listen": "127.0.0.1:0", "console": True}}
         rules = [{"type": "intrusion", "zone": "yard", "after_s": 0.5}]
-        config.write_text(config_text(camera.url, folder / "state", rules=rules, top=top, title="Yard"))
+        made = json.loads(config_text(camera.url, folder / "state", rules=rules, title="Yard"))
+        made["cameras"]["gate"] = {"url": gate.url, "title": "Gate"}
+        made["http"]["console"] = True
+        config.write_text(json.dumps(made))
         with Process(config) as daemon:
             yield f"{daemon.pages()}/console/"
             assert daemon.end() == 0
@@ -46,9 +58,9 @@ def page(browser, console):
 
 def test_the_first_page_shows_a_moving_picture_with_what_is_followed_in_it(page, console):
     page.goto(console)
-    until(page, SEEN % 1)
-    at = page.evaluate("document.querySelector('video').currentTime")
-    until(page, SEEN % (at + 1))
+    until(page, SEEN % ("Yard", 640, 1))
+    at = page.evaluate("document.querySelector('[aria-label=Yard] video').currentTime")
+    until(page, SEEN % ("Yard", 640, at + 1))
     page.wait_for_selector("[data-track] rect")
     until(
         page,
@@ -59,7 +71,7 @@ def test_the_first_page_shows_a_moving_picture_with_what_is_followed_in_it(page,
 
 def test_all_tiles_of_a_page_come_over_one_connection(page, console):
     page.goto(console)
-    until(page, SEEN % 0)
+    until(page, SEEN % ("Yard", 640, 0))
     loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
     assert sum("/api/v1/cameras" in one for one in loaded) >= 1
     assert not [one for one in loaded if "live.mp4" in one or "live.mjpeg" in one]
@@ -72,11 +84,29 @@ def test_a_camera_that_the_browser_cannot_play_is_shown_in_pictures(browser, con
         until(
             page,
             """() => {
-            const canvas = document.querySelector('canvas');
+            const canvas = document.querySelector('[aria-label=Yard] canvas');
             return canvas && canvas.width === 640 && canvas.getContext('2d').getImageData(320, 180, 1, 1).data[3] > 0;
         }""",
         )
-        assert "Still pictures" in page.locator(".tile footer").inner_text()
+        assert "Still pictures" in page.get_by_label("Yard").locator("footer").inner_text()
+
+
+def test_a_camera_that_is_lost_or_changes_while_it_is_viewed_comes_back_by_itself(page, console, gate, clips):
+    page.goto(f"{console}#/live/gate")
+    until(page, SEEN % ("Gate", 320, 0.5))
+    gate("down")
+    page.locator(".tile .badge.bad").wait_for()
+    gate("up")
+    page.locator(".tile .badge.good").wait_for()
+    at = page.evaluate("document.querySelector('video').currentTime")
+    until(
+        page,
+        SEEN % ("Gate", 320, 0.5)
+        if at < 0.5
+        else f"document.querySelector('video').currentTime > {at + 0.5}",
+    )
+    gate(f"switch {clips['large']}")
+    until(page, SEEN % ("Gate", 640, 0.5))
 
 
 def test_an_event_comes_into_the_list_by_itself_and_leads_to_its_pictures(page, console):

@@ -1,25 +1,29 @@
+// Before anybody is known: the login, or the first administrator with the code of the log.
+
 import { html, useState } from "../vendor/preact.js";
 import { api } from "./api.js";
 import { t } from "./i18n.js";
 import { Field, Problem, useChange } from "./ui.js";
 
-/** @param {{onDone: () => void}} props */
-export function Login({ onDone }) {
-  const [user, setUser] = useState("");
-  const [password, setPassword] = useState("");
+/** @param {{first: boolean, onDone: () => void}} props first: there is no user yet */
+export function Login({ first, onDone }) {
+  const [given, setGiven] = useState({ code: "", user: "", password: "" });
   const { busy, error, run } = useChange();
   const submit = async (event) => {
     event.preventDefault();
-    if (await run(() => api.post("login", { user, password }))) onDone();
+    const { code, ...login } = given;
+    const done = await run(() => (first ? api.post("first-visit", given) : api.post("login", login)));
+    if (done) onDone();
   };
-  const text = error && error.status === 401 ? { message: t("login.refused"), status: 401 } : error;
-  return html`<main class="alone"><h1>surveil</h1><form class="card" onSubmit=${submit}>
-    <${Problem} error=${text} />
-    <${Field} label=${t("login.user")}>
-      <input name="user" autocomplete="username" required value=${user} onInput=${(e) => setUser(e.currentTarget.value)} /><//>
-    <${Field} label=${t("login.password")}>
-      <input name="password" type="password" autocomplete="current-password" required value=${password}
-        onInput=${(e) => setPassword(e.currentTarget.value)} /><//>
-    <button class="main" disabled=${busy}>${t("login.enter")}</button>
+  const input = (name, more) => html`<${Field} label=${t(`login.${name}`)}>
+    <input name=${name} required value=${given[name]} ...${more}
+      onInput=${(e) => setGiven({ ...given, [name]: e.currentTarget.value })} /><//>`;
+  return html`<main class="alone"><h1>surveil</h1><form class="card form" onSubmit=${submit}>
+    ${first && html`<p>${t("login.first")}</p>`}
+    <${Problem} error=${error?.code === "password" ? { ...error, message: t("login.refused"), remedy: "" } : error} />
+    ${first && input("code", { autocomplete: "one-time-code" })}
+    ${input("user", { autocomplete: "username" })}
+    ${input("password", { type: "password", autocomplete: first ? "new-password" : "current-password" })}
+    <button class="main" disabled=${busy}>${t(first ? "login.add" : "login.enter")}</button>
   </form></main>`;
 }

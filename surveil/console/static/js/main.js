@@ -20,7 +20,7 @@ function Root() {
   useEffect(() => void begin(), []);
   if (!start.ready) return null;
   if (start.me) return html`<${Shell} me=${start.me} onLeave=${begin} />`;
-  if (start.error?.status === 401) return html`<${Login} onDone=${begin} />`;
+  if (start.error?.status === 401) return html`<${Login} first=${start.error.code === "first_visit"} onDone=${begin} />`;
   return html`<main class="alone"><h1>surveil</h1><${Problem} error=${start.error} />
     <button onClick=${begin}>${t("again")}</button></main>`;
 }

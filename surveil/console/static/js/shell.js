@@ -13,6 +13,8 @@ const PAGES = {
   event: ["./events/detail.js", "EventPage"],
   zones: ["./editor/page.js", "EditorPage"],
   cameras: ["./cameras.js", "CamerasPage"],
+  arming: ["./arming.js", "ArmingPage"],
+  books: ["./books.js", "BooksPage"],
 };
 /** @type {Record<string, string>} page: the endpoint without which it has nothing to show */
 const MENU = {
@@ -20,6 +22,8 @@ const MENU = {
   events: "GET /events",
   zones: "GET /cameras/{camera}/shapes",
   cameras: "GET /cameras",
+  arming: "GET /arming",
+  books: "GET /books",
 };
 const MENU_OF = { event: "events" };
 
@@ -64,8 +68,8 @@ function Account({ me, onLeave }) {
   return html`<div class="account">
     <div role="group" aria-label=${t("language")}>${me.languages.map((name) => html`<button class="plain" lang=${name}
       aria-pressed=${name === current()} onClick=${() => choose(name)}>${{ en: "English", zh: "中文" }[name] || name}</button>`)}</div>
-    ${me.user && html`<span class="muted">${me.user}</span>`}
-    ${me.user && html`<button class="plain" onClick=${leave}>${t("logout")}</button>`}
+    <span class="muted">${me.user}</span>
+    ${me.may.includes("POST /logout") && me.user !== "local" && html`<button class="plain" onClick=${leave}>${t("logout")}</button>`}
   </div>`;
 }
 

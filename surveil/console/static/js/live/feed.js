@@ -26,7 +26,7 @@ export class Feed {
     this.#onState = onState;
     for (const { id, playable } of cameras) {
       this.views.set(id, new View((why) => this.#fallBack(id, why)));
-      if (playable?.mime && !Player.plays(playable.mime)) this.#pictures.set(id, playable.mime);
+      if (playable?.mime && !Player.plays(playable.mime)) this.#pictures.set(id, "browser");
     }
   }
 
@@ -62,7 +62,7 @@ export class Feed {
   #fallBack(id, why) {
     if (this.#pictures.has(id)) return;
     console.info(`${id}: pictures instead of video: ${why}`);
-    this.#pictures.set(id, why);
+    this.#pictures.set(id, "failed");
     this.stop();
     this.start();
   }

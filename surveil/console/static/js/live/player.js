@@ -1,7 +1,8 @@
 // Plays the fragments of one camera by MSE, close to their newest picture.
 //
 // Chromium stalls for good at a gap of .1 s, and shows the coded size after a change of size in band: gaps are
-// jumped, and every new header begins a new source.
+// jumped, and every new header begins a new source. A fragment that cannot be decoded (a camera that changes its size
+// in mid-stream) begins one, too; only a stream that fails again and again is given up.
 
 const AIM_S = 0.4; // behind the newest picture
 const HURRY_S = 0.8; // from here on it plays faster
@@ -10,6 +11,8 @@ const KEEP_S = 12; // of what was played
 const WAITING = 240; // fragments in the queue; more means that nothing is taken
 const DEAF_MS = 8_000; // fragments came and none could be played
 const LOOK_MS = 250;
+const FAILURES = 4; // within
+const FAILURES_MS = 30_000;
 
 export class Player {
   #video;
@@ -25,6 +28,10 @@ export class Player {
   #keyed = false;
   #fedAt = 0;
   #timer = 0;
+  /** @type {number[]} when decoding failed */
+  #failures = [];
+  /** @type {[string, Uint8Array] | null} what the source began with */
+  #header = null;
 
   /**
    * @param {HTMLVideoElement} video
@@ -56,6 +63,7 @@ export class Player {
   /** @param {string} mime @param {Uint8Array} header */
   begin(mime, header) {
     this.#drop();
+    this.#header = [mime, header];
     const source = new MediaSource();
     this.#source = source;
     this.#queue = [header];
@@ -114,7 +122,7 @@ export class Player {
       const next = this.#queue.shift();
       if (next) buffer.appendBuffer(next);
     } catch (error) {
-      if (error.name !== "QuotaExceededError") this.#onBroken(String(error));
+      if (error.name !== "QuotaExceededError") this.#recover(String(error));
     }
   };
 
@@ -149,8 +157,19 @@ export class Player {
   }
 
   #fail = () => {
-    if (this.#video.error && this.#source) this.#onBroken(this.#video.error.message);
+    if (this.#video.error && this.#source) this.#recover(this.#video.error.message);
   };
+
+  /**
+   * Begin again at the next key picture, unless that has not helped.
+   * @param {string} why
+   */
+  #recover(why) {
+    const now = performance.now();
+    this.#failures = [...this.#failures.filter((at) => now - at < FAILURES_MS), now];
+    if (this.#failures.length >= FAILURES || !this.#header) this.#onBroken(why);
+    else this.begin(...this.#header);
+  }
 
   #drop() {
     this.#source = this.#buffer = null;
