@@ -3,7 +3,7 @@
 import { Player } from "./player.js";
 
 const REMEMBERED_S = 15;
-const STALE_S = 1.5; // tracks older than this beside the picture say nothing of it
+const STALE_S = 0.6; // tracks older than this beside the picture say nothing of it
 const AHEAD_S = 0.05; // stamps of pictures and of tracks are rounded
 
 /** @type {{at: number, tracks: Track[]}} */
