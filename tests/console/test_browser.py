@@ -121,6 +121,93 @@ def test_an_event_comes_into_the_list_by_itself_and_leads_to_its_pictures(page, 
     assert "person in yard" in page.locator("main").inner_text()
 
 
+def test_a_zone_drawn_with_the_mouse_alerts(page, console):
+    page.goto(f"{console}#/zones/yard")
+    page.get_by_role("button", name="Add zone").click()
+    picture = page.get_by_role("application")
+    box = picture.bounding_box()
+    for x, y in ((0.02, 0.4), (0.98, 0.4), (0.98, 0.97), (0.02, 0.97), (0.02, 0.4)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    name = page.get_by_label("Name in the configuration")
+    name.fill("drawn")
+    name.press("Tab")
+    page.get_by_label("Add rule").select_option("intrusion")
+    page.get_by_role("button", name="Save and apply").click()
+    page.get_by_role("button", name="Drop the draft").wait_for()
+    assert page.locator(".list .badge").first.inner_text() == "Draft"
+    page.goto(f"{console}#/events")
+    page.locator(".events li", has_text="person in drawn").first.wait_for()
+
+
+def test_a_zone_is_drawn_moved_and_deleted_by_keyboard_alone(page, console):
+    """Also: an outline that crosses itself is refused, and a step is taken back."""
+    page.goto(f"{console}#/zones/gate")
+    press = page.keyboard.press
+    page.get_by_role("button", name="Add zone").focus()
+    press("Enter")
+    page.wait_for_selector("svg.drawing:focus")
+    corners = (
+        (("ArrowLeft", 10), ("ArrowUp", 10)),
+        (("ArrowRight", 20),),
+        (("ArrowDown", 15),),
+        (("ArrowLeft", 10),),
+    )
+    for moves in corners:
+        for key, times in moves:
+            for _ in range(times):
+                press(f"Shift+{key}")
+        press(" ")
+    for _ in range(25):
+        press("Shift+ArrowUp")
+    press(" ")
+    until(page, "document.querySelector('.split [role=status]').textContent.startsWith('Refused')")
+    press("Enter")
+    first = page.get_by_role("button", name="Point 1")
+    first.focus()
+    before = first.get_attribute("aria-label")
+    press("Shift+ArrowLeft")
+    until(page, f"document.activeElement.getAttribute('aria-label') !== {before!r}")
+    press("Insert")
+    page.get_by_role("button", name="Point 5").wait_for()
+    press("Delete")
+    page.get_by_role("button", name="Point 5").wait_for(state="detached")
+    press("Control+z")
+    page.get_by_role("button", name="Point 5").wait_for()
+    page.get_by_role("button", name="Save and apply").focus()
+    press("Enter")
+    page.get_by_role("button", name="Drop the draft").wait_for()
+    page.locator(".list button").first.focus()
+    press("Enter")
+    page.get_by_role("button", name="Remove zone1").focus()
+    press("Enter")
+    page.get_by_role("button", name="Save and apply").focus()
+    press("Enter")
+    until(
+        page,
+        "document.querySelectorAll('.list li').length === 0 && !document.querySelector('.main:not(:disabled)')",
+    )
+
+
+def test_a_verdict_is_one_key(page, console):
+    page.goto(f"{console}#/events")
+    page.locator(".events li a").first.focus()
+    event = page.evaluate("document.activeElement.closest('li').dataset.event")
+    page.keyboard.press("f")
+    page.locator(f"[data-event={event!r}] .badge.false").wait_for()
+    page.keyboard.press("a")
+    page.locator(f"[data-event={event!r}]", has_text="Acknowledged").wait_for()
+
+
+def test_rules_are_disarmed_and_armed(page, console):
+    page.goto(f"{console}#/arming")
+    rule = page.locator("[data-rule='yard/intrusion']").first
+    page.get_by_label("For").select_option("1")
+    page.get_by_role("button", name="Disarm: yard", exact=True).click()
+    until(page, "document.querySelector('[data-rule]').textContent.includes('armed again at')")
+    page.get_by_role("button", name="Arm: yard", exact=True).click()
+    rule.locator(".badge.good").wait_for()
+
+
 @pytest.mark.parametrize(
     ("language", "scheme", "width"),
     [("en", "light", 1440), ("zh", "dark", 390), ("en", "dark", 390), ("zh", "light", 1440)],
@@ -129,7 +216,7 @@ def test_every_page_can_be_read_by_everybody(browser, console, language, scheme,
     """In both languages, light and dark, on a screen and on a phone: nothing is cut off, and axe-core finds nothing."""
     word = {"en": "Events", "zh": "事件"}[language]
     with opened(browser, language=language, width=width, color_scheme=scheme) as page:
-        for name in ("live", "live/yard", "events", "cameras", "nowhere"):
+        for name in ("live", "live/yard", "events", "zones/yard", "cameras", "arming", "books", "nowhere"):
             page.goto(f"{console}#/{name}")
             page.locator("h1").wait_for()
             until(page, "!document.querySelector('main').innerText.includes('…')")

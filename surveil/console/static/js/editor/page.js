@@ -27,13 +27,15 @@ export function EditorPage({ parts: [id] }) {
 function Loaded({ camera }) {
   const shapes = useApi(`cameras/${path(camera.id)}/shapes`);
   const schema = useApi("schema");
+  const [kept, setKept] = useState("");
   const problem = shapes.error || schema.error;
   if (problem) return html`<${Problem} error=${problem} />`;
   if (!shapes.data || !schema.data) return html`<${Loading} />`;
-  return html`<${Editor} key=${shapes.data.etag} camera=${camera} shapes=${shapes.data} schema=${schema.data} onReload=${shapes.reload} />`;
+  return html`<${Status}>${kept}<//><${Editor} key=${shapes.data.etag} camera=${camera} shapes=${shapes.data} schema=${schema.data}
+    onReload=${shapes.reload} onKept=${setKept} />`;
 }
 
-function Editor({ camera, shapes, schema, onReload }) {
+function Editor({ camera, shapes, schema, onReload, onKept }) {
   const [history, setHistory] = useState(() => begun(fromServer(shapes)));
   const [selected, setSelected] = useState(null);
   const [drawing, setDrawing] = useState(null);
@@ -88,8 +90,8 @@ function Editor({ camera, shapes, schema, onReload }) {
       <details><summary>${t("editor.help")}</summary><p>${t("editor.help.mouse")}</p><p>${t("editor.help.keys")}</p></details>
     </div>
     <aside>
-      <${Saving} camera=${camera} shapes=${shapes} draft=${draft} dirty=${dirty} may=${may} onReload=${onReload} />
-      <${ShapeList} draft=${draft} selected=${chosen} onSelect=${select} onDraw=${onDraw} />
+      <${Saving} camera=${camera} shapes=${shapes} draft=${draft} dirty=${dirty} may=${may} onReload=${onReload} onKept=${onKept} />
+      <${ShapeList} draft=${draft} origins=${shapes.origins} selected=${chosen} onSelect=${select} onDraw=${onDraw} />
       ${chosen && html`<${ShapeForm} draft=${draft} where=${chosen} onChange=${change} onSelect=${select} say=${say} />
         <${RuleList} draft=${draft} where=${chosen} rules=${rulesOf(schema)} schedules=${Object.keys(shapes.schedules || {})}
           onChange=${change} onDraw=${onDraw} />`}
@@ -98,11 +100,12 @@ function Editor({ camera, shapes, schema, onReload }) {
 }
 
 /** Keep what was drawn: as a draft that is checked first; somebody else's change is never overwritten unseen. */
-function Saving({ camera, shapes, draft, dirty, may, onReload }) {
+function Saving({ camera, shapes, draft, dirty, may, onReload, onKept }) {
   const { busy, error, run } = useChange();
   const place = `cameras/${path(camera.id)}/shapes`;
   const save = (etag) => run(async () => {
-    await api.put(place, draft, etag);
+    const kept = await api.put(place, draft, etag);
+    onKept(kept.applied ? t("editor.applied") : t("editor.kept", { why: kept.why_not }));
     onReload();
   });
   const overwrite = async () => save((await api.get(place)).etag);

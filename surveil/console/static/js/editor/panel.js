@@ -10,15 +10,18 @@ import { RuleForm, typesFor } from "./form.js";
 const KINDS = /** @type {const} */ (["zone", "line", "mask"]);
 const HIDES = ["", "detect", "store", "both"];
 
-/** @param {{draft: import("./draft.js").Draft, selected: import("./draft.js").Where | null, onSelect: Function, onDraw: Function}} props */
-export function ShapeList({ draft, selected, onSelect, onDraw }) {
+/**
+ * @param {{draft: import("./draft.js").Draft, origins: Record<string, string>, selected: import("./draft.js").Where | null,
+ *   onSelect: Function, onDraw: Function}} props
+ */
+export function ShapeList({ draft, origins, selected, onSelect, onDraw }) {
   return html`<section aria-label=${t("editor.shapes")}>
     <div class="row">${KINDS.map((kind) => html`<button onClick=${() => onDraw(kind)} data-add=${kind}>${t(`editor.add.${kind}`)}</button>`)}</div>
     <ul class="list">${KINDS.flatMap((kind) => Object.entries(draft[`${kind}s`]).map(([name, shape]) => html`<li key=${`${kind} ${name}`}>
       <button class="plain" aria-pressed=${selected?.kind === kind && selected.name === name}
         onClick=${() => onSelect({ kind, name })}>
         <span class=${`key ${kind}`}></span>${shape.title || name} <span class="muted">${t(`editor.${kind}`)}</span>
-        ${shape.origin === "console" && html` <${Badge}>${t("editor.draft")}<//>`}</button></li>`))}</ul>
+        ${origins[`${kind}s`] === "console" && html` <${Badge}>${t("editor.draft")}<//>`}</button></li>`))}</ul>
   </section>`;
 }
 
