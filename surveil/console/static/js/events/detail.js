@@ -27,7 +27,7 @@ export function EventPage({ parts: [id] }) {
   };
   return html`<div onKeyDown=${onKeyDown}>
     <${Heading} actions=${html`<a class="button" href="#/events">${t("nav.events")}</a>`}>
-      ${event.camera_title || event.camera}: ${event.rule_title || event.rule}<//>
+      ${event.camera_title || event.camera}: ${named("rule", event.rule_title || event.rule)}<//>
     <${Problem} error=${refused} />
     <p>${event.reason}</p>
     <div class="pictures">${PICTURES.filter((kind) => event.pictures[kind]).map((kind) => html`<figure key=${kind}>

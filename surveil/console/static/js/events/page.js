@@ -113,7 +113,7 @@ function List({ filter }) {
 }
 
 function Row({ event, busy, may, act }) {
-  const title = event.rule_title || event.rule;
+  const title = named("rule", event.rule_title || event.rule);
   return html`<li class=${`card ${event.end === null ? "open" : ""}`} data-event=${event.id}>
     ${event.pictures.annotated ? html`<${Picture} src=${event.pictures.annotated} alt="" />` : html`<div class="picture gone"></div>`}
     <div>

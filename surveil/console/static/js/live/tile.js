@@ -30,7 +30,7 @@ export function Tile({ camera, view, shapes, alone }) {
       ${view.mode === "jpeg" && html`<span>${view.why ? t("live.pictures.why", { why: named("why", view.why) }) : t("live.pictures")}</span>`}
       ${camera.lag_s > 1 && html`<span>${t("live.lag", { lag: duration(camera.lag_s) })}</span>`}
       ${view.dropped > 0 && html`<span>${t("live.dropped", { n: view.dropped })}</span>`}
-      ${open.map((one) => html`<a class="badge bad" href=${`#/event/${encodeURIComponent(one.id)}`}>${one.rule_title || one.rule}</a>`)}
+      ${open.map((one) => html`<a class="badge bad" href=${`#/event/${encodeURIComponent(one.id)}`}>${named("rule", one.rule_title || one.rule)}</a>`)}
     </footer>
   </article>`;
 }
