@@ -185,6 +185,7 @@ def _html(language: str, body: str, status: int) -> Response:
     page = (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><title>surveil</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<link rel="icon" href="/console/icon.svg">'
         f'<link rel="stylesheet" href="/console/app.css"><main class="alone">{body}</main></html>'
     )
     return HTMLResponse(page, status)

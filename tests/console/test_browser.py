@@ -29,20 +29,34 @@ def gate(clips):
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory, gate):
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("console")
+
+
+@pytest.fixture(scope="module")
+def console(folder, gate):
     """The address of a console with two cameras; through the picture of the yard two people walk again and again."""
-    folder = tmp_path_factory.mktemp("console")
     write_clip(folder / "passing.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
     with RtspServer(RtpClip(folder / "passing.mp4")) as camera:
         config = folder / "config.yaml"
         rules = [{"type": "intrusion", "zone": "yard", "after_s": 0.5}]
         made = json.loads(config_text(camera.url, folder / "state", rules=rules, title="Yard"))
         made["cameras"]["gate"] = {"url": gate.url, "title": "Gate"}
-        made["http"]["console"] = True
+        made["http"] |= {"console": True, "public_url": "https://cams.example"}
+        made["sinks"] = {"file": {"type": "file", "path": str(folder / "alerts.jsonl")}}
         config.write_text(json.dumps(made))
         with Process(config) as daemon:
             yield f"{daemon.pages()}/console/"
             assert daemon.end() == 0
+
+
+@pytest.fixture(scope="module")
+def link(console, folder):
+    """The link of the first alert, at this daemon's own address."""
+    alerts = folder / "alerts.jsonl"
+    wait_for(lambda: alerts.exists() and alerts.read_text().count("\n"), 60)
+    told = json.loads(alerts.read_text().splitlines()[0])["details"]["link"]
+    return told.replace("https://cams.example/", console.removesuffix("console/"))
 
 
 def until(page, expression):
@@ -206,6 +220,17 @@ def test_rules_are_disarmed_and_armed(page, console):
     until(page, "document.querySelector('[data-rule]').textContent.includes('armed again at')")
     page.get_by_role("button", name="Arm: yard", exact=True).click()
     rule.locator(".badge.good").wait_for()
+
+
+@pytest.mark.parametrize(("language", "button"), [("en", "False alarm"), ("zh", "误报")])
+def test_the_link_of_an_alert_leads_to_a_page_that_judges_without_a_login(browser, link, language, button):
+    with opened(browser, language=language, width=390) as page:
+        page.goto(link)
+        page.locator("img").first.wait_for()
+        assert problems(page) == []
+        page.get_by_role("button", name=button, exact=True).click()
+        page.wait_for_url("**done=1")
+        assert page.locator("img").count() >= 1
 
 
 @pytest.mark.parametrize(
