@@ -149,7 +149,10 @@ class LiveHub:
         if self._timer is not None:
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, self._next_pump - loop.time()), self._pump)
+        if (wait_s := self._next_pump - loop.time()) > 0:
+            self._timer = loop.call_later(wait_s, self._pump)
+        else:
+            self._pump()
 
     def _pump(self) -> None:
         """Take what other threads have left."""

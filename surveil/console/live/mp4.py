@@ -17,6 +17,7 @@ _TRACK = 1
 _DATA_OFFSET = 112
 """From the beginning of `moof` to the data: `moof` has 104 bytes, the head of `mdat` has 8."""
 _BASE_IS_MOOF = 0x020000
+_VERSION_1 = 0x01000000
 _RUN = 0x000F01
 """`trun` has a data offset, and for its sample duration, size, flags and composition offset."""
 _SYNC, _DEPENDENT = 0x02000000, 0x01010000
@@ -91,17 +92,20 @@ def _sample_entry(track: VideoTrack) -> bytes:
     return box(track.format, fields, track.configuration, box(b"pasp", struct.pack(">2I", *track.aspect)))
 
 
+_HEAD = struct.Struct(">I4s I4sII I4s I4sII I4sIQ I4sIIIIIIi I4s")
+"""Of a fragment: `moof` with `mfhd` and `traf` (`tfhd`, `tfdt`, `trun`), and the head of `mdat`."""
+
+
 def fragment(number: int, start: int, duration: int, offset: int, data: bytes, *, key: bool) -> bytes:
     """Return `moof` and `mdat` of one picture; times in ticks, `offset` from decoding to showing it."""
-    run = struct.pack(">IIIIIi", 1, _DATA_OFFSET, duration, len(data), _SYNC if key else _DEPENDENT, offset)
-    moof = box(
-        b"moof",
-        _full(b"mfhd", 0, 0, struct.pack(">I", number & 0xFFFFFFFF)),
-        box(
-            b"traf",
-            _full(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", _TRACK)),
-            _full(b"tfdt", 1, 0, struct.pack(">Q", start)),
-            _full(b"trun", 1, _RUN, run),
-        ),
-    )
-    return moof + box(b"mdat", data)
+    flags = _SYNC if key else _DEPENDENT
+    head = _HEAD.pack(
+        104, b"moof",
+        16, b"mfhd", 0, number & 0xFFFFFFFF,
+        80, b"traf",
+        16, b"tfhd", _BASE_IS_MOOF, _TRACK,
+        20, b"tfdt", _VERSION_1, start,
+        36, b"trun", _VERSION_1 | _RUN, 1, _DATA_OFFSET, duration, len(data), flags, offset,
+        8 + len(data), b"mdat",
+    )  # fmt: skip
+    return head + data

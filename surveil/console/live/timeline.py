@@ -80,10 +80,15 @@ class MediaClock:
 def _stamp(packet: StoredPacket) -> int | None:
     """Return the stamp in ticks; the first packet of a connection often has none."""
     stamp = packet.dts if packet.dts is not None else packet.pts
-    return None if stamp is None else round(stamp * packet.time_base * TIMESCALE)
+    return None if stamp is None else _ticks(stamp, packet)
 
 
 def _offset(packet: StoredPacket) -> int:
     if packet.pts is None or packet.dts is None:
         return 0
-    return min(_LONGEST_OFFSET, max(0, round((packet.pts - packet.dts) * packet.time_base * TIMESCALE)))
+    return min(_LONGEST_OFFSET, max(0, _ticks(packet.pts - packet.dts, packet)))
+
+
+def _ticks(stamp: int, packet: StoredPacket) -> int:
+    base = packet.time_base  # whole numbers: fractions take ten times as long
+    return stamp * base.numerator * TIMESCALE // base.denominator

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
+_JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 class Message(NamedTuple):
     """One message; `payload` is shared by all viewers."""
 
@@ -22,5 +25,5 @@ class Message(NamedTuple):
 
 def message(header: Mapping[str, object], payload: bytes = b"") -> Message:
     """Return the message of a header, which has a `type`."""
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text = _JSON.encode(header).encode()
     return Message(struct.pack(">II", len(text), len(payload)) + text, payload)
