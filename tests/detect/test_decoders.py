@@ -7,7 +7,7 @@ from surveil.detect.decoders import DECODERS
 from surveil.detect.detector import Detector
 from surveil.detect.merge import MOST, suppress
 from surveil.detect.settings import ModelSettings
-from surveil.errors import ModelError
+from surveil.errors import ModelError, UnfitModel
 from surveil.models.store import ModelStore, open_detector
 from surveil.types import Detections
 from tests.detect import tiny
@@ -172,6 +172,12 @@ def test_a_decoder_is_recognised_and_reads_box_score_and_class(opened, name, out
     assert detector.decoder == name
     assert box == pytest.approx(BOX, abs=0.01)
     assert (score, label) == (pytest.approx(0.8, abs=1e-3), "c")
+
+
+def test_a_table_of_segments_is_no_detector(opened):
+    masks = {"output1": np.zeros((32, 16, 16), np.float32)}
+    with pytest.raises(UnfitModel, match="no decoder fits"):
+        opened(tiny.model(yolov5() | masks))
 
 
 def test_every_decoder_is_tried_here():

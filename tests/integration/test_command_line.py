@@ -222,7 +222,7 @@ def test_models_list_says_which_formats_are_experimental(tmp_path):
     words = ("models", "list")
     formats = json.loads(surveil(*words, "--json", cwd=tmp_path).stdout)["decoders"]
     unproven = {one["decoder"] for one in formats if one["experimental"]}
-    assert unproven == {"yolov5"}
+    assert unproven == set()
     shown = surveil(*words, cwd=tmp_path, COLUMNS="120").stdout.splitlines()
     for one in formats:
         (row,) = (

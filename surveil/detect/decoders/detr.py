@@ -23,7 +23,7 @@ class Detr:
     """Outputs class logits (n, queries, classes) and boxes (n, queries, 4): centre and size in 0..1."""
 
     families: ClassVar[str] = "RT-DETR and D-FINE by optimum or transformers"
-    proven_with: ClassVar[str] = "optimum"
+    proven_with: ClassVar[str] = "optimum 2.1.0"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
     limited: ClassVar[bool] = True
@@ -166,7 +166,7 @@ class DetrFinished:
     """
 
     families: ClassVar[str] = "RT-DETR, D-FINE"
-    proven_with: ClassVar[str] = "pydfine"
+    proven_with: ClassVar[str] = "pydfine 0.2.1"
     preprocess: ClassVar[Preprocess] = Preprocess("rgb", "0-1", "stretch")
     suppresses: ClassVar[bool] = False
     limited: ClassVar[bool] = True

@@ -18,7 +18,7 @@ class YoloAnchors:
     """v5, v7: output (n, 3 · cells, 5 + classes): centre and size in px, objectness, classes."""
 
     families: ClassVar[str] = "YOLOv5, YOLOv7"
-    proven_with: ClassVar[str] = ""
+    proven_with: ClassVar[str] = "yolov5 7.0.14"
     preprocess: ClassVar[Preprocess] = _YOLO
     suppresses: ClassVar[bool] = True
     limited: ClassVar[bool] = False
@@ -28,9 +28,11 @@ class YoloAnchors:
 
     @classmethod
     def fits(cls, graph: Graph, size: tuple[int, int]) -> bool:
-        """Whether the first output has three rows a cell (v5 adds its raw heads behind)."""
+        """Whether the first output has three rows a cell (v5 adds its raw heads behind, and masks of segments)."""
         shape = graph.outputs[0].shape
-        return len(shape) == 3 and shape[1] == 3 * cell_count(size, STRIDES) and (shape[2] or 0) > 5
+        has_masks = any(len(port.shape) == 4 for port in graph.outputs)
+        is_table = len(shape) == 3 and shape[1] == 3 * cell_count(size, STRIDES) and (shape[2] or 0) > 5
+        return is_table and not has_masks
 
     @property
     def classes(self) -> int:

@@ -21,7 +21,7 @@ class Yolox:
     """
 
     families: ClassVar[str] = "YOLOX"
-    proven_with: ClassVar[str] = "YOLOX's own export"
+    proven_with: ClassVar[str] = "yolox 0.3.0"
     preprocess: ClassVar[Preprocess] = Preprocess("bgr", "0-255", "top_left", 114)
     suppresses: ClassVar[bool] = True
     limited: ClassVar[bool] = False
