@@ -69,10 +69,10 @@ def test_events_are_counted_where_a_daemon_would_alert(report):
 def test_budgets_are_shown_beside_each_other(report):
     asked, *others = report.table
     assert (asked.threshold.budget, asked.found, asked.state) == (0.5, None, "learning")
-    assert [row.state for row in others] == ["provisional"] * 3 + ["ready"]
+    assert [row.state for row in others] == ["provisional"] * 2 + ["ready"]
     values = [row.threshold.value for row in others]
     assert values == sorted(values, reverse=True)
-    assert [row.found.found for row in others if row.found] == [1, 1, 1, 1]
+    assert [row.found.found for row in others if row.found] == [1, 1, 1]
     document = json.loads(to_json(report))
     assert document["table"][0] == {
         "budget_per_day": 0.5, "state": "learning", "threshold": None, "alarms_in_footage": None,
@@ -199,7 +199,7 @@ def test_a_broken_pointer_says_so(tmp_path):
 
 def test_show_describes_and_draws(tmp_path):
     shown = show(model(), 0.5, tmp_path / "usual.png")
-    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v3-")
+    assert shown.lines[0].startswith("camera yard, 320x240, model normality-v4-")
     assert (shown.state, shown.lines[2]) == ("learning", "state by its footage: learning")
     assert "too little footage for 0.5 a day" in shown.lines[3]
     with pytest.raises(StateError, match=r"u\.png: cannot be written"):

@@ -6,7 +6,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from surveil.clock import DAY_S
-from surveil.features.normality.budget import FLOOR, GpdTail, Rarity, Threshold, set_threshold
+from surveil.features.normality.budget import COUNTED, FLOOR, GpdTail, Rarity, Threshold, set_threshold
 from surveil.features.normality.peaks import KEEP, SLOT_S, Ladder, Peaks
 from surveil.features.normality.tails import Tail
 
@@ -190,12 +190,12 @@ def test_a_threshold_knows_how_long_is_needed():
 
 @pytest.mark.parametrize("budget", [0.5, 30.0, 200.0])
 def test_the_threshold_of_a_few_minutes_is_not_extrapolated(budget):
-    """Eleven minutes hold three alarms: whatever rarer is asked for, no threshold is higher than theirs."""
+    """Eleven minutes have the threshold of five alarms: whatever rarer is asked for, no threshold is higher."""
     steps = ladder(stream("exponential", 660 / DAY_S, 11))
     threshold = set_threshold(steps, budget)
-    assert threshold.rate == pytest.approx(3 * DAY_S / 660)
+    assert threshold.rate == pytest.approx(COUNTED * DAY_S / 660)
     assert threshold.value < steps.values[0]
-    assert 1 <= threshold.seen <= 6
+    assert 3 <= threshold.seen <= COUNTED
     assert f"threshold {threshold.value:.2f}" in threshold.words()
 
 

@@ -23,7 +23,9 @@ def seen(where=None, dt=0.5, t=0.0):
     cover = zero.copy()
     if where is not None:
         cover[where] = 0.5
-    return Features(t=t, dt=dt, vx=zero, vy=zero, cover=cover, energy=zero, ground=zero, stay=zero)
+    return Features(
+        t=t, dt=dt, vx=zero, vy=zero, cover=cover, energy=zero, ground=zero, stay=zero, shape=zero
+    )
 
 
 DOOR, FIELD = np.s_[20:24, 30:33], np.s_[2:5, 2:5]

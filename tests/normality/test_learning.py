@@ -6,7 +6,7 @@ from surveil.features.normality.cells import CellSums
 from surveil.features.normality.features import Features
 from surveil.features.normality.geometry import GeometrySketch
 from surveil.features.normality.learner import Learner, TooLittleFootageError
-from surveil.features.normality.spool import BLOCK_S, FOLDS, Spool, pack, unpack
+from surveil.features.normality.spool import BLOCK_S, CHANNELS, FOLDS, Spool, pack, unpack
 from tests.normality.drawn import FRAME, frames, geometry, model, picture, size
 
 pytestmark = pytest.mark.slow
@@ -53,7 +53,7 @@ def test_where_nothing_ever_moved_the_prior_decides():
 
 
 def test_packing_keeps_what_is_active():
-    planes = [np.zeros((4, 5), np.float32) for _ in range(6)]
+    planes = [np.zeros((4, 5), np.float32) for _ in range(CHANNELS)]
     planes[2][1, 2] = 0.5
     planes[0][1, 2] = -12.0
     again = unpack(pack(Features(1.0, 0.1, *planes)), 4, 5)
@@ -63,12 +63,12 @@ def test_packing_keeps_what_is_active():
 
 def still(t: float, dt: float) -> Features:
     zero = np.zeros((2, 2), np.float32)
-    return Features(t, dt, *(zero,) * 6)
+    return Features(t, dt, *(zero,) * CHANNELS)
 
 
 def busy(t: float, dt: float) -> Features:
     one = np.ones((20, 20), np.float32)
-    return Features(t, dt, *(one,) * 6)
+    return Features(t, dt, *(one,) * CHANNELS)
 
 
 def test_footage_without_motion_costs_no_memory():
@@ -151,7 +151,7 @@ def test_learning_on_from_a_model_adds_to_it():
 def test_an_open_alarm_is_counted_but_not_learned_as_usual():
     learner = Learner("yard", FRAME, geometry())
     shape = (size().rows, size().columns)
-    fast = Features(0.0, 0.1, *(np.full(shape, 50.0, np.float32),) * 2, *(np.ones(shape, np.float32),) * 4)
+    fast = Features(0.0, 0.1, *(np.full(shape, 50.0, np.float32),) * 2, *(np.ones(shape, np.float32),) * 5)
     learner.learn(fast, 0.0, usual=False)
     frozen = learner.freeze()
     assert all(f.cells["speed"].weight.sum() == 0 for f in frozen.folds)
@@ -196,7 +196,7 @@ def test_blocks_that_had_to_go_are_in_the_held_out_record():
         for plane in planes:
             plane[5:, :] = 0
         cover = np.where(np.arange(shape[0])[:, None] < 2, ones[0], 0).astype(np.float32)
-        learner.learn(Features(i * 0.5, 0.5, *planes, cover, cover, *(cover * 0,) * 2), i * 0.5)
+        learner.learn(Features(i * 0.5, 0.5, *planes, cover, cover, *(cover * 0,) * 3), i * 0.5)
     found = learner.freeze().fit()
     assert learner.held_bytes < 1_500_000
     assert found.peaks.seconds == pytest.approx(3000, rel=0.05)

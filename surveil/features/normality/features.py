@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from surveil.features.normality.flow import MIN_DT_S, MotionField, Moved, above, blurred
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.plane import CELL
+from surveil.features.normality.silhouette import wideness
 from surveil.types import BoolMap, Bytes, Floats
 
 WINDOW = 0.6
@@ -39,7 +40,7 @@ LOOK_S = 1.0
 """Where nothing moves, the foreground is looked at again after this long: light changes slowly."""
 TINY = np.float32(1e-9)
 """What decays stays above it: arithmetic on denormal numbers takes a hundred times as long."""
-_CHANNELS = 5
+_CHANNELS = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Features:
     """Share of pixels that differ from the background, 0..1."""
     stay: Floats
     """The same, as far as it has lasted for some seconds."""
+    shape: Floats
+    """ln(width / height) of the silhouettes, mean over pixels that differ from the background."""
 
     @cached_property
     def moving(self) -> BoolMap | None:
@@ -67,10 +70,16 @@ class Features:
         return _somewhere(self.cover > ACTIVE)
 
     @cached_property
+    def filled(self) -> BoolMap | None:
+        """Cells where the picture differs from the background; None: nowhere."""
+        return _somewhere(self.ground > GROUND)
+
+    @cached_property
     def occupied(self) -> BoolMap | None:
         """Cells where something is, moving or not; None: nowhere."""
-        ground = self.ground > GROUND
-        return _somewhere(ground if self.moving is None else ground | self.moving)
+        if self.moving is None or self.filled is None:
+            return self.filled if self.moving is None else self.moving
+        return self.filled | self.moving
 
     @cached_property
     def velocity(self) -> Floats:
@@ -192,17 +201,17 @@ class _Standing:
     seen: float
     """When it was looked at, s."""
     sums: Floats
-    """Window means (5, rows, columns)."""
+    """Window means (6, rows, columns)."""
 
 
 def _features(t: float, dt: float, mean: Floats, stay: Floats) -> Features:
-    """Ratios of averaged sums (5, rows, columns): cover, cover·vx, cover·vy, energy, ground."""
-    cover = mean[0]
+    """Ratios of averaged sums (6, rows, columns): cover, cover·vx, cover·vy, energy, ground, ground·shape."""
+    cover, shape = mean[0], mean[5] / np.maximum(mean[4], np.float32(1e-6))
     if cover.any():
         safe = np.maximum(cover, np.float32(1e-6))
-        parts = (mean[1] / safe, mean[2] / safe, cover, mean[3] / 10, mean[4], stay)
+        parts = (mean[1] / safe, mean[2] / safe, cover, mean[3] / 10, mean[4], stay, shape)
     else:
-        parts = (cover, cover, cover, mean[3], mean[4], stay)
+        parts = (cover, cover, cover, mean[3], mean[4], stay, shape)
     for part in parts:
         part.setflags(write=False)
     return Features(t, dt, *parts)
@@ -222,10 +231,11 @@ class _Windows:
         stride = width + 1
         corners = ((y1, x1), (y0, x1), (y1, x0), (y0, x0))
         self._corners = np.stack([(yy[:, None] * stride + xx).astype(np.intp) for yy, xx in corners])
+        self._heights = np.array([[geometry.height_at(2 * row) / 2] for row in range(height)], np.float32)
         self._scale = (1.0 / ((y1 - y0)[:, None] * (x1 - x0))).astype(np.float32)
 
     def sums(self, moved: Moved, foreground: Bytes) -> Floats:
-        """Return window means (5, rows, columns): moving, moving·vx, moving·vy, energy, foreground."""
+        """Return window means (6, rows, columns): moving, moving·vx, moving·vy, energy, foreground, its shape."""
         sums = np.zeros((_CHANNELS, *self._scale.shape), np.float32)
         if moved.mask is not None and moved.velocity is not None and moved.difference is not None:
             self._pool(moved.mask, sums[0])
@@ -233,6 +243,7 @@ class _Windows:
             self._pool(moved.velocity[1], sums[2])
             self._pool(np.minimum(moved.difference, ENERGY_CAP), sums[3])
         self._pool(foreground, sums[4])
+        self._pool(wideness(foreground, self._heights), sums[5])
         return sums
 
     def _pool(self, values: Floats | Bytes, out: Floats) -> None:

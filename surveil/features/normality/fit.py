@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.features.normality.attributes import ATTRIBUTES, HOUR, NAMES, OBJECT
+from surveil.features.normality.attributes import ATTRIBUTES, HOUR, NAMES, OBJECT, PLACE
 from surveil.features.normality.cells import SAMPLE_S, CellSums
 from surveil.features.normality.features import Features
 from surveil.features.normality.geometry import Geometry
@@ -16,6 +16,7 @@ from surveil.features.normality.hours import HourScorer, HourSums
 from surveil.features.normality.model import Examples, Exposure, SceneModel
 from surveil.features.normality.objects import ObjectSample, ObjectScorer, ObjectSums, places
 from surveil.features.normality.peaks import Peaks
+from surveil.features.normality.rare import PlaceScorer
 from surveil.features.normality.score import Fusion, Scorer, Trend
 from surveil.features.normality.spool import Block, Packed, unpack
 from surveil.features.normality.tails import Tail
@@ -53,6 +54,10 @@ class FoldSums:
         self.objects.add_scaled(other.objects)
         self.hours.add_scaled(other.hours)
 
+    def places(self) -> PlaceScorer:
+        """Return how seldom each place was occupied."""
+        return PlaceScorer(self.cells["static"].weight, float(self.hours.watched.sum()))
+
 
 @dataclass(frozen=True, slots=True)
 class LearnedSums:
@@ -75,6 +80,16 @@ class LearnedSums:
         return Fit(self).model()
 
 
+@dataclass(frozen=True, slots=True)
+class _FoldJudge:
+    """What is usual without one fold."""
+
+    cells: Scorer
+    objects: ObjectScorer
+    hours: HourScorer
+    places: PlaceScorer
+
+
 Raw = dict[str, NDArray[np.float64]]
 
 
@@ -85,7 +100,7 @@ class Fit:
         self._learned = learned
         self._size = learned.geometry.size
         self._raw: dict[int, Raw] = {}
-        self._judges: dict[int, tuple[Scorer, ObjectScorer, HourScorer]] = {}
+        self._judges: dict[int, _FoldJudge] = {}
 
     def model(self) -> SceneModel:
         """Return the model."""
@@ -122,11 +137,13 @@ class Fit:
                 total.add_sums(fold)
         return total
 
-    def _judge(self, fold: int) -> tuple[Scorer, ObjectScorer, HourScorer]:
+    def _judge(self, fold: int) -> _FoldJudge:
         if fold not in self._judges:
             sums = self._sums(leave_out=fold)
             usual = {n: sums.cells[n].fit(a.prior) for n, a in ATTRIBUTES.items()}
-            self._judges[fold] = (Scorer(usual), ObjectScorer(sums.objects), HourScorer(sums.hours))
+            self._judges[fold] = _FoldJudge(
+                Scorer(usual), ObjectScorer(sums.objects), HourScorer(sums.hours), sums.places()
+            )
         return self._judges[fold]
 
     def _scores(self, block: Block) -> Raw:
@@ -141,16 +158,19 @@ class Fit:
 
     def _frame(self, fold: int, frame: Packed) -> dict[str, float]:
         """Return the held-out raw scores of what had something to say."""
-        scorer, objects, hours = self._judge(fold)
+        judge = self._judge(fold)
         found = {}
         if len(frame.cells):
             features = unpack(frame, self._size.rows, self._size.columns)
-            found = {name: score.raw for name, score in scorer.score(features).items()}
-            finding = hours.score(features, frame.hour)
+            found = {name: score.raw for name, score in judge.cells.score(features).items()}
+            finding = judge.hours.score(features, frame.hour)
             if finding.part is not None:
                 found[HOUR] = finding.raw
-        if frame.objects and objects.known:
-            found[OBJECT] = objects.score(frame.objects).raw
+            place = judge.places.score(features)
+            if place is not None:
+                found[PLACE] = place.raw
+        if frame.objects and judge.objects.known:
+            found[OBJECT] = judge.objects.score(frame.objects).raw
         return found
 
     def _vouched(self, blocks: Sequence[Block]) -> list[Block]:

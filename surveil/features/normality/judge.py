@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import hypot
 
 import cv2
 import numpy as np
 
-from surveil.features.normality.attributes import ATTRIBUTES, HOUR, OBJECT
+from surveil.features.normality.attributes import ATTRIBUTES, HOUR, OBJECT, PLACE
 from surveil.features.normality.budget import Rarity, Threshold
 from surveil.features.normality.features import WINDOW, Features
 from surveil.features.normality.hours import COLUMNS, ROWS, HourFinding, HourScorer
@@ -16,6 +17,7 @@ from surveil.features.normality.model import Examples
 from surveil.features.normality.modelfile import LoadedModel
 from surveil.features.normality.objects import ObjectFinding, ObjectSample, ObjectScorer
 from surveil.features.normality.plane import CELL
+from surveil.features.normality.rare import PlaceFinding, PlaceScorer
 from surveil.features.normality.result import (
     EMPTY,
     Explanation,
@@ -25,7 +27,7 @@ from surveil.features.normality.result import (
 )
 from surveil.features.normality.score import CellScore, Fusion, Scorer, Trend
 from surveil.features.normality.words import rarity_words
-from surveil.types import Box
+from surveil.types import Box, Floats
 
 REGION = 0.6
 """The box holds the cells connected to the highest whose score is at least this share of it."""
@@ -40,6 +42,42 @@ def footage_status(threshold: Threshold) -> NormalityStatus:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    """What each scorer found in one frame."""
+
+    cells: dict[str, CellScore]
+    objects: ObjectFinding
+    hours: HourFinding
+    place: PlaceFinding | None
+
+    def raw(self) -> dict[str, float]:
+        """Return the raw scores of what had something to say."""
+        raw = {name: score.raw for name, score in self.cells.items()}
+        if self.objects.sample is not None:
+            raw[OBJECT] = self.objects.raw
+        if self.hours.part is not None:
+            raw[HOUR] = self.hours.raw
+        if self.place is not None:
+            raw[PLACE] = self.place.raw
+        return raw
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
+    """What is said of the attribute that contributed most."""
+
+    words: str
+    box: Box
+    """px of the frame."""
+    like: str
+    """The attribute whose example is shown."""
+    place: tuple[float, float]
+    """Shares of the picture's height and width."""
+    heat: Floats = field(default_factory=lambda: EMPTY)
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
 class Judge:
     """Scores one camera's features against one model. Owned by the slot's holder."""
 
@@ -52,6 +90,7 @@ class Judge:
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)
         self._hours = HourScorer(model.hours)
+        self._places = PlaceScorer(model.sums["static"].weight, float(model.hours.watched.sum()))
         self._rarity = Rarity(model.ladder())
         self._examples = Examples(dict(model.examples))
         self._fusion = Fusion(model.tails)
@@ -73,21 +112,14 @@ class Judge:
         explain: bool,
     ) -> tuple[NormalityResult, float | None]:
         """Return the result and the raw speed score (None when nothing moved). `hour`: of the day, local."""
-        cells = self._scorer.score(features)
-        objects = self._objects.score(samples) if self._objects.known else ObjectFinding(0.0, None, "")
-        raw = {name: score.raw for name, score in cells.items()}
-        speed = raw.get("speed")
-        if objects.sample is not None:
-            raw[OBJECT] = objects.raw
-        hours = self._hours.score(features, hour)
-        if hours.part is not None:
-            raw[HOUR] = hours.raw
+        found = self._findings(features, samples, hour)
+        raw = found.raw()
         surprise = self._fusion.surprises(raw)
         score, sustained = self._trend.update(self._fusion.fuse(surprise), features.t, features.dt)
         over = sustained >= self.threshold.value
         explanation = None
         if surprise and (over or explain):
-            explanation = self._explain(surprise, cells, objects, hours, sustained if over else score)
+            explanation = self._explain(surprise, found, sustained if over else score)
         result = NormalityResult(
             t=features.t,
             status=status,
@@ -101,58 +133,65 @@ class Judge:
             sha256=self._loaded.sha256,
             explanation=explanation,
         )
-        return result, speed
+        return result, raw.get("speed")
 
-    def _explain(
-        self,
-        surprise: dict[str, float],
-        cells: dict[str, CellScore],
-        objects: ObjectFinding,
-        hours: HourFinding,
-        value: float,
-    ) -> Explanation:
+    def _findings(self, features: Features, samples: Sequence[ObjectSample], hour: int) -> _Findings:
+        return _Findings(
+            cells=self._scorer.score(features),
+            objects=self._objects.score(samples) if self._objects.known else ObjectFinding(0.0, None, ""),
+            hours=self._hours.score(features, hour),
+            place=self._places.score(features),
+        )
+
+    def _explain(self, surprise: dict[str, float], found: _Findings, value: float) -> Explanation:
         name = self._fusion.leading(surprise)
         once = self._rarity.once_in(value)
-        rarity = rarity_words(once, self._model.seen.seconds)
-        if name == OBJECT and objects.sample is not None:
-            box = self._scaled(objects.sample.box)
-            example = self._examples.nearest("static", self._place(objects.sample.cell))
-            return Explanation(
-                attribute=name,
-                words=f"{objects.words}; {rarity}",
-                box=box,
-                heat=EMPTY,
-                once_in_s=once,
-                example=example,
+        cause = self._cause(name, found)
+        return Explanation(
+            attribute=name,
+            words=f"{cause.words}; {rarity_words(once, self._model.seen.seconds)}",
+            box=cause.box,
+            heat=cause.heat,
+            once_in_s=once,
+            example=self._examples.nearest(cause.like, cause.place),
+            numbers=cause.numbers,
+        )
+
+    def _cause(self, name: str, found: _Findings) -> _Cause:
+        if name == OBJECT and found.objects.sample is not None:
+            sample = found.objects.sample
+            return _Cause(
+                words=found.objects.words,
+                box=self._scaled(sample.box),
+                like="static",
+                place=self._place(sample.cell),
             )
-        if name == HOUR and hours.part is not None:
-            example = self._examples.nearest(
-                "speed", ((hours.part[0] + 0.5) / ROWS, (hours.part[1] + 0.5) / COLUMNS)
+        if name == HOUR and found.hours.part is not None:
+            row, column = found.hours.part
+            place = ((row + 0.5) / ROWS, (column + 0.5) / COLUMNS)
+            return _Cause(words=found.hours.words, box=self._part((row, column)), like="speed", place=place)
+        if name == PLACE and found.place is not None:
+            cell, heat = found.place.cell, found.place.scores
+            return _Cause(
+                words=self._places.words(cell),
+                box=self._box(heat, cell),
+                heat=heat,
+                like="static",
+                place=self._place(cell),
             )
-            return Explanation(
-                attribute=name,
-                words=f"{hours.words}; {rarity}",
-                box=self._part(hours.part),
-                heat=EMPTY,
-                once_in_s=once,
-                example=example,
-            )
-        score = cells[name]
+        score = found.cells[name]
         finding = self._scorer.finding(name, score)
-        words = f"{ATTRIBUTES[name].words(finding)}; {rarity}"
-        example = self._examples.nearest(name, self._place(score.cell))
         numbers = {
             "measured": hypot(*finding.measured),
             "usual": hypot(*finding.usual),
             "deviation": finding.sd,
         }
-        return Explanation(
-            attribute=name,
-            words=words,
-            box=self._box(score),
+        return _Cause(
+            words=ATTRIBUTES[name].words(finding),
+            box=self._box(score.map, score.cell),
             heat=score.map,
-            once_in_s=once,
-            example=example,
+            like=name,
+            place=self._place(score.cell),
             numbers=numbers,
         )
 
@@ -161,10 +200,10 @@ class Judge:
         size = self._model.geometry.size
         return (cell[0] + 0.5) / size.rows, (cell[1] + 0.5) / size.columns
 
-    def _box(self, score: CellScore) -> Box:
-        mask = (score.map >= REGION * max(score.raw, 1e-6)).astype(np.uint8)
+    def _box(self, heat: Floats, cell: tuple[int, int]) -> Box:
+        mask = (heat >= REGION * max(float(heat[cell]), 1e-6)).astype(np.uint8)
         _, labels = cv2.connectedComponents(mask)
-        rows, columns = np.nonzero(labels == labels[score.cell])
+        rows, columns = np.nonzero(labels == labels[cell])
         centre = (float(rows.mean()) + 0.5) * CELL
         side = WINDOW * self._model.geometry.height_at(centre)
         x1, x2 = float(columns.min() + 0.5) * CELL - side / 2, float(columns.max() + 0.5) * CELL + side / 2

@@ -24,12 +24,12 @@ WIDTH = 160
 """Of an example, px."""
 QUALITY = 60
 Key = tuple[str, int, int]
-VERSION = 3
+VERSION = 4
 """Of the file format and of what the numbers mean; another version is refused, not guessed at."""
 
 
 class Examples:
-    """At most one small JPEG per attribute and part of the picture: 48 of some 3 kB. Owned by one learner."""
+    """At most one small JPEG per attribute and part of the picture: 60 of some 3 kB. Owned by one learner."""
 
     def __init__(self, kept: dict[Key, tuple[float, bytes]] | None = None) -> None:
         self.kept: dict[Key, tuple[float, bytes]] = dict(kept or {})

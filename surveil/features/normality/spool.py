@@ -18,8 +18,8 @@ from surveil.features.normality.objects import ObjectSample
 FOLDS = 4
 BLOCK_S = 30.0
 """Longer than most visits, so that a fold does not know the person it is asked about."""
-CHANNELS = 6
-"""Values kept per active cell: vx, vy, cover, energy, ground, stay."""
+CHANNELS = 7
+"""Values kept per active cell: vx, vy, cover, energy, ground, stay, shape."""
 _OVERHEAD = 200
 _NO_CELLS = np.zeros(0, np.uint16)
 _NO_VALUES = np.zeros((CHANNELS, 0), np.float16)
@@ -51,7 +51,9 @@ def pack(features: Features, objects: tuple[ObjectSample, ...] = (), hour: int =
             t=features.t, dt=features.dt, cells=_NO_CELLS, values=_NO_VALUES, objects=objects, hour=hour
         )
     cells = np.flatnonzero(features.occupied).astype(np.uint16)
-    planes = (features.vx, features.vy, features.cover, features.energy, features.ground, features.stay)
+    planes = (
+        features.vx, features.vy, features.cover, features.energy, features.ground, features.stay, features.shape
+    )  # fmt: skip
     values = np.stack([plane.ravel()[cells] for plane in planes]).astype(np.float16)
     return Packed(t=features.t, dt=features.dt, cells=cells, values=values, objects=objects, hour=hour)
 

@@ -24,8 +24,6 @@ EPISODE_S = 3.0
 """Exceedances of the knee further apart than this are independent: about how long somebody stays in one place."""
 MAX_EPISODES = 1000.0
 """More make no difference."""
-HALF_TRUST = 5.0
-"""Episodes after which an attribute has half of its say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,10 @@ class Tail:
         knots.setflags(write=False)
         return cls(knots, 0.5)
 
-    @property
-    def trust(self) -> float:
-        """Return how much of a say the attribute has, 0..1: little after few episodes."""
+    def trust(self, half: float) -> float:
+        """Return how much of a say the attribute has, 0..1: half after `half` episodes."""
         n = max(1.0, self.episodes)
-        return n / (n + HALF_TRUST)
+        return n / (n + half)
 
     def surprise(self, score: float) -> float:
         """Return −log10 of the tail probability of `score`, 0 or more."""

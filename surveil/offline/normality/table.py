@@ -11,7 +11,7 @@ from surveil.features.normality.judge import footage_status
 from surveil.features.normality.model import SceneModel
 from surveil.features.normality.words import duration_words
 
-EXPECTED = (COUNTED, 5.0, 10.0, MIN_ALARMS)
+EXPECTED = (COUNTED, 10.0, MIN_ALARMS)
 """Budgets of the table, in alarms that they allow in the held-out footage: from the least that has a threshold of its
 own to the one that the footage vouches for."""
 
