@@ -1,18 +1,28 @@
 """Films of small people from above: a drawn walkway between lawns, people cut out of footage who walk up and down it.
 
+`python -m benchmarks.from_above` evaluates learned normality on them; people are from UCSD Ped2's training clips in
+SURVEIL_FOOTAGE.
 Eleven minutes to learn from, and clips with one event each: a bicycle, a skater, a cart and a wheelchair on the
 walkway, somebody on the lawn. Faster, larger or elsewhere; the wheelchair is none of these.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from benchmarks.sprites import Grey, Sprite, put
+from benchmarks.normality import footage
+from benchmarks.planted import ped2, write
+from benchmarks.sprites import Grey, Sprite, put, sprites
+from surveil.offline.normality.dataset import Dataset, LabelledClip, Labels
+from surveil.offline.normality.evaluate import evaluate
+from surveil.offline.normality.figures import frame_auc
+from surveil.offline.normality.report import lines
 
 WIDTH, HEIGHT = 238, 158
 CLIP = 200
@@ -205,3 +215,47 @@ def _filmed(frame: Grey, rng: np.random.Generator) -> Grey:
     noisy = np.clip(frame + rng.normal(0, 2.0, frame.shape), 0, 255).astype(np.uint8)
     _, data = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, 70])
     return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+
+
+NORMAL, EACH = 34, 8
+"""Clips to learn from, and with each kind of event."""
+
+
+def people_of(clips: list[list[Grey]]) -> list[Sprite]:
+    """Cut out the people who can be followed longest."""
+    everything = [frame for clip in clips for frame in clip]
+    back = np.median(np.stack(everything[::25]), axis=0).astype(np.uint8)
+    found = [s for clip in clips for s in sprites(clip, back, 6)]
+    return sorted(found, key=lambda s: len(s.crops), reverse=True)[:24]
+
+
+def films(folder: Path, people: list[Sprite]) -> Dataset:
+    """Draw everything into a folder."""
+    rng = np.random.default_rng(1)
+    back = background(rng)
+    normal = tuple(write(folder / f"normal-{i:02d}", film(people, back, rng)[0]) for i in range(NORMAL))
+    clips = []
+    for kind in EVENTS:
+        for i in range(EACH):
+            frames, labels = film(people, back, rng, kind)
+            path = write(folder / f"{kind}-{i}", frames)
+            clips.append(LabelledClip(path.name, path, Labels(frames=tuple(labels))))
+    return Dataset("from above", 10.0, normal, tuple(clips))
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    if not (footage() / "ucsd_ped2").exists():
+        print("skipped: no ucsd_ped2 under SURVEIL_FOOTAGE")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        report = evaluate(films(Path(folder), people_of(ped2(footage()))))
+    print("\n".join(lines(report)))
+    for kind in EVENTS:
+        clips = [c for c in report.clips if c.name.startswith(kind)]
+        scores = np.concatenate([c.scores[1:] for c in clips])
+        print(f"{kind:12} {frame_auc(scores, np.concatenate([c.labels[1:] for c in clips])):.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -44,7 +44,7 @@ def plant(footage: Footage, folder: Path) -> tuple[Dataset, list[str]]:
     people.sort(key=lambda s: len(s.crops), reverse=True)
     people = people[:12]
     pace = footage.fps / 10
-    normal = [_write(folder / f"normal{i}", clip) for i, clip in enumerate(footage.normal)]
+    normal = [write(folder / f"normal{i}", clip) for i, clip in enumerate(footage.normal)]
     clips, kinds, k = [], [], 0
     for name, kind in KINDS.items():
         for _ in range(2):
@@ -54,7 +54,7 @@ def plant(footage: Footage, folder: Path) -> tuple[Dataset, list[str]]:
             a, b = int(FROM * len(frames)), int(TO * len(frames))
             for i in range(a, b):
                 kind(frames[i], sprite, i - a, b - a, pace, place)
-            path = _write(folder / f"{name}-{k}".replace(" ", "-"), frames)
+            path = write(folder / f"{name}-{k}".replace(" ", "-"), frames)
             flags = tuple(int(a <= i < b) for i in range(len(frames)))
             clips.append(LabelledClip(path.name, path, Labels(frames=flags)))
             kinds.append(name)
@@ -62,7 +62,8 @@ def plant(footage: Footage, folder: Path) -> tuple[Dataset, list[str]]:
     return Dataset(footage.name, footage.fps, tuple(normal), tuple(clips)), kinds
 
 
-def _write(folder: Path, frames: list[Grey]) -> Path:
+def write(folder: Path, frames: list[Grey]) -> Path:
+    """Write frames as a folder of pictures."""
     folder.mkdir()
     for i, frame in enumerate(frames):
         cv2.imwrite(str(folder / f"{i:04d}.png"), frame, [cv2.IMWRITE_PNG_COMPRESSION, 1])

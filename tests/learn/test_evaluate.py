@@ -8,6 +8,8 @@ import pytest
 from surveil.clock import ManualClock
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.normality.keeper import NormalityKeeper
+from surveil.features.normality.modelfile import fingerprint
+from surveil.features.normality.peaks import Peaks
 from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
@@ -82,11 +84,18 @@ def test_budgets_are_shown_beside_each_other(report):
     assert to_html(report).count("<pre>") == 1
 
 
-def test_without_held_out_footage_no_recall_is_claimed(yard):
-    """One block of footage: there is nothing else to judge it by."""
-    loaded = load_dataset(yard)
+def test_seconds_of_footage_are_judged_by_one_another(yard):
+    """They fit into one block, and a block is not judged by itself."""
     short = learn_files("yard", [yard.parent / "walk"], 10)
-    found = evaluate(loaded, short)
+    assert short.model.peaks.seconds == pytest.approx(5.9, abs=0.2)
+    found = evaluate(load_dataset(yard), short)
+    assert found.threshold.supported
+    assert found.values()["event_recall"] == 1.0
+
+
+def test_without_held_out_footage_no_recall_is_claimed(yard):
+    short = learn_files("yard", [yard.parent / "walk"], 10)
+    found = evaluate(load_dataset(yard), fingerprint(replace(short.model, peaks=Peaks())))
     assert not found.threshold.supported
     values = found.values()
     assert math.isnan(values["event_recall"])

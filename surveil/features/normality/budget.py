@@ -27,7 +27,7 @@ REACH = 4.0
 """Alerting begins with a budget of one alarm in this many times the footage."""
 COUNTED = 5.0
 """Expected alarms in the held-out footage below which no threshold is set (ADR 16). Until the footage holds as many
-of the budget, alarms are more frequent than asked for, ever less so: `COUNTED` · ln(`COUNTED` · `REACH`) = 15 in all."""
+of the budget, alarms are more frequent than asked for, ever less so: `COUNTED` · ln(20) = 15 in all."""
 PEAKS = 200
 """On simulated streams with 20 expected alarms, the rate is off by more than half in 2 % of runs with 200 or
 400 peaks, in 6 % with 30 peaks or an order statistic."""

@@ -17,7 +17,7 @@ from surveil.features.normality.hours import hour_of
 from surveil.features.normality.model import Examples, Exposure, SceneModel
 from surveil.features.normality.objects import Dwell, ObjectSample
 from surveil.features.normality.peaks import Peaks
-from surveil.features.normality.spool import FOLDS, Block, Spool, pack
+from surveil.features.normality.spool import BLOCK_S, FOLDS, Block, Spool, pack
 from surveil.features.normality.tails import Tail
 from surveil.types import Bytes, Track
 
@@ -42,6 +42,7 @@ class Learner:
         base: SceneModel | None = None,
         max_bytes: int = SPOOL_BYTES,
         half_life_days: float = inf,
+        block_s: float = BLOCK_S,
     ) -> None:
         self._camera = camera
         self._frame = frame
@@ -49,7 +50,7 @@ class Learner:
         self._base = base
         self._half_life_days = half_life_days
         self._folds = tuple(FoldSums.zeros(geometry) for _ in range(FOLDS))
-        self._spool = Spool(max_bytes)
+        self._spool = Spool(max_bytes, block_s)
         self._examples = Examples(dict(base.examples) if base else None)
         self._early = Peaks()
         self.tails: dict[str, Tail] | None = dict(base.tails) if base else None

@@ -42,4 +42,4 @@ def _runs(mask: Bytes) -> Floats:
     empty = mask == 0
     before = np.maximum.accumulate(np.where(empty, column, np.int16(-1)), axis=1)
     after = np.minimum.accumulate(np.where(empty, column, np.int16(width))[:, ::-1], axis=1)[:, ::-1]
-    return np.maximum(after - before - 1, 0).astype(np.float32)
+    return np.asarray(np.maximum(after - before - 1, 0), np.float32)

@@ -44,6 +44,11 @@ class Packed:
         return self.cells.nbytes + self.values.nbytes + _OVERHEAD * (1 + len(self.objects))
 
 
+def block_s(footage_s: float) -> float:
+    """Return how long blocks of `footage_s` seconds are: what fits into one is cut into two rounds of folds."""
+    return BLOCK_S if footage_s > BLOCK_S else max(1.0, footage_s / (2 * FOLDS))
+
+
 def pack(features: Features, objects: tuple[ObjectSample, ...] = (), hour: int = 0) -> Packed:
     """Keep what any attribute can use."""
     if features.occupied is None:
@@ -91,9 +96,10 @@ class Block:
 class Spool:
     """Blocks in the order of the footage. Owned by one learner."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, block_s: float = BLOCK_S) -> None:
         # Two rounds of folds stay whatever the bound: with fewer there is nothing to judge by.
         self._max = max_bytes
+        self._block_s = block_s
         self._fold = 0
         self._cursor = 1
         self._in_fold = 0.0
@@ -102,7 +108,7 @@ class Spool:
 
     def fold(self) -> int:
         """Return the fold that the next frame belongs to."""
-        if self._in_fold >= BLOCK_S:
+        if self._in_fold >= self._block_s:
             self._fold, self._in_fold = (self._fold + 1) % FOLDS, 0.0
             self.blocks.append(Block(fold=self._fold))
         elif not self.blocks:

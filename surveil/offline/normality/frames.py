@@ -82,10 +82,15 @@ class Pace:
         self._what, self._tell = what, tell
         self._lengths = [_length_s(path, fps) for path in paths]
 
+    @property
+    def seconds(self) -> float:
+        """How long all of them play."""
+        return sum(self._lengths)
+
     def at(self, index: int, t: float) -> None:
         """Tell that `t` seconds of a recording are done, and all of those before it."""
         done = sum(self._lengths[:index]) + min(t, self._lengths[index])
-        self._tell(self._what, done / sum(self._lengths))
+        self._tell(self._what, done / self.seconds)
 
     def end(self, index: int) -> None:
         """Tell that a recording is done."""

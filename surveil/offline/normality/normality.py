@@ -15,6 +15,7 @@ from surveil.features.normality.plane import PlaneSize, plane_size
 from surveil.features.normality.result import NormalityResult
 from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings
+from surveil.features.normality.spool import block_s
 from surveil.offline.normality.frames import Pace, Still, stills
 from surveil.types import Bytes, Polygon
 
@@ -67,10 +68,11 @@ def learn_files(
                 paths, fps, GeometrySketch(plane_size(*frame), equalise=equalise), progress, hidden
             )
         )
-        learner = Learner(
-            camera, frame, geometry, base.model if base else None, half_life_days=half_life_days
-        )
         pace = Pace("learning", paths, fps, progress)
+        learner = Learner(
+            camera, frame, geometry, base.model if base else None, half_life_days=half_life_days,
+            block_s=block_s(pace.seconds),
+        )  # fmt: skip
         for i, path in enumerate(paths):
             learner.gap()
             for still in _same_size(path, fps, frame, hidden):
