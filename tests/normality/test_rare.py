@@ -60,8 +60,8 @@ def test_the_rarest_place_counts_and_is_named():
     found = places.score(both)
     assert 3 <= found.cell[0] < 6
     assert found.scores[PATH].max() < found.raw
-    assert places.words(found.cell) == "somebody is where nobody was ever in 60 minutes"
-    assert places.words((21, 21)) == "somebody is where somebody was for 6 minutes in 60 minutes"
+    assert places.words(found.cell) == "there was never anything here in 60 minutes"
+    assert places.words((21, 21)) == "there was something here for 6 minutes of 60 minutes only"
 
 
 def test_nobody_is_nowhere():
@@ -101,7 +101,7 @@ def test_an_alarm_about_a_place_shows_it():
     results = [scene.observe(plane, t, 1.7e9, FRAME) for plane, t in frames(3, walkers=walkers, start=200)]
     why = results[-1].explanation
     assert why.attribute == PLACE
-    assert why.words.startswith("somebody is where nobody was ever in ")
+    assert why.words.startswith("there was never anything here in ")
     assert why.box[3] < 90
     assert why.heat.shape == (30, 40)
     assert why.example is not None

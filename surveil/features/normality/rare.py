@@ -1,8 +1,8 @@
-"""Where nobody ever goes: how seldom a place was occupied, in decades, of what is there now.
+"""Where nothing ever is: how seldom a place was occupied, in decades, of what is there now.
 
-A place that never saw anything has no usual speed or direction of its own and is judged by the scene's: somebody who
+A place that never saw anything has no usual speed or direction of its own and is judged by the scene's: a person who
 walks over the lawn would be as usual as on the path. The seconds in which a place was occupied are sums that the
-attribute `static` keeps anyway; they are smoothed over a neighbouring cell, for nobody walks the same line twice.
+attribute `static` keeps anyway; they are smoothed over a neighbouring cell, as no two people walk the same line.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ class PlaceScorer:
         return PlaceFinding(float(scores[cell]), cell, scores)
 
     def words(self, cell: tuple[int, int]) -> str:
-        """Say how often somebody was at a cell."""
+        """Say how long there was something at a cell."""
         seconds = float(self._seconds[cell])
-        often = "nobody was ever" if seconds < 1.0 else f"somebody was for {duration_words(seconds)}"
-        return f"somebody is where {often} in {duration_words(max(1.0, self._watched))}"
+        watched = duration_words(max(1.0, self._watched))
+        if seconds < 1.0:
+            return f"there was never anything here in {watched}"
+        return f"there was something here for {duration_words(seconds)} of {watched} only"

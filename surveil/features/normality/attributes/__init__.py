@@ -5,7 +5,7 @@ direction and energy are three views of one movement, presence and stay two of w
 one that light disturbs. `OFFSETS` says from how many decades on a surprise counts in full rather than half: speed from
 60 % on, the others beyond 99 %. `EPISODES` says after how many independent episodes an attribute has half of its say:
 places and shapes of a few visitors say little about those of the next. Compared on planted anomalies
-(docs/adr/0013-what-adds-up-to-a-surprise.md, docs/adr/0016-where-nobody-goes-and-what-is-wide.md).
+(docs/adr/0013-what-adds-up-to-a-surprise.md, docs/adr/0016-thresholds-that-the-footage-counts.md).
 """
 
 from __future__ import annotations
