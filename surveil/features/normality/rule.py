@@ -11,7 +11,7 @@ from surveil.features.normality.result import Explanation, NormalityResult
 from surveil.rules.base import Places, RuleSettings
 from surveil.types import Scene, Signal
 
-Attribute = Literal["speed", "direction", "energy", "static", "stay", "object", "hour"]
+Attribute = Literal["speed", "direction", "energy", "static", "stay", "shape", "place", "object", "hour"]
 """What may be unusual; names as in `surveil.features.normality.attributes`."""
 
 
@@ -24,8 +24,8 @@ class AnomalySettings(RuleSettings):
     )
     attributes: tuple[Attribute, ...] = Field(
         default=(),
-        description="Attributes to alert on: speed, direction, energy, static, stay, object, hour. Default: "
-        "all.",
+        description="Attributes to alert on: speed, direction, energy, static, stay, shape, place, object, hour. "
+        "Default: all.",
     )
 
     @property
