@@ -44,6 +44,9 @@ FLOOR = 1.0
 eleven minutes of a drawn walkway no normal moment reaches two decades, and a threshold there loses two events of
 three."""
 
+SHORT_S, SHORT_FLOOR = 600.0, 2.0
+"""Held-out footage (s) below which the floor is higher: minutes have seen too little to call one decade rare."""
+
 
 @dataclass(frozen=True, slots=True)
 class GpdTail:
@@ -166,7 +169,8 @@ def set_threshold(ladder: Ladder, budget: float) -> Threshold:
     rate = budget / DAY_S
     if ladder.seconds > 0:
         rate = max(rate, COUNTED / ladder.seconds)
-    value = max(FLOOR, _value(ladder, rate))
+    floor = FLOOR if ladder.seconds >= SHORT_S else SHORT_FLOOR
+    value = max(floor, _value(ladder, rate))
     return _threshold(value, budget, rate * DAY_S, ladder)
 
 
