@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
@@ -61,18 +62,30 @@ class Annotator:
         self._out.mux(self._stream.encode(frame))
 
     def _draw(self, picture: Bytes, seen: AnalysedFrame) -> None:
-        height, width = picture.shape[:2]
-        thick = max(1, width // 500)
-        for points in (*self._camera.zones.values(), *self._camera.lines.values()):
-            pixels = np.round(np.array(points) * (width, height)).astype(np.int32)
-            cv2.polylines(picture, [pixels], len(points) > 2, _PLACE, thick, cv2.LINE_AA)
-        for track in seen.tracks:
-            _box(picture, track, thick)
+        overlay(picture, self._camera, seen.tracks)
         self._shown += [(seen.frame.t, alert.text) for alert in seen.alerts if alert.phase == "start"]
+        width = picture.shape[1]
         self._shown = [(t, text) for t, text in self._shown if seen.frame.t - t <= _ALERT_SHOWN_S]
         for row, (_, text) in enumerate(self._shown[-5:]):
             at = (10, round((row + 1) * width / 30))
-            cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, width / 1200, _TEXT, thick, cv2.LINE_AA)
+            cv2.putText(
+                picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, width / 1200, _TEXT, _thick(width), cv2.LINE_AA
+            )
+
+
+def overlay(picture: Bytes, camera: CameraConfig, tracks: Iterable[Track]) -> None:
+    """Draw the camera's zones and lines and the tracks into a picture, uint8 BGR."""
+    height, width = picture.shape[:2]
+    thick = _thick(width)
+    for points in (*camera.zones.values(), *camera.lines.values()):
+        pixels = np.round(np.array(points) * (width, height)).astype(np.int32)
+        cv2.polylines(picture, [pixels], len(points) > 2, _PLACE, thick, cv2.LINE_AA)
+    for track in tracks:
+        _box(picture, track, thick)
+
+
+def _thick(width: int) -> int:
+    return max(1, width // 500)
 
 
 def _create(path: Path) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""`surveil evaluate`: learned normality on footage, or a classifier on pictures."""
+"""`surveil evaluate`: rules on labelled recordings, learned normality on footage, or a classifier on pictures."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath
 from surveil.errors import ConfigError
 from surveil.offline.classify.commands.pictures import PicturesOptions, evaluate_pictures
 from surveil.offline.normality.commands.footage import Budget, FootageOptions, evaluate_footage
+from surveil.offline.rules.suite import is_suite
 
 
 def evaluate(
     dataset: Annotated[
         Path,
         typer.Argument(
-            help="DATASET.yaml (name, fps, normal, clips with labels) for learned normality; a folder of pictures "
-            "for a classifier."
+            help="SUITE.yaml (camera, films with labelled events), or a folder of them, for rules; DATASET.yaml (name, "
+            "fps, normal, clips with labels) for learned normality; a folder of pictures for a classifier."
         ),
     ],
     config: ConfigPath = DEFAULT_CONFIG,
@@ -32,8 +33,18 @@ def evaluate(
         ),
     ] = None,
     budget: Budget = 0.5,
+    footage: Annotated[
+        Path | None, typer.Option(help="Folder of a suite's recordings. Default: that of the suite.")
+    ] = None,
+    rate: Annotated[
+        float,
+        typer.Option(min=0, max=10_000, help="False alarms per hour at which P_miss of rules is given."),
+    ] = 1.0,
     gate: Annotated[
-        str, typer.Option(help='Fail unless these conditions hold, such as "frame_auc>=0.97".')
+        str,
+        typer.Option(
+            help='Fail unless these conditions hold, such as "frame_auc>=0.97"; or a file with one on each line.'
+        ),
     ] = "",
     report: Annotated[
         Path | None, typer.Option(help="Write an HTML report with pictures into this folder.")
@@ -53,23 +64,36 @@ def evaluate(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Evaluate learned normality on labelled footage, or a classifier on labelled pictures.
+    """Evaluate rules on labelled recordings, learned normality on footage, or a classifier on pictures.
 
+    Rules: the recordings go through the daemon's code, as in `surveil replay`. Shown are events found, late and
+    missed, false alarms per hour, P_miss and the F1 measures of i-LIDS, of each type of rule and each condition.
     Normality: without --model, learns a model from the dataset's `normal:`. Models of tracked objects are
     learned and evaluated only in the daemon: files have no tracks. A classifier is evaluated on pictures that
     it was not trained on. Exit code 1 if a gate fails.
 
-    Examples: `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
+    Examples: `surveil evaluate gate.yaml --gate "recall>=0.9,night.false_per_hour<=1" --report gate`;
+    `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
     `surveil evaluate ped2.yaml --gate "frame_auc>=0.97" --report ped2 --output ped2.npz`;
     `surveil evaluate ped2.yaml --model ped2.npz --budget 10`
     """
-    if equalise and (model or dataset.is_dir()):
+    films = is_suite(dataset)
+    if equalise and (model or films or dataset.is_dir()):
         raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
-    if output and (model or dataset.is_dir()):
+    if output and (model or films or dataset.is_dir()):
         raise ConfigError(["--output: is for a model that is learned from the dataset's `normal:`"])
-    if scores and dataset.is_dir():
+    if scores and (films or dataset.is_dir()):
         raise ConfigError(["--scores: is for learned normality"])
-    if dataset.is_dir():
+    if films:
+        # It brings all that a replay needs, which the others do not.
+        from surveil.offline.rules.commands.films import FilmsOptions, evaluate_films  # noqa: PLC0415
+
+        evaluate_films(
+            FilmsOptions(
+                suites=dataset, footage=footage, config=config, rate=rate, gate=gate, report=report, json=json
+            )
+        )
+    elif dataset.is_dir():
         evaluate_pictures(
             PicturesOptions(dataset=dataset, model=model, config=config, gate=gate, report=report, json=json)
         )

@@ -35,7 +35,7 @@ COMMANDS: dict[str, Line | Group] = {
     ),
     "evaluate": Line(
         "evaluate:evaluate",
-        "Evaluate learned normality on labelled footage, or a classifier on labelled pictures.",
+        "Evaluate rules on labelled recordings, learned normality on footage, or a classifier on pictures.",
     ),
     "normality": Group(
         "Manage learned-normality models.",

@@ -1,4 +1,4 @@
-"""`--gate "frame_auc>=0.97,event_recall>=0.9"`: conditions on figures, parsed, never evaluated as code."""
+"""`--gate`: conditions on figures, as "frame_auc>=0.97,event_recall>=0.9", or a file. Never evaluated as code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
+from pathlib import Path
 
 from surveil.errors import ConfigError
 
@@ -37,6 +38,22 @@ class Condition:
 
     def __str__(self) -> str:
         return f"{self.figure}{self.compare}{self.bound:g}"
+
+
+def read_gate(given: str) -> tuple[Condition, ...]:
+    """Return the conditions that an option gives, or the file that it names; `#` begins a comment. Empty: none.
+
+    Raises ConfigError naming what is no condition.
+    """
+    if not given:
+        return ()
+    path = Path(given)
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else [given]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"gate: {path}: cannot be read: {error}"]) from None
+    stated = (line.partition("#")[0].strip().rstrip(",") for line in lines)
+    return parse_gate(",".join(filter(None, stated)))
 
 
 def parse_gate(text: str) -> tuple[Condition, ...]:

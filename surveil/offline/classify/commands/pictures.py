@@ -17,7 +17,7 @@ from surveil.offline.classify.dataset import PictureSet, load
 from surveil.offline.classify.evaluation import FIGURES
 from surveil.offline.classify.outcome import Trained, evaluate_file
 from surveil.offline.classify.report import lines, to_json, write_report
-from surveil.offline.normality.gate import Condition, check_figures, failures, parse_gate
+from surveil.offline.normality.gate import Condition, check_figures, failures, read_gate
 
 Gate = Annotated[
     str, typer.Option(help='Fail unless these conditions hold, such as "accuracy>=0.95,false_alarms<=0.02".')
@@ -72,7 +72,7 @@ def show(made: Trained, data: PictureSet, folder: Path | None, *, json: bool) ->
 
 def conditions_of(gate: str) -> tuple[Condition, ...]:
     """Return what a gate asks of a classifier. Raises ConfigError, before anything is trained or judged."""
-    conditions = parse_gate(gate) if gate else ()
+    conditions = read_gate(gate)
     check_figures(conditions, FIGURES)
     return conditions
 

@@ -14,7 +14,7 @@ from surveil.errors import StateError
 from surveil.features.normality.modelfile import LoadedModel, load, save
 from surveil.offline.normality.dataset import load_dataset
 from surveil.offline.normality.evaluate import FIGURES, evaluate
-from surveil.offline.normality.gate import check_figures, failures, parse_gate
+from surveil.offline.normality.gate import check_figures, failures, read_gate
 from surveil.offline.normality.normality import learn_files
 from surveil.offline.normality.report import lines, to_json, write_report
 from surveil.offline.normality.scorefile import write_scores
@@ -52,7 +52,7 @@ def write_model(model: LoadedModel, path: Path) -> None:
 
 def evaluate_footage(options: FootageOptions) -> None:
     """Judge a model, and exit with 1 when the gate does not hold."""
-    conditions = parse_gate(options.gate) if options.gate else ()
+    conditions = read_gate(options.gate)
     check_figures(conditions, FIGURES)
     data = load_dataset(options.dataset)
     model = load(options.model) if options.model else None

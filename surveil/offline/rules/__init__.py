@@ -1,0 +1,1 @@
+"""Evaluation of rules: recordings with labelled events, beside what the daemon would alert on them."""
