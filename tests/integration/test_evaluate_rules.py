@@ -49,10 +49,13 @@ def suite(tmp_path, passing, passing_clip):
     return write
 
 
-def test_what_is_found_missed_and_false_is_told_and_shown(suite, tmp_path):
+def test_what_is_found_missed_and_false_is_told_and_shown_and_held_to_a_gate(suite, tmp_path):
     never = {"rule": "line_crossing", "start": 0.0, "within_s": 0.5}
-    code, printed = surveil("evaluate", suite(never), "--json", "--report", tmp_path / "report")
-    assert code == 0
+    bars = tmp_path / "bars.txt"
+    bars.write_text("line_crossing.recall>=0.6  # two of three\nintrusion.false_per_hour<=0\n")
+    words = ("--json", "--report", tmp_path / "report", "--gate", bars)
+    code, printed = surveil("evaluate", suite(never), *words)
+    assert code == 1
     report = json.loads(printed)
     assert report == json.loads((tmp_path / "report" / "report.json").read_text())
     groups = report["groups"]
@@ -69,14 +72,6 @@ def test_what_is_found_missed_and_false_is_told_and_shown(suite, tmp_path):
     assert "http" not in page
 
 
-def test_a_gate_that_fails_ends_with_one(suite, tmp_path):
-    bars = tmp_path / "bars.txt"
-    bars.write_text("line_crossing.recall>=1\nintrusion.false_per_hour<=0\n")
-    assert surveil("evaluate", suite(), "--gate", bars)[0] == 1
-    second = {"rule": "intrusion", "start": 6.0, "end": 30.0, "unclear": True}
-    assert surveil("evaluate", suite(second), "--gate", bars)[0] == 0
-
-
 def test_mistakes_are_named_before_anything_is_played(suite, tmp_path):
     wrong = {"rule": "line_crosing", "start": 1.0}
     elsewhere = {"rule": "intrusion", "start": 1.0, "zone": "yrad"}
@@ -89,13 +84,15 @@ def test_mistakes_are_named_before_anything_is_played(suite, tmp_path):
     assert "there is no figure" in refused(ConfigError, "evaluate", suite(), "--gate", "dusk.recall>=1")
 
 
-def test_a_camera_of_the_configuration_is_evaluated(suite, tmp_path, passing_clip):
+def test_a_camera_of_the_configuration_is_evaluated_and_a_gate_holds(suite, tmp_path, passing_clip):
     config = tmp_path / "config.yaml"
     cameras = {"yard": CAMERA | {"url": str(passing_clip)}}
     config.write_text(
         yaml.safe_dump({"version": 1, "cameras": cameras, "state_dir": str(tmp_path / "state")})
     )
-    code, printed = surveil("evaluate", suite(camera="yard"), "-c", config, "--json")
+    second = {"rule": "intrusion", "start": 6.0, "end": 30.0, "unclear": True}
+    gate = "line_crossing.recall>=1,intrusion.false_per_hour<=0"
+    code, printed = surveil("evaluate", suite(second, camera="yard"), "-c", config, "--json", "--gate", gate)
     assert code == 0
     assert json.loads(printed)["groups"]["line_crossing"]["found"] == 2
     said = refused(ConfigError, "evaluate", suite(camera="yrad"), "-c", config)

@@ -1,0 +1,1 @@
+"""Rules on labelled recordings and on drawn ones: `python -m benchmarks.rules`."""
