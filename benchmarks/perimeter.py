@@ -26,6 +26,7 @@ from benchmarks.perimeter_scenes import APPROACHES, FPS, SIZE, WEATHER, approach
 from surveil.engine import CameraEngine
 from surveil.features.perimeter.analyser import MoverAnalyser
 from surveil.features.perimeter.rule import Perimeter, PerimeterSettings
+from surveil.offline.rules.figures import wilson
 from surveil.rules.base import Places
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
@@ -87,13 +88,6 @@ def false(case: tuple[str, int, float]) -> list[float]:
     return [t for t, _ in alerts(weather(*case))]
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share."""
-    z, p = 1.96, hits / n
-    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return float((middle - half) / (1 + z * z / n)), float((middle + half) / (1 + z * z / n))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=2000)
@@ -111,10 +105,10 @@ def main() -> None:
             ways = pool.map(found, [(kind, given.seed + n) for n in range(given.people)], chunksize=1)
             hits = [way for way in ways if way is not None]
             missed = [given.seed + n for n, way in enumerate(ways) if way is None]
-            low, high = wilson(len(hits), len(ways))
+            share = wilson(len(hits), len(ways))
             told = f"after {statistics.median(hits):.1f} lengths" if hits else ""
             print(
-                f"{kind:16} {len(hits) / len(ways):.3f} ({low:.3f} to {high:.3f}) {told} missed {missed[:12]}",
+                f"{kind:16} {share.value:.3f} ({share.low:.3f} to {share.high:.3f}) {told} missed {missed[:12]}",
                 flush=True,
             )
         names = [kind for kind in WEATHER if given.minutes and (not only or kind in only)]

@@ -110,7 +110,7 @@ def _own(suite: Suite, camera: Mapping[str, object], source: Path, folder: Path)
     """Return a configuration of the suite's own camera and the default model."""
     path = folder / "config.yaml"
     document = {"version": 1, "cameras": {CAMERA: {**camera, "url": suite.films[0].path}}}
-    document |= {"state_dir": str(folder), "log": {"level": "warning"}}
+    document |= {"state_dir": str(folder), "log": {"level": "error"}}
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     try:
         config = load(path, needs_model=True)
