@@ -31,8 +31,7 @@ def test_yaml_and_json_are_read_and_named_after_their_file(tmp_path):
         ("gate.yaml", "gate"),
         ("yard.json", "the yard"),
     ]
-    suite = found[1][1]
-    assert suite.within(suite.films[0].events[0]) == 5
+    assert [suite.within_s for _, suite in found] == [10, 5]
 
 
 def test_data_sets_of_the_other_evaluations_are_no_suites(tmp_path):

@@ -187,13 +187,6 @@ def _text(e: Estimate) -> str:
     return f"{e.value:.3g}{interval}"
 
 
-def markdown(report: RulesReport) -> str:
-    """Return the table as Markdown, as the project's pages quote it."""
-    heads = list(_HEADS.values())
-    table = [heads, ["---"] * len(heads), *(list(row.values()) for row in rows(report))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in table)
-
-
 def write_report(report: RulesReport, folder: Path) -> Path:
     """Write `report.html` and `report.json`; return the page. Raises StateError when they cannot be written."""
     try:

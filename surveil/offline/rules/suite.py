@@ -108,10 +108,6 @@ class Suite(Settings):
     )
     films: Annotated[tuple[Film, ...], AfterValidator(_some)] = Field(description="The recordings.")
 
-    def within(self, event: Event) -> float:
-        """Return the time after it is due in which an alert of the event counts, s."""
-        return self.within_s if event.within_s is None else event.within_s
-
 
 def is_suite(path: Path) -> bool:
     """Return whether it is a suite's file, or a folder that has any: other files and folders are data sets."""
