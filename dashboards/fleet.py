@@ -10,9 +10,9 @@ from dashboards.kit import Panel, query
 ALL = 'instance=~"$instance"'
 _EVER_OPEN = f"max_over_time(surveil_event_open{{{ALL}}}[$__range] @ end())"
 _MISSED = (
-    f'sum by (instance, camera) (rate(surveil_frames_dropped_total{{{ALL},reason!="decimated"}}[5m])) / '
+    f'sum by (instance, camera) (rate(surveil_frames_dropped_total{{{ALL},reason!~"decimated|idle"}}[5m])) / '
     f"(sum by (instance, camera) (rate(surveil_frames_processed_total{{{ALL}}}[5m])) + "
-    f'sum by (instance, camera) (rate(surveil_frames_dropped_total{{{ALL},reason!="decimated"}}[5m])) > 0)'
+    f'sum by (instance, camera) (rate(surveil_frames_dropped_total{{{ALL},reason!~"decimated|idle"}}[5m])) > 0)'
 )
 _BEGUN = f'surveil_signals_total{{{ALL},outcome="opened"}}'
 _AGES = f"surveil_frame_age_seconds_bucket{{{ALL}}}"

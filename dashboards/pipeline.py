@@ -160,7 +160,7 @@ def _outbox() -> list[Panel]:
             "Frames that were due and missed", "cps",
             query(
                 "sum by (reason) "
-                f'(rate(surveil_frames_dropped_total{{{ONE},reason!="decimated"}}[$__rate_interval]))',
+                f'(rate(surveil_frames_dropped_total{{{ONE},reason!~"decimated|idle"}}[$__rate_interval]))',
                 "{{reason}}",
             ),
             why="`overwritten`: the machine is too slow. `damaged`: the network.", stacked=True, width=6,

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.metrics import MetricWrapperBase
 
 from surveil.errors import Cause
-from surveil.reasons import Outcome
+from surveil.reasons import DecodeWhy, Outcome
 from surveil.types import GateDecision
 
 QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -141,6 +141,11 @@ class AnalysisMetrics:
             "Age of a frame (time since arrival, plus lag) when its analysis starts.", "camera",
             buckets=AGE_S,
         )  # fmt: skip
+        self.late_age = make.histogram(
+            "surveil_late_frame_age_seconds",
+            "Age when its analysis starts of a frame that was kept encoded while the camera was idle.", "camera",
+            buckets=AGE_S,
+        )  # fmt: skip
         for stage in STAGES:
             self.stage.labels(stage)
 
@@ -153,6 +158,7 @@ class AnalysisMetrics:
         for gauge in (self.motion_share, self.tracks):
             gauge.labels(camera).set(0)
         self.frame_age.labels(camera)
+        self.late_age.labels(camera)
 
 
 STATES = (
@@ -172,6 +178,11 @@ class CaptureMetrics:
             "surveil_camera_disconnects", "Disconnects, by cause.", "camera", "cause"
         )
         self.connects = make.counter("surveil_camera_connects", "Successful connects.", "camera")
+        self.decode_mode = make.gauge(
+            "surveil_decode_mode",
+            "1 for the way in which the camera is decoded (`full`, `on_demand`) and the reason, else 0.",
+            "camera", "mode", "why",
+        )  # fmt: skip
         self.lag = make.gauge(
             "surveil_capture_lag_seconds",
             "Time that pictures wait to be decoded: the backlog of this host.",
@@ -198,6 +209,8 @@ class CaptureMetrics:
         for counter in (self.connects, self.corrupt, self.capture_bytes):
             counter.labels(camera)
         self.lag.labels(camera).set(0)
+        for why in DecodeWhy:
+            self.decode_mode.labels(camera, why.mode, why.value).set(0)
 
 
 class ProcessMetrics:

@@ -44,3 +44,31 @@ class Reason(StrEnum):
 
 Why = Reason | Literal[""]
 """A reason, or none."""
+
+
+class DecodeWhy(StrEnum):
+    """Why a camera is decoded in full or on demand: a closed set, because it is a metric label."""
+
+    LEARNING = "learning"
+    """Whether key frames stand alone is not known yet."""
+    PROVEN = "proven"
+    """Key frames and their groups give the same pictures alone."""
+    SETTING = "setting"
+    """The settings ask for every picture: `decode: full`, or no motion gate."""
+    FEATURE = "feature"
+    """A feature of the camera needs every picture, such as learned normality."""
+    SOURCE = "source"
+    """No network stream of packets, or decoded on a GPU."""
+    NOT_ALONE = "not_alone"
+    """A key frame alone does not give its picture: intra refresh."""
+    REORDERED = "reordered"
+    """Pictures are sent in another order than they are shown in (B frames)."""
+    LONG_GOP = "long_gop"
+    """Key frames are more than half a minute apart, or missing."""
+    OVERRUN = "overrun"
+    """More had to be kept than may be."""
+
+    @property
+    def mode(self) -> str:
+        """The way of decoding that it is the reason of."""
+        return "on_demand" if self is DecodeWhy.PROVEN else "full"

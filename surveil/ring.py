@@ -11,132 +11,16 @@ Measured on two cores at 480 frames/s into a detector of 300: the median age of 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
 from queue import Empty, SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic
 
 from surveil.clock import LOOK_UP_S, Stop
+from surveil.lane import Backlog, Drop, FrameCounters, Lane, Lost, Slot, State
 from surveil.types import Frame
 
-State = TypeVar("State")
-
-_JITTER = 0.1
-"""Share of the interval by which a frame may come early and still be due."""
-
-
-class Drop(StrEnum):
-    """Why a decoded frame was not analysed: a closed set, because it is a metric label."""
-
-    DECIMATED = "decimated"
-    """Not due: the camera is analysed at fewer frames per second than it sends."""
-    OVERWRITTEN = "overwritten"
-    """Due, but a newer one came before the analysis was free."""
-    DAMAGED = "damaged"
-    """Decoded from damaged data."""
-    LOST = "lost"
-    """Waited when its camera was lost, or the program ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class FrameCounters:
-    """What became of one camera's frames: received == processed + Σ dropped + waiting, always."""
-
-    received: int
-    processed: int
-    waiting: int
-    """Waiting in the ring or in flight."""
-    dropped: Mapping[Drop, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """The camera's stream ended. Cannot be overwritten by frames."""
-
-    camera: str
-    t: float
-    t_wall: float
-    cause: str
-    final: bool = False
-    """A recording came to its end: nothing follows."""
-
-
-@dataclass(slots=True)
-class Slot(Generic[State]):
-    """The right to work on one camera, and what travels with it from stage to stage.
-
-    Whoever holds it owns `state` and the frame's picture; it goes back with `FrameRing.give_back`.
-    """
-
-    camera: str
-    state: State
-    item: Frame | Lost | None = None
-    is_orphan: bool = False
-    """Its lane was closed while it was away: what it brings belongs to no camera any more."""
-
-    @property
-    def frame(self) -> Frame:
-        """The frame in flight; only while `item` is a frame."""
-        assert isinstance(self.item, Frame)
-        return self.item
-
-
-@dataclass(slots=True, kw_only=True)
-class _Lane(Generic[State]):
-    """One camera's side of the ring. Guarded by the ring's lock."""
-
-    slot: Slot[State]
-    interval_s: float
-    waiting: Frame | None = None
-    lost: Lost | None = None
-    slot_is_home: bool = True
-    is_announced: bool = False
-    """Somebody was told that it is ready, and has not come yet."""
-    successor: State | None = None
-    """Takes the place of the slot's state once the slot is home."""
-    next_due: float = float("-inf")
-    last_served: int = 0
-    received: int = 0
-    processed: int = 0
-    in_flight: int = 0
-    dropped: dict[Drop, int] = field(default_factory=lambda: dict.fromkeys(Drop, 0))
-
-    def is_ready(self) -> bool:
-        return self.slot_is_home and (self.waiting is not None or self.lost is not None)
-
-    def is_early(self, t: float) -> bool:
-        """Whether a frame at stream time `t` comes before the next that is to be analysed."""
-        return t < self.next_due - _JITTER * self.interval_s
-
-    def is_due(self, t: float) -> bool:
-        """Whether a frame at stream time `t` is to be analysed; moves the grid of due times on."""
-        if self.is_early(t):
-            return False
-        # Stay on the grid while the stream keeps up, so that jitter does not lower the rate.
-        keeps_up = t < self.next_due + self.interval_s
-        self.next_due = (self.next_due if keeps_up else t) + self.interval_s
-        return True
-
-    def drop_waiting(self, reason: Drop) -> None:
-        if self.waiting is not None:
-            self.dropped[reason] += 1
-            self.waiting = None
-
-    def load(self) -> Slot[State]:
-        """Put what is next into the slot. A loss goes first: frames that waited then are gone."""
-        slot, self.slot_is_home, self.is_announced = self.slot, False, False
-        if self.lost is not None:
-            slot.item, self.lost = self.lost, None
-        else:
-            slot.item, self.waiting = self.waiting, None
-            self.in_flight = 1
-        return slot
-
-    def books(self) -> FrameCounters:
-        waiting = self.in_flight + (self.waiting is not None)
-        return FrameCounters(self.received, self.processed, waiting, dict(self.dropped))
+__all__ = ["Backlog", "Drop", "FrameCounters", "FrameRing", "Lost", "Slot"]
 
 
 class FrameRing(Generic[State]):
@@ -148,7 +32,7 @@ class FrameRing(Generic[State]):
 
     def __init__(self, *, lossless: bool = False) -> None:
         self._lossless = lossless
-        self._lanes: dict[str, _Lane[State]] = {}
+        self._lanes: dict[str, Lane[State]] = {}
         self._lock = threading.Lock()
         self._ready: SimpleQueue[None] = SimpleQueue()
         """A word for every lane that has become ready; its waiters sleep at half the CPU of a `Condition`'s."""
@@ -160,7 +44,7 @@ class FrameRing(Generic[State]):
     def add(self, camera: str, state: State, fps: float) -> None:
         """Open a lane; `fps` is the rate of analysis, in stream time."""
         with self._lock:
-            self._lanes[camera] = _Lane(slot=Slot(camera, state), interval_s=1.0 / fps)
+            self._lanes[camera] = Lane(slot=Slot(camera, state), interval_s=1.0 / fps)
 
     def retune(self, camera: str, fps: float, state: State | None = None) -> None:
         """Analyse at another rate, and with another state once the slot is home; None: the state stays."""
@@ -177,6 +61,7 @@ class FrameRing(Generic[State]):
         with self._lock:
             lane = self._lanes[camera]
             lane.drop_waiting(Drop.LOST)
+            lane.forget_kept()
             lane.lost = None
             home = self._room.wait_for(lambda: lane.slot_is_home, timeout=patience_s)
             lane.slot.is_orphan = not home
@@ -209,14 +94,71 @@ class FrameRing(Generic[State]):
             lane.waiting = frame
             self._tell(lane)
 
-    def _unwanted(self, lane: _Lane[State], frame: Frame) -> Drop | None:
+    def _unwanted(self, lane: Lane[State], frame: Frame) -> Drop | None:
         if self._closed:
             return Drop.LOST
-        if frame.damaged and not frame.degraded:
-            return Drop.DAMAGED
+        reason = lane.unwanted(frame)
         # A newer frame replaces a due one that waits: the analysis always gets the newest.
         replaces = lane.waiting is not None and not self._lossless
-        return None if lane.is_due(frame.t) or replaces else Drop.DECIMATED
+        return None if replaces and reason is Drop.DECIMATED else reason
+
+    # What is kept encoded until the analysis wants it.
+
+    def follow(self, camera: str, backlog: Backlog) -> None:
+        """Take the camera's pictures from `backlog` from now on; what waits already comes before them."""
+        with self._lock:
+            if lane := self._lanes.get(camera):
+                lane.forget_kept()
+                lane.backlog = backlog
+
+    def kept(self, camera: str) -> None:
+        """Take note that the camera's backlog has grown, or ended."""
+        with self._lock:
+            if lane := self._lanes.get(camera):
+                self._tell(lane)
+
+    def admit(self, slot: Slot[State], frame: Frame) -> bool:
+        """Count a picture that the holder of `slot` took from the backlog; return whether to analyse it.
+
+        It is in the slot then.
+        """
+        with self._lock:
+            if slot.is_orphan:
+                return False
+            lane = self._lanes[slot.camera]
+            lane.received += 1
+            if reason := lane.unwanted(frame):
+                lane.dropped[reason] += 1
+                return False
+            self._load(lane, frame)
+            return True
+
+    def admit_look(self, slot: Slot[State], frame: Frame, idle: int) -> bool:
+        """Count a look at a camera that sleeps, due or not, and the `idle` pictures before it; as `admit`."""
+        with self._lock:
+            if slot.is_orphan:
+                return False
+            lane = self._lanes[slot.camera]
+            lane.received += idle + 1
+            lane.dropped[Drop.IDLE] += idle
+            lane.pass_over(frame.t)
+            if frame.damaged:
+                lane.dropped[Drop.DAMAGED] += 1
+                return False
+            self._load(lane, frame)
+            return True
+
+    def skip(self, slot: Slot[State], count: int) -> None:
+        """Count pictures of the backlog that were given up, because the analysis is behind."""
+        with self._lock:
+            if not slot.is_orphan:
+                lane = self._lanes[slot.camera]
+                lane.received += count
+                lane.dropped[Drop.BEHIND] += count
+
+    @staticmethod
+    def _load(lane: Lane[State], frame: Frame) -> None:
+        lane.slot.item, lane.in_flight = frame, 1
 
     def lose(self, lost: Lost) -> None:
         """Tell the analysis that the camera's stream ended."""
@@ -227,11 +169,10 @@ class FrameRing(Generic[State]):
             if self._lossless:
                 self._room.wait_for(lambda: lane.waiting is None or self._closed)
             lane.drop_waiting(Drop.LOST)
-            lane.lost = lost
-            lane.next_due = float("-inf")
+            lane.lose(lost)
             self._tell(lane)
 
-    def _tell(self, lane: _Lane[State]) -> None:
+    def _tell(self, lane: Lane[State]) -> None:
         """Wake one who can serve the lane, if it has become ready."""
         if lane.is_ready() and not lane.is_announced:
             lane.is_announced = True
@@ -306,6 +247,8 @@ class FrameRing(Generic[State]):
         """Take no more frames; what waits is still served."""
         with self._lock:
             self._closed = True
+            for lane in self._lanes.values():
+                lane.forget_kept()
             self._room.notify_all()
             self._ready.put(None)
 

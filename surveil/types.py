@@ -80,6 +80,8 @@ class Frame:
     """Decoded after damage and before the next key frame."""
     degraded: bool = False
     """Nothing but damaged pictures for longer than the camera's patience: analysed all the same."""
+    late: bool = False
+    """Kept encoded while the camera was idle, and decoded when something moved: old by design."""
 
 
 class GateDecision(StrEnum):

@@ -16,8 +16,10 @@ from surveil.capture.packets import PacketFork, PacketTaker
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
+from surveil.features.registry import FEATURES
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser, Work
+from surveil.reasons import DecodeWhy
 from surveil.ring import FrameRing
 from surveil.rules.base import rule_name
 from surveil.threads import ThreadGroup
@@ -60,7 +62,7 @@ class CameraRuntime:
         self.stop = Stop()
         self.capture = CaptureLoop(
             camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
-            packets=of_detect, wants=ring.wants, t=t, make=make,
+            packets=of_detect, wants=ring.wants, taker=ring, full=self.why_full, t=t, make=make,
         )  # fmt: skip
         self.record = None
         if camera.record is not None and packets is not None:
@@ -68,6 +70,15 @@ class CameraRuntime:
                 camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
                 packets=packets, make=make,
             )  # fmt: skip
+
+    def why_full(self) -> DecodeWhy | None:
+        """Say why every picture is decoded by the settings as of now; None: that need not be."""
+        camera = self.camera
+        if camera.stream.decode == "full" or not camera.motion.enabled:
+            return DecodeWhy.SETTING
+        features = (feature for feature in FEATURES.values() if feature.every_picture)
+        wanted = any(feature.needs(camera) is not None for feature in features)
+        return DecodeWhy.FEATURE if wanted else None
 
     def run(self, group: ThreadGroup) -> None:
         """Start the threads that read the streams."""

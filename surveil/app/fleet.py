@@ -162,6 +162,13 @@ class Fleet:
         """Each camera's state."""
         return {name: runtime.state for name, runtime in self.runtimes.items()}
 
+    def decoding(self) -> dict[str, str]:
+        """Return how each camera that has sent something is decoded, and why."""
+        modes = {
+            name: runtime.capture.status.decode for name, runtime in self.runtimes.items() if runtime.capture
+        }
+        return {name: f"{why.mode}: {why.value}" for name, why in modes.items() if why}
+
     def errors(self) -> dict[str, str]:
         """Return why cameras are lost, for those that are."""
         captures = {name: runtime.capture for name, runtime in self.runtimes.items() if runtime.capture}

@@ -36,6 +36,7 @@ from surveil.features.registry import add_metrics
 from surveil.logstream import LineLoss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
+from surveil.reasons import DecodeWhy
 from surveil.ring import Drop, FrameCounters
 from surveil.types import GateDecision
 
@@ -97,6 +98,8 @@ LABELS = {
     "resolution": "Width x height of the stream, pixels.",
     "decoder": "Decoder of the stream.",
     "transport": "Transport of the stream.",
+    "mode": "Way of decoding: `full` or `on_demand`.",
+    "why": f"Reason for the way of decoding: {_one_of(DecodeWhy)}.",
     "version": "Version of surveil.",
     "config": "First 12 digits of the configuration's SHA-256.",
     "provider": "ONNX Runtime's execution provider that is used.",

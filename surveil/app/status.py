@@ -86,6 +86,7 @@ class StatusReporter:
             "version": __version__,
             "cameras": self._fleet.states(),
             "frames": books,
+            "decoding": self._fleet.decoding(),
             "delivery": self._outbox.queue.counts(),
             "open_events": [_told(alert) for alert in self._outbox.open_events()],
             "provider": self._detector.provider,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -19,17 +18,12 @@ import av.logging
 import av.stream
 
 from surveil.capture.causes import LogLine, open_error, source_error
+from surveil.capture.decoder import PictureMaker, means_damage
 from surveil.capture.h264 import SliceHeaders
-from surveil.capture.orientation import orientation
-from surveil.capture.picture import AvPicture
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
 from surveil.cuda import gpu_present, share_context
 from surveil.errors import Cause, SourceError
-
-_HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Duplicate POC", "EOI missing")
-_LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
-"""Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
 
 _LEAST_FPS, _MOST_FPS = 0.1, 240.0
 _STILLS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")
@@ -42,13 +36,6 @@ def listen_to_ffmpeg() -> None:
     av.logging.set_level(av.logging.INFO)  # it tells of redirects so
     av.logging.set_skip_repeated(False)
     logging.getLogger("libav").setLevel(logging.CRITICAL + 1)
-
-
-def _means_damage(line: LogLine) -> bool:
-    level, _, text = line
-    if any(words in text for words in _HARMLESS):
-        return False
-    return level <= av.logging.ERROR or any(words in text for words in _LOSS)
 
 
 class AvSource:
@@ -66,9 +53,7 @@ class AvSource:
         self._stream: Any = None
         self._packets: Iterator[Any] = iter(())
         self._tick = 0.0
-        self._size = (0, 0)
-        self._coded = (0, 0)
-        self._aspect: Fraction | None = None
+        self._maker = PictureMaker(settings, live=self.live)
         self._was_reset = False
         """FFmpeg tells of it only in its log, before the last packet of the connection."""
         self._slices: SliceHeaders | None = None
@@ -107,7 +92,8 @@ class AvSource:
         self._packets = self._container.demux(self._stream)
         self._tick = float(self._stream.time_base)
         self._logs.clear()
-        self._was_reset, self._size = False, (0, 0)
+        self._was_reset = False
+        self._maker.restart()
         codec = self._stream.codec_context
         is_followed = self.live and codec.name == "h264"
         self._slices = SliceHeaders(bytes(codec.extradata or b"")) if is_followed else None
@@ -210,7 +196,7 @@ class AvSource:
         """Return whether FFmpeg complained since last time."""
         if not self._logs:
             return False
-        damage = any(map(_means_damage, self._logs))
+        damage = any(map(means_damage, self._logs))
         self._was_reset |= any("Connection reset" in text for _, _, text in self._logs)
         self._logs.clear()
         return damage
@@ -227,19 +213,7 @@ class AvSource:
         return Decoded(shots, self._take_damage() or any(frame.is_corrupt for frame in frames))
 
     def _shot(self, frame: Any) -> Shot:
-        coded = (frame.width, frame.height)
-        if coded != self._coded:
-            self._coded = coded
-            self._aspect = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
-        # FFmpeg's angle is the other way round.
-        shown = orientation(self._settings.rotate - frame.rotation, self._aspect)
-        picture = shown.apply(AvPicture(frame))
-        size = (picture.width, picture.height)
-        if size != self._size:
-            if self._size != (0, 0) and self.live:
-                words = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
-                raise source_error(Cause.CHANGED, self._url, words)
-            self._size = size
+        picture = self._maker.make(frame, self._stream, self._stream.codec_context)
         pts = frame.pts
         return Shot(picture, None if pts is None else pts * self._tick, frame.key_frame)
 

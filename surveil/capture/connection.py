@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from surveil.capture.causes import source_error
+from surveil.capture.damage import Damage
+from surveil.capture.demand import Demand
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
 from surveil.capture.timing import Lag, ReadQueue
@@ -34,7 +36,8 @@ class Watcher(Protocol):
 class Connection:
     """Reads a source that is open, decides what is decoded, and tells the watcher.
 
-    `lag_s`, `damaged`, `degraded` are as of the last picture.
+    `demand`: who may keep packets, instead of having them decoded; None: nobody. `keys_only`: nothing but key frames
+    is decoded. `lag_s`, `damaged`, `degraded` are as of the last picture.
     """
 
     def __init__(
@@ -43,12 +46,15 @@ class Connection:
         settings: StreamSettings,
         now: float,
         watcher: Watcher,
-        wants_all_frames: Callable[[], bool],
+        *,
+        demand: Demand | None = None,
+        keys_only: bool = False,
     ) -> None:
         self._source = source
         self._settings = settings
         self._watcher = watcher
-        self._wants_all_frames = wants_all_frames
+        self._demand = demand
+        self._never_more = keys_only
         self._decodes = "detect" in settings.roles
         self._queue, self._lag = ReadQueue(), Lag()
         self._damage = Damage(settings.degraded_after_s)
@@ -83,9 +89,33 @@ class Connection:
         if not self._decodes:
             self._watcher.on_state("streaming")
             return
-        if self._is_wanted(arrival):
+        demand = self._demand
+        if demand is not None and demand.keeps(arrival, now, self.lag_s, well=not self._catching_up):
+            self._keep(arrival, now)
+        elif self._is_wanted(arrival):
             self._decode(arrival, now)
+        elif demand is not None:
+            demand.missed()
         self._check_progress(now)
+
+    def _keep(self, arrival: Arrival, now: float) -> None:
+        """Follow a packet that somebody else decodes when it is wanted. Raises SourceError."""
+        assert self._demand is not None
+        assert self._demand.backlog is not None
+        backlog = self._demand.backlog
+        if not self._skipping:
+            self._emit(
+                self._source.drain().shots, now, broken=False
+            )  # what comes before the first that is kept
+            self._skipping = True
+        if backlog.failure is not None:
+            raise backlog.failure
+        if backlog.bad_since is not None and now - backlog.bad_since > self._settings.undecodable_s:
+            raise source_error(Cause.DAMAGED, self._settings.url, "no received frame can be decoded")
+        self._last_good = self._last_picture = now
+        self._follow_damage(now, key=arrival.key, broken=self._broken)
+        self._broken = False
+        self._tell_state()
 
     def finish(self) -> None:
         """Take what the decoder still holds at the end of a recording. Raises SourceError (no_video)."""
@@ -109,8 +139,7 @@ class Connection:
             self._catching_up = False
 
     def _keys_only(self) -> bool:
-        idle = self._settings.keyframes_only_when_idle and not self._wants_all_frames()
-        return self._catching_up or idle
+        return self._catching_up or self._never_more
 
     def _is_wanted(self, arrival: Arrival) -> bool:
         """Whether to decode it: without the picture before, only a key frame can be.
@@ -128,6 +157,8 @@ class Connection:
 
     def _decode(self, arrival: Arrival, now: float) -> None:
         decoded = self._source.decode(arrival)
+        if self._demand is not None:
+            self._demand.learn(arrival, decoded, now)
         shots: Sequence[Shot] = decoded.shots
         if not shots and self._keys_only() and self._alone:
             shots = self._source.drain().shots  # a decoder that re-orders keeps a lone key frame back
@@ -144,18 +175,21 @@ class Connection:
             self.pictures += 1
             self._healing = False
             self._last_picture = now
-            self._follow_damage(shot, now, broken=broken or self._broken)
+            self._follow_damage(now, key=shot.key, broken=broken or self._broken)
             self._broken = False
-            if (state := self._state()) != self._told:
-                self._watcher.on_state(state)
-                self._told = state
+            self._tell_state()
             self._watcher.on_shot(shot, self)
 
     # Health.
 
-    def _follow_damage(self, shot: Shot, now: float, *, broken: bool) -> None:
-        if self._damage.update(now, key=shot.key, broken=broken):
+    def _follow_damage(self, now: float, *, key: bool, broken: bool) -> None:
+        if self._damage.update(now, key=key, broken=broken):
             self._watcher.on_damage()
+
+    def _tell_state(self) -> None:
+        if (state := self._state()) != self._told:
+            self._watcher.on_state(state)
+            self._told = state
 
     def _state(self) -> str:
         if self._damage.degraded:
@@ -170,29 +204,3 @@ class Connection:
             raise source_error(Cause.DAMAGED, self._settings.url, "no received frame can be decoded")
         if now - self._last_picture > self._settings.keyframe_timeout_s:
             raise source_error(Cause.DAMAGED, self._settings.url, "no key frame came")
-
-
-class Damage:
-    """Which pictures of one connection can be trusted. `damaged` and `degraded` are as of the last picture.
-
-    One lost packet makes some fifty wrong pictures of which the decoder flags none, so damage lasts until the next
-    key frame.
-    """
-
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
-        self._since: float | None = None
-        self.damaged = False
-        self.degraded = False
-
-    def update(self, arrived: float, *, key: bool, broken: bool) -> bool:
-        """Take note of a picture; return whether this is the beginning of damage."""
-        begins = broken and not self.damaged
-        if broken:
-            self.damaged = True
-        elif key:
-            self.damaged, self.degraded, self._since = False, False, None
-        if self.damaged:
-            self._since = arrived if self._since is None else self._since
-            self.degraded = arrived - self._since > self._patience_s
-        return begins

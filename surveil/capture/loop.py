@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from surveil.capture.backlog import KeptPacket
 from surveil.capture.connection import Connection
+from surveil.capture.demand import BacklogTaker, Demand
 from surveil.capture.h264 import is_idr, length_size_of
 from surveil.capture.opening import is_recording, make_source
 from surveil.capture.packets import PacketTaker, Parameters, StoredPacket
@@ -17,6 +19,7 @@ from surveil.capture.timing import FileClock, Pace, StreamClock
 from surveil.clock import Clock, Stop
 from surveil.errors import Cause, SourceError
 from surveil.metrics import Metrics
+from surveil.reasons import DecodeWhy
 from surveil.ring import Lost
 from surveil.types import Frame
 
@@ -41,9 +44,9 @@ class CaptureLoop:
 
     `put` takes every decoded frame and must not block for a live camera; `on_lost` is told of every loss and
     of every attempt that failed. `wants(camera, t)`, if given, may refuse a good frame before it is made (and
-    counts it then). `wants_all_frames` says whether anything moves, for `keyframes_only_when_idle`. For a
-    recording that is not played in real time `start_wall` is the Unix time of its first frame. `t` is the
-    stream time to begin at: a loop that takes over from another goes on where that one is.
+    counts it then). `taker`, if given, may be handed packets that are kept instead of pictures; `full` says why it
+    is not (None: it is). For a recording that is not played in real time `start_wall` is the Unix time of its first
+    frame. `t` is the stream time to begin at: a loop that takes over from another goes on where that one is.
     """
 
     def __init__(
@@ -58,14 +61,15 @@ class CaptureLoop:
         *,
         packets: PacketTaker | None = None,
         wants: Callable[[str, float], bool] = lambda _camera, _t: True,
-        wants_all_frames: Callable[[], bool] = lambda: True,
+        taker: BacklogTaker | None = None,
+        full: Callable[[], DecodeWhy | None] = lambda: None,
         start_wall: float | None = None,
         t: float = 0.0,
         make: Callable[[StreamSettings], Source] = make_source,
     ) -> None:
         self._camera, self._settings = camera, settings
         self._put, self._on_lost = put, on_lost
-        self._wants, self._wants_all_frames = wants, wants_all_frames
+        self._wants, self._taker, self._full = wants, taker, full
         self._clock, self._stop, self._make = clock, stop, make
         self._metrics = metrics
         self._bytes = metrics.capture_bytes.labels(camera)
@@ -88,6 +92,8 @@ class CaptureLoop:
         self._source: Source | None = None
         self._info = StreamInfo(codec="", decoder="", transport="")
         self._parameters = Parameters(codec="", extradata=b"", width=0, height=0)
+        self._packet: object = None
+        self._data = b""
 
     @property
     def t(self) -> float:
@@ -138,7 +144,8 @@ class CaptureLoop:
         self._file_time.restart()
         if self._packets is not None:
             self._packets.restart()
-        connection = Connection(source, self._settings, opened, self, self._wants_all_frames)
+        demand = self._make_demand(source)
+        connection = Connection(source, self._settings, opened, self, demand=demand)
         pace = Pace() if self._info.bursts else None
         if self._info.fps:
             self._file_time.expect(1 / self._info.fps)
@@ -157,6 +164,14 @@ class CaptureLoop:
             connection.take(arrival, before, now)
             self._streamed_s = now - opened
         return False
+
+    def _make_demand(self, source: Source) -> Demand | None:
+        """Return what may have packets kept: those of a live stream that comes in packets and is decoded here."""
+        is_packets = source.live and self._info.decoder == "software" and self._info.codec != "raw"
+        if self._taker is None or not self._speaks:
+            return None
+        full = self._full if is_packets else lambda: DecodeWhy.SOURCE
+        return Demand(self._camera, self._settings, self, self._taker, full)
 
     def _lose(self, error: SourceError) -> float:
         """Tell everybody; return how long to wait."""
@@ -256,13 +271,36 @@ class CaptureLoop:
             return self._start_wall + t
         return wall + self._skew_s if abs(self._skew_s) < _TRUSTED_SKEW_S else wall
 
+    # What is kept to be decoded on demand.
+
+    def data_of(self, arrival: Arrival) -> bytes:
+        """Return the packet's bytes, which are copied once for all who keep them."""
+        if arrival.packet is not self._packet:
+            self._packet, self._data = arrival.packet, bytes(arrival.packet)
+        return self._data
+
+    def keep(self, arrival: Arrival, shown: float | None, now: float, lag_s: float) -> KeptPacket:
+        """Return what is kept of a packet that arrived at `now` (monotonic s)."""
+        self._seq += 1
+        t = self._live_time.update(shown, now, lag_s)
+        if now >= self._next_description:
+            self._next_description = now + 1.0
+            self._lag.set(lag_s)
+        return KeptPacket(
+            self._seq, self.data_of(arrival), arrival.key, t, self._t_wall(t), now, lag_s, arrival.broken
+        )
+
+    def on_decode_mode(self, why: DecodeWhy, gop_s: float) -> None:
+        """Show how the connection is decoded from now on."""
+        self.status.decodes(why, gop_s)
+
     # Clips.
 
     def _store(self, arrival: Arrival, now: float) -> StoredPacket:
         packet = arrival.packet
         if arrival.key:
             self._parameters = self._parameters_of(packet)
-        data = bytes(packet)
+        data = self.data_of(arrival)
         is_h264 = arrival.key and self._parameters.codec == "h264"
         entry = not is_h264 or is_idr(data, length_size_of(self._parameters.extradata))
         return StoredPacket(

@@ -176,7 +176,7 @@ class NetworkSource(AvSource):
             return decoded
         self._shown |= bool(decoded.shots)
         self._undecoded += decoded.broken
-        width, height = self._coded  # as it was sent, and not as it is shown
+        width, height = self._maker.coded  # as it was sent, and not as it is shown
         is_folded = bool(decoded.shots) and (height > _TALL * width or width > _WIDE * height)
         if is_folded or (self._undecoded >= _HOPELESS and not self._shown):
             raise source_error(Cause.UNSUPPORTED, self._url, _TOO_WIDE)

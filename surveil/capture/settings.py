@@ -89,9 +89,16 @@ class CaptureSettings(Settings):
     skip_loop_filter: bool = Field(
         False, description="Decode H.264 and H.265 without deblocking: less CPU, slightly blocky pictures."
     )
-    keyframes_only_when_idle: bool = Field(
-        False,
-        description="Not in effect in this release: must be false.",
+    decode: Literal["auto", "full"] = Field(
+        "auto",
+        description="`auto`: on demand where that gives the same pictures (a live stream whose key frames stand "
+        "alone): while nothing moves only key frames are decoded, and what came between them once something does; "
+        "`full`: every picture at once.",
+    )
+    idle_reaction_s: Annotated[float, Field(ge=0.2, le=4)] = Field(
+        1.0,
+        description="Longest time between two pictures that are looked at while nothing moves, with decoding on "
+        "demand (a key frame up to 15 % later counts). Best equal to the camera's key frame interval.",
     )
     fps: Annotated[float, Field(gt=0, le=240)] = Field(
         10.0,

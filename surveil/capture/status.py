@@ -8,6 +8,7 @@ from surveil.capture.source import StreamInfo
 from surveil.clock import Clock, SystemClock
 from surveil.errors import SourceError
 from surveil.metrics import STATES, Metrics
+from surveil.reasons import DecodeWhy
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,9 @@ class StreamStatus:
         self.last_picture_at: float | None = None
         """Unix s, within a second."""
         self.error = ""
-        """Why the stream was lost, without credentials; empty while it runs."""
+        """DecodeWhy the stream was lost, without credentials; empty while it runs."""
+        self.decode: DecodeWhy | None = None
+        """Why its pictures are decoded in full or on demand; None: it has not sent any."""
         self._camera = camera
         self._metrics = metrics
         self._speaks = speaks
@@ -41,7 +44,7 @@ class StreamStatus:
 
     @property
     def cause(self) -> str:
-        """Why the stream was lost, as the metric names it; empty while it runs."""
+        """DecodeWhy the stream was lost, as the metric names it; empty while it runs."""
         return self._lost_cause
 
     def show(self, state: str) -> None:
@@ -85,3 +88,12 @@ class StreamStatus:
         log.info(
             "camera streaming", camera=self._camera, codec=info.codec, size=labels[2], decoder=info.decoder
         )
+
+    def decodes(self, why: DecodeWhy, gop_s: float) -> None:
+        """Say whether pictures are decoded in full or on demand, and why."""
+        if why is self.decode:
+            return
+        self.decode = why
+        for one in DecodeWhy:
+            self._metrics.decode_mode.labels(self._camera, one.mode, one.value).set(one is why)
+        log.info("decode mode", camera=self._camera, mode=why.mode, why=why.value, gop_s=round(gop_s, 2))

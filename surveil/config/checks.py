@@ -55,7 +55,6 @@ def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]
 
     `labels` are the model's classes; empty when they are not known.
     """
-    _check_not_in_effect(root, problems)
     sinks, schedules = set(_children(root, "sinks")), set(_children(root, "schedules"))
     for camera in _children(root, "cameras").values():
         _check_names(camera, "sinks", "sinks", sinks, problems)
@@ -68,17 +67,6 @@ def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]
             _check_names(rule, "schedule", "schedules", schedules, problems)
             _check_names(rule, "sinks", "sinks", sinks, problems)
         _check_rule_names(rules.items if rules else [], problems)
-
-
-def _check_not_in_effect(root: YamlNode, problems: Problems) -> None:
-    """Refuse what would do nothing: a setting that is accepted and has no effect misleads."""
-    owners = [*_children(root, "cameras").values(), root.get("defaults")]
-    for owner in filter(None, owners):
-        node = owner.get("keyframes_only_when_idle")
-        if node is not None and node.value is True:
-            problems.add(
-                node.line, node.path, "is not in effect in this release: remove it, or set it to false"
-            )
 
 
 def check_booleans(

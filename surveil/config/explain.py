@@ -46,14 +46,20 @@ def _items(count: int) -> str:
     return f"{count} item" + ("" if count == 1 else "s")
 
 
+_REPLACED = {
+    "keyframes_only_when_idle": "was replaced by `decode` and `idle_reaction_s`: remove it; decoding on demand is the "
+    "default, `decode: full` decodes every picture",
+}
+"""Settings of earlier releases, and what to write now."""
+
+
 def _explain_one(detail: ErrorDetails, root: YamlNode, schema: Mapping[str, Any], problems: Problems) -> None:
     node, below = _descend(root, detail["loc"])
     path = node.path
     kind = detail["type"]
     if kind == "extra_forbidden":
-        text = (
-            f"unknown key{suggest(below or str(detail['loc'][-1]), known_keys(schema, detail['loc'][:-1]))}"
-        )
+        name = below or str(detail["loc"][-1])
+        text = _REPLACED.get(name) or f"unknown key{suggest(name, known_keys(schema, detail['loc'][:-1]))}"
     elif kind == "missing" and isinstance(detail["loc"][-1], int):
         text = f"needs more than {_items(detail['loc'][-1])}"
     elif kind == "missing":

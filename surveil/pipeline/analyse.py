@@ -199,6 +199,7 @@ class AnalyseStage:
         work.tracks = self._tracks[slot.camera] = step.tracks
         work.doubtful = step.doubtful
         work.events = tuple(engine.open_events)
+        work.pending = any(engine.pending().values())
         if engine.held:
             self._leave(slot.camera, frame.t_wall)
         elif self._observer:

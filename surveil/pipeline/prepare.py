@@ -10,8 +10,9 @@ from collections.abc import Callable
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.metrics import Metrics
+from surveil.pipeline.pull import QUIET, pull
 from surveil.pipeline.work import CameraSlot, Meters, Work
-from surveil.ring import FrameRing
+from surveil.ring import FrameRing, Lost
 from surveil.types import Findings, Frame
 from surveil.view import FrameView, hiding
 from surveil.vision.regions import as_boxes
@@ -45,12 +46,15 @@ class PrepareStage:
     def process(self, slot: CameraSlot) -> None:
         """Prepare what the slot brings; hand it to the models, or past them when there is nothing to look at."""
         work = slot.state
+        if not isinstance(slot.item, Frame | Lost | None) and not pull(self._ring, slot, slot.item):
+            self._ring.give_back(slot)
+            return
         work.clear()
         if isinstance(slot.item, Frame):
             started = self._clock.monotonic()
             age = max(0.0, started - slot.item.arrived) + slot.item.lag_s
             meters = work.meters = work.meters or Meters(self._metrics, slot.camera)
-            meters.age.observe(age)
+            (meters.late_age if slot.item.late else meters.age).observe(age)
             self._look(slot.item, work, meters)
             self._seconds.observe(self._clock.monotonic() - started)
         else:
@@ -66,6 +70,8 @@ class PrepareStage:
         followed = (*work.tracks, *work.doubtful)
         motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, followed)
         view.motion = work.motion = motion
+        if motion.gate not in QUIET:
+            work.stirred = frame.t
         for analyser in work.analysers:
             if (finding := analyser.observe(view)) is not None:
                 view.found.append(finding)

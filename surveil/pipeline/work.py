@@ -31,6 +31,10 @@ class Analyser(Protocol):
     Its state is owned by the holder of the camera's slot.
     """
 
+    @property
+    def wants_all(self) -> bool:
+        """Whether it has to see every picture now, also where nothing moves."""
+
     def observe(self, view: FrameView) -> Finding | None:
         """Look at one frame; None: nothing to say about this one."""
 
@@ -45,6 +49,10 @@ class CropSource(Protocol):
         """Cut out what is due; return whether anything waits."""
 
 
+CALM_S = 2.0
+"""Nothing moves, is followed or open for so long before a camera may be looked at less often."""
+
+
 class Meters:
     """What `prepare` counts one camera's frames with.
 
@@ -53,6 +61,7 @@ class Meters:
 
     def __init__(self, metrics: Metrics, camera: str) -> None:
         self.age = metrics.frame_age.labels(camera)
+        self.late_age = metrics.late_age.labels(camera)
         self.gates = {gate: metrics.gate.labels(camera, gate.value) for gate in GateDecision}
         self.motion_share = metrics.motion_share.labels(camera)
         self.crops = metrics.crops.labels(camera)
@@ -78,6 +87,10 @@ class Work:
     events: tuple[Event, ...] = ()
     """The events open as of the frame analysed before, or of the loss."""
 
+    pending: bool = False
+    """Signals wait for their outcome, as of the frame analysed before."""
+    stirred: float = float("-inf")
+    """Stream time of the last frame that gave reason to look at every one, s."""
     meters: Meters | None = None
     """Here, because they must go when the camera goes."""
 
@@ -100,6 +113,14 @@ class Work:
         self.looks = ()
         self.has_cuts = False
         self.findings = NO_FINDINGS
+
+    def is_calm(self, t: float) -> bool:
+        """Whether nothing asks for every picture at stream time `t`, and nothing has for a while."""
+        wants = any(analyser.wants_all for analyser in self.analysers)
+        followed = any(not track.is_settled for track in self.tracks)
+        if wants or followed or self.doubtful or self.events or self.pending:
+            self.stirred = t
+        return t - self.stirred >= CALM_S
 
     def lost(self) -> None:
         """Tell the analysers that the stream was interrupted."""

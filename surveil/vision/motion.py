@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -80,6 +81,10 @@ class MotionGate:
         """
         motion = self._watch(luma, t, size, tracks)
         return motion if self._enabled else replace(motion, gate=GateDecision.OFF)
+
+    def peek(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track] = ()) -> Motion:
+        """Return what `update` would, and learn nothing from it."""
+        return copy.deepcopy(self).update(luma, t, size, tracks)
 
     def _watch(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
         background = self._background

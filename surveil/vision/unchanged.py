@@ -48,6 +48,9 @@ NONE = UnchangedTracks()
 class UnchangedPlaces:
     """Adds the ids of the objects whose places are unchanged. Owned by the holder of the camera's slot."""
 
+    wants_all = False
+    """What it judges lasts: pictures far apart are enough while nothing moves."""
+
     def __init__(self, min_object_px: float) -> None:
         self._min_object_px = min_object_px
         self._size = (0, 0)

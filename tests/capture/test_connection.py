@@ -47,11 +47,11 @@ class Witness:
         self.states.append(state)
 
 
-def play(numbers, source=None, *, late_s=None, broken=(), wants=True, **settings):
+def play(numbers, source=None, *, late_s=None, broken=(), keys_only=False, **settings):
     """Feed the arrivals of these numbers as they come; `late_s`: number to seconds that it comes later."""
     source, witness = source or Scripted(), Witness()
     stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
-    connection = Connection(source, stream, 0.0, witness, lambda: wants)
+    connection = Connection(source, stream, 0.0, witness, keys_only=keys_only)
     for number in numbers:
         now = number / FPS + (late_s or {}).get(number, 0.0)
         arrival = Arrival(100, number % GOP == 0, number / FPS, number in broken)
@@ -82,10 +82,10 @@ def test_a_pause_in_stamps_and_arrival_is_a_slower_camera_and_no_damage(live):
     assert witness.damage == 0
 
 
-@pytest.mark.parametrize("idle", [True, False])
-def test_where_only_key_frames_are_decoded_the_rest_is_no_hole(idle):
-    witness, source, _ = play(range(45), wants=not idle, keyframes_only_when_idle=True)
-    assert source.asked == ([0, 10, 20, 30, 40] if idle else [*range(45)])
+@pytest.mark.parametrize("keys_only", [True, False])
+def test_where_only_key_frames_are_decoded_the_rest_is_no_hole(keys_only):
+    witness, source, _ = play(range(45), keys_only=keys_only)
+    assert source.asked == ([0, 10, 20, 30, 40] if keys_only else [*range(45)])
     assert damaged_in(witness) == []
 
 
@@ -144,7 +144,7 @@ def test_a_recording_cannot_lag():
 def test_a_decoder_that_keeps_a_lone_key_frame_back_is_emptied():
     kept = (Shot(None, 1.0, True),)
     source = Scripted(decoded={10: Decoded()}, kept=kept)
-    witness, _, _ = play(range(10, 19), source, wants=False, keyframes_only_when_idle=True)
+    witness, _, _ = play(range(10, 19), source, keys_only=True)
     assert numbers_of(witness) == [10]
 
 

@@ -92,7 +92,7 @@ class ScriptedCamera:
         pass
 
 
-def capture(camera_options=None, *, wants_all_frames=lambda: True, **settings):
+def capture(camera_options=None, **settings):
     clock, stop = ManualClock(), Stop()
     camera = ScriptedCamera(clock, stop, **(camera_options or {}))
     frames, losses = [], []
@@ -106,7 +106,6 @@ def capture(camera_options=None, *, wants_all_frames=lambda: True, **settings):
         metrics,
         clock,
         stop,
-        wants_all_frames=wants_all_frames,
         make=lambda _: camera,
     )
     return loop, camera, frames, losses
@@ -188,24 +187,6 @@ def test_a_decoder_without_hope_reconnects_instead_of_showing_the_past() -> None
     assert {lost.cause for lost in losses} == {"behind"}
     assert max(ages(camera, frames)) <= 5.0 + 3.0 + 3.0
     assert camera.connects > 3
-
-
-def test_key_frames_only_while_idle_and_everything_from_the_next_key_frame_on() -> None:
-    state = {"busy": False}
-    loop, camera, _, _ = capture(
-        {"seconds": 20.0}, keyframes_only_when_idle=True, wants_all_frames=lambda: state["busy"]
-    )
-    read = camera.read
-
-    def watched():
-        arrival = read()
-        state["busy"] = 100 <= arrival.packet < 200
-        return arrival
-
-    camera.read = watched
-    loop.run()
-    # From 200 on, what follows the last key frame (180) is left out at once.
-    assert camera.decoded == [0, 30, 60, 90, *range(120, 200), 210, 240, 270, 300]
 
 
 def test_nothing_before_the_first_key_frame_is_given_to_the_decoder() -> None:

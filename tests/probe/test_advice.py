@@ -64,6 +64,7 @@ def test_a_good_camera_needs_none(config):
         ({"fps": 25.0}, "fps_high", "25 fps and 5 fps are analysed: set this stream to about 10 fps"),
         ({"fps": 2.0}, "fps_low", "it sends 2.0 fps and `detect.fps` is 5"),
         ({"gop_s": 10.0}, "long_gop", "every 10.0 s"),
+        ({"gop_s": 2.0}, "key_frames", "key frame interval to 10 pictures, which spares 0.018 cores"),
         ({"gop_s": None, "gop_longer_than_s": 5.0}, "long_gop", "less often than every 5 s"),
         ({"transport": "udp", "damage": 2}, "udp_loss", "transport: tcp"),
         ({"damage": 2}, "damage", "2 times"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from surveil import extras
 from surveil.app.probe.report import Advice, Budget, CameraReport, HostReport, ModelReport, StreamReport
+from surveil.capture.backlog import SLACK
 from surveil.config import CameraConfig, Config
 from surveil.detect.session import CPU
 
@@ -57,6 +58,7 @@ def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str
                 f"{2 * wanted:.0f} fps; decoding is most of a camera's cost"
             ),
         )
+    yield from _on_key_frames(camera, stream)
     if 0 < fps < 0.8 * wanted:
         yield (
             "fps_low",
@@ -71,6 +73,24 @@ def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str
             (
                 f"decoding is {stream.lag_s or 0:.1f} s behind: this machine is too slow for the stream; use"
                 " a sub-stream, a lower frame rate, or `hwaccel`"
+            ),
+        )
+
+
+def _on_key_frames(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str, str]]:
+    """Advise on the interval at which decoding on demand costs least."""
+    reaction_s, gop_s, fps = camera.stream.idle_reaction_s, stream.gop_s, stream.fps
+    if camera.stream.decode == "full" or not gop_s or not fps or not stream.cpu_ms:
+        return
+    if SLACK * reaction_s < gop_s <= _LONG_GOP_S:
+        decoded = (gop_s - reaction_s) * fps + 1
+        spared = (decoded / gop_s - 1 / reaction_s) * stream.cpu_ms / 1000
+        yield (
+            "key_frames",
+            (
+                f"a key frame comes every {gop_s:.1f} s, and an idle camera is looked at every {reaction_s:g} s: set "
+                f"its key frame interval to {round(reaction_s * fps)} pictures, which spares {spared:.3f} cores while "
+                f"nothing moves, or `idle_reaction_s` to {gop_s:.1f}; what stays for less than that may be missed"
             ),
         )
 

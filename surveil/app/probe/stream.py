@@ -147,10 +147,9 @@ def probe_stream(
         update={
             "roles": ("detect",),
             "keyframe_timeout_s": min(settings.keyframe_timeout_s, _KEYFRAME_S),
-            "keyframes_only_when_idle": not decode,
         }
     )
-    visit = _Visit(settings, clock, stop, seconds, pins or Pins())
+    visit = _Visit(settings, clock, stop, seconds, pins or Pins(), decode=decode)
     error: SourceError | None = None
     try:
         visit.watch()
@@ -166,8 +165,9 @@ class _Visit:
     """One connection, from opening to closing. Owned by one thread."""
 
     def __init__(
-        self, settings: StreamSettings, clock: Clock, stop: Stop, seconds: float, pins: Pins
+        self, settings: StreamSettings, clock: Clock, stop: Stop, seconds: float, pins: Pins, *, decode: bool
     ) -> None:
+        self._decode = decode
         self._pins = pins
         self._settings, self._clock, self._stop, self._seconds = settings, clock, stop, seconds
         self._began = clock.monotonic()
@@ -183,8 +183,7 @@ class _Visit:
         self._info = source.open()
         self._opened = self._clock.monotonic()
         witness = self.witness = Witness(source=source, clock=self._clock, state="waiting_for_keyframe")
-        wants_all = not self._settings.keyframes_only_when_idle
-        connection = Connection(source, self._settings, self._opened, witness, lambda: wants_all)
+        connection = Connection(source, self._settings, self._opened, witness, keys_only=not self._decode)
         cpu = thread_cpu_s()
         try:
             self._read(source, connection, witness)
@@ -223,7 +222,7 @@ class _Visit:
         if info is not None:
             known |= {"transport": info.transport, "codec": info.codec, "decoder": info.decoder}
             known |= {"open_s": self._since(self._opened), "lag_s": round(self._lag_s, 3)}
-        if witness is not None and witness.pictures and not self._settings.keyframes_only_when_idle:
+        if witness is not None and witness.pictures and self._decode:
             known["cpu_ms"] = round(self._cpu_s / witness.pictures * 1000, 2)
         return StreamReport(
             url=redact(self._settings.url),

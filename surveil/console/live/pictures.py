@@ -39,6 +39,9 @@ class Sight(NamedTuple):
 class Look:
     """The analyser that takes pictures. `wanted` is set by the event loop; the rest belongs to the slot's holder."""
 
+    wants_all = False
+    """Who watches an idle camera gets the pictures that are looked at."""
+
     def __init__(self, show: Callable[[Sight], None]) -> None:
         self.wanted = False
         self._show = show

@@ -29,6 +29,9 @@ QUALITY = 85
 class HealthAnalyser:
     """Judges the picture of one camera. Owned by the holder of the camera's slot."""
 
+    wants_all = False
+    """What it judges lasts: pictures far apart are enough while nothing moves."""
+
     def __init__(self, camera: str, settings: HealthSettings, metrics: Metrics, views: Views) -> None:
         self._camera = camera
         self._health = PictureHealth(settings)

@@ -54,6 +54,9 @@ class NormalityAnalyser:
     it, and those are stored.
     """
 
+    wants_all = False
+    """It has its camera decoded in full: see `Feature.every_picture`."""
+
     def __init__(self, scene: SceneNormality, metrics: Metrics, unstored: Sequence[Polygon] = ()) -> None:
         self.scene = scene
         self._camera = scene.camera

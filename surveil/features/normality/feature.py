@@ -84,6 +84,7 @@ NORMALITY = Feature(
     rules={"anomaly": RuleKind(AnomalySettings, Anomaly)},
     needs=_needs,
     analyser=_analyser,
+    every_picture=True,
     leave=_leave,
     keeper=_keeper,
     metrics=_metrics,

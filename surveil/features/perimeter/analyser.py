@@ -42,6 +42,9 @@ class MoverAnalyser:
     polygons in fractions of the frame, in which nothing counts.
     """
 
+    wants_all = False
+    """What it judges lasts: pictures far apart are enough while nothing moves."""
+
     def __init__(self, min_object_px: float, masks: Sequence[Polygon] = ()) -> None:
         self._min_object_px = min_object_px
         self._masks = tuple(masks)

@@ -54,6 +54,9 @@ class _Thing:
 class StaticObjects:
     """Finds what was left and removed. Owned by the holder of the camera's slot; `observe` is an analyser."""
 
+    wants_all = False
+    """What it judges lasts: pictures far apart are enough while nothing moves."""
+
     def __init__(self) -> None:
         self._model: DualBackground | None = None
         self._things: list[_Thing] = []

@@ -1,0 +1,337 @@
+"""Packets of an idle camera, kept encoded until something moves: then they are decoded as if they had never waited.
+
+Asleep, only the pictures are decoded that are looked at: key frames, and where those are too far apart, the picture
+that is due between them. What came after the look before the last is kept, so that nothing is lost when the last
+one shows motion.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from surveil.capture.damage import Damage
+from surveil.capture.decoder import DecodedPackets, PacketDecoder
+from surveil.errors import SourceError
+from surveil.types import Frame, Picture
+
+SLACK = 1.15
+"""A look may come so much later than wanted, where a key frame comes then."""
+_BEHIND_S = 1.5
+"""Beyond a group of pictures: what has waited for longer is given up."""
+_LEAST_BYTES = 4 << 20
+_GROUPS = 3
+"""Groups of pictures that may be kept: the one since the last look, the one that comes, and one for a late look."""
+
+
+class KeptPacket(NamedTuple):
+    """One encoded picture with everything that its frame has beside the picture. A tuple: there are many."""
+
+    seq: int
+    data: bytes
+    key: bool
+    t: float
+    t_wall: float
+    arrived: float
+    lag_s: float
+    broken: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How far apart key frames come and looks may be."""
+
+    gop_s: float
+    reaction_s: float
+    gop_bytes: int
+
+    def due(self, packet: KeptPacket, last_look: float, last_key: float) -> bool:
+        """Whether to look at a packet's picture while nothing moves: a key frame unless the next is early enough."""
+        latest = last_look + SLACK * self.reaction_s
+        if packet.key:
+            return packet.t + self.gop_s > latest
+        return packet.t >= last_look + self.reaction_s and last_key + self.gop_s > latest
+
+    @property
+    def most_bytes(self) -> int:
+        """More is never kept."""
+        return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
+
+
+class EncodedBacklog:
+    """What is kept of one connection. `append` is for the capture thread, the rest as `surveil.lane.Backlog` says.
+
+    The packets begin with a key frame while it sleeps; awake, they are those that were not decoded yet.
+    """
+
+    def __init__(self, camera: str, decoder: PacketDecoder, pace: Pace, patience_s: float) -> None:
+        self._camera, self._decoder, self._pace, self._patience_s = camera, decoder, pace, patience_s
+        self._lock = threading.Lock()
+        self._packets: deque[KeptPacket] = deque()
+        self._targets: deque[int] = deque()
+        """Numbers of the packets that are to be looked at."""
+        self._ended = self._is_dropped = False
+        self._look_t = self._key_t = float("-inf")
+        # Of the holder of the slot.
+        self._seen = -1
+        """The last picture that was looked at or analysed."""
+        self._look = -1
+        self._next: int | None = None
+        """What the decoder can go on with."""
+        self._damage, self._broken = Damage(patience_s), False
+        self._fed: dict[int, KeptPacket] = {}
+        """Packets whose pictures the decoder still owes."""
+        self._shown: deque[Frame] = deque()
+        self._catches_up = False
+        self._skipped = 0
+        # For the capture thread to read.
+        self.awake = True
+        self.bytes = 0
+        self.overrun = False
+        """More came than may be kept."""
+        self.failure: SourceError | None = None
+        """Why nothing more can be decoded in this connection."""
+        self.bad_since: float | None = None
+        """Since when (monotonic s of arrival) packets have given no picture."""
+
+    def append(self, packet: KeptPacket) -> None:
+        """Keep a packet; the first is a key frame. After an overrun nothing more is."""
+        with self._lock:
+            if self._is_dropped:
+                return
+            self.overrun |= self.bytes + len(packet.data) > self._pace.most_bytes
+            if self.overrun:
+                self._skipped += 1
+                return
+            if not self._packets and self._seen < 0:
+                self._seen = packet.seq - 1
+            self._packets.append(packet)
+            self.bytes += len(packet.data)
+            if not self.awake:
+                self._plan(packet)
+
+    def _plan(self, packet: KeptPacket) -> None:
+        """Decide whether a packet is looked at."""
+        if self._pace.due(packet, self._look_t, self._key_t):
+            self._targets.append(packet.seq)
+            self._look_t = packet.t
+        if packet.key:
+            self._key_t = packet.t
+
+    # For the ring.
+
+    @property
+    def t(self) -> float:
+        """Stream time of the oldest picture that nobody has seen, s; infinite where there is none."""
+        with self._lock:
+            return next((p.t for p in self._packets if p.seq > self._seen), float("inf"))
+
+    def is_ready(self, due_at: float) -> bool:
+        """Whether there is anything to take, when the next picture is due at stream time `due_at` (s)."""
+        with self._lock:
+            if not self.awake:
+                return bool(self._targets)
+            if self._shown:
+                return True
+            if not self._packets or self._packets[-1].seq <= self._seen:
+                return self._ended and bool(self._fed)
+            return self._ended or self._packets[-1].t >= due_at
+
+    def end(self) -> None:
+        """Take note that nothing follows: what is kept is looked at for a last time."""
+        with self._lock:
+            self._ended = True
+            last = self._packets[-1].seq if self._packets else -1
+            if not self.awake and last > max(self._seen, *self._targets, -1):
+                self._targets.append(last)
+
+    def drop(self) -> int:
+        """Forget everything; return how many pictures nobody has seen."""
+        with self._lock:
+            last = self._packets[-1].seq if self._packets else self._seen
+            unseen, self._seen = max(0, last - self._seen), max(last, self._seen)
+            self._targets.clear()
+            self._forget(len(self._packets))
+            self._is_dropped = True
+            return unseen
+
+    def _forget(self, count: int) -> None:
+        for _ in range(count):
+            self.bytes -= len(self._packets.popleft().data)
+
+    # For the holder of the slot: asleep.
+
+    def look(self) -> Frame | None:
+        """Return the picture to look at next, decoded; None: none is due, or it is awake."""
+        with self._lock:
+            if self.awake or not self._targets:
+                return None
+            self._look = self._targets.popleft()
+            group = self._group_of(self._look)
+        first = group[0]
+        goes_on = self._next is not None and first.seq < self._next <= self._look
+        if not goes_on:
+            self._decoder.flush()
+        shown, broken = self._through([p for p in group if not goes_on or p.seq >= (self._next or 0)])
+        if shown is None:
+            return None
+        damaged = broken or any(p.broken for p in group)
+        return self._frame(group[-1], shown, damaged=damaged)
+
+    def _group_of(self, seq: int) -> list[KeptPacket]:
+        """Return the packets from the last key frame at or before a packet to it."""
+        group: list[KeptPacket] = []
+        for packet in islice(self._packets, seq - self._packets[0].seq + 1):
+            if packet.key:
+                group.clear()
+            group.append(packet)
+        return group
+
+    def _through(self, packets: list[KeptPacket]) -> tuple[Picture | None, bool]:
+        """Decode packets in order; return the picture of the last, and whether the decoder complained."""
+        found: Picture | None = None
+        broken = False
+        for packet in packets:
+            decoded = self._decode(packet)
+            broken |= decoded.broken
+            found = next((one.picture for one in decoded.pictures if one.number == packet.seq), None)
+        self._next = packets[-1].seq + 1
+        if found is None:  # a decoder that re-orders keeps a lone key frame back
+            self._next = None
+            kept = self._guarded(self._decoder.drain)
+            found = next((one.picture for one in kept.pictures if one.number == packets[-1].seq), None)
+        return found, broken
+
+    def stay(self) -> int:
+        """Sleep on after a look that showed nothing; return how many pictures before it were never decoded."""
+        with self._lock:
+            idle, self._seen = max(0, self._look - self._seen - 1), max(self._look, self._seen)
+            keys = [i for i, p in enumerate(self._packets) if p.key and p.seq <= self._look]
+            self._forget(keys[-1] if keys else 0)
+            return idle
+
+    def wake(self) -> None:
+        """Go back to the first picture after the look before the last; every picture is wanted from there on."""
+        with self._lock:
+            self.awake = self._catches_up = True
+            self._targets.clear()
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be ready for a key frame after what was not decoded."""
+        self._decoder.flush()
+        self._fed.clear()
+        self._next, self._damage, self._broken = None, Damage(self._patience_s), False
+
+    # Awake.
+
+    def frames(self, *, calm: bool) -> Iterator[Frame]:
+        """Decode picture after picture; `calm`: fall asleep at the next key frame."""
+        while self.awake or self._shown:
+            while self._shown:
+                yield self._shown.popleft()
+            packet = self._take()
+            if packet is None:
+                if not self._fed or not self._ended:
+                    return
+                self._show(self._guarded(self._decoder.drain))
+                self._fed.clear()
+            elif calm and packet.key and packet.seq > self._seen:
+                self._show(self._guarded(self._decoder.drain))
+                self._sleep(packet)
+            else:
+                self._fed[packet.seq] = packet._replace(data=b"")
+                self._show(self._decode(packet), broken=packet.broken)
+
+    def _take(self) -> KeptPacket | None:
+        """Return what is decoded next."""
+        with self._lock:
+            if not self._packets:
+                self._catches_up = False
+                return None
+            self._give_up()
+            first = self._packets[0]
+            self._forget(1)
+            return first
+
+    def _show(self, decoded: DecodedPackets, *, broken: bool = False) -> None:
+        """Make frames of pictures, in order."""
+        self._broken |= broken or decoded.broken
+        for one in decoded.pictures:
+            packet = self._fed.pop(one.number, None)
+            if packet is None:
+                continue
+            self._damage.update(packet.arrived, key=one.key, broken=self._broken)
+            self._broken = False
+            if one.number > self._seen:
+                self._seen = one.number
+                damage = self._damage
+                self._shown.append(
+                    self._frame(packet, one.picture, damaged=damage.damaged, degraded=damage.degraded)
+                )
+
+    def _sleep(self, key: KeptPacket) -> None:
+        """Fall asleep at the key frame that is next: it is looked at first."""
+        with self._lock:
+            self._packets.appendleft(key)
+            self.bytes += len(key.data)
+            self.awake = self._catches_up = False
+            self._next, self._look_t = None, float("-inf")
+            self._fed.clear()
+            for packet in self._packets:
+                self._plan(packet)
+
+    def _give_up(self) -> None:
+        """Go on at the last key frame where what comes first has waited for too long."""
+        waited = self._packets[-1].arrived - self._packets[0].arrived
+        if waited <= self._pace.gop_s + _BEHIND_S:
+            return
+        last = max(i for i, packet in enumerate(self._packets) if packet.key or i == 0)
+        if last:
+            before = self._packets[last].seq - 1
+            self._skipped += max(0, before - max(self._seen, self._packets[0].seq - 1))
+            self._seen = max(self._seen, before)
+            self._forget(last)
+            self._begin()
+
+    def take_skipped(self) -> int:
+        """Return how many pictures were given up since the last call, because the analysis is behind."""
+        with self._lock:
+            skipped, self._skipped = self._skipped, 0
+            return skipped
+
+    # Decoding.
+
+    def _decode(self, packet: KeptPacket) -> DecodedPackets:
+        """Decode a packet; where the stream has become another, nothing, and the capture is told."""
+        decoded = self._guarded(lambda: self._decoder.decode(packet.data, packet.seq))
+        if decoded.pictures:
+            self.bad_since = None
+        elif decoded.broken and self.bad_since is None:
+            self.bad_since = packet.arrived
+        return decoded
+
+    def _guarded(self, decode: Callable[[], DecodedPackets]) -> DecodedPackets:
+        try:
+            return decode()
+        except SourceError as error:
+            self.failure = error
+            return DecodedPackets((), broken=True)
+
+    def _frame(self, packet: KeptPacket, picture: Picture, *, damaged: bool, degraded: bool = False) -> Frame:
+        return Frame(
+            camera=self._camera,
+            seq=packet.seq,
+            t=packet.t,
+            t_wall=packet.t_wall,
+            picture=picture,
+            arrived=packet.arrived,
+            lag_s=packet.lag_s,
+            damaged=damaged,
+            degraded=degraded,
+            late=self._catches_up,
+        )

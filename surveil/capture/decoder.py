@@ -1,0 +1,141 @@
+"""Decoding: pictures out of decoded frames, and a decoder of its own for packets that were kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import av
+import av.error
+import av.logging
+
+from surveil.capture.causes import LogLine, source_error
+from surveil.capture.orientation import orientation
+from surveil.capture.picture import AvPicture
+from surveil.capture.settings import StreamSettings
+from surveil.errors import Cause
+from surveil.types import Picture
+
+_HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Duplicate POC", "EOI missing")
+_LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
+"""Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
+_TICK = Fraction(1, 1000)
+"""Any will do: kept packets are numbered, not timed."""
+
+
+def means_damage(line: LogLine) -> bool:
+    """Whether a line of FFmpeg's log means that a picture is damaged."""
+    level, _, text = line
+    if any(words in text for words in _HARMLESS):
+        return False
+    return level <= av.logging.ERROR or any(words in text for words in _LOSS)
+
+
+class PictureMaker:
+    """Makes pictures of decoded frames, the right way up. A live stream must keep its size."""
+
+    def __init__(self, settings: StreamSettings, *, live: bool) -> None:
+        self._settings, self._live = settings, live
+        self._aspect: Fraction | None = None
+        self._size = (0, 0)
+        self.coded = (0, 0)
+        """Width and height of the last frame as it was sent, and not as it is shown."""
+
+    def restart(self) -> None:
+        """Begin a new connection, whose pictures may have another size."""
+        self._size = (0, 0)
+
+    def make(self, frame: Any, *shaped: Any) -> Picture:
+        """Return the picture of a frame; the first of `shaped` that knows its pixels' shape tells it.
+
+        Raises SourceError (changed).
+        """
+        coded = (frame.width, frame.height)
+        if coded != self.coded:
+            self.coded = coded
+            self._aspect = next(filter(None, (one.sample_aspect_ratio for one in shaped)), None)
+        # FFmpeg's angle is the other way round.
+        shown = orientation(self._settings.rotate - frame.rotation, self._aspect)
+        picture = shown.apply(AvPicture(frame))
+        size = (picture.width, picture.height)
+        if size != self._size:
+            if self._size != (0, 0) and self._live:
+                words = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
+                raise source_error(Cause.CHANGED, self._settings.url, words)
+            self._size = size
+        return picture
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """What a decoder has to know of a stream."""
+
+    codec: str
+    extradata: bytes
+    sample_aspect_ratio: Fraction | None
+
+
+class Numbered(NamedTuple):
+    """A decoded picture, and the number of its packet."""
+
+    number: int
+    picture: Picture
+    key: bool
+
+
+class DecodedPackets(NamedTuple):
+    """What some packets gave."""
+
+    pictures: Sequence[Numbered]
+    broken: bool
+    """The decoder complained."""
+
+
+class PacketDecoder:
+    """Decodes packets apart from the stream that they came from. One thread at a time; any thread in its turn."""
+
+    def __init__(self, coding: Coding, settings: StreamSettings) -> None:
+        self._coding, self._settings = coding, settings
+        self._maker = PictureMaker(settings, live=True)
+        self._context: Any = None
+
+    def decode(self, data: bytes, number: int) -> DecodedPackets:
+        """Decode one packet. Raises SourceError (changed)."""
+        packet = av.Packet(data)
+        packet.pts = packet.dts = number
+        packet.time_base = _TICK
+        return self._decode(packet)
+
+    def drain(self) -> DecodedPackets:
+        """Return what the decoder holds back, and leave it ready for a key frame. Raises SourceError (changed)."""
+        decoded = self._decode(None)
+        self.flush()
+        return decoded
+
+    def flush(self) -> None:
+        """Forget what came before, and be ready for a key frame."""
+        if self._context is not None:
+            self._context.flush_buffers()
+
+    def _decode(self, packet: Any) -> DecodedPackets:
+        context = self._context = self._context or self._open()
+        with av.logging.Capture() as lines:
+            try:
+                frames = context.decode(packet)
+            except av.error.EOFError:
+                return DecodedPackets((), broken=False)
+            except av.error.FFmpegError:
+                return DecodedPackets((), broken=True)
+        broken = any(map(means_damage, lines)) or any(frame.is_corrupt for frame in frames)
+        made = [Numbered(f.pts, self._maker.make(f, self._coding, context), f.key_frame) for f in frames]
+        return DecodedPackets(made, broken)
+
+    def _open(self) -> Any:
+        context: Any = av.CodecContext.create(self._coding.codec, "r")
+        context.extradata = self._coding.extradata or None
+        context.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
+        if self._settings.skip_loop_filter:
+            context.options = {"skip_loop_filter": "all"}
+        return context

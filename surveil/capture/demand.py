@@ -1,0 +1,130 @@
+"""Whether a connection is decoded in full or on demand: learned from its first groups of pictures, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
+from surveil.capture.decoder import Coding, PacketDecoder
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Arrival, Decoded
+from surveil.capture.trial import KeyFrameTrial
+from surveil.lane import Backlog
+from surveil.reasons import DecodeWhy
+
+
+class BacklogTaker(Protocol):
+    """Who takes pictures from backlogs: the frame ring."""
+
+    def follow(self, camera: str, backlog: Backlog) -> None:
+        """Take the camera's pictures from `backlog` from now on."""
+
+    def kept(self, camera: str) -> None:
+        """Take note that the camera's backlog has grown, or ended."""
+
+
+class PacketKeeper(Protocol):
+    """Who knows what a frame has beside its picture: the capture loop."""
+
+    def data_of(self, arrival: Arrival) -> bytes:
+        """Return the packet's bytes."""
+
+    def keep(self, arrival: Arrival, shown: float | None, now: float, lag_s: float) -> KeptPacket:
+        """Return what is kept of a packet that arrived at `now` (monotonic s)."""
+
+    def on_decode_mode(self, why: DecodeWhy, gop_s: float) -> None:
+        """The connection is decoded in full or on demand from now on, for this reason."""
+
+
+class Demand:
+    """Decides for one connection. Owned by the capture thread.
+
+    `full`: why everything is decoded whatever the stream sends; None: it need not be.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        settings: StreamSettings,
+        keeper: PacketKeeper,
+        taker: BacklogTaker,
+        full: Callable[[], DecodeWhy | None],
+    ) -> None:
+        self._camera, self._settings = camera, settings
+        self._keeper, self._taker, self._full = keeper, taker, full
+        self._trial: KeyFrameTrial | None = None
+        self._why = DecodeWhy.LEARNING
+        self._told: DecodeWhy | None = None
+        self.backlog: EncodedBacklog | None = None
+        """Where packets are kept; None: everything is decoded."""
+
+    def keeps(self, arrival: Arrival, now: float, lag_s: float, *, well: bool) -> bool:
+        """Keep a packet, or return False: then it is to be decoded. `well`: nothing is being caught up with."""
+        if arrival.key:
+            if self._trial is not None and self._why is DecodeWhy.LEARNING:
+                self._trial.begin_group(now)
+            self._turn(arrival, well=well)
+        if self.backlog is None:
+            return False
+        self.backlog.append(self._keeper.keep(arrival, presented(arrival), now, lag_s))
+        self._taker.kept(self._camera)
+        return True
+
+    def learn(self, arrival: Arrival, decoded: Decoded, now: float) -> None:
+        """Take what the stream's own decoder made of a packet."""
+        if arrival.packet is None or self._why is not DecodeWhy.LEARNING:
+            return
+        if self._trial is None:
+            if not arrival.key:
+                return
+            self._trial = KeyFrameTrial(PacketDecoder(coding_of(arrival), self._settings), now)
+            self._trial.begin_group(now)
+        self._trial.take(arrival, self._keeper.data_of(arrival), presented(arrival), decoded, now)
+
+    def missed(self) -> None:
+        """Take note of a packet that was neither kept nor decoded."""
+        self._trial = None if self._why is DecodeWhy.LEARNING else self._trial
+
+    def _turn(self, arrival: Arrival, *, well: bool) -> None:
+        """Choose the mode at a key frame, from which on both ways can go."""
+        if self._why is DecodeWhy.LEARNING and self._trial is not None and self._trial.verdict is not None:
+            self._why = self._trial.verdict
+        if self.backlog is not None and self.backlog.overrun:
+            self._why = DecodeWhy.OVERRUN
+        wanted = self._full() or self._why
+        if wanted is DecodeWhy.PROVEN and self.backlog is None and well:
+            self._begin(arrival)
+        elif wanted is not DecodeWhy.PROVEN and self.backlog is not None:
+            self.backlog.end()
+            self._taker.kept(self._camera)
+            self.backlog = None
+        if wanted is not DecodeWhy.PROVEN or self.backlog is not None:
+            self._tell(wanted)
+
+    def _begin(self, arrival: Arrival) -> None:
+        assert self._trial is not None
+        groups = self._trial.groups
+        pace = Pace(gop_s=groups.gop_s, reaction_s=self._settings.idle_reaction_s, gop_bytes=groups.gop_bytes)
+        decoder = PacketDecoder(coding_of(arrival), self._settings)
+        self.backlog = EncodedBacklog(self._camera, decoder, pace, self._settings.degraded_after_s)
+        self._taker.follow(self._camera, self.backlog)
+
+    def _tell(self, why: DecodeWhy) -> None:
+        if why is not self._told:
+            self._told = why
+            gop_s = self._trial.groups.gop_s if self._trial is not None else 0.0
+            self._keeper.on_decode_mode(why, gop_s)
+
+
+def presented(arrival: Arrival) -> float | None:
+    """Return the presentation time of a packet, s on the stream's time line; None if unknown."""
+    packet = arrival.packet
+    return None if packet.pts is None else packet.pts * float(packet.time_base)
+
+
+def coding_of(arrival: Arrival) -> Coding:
+    """Return what a decoder has to know of the packet's stream."""
+    stream = arrival.packet.stream
+    context = stream.codec_context
+    return Coding(context.name, bytes(context.extradata or b""), stream.sample_aspect_ratio)

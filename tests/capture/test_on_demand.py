@@ -1,0 +1,250 @@
+"""What an idle camera keeps encoded is analysed as if it had never waited; where that cannot be, all is decoded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from benchmarks.on_demand import AsIfLive
+from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
+from surveil.capture.decoder import Coding, PacketDecoder
+from surveil.capture.loop import CaptureLoop
+from surveil.capture.settings import StreamSettings
+from surveil.clock import ManualClock, Stop
+from surveil.errors import Cause, SourceError
+from surveil.metrics import Metrics
+from surveil.pipeline.pull import QUIET, pull
+from surveil.pipeline.work import Work
+from surveil.reasons import DecodeWhy
+from surveil.ring import Drop, FrameRing, Lost
+from surveil.types import Frame
+from surveil.view import FrameView
+from surveil.vision.motion import MotionGate
+from surveil.vision.regions import RegionPlanner
+from surveil.vision.settings import MotionSettings
+from tests.rig.clips import background, make_clip
+
+FPS, SIZE = 15, (320, 240)
+SECONDS = 16.0
+
+
+def scene(*visits):
+    """Return a scene in which a square walks during each (first, end) of `visits`, s; else nothing moves."""
+
+    def drawn(number, width, height):
+        picture = background(width, height)
+        for first, end in visits:
+            if first <= number / FPS < end:
+                left = round((number / FPS - first) * 60) % (width - 60)
+                picture[90:150, left : left + 60] = (240, 230, 90)
+        return picture
+
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Make clips, each once: (codec, GOP in pictures, visits, options)."""
+    folder, made = tmp_path_factory.mktemp("clips"), {}
+
+    def find(*visits, codec="h264", gop=15, **options):
+        key = (codec, gop, visits, *sorted(options.items()))
+        if key not in made:
+            path = folder / f"{len(made)}.mp4"
+            given = {name.replace("_", "-"): value for name, value in options.items()}
+            made[key] = make_clip(
+                path, codec, SIZE, seconds=SECONDS, gop=gop, scene=scene(*visits), options=given
+            )
+        return made[key]
+
+    return find
+
+
+class Cut(AsIfLive):
+    """A camera whose connection breaks at a moment of the film, once."""
+
+    cut_s = float("inf")
+
+    def read(self):
+        arrival = super().read()
+        if arrival is not None and arrival.stamp is not None and arrival.stamp >= self.cut_s:
+            raise SourceError(Cause.RESET, "cut")
+        return arrival
+
+
+class Viewer:
+    """One camera, its ring, and an analysis that looks at motion only: on one thread, in virtual time."""
+
+    def __init__(self, path, *, fps=5.0, cut_s=float("inf"), full=None, held=(0.0, 0.0), **settings):
+        self.clock, self.ring = ManualClock(), FrameRing()
+        self.held = [self.clock.monotonic() + moment for moment in held]
+        gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
+        planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=10.0)
+        self.ring.add("gate", Work(camera="gate", gate=gate, planner=planner), fps)
+        self.seen: list[Frame] = []
+        self.moved: list[Frame] = []
+        self.ages: list[float] = []
+        self.lost: list[Lost] = []
+        self.order: list[object] = []
+        metrics = Metrics(CollectorRegistry())
+        metrics.add_camera("gate", ())
+        stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
+        source = Cut(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
+        source.cut_s = cut_s
+        self.loop = CaptureLoop(
+            "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
+            wants=self.ring.wants, taker=self.ring, full=lambda: full, make=lambda _: source,
+        )  # fmt: skip
+        try:
+            self.loop.run_once()
+        except SourceError as error:
+            self.ring.lose(Lost(camera="gate", t=self.loop.t, t_wall=0.0, cause=error.cause.value))
+        else:
+            self.ring.lose(Lost(camera="gate", t=self.loop.t, t_wall=0.0, cause="ended", final=True))
+        self.work()
+
+    def work(self):
+        """Look at whatever there is, unless the analysis is held up."""
+        if self.held[0] <= self.clock.monotonic() < self.held[1]:
+            return
+        while slot := self.ring.poll():
+            if not isinstance(slot.item, Frame | Lost) and not pull(self.ring, slot, slot.item):
+                self.ring.give_back(slot)
+                continue
+            self.order.append(slot.item)
+            if isinstance(slot.item, Frame):
+                self._look(slot.item, slot.state)
+            else:
+                self.lost.append(slot.item)
+            self.ring.give_back(slot)
+
+    def _look(self, frame, work):
+        size = (frame.picture.width, frame.picture.height)
+        motion = work.gate.update(FrameView(frame, ()).luma(*work.plane(size)), frame.t, size)
+        self.seen.append(frame)
+        self.ages.append(self.clock.monotonic() - frame.arrived)
+        if motion.gate not in QUIET:
+            work.stirred = frame.t
+            self.moved.append(frame)
+
+    @property
+    def books(self):
+        return self.ring.books()["gate"]
+
+    def is_balanced(self):
+        books = self.books
+        return books.received == books.processed + books.waiting + sum(books.dropped.values())
+
+
+def pictures(frames):
+    """Number, time and picture of frames."""
+    return [(f.seq, round(f.t, 6), f.picture.luma(64, 48).tobytes()) for f in frames]
+
+
+def both(path, **settings):
+    """Play a clip on demand and in full."""
+    return Viewer(path, **settings), Viewer(path, full=DecodeWhy.SETTING, **settings)
+
+
+@pytest.mark.parametrize(("codec", "gop"), [("h264", 15), ("hevc", 30), ("h264", 60)])
+def test_who_stays_for_a_look_is_seen_from_the_same_frame_on_as_with_every_picture_decoded(clip, codec, gop):
+    demand, full = both(clip((10.4, 13.0), codec=codec, gop=gop))
+    assert demand.loop.status.decode is DecodeWhy.PROVEN
+    assert full.moved
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert demand.books.dropped[Drop.IDLE] > 20
+    assert demand.books.received == full.books.received
+    assert demand.is_balanced()
+    assert max(demand.ages) <= min(gop / FPS, 1.15) + 0.1
+    assert [frame.seq for frame in demand.seen] == sorted({frame.seq for frame in demand.seen})
+
+
+def test_while_nothing_moves_only_key_frames_are_looked_at(clip):
+    idle = [frame for frame in Viewer(clip()).seen if frame.t > 6.0]
+    assert [frame.t for frame in idle] == pytest.approx([*range(7, 16), 15.93], abs=0.01)
+
+
+def test_where_key_frames_are_far_apart_it_is_looked_in_between(clip):
+    seen = [frame.t for frame in Viewer(clip(gop=60), idle_reaction_s=1.0).seen if frame.t > 12.0]
+    assert np.diff(seen[:-1]) == pytest.approx(1.0, abs=0.01)  # the end is looked at, too
+    seldom = [frame.t for frame in Viewer(clip(gop=60), idle_reaction_s=4.0).seen if frame.t > 11.9]
+    assert seldom[:-1] == pytest.approx([12.0], abs=0.01)
+
+
+def test_key_frames_closer_than_need_be_are_passed_over(clip):
+    seen = [frame.t for frame in Viewer(clip(gop=5), idle_reaction_s=1.0).seen if frame.t > 8.0]
+    assert np.diff(seen[:-1]) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_comes_and_goes_between_two_looks_is_counted_as_not_decoded(clip):
+    demand = Viewer(clip((10.2, 10.8)))
+    assert not [frame for frame in demand.moved if frame.t > 4.0]
+    assert demand.books.dropped[Drop.IDLE] > 100
+    assert demand.is_balanced()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"intra_refresh": "1", "x264opts": "keyint=15:intra-refresh=1"}, DecodeWhy.NOT_ALONE),
+        ({"bf": "2", "tune": "film"}, DecodeWhy.REORDERED),
+        ({"x264opts": "open-gop=1:bframes=0:ref=1"}, DecodeWhy.PROVEN),
+    ],
+    ids=["intra refresh", "B frames", "open GOP"],
+)
+def test_a_stream_is_decoded_on_demand_only_where_that_gives_the_same_pictures(clip, options, why):
+    demand, full = both(clip((10.4, 13.0), **options))
+    assert demand.loop.status.decode is why
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert (demand.books.dropped[Drop.IDLE] > 0) == (why is DecodeWhy.PROVEN)
+
+
+def test_the_settings_may_ask_for_every_picture(clip):
+    viewer = Viewer(clip(), full=DecodeWhy.SETTING)
+    assert (viewer.loop.status.decode, viewer.books.dropped[Drop.IDLE]) == (DecodeWhy.SETTING, 0)
+
+
+def test_what_was_kept_when_the_camera_was_lost_is_looked_at_before_the_loss(clip):
+    demand = Viewer(clip((10.2, 13.0)), cut_s=10.8)
+    full = Viewer(clip((10.2, 13.0)), cut_s=10.8, full=DecodeWhy.SETTING)
+    assert isinstance(demand.order[-1], Lost)
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert max(frame.t for frame in demand.moved) > 10.5
+    assert demand.is_balanced()
+
+
+def test_an_analysis_that_is_held_up_goes_on_at_a_key_frame_and_counts_what_it_gave_up(clip):
+    demand = Viewer(clip((10.4, 16.0)), held=(11.5, 15.6))
+    assert demand.books.dropped[Drop.BEHIND] > 0
+    assert demand.is_balanced()
+    # A group of pictures and 2 s.
+    assert max(demand.ages) <= 1.0 + 2.0
+
+
+def kept(seq, *, gop=15, size=1000):
+    return KeptPacket(seq, bytes(size), seq % gop == 0, seq / FPS, seq / FPS, seq / FPS, 0.0, broken=False)
+
+
+def backlog_of(count, **packet):
+    decoder = PacketDecoder(Coding("h264", b"", None), StreamSettings(url="rtsp://192.0.2.1/"))
+    made = EncodedBacklog("gate", decoder, Pace(gop_s=1.0, reaction_s=1.0, gop_bytes=2 << 20), 5.0)
+    for seq in range(count):
+        made.append(kept(seq, **packet))
+    return made
+
+
+def test_what_is_kept_is_bounded_and_its_overrun_is_told():
+    assert not backlog_of(45, size=100_000).overrun
+    made = backlog_of(70, size=100_000)
+    assert made.overrun
+    assert made.bytes <= 3 * (2 << 20)
+    assert made.drop() + made.take_skipped() == 70
+    assert made.bytes == 0
+
+
+def test_what_is_dropped_keeps_nothing_more():
+    made = backlog_of(5)
+    made.drop()
+    made.append(kept(5))
+    assert (made.bytes, made.is_ready(0.0)) == (0, False)
