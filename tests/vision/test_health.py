@@ -36,18 +36,18 @@ class Watch:
         self.camera, self.t, self.raised, self.cleared = Camera(noise=noise), 0.0, {}, {}
         self.report = None
 
-    def plane(self, plane):
+    def plane(self, plane, step=0.2):
         before = set(self.report.states) if self.report else set()
         self.report = self.health.update(plane, self.t)
         for state in set(self.report.states) - before:
             self.raised[state] = self.t
         for state in before - set(self.report.states):
             self.cleared[state] = self.t
-        self.t = round(self.t + 0.2, 3)
+        self.t = round(self.t + step, 3)
 
-    def see(self, seconds, scene):
-        for i in range(round(seconds / 0.2)):
-            self.plane(self.camera.plane(scene(i * 0.2) if callable(scene) else scene))
+    def see(self, seconds, scene, step=0.2):
+        for i in range(round(seconds / step)):
+            self.plane(self.camera.plane(scene(i * step) if callable(scene) else scene), step)
         return self
 
 
@@ -275,3 +275,19 @@ def test_the_rule_is_silent_where_nobody_watches_the_picture():
             Scene(Observation(frame=frame, width=W, height=H), ())
         )
     )
+
+
+def test_a_picture_that_stops_living_is_frozen_where_it_is_looked_at_once_a_second():
+    watch = usual().see(60.0, SCENE, step=1.0)
+    last, began = watch.camera.plane(SCENE), watch.t
+    for _ in range(10):
+        watch.plane(last, step=1.0)
+    assert set(watch.raised) == {"frozen"}
+    assert watch.raised["frozen"] - began <= 6.0
+
+
+def test_a_camera_that_wakes_is_not_frozen_because_its_key_frames_differ_more_than_other_pictures():
+    """Before, what is usual between key frames was held against pictures that are made from the one before."""
+    watch = Watch().see(120.0, SCENE, step=1.0)
+    watch.camera = Camera(noise=0.0)
+    assert watch.see(20.0, SCENE).raised == {}

@@ -23,6 +23,9 @@ from surveil.vision.background import rate
 
 LOOK_S = 0.4
 """Frames that come sooner after the last look are passed over: faults last, and rates do not matter."""
+APART_S = 0.8
+"""Pictures at least so far apart are those of an idle camera. What is usual between them is another thing: key frames
+differ from each other more than pictures that are made from the one before."""
 MEAN_S = 0.5
 EVALUATE_S = 0.8
 RECENT_S = 2.0
@@ -89,7 +92,11 @@ class PictureHealth:
         self._settings = settings
         self._held = {state: Held(settings.raise_s, settings.clear_s) for state in PictureFault}
         self._frames: deque[FrameNumbers] = deque()
-        self._usual: deque[tuple[float, float]] = deque(maxlen=USUAL)
+        self._usual: dict[bool, deque[tuple[float, float]]] = {
+            apart: deque(maxlen=USUAL) for apart in (False, True)
+        }
+        """By whether pictures were far apart."""
+        self._apart = False
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = 0.0
         self._reference = Reference()
@@ -106,6 +113,9 @@ class PictureHealth:
             return self._report
         if t - self._t < LOOK_S - 1e-6:
             return self._report
+        if self._apart != (t - self._t >= APART_S):
+            self._apart = not self._apart
+            self._frames.clear()
         self._measure(luma, t)
         cv2.accumulateWeighted(luma, self._mean, rate(t - self._t, MEAN_S))
         self._t, self._previous = t, luma
@@ -158,7 +168,7 @@ class PictureHealth:
         if not truth and self._is_frozen(measures, dt):
             truth.add(PictureFault.FROZEN)
         else:
-            self._usual.append((measures["grain"], measures["coarse"]))
+            self._usual[self._apart].append((measures["grain"], measures["coarse"]))
         self._accept(dt if truth.intersection(LOOKS) else 0.0)
         raised = tuple(s for s in PictureFault if self._held[s].update(now=s in truth, dt=dt))
         return HealthReport(
@@ -205,7 +215,7 @@ class PictureHealth:
 
         What is usual is what the quieter times of the last minutes had, the last seconds left out.
         """
-        past = list(self._usual)[:-LATELY]
+        past = list(self._usual[self._apart])[:-LATELY]
         if len(past) < LEAST_USUAL or measures["lively"] >= LIVELY:
             self._ripples_s = 0.0
             return False
