@@ -161,14 +161,22 @@ class Program:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
-    def metrics(self) -> Mapping[str, float]:
-        """The daemon's metrics: each name with the sum of its series."""
+    def series(self, name: str, label: str) -> float:
+        """The sum of the series of a metric that have a label, such as `mode="full"`."""
+        lines = [line for line in self._page().splitlines() if line.startswith(name + "{") and label in line]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    def _page(self) -> str:
         found = re.search(r"http://127\.0\.0\.1:\d+", self._log.read_text())
         if found is None:
-            return {}
-        page = urllib.request.urlopen(f"{found[0]}/metrics", timeout=10).read().decode()
+            return ""
+        page: bytes = urllib.request.urlopen(f"{found[0]}/metrics", timeout=10).read()
+        return page.decode()
+
+    def metrics(self) -> Mapping[str, float]:
+        """The daemon's metrics: each name with the sum of its series."""
         sums: dict[str, float] = {}
-        for line in page.splitlines():
+        for line in self._page().splitlines():
             if not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
                 name = name.partition("{")[0]

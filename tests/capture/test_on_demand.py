@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import threading
+
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
 from benchmarks.on_demand import AsIfLive
+from surveil.app.camera_runtime import CameraRuntime
 from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
-from surveil.clock import ManualClock, Stop
+from surveil.clock import ManualClock, Stop, SystemClock
+from surveil.config import load
 from surveil.errors import Cause, SourceError
 from surveil.metrics import Metrics
 from surveil.pipeline.pull import QUIET, pull
@@ -23,7 +28,9 @@ from surveil.view import FrameView
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.settings import MotionSettings
+from tests.integration.world import wait_for
 from tests.rig.clips import background, make_clip
+from tests.rig.rtsp_camera import Camera
 
 FPS, SIZE = 15, (320, 240)
 SECONDS = 16.0
@@ -248,3 +255,64 @@ def test_what_is_dropped_keeps_nothing_more():
     made.drop()
     made.append(kept(5))
     assert (made.bytes, made.is_ready(0.0)) == (0, False)
+
+
+@pytest.mark.rig
+def test_a_camera_on_the_network_is_learned_anew_at_each_connection(clip):
+    ring, stop = FrameRing(), Stop()
+    gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
+    planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=10.0)
+    ring.add("gate", Work(camera="gate", gate=gate, planner=planner), 5.0)
+    metrics = Metrics(CollectorRegistry())
+    metrics.add_camera("gate", ())
+    told = []
+
+    def serve():
+        while slot := ring.take(stop):
+            if not isinstance(slot.item, Frame | Lost):
+                pull(ring, slot, slot.item)
+            ring.give_back(slot)
+
+    def idle():
+        return ring.books()["gate"].dropped[Drop.IDLE]
+
+    with Camera(clip(gop=5)) as camera:
+        stream = StreamSettings(url=camera.url, idle_reaction_s=0.5)
+        loop = CaptureLoop(
+            "gate", stream, ring.put, ring.lose, metrics, SystemClock(), stop, wants=ring.wants, taker=ring
+        )
+        decodes = loop.status.decodes
+        loop.status.decodes = lambda why, gop_s: (told.append(why), decodes(why, gop_s))
+        threads = [threading.Thread(target=loop.run), threading.Thread(target=serve)]
+        for thread in threads:
+            thread.start()
+        try:
+            wait_for(lambda: idle() > 5)
+            camera("kick")
+            wait_for(lambda: len(told) >= 4)
+            before = idle()
+            wait_for(lambda: idle() > before)
+        finally:
+            stop.set()
+            ring.close()
+            for thread in threads:
+                thread.join()
+    assert told[:4] == [DecodeWhy.LEARNING, DecodeWhy.PROVEN] * 2
+    books = ring.books()["gate"]
+    assert books.received == books.processed + books.waiting + sum(books.dropped.values())
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({}, None),
+        ({"decode": "full"}, DecodeWhy.SETTING),
+        ({"motion": {"enabled": False}}, DecodeWhy.SETTING),
+        ({"normality": {"enabled": True}}, DecodeWhy.FEATURE),
+    ],
+)
+def test_what_the_settings_ask_for(tmp_path, settings, why):
+    path = tmp_path / "config.yaml"
+    camera = {"url": "rtsp://192.0.2.1/", **settings}
+    path.write_text(json.dumps({"version": 1, "cameras": {"gate": camera}}))
+    assert CameraRuntime(camera=load(path).cameras["gate"]).why_full() is why
