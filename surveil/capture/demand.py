@@ -73,7 +73,9 @@ class Demand:
 
     def learn(self, arrival: Arrival, decoded: Decoded, now: float) -> None:
         """Take what the stream's own decoder made of a packet."""
-        if arrival.packet is None or self._why is not DecodeWhy.LEARNING:
+        if arrival.packet is None:
+            self._why = DecodeWhy.SOURCE
+        if self._why is not DecodeWhy.LEARNING:
             return
         if self._trial is None:
             if not arrival.key:
