@@ -70,7 +70,7 @@ class PrepareStage:
         followed = (*work.tracks, *work.doubtful)
         motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, followed)
         view.motion = work.motion = motion
-        if motion.gate not in QUIET:
+        if motion.gate not in QUIET or work.stirred is None:
             work.stirred = frame.t
         for analyser in work.analysers:
             if (finding := analyser.observe(view)) is not None:

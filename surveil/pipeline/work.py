@@ -89,8 +89,8 @@ class Work:
 
     pending: bool = False
     """Signals wait for their outcome, as of the frame analysed before."""
-    stirred: float = float("-inf")
-    """Stream time of the last frame that gave reason to look at every one, s."""
+    stirred: float | None = None
+    """Stream time of the last frame that gave reason to look at every one, or of the first, s."""
     meters: Meters | None = None
     """Here, because they must go when the camera goes."""
 
@@ -120,7 +120,7 @@ class Work:
         followed = any(not track.is_settled for track in self.tracks)
         if wants or followed or self.doubtful or self.events or self.pending:
             self.stirred = t
-        return t - self.stirred >= CALM_S
+        return self.stirred is not None and t - self.stirred >= CALM_S
 
     def lost(self) -> None:
         """Tell the analysers that the stream was interrupted."""

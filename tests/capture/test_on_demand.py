@@ -25,7 +25,7 @@ from surveil.reasons import DecodeWhy
 from surveil.ring import Drop, FrameRing, Lost
 from surveil.types import Frame
 from surveil.view import FrameView
-from surveil.vision.motion import MotionGate
+from surveil.vision.motion import SETTLE_S, MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.settings import MotionSettings
 from tests.integration.world import wait_for
@@ -131,8 +131,9 @@ class Viewer:
         motion = work.gate.update(FrameView(frame, ()).luma(*work.plane(size)), frame.t, size)
         self.seen.append(frame)
         self.ages.append(self.clock.monotonic() - frame.arrived)
-        if motion.gate not in QUIET:
+        if motion.gate not in QUIET or work.stirred is None:
             work.stirred = frame.t
+        if motion.gate not in QUIET:
             self.moved.append(frame)
 
     @property
@@ -257,6 +258,15 @@ def test_what_is_dropped_keeps_nothing_more():
     assert (made.bytes, made.is_ready(0.0)) == (0, False)
 
 
+def test_a_camera_whose_analysis_begins_again_is_awake_until_its_gate_has_settled():
+    gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
+    planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=10.0)
+    work = Work(camera="gate", gate=gate, planner=planner)
+    assert not work.is_calm(100.0)
+    work.stirred = 100.0
+    assert [work.is_calm(100.0 + SETTLE_S - 0.1), work.is_calm(100.0 + SETTLE_S)] == [False, True]
+
+
 @pytest.mark.rig
 def test_a_camera_on_the_network_is_learned_anew_at_each_connection(clip):
     ring, stop = FrameRing(), Stop()
@@ -271,6 +281,8 @@ def test_a_camera_on_the_network_is_learned_anew_at_each_connection(clip):
         while slot := ring.take(stop):
             if not isinstance(slot.item, Frame | Lost):
                 pull(ring, slot, slot.item)
+            if isinstance(slot.item, Frame) and slot.state.stirred is None:
+                slot.state.stirred = slot.item.t
             ring.give_back(slot)
 
     def idle():
