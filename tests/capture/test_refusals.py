@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from surveil.capture.loop import Backoff
+from surveil.capture.backoff import Backoff
 from surveil.capture.network import NetworkSource
 from surveil.capture.settings import StreamSettings
 from surveil.errors import Cause, SourceError

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from surveil.capture.backoff import Backoff
 from surveil.capture.damage import Damage
-from surveil.capture.loop import Backoff
 from surveil.capture.timing import Continuous, FileClock, Lag, ReadQueue, StreamClock
 
 
