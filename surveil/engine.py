@@ -101,7 +101,7 @@ class CameraEngine:
         found = self._unmasked(observation)
         unchanged = observation.findings.get(UnchangedTracks) or NONE
         tracks = self._tracker.update(
-            found, frame.t, self._labels, observation.regions, self._size, unchanged.ids
+            found, frame.t, self._labels, observation.regions, self._size, unchanged.ids, observation.motion
         )
         self.held = observation.findings.misfit if self._hold_moved else ""
         off = self._why_off()

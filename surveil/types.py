@@ -45,7 +45,7 @@ class Picture(Protocol):
     def luma(self, width: int, height: int) -> Bytes:
         """Brightness scaled to uint8 (height, width)."""
 
-    def rgb(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
+    def rgb(self, box: Crop, width: int, height: int) -> Bytes:
         """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""
 
     def bgr(self) -> Bytes:
@@ -109,16 +109,14 @@ class Motion:
     gate: GateDecision
     boxes: Floats
     """float32 (n, 4) px of the frame: areas that moved."""
-    share: float
-    """Share of the picture that moved, 0..1."""
+    share: float  # of the picture that moved, 0..1
+    changed: BoolMap | None = None
+    """bool (h, w): where the picture differs from half a minute ago or longer; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detections:
-    """What the detector found: a struct of arrays, checked once, read-only.
-
-    Raises ValueError when the shapes do not agree.
-    """
+    """What the detector found: read-only arrays. Raises ValueError when the shapes do not agree."""
 
     boxes: Floats
     """float32 (n, 4) x1 y1 x2 y2 px of the original frame."""

@@ -20,6 +20,11 @@ COCO = (
     "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 
+LIVING = frozenset(
+    ("person", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe")
+)
+"""What moves sooner or later; a car may stand for days."""
+
 GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 """Numbers from 1 to 90 that COCO gave to no class."""
 _KEYS = ("names", "labels", "classes", "surveil.labels")

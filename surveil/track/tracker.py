@@ -16,13 +16,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.geometry import iou_matrix
+from surveil.detect.labels import LIVING
+from surveil.geometry import areas, intersection, iou_matrix
 from surveil.track import kalman
 from surveil.track.assignment import assign, similarity
 from surveil.track.coverage import Coverage
+from surveil.track.evidence import (
+    CAME_SHARE,
+    EMPTIED_S,
+    FRESH_S,
+    LEAST_LOOKS,
+    PATIENCE_S,
+    Grade,
+    MovedPlaces,
+    grades,
+)
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
-from surveil.types import Detections, Doubles, Floats, Track
+from surveil.types import BoolMap, Detections, Doubles, Floats, Motion, Track
 
 _NOWHERE: Floats = np.zeros((0, 4), np.float32)
 
@@ -42,6 +53,10 @@ OVERLOOKED_S = 600.0
 """Nothing is overlooked for longer than this: what was never there must not stay for ever."""
 SAME_PLACE_IOU = 0.5
 """What was overlooked for longer than others keep their ids is found again only in its place."""
+WAITS_S = 5.0
+"""A new object is looked at in every frame for no longer than this."""
+PART = 0.6
+"""A faint detection that shares this much of the smaller box with a followed object is a part of it."""
 LEAST_MISSES = 2
 """One look that found nothing is not enough to forget an object, however long ago it was last seen."""
 
@@ -53,8 +68,13 @@ class _Seen:
     boxes: Doubles
     scores: Doubles
     labels: list[str]
-    sure: NDArray[np.bool_]
-    certain: NDArray[np.bool_]
+    grades: NDArray[np.int64]
+    """`Grade` of each."""
+
+    @property
+    def sure(self) -> NDArray[np.bool_]:
+        """Which of them start a track anywhere."""
+        return self.grades >= Grade.SURE
 
 
 class Tracker:
@@ -68,6 +88,7 @@ class Tracker:
         self._settings = settings
         self._scores = dict(scores or {})
         self._known: list[Tracklet] = []
+        self._moved = MovedPlaces()
         self._last_id = 0
         self._t: float | None = None
 
@@ -79,16 +100,19 @@ class Tracker:
         regions: Floats | None = None,
         size: tuple[int, int] | None = None,
         unchanged: AbstractSet[int] = frozenset(),
+        motion: Motion | None = None,
     ) -> tuple[Track, ...]:
         """The believed objects as of stream time `t` (s), oldest first.
 
         `detections` None: the detector did not look, so nothing is known to have moved or gone. `regions`
         (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes. `size`:
         (width, height) px of the picture; None: not known, and nothing is known to have left it. `unchanged`: ids
-        of objects whose places look as when they were last found: they are there, found or not.
+        of objects whose places look as when they were last found: they are there, found or not. `motion`: what
+        moves in the frame; None: not known, and the scores alone decide on what is new.
         """
         dt = self._step(t)
-        if detections is None and not self._known:  # most frames of most cameras
+        self._moved.note(motion, t, size)
+        if detections is None and not any(k.id for k in self._known):  # most frames of most cameras
             return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
@@ -106,11 +130,17 @@ class Tracker:
         """The new objects that wait for another look to be believed; their id is 0.
 
         One that the next look did not find is not among them: looking until it is forgotten cost a still scene, in
-        which the detector is unsure of something, eight looks in ten seconds.
+        which the detector is unsure of something, eight looks in ten seconds. Nor is one in a place where nothing
+        moved: the same picture again says nothing new.
         """
-        least = self._settings.confirm_hits
-        waiting = (k for k in self._known if not k.id and k.hits < least and not k.misses)
-        return tuple(k.as_track(stationary=False) for k in waiting)
+        return tuple(k.as_track(stationary=False) for k in self._known if not k.id and self._wants_look(k))
+
+    def _wants_look(self, known: Tracklet) -> bool:
+        if known.misses:
+            return False
+        if known.evidence.was_empty is None:
+            return known.evidence.hits < self._settings.confirm_hits
+        return known.evidence.is_news and (self._t or 0.0) - known.t_first < WAITS_S
 
     def rescale(self, x: float, y: float) -> None:
         """The picture is now `x` times as wide and `y` times as high: the resolution changed."""
@@ -135,18 +165,13 @@ class Tracker:
         keep = detections.scores >= self._settings.low_score
         names = [_name(int(c), labels) for c in detections.classes[keep]]
         scores = detections.scores[keep].astype(np.float64)
-        sure = scores >= self._least(names, self._settings.high_score)
-        certain = scores >= self._least(names, self._settings.certain_score)
-        return _Seen(
-            boxes=detections.boxes[keep].astype(np.float64),
-            scores=scores,
-            labels=names,
-            sure=sure,
-            certain=certain,
+        sure, certain = (
+            np.array([self._scores.get(name, otherwise) for name in names])
+            for otherwise in (self._settings.high_score, self._settings.certain_score)
         )
-
-    def _least(self, names: list[str], otherwise: float) -> Doubles:
-        return np.array([self._scores.get(name, otherwise) for name in names])
+        graded = grades(scores, sure, certain, self._settings.low_score)
+        boxes = detections.boxes[keep].astype(np.float64)
+        return _Seen(boxes=boxes, scores=scores, labels=names, grades=graded)
 
     def _look(self, seen: _Seen, look: Coverage) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
@@ -171,7 +196,8 @@ class Tracker:
         ]
         pairs += _between(fit, rest, weak, WEAK_FIT)
         taken = {column for _, column in pairs}
-        free = np.array([j for j in sure if j not in taken], int)
+        least = Grade.FAINT if self._moved.known else Grade.SURE
+        free = np.array([j for j in np.flatnonzero(seen.grades >= least) if j not in taken], int)
         return pairs + _between(fit, [i for i, k in enumerate(self._known) if not k.id], free, NEW_FIT)
 
     def _agreement(self, seen: _Seen) -> Doubles:
@@ -190,12 +216,22 @@ class Tracker:
             known = self._known[row]
             known.advance(state)
             known.found(seen.boxes[column], seen.labels[column], float(seen.scores[column]), t)
-            known.weigh(bool(seen.sure[column]), bool(seen.certain[column]))
-            self._believe(known)
+            self._weigh(known, Grade(seen.grades[column]), t)
 
-    def _believe(self, known: Tracklet) -> None:
-        """Give it an id once there is evidence enough."""
-        if not known.id and known.credible and known.hits >= self._settings.confirm_hits:
+    def _weigh(self, known: Tracklet, grade: Grade, t: float) -> None:
+        """Take a detection as evidence; give the object an id once there is enough."""
+        known.weigh(grade, t)
+        if known.id:
+            return
+        evidence = known.evidence
+        if self._moved.known:
+            if evidence.was_empty is None:
+                evidence.came = self._moved.share(known.box, FRESH_S) >= CAME_SHARE
+            evidence.came &= self._moved.is_changed(known.box)
+            evidence.was_empty = bool(evidence.was_empty) or self._moved.share(known.box, EMPTIED_S) > 0
+            if self._moved.moves_by_itself(np.array([known.box]))[0]:
+                evidence.moves_by_itself(t)
+        if evidence.suffices(known.label, self._settings):
             self._last_id += 1
             known.id = self._last_id
 
@@ -212,7 +248,8 @@ class Tracker:
 
     def _is_missed(self, known: Tracklet, look: Coverage) -> bool:
         """Note that the detector did not find it; whether it may be somewhere else."""
-        if known.id in look.unchanged and look.t - known.t_seen < OVERLOOKED_S:
+        is_there = known.id in look.unchanged or self._moved.is_untouched(known.box, EMPTIED_S)
+        if known.id and is_there and look.t - known.t_seen < OVERLOOKED_S:
             known.overlooked()
             return False
         known.missed(look.t)
@@ -221,16 +258,27 @@ class Tracker:
     def _begin(self, seen: _Seen, taken: set[int], t: float) -> None:
         """Start new objects with sure detections that belong to none."""
         twins = iou_matrix(seen.boxes[:, None], seen.boxes[None]) > TWIN_IOU
-        order = sorted(np.flatnonzero(seen.sure), key=lambda column: -seen.scores[column])
+        order = sorted(np.flatnonzero(self._may_begin(seen)), key=lambda column: -seen.scores[column])
         for column in (int(c) for c in order):
             if column in taken or twins[column, list(taken)].any():
                 continue
             taken.add(column)
             state = kalman.start(seen.boxes[column : column + 1])[0]
             known = Tracklet(state, seen.labels[column], float(seen.scores[column]), t)
-            known.weigh(True, bool(seen.certain[column]))
-            self._believe(known)
+            self._weigh(known, Grade(seen.grades[column]), t)
             self._known.append(known)
+
+    def _may_begin(self, seen: _Seen) -> BoolMap:
+        """Return which detections may start an object: faint ones only of what lives, and if it is known what moves."""
+        if not self._moved.known:
+            return seen.sure
+        believed = np.array([k.box for k in self._known if k.id]).reshape(-1, 4)
+        common = intersection(seen.boxes[:, None], believed[None])
+        smaller = np.minimum(areas(seen.boxes)[:, None], areas(believed)[None])
+        is_part = (common >= PART * smaller).any(axis=1)
+        lives = np.array([label in LIVING for label in seen.labels], np.bool_)
+        may: BoolMap = seen.sure | ((seen.grades == Grade.FAINT) & lives & ~is_part)
+        return may
 
     def _hold(self, known: list[Tracklet], dt: float) -> None:
         """Nothing is known about these: they stay where they are."""
@@ -245,10 +293,18 @@ class Tracker:
 
     def _gone(self, known: Tracklet, t: float) -> bool:
         if not known.id:
-            return t - known.t_seen > self._settings.confirm_within_s
+            return self._is_given_up(known, t)
         if known.misses < LEAST_MISSES or self._overlooked(known, t, SETTLED_S):
             return False
         return known.missing_for(t) >= self._settings.lost_s
+
+    def _is_given_up(self, known: Tracklet, t: float) -> bool:
+        """Whether a new object was chance: found once, and not again in a second, or by the looks at it."""
+        waited = t - known.t_seen
+        if known.evidence.was_empty is None:
+            return waited > self._settings.confirm_within_s
+        missed = known.misses >= LEAST_LOOKS and waited > self._settings.confirm_within_s
+        return missed or waited > PATIENCE_S
 
     def _visible(self, known: Tracklet, t: float) -> bool:
         """Whether the rules may count on it."""
@@ -267,7 +323,10 @@ class Tracker:
         return known.id > 0 and is_chance and known.still(known.t_seen, after_s)
 
     def _still(self, known: Tracklet, t: float) -> bool:
-        return known.id > 0 and known.still(t, self._settings.stationary_s)
+        """Whether it stands still: its box does, or nothing moves where it is, however the boxes of it jitter."""
+        after_s = self._settings.stationary_s
+        is_untouched = t - known.t_first >= after_s and self._moved.is_untouched(known.box, after_s)
+        return known.id > 0 and (known.still(t, after_s) or is_untouched)
 
     def _as_track(self, known: Tracklet, t: float) -> Track:
         return known.as_track(self._still(known, t))

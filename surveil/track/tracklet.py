@@ -6,6 +6,7 @@ import numpy as np
 
 from surveil.geometry import iou
 from surveil.track import kalman
+from surveil.track.evidence import Evidence, Grade
 from surveil.types import Box, Doubles, Track
 
 PRIOR_FINDS, PRIOR_MISSES = 1.0, 0.05
@@ -64,8 +65,8 @@ class Tracklet:
     """One object, from its first detection until it is forgotten. Owned by one `Tracker`."""
 
     __slots__ = (
-        "anchor", "anchor_t", "before", "birth", "box", "credible", "finds", "hits", "id", "misses",
-        "missing_since", "score", "state", "t_first", "t_seen", "votes",
+        "anchor", "anchor_t", "before", "birth", "box", "evidence", "finds", "id", "misses", "missing_since",
+        "score", "state", "t_first", "t_seen", "votes",
     )  # fmt: skip
 
     def __init__(self, state: Doubles, label: str, score: float, t: float) -> None:
@@ -74,9 +75,7 @@ class Tracklet:
         self.state = state
         self.score = score
         self.votes = {label: score}
-        self.hits = 0
-        self.credible = False
-        """Whether it was seen for certain, or moves: what never does either is often a bush or a post."""
+        self.evidence = Evidence()
         self.misses = 0
         self.finds = MissModel()
         self.t_first = self.t_seen = self.anchor_t = t
@@ -108,10 +107,10 @@ class Tracklet:
         if iou(self.box, self.anchor) < STILL_IOU:
             self.anchor, self.anchor_t = self.box, t
 
-    def weigh(self, sure: bool, certain: bool) -> None:
+    def weigh(self, grade: Grade, t: float) -> None:
         """Take a detection as evidence that there is an object at all."""
-        self.hits += sure
-        self.credible = self.credible or certain or iou(self.box, self.birth) < MOVED_IOU
+        self.evidence.found(grade, t)
+        self.evidence.moved |= iou(self.box, self.birth) < MOVED_IOU
 
     def missed(self, t: float) -> None:
         """The detector looked where it should be and did not find it."""

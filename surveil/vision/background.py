@@ -27,6 +27,8 @@ NOISE_FACTOR = 4.0
 """Thresholds rise by this times the mean absolute deviation: 3.2 standard deviations of Gaussian noise."""
 NOISE_MAX = 6.0
 """Noise above this is not believed: a path where people always walk must not become blind."""
+BEFORE_S = 30.0
+"""What changed is told by a plane between this and twice this old."""
 GRID = (8, 6)
 """Columns and rows of the coarse grid on which light changes are estimated."""
 LIGHT_S = 2.0
@@ -84,6 +86,11 @@ class Background:
             LitPlane(self._smooth.copy(), cells),
             LitPlane(self._smooth.copy(), cells),
         )
+        self._before, self._before_next = (
+            LitPlane(self._smooth.copy(), cells),
+            LitPlane(self._smooth.copy(), cells),
+        )
+        self._before_age = 0.0
         self._mean8[:] = self._smooth
         self._next_age = self._unlearned_s = self._light = 0.0
 
@@ -107,6 +114,11 @@ class Background:
             self._learn(learn())
         self._move_on(cells, dt)
         return BackgroundChange(mask, self._jump())
+
+    def changed(self) -> Bytes:
+        """Return 255 where the last plane differs from one that is half a minute old or older, light left out."""
+        mask = cv2.absdiff(self._smooth, self._before.plane)
+        return np.asarray(cv2.compare(mask, self._threshold_now(), cv2.CMP_GT), np.uint8)
 
     def _threshold_now(self) -> Bytes:
         """Return the threshold per pixel, raised while the light changes."""
@@ -133,6 +145,7 @@ class Background:
         """Light the reference and the background as the plane is lit now: nothing moves when exposure does."""
         self._light *= 1.0 - rate(dt, LIGHT_S)
         self._light += self._reference.relight(now)
+        self._before.relight(now)
         if drift := self._background.relight(now):
             self._light += drift
             cv2.convertScaleAbs(self._background.plane, self._mean8)
@@ -153,6 +166,10 @@ class Background:
     def _move_on(self, cells: Floats, dt: float) -> None:
         """Take a later plane for the reference when it is time."""
         self._next_age += dt
+        self._before_age += dt
+        if self._before_age >= BEFORE_S:
+            self._before, self._before_next, self._before_age = self._before_next, self._before, 0.0
+            self._before_next.take(self._smooth, cells)
         if self._next_age >= REFERENCE_S:
             self._reference, self._next, self._next_age = self._next, self._reference, 0.0
             self._next.take(self._smooth, cells)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,7 +11,7 @@ from functools import partial
 import cv2
 import numpy as np
 
-from surveil.types import Box, Bytes, Floats, GateDecision, Motion, Polygon, Track
+from surveil.types import BoolMap, Box, Bytes, Floats, GateDecision, Motion, Polygon, Track
 from surveil.vision.background import Background, BackgroundChange
 from surveil.vision.settings import MotionSettings
 
@@ -27,6 +28,8 @@ GAP_S = 5.0
 SETTLE_S = 2.0
 """After a start or a change of the whole picture the detector looks at every frame for this long, so that
 the planner of crops gets round the picture once."""
+ASKED_S = 10.0
+"""For so long after the last motion it is asked what has changed by it."""
 PLANE_OBJECT_PX = 6.7
 PLANE_MIN, PLANE_MAX = 320, 640
 NEARLY = 0.01
@@ -73,6 +76,7 @@ class MotionGate:
         self._shape = (0, 0)
         self._t = self._t_settled = self._t_looked = 0.0
         self._t_global: float | None = None
+        self._t_moved = -math.inf
 
     def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track] = ()) -> Motion:
         """Return what moved in the plane `luma` (uint8 (h, w)) of a frame of `size` (width, height) px.
@@ -101,7 +105,12 @@ class MotionGate:
             return self._decide(GateDecision.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
         boxes, share = self._where(change.mask, size)
         gate = GateDecision.MOTION if len(boxes) else GateDecision.CLOSED_STILL
-        return self._decide(gate, boxes, share, t, tracks)
+        if len(boxes):
+            self._t_moved = t
+        motion = self._decide(gate, boxes, share, t, tracks)
+        return (
+            replace(motion, changed=_cells(background.changed())) if t - self._t_moved <= ASKED_S else motion
+        )
 
     def _where(self, mask: Bytes | None, size: tuple[int, int]) -> tuple[Floats, float]:
         """Return what moved outside the masks: boxes (px of the frame), and the share of the picture."""
@@ -205,6 +214,14 @@ def moving_boxes(mask: Bytes, size: tuple[int, int]) -> Floats:
     boxes = np.stack([x + (x > 0), y + (y > 0), x + w - (x + w < grid[0]), y + h - (y + h < grid[1])], axis=1)
     scale = np.array([size[0] / grid[0], size[1] / grid[1]] * 2, np.float32)
     return np.asarray(boxes * scale, np.float32)
+
+
+def _cells(mask: Bytes) -> BoolMap:
+    """Return in which cells of `mask` (uint8 (h, w), 0 or 255) most is set."""
+    height, width = mask.shape
+    cells = _shrunk(mask, (-(-width // CELL), -(-height // CELL))) > 127
+    cells.setflags(write=False)
+    return cells
 
 
 def _above(plane: Bytes, level: float) -> Bytes:

@@ -1,19 +1,23 @@
 """Which parts of a frame the detector looks at.
 
 A detector squeezes what it is given into one small square. Given a whole 4K picture it sees nobody; given a
-crop near native scale it sees a person of 40 px. Crops cost, so the moving things are covered with as few
-squares as possible: a classical greedy cover, in which each square is grown from the leftmost uncovered box.
+crop near native scale it sees a person of 40 px, and given one that is closer, surer ones. Crops cost, so the
+moving things are covered with as few squares as possible: a classical greedy cover, in which each square is
+grown from the leftmost uncovered box.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress
 
 import numpy as np
 
-from surveil.types import Crop, Floats, GateDecision, Motion, Track
+from surveil.detect.labels import LIVING
+from surveil.geometry import areas, intersection
+from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 
 MIN_AT_INPUT_PX = 24.0
 """An object of `min_object_px` is at least this high at the model's input."""
@@ -23,10 +27,18 @@ OVERLAP = 0.1
 """Overlap of neighbouring tiles, of the limit, where the smallest wanted object does not need more."""
 EVEN = 2.0
 """Pieces begin at even px: so much of their overlap may be lost."""
+MAGNIFIED = 2.5
+"""What is followed is magnified up to so many times: people of 50 to 80 px who are found in .22 of the looks at native
+scale are found in .60 (`python -m benchmarks.sitting looks`)."""
+UNSURE = 0.5
+"""Who is found with less than this gets a crop of his own."""
+OWN_SHARE = 0.7
+"""A movement belongs to what is followed when this share of it lies in the place of that."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
 """An area too large for one crop is seen whole every time, and in tiles this often."""
+LONG_AGO = -1e9
 SEEN = (32, 18)
 """Columns and rows of the map that remembers when a place was looked at."""
 
@@ -35,8 +47,10 @@ SEEN = (32, 18)
 class CropLimits:
     """Sides of crops in px of the frame for one model and one camera."""
 
+    closest: float
+    """Below this nothing is gained: what is in it is magnified enough."""
     native: float
-    """Below this nothing is gained: the model's input at native scale."""
+    """What moves and may be a part of something is looked at with so much around it: the input at native scale."""
     limit: float
     """Above this an object of the smallest wanted size is less than 24 px at the model's input."""
     smallest: float = field(default=0.0, compare=False)
@@ -46,7 +60,11 @@ class CropLimits:
     def of(cls, input_px: int, min_object_px: float) -> CropLimits:
         """Return the limits for a model with an input of `input_px` a side."""
         limit = input_px * min_object_px / MIN_AT_INPUT_PX
-        return cls(min(float(input_px), limit), limit, min_object_px)
+        return cls(min(input_px / MAGNIFIED, limit), min(float(input_px), limit), limit, min_object_px)
+
+    def close_up(self) -> CropLimits:
+        """Return the limits for those of whom the detector is not sure: few of them share a crop."""
+        return replace(self, limit=min(2 * self.closest, self.limit))
 
 
 class RegionPlanner:
@@ -64,7 +82,8 @@ class RegionPlanner:
         self._idle_interval_s = idle_interval_s
         self._seen = np.full((SEEN[1], SEEN[0]), -math.inf)
         self._t_tile = -math.inf
-        self._tile_turn = False
+        self._tile_turn = self._close_turn = False
+        self._seen_close = np.full((SEEN[1], SEEN[0]), LONG_AGO)
         self._size = (0, 0)
         self._tiles: list[Crop] = []
 
@@ -84,7 +103,8 @@ class RegionPlanner:
         for crop in crops:
             # Small things are not seen in the whole picture: its parts wait for their own looks.
             if len(self._tiles) == 1 or crop != (0, 0, *size):
-                self._seen[self._cells(crop)] = t
+                # Every second look at what moves has more around it: both count for the same places.
+                self._seen[self._cells(_square(crop, self._limits.native, size))] = t
         return crops
 
     def _start(self, size: tuple[int, int]) -> None:
@@ -92,6 +112,7 @@ class RegionPlanner:
         self._size = size
         self._tiles = tiles((0, 0, *size), self._limits.limit, size, self._limits.smallest)
         self._seen.fill(-math.inf)
+        self._seen_close.fill(LONG_AGO)
         self._t_tile = -math.inf
 
     def _choose(self, motion: Motion, tracks: Sequence[Track], t: float) -> tuple[Crop, ...]:
@@ -106,9 +127,44 @@ class RegionPlanner:
         return (*chosen, *self._tile(t)) if tile_due else chosen
 
     def _followed(self, motion: Motion, tracks: Sequence[Track], t: float) -> list[Crop]:
-        """Return crops of what moves and of the tracks that are due."""
-        boxes = [*motion.boxes.tolist(), *(tr.box for tr in tracks if not tr.is_settled or self._due(tr, t))]
-        return cover(_padded(boxes, self._size), self._limits, self._size)
+        """Return crops of what moves and of the tracks that are due.
+
+        Every second time what moves but is not followed, and people and animals of whom the detector is not sure, are
+        looked at from close up in place of the rest: there most of those are found who are not found otherwise.
+        """
+        grown = _grown([track.box for track in tracks], self._size)
+        visible = _visible(grown)
+        places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
+        inside = _shares(motion.boxes, places) >= OWN_SHARE
+        stirs = inside.any(axis=0)
+        due = np.array(
+            [s or not tr.is_settled or self._due(tr, t) for s, tr in zip(stirs, tracks, strict=True)],
+            np.bool_,
+        )
+        unsure = np.array([tr.score < UNSURE and tr.label in LIVING for tr in tracks], np.bool_)
+        loose = _padded(motion.boxes[~inside.any(axis=1)].tolist(), self._size)
+        crops = cover(np.concatenate([places[due], loose]), self._limits, self._size)
+        self._close_turn = not self._close_turn
+        if not self._close_turn:
+            return [self._widened(crop, loose) for crop in crops]
+        return self._close_ups(np.concatenate([places[due & unsure], loose]), crops, t)
+
+    def _widened(self, crop: Crop, loose: Floats) -> Crop:
+        """Return the crop at native scale where something in it belongs to nothing that is followed."""
+        if not _shares(loose, as_boxes([crop])).any():
+            return crop
+        return _square(crop, self._limits.native, self._size)
+
+    def _close_ups(self, doubtful: Floats, crops: list[Crop], t: float) -> list[Crop]:
+        """Return as many crops as `crops`, or two: those close to what is `doubtful` first, longest waiting first."""
+        close = cover(doubtful, self._limits.close_up(), self._size)
+        close = sorted(close, key=lambda crop: float(self._seen_close[self._cells(crop)].mean()))[
+            : max(2, len(crops))
+        ]
+        for crop in close:
+            self._seen_close[self._cells(crop)] = t
+        rest = [crop for crop in crops if crop not in close]
+        return close + rest[: max(0, len(crops) - len(close))]
 
     def _beside_the_whole(self, followed: Sequence[Crop]) -> tuple[Crop, ...]:
         """Return the crops beside that of the whole picture: what is followed, and tiles in turn."""
@@ -141,9 +197,9 @@ class RegionPlanner:
         if len(crops) <= count:
             return tuple(crops)
         return tuple(
-            sorted(crops, key=lambda crop: float(np.clip(self._seen[self._cells(crop)], -1e9, None).mean()))[
-                :count
-            ]
+            sorted(
+                crops, key=lambda crop: float(np.clip(self._seen[self._cells(crop)], LONG_AGO, None).mean())
+            )[:count]
         )
 
     def _age(self, crop: Crop, t: float) -> float:
@@ -178,7 +234,7 @@ def round_s(size: tuple[int, int], input_px: int, min_object_px: float, max_crop
 def cover(boxes: Floats, limits: CropLimits, size: tuple[int, int]) -> list[Crop]:
     """Return few crops which together contain all `boxes` (float32 (n, 4) px), none of them cut.
 
-    Crops are squares between `limits.native` and `limits.limit` px a side (a tenth more where that spares a
+    Crops are squares between `limits.closest` and `limits.limit` px a side (a tenth more where that spares a
     crop), moved inwards at the border of the frame; a box that is larger gets a crop of its own size.
     """
     side = limits.limit * SLACK
@@ -192,7 +248,7 @@ def cover(boxes: Floats, limits: CropLimits, size: tuple[int, int]) -> list[Crop
         group = rest[inside]
         unions.append((*group[:, :2].min(axis=0).tolist(), *group[:, 2:].max(axis=0).tolist()))
         rest = rest[~inside]
-    return [_square(union, limits.native, size) for union in unions]
+    return [_square(union, limits.closest, size) for union in unions]
 
 
 def _best_window(boxes: Floats, side: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
@@ -212,15 +268,32 @@ def _inside(boxes: Floats, outer: Floats) -> np.ndarray[tuple[int], np.dtype[np.
     return np.asarray((boxes[:, :2] >= outer[:2]).all(axis=1) & (boxes[:, 2:] <= outer[2:]).all(axis=1))
 
 
+def _shares(boxes: Floats, outer: Floats) -> Floats:
+    """Return which share of each of `boxes` (n, 4) lies in each of `outer` (m, 4): (n, m)."""
+    return np.asarray(
+        intersection(boxes[:, None], outer[None]) / np.maximum(areas(boxes), 1e-9)[:, None], np.float32
+    )
+
+
 def _padded(boxes: Sequence[Sequence[float]], size: tuple[int, int]) -> Floats:
     """Return float32 (n, 4): the boxes with their margins, inside the frame."""
+    grown = _grown(boxes, size)
+    return grown[_visible(grown)]
+
+
+def _visible(boxes: Floats) -> BoolMap:
+    """Return which boxes, cut at the border of the frame, have something left."""
+    return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
+
+
+def _grown(boxes: Sequence[Sequence[float]], size: tuple[int, int]) -> Floats:
+    """Return float32 (n, 4): the boxes with their margins, cut at the border of the frame."""
     array = np.array(boxes, np.float32).reshape(-1, 4)
     longer = np.maximum(array[:, 2] - array[:, 0], array[:, 3] - array[:, 1])[:, None]
     pad = np.clip(MARGIN * longer, 8.0, 160.0)
     array += np.concatenate([-pad, -pad, pad, pad], axis=1)
     edge = np.array([*size, *size], np.float32)
-    array = np.clip(array, 0.0, edge)
-    return array[(array[:, 2] > array[:, 0]) & (array[:, 3] > array[:, 1])]
+    return np.clip(array, 0.0, edge)
 
 
 def _square(union: Sequence[float], smallest: float, size: tuple[int, int]) -> Crop:

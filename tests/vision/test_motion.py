@@ -200,3 +200,30 @@ def test_the_plane_is_not_written_to():
     machine = gate()
     for i in range(5):
         machine.update(plane, i * 0.2, PLANE)
+
+
+def test_where_somebody_came_to_stand_the_picture_has_changed_and_where_somebody_passed_it_has_not():
+    machine, camera = gate(), Camera()
+    still(machine, 4.0, camera)
+    came = [person(SCENE, 300 + 20 * min(i, 15), 500, 120) for i in range(30)]
+    (x1, y1, x2, y2) = came[-1][1]
+    said = run(machine, [f[0] for f in came], camera, t0=4.0)[-1]
+    assert said.changed is not None
+    cells = said.changed[round(y1 / 16) : round(y2 / 16), round(x1 / 16) : round(x2 / 16)]
+    assert cells.mean() > 0.5
+    assert said.changed.sum() < 2.5 * cells.size
+
+
+def test_a_change_of_light_is_no_change_of_the_picture():
+    machine, camera = gate(), Camera()
+    still(machine, 4.0, camera)
+    came = [person(SCENE * (1 - 0.005 * i), 300 + 20 * i, 500, 120)[0] for i in range(50)]
+    gone = [SCENE * 0.75] * 10
+    said = run(machine, came + gone, camera, t0=4.0)[-1]
+    assert said.changed is not None
+    assert said.changed.mean() < 0.02
+
+
+def test_long_after_the_last_motion_nobody_asks_what_changed():
+    machine, camera = gate(), Camera()
+    assert {m.changed is None for m in still(machine, 20.0, camera)[60:]} == {True}

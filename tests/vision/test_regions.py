@@ -55,9 +55,25 @@ def test_a_picture_that_keeps_its_scale_is_one_letterbox():
     assert planner().plan(motion((10, 10, 40, 90)), (), (480, 360), 0.0) == ((0, 0, 480, 360),)
 
 
-def test_somebody_alone_is_one_crop_at_native_scale():
-    person = (1000, 500, 1016, 540)
-    assert settled().plan(motion(person), (), HD, 1.0) == ((848, 360, 1168, 680),)
+def test_what_moves_alone_is_magnified_and_every_second_time_at_native_scale():
+    person, made = (1000, 500, 1016, 540), settled()
+    plans = [made.plan(motion(person), (), HD, t) for t in (1.0, 1.2, 1.4)]
+    assert plans == [((848, 360, 1168, 680),), ((944, 456, 1072, 584),), ((848, 360, 1168, 680),)]
+
+
+def test_who_is_followed_is_magnified_in_every_look():
+    somebody, made = track((1000.0, 500.0, 1024.0, 560.0)), settled()
+    for i in range(4):
+        (crop,) = made.plan(motion((1002, 502, 1022, 558)), (somebody,), HD, 1 + i / 5)
+        assert holds(crop, somebody.box)
+        assert crop[2] - crop[0] == 128
+
+
+def test_a_head_that_turns_is_looked_at_with_the_body():
+    sits, made = track((1000.0, 500.0, 1100.0, 700.0), stationary=True), settled()
+    for i in range(4):
+        (crop,) = made.plan(motion((1030, 505, 1070, 540)), (sits,), HD, 1 + i / 5)
+        assert holds(crop, sits.box)
 
 
 def test_neighbours_share_one_crop_and_people_apart_do_not():
@@ -230,7 +246,7 @@ def test_tiles_overlap_by_a_tenth_where_no_smallest_size_is_given(width, height,
 
 def test_forty_pixels_stay_twenty_four_at_the_input():
     assert CropLimits.of(320, 40).limit * 24 / 40 == 320
-    assert CropLimits.of(416, 10) == CropLimits(416 * 10 / 24, 416 * 10 / 24, 10)
+    assert CropLimits.of(416, 10) == CropLimits(416 / 2.5, 416 * 10 / 24, 416 * 10 / 24, 10)
 
 
 def test_crops_travel_as_read_only_boxes():
