@@ -25,6 +25,15 @@ LIVING = frozenset(
 )
 """What moves sooner or later; a car may stand for days."""
 
+UNSURE = 0.5
+"""Who is found with less than this is mostly found in a close look only."""
+
+
+def needs_close_look(label: str, score: float) -> bool:
+    """Tell whether it is somebody of whom the detector is not sure."""
+    return score < UNSURE and label in LIVING
+
+
 GAPS = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)
 """Numbers from 1 to 90 that COCO gave to no class."""
 _KEYS = ("names", "labels", "classes", "surveil.labels")

@@ -10,6 +10,8 @@ import numpy as np
 from surveil.geometry import areas, intersection
 from surveil.types import BoolMap, Doubles, Floats
 
+CLOSE = 3.3
+"""A close look is at no more than so many times the longer side of somebody."""
 SEEN_SHARE = 0.5
 """An object was looked for when this share of its box lies in one of the regions that were looked at."""
 
@@ -29,18 +31,21 @@ class Coverage:
     unchanged: AbstractSet[int] = frozenset()
     """Ids of objects whose places look as when they were last found."""
 
-    def was_at(self, places: Doubles) -> BoolMap:
-        """For each place (n, 4) px whether something there would have been found.
+    def was_at(self, places: Doubles, needs_close: BoolMap) -> BoolMap:
+        """For each place (n, 4) px whether something there would have been found, some of it only in a close look.
 
         Who should be outside the picture by now is missed wherever the detector looked. (He used to be held at
         the edge, as one at whom nobody had looked, and whoever came in there next got his id.)
         """
-        return self._covers(places) | self._lies_outside(places)
+        return self._covers(places, needs_close) | self._lies_outside(places)
 
-    def _covers(self, places: Doubles) -> BoolMap:
+    def _covers(self, places: Doubles, needs_close: BoolMap) -> BoolMap:
         if self.regions is None:
             return np.ones(len(places), np.bool_)
-        common = intersection(places[:, None], self.regions[None].astype(np.float64)).max(axis=1, initial=0.0)
+        regions = self.regions.astype(np.float64)
+        is_coarse = _longer(regions)[None] > CLOSE * _longer(places)[:, None]
+        shared = intersection(places[:, None], regions[None]) * ~(is_coarse & needs_close[:, None])
+        common = shared.max(axis=1, initial=0.0)
         covered: BoolMap = common >= SEEN_SHARE * areas(places)
         return covered
 
@@ -51,3 +56,8 @@ class Coverage:
         inside = intersection(places, np.array([0.0, 0.0, *self.size]))
         outside: BoolMap = inside < SEEN_SHARE * areas(places)
         return outside
+
+
+def _longer(boxes: Doubles) -> Doubles:
+    """The longer side of each box (n, 4)."""
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0))

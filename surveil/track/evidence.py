@@ -35,6 +35,8 @@ PATIENCE_S = 20.0
 """A new object that was not looked for is remembered for this long."""
 LEAST_LOOKS = 3
 """So many looks must miss a new object before it is forgotten."""
+FAINT_S = 2.0
+"""Who came or moves by himself is believed when he was found faintly for this long, or surely for half of it."""
 STEP_S = 1.0
 """Most that one find adds to the time for which an object was found."""
 
@@ -128,17 +130,8 @@ class Evidence:
     """What speaks for one new object. Mutable; owned by its tracklet."""
 
     __slots__ = (
-        "_faint_s",
-        "_own",
-        "_t_found",
-        "_t_own",
-        "best",
-        "came",
-        "hits",
-        "lives",
-        "moved",
-        "was_empty",
-    )
+        "_faint_s", "_own", "_t_found", "_t_own", "best", "came", "differs", "hits", "lives", "moved", "was_empty",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.hits = 0
@@ -147,7 +140,9 @@ class Evidence:
         self.moved = False
         """Whether it left the place where it was first seen."""
         self.came = False
-        """Whether its place moved before it was found there, and looks other than before."""
+        """Whether its place moved before it was found there."""
+        self.differs = True
+        """Whether its place looks other than before, as far as that is known."""
         self.lives = False
         """Whether it moves by itself."""
         self.was_empty: bool | None = None
@@ -174,14 +169,14 @@ class Evidence:
     @property
     def is_news(self) -> bool:
         """Whether it has not always been there."""
-        return self.came or self.lives
+        return (self.came and self.differs) or self.lives
 
     def suffices(self, label: str, settings: TrackSettings) -> bool:
         """Tell whether the object is believed."""
-        if self.is_news and self._faint_s >= settings.faint_s:
+        if self.is_news and self._faint_s >= FAINT_S:
             return True
         if self.hits < settings.confirm_hits:
             return False
         is_furniture = self.was_empty is False and not self.is_news and label in LIVING
         least = Grade.BEYOND_DOUBT if is_furniture else Grade.CERTAIN
-        return self.moved or self.best >= least
+        return (self.moved and self.differs) or self.best >= least

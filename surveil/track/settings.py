@@ -15,7 +15,7 @@ class TrackSettings(Settings):
         gt=0,
         le=1,
         description="Minimum score to start a track anywhere. Such detections are matched first. People and animals "
-        "are also followed below it (0.3 for 0.45) where something came or moves by itself.",
+        "are also followed below it (0.3 for 0.45) if found for two seconds where something came or moves by itself.",
     )
     certain_score: float = Field(
         default=0.65,
@@ -29,13 +29,6 @@ class TrackSettings(Settings):
         ge=0,
         le=1,
         description="Minimum score to continue a track.",
-    )
-    faint_s: float = Field(
-        default=2.0,
-        gt=0,
-        le=60,
-        description="Time for which a person or an animal that came, or that moves by itself, must be found below "
-        "`high_score` before a track is confirmed. At or above `high_score` it is half of this.",
     )
     confirm_hits: int = Field(
         default=2,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveil.detect.labels import LIVING
+from surveil.detect.labels import LIVING, needs_close_look
 from surveil.geometry import areas, intersection, iou_matrix
 from surveil.track import kalman
 from surveil.track.assignment import assign, similarity
@@ -129,9 +129,8 @@ class Tracker:
     def doubtful(self) -> tuple[Track, ...]:
         """The new objects that wait for another look to be believed; their id is 0.
 
-        One that the next look did not find is not among them: looking until it is forgotten cost a still scene, in
-        which the detector is unsure of something, eight looks in ten seconds. Nor is one in a place where nothing
-        moved: the same picture again says nothing new.
+        One that the next look did not find is not among them, nor is one in a place where nothing moved: the same
+        picture again says nothing new, and cost a still scene eight looks in ten seconds.
         """
         return tuple(k.as_track(stationary=False) for k in self._known if not k.id and self._wants_look(k))
 
@@ -223,11 +222,10 @@ class Tracker:
         known.weigh(grade, t)
         if known.id:
             return
-        evidence = known.evidence
-        if self._moved.known:
+        if (evidence := known.evidence) and self._moved.known:
             if evidence.was_empty is None:
                 evidence.came = self._moved.share(known.box, FRESH_S) >= CAME_SHARE
-            evidence.came &= self._moved.is_changed(known.box)
+            evidence.differs = self._moved.is_changed(known.box)
             evidence.was_empty = bool(evidence.was_empty) or self._moved.share(known.box, EMPTIED_S) > 0
             if self._moved.moves_by_itself(np.array([known.box]))[0]:
                 evidence.moves_by_itself(t)
@@ -238,7 +236,10 @@ class Tracker:
     def _miss(self, rows: Sequence[int], later: Doubles, look: Coverage) -> None:
         """Deal with the known objects that no detection belongs to."""
         held = []
-        for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows])), strict=True):
+        close = np.array(
+            [needs_close_look(self._known[row].label, self._known[row].score) for row in rows], bool
+        )
+        for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows]), close), strict=True):
             known = self._known[row]
             if was_looked_for and self._is_missed(known, look):
                 known.advance(later[row])
@@ -277,8 +278,7 @@ class Tracker:
         smaller = np.minimum(areas(seen.boxes)[:, None], areas(believed)[None])
         is_part = (common >= PART * smaller).any(axis=1)
         lives = np.array([label in LIVING for label in seen.labels], np.bool_)
-        may: BoolMap = seen.sure | ((seen.grades == Grade.FAINT) & lives & ~is_part)
-        return may
+        return np.asarray(seen.sure | ((seen.grades == Grade.FAINT) & lives & ~is_part))
 
     def _hold(self, known: list[Tracklet], dt: float) -> None:
         """Nothing is known about these: they stay where they are."""
@@ -299,7 +299,7 @@ class Tracker:
         return known.missing_for(t) >= self._settings.lost_s
 
     def _is_given_up(self, known: Tracklet, t: float) -> bool:
-        """Whether a new object was chance: found once, and not again in a second, or by the looks at it."""
+        """Whether a new object was chance: not found again in a second, or by the looks at it."""
         waited = t - known.t_seen
         if known.evidence.was_empty is None:
             return waited > self._settings.confirm_within_s
@@ -323,7 +323,7 @@ class Tracker:
         return known.id > 0 and is_chance and known.still(known.t_seen, after_s)
 
     def _still(self, known: Tracklet, t: float) -> bool:
-        """Whether it stands still: its box does, or nothing moves where it is, however the boxes of it jitter."""
+        """Whether it stands still: its box does, or nothing moves where it is, however its box jitters."""
         after_s = self._settings.stationary_s
         is_untouched = t - known.t_first >= after_s and self._moved.is_untouched(known.box, after_s)
         return known.id > 0 and (known.still(t, after_s) or is_untouched)

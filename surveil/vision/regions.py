@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
 
-from surveil.detect.labels import LIVING
+from surveil.detect.labels import LIVING, needs_close_look
 from surveil.geometry import areas, intersection
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 
@@ -30,10 +30,8 @@ EVEN = 2.0
 MAGNIFIED = 2.5
 """What is followed is magnified up to so many times: people of 50 to 80 px who are found in .22 of the looks at native
 scale are found in .60 (`python -m benchmarks.sitting looks`)."""
-UNSURE = 0.5
-"""Who is found with less than this gets a crop of his own."""
 OWN_SHARE = 0.7
-"""A movement belongs to what is followed when this share of it lies in the place of that."""
+"""A movement belongs to somebody who is followed when this share of it lies in his place."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
@@ -61,10 +59,6 @@ class CropLimits:
         """Return the limits for a model with an input of `input_px` a side."""
         limit = input_px * min_object_px / MIN_AT_INPUT_PX
         return cls(min(input_px / MAGNIFIED, limit), min(float(input_px), limit), limit, min_object_px)
-
-    def close_up(self) -> CropLimits:
-        """Return the limits for those of whom the detector is not sure: few of them share a crop."""
-        return replace(self, limit=min(2 * self.closest, self.limit))
 
 
 class RegionPlanner:
@@ -129,25 +123,28 @@ class RegionPlanner:
     def _followed(self, motion: Motion, tracks: Sequence[Track], t: float) -> list[Crop]:
         """Return crops of what moves and of the tracks that are due.
 
-        Every second time what moves but is not followed, and people and animals of whom the detector is not sure, are
-        looked at from close up in place of the rest: there most of those are found who are not found otherwise.
+        People and animals of whom the detector is not sure are looked at from close up, and every second time so is
+        what moves and is not followed: it may be a part of somebody.
         """
         grown = _grown([track.box for track in tracks], self._size)
         visible = _visible(grown)
         places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
-        inside = _shares(motion.boxes, places) >= OWN_SHARE
+        lives = np.array([track.label in LIVING for track in tracks], np.bool_)
+        inside = (_shares(motion.boxes, places) >= OWN_SHARE) & lives
         stirs = inside.any(axis=0)
-        due = np.array(
-            [s or not tr.is_settled or self._due(tr, t) for s, tr in zip(stirs, tracks, strict=True)],
-            np.bool_,
-        )
-        unsure = np.array([tr.score < UNSURE and tr.label in LIVING for tr in tracks], np.bool_)
+        due = [s or not tr.is_settled or self._due(tr, t) for s, tr in zip(stirs, tracks, strict=True)]
+        unsure = [needs_close_look(track.label, track.score) for track in tracks]
+        close = places[np.array(due, np.bool_) & np.array(unsure, np.bool_)]
+        rest = places[np.array(due, np.bool_) & ~np.array(unsure, np.bool_)]
         loose = _padded(motion.boxes[~inside.any(axis=1)].tolist(), self._size)
-        crops = cover(np.concatenate([places[due], loose]), self._limits, self._size)
+        most = max(2, len(cover(np.concatenate([close, rest, loose]), self._limits, self._size)))
         self._close_turn = not self._close_turn
-        if not self._close_turn:
-            return [self._widened(crop, loose) for crop in crops]
-        return self._close_ups(np.concatenate([places[due & unsure], loose]), crops, t)
+        if self._close_turn:
+            close = np.concatenate([close, loose])
+        else:
+            rest = np.concatenate([rest, loose])
+        crops = [self._widened(crop, loose) for crop in cover(rest, self._limits, self._size)]
+        return self._close_ups(close, max(1, most - len(crops)), t) + crops
 
     def _widened(self, crop: Crop, loose: Floats) -> Crop:
         """Return the crop at native scale where something in it belongs to nothing that is followed."""
@@ -155,16 +152,15 @@ class RegionPlanner:
             return crop
         return _square(crop, self._limits.native, self._size)
 
-    def _close_ups(self, doubtful: Floats, crops: list[Crop], t: float) -> list[Crop]:
-        """Return as many crops as `crops`, or two: those close to what is `doubtful` first, longest waiting first."""
-        close = cover(doubtful, self._limits.close_up(), self._size)
-        close = sorted(close, key=lambda crop: float(self._seen_close[self._cells(crop)].mean()))[
-            : max(2, len(crops))
+    def _close_ups(self, boxes: Floats, count: int, t: float) -> list[Crop]:
+        """Return at most `count` crops, each close to one of `boxes`: those that have waited longest."""
+        crops = {_square(box, self._limits.closest, self._size) for box in boxes.tolist()}
+        chosen = sorted(sorted(crops), key=lambda crop: float(self._seen_close[self._cells(crop)].mean()))[
+            :count
         ]
-        for crop in close:
+        for crop in chosen:
             self._seen_close[self._cells(crop)] = t
-        rest = [crop for crop in crops if crop not in close]
-        return close + rest[: max(0, len(crops) - len(close))]
+        return chosen
 
     def _beside_the_whole(self, followed: Sequence[Crop]) -> tuple[Crop, ...]:
         """Return the crops beside that of the whole picture: what is followed, and tiles in turn."""

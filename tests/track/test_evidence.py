@@ -129,8 +129,9 @@ def test_a_still_scene_asks_for_no_further_look_and_remembers_until_the_next():
 
 
 def test_who_came_is_looked_at_until_he_is_believed_but_not_for_long():
-    camera = Camera(faint_s=30.0).show(3, seen()).show(1, seen(), moving(PLACE))
-    camera.show(2, seen(PLACE, score=0.35))
+    camera = Camera(confirm_hits=20).show(3, seen()).show(1, seen(), moving(PLACE))
+    camera.show(0.4, seen(PLACE, score=0.35))
     assert len(camera.tracker.doubtful) == 1
-    camera.show(5, seen(PLACE, score=0.35))
+    camera.show(6, None)
+    camera.show(0.2, seen(PLACE, score=0.35))
     assert camera.tracker.doubtful == ()
