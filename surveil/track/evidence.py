@@ -173,7 +173,7 @@ class Evidence:
 
     def suffices(self, label: str, settings: TrackSettings) -> bool:
         """Tell whether the object is believed."""
-        if self.is_news and self._faint_s >= FAINT_S:
+        if self.is_news and label in LIVING and self._faint_s >= FAINT_S:
             return True
         if self.hits < settings.confirm_hits:
             return False
