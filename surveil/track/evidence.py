@@ -23,7 +23,7 @@ BLIND_S = 5.0
 """After a hole this long in the stream it is not known what moved."""
 CAME_SHARE = 0.5
 """Somebody has come to a place when this share of it moved."""
-CHANGED_SHARE = 0.15
+CHANGED_SHARE = 0.3
 """Somebody is in a place when this share of it differs from before he came."""
 OWN_SHARE, OWN_LEAST = 0.7, 0.02
 """A movement is the object's own when this share of it lies in its box; and of the box, so much moves."""

@@ -131,7 +131,7 @@ class RegionPlanner:
         places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
         lives = np.array([track.label in LIVING for track in tracks], np.bool_)
         inside = (_shares(motion.boxes, places) >= OWN_SHARE) & lives
-        stirs = inside.any(axis=0)
+        stirs: list[bool] = np.asarray(inside.any(axis=0)).tolist()
         due = [s or not tr.is_settled or self._due(tr, t) for s, tr in zip(stirs, tracks, strict=True)]
         unsure = [needs_close_look(track.label, track.score) for track in tracks]
         close = places[np.array(due, np.bool_) & np.array(unsure, np.bool_)]
