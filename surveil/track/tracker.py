@@ -113,6 +113,7 @@ class Tracker:
         dt = self._step(t)
         self._moved.note(motion, t, size)
         if detections is None and not any(k.id for k in self._known):  # most frames of most cameras
+            self._forget(t)
             return ()
         if detections is None:
             later = kalman.predict(_stacked(self._known), dt)
@@ -129,8 +130,7 @@ class Tracker:
     def doubtful(self) -> tuple[Track, ...]:
         """The new objects that wait for another look to be believed; their id is 0.
 
-        One that the next look did not find is not among them, nor is one in a place where nothing moved: the same
-        picture again says nothing new, and cost a still scene eight looks in ten seconds.
+        In a place where nothing moved the same picture again says nothing new; nor is one that was missed among them.
         """
         return tuple(k.as_track(stationary=False) for k in self._known if not k.id and self._wants_look(k))
 
