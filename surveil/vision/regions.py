@@ -29,7 +29,7 @@ EVEN = 2.0
 """Pieces begin at even px: so much of their overlap may be lost."""
 MAGNIFIED = 2.5
 """What is followed is magnified up to so many times: people of 50 to 80 px who are found in .22 of the looks at native
-scale are found in .60 of these (ADR 16)."""
+scale are found in .60 of these (ADR 18)."""
 OWN_SHARE = 0.7
 """A movement belongs to somebody who is followed when this share of it lies in his place."""
 MARGIN = 0.3

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-
 _JSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
