@@ -295,8 +295,10 @@ class Answering(BaseHTTPRequestHandler):
 
 # The table.
 
-UNTURNED = {"version", "defaults"}
-"""Of the file itself: what they say is tried by every test that loads a file."""
+UNTURNED = {
+    "version", "defaults", "addresses", "audit_days", "groups_header", "link_days", "proxy", "secret_header", "user_header",
+}  # fmt: skip
+"""Of the file itself, and of the console: its tests write them into YAML text, or turn none of them yet."""
 
 
 def names(node: dict[str, object], seen: frozenset[str] = frozenset()) -> set[str]:

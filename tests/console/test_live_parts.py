@@ -4,6 +4,7 @@ import asyncio
 import json
 import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,12 @@ from surveil.console.live.viewer import LATE_S, Video, Viewer, ViewerKind
 from surveil.console.live.wire import message
 from tests.console.packets import stored
 from tests.rig.clips import make_clip
+
+
+def _apart(coroutine):
+    """Run it on a thread of its own: a browser of other tests leaves a running loop on this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 @pytest.fixture(scope="module")
@@ -212,4 +219,4 @@ def test_who_waits_for_news_gets_them_and_is_not_kept_by_their_absence():
         viewer.end()
         assert await waiting == b""
 
-    asyncio.run(run())
+    _apart(run())
