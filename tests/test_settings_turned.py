@@ -296,7 +296,8 @@ class Answering(BaseHTTPRequestHandler):
 # The table.
 
 UNTURNED = {
-    "version", "defaults", "addresses", "audit_days", "groups_header", "link_days", "proxy", "secret_header", "user_header",
+    "version", "defaults", "addresses", "audit_days", "groups_header", "link_days", "proxy", "secret_header",
+    "user_header",
 }  # fmt: skip
 """Of the file itself, and of the console: its tests write them into YAML text, or turn none of them yet."""
 
