@@ -22,6 +22,8 @@ from surveil.settings import Settings
 from surveil.types import Alert
 
 _MOST_LISTED = 50
+_WAITED_S = 15.0
+"""Longest that a picture waits encoded: cameras are analysed out of order by as much."""
 _OWN = frozenset({"camera_lost", "storage", "digest"})
 """Alerts about cameras and the daemon are none of a place."""
 
@@ -77,15 +79,15 @@ class Incidents:
         """Return what is to be committed instead of `alerts`. `now`: Unix s."""
         made: list[Alert] = []
         for alert in alerts:
-            made += self._start(alert) if alert.phase == "start" else self._end(alert)
+            made += self._start(alert, now) if alert.phase == "start" else self._end(alert)
         return [*made, *self._release(now)]
 
-    def _start(self, alert: Alert) -> Iterator[Alert]:
+    def _start(self, alert: Alert, now: float) -> Iterator[Alert]:
         site = self.sites.get(alert.camera, "") if self.settings.enabled else ""
         if not site or alert.type in _OWN:
             yield alert
             return
-        incident = self._leading(alert, site)
+        incident = self._leading(alert, site, now)
         if incident is None:
             lead = replace(alert, details={**alert.details, "site": site, "incident": alert.event_id})
             self._open.append(_Incident(lead=lead, open=_still(alert), last=alert.t_wall))
@@ -99,14 +101,20 @@ class Incidents:
         yield replace(alert, sinks=(), details=details)
         yield _update(incident, alert)
 
-    def _leading(self, alert: Alert, site: str) -> _Incident | None:
+    def _leading(self, alert: Alert, site: str, now: float) -> _Incident | None:
         """Return the incident that an alert joins: where its lead goes to every sink that the alert goes to."""
         for incident in self._open:
             lead = incident.lead
-            near = 0 <= alert.t_wall - lead.t_wall <= self.settings.within_s
-            if near and lead.details.get("site") == site and _reaches(lead, alert):
+            if self._is_near(alert, lead, now) and lead.details.get("site") == site and _reaches(lead, alert):
                 return incident
         return None
+
+    def _is_near(self, alert: Alert, lead: Alert, now: float) -> bool:
+        """Whether it begins within the time after the lead, or before it in a picture that waited to be decoded."""
+        after = alert.t_wall - lead.t_wall
+        if after >= 0:
+            return after <= self.settings.within_s
+        return -after <= _WAITED_S and now - alert.t_wall <= _WAITED_S
 
     def _end(self, alert: Alert) -> Iterator[Alert]:
         for incident in self._open:

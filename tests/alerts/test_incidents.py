@@ -84,6 +84,14 @@ def test_what_is_elsewhere_later_or_no_intruder_is_a_notification_of_its_own(oth
     assert not is_listed(made)
 
 
+@pytest.mark.parametrize("earlier_s", [0.2, 3.0])
+def test_a_picture_that_waited_to_be_decoded_joins_though_it_is_older_than_the_lead(earlier_s):
+    joining = incidents()
+    joining.admit([alert(0)], T0)
+    listed, update = joining.admit([alert(1, camera="yard", t_wall=T0 - earlier_s)], T0 + 1)
+    assert (is_listed(listed), update.reason) == (True, "update")
+
+
 def test_it_is_off_by_one_setting():
     joining = incidents(enabled=False)
     alerts = [alert(0), alert(1, camera="yard"), alert(0, "end"), alert(1, "end", camera="yard")]
