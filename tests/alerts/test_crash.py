@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks import make_sink
 from surveil.clock import SystemClock
 from tests import forked
+from tests.integration.world import wait_for
 
 from .crasher import sinks
 from .helpers import Got, Receiver
@@ -129,8 +130,11 @@ class Counterparts:
         """What the webhook got."""
         return [got for got in self.receiver.got if got.path == "/hook"]
 
-    def arrived(self, folder: Path) -> dict[str, set[str]]:
-        """Sink → ids of the alerts that came there."""
+    def arrived(self, folder: Path, wanted: set[str]) -> dict[str, set[str]]:
+        """Sink → ids of the alerts that came there. A broker passes on after it has acknowledged: it is waited for."""
+        if self._alertmanager:
+            with suppress(AssertionError):
+                wait_for(lambda: wanted <= set(self._heard), 10)
         lines = (folder / "alerts.jsonl").read_text().splitlines()
         found = {
             "live": {got.json["id"] for got in self.hooks()},
@@ -181,7 +185,7 @@ def kill_often(tmp_path: Path, times: int, seed: int = 1, *, everything: bool = 
         for n in range(times):
             committed += run_and_kill(tmp_path, n * 100_000, rng.uniform(0.0, 0.4))
         outbox = deliver_the_rest(tmp_path)
-        hooks, arrived = world.hooks(), world.arrived(tmp_path)
+        hooks, arrived = world.hooks(), world.arrived(tmp_path, set(committed))
     assert len(committed) > times
     assert {name: set(committed) - ids for name, ids in arrived.items() if set(committed) - ids} == {}
     assert all(got.headers["Idempotency-Key"] == got.json["id"] for got in hooks)
