@@ -295,11 +295,8 @@ class Answering(BaseHTTPRequestHandler):
 
 # The table.
 
-UNTURNED = {
-    "version", "defaults", "addresses", "audit_days", "groups_header", "link_days", "proxy", "secret_header",
-    "user_header",
-}  # fmt: skip
-"""Of the file itself, and of the console: its tests write them into YAML text, or turn none of them yet."""
+UNTURNED = {"version", "defaults"}
+"""Of the file itself: what they say is tried by every test that loads a file."""
 
 
 def names(node: dict[str, object], seen: frozenset[str] = frozenset()) -> set[str]:
@@ -321,7 +318,7 @@ def names(node: dict[str, object], seen: frozenset[str] = frozenset()) -> set[st
 
 def turned_by() -> dict[str, list[str]]:
     """Return for every setting the files of tests that give it a value."""
-    given = re.compile(r'"(\w+)"|\b(\w+)=|^ *(\w+): ', re.MULTILINE)
+    given = re.compile(r'"(\w+)"|\b(\w+)=|(?:^ *|[{,] *)(\w+): ', re.MULTILINE)
     wanted, table = names(schema()), defaultdict[str, list[str]](list)
     for path in sorted(TESTS.rglob("*.py")):
         words = {next(filter(None, match.groups())) for match in given.finditer(path.read_text())}

@@ -248,6 +248,15 @@ def test_a_proxy_is_believed_by_its_secret_and_never_by_a_bare_header(proxied, h
     assert (answer.json["role"] if status == 200 else answer.code) == told
 
 
+def test_a_proxy_may_have_headers_of_its_own(tmp_path):
+    named = 'secret: "0123456789abcdef", user_header: X-User, groups_header: X-Groups, secret_header: X-Proof'
+    with Site(tmp_path, BEHIND.replace('secret: "0123456789abcdef"', named)) as site:
+        told = {"X-Proof": "0123456789abcdef", "X-User": "bob", "X-Groups": "chiefs"}
+        assert site.ask("GET", "/api/v1/me", headers=told).json["role"] == "admin"
+        told = {**SECRET, "Remote-User": "bob", "Remote-Groups": "chiefs"}
+        assert site.ask("GET", "/api/v1/me", headers=told).status == 401
+
+
 def test_a_user_of_our_own_keeps_the_role_behind_a_proxy(proxied):
     proxied.auth.users.add("ada", PASSWORD, Role.VIEWER, ["yard"], 0)
     told = proxied.ask(
@@ -339,3 +348,16 @@ def test_the_audit_log_is_paged_and_forgets_by_its_own_retention(guarded):
     guarded.clock.advance(366 * 86_400)
     session = cookie(log_in(guarded, "admin"))
     assert [one["n"] for one in guarded.ask("GET", "/api/v1/audit", headers=session).json["entries"]] == [6]
+
+
+@pytest.mark.parametrize(("days", "kept"), [(1, 1), (30, 2)])
+def test_the_audit_log_is_kept_for_as_long_as_told(tmp_path, days, kept):
+    with Site(
+        tmp_path, CONFIG.replace('listen: "127.0.0.1:0"', f'listen: "127.0.0.1:0", audit_days: {days}')
+    ) as site:
+        for _ in range(2):
+            site.auth.audit.note(
+                user="ada", origin="login", address="::1", action="look", subject="/events/x", status=200
+            )
+            site.clock.advance(2 * 24 * 3600.0)
+        assert len(site.auth.audit.page(None, 9)) == kept

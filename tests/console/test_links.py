@@ -11,7 +11,9 @@ from surveil.alerts.links import page_link
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.signed import LinkFault, Links, Signer, make_signer
 from surveil.alerts.sinks.base import BaseSink
+from surveil.app.couriers import make_links
 from surveil.console.access import Role
+from surveil.listening import HttpSettings
 from surveil.metrics import Metrics
 from tests.alerts.helpers import T0, alert
 
@@ -38,6 +40,15 @@ def page(site):
 def test_a_token_names_its_event_until_it_expires():
     assert SIGNER.event(TOKEN, T0) == EVENT
     assert SIGNER.event(TOKEN, T0 + 60) is LinkFault.EXPIRED
+
+
+@pytest.mark.parametrize("days", [1, 30])
+def test_a_link_is_good_for_as_many_days_as_told(tmp_path, days):
+    made = make_links(HttpSettings(console=True, public_url="https://nvr.example", link_days=days), tmp_path)
+    token = made.link(alert(0)).rpartition("/")[2]
+    begun = alert(0).t_wall
+    assert made.signer.event(token, begun + days * 86_400 - 1) == EVENT
+    assert made.signer.event(token, begun + days * 86_400) is LinkFault.EXPIRED
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_numbers_that_json_does_not_know_are_null(tmp_path, config):
 
 def test_wrong_gates_and_reports_that_cannot_be_written_are_told(tmp_path, footage, held_out):
     save(model().model, tmp_path / "m.npz")
-    said = refused(ConfigError, "evaluate", held_out, "--gate", "frame_acu>=0.9")
+    said = refused(ConfigError, "evaluate", "nowhere.yaml", "--gate", "frame_acu>=0.9")
     assert said.startswith("gate: there is no figure 'frame_acu'; there are average_precision, ")
     (tmp_path / "file").write_text("")
     words = ("evaluate", held_out, "--model", tmp_path / "m.npz", "--report", tmp_path / "file" / "report")

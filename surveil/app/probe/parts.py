@@ -113,8 +113,8 @@ def probe_camera(
     clock: Clock,
     stop: Stop,
     seconds: float,
-    pins: Pins | None = None,
-    on_picture: Callable[[CameraConfig, Picture], None] = lambda _camera, _picture: None,
+    pins: Pins | None,
+    on_picture: Callable[[CameraConfig, Picture], None],
 ) -> CameraReport:
     """Watch the camera's streams; a camera works when all of them do. `on_picture` gets its last picture."""
     if not camera.enabled:

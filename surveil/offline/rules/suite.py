@@ -113,7 +113,7 @@ def is_suite(path: Path) -> bool:
     """Return whether it is a suite's file, or a folder that has any: other files and folders are data sets."""
     if path.is_dir():
         return any(is_suite(file) for file in _files(path))
-    raw = _raw(path) if path.suffix in SUFFIXES else None
+    raw = _raw(path) if path.suffix in SUFFIXES and path.exists() else None
     return isinstance(raw, dict) and "films" in raw
 
 
