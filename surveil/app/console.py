@@ -84,6 +84,7 @@ class DaemonView:
             lag_s=status.lag_s if status else 0.0,
             codec=info.codec if info else "",
             decoder=info.decoder if info else "",
+            decode=status.decode if status else None,
             fps=camera.detect.fps,
             size=status.size if status else (0, 0),
             last_picture_at=status.last_picture_at if status else None,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from surveil.config import Config
+from surveil.reasons import DecodeWhy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class CameraState:
     lag_s: float
     codec: str = ""
     decoder: str = ""
+    decode: DecodeWhy | None = None
+    """Why it is decoded in full or on demand; None before that is known."""
     fps: float
     """Frames analysed a second, as configured."""
     size: tuple[int, int] = (0, 0)

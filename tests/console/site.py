@@ -27,6 +27,7 @@ from surveil.console.routes import routes
 from surveil.console.running import CameraState
 from surveil.listening import bind
 from surveil.metrics import Metrics
+from surveil.reasons import DecodeWhy
 from surveil.web import Web
 from tests.alerts.helpers import T0, alert
 
@@ -76,7 +77,8 @@ class StillDaemon:
         return [
             CameraState(
                 name=name, title=camera.titles.camera, site="", state="streaming", cause="", error="", since=T0,
-                lag_s=0.1, codec="h264", decoder="software", fps=5.0, size=(640, 360), last_picture_at=T0,
+                lag_s=0.1, codec="h264", decoder="software", decode=DecodeWhy.PROVEN, fps=5.0,
+                size=(640, 360), last_picture_at=T0,
             )
             for name, camera in self.config.cameras.items()
         ]  # fmt: skip

@@ -273,6 +273,20 @@ def test_events_that_go_on_and_those_that_begin_are_told_as_the_api_has_them(sit
         assert page.next("event")[0]["phase"] == "update"
 
 
+def test_a_verdict_is_told_to_open_pages_and_never_makes_an_event_that_is_over_go_on(site):
+    show(site, "gate")
+    old, new = site.happens(1), site.happens(2)
+    site.outbox.committer.commit([alert(1, "end")])
+    with Page(site.address, cameras="gate") as page:
+        assert page.next("event")[0]["event"]["id"] == new
+        site.change("POST", f"/events/{new}/acknowledge")
+        told, _ = page.next("event")
+        assert (told["phase"], told["event"]["acknowledged"]) == ("update", True)
+        site.change("PUT", f"/events/{old}/verdict", {"verdict": "unsure", "note": "fog"})
+        told, _ = page.next("event")
+        assert (told["phase"], told["event"]["id"], told["event"]["note"]) == ("end", old, "fog")
+
+
 def test_events_of_other_cameras_are_not_told(site):
     show(site)
     show(site, "gate")
@@ -292,6 +306,7 @@ def test_states_are_told_at_once_and_when_they_change(site):
     with Page(site.address, cameras="yard") as page:
         told, _ = page.next("state")
         assert (told["camera"], told["state"], told["since"]) == ("yard", "streaming", T0)
+        assert told["decode"] == {"mode": "on_demand", "why": "proven"}
         site.daemon.states["yard"] = ("lost", "refused")
         told, _ = page.next("state")
         assert (told["state"], told["cause"]) == ("lost", "refused")

@@ -79,7 +79,7 @@ def _answer(one: CameraState, going_on: Mapping[str, int], *, hides: bool) -> Ca
         error=one.error,
         since=one.since,
         lag_s=round(one.lag_s, 3),
-        decode=Decode(mode=one.decoder, why=""),
+        decode=Decode(mode=one.decode.mode if one.decode else "", why=one.decode or ""),
         width=one.size[0],
         height=one.size[1],
         fps=one.fps,

@@ -38,14 +38,14 @@ def judge(call: Call, body: VerdictBody) -> EventAnswer:
     if body.verdict in {Verdict.TRUE, Verdict.FALSE}:
         train_on(call, record.start, said.label or str(body.verdict))
     call.parts.history.judge(record.start.event_id, said)
-    return _again(call, record)
+    return _changed(call, record)
 
 
 def acknowledge(call: Call) -> EventAnswer:
     """Note that somebody has seen the event."""
     record = found(call)
     call.parts.history.acknowledge(record.start.event_id, call.parts.clock.wall())
-    return _again(call, record)
+    return _changed(call, record)
 
 
 def train_on(call: Call, alert: Alert, verdict: str) -> None:
@@ -68,5 +68,7 @@ def revoke_link(call: Call) -> EventAnswer:
     return answer(record)
 
 
-def _again(call: Call, record: EventRecord) -> EventAnswer:
+def _changed(call: Call, record: EventRecord) -> EventAnswer:
+    """Return the event as it is now; pages that are open learn of it, too."""
+    call.parts.live.tell_event(record.start.camera, record.start.event_id, "update")
     return answer(call.parts.history.event(record.start.event_id) or record)

@@ -122,7 +122,7 @@ class LiveHub:
                 self.tell_event(alert.camera, alert.event_id, alert.phase)
 
     def tell_event(self, camera: str, event: str, phase: Phase | str) -> None:
-        """Tell of an event; `update`: something about it has changed."""
+        """Tell of an event; `update`: something about it has changed, which of one that is over is told as its end."""
         if camera in self._watched:
             self._post(lambda: self._start(self._tell_event(camera, event, phase)))
 
@@ -309,7 +309,8 @@ class LiveHub:
             return
         if found is None:
             return
-        told = message({"type": "event", "phase": phase, "event": found})
+        ended = phase == "update" and found.get("end") is not None
+        told = message({"type": "event", "phase": "end" if ended else phase, "event": found})
         for viewer, cameras in self._viewers.items():
             if camera in cameras:
                 viewer.note(told)
@@ -317,7 +318,7 @@ class LiveHub:
 
 def _shown(state: CameraState | None) -> tuple[object, ...]:
     """Return what viewers are told of a state."""
-    return () if state is None else (state.state, state.cause, state.since, state.decoder)
+    return () if state is None else (state.state, state.cause, state.since, state.decode)
 
 
 def _state_message(state: CameraState) -> Message:
@@ -327,6 +328,6 @@ def _state_message(state: CameraState) -> Message:
         "state": state.state,
         "cause": state.cause,
         "since": state.since,
-        "decode": {"mode": state.decoder, "why": ""},
+        "decode": {"mode": state.decode.mode, "why": state.decode} if state.decode else None,
     }
     return message(told)

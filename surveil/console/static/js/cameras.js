@@ -31,7 +31,7 @@ function Camera({ camera }) {
       ${row("since", camera.since && html`<time title=${moment(camera.since)}>${ago(camera.since)}</time>`)}
       ${row("last", camera.last_picture_at && ago(camera.last_picture_at))}
       ${row("lag", duration(camera.lag_s))}
-      ${row("decode", camera.decode.mode && `${named("decode", camera.decode.mode)}${camera.decode.why ? `: ${camera.decode.why}` : ""}`)}
+      ${row("decode", camera.decode.mode && `${named("decode", camera.decode.mode)}${camera.decode.why ? `: ${named("decode_why", camera.decode.why)}` : ""}`)}
       ${row("size", size)}
       ${row("fps", camera.fps > 0 && number(camera.fps, { maximumFractionDigits: 1 }))}
       ${row("codec", camera.playable.codec)}

@@ -26,7 +26,7 @@ export function Tile({ camera, view, shapes, alone }) {
       ${!view.shownAt && html`<p class="veil">${t("live.waiting")}</p>`}
     </div>
     <footer>
-      ${decode?.mode && html`<span title=${decode.why}>${named("decode", decode.mode)}</span>`}
+      ${decode?.mode && html`<span title=${named("decode_why", decode.why)}>${named("decode", decode.mode)}</span>`}
       ${view.mode === "jpeg" && html`<span>${view.why ? t("live.pictures.why", { why: named("why", view.why) }) : t("live.pictures")}</span>`}
       ${camera.lag_s > 1 && html`<span>${t("live.lag", { lag: duration(camera.lag_s) })}</span>`}
       ${view.dropped > 0 && html`<span>${t("live.dropped", { n: view.dropped })}</span>`}
