@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 18
-"""The oldest opset in which Resize takes `axes`, so that the batch stays free."""
+"""The oldest opset in which ReduceMax takes its axes as an input, and Split the number of parts."""
 IR_VERSION = 8
 
 

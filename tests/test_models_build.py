@@ -6,11 +6,12 @@ import struct
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto
 
 from model_build import legacy_pth, sources, verify
-from model_build.efficientdet import same_padding
+from model_build.efficientdet import resize_scales, same_padding
 from model_build.graph import GraphWriter
 from surveil.models.store import DATA
 
@@ -106,3 +107,24 @@ def test_a_model_with_other_outputs_is_refused():
     model = write.model({"images": (TensorProto.UINT8, ["n", 320, 320, 3])}, free, {"name": "wrong"})
     with pytest.raises(sources.BuildError, match="concat differs from the reference by"):
         verify.check("efficientdet-lite0", model)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 5), (5, 10), (3, 7), (7, 13), (20, 40)])
+def test_a_resize_by_scales_has_just_the_size_and_pixels_wanted(before, after):
+    write = GraphWriter()
+    scales = write.constant("scales", resize_scales((before, before), np.array([after, after])))
+    write.node(
+        "Resize", ["x", "", scales], "y", mode="nearest", coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )  # fmt: skip
+    model = write.model(
+        {"x": (TensorProto.FLOAT, ["n", 1, before, before])},
+        {"y": ["n", 1, after, after]},
+        {"name": "resize"},
+    )
+    assert not any(attribute.name == "axes" for node in model.graph.node for attribute in node.attribute)
+    x = np.random.default_rng(0).random((2, 1, before, before), np.float32)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": x})
+    at = np.arange(after) * before // after
+    assert np.array_equal(found, x[:, :, at][..., at])
