@@ -70,7 +70,7 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
     """Every alert that was made is committed or withheld, and the digest tells of all that were withheld."""
     clock = ManualClock(wall=T0)
     made: Counter[str] = Counter()
-    for life in range(4):  # Each life ends without a word.
+    for life in range(4):
         outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
         writer = make_writer(outbox, tmp_path, storm=StormSettings(max_per_hour=20), clock=clock)
         made["ends"] += len(outbox.end_open_events(clock.wall()))
@@ -78,6 +78,8 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
             for phase in ("start", "end")[: 1 if n % 50 == 49 else 2]:
                 writer.write([Job([alert(n, phase, t_wall=clock.wall())])])
                 made[phase] += 1
+        for connection in (outbox.db.writer, outbox.db.acks):  # Each life ends without a word.
+            connection.close()
         clock.advance(600)
     outbox = Outbox.open(tmp_path / "outbox.db", ["ops"], clock)
     writer = make_writer(outbox, tmp_path, storm=StormSettings(max_per_hour=20), clock=clock)

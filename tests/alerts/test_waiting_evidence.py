@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -96,7 +97,7 @@ def test_old_evidence_behind_a_batch_that_waits_goes_all_the_same(outbox, tmp_pa
     retention = Retention(tmp_path, {"gate": EvidenceSettings(max_bytes=1_000_000)}, outbox)
     take(outbox, "hook", 6)
     for n in (3, 4, 5):
-        with connect(tmp_path / "surveil.db") as db:
+        with closing(connect(tmp_path / "surveil.db")) as db, db:
             db.execute("UPDATE deliveries SET state = 'delivered' WHERE alert = ?", (n + 1,))
     for _ in range(3):
         retention.sweep()

@@ -1,6 +1,7 @@
 """The list of events: pages, filters, pictures and clips."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_pictures_and_parts_of_a_clip_are_served(site):
 )
 def test_no_record_makes_another_file_evidence(site, path):
     site.happens(0)
-    with sqlite3.connect(site.database) as db:
+    with closing(sqlite3.connect(site.database)) as db, db:
         db.execute(
             "UPDATE alerts SET body = json_set(body, '$.evidence', json_object('snapshot', ?))", (path,)
         )
