@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import islice
 from pathlib import Path
 
+from surveil.alerts import rows
 from surveil.alerts.database import connect_existing, foreign_errors, transaction
 from surveil.alerts.links import present
 from surveil.alerts.records import COLUMNS, alert_of, moment_of, number_of, text_of
@@ -152,16 +153,12 @@ class History:
 
     def books(self) -> tuple[dict[Entry, int], dict[str, dict[str, int]]]:
         """Return what became of signals, and how many deliveries of each sink are in each state."""
-        ledger = "SELECT camera, rule, outcome, reason, n FROM ledger ORDER BY camera, rule, outcome, reason"
-        states = (
-            "SELECT sink, state, sum(n) FROM (SELECT sink, state, count(*) AS n FROM deliveries GROUP BY sink, state "
-            "UNION ALL SELECT sink, state, n FROM purged) GROUP BY sink, state ORDER BY sink, state"
-        )
+        deliveries: dict[str, dict[str, int]] = {}
         with self._opened() as db:
-            signals = {Entry(*map(text_of, row[:4])): int(row[4]) for row in db.execute(ledger)}
-            deliveries: dict[str, dict[str, int]] = {}
-            for sink, state, n in db.execute(states):
-                deliveries.setdefault(text_of(sink), {})[text_of(state)] = int(n)
+            signals = rows.totals(db)
+            for sink, state, n, _ in sorted(rows.deliveries(db)):
+                counts = deliveries.setdefault(sink, {})
+                counts[state] = counts.get(state, 0) + n
         return signals, deliveries
 
     @contextmanager

@@ -17,9 +17,8 @@ class Ledger:
 
     def totals(self) -> dict[Entry, int]:
         """Return all entries."""
-        query = "SELECT camera, rule, outcome, reason, n FROM ledger"
         with self._db.lock, foreign_errors():
-            return {Entry(*line[:4]): line[4] for line in self._db.writer.execute(query)}
+            return rows.totals(self._db.writer)
 
     def add(self, counts: Mapping[Entry, int]) -> None:
         """Count signals without an alert; survives the process, not synced."""

@@ -70,12 +70,11 @@ class DeliveryQueue:
     def counts(self) -> dict[str, dict[str, int]]:
         """Return sink → state → number of alerts, those deleted since included."""
         counts = {sink: dict.fromkeys(DELIVERY, 0) for sink in self._db.sinks}
-        query = "SELECT sink, state, count(*) FROM deliveries GROUP BY sink, state"
         with self._db.lock, foreign_errors():
-            live = self._db.writer.execute(query).fetchall()
-            self._db.pending = Counter({sink: n for sink, state, n in live if state == "pending"})
-            purged = self._db.writer.execute("SELECT sink, state, n FROM purged").fetchall()
-        for sink, state, n in (*live, *purged):
+            found = rows.deliveries(self._db.writer)
+            pending = {sink: n for sink, state, n, gone in found if state == "pending" and not gone}
+            self._db.pending = Counter(pending)
+        for sink, state, n, _ in found:
             counts.setdefault(sink, dict.fromkeys(DELIVERY, 0))[state] += n
         return counts
 

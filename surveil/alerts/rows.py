@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import cast
 
 from surveil.alerts.payload import dump
-from surveil.alerts.records import COLUMNS
+from surveil.alerts.records import COLUMNS, text_of
 from surveil.reasons import Outcome, Reason
 from surveil.types import Alert
 
@@ -140,6 +140,21 @@ def _why_dead(db: sqlite3.Connection, alert: Alert, sink: str, *, full: bool) ->
     query = "SELECT state, reason FROM deliveries WHERE event_id = ? AND sink = ? ORDER BY alert LIMIT 1"
     start = db.execute(query, (alert.event_id, sink)).fetchone()
     return Dead.START_DEAD if start and start[0] == "dead" and start[1] != Dead.PARTIAL else ""
+
+
+def totals(db: sqlite3.Connection) -> dict[Entry, int]:
+    """Return all entries of the ledger."""
+    query = "SELECT camera, rule, outcome, reason, n FROM ledger ORDER BY camera, rule, outcome, reason"
+    return {Entry(*map(text_of, line[:4])): line[4] for line in db.execute(query)}
+
+
+def deliveries(db: sqlite3.Connection) -> list[tuple[str, str, int, bool]]:
+    """Return sink, state, number of deliveries, and whether they were deleted since; of one moment."""
+    query = (
+        "SELECT sink, state, count(*), 0 FROM deliveries GROUP BY sink, state "
+        "UNION ALL SELECT sink, state, n, 1 FROM purged"
+    )
+    return [(text_of(sink), text_of(state), n, bool(gone)) for sink, state, n, gone in db.execute(query)]
 
 
 def older(db: sqlite3.Connection, sink: str, created_s: float) -> list[int]:
