@@ -80,7 +80,7 @@ def test_an_update_of_an_incident_is_no_event_of_its_own(site):
     assert ids(site.get("/events")) == [event_id(0)]
 
 
-@pytest.mark.parametrize("cursor", ["x", "1.0", "~", "1.0~x", "9" * 70])
+@pytest.mark.parametrize("cursor", ["x", "1.0", "~", "1.0~x", "9" * 70, "1.0~" + "9" * 40, "nan~1"])
 def test_a_cursor_that_was_never_given_out_is_refused(site, cursor):
     answer = site.get("/events", cursor=cursor)
     assert (answer.status, answer.code) == (422, "invalid")

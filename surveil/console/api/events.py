@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from typing import Literal
 
 from pydantic import Field
@@ -200,12 +202,11 @@ def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
     t_wall, _, row = cursor.partition("~")
-    try:
-        return Place(float(t_wall), int(row))
-    except ValueError:
-        raise Refusal(
-            422, "invalid", "the cursor is none that was given out", remedy="begin at the first page"
-        ) from None
+    with suppress(ValueError):
+        place = Place(float(t_wall), int(row))
+        if math.isfinite(place.t_wall) and 0 <= place.row < 2**63:
+            return place
+    raise Refusal(422, "invalid", "the cursor is none that was given out", remedy="begin at the first page")
 
 
 def _file(call: Call, alert: Alert, kind: str) -> Response:
