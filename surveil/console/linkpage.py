@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from surveil.alerts import arming
 from surveil.alerts.arming import ArmingChannel
-from surveil.alerts.history import EventRecord, Judgement, Verdict
+from surveil.alerts.history import EventRecord, Verdict
 from surveil.alerts.links import picture_path
 from surveil.alerts.signed import LinkFault, Signer
 from surveil.console.access import Identity, Origin, Role, Scope
@@ -125,18 +125,15 @@ class LinkPages:
         )  # fmt: skip
 
     def _do(self, call: Call, asked: str) -> Response:
-        record, now = events.found(call), self._parts.clock.wall()
-        event_id = record.start.event_id
+        record = events.found(call)
         match asked:
             case "true" | "false":
-                said = record.judgement
-                judging.train_on(call, record.start, asked)
-                new = Judgement(verdict=Verdict(asked), note=said.note, judge="link", judged_at=now)
-                self._parts.history.judge(event_id, new)
+                said = judging.VerdictBody(verdict=Verdict(asked), note=record.judgement.note)
+                judging.judge(call, said)
             case "acknowledge":
-                self._parts.history.acknowledge(event_id, now)
+                judging.acknowledge(call)
             case "disarm":
-                board = ArmingChannel(self._parts.history.path)
+                board, now = ArmingChannel(self._parts.history.path), self._parts.clock.wall()
                 try:
                     key = (record.start.camera, record.start.rule)
                     board.change(arming.disarm([key], now, _DISARMED_S), now)

@@ -287,6 +287,22 @@ def test_a_verdict_is_told_to_open_pages_and_never_makes_an_event_that_is_over_g
         assert (told["phase"], told["event"]["id"], told["event"]["note"]) == ("end", old, "fog")
 
 
+@pytest.mark.parametrize(
+    ("action", "said"), [("false", ("false", False)), ("acknowledge", (None, True))], ids=str
+)
+def test_what_is_said_by_a_link_is_told_to_open_pages(site, action, said):
+    show(site, "gate")
+    event = site.happens(1)
+    link = f"/l/{site.signer.token(event, int(T0) + 60)}"
+    with Page(site.address, cameras="gate") as page:
+        page.next("event")
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert site.ask("POST", link, f"action={action}", form).status == 303
+        told, _ = page.next("event")
+        assert (told["phase"], told["event"]["id"]) == ("update", event)
+        assert (told["event"]["verdict"], told["event"]["acknowledged"]) == said
+
+
 def test_events_of_other_cameras_are_not_told(site):
     show(site)
     show(site, "gate")

@@ -36,7 +36,7 @@ def judge(call: Call, body: VerdictBody) -> EventAnswer:
         judged_at=call.parts.clock.wall(),
     )
     if body.verdict in {Verdict.TRUE, Verdict.FALSE}:
-        train_on(call, record.start, said.label or str(body.verdict))
+        _train_on(call, record.start, said.label or str(body.verdict))
     call.parts.history.judge(record.start.event_id, said)
     return _changed(call, record)
 
@@ -48,7 +48,7 @@ def acknowledge(call: Call) -> EventAnswer:
     return _changed(call, record)
 
 
-def train_on(call: Call, alert: Alert, verdict: str) -> None:
+def _train_on(call: Call, alert: Alert, verdict: str) -> None:
     """Add the picture to the rule's data set. Raises Refusal for a class that means nothing here."""
     from surveil.offline.classify.feedback import add_feedback, known_instead  # noqa: PLC0415 - the daemon imports none of it before
 
