@@ -1,1 +1,1 @@
-"""The commands that train and judge classifiers. Called by the command line alone."""
+"""The command that judges rules. Called by the command line alone."""
