@@ -145,7 +145,6 @@ def _row(threshold: Threshold, clips: Sequence[ClipResult]) -> BudgetRow:
         events=sum(len(events) for events, _ in judged),
         found=sum(e.delay_s == e.delay_s for events, _ in judged for e in events),
         false_alarms=sum(len(false) for _, false in judged),
-        normal_s=sum(c.normal_s for c in clips),
     )
     return BudgetRow(threshold=threshold, found=found)
 

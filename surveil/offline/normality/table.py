@@ -23,8 +23,6 @@ class Found:
     events: int
     found: int
     false_alarms: int
-    normal_s: float
-    """Footage without a label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
