@@ -209,6 +209,8 @@ def _supervise(talk):
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
+    # A shell that started the tests in the background had it ignored, and so would the program.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return request["command"]
 
 

@@ -33,6 +33,8 @@ def series(folder, detector, cameras, rules, sinks):
             if not sample.name.endswith("_created")
         ]
     finally:
+        daemon._watches.close()
+        daemon.pipeline.commit.close()
         daemon.outbox.close()
         daemon._listener.close()
 
