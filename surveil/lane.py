@@ -175,9 +175,13 @@ class Lane(Generic[State]):
         """Let go of the backlog; what nobody has seen of it is lost."""
         backlog, self.backlog = self.backlog, None
         if backlog is not None:
-            unseen = backlog.drop()
-            self.received += unseen
-            self.dropped[Drop.LOST] += unseen
+            self.count(Drop.LOST, backlog.drop())
+            self.count(Drop.BEHIND, backlog.take_skipped())
+
+    def count(self, reason: Drop, pictures: int) -> None:
+        """Count pictures that were never decoded."""
+        self.received += pictures
+        self.dropped[reason] += pictures
 
     def lose(self, lost: Lost) -> None:
         """Take note of a loss; what was kept until then is still looked at before it is told."""

@@ -139,8 +139,8 @@ class FrameRing(Generic[State]):
             if slot.is_orphan:
                 return False
             lane = self._lanes[slot.camera]
-            lane.received += idle + 1
-            lane.dropped[Drop.IDLE] += idle
+            lane.received += 1
+            lane.count(Drop.IDLE, idle)
             lane.pass_over(frame.t)
             if frame.damaged:
                 lane.dropped[Drop.DAMAGED] += 1
@@ -152,9 +152,7 @@ class FrameRing(Generic[State]):
         """Count pictures of the backlog that were given up, because the analysis is behind."""
         with self._lock:
             if not slot.is_orphan:
-                lane = self._lanes[slot.camera]
-                lane.received += count
-                lane.dropped[Drop.BEHIND] += count
+                self._lanes[slot.camera].count(Drop.BEHIND, count)
 
     @staticmethod
     def _load(lane: Lane[State], frame: Frame) -> None:

@@ -32,7 +32,7 @@ class StreamStatus:
         self.last_picture_at: float | None = None
         """Unix s, within a second."""
         self.error = ""
-        """DecodeWhy the stream was lost, without credentials; empty while it runs."""
+        """Why the stream was lost, without credentials; empty while it runs."""
         self.decode: DecodeWhy | None = None
         """Why its pictures are decoded in full or on demand; None: it has not sent any."""
         self._camera = camera
@@ -44,7 +44,7 @@ class StreamStatus:
 
     @property
     def cause(self) -> str:
-        """DecodeWhy the stream was lost, as the metric names it; empty while it runs."""
+        """Why the stream was lost, as the metric names it; empty while it runs."""
         return self._lost_cause
 
     def show(self, state: str) -> None:

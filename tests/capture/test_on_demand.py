@@ -251,6 +251,16 @@ def test_what_is_kept_is_bounded_and_its_overrun_is_told():
     assert made.bytes == 0
 
 
+def test_what_an_overrun_gave_up_is_counted_though_nobody_looked_again():
+    ring = FrameRing()
+    ring.add("gate", None, 5.0)
+    ring.follow("gate", backlog_of(70, size=100_000))
+    ring.follow("gate", backlog_of(1))
+    books = ring.books()["gate"]
+    assert books.dropped[Drop.BEHIND] > 0
+    assert books.dropped[Drop.BEHIND] + books.dropped[Drop.LOST] == books.received == 70
+
+
 def test_what_is_dropped_keeps_nothing_more():
     made = backlog_of(5)
     made.drop()
