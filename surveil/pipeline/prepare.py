@@ -14,7 +14,6 @@ from surveil.pipeline.pull import QUIET, pull
 from surveil.pipeline.work import CameraSlot, Meters, Work
 from surveil.ring import FrameRing, Lost
 from surveil.types import Findings, Frame
-from surveil.view import FrameView, hiding
 from surveil.vision.regions import as_boxes
 
 
@@ -46,10 +45,10 @@ class PrepareStage:
     def process(self, slot: CameraSlot) -> None:
         """Prepare what the slot brings; hand it to the models, or past them when there is nothing to look at."""
         work = slot.state
+        work.clear()
         if not isinstance(slot.item, Frame | Lost | None) and not pull(self._ring, slot, slot.item):
             self._ring.give_back(slot)
             return
-        work.clear()
         if isinstance(slot.item, Frame):
             started = self._clock.monotonic()
             age = max(0.0, started - slot.item.arrived) + slot.item.lag_s
@@ -62,14 +61,9 @@ class PrepareStage:
         (self._to_detect if work.looks or work.has_cuts else self._to_analyse)(slot)
 
     def _look(self, frame: Frame, work: Work, meters: Meters) -> None:
-        frame = hiding(frame, work.undetected)
-        picture = frame.picture
-        size = (picture.width, picture.height)
-        view = FrameView(frame, work.tracks, events=work.events)
-        # What was found once is looked at again at once: a round of the tiles may take longer than it is remembered.
-        followed = (*work.tracks, *work.doubtful)
-        motion = work.gate.update(view.luma(*work.plane(size)), frame.t, size, followed)
-        view.motion = work.motion = motion
+        view, motion = work.watched or work.watch(frame)
+        work.motion = motion
+        picture, size = view.picture, (view.picture.width, view.picture.height)
         if motion.gate not in QUIET or work.stirred is None:
             work.stirred = frame.t
         for analyser in work.analysers:
@@ -80,7 +74,7 @@ class PrepareStage:
             work.has_cuts |= cutter.cut(view)
         meters.gates[motion.gate].inc()
         meters.motion_share.set(motion.share)
-        crops = work.planner.plan(motion, followed, size, frame.t)
+        crops = work.planner.plan(motion, work.followed, size, frame.t)
         if crops:
             work.regions = as_boxes(crops)
             work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)

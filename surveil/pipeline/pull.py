@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from math import isfinite
 
 from surveil.pipeline.work import CameraSlot, Work
 from surveil.ring import Backlog, FrameRing
-from surveil.types import Frame, GateDecision
-from surveil.view import FrameView, hiding
+from surveil.types import Frame, GateDecision, Motion
+from surveil.view import FrameView
 
 QUIET = (GateDecision.CLOSED_STILL, GateDecision.IDLE)
 """The gate saw nothing move."""
@@ -25,7 +26,10 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
     look = backlog.look()
     if look is None:
         return False
-    if look.damaged or not _stirs(look, slot.state):
+    if look.damaged:
+        return ring.admit_look(slot, look, backlog.stay())
+    slot.state.watched = _watched(look, slot.state)
+    if slot.state.watched is not None:
         return ring.admit_look(slot, look, backlog.stay())
     backlog.wake()
     return _next(ring, slot, backlog, calm=False)
@@ -38,12 +42,16 @@ def _next(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog, *, calm: bo
     return admitted
 
 
-def _stirs(look: Frame, work: Work) -> bool:
-    """Whether the picture of a look shows anything for which those before it are wanted."""
+def _watched(look: Frame, work: Work) -> tuple[FrameView, Motion] | None:
+    """Return the view of a look that shows nothing, and what moved; None where the pictures before it are wanted.
+
+    They come before it to the gate, which has not seen it then.
+    """
     if not work.is_calm(look.t):
-        return True
-    frame = hiding(look, work.undetected)
-    size = (frame.picture.width, frame.picture.height)
-    luma = FrameView(frame, work.tracks, events=work.events).luma(*work.plane(size))
-    motion = work.gate.peek(luma, look.t, size, (*work.tracks, *work.doubtful))
-    return motion.gate not in QUIET
+        return None
+    before, work.gate = work.gate, copy.deepcopy(work.gate)
+    view, motion = work.watch(look)
+    if motion.gate in QUIET:
+        return view, motion
+    work.gate = before
+    return None

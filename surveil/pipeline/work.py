@@ -15,12 +15,13 @@ from surveil.types import (
     Finding,
     Findings,
     Floats,
+    Frame,
     GateDecision,
     Motion,
     Polygon,
     Track,
 )
-from surveil.view import FrameView
+from surveil.view import FrameView, hiding
 from surveil.vision.motion import MotionGate, plane_size
 from surveil.vision.regions import RegionPlanner
 
@@ -98,6 +99,8 @@ class Work:
     _plane: tuple[int, int] = (0, 0)
 
     # Of the frame in flight, filled from stage to stage.
+    watched: tuple[FrameView, Motion] | None = None
+    """A view of it and what moved, where the gate has seen it already."""
     motion: Motion | None = None
     regions: Floats | None = None
     looks: tuple[ModelInput, ...] = ()
@@ -109,7 +112,7 @@ class Work:
 
     def clear(self) -> None:
         """Forget the frame before, so that nothing of it can be taken for the next."""
-        self.motion = self.regions = self.detections = None
+        self.watched = self.motion = self.regions = self.detections = None
         self.looks = ()
         self.has_cuts = False
         self.findings = NO_FINDINGS
@@ -121,6 +124,19 @@ class Work:
         if wants or followed or self.doubtful or self.events or self.pending:
             self.stirred = t
         return self.stirred is not None and t - self.stirred >= CALM_S
+
+    @property
+    def followed(self) -> tuple[Track, ...]:
+        """What is looked at again: tracks, and at once what was found once, before a round of the tiles is over."""
+        return (*self.tracks, *self.doubtful)
+
+    def watch(self, frame: Frame) -> tuple[FrameView, Motion]:
+        """Show a frame to the gate; return a view of it, and what moved."""
+        frame = hiding(frame, self.undetected)
+        size = (frame.picture.width, frame.picture.height)
+        view = FrameView(frame, self.tracks, events=self.events)
+        motion = view.motion = self.gate.update(view.luma(*self.plane(size)), frame.t, size, self.followed)
+        return view, motion
 
     def lost(self) -> None:
         """Tell the analysers that the stream was interrupted."""

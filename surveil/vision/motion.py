@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,10 +84,6 @@ class MotionGate:
         """
         motion = self._watch(luma, t, size, tracks)
         return motion if self._enabled else replace(motion, gate=GateDecision.OFF)
-
-    def peek(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track] = ()) -> Motion:
-        """Return what `update` would, and learn nothing from it."""
-        return copy.deepcopy(self).update(luma, t, size, tracks)
 
     def _watch(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track]) -> Motion:
         background = self._background
