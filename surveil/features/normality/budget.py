@@ -17,6 +17,7 @@ from math import exp, inf, log
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil import poisson
 from surveil.clock import DAY_S
 from surveil.features.normality.peaks import Ladder
 from surveil.features.normality.words import duration_words
@@ -178,9 +179,7 @@ def _threshold(value: float, budget: float, rate: float, ladder: Ladder) -> Thre
     seen = ladder.count(value)
     at_most = inf
     if ladder.seconds > 0:
-        from scipy.stats import chi2  # noqa: PLC0415 - importing scipy.stats costs the daemon some 60 MB
-
-        at_most = float(chi2.ppf(CONFIDENCE, 2 * (seen + 1)) / 2 / ladder.seconds * DAY_S)
+        at_most = poisson.upper(seen, CONFIDENCE) / ladder.seconds * DAY_S
     return Threshold(
         value=value, budget=budget, rate=rate, at_most=at_most, held_out_s=ladder.seconds, seen=seen
     )

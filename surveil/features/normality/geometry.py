@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from surveil.features.normality.plane import PlaneSize, equalised, half
-from surveil.types import BoolMap, Bytes
+from surveil.types import BoolMap, Bytes, Doubles
 
 SAMPLES = 240
 """Frames kept for the background, at most; at half resolution that is 5 MB for a 4:3 camera."""
@@ -127,12 +127,15 @@ def _perspective(background: Bytes, pairs: list[_Pair]) -> tuple[float, float]:
         return 0.0, DEFAULT_HEIGHT
     if len(rows) < 4:
         return 0.0, float(np.median(heights))
-    from scipy.stats import theilslopes  # noqa: PLC0415 - importing scipy.stats costs the daemon some 60 MB
+    slope, offset = _theil_sen(np.array(rows), np.array(heights))
+    return (slope, offset) if slope >= 0 else (0.0, float(np.median(heights)))
 
-    slope, offset, *_ = theilslopes(heights, rows)
-    if slope < 0:
-        return 0.0, float(np.median(heights))
-    return float(slope), float(offset)
+
+def _theil_sen(x: Doubles, y: Doubles) -> tuple[float, float]:
+    """Return slope and offset of a line: median slope of all pairs, through the medians (P. Sen, 1968)."""
+    i, j = np.triu_indices(len(x), 1)
+    slope = float(np.median((y[j] - y[i]) / (x[j] - x[i])))
+    return slope, float(np.median(y)) - slope * float(np.median(x))
 
 
 def _people(background: Bytes, pair: _Pair) -> list[tuple[float, float]]:

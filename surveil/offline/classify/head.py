@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surveil.offline.classify.lbfgs import minimise
 from surveil.types import Doubles, Floats
 
 Labels = NDArray[np.int64]
@@ -59,8 +60,6 @@ def class_weights(labels: Labels, classes: int) -> Doubles:
 
 def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: Doubles | None = None) -> Head:
     """Fit on float32 (n, d) and class numbers (n,). `penalty`: L2 per standardised feature."""
-    from scipy.optimize import minimize  # noqa: PLC0415 - costs some 48 MB, and the daemon learns nothing here
-
     x = features.astype(np.float64)
     mean, spread = x.mean(0), x.std(0) + 1e-3
     # The root of the number of features keeps the meaning of the penalty whatever the network.
@@ -76,7 +75,7 @@ def fit(features: Floats, labels: Labels, classes: int, penalty: float, start: D
         return value, np.concatenate([(error.T @ x + penalty * w).ravel(), error.sum(0)])
 
     begin = np.zeros(classes * (x.shape[1] + 1)) if start is None else start
-    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    found = minimise(loss, begin)
     w = found[:-classes].reshape(classes, -1) * (10 / np.sqrt(x.shape[1])) / spread
     return Head(w, found[-classes:] - w @ mean)
 
@@ -108,14 +107,14 @@ def simplest(losses: Doubles, unit: Labels) -> int:
 
 def temperature(logits: Doubles, labels: Labels) -> float:
     """Return the divisor of the logits, 0.2..20, that fits probabilities best to what was true."""
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - as above
-
-    found = minimize_scalar(
-        lambda log_t: log_loss(logits / np.exp(log_t), labels),
-        bounds=(np.log(0.2), np.log(20)),
-        method="bounded",
-    )
-    return float(np.exp(found.x))
+    true = float(logits[np.arange(len(labels)), labels].mean())
+    # The loss is convex in the factor, its slope the mean logit expected less the mean logit of what was true.
+    low, high = 1 / 20, 1 / 0.2
+    for _ in range(50):
+        factor = (low + high) / 2
+        expected = float((np.exp(_log_softmax(logits * factor)) * logits).sum(1).mean())
+        low, high = (factor, high) if expected < true else (low, factor)
+    return 2 / (low + high)
 
 
 @dataclass(frozen=True, slots=True)

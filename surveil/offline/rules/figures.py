@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf, nan, sqrt
 from statistics import median
 
+from surveil import poisson
 from surveil.offline.normality.figures import LEVEL, Estimate
 from surveil.offline.rules.matching import JudgedAlert, JudgedEvent, Kind, Verdict
 
@@ -193,10 +194,7 @@ def per_hour(count: int, hours: float) -> Estimate:
     """Return a rate and its exact interval; NaN of no time. With none in T hours the upper end is 3.7 / T."""
     if not hours:
         return Estimate(nan, nan, nan)
-    from scipy.stats import chi2  # noqa: PLC0415 - importing scipy.stats costs the command line half a second
-
-    low = float(chi2.ppf((1 - LEVEL) / 2, 2 * count)) / 2 if count else 0.0
-    high = float(chi2.ppf((1 + LEVEL) / 2, 2 * count + 2)) / 2
+    low, high = poisson.lower(count, (1 + LEVEL) / 2), poisson.upper(count, (1 + LEVEL) / 2)
     return Estimate(count / hours, low / hours, high / hours)
 
 
