@@ -8,7 +8,7 @@ BOOT   := $(VENV)-boot
 JOBS   ?= 2
 PREFIX ?= /opt/surveil
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit coverage check bench bench-normality gpu-check dev install uninstall clean format docs system-test
+.PHONY: deb help demo test test-unit coverage check bench bench-normality gpu-check dev install uninstall clean format docs system-test
 
 # What is asked of this machine comes first: a condition is decided where make reads it.
 # The pins hold for CPython 3.11 to 3.13 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
@@ -93,6 +93,10 @@ install: ## Install into PREFIX (/opt/surveil) with user, units and /etc/surveil
 	sed -i '1s|^#!$(DESTDIR)$(PREFIX)/|#!$(PREFIX)/|' $(DESTDIR)$(PREFIX)/bin/surveil
 	$(DESTDIR)$(PREFIX)/bin/python -m surveil install --systemd --program $(PREFIX)/bin/surveil --destdir "$(or $(DESTDIR),/)"
 
+# Fits the Debian that builds it. Needs python3-venv and binutils; root is not needed.
+deb: ## Build the Debian package into dist/
+	packaging/deb/build.sh dist
+
 uninstall: ## Stop the service and remove what install wrote; configuration, alerts and pictures stay
 	test ! -x $(DESTDIR)$(PREFIX)/bin/python || \
 	  $(DESTDIR)$(PREFIX)/bin/python -m surveil uninstall --program $(PREFIX)/bin/surveil --destdir "$(or $(DESTDIR),/)"
@@ -108,10 +112,13 @@ format: $(DEV) ## Format and apply automatic fixes
 	$(BIN)/ruff check --fix .
 
 # As root, with buildah, mmdebstrap and systemd-container; needs the network. Some 20 minutes each.
-system-test: $(DEV) ## Build and start the image; follow docs/install.md on fresh Debian 12 and 13; test on other Pythons
+system-test: $(DEV) ## Build and start the image; follow docs/install.md on fresh Debian 12 and 13; try package and wheel; test on other Pythons
 	tests/system/image.sh
 	$(BIN)/python -m tests.system.debian bookworm
 	$(BIN)/python -m tests.system.debian trixie
+	$(BIN)/python -m tests.system.package bookworm
+	$(BIN)/python -m tests.system.package trixie
+	tests/system/wheel.sh
 	tests/system/pythons.sh
 
 docs: $(DEV) ## Generate configuration, metrics and dashboard pages

@@ -1,6 +1,8 @@
 """Files for developers and packagers: complete, and without a link that leads nowhere."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -48,6 +50,13 @@ def test_the_page_about_the_architecture_has_the_layers_of_the_import_contract()
         for layer in layers
         if layer != "surveil.__main__"
     ]
+
+
+def test_the_notice_names_the_licence_of_all_that_is_installed():
+    words = [sys.executable, ROOT / "packaging" / "licences.py", "--table"]
+    table = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert table.count("\n") > 20
+    assert table in (ROOT / "NOTICE").read_text()
 
 
 def prose(page: Path) -> str:
