@@ -137,8 +137,12 @@ COMMANDS: dict[str, Line | Group] = {
         },
     ),
     "cameras": Group(
-        "Manage cameras.",
+        "Find and manage cameras.",
         {
+            "discover": Line(
+                "discover:discover",
+                "Find cameras on the network by ONVIF and print their entries for config.yaml.",
+            ),
             "accept": Line(
                 "surveil.features.health.commands:accept",
                 "Accept the current view as the new reference after moving a camera on purpose.",

@@ -156,7 +156,7 @@ class Mailbox:
         self.messages: list[bytes] = []
         self.logins: list[tuple[bytes, bytes]] = []
 
-    async def handle_DATA(  # noqa: N802
+    async def handle_DATA(
         self, _server: Any, _session: Any, envelope: Any
     ) -> str:
         if self.answers:
