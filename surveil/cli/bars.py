@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -13,13 +15,19 @@ from surveil.clock import Clock, Every, SystemClock
 
 LINE_S = 10.0
 """Where nobody watches, a line of progress is written this often."""
+JSON_LINE_S = 0.5
+"""The same for a program that reads it."""
 
 
 @contextmanager
-def bar(clock: Clock | None = None) -> Iterator[Callable[[str, float], None]]:
-    """Yield what is called with what is being done and the share of it that is done, 0..1."""
+def bar(clock: Clock | None = None, *, as_json: bool = False) -> Iterator[Callable[[str, float], None]]:
+    """Yield what is called with what is being done and the share of it that is done, 0..1.
+
+    `as_json`: a program reads the output; where no terminal is there, progress is one JSON object a line.
+    """
     if not shows_progress():
-        yield _silent if os.environ.get("NO_PROGRESS") else _lines(clock or SystemClock())
+        lines = _json_lines if as_json else _lines
+        yield _silent if os.environ.get("NO_PROGRESS") else lines(clock or SystemClock())
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, transient=True) as progress:
@@ -47,5 +55,20 @@ def _lines(clock: Clock) -> Callable[[str, float], None]:
     def show(what: str, share: float) -> None:
         if every.due(clock.monotonic()):
             errors.print(f"{what}: {share:.0%}")
+
+    return show
+
+
+def _json_lines(clock: Clock) -> Callable[[str, float], None]:
+    """Return what writes an object at each new step, and every `JSON_LINE_S` of one that takes long."""
+    every = Every(JSON_LINE_S)
+    doing = ""
+
+    def show(what: str, share: float) -> None:
+        nonlocal doing
+        if every.due(clock.monotonic()) or what != doing:
+            doing = what
+            sys.stderr.write(json.dumps({"doing": what, "share": round(share, 3)}) + "\n")
+            sys.stderr.flush()
 
     return show

@@ -87,6 +87,23 @@ def test_without_a_terminal_a_line_says_now_and_then_how_far_it_is(capsys, monke
     assert capsys.readouterr().err.splitlines() == ["learning: 33%", "learning: 67%"]
 
 
+def test_for_a_program_progress_is_an_object_a_line(capsys, monkeypatch):
+    """At each new step, and twice a second."""
+    monkeypatch.delenv("NO_PROGRESS", raising=False)
+    clock = ManualClock()
+    with bar(clock, as_json=True) as progress:
+        for i in range(4):
+            progress("reading", i / 4)
+            clock.advance(0.3)
+        progress("fitting", 0.0)
+    told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(one["doing"], one["share"]) for one in told] == [
+        ("reading", 0),
+        ("reading", 0.5),
+        ("fitting", 0),
+    ]
+
+
 def test_footage_without_times_is_of_today(tmp_path, config, footage):
     """Else the model is too old to alert on the day it was learned."""
     surveil("normality", "learn", "yard", footage, "-c", config)

@@ -108,6 +108,8 @@ def test_a_picture_that_changes_while_the_data_set_is_read_is_noticed(tmp_path):
         "{",
         '{"path": "a", "sha256": "", "label": "x", "new": 1}',
         '{"path": "../a.jpg", "sha256": "", "label": "x"}',
+        '{"path": ["a"], "removed": true}',
+        '{"path": "a.jpg", "removed": false}',
     ],
 )
 def test_a_wrong_line_of_the_manifest_is_named_with_its_number(tmp_path, line):
@@ -122,6 +124,21 @@ def test_a_later_line_corrects_a_label(tmp_path):
     data = dataset.load(fill(tmp_path, 2))
     collect.relabel(data, data.items[0].path, "disc")
     assert dataset.load(tmp_path).counts == {"cross": 1, "disc": 3}
+
+
+def test_a_removed_picture_is_in_no_data_set_any_more_and_may_come_back(tmp_path):
+    first = dataset.add(tmp_path, draw("disc", 1), "disc")
+    dataset.add(tmp_path, draw("disc", 2), "disc")
+    dataset.remove(tmp_path, first)
+    left = dataset.load(tmp_path)
+    assert (first.path in {item.path for item in left.items}, len(left.items), left.problems) == (
+        False,
+        1,
+        (),
+    )
+    assert not (tmp_path / first.path).exists()
+    dataset.add(tmp_path, draw("disc", 1), "disc")
+    assert dataset.load(tmp_path).counts == {"disc": 2}
 
 
 def test_an_unknown_class_is_answered_with_those_there_are(tmp_path):

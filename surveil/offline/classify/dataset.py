@@ -3,6 +3,8 @@
     DATASET/manifest.jsonl      one picture a line: path, sha256, class, camera, time, origin, group
     DATASET/CLASS/….jpg         the pictures
 
+A line with a path and `"removed": true` takes a picture out again.
+
 A folder with one folder of pictures per class and no manifest is a data set too. Lines are appended
 while collecting, so that a crash loses at most the last one.
 """
@@ -102,10 +104,10 @@ def load(folder: Path) -> PictureSet:
     """
     if not folder.is_dir():
         raise ConfigError([f"{folder}: there is no such folder"])
-    listed = _manifest(folder) if (folder / MANIFEST).exists() else _folders(folder)
+    found = _manifest(folder) if (folder / MANIFEST).exists() else _folders(folder)
     items: list[Item] = []
     problems: list[str] = []
-    for item in listed:
+    for item in found:
         try:
             items.append(_checked(folder, item))
         except BadPictureError as error:
@@ -116,10 +118,14 @@ def load(folder: Path) -> PictureSet:
     return PictureSet(folder, tuple(items), (*problems, *twice))
 
 
+def listed(folder: Path) -> list[Item]:
+    """Return what the manifest lists; the pictures themselves are not read. Raises ConfigError for a wrong line."""
+    return _manifest(folder) if (folder / MANIFEST).exists() else []
+
+
 def totals(folder: Path) -> dict[str, int]:
-    """Return the pictures per class that the manifest lists; the pictures themselves are not read."""
-    listed = _manifest(folder) if (folder / MANIFEST).exists() else []
-    return dict(sorted(Counter(item.label for item in listed).items()))
+    """Return the pictures per class that the manifest lists."""
+    return dict(sorted(Counter(item.label for item in listed(folder)).items()))
 
 
 def _manifest(folder: Path) -> list[Item]:
@@ -128,7 +134,11 @@ def _manifest(folder: Path) -> list[Item]:
     path = folder / MANIFEST
     for number, line in enumerate(_lines(path), 1):
         try:
-            item = _item(read_json(line))
+            raw = read_json(line)
+            if _is_removal(raw):
+                found.pop(raw["path"], None)
+                continue
+            item = _item(raw)
         except (ValueError, TypeError) as error:
             wrong.append(f"{path}:{number}: {error}")
             continue
@@ -146,6 +156,10 @@ def _lines(path: Path) -> list[str]:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+
+
+def _is_removal(raw: Any) -> bool:
+    return isinstance(raw, dict) and set(raw) == {"path", "removed"} and raw["removed"] is True
 
 
 def _item(raw: Any) -> Item:
@@ -227,8 +241,8 @@ def add(
 
 def _relabelled(folder: Path, sha256: str, label: str) -> Item | None:
     """Give the pictures with these contents the class; return one of them, None when there is none."""
-    listed = _manifest(folder) if (folder / MANIFEST).exists() else _fingerprints(folder)
-    same = [replace(i, label=label) for i in listed if i.sha256 == sha256 and (folder / i.path).exists()]
+    known = _manifest(folder) if (folder / MANIFEST).exists() else _fingerprints(folder)
+    same = [replace(i, label=label) for i in known if i.sha256 == sha256 and (folder / i.path).exists()]
     for item in same:
         append(folder, item)
     return same[0] if same else None
@@ -243,6 +257,14 @@ def append(folder: Path, item: Item) -> None:
         _begin_manifest(folder, item.path)
     with (folder / MANIFEST).open("a", encoding="utf-8") as file:
         file.write(_line(item))
+
+
+def remove(folder: Path, item: Item) -> None:
+    """Take a picture out of a data set that has a manifest, and delete its file. Raises OSError."""
+    # The line first: a file that is left over is in no data set, a line without its file is a problem to report.
+    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"path": item.path, "removed": True}) + "\n")
+    (folder / item.path).unlink(missing_ok=True)
 
 
 def _begin_manifest(folder: Path, but: str) -> None:

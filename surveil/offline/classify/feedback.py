@@ -31,16 +31,22 @@ def add_feedback(
     `verdict`: `true`, `false` or a class, see `known_instead`. Raises ConfigError where `false` could mean several
     classes, and StateError where there is no picture.
     """
-    picture = _picture(alert, state_dir)
+    picture = clean_picture(alert, state_dir)
     labels = _labels(alert, state_dir)
     shown = _class(alert, verdict, labels)
     model = str(alert.details.get("model", ""))
-    target = folder or state_dir / "feedback" / (model or safe_name(alert.rule))
-    box = None if whole else _box(alert, picture)
+    target = folder or feedback_folder(state_dir) / (model or safe_name(alert.rule))
+    box = None if whole else about(alert, picture)
     return target, from_feedback(target, picture, shown, camera=alert.camera, t_wall=alert.t_wall, box=box)
 
 
-def _picture(alert: Alert, state_dir: Path) -> Path:
+def feedback_folder(state_dir: Path) -> Path:
+    """Return where the data sets are that verdicts fill, one for each rule or classifier."""
+    return state_dir / "feedback"
+
+
+def clean_picture(alert: Alert, state_dir: Path) -> Path:
+    """Return the file of the picture without drawings. Raises StateError where none was kept."""
     kept = alert.evidence.get("clean", "")
     if not kept or kept.startswith("missing:"):
         why = kept or "none was stored: evidence.clean is off"
@@ -79,7 +85,7 @@ def _class(alert: Alert, verdict: str, labels: Sequence[str]) -> str:
     raise ConfigError([f"it is not {alert.label!r}: give its class instead of `false` ({choice})"])
 
 
-def _box(alert: Alert, picture: Path) -> tuple[int, int, int, int] | None:
+def about(alert: Alert, picture: Path) -> tuple[int, int, int, int] | None:
     """Return what the alert is about, px: with a classifier's alert just what it looked at, else a little more."""
     if alert.box is None:
         return None

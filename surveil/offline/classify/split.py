@@ -25,7 +25,7 @@ from surveil.offline.classify.duplicates import groups
 GAP_S = 60.0
 TRAIN, VALIDATION, TEST = 0, 1, 2
 _SHARES = (0.6, 0.2, 0.2)
-_FEWEST_UNITS = 3
+FEWEST_UNITS = 3
 """Of a class: one on each side."""
 _SHOWN = 5
 
@@ -117,7 +117,7 @@ def _cut(queue: list[list[int]], side: NDArray[np.int64]) -> None:
         middle = (before + len(indices) / 2) / total
         where.append(TRAIN if middle < _SHARES[0] else VALIDATION if middle < sum(_SHARES[:2]) else TEST)
         before += len(indices)
-    if len(queue) >= _FEWEST_UNITS:
+    if len(queue) >= FEWEST_UNITS:
         where[0], where[-1] = TRAIN, TEST
         if VALIDATION not in where:
             where[-2] = VALIDATION
@@ -153,7 +153,7 @@ def _remedy(
     held = sum(any(items[i].camera in test_cameras for i in indices) for indices in largest)
     groups_ = f"{len(largest)} group{'s' * (len(largest) != 1)}"
     only = f", {held} of them of cameras that only the test has" if held else ""
-    needed = max(1, _FEWEST_UNITS - (len(largest) - held))
+    needed = max(1, FEWEST_UNITS - (len(largest) - held))
     return (
         f"they form {groups_}{only}: {', '.join([*shown, *more])}. Collect at least {needed} more groups of the "
         f"class: another video, another place, or a minute later (`surveil dataset collect` with times, see --start)"

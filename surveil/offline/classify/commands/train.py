@@ -19,6 +19,7 @@ from surveil.errors import ConfigError, ModelError
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.store import ClassifierStore
 from surveil.models.files import check_name, slug
+from surveil.offline.background import lowest_priority
 from surveil.offline.classify.commands.pictures import Gate, conditions_of, hold, show
 from surveil.offline.classify.dataset import load
 from surveil.offline.classify.measures import Wanted
@@ -80,6 +81,12 @@ Finetune = Annotated[
     ),
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume an interrupted fine-tuning.")]
+Background = Annotated[
+    bool,
+    typer.Option(
+        "--background", help="Run at the lowest priority for CPU, disk and memory, beside a running daemon."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +104,7 @@ class TrainOptions:
     learning: Options
     finetune: bool
     resume: bool
+    background: bool
     json: bool
 
 
@@ -122,6 +130,7 @@ def train(
     flip: Flip = True,
     finetune: Finetune = False,
     resume: Resume = False,
+    background: Background = False,
     json: AsJson = False,
 ) -> None:
     """Train a classifier, test it on held-out pictures and write one ONNX file.
@@ -133,7 +142,8 @@ def train(
         surveil models deploy shelf
 
     The report (HTML and JSON) next to the model shows the figures with their confidence intervals. Exit codes: 0: good;
-    1: a gate failed; 78: the data cannot be used for training.
+    1: a gate failed; 78: the data cannot be used for training. With --json, progress is one JSON object a line on
+    standard error: `doing`, and `share` from 0 to 1.
     """
     run(
         TrainOptions(
@@ -149,6 +159,7 @@ def train(
             ),
             finetune=finetune,
             resume=resume,
+            background=background,
             json=json,
         )
     )  # fmt: skip
@@ -159,6 +170,8 @@ def run(options: TrainOptions) -> None:
     if options.resume and not options.finetune:
         raise ConfigError(["--resume requires --finetune"])
     check_name(options.name)
+    if options.background:
+        lowest_priority()
     store = (
         None
         if options.output
@@ -168,7 +181,7 @@ def run(options: TrainOptions) -> None:
     learning = replace(options.learning, beside=store.path() if store else None)
     train_network = _finetuner(options.resume) if options.finetune else train_head
     data = load(options.dataset)
-    with bar() as progress:
+    with bar(as_json=options.json) as progress:
         made = train_network(data, target, learning, progress=progress)
     show(made, data, target.parent, json=options.json)
     if store and not options.json:
