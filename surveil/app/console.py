@@ -29,6 +29,7 @@ from surveil.console.live.hub import LiveHub
 from surveil.console.live.news import News
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
+from surveil.console.training.job import Trainings
 from surveil.engine import Step
 from surveil.features.base import Shared
 from surveil.metrics import Metrics
@@ -149,5 +150,6 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         auth=make_auth(settings, state.folder, clock, shared.metrics),
         clock=clock,
         drafts=Drafts(daemon),
+        trainings=Trainings(state.folder),
     )
     return routes(parts, Frontend(), make_signer(state.folder))

@@ -15,6 +15,7 @@ from surveil.console.drafts import Drafts
 from surveil.console.live.hub import LiveHub
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
+from surveil.console.training.job import Trainings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Parts:
     clock: Clock
     drafts: Drafts
     live: LiveHub
+    trainings: Trainings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

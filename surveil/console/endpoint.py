@@ -34,7 +34,7 @@ AT_ONCE = 16
 """Answers that are worked on at a time; the rest waits."""
 Returned = TypeVar("Returned")
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-Handler = Callable[..., BaseModel | Response | Awaitable[Response]]
+Handler = Callable[..., BaseModel | Response | Awaitable[BaseModel | Response]]
 
 
 class Message(BaseModel):

@@ -22,6 +22,7 @@ from surveil.console.api import (
     shapes,
     switches,
 )
+from surveil.console.api.training import crops, models, report, sets
 from surveil.console.context import Parts
 from surveil.console.endpoint import AT_ONCE, Answering, Endpoint, Handler
 from surveil.console.frontend import Frontend
@@ -75,6 +76,25 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/cameras/{camera}/shapes", Role.VIEWER, Scope.STATE, shapes.shapes),
     _put("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.draw),
     _delete("/cameras/{camera}/shapes", Role.ADMIN, Scope.CONFIGURE, shapes.drop_draft),
+    _get("/training", Role.VIEWER, Scope.STATE, sets.training),
+    _get("/training/crops", Role.VIEWER, Scope.STATE, crops.training_crops),
+    _get("/training/crops/{event}", Role.VIEWER, Scope.EVIDENCE, crops.training_crop, evidence=True),
+    _delete("/training/job", Role.ADMIN, Scope.CONFIGURE, models.cancel_training),
+    _get("/training/sets/{set}", Role.VIEWER, Scope.STATE, sets.training_set),
+    _post("/training/sets/{set}/pictures", Role.OPERATOR, Scope.JUDGE, crops.add_picture),
+    _get(
+        "/training/sets/{set}/pictures/{picture}",
+        Role.VIEWER,
+        Scope.EVIDENCE,
+        sets.training_picture,
+        evidence=True,
+    ),
+    _put("/training/sets/{set}/pictures/{picture}", Role.OPERATOR, Scope.JUDGE, sets.label_picture),
+    _delete("/training/sets/{set}/pictures/{picture}", Role.OPERATOR, Scope.JUDGE, sets.remove_picture),
+    _post("/training/sets/{set}/train", Role.ADMIN, Scope.CONFIGURE, models.train_set),
+    _get("/training/sets/{set}/report", Role.VIEWER, Scope.STATE, report.training_report),
+    _post("/training/sets/{set}/deploy", Role.ADMIN, Scope.CONFIGURE, models.deploy_model),
+    _post("/training/sets/{set}/rollback", Role.ADMIN, Scope.CONFIGURE, models.rollback_model),
     _get("/openapi.json", Role.VIEWER, Scope.STATE, describing.openapi),
     _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )

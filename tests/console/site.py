@@ -25,6 +25,7 @@ from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
+from surveil.console.training.job import Trainings
 from surveil.listening import bind
 from surveil.metrics import Metrics
 from surveil.reasons import DecodeWhy
@@ -106,12 +107,14 @@ class Site:
             Passwords(Cost(log_n=4, p=1)),
         )
         self.signer = make_signer(self.folder)
+        self.trainings = Trainings(self.folder)
         self.front = Frontend(front) if front else Frontend(folder / "nothing")
 
     def parts(self):
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
             auth=self.auth, clock=self.clock, live=self.live, drafts=Drafts(self.daemon),
+            trainings=self.trainings,
         )  # fmt: skip
 
     def happens(self, n=0, **changes):

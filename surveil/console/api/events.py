@@ -92,19 +92,8 @@ class EventQuery(Message):
 
 def events(call: Call, query: EventQuery) -> Events:
     """Return a page of events, newest first."""
-    wanted = EventFilter(
-        cameras=_cameras(call, query.camera),
-        rule=query.rule,
-        label=query.label,
-        since=query.since,
-        until=query.until,
-        judged=None if query.judged is None else query.judged == "yes",
-    )
-    page = call.parts.history.page(wanted, _place(query.cursor), query.limit)
-    return Events(
-        events=tuple(map(answer, page.events)),
-        next=None if page.next is None else f"{page.next.t_wall!r}~{page.next.row}",
-    )
+    page = call.parts.history.page(filter_of(call, query), place_of(query.cursor), query.limit)
+    return Events(events=tuple(map(answer, page.events)), next=cursor_of(page.next))
 
 
 def event(call: Call) -> EventAnswer:
@@ -130,10 +119,27 @@ def clip(call: Call) -> Response:
 
 def found(call: Call) -> EventRecord:
     """Return the event in the path. Raises Refusal where there is none, or none for this user."""
-    record = call.parts.history.event(str(call.request.path_params["event"]))
+    return event_named(call, str(call.request.path_params["event"]))
+
+
+def event_named(call: Call, event: str) -> EventRecord:
+    """Return an event. Raises Refusal where there is none, or none for this user."""
+    record = call.parts.history.event(event)
     if record is None or not call.identity.sees(record.start.camera):
         raise not_found("event")
     return record
+
+
+def filter_of(call: Call, query: EventQuery) -> EventFilter:
+    """Return which events a query wants. Raises Refusal for a camera that the user may not see."""
+    return EventFilter(
+        cameras=_cameras(call, query.camera),
+        rule=query.rule,
+        label=query.label,
+        since=query.since,
+        until=query.until,
+        judged=None if query.judged is None else query.judged == "yes",
+    )
 
 
 def answer(record: EventRecord) -> EventAnswer:
@@ -198,7 +204,13 @@ def _cameras(call: Call, asked: str | None) -> tuple[str, ...] | None:
     return (asked,)
 
 
-def _place(cursor: str | None) -> Place | None:
+def cursor_of(place: Place | None) -> str | None:
+    """Return what a page gives out to ask for the next one; None after the last."""
+    return None if place is None else f"{place.t_wall!r}~{place.row}"
+
+
+def place_of(cursor: str | None) -> Place | None:
+    """Return where a page begins. Raises Refusal for a cursor that was not given out."""
     if cursor is None:
         return None
     t_wall, _, row = cursor.partition("~")

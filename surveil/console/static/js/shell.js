@@ -15,6 +15,7 @@ const PAGES = {
   cameras: ["./cameras.js", "CamerasPage"],
   arming: ["./arming.js", "ArmingPage"],
   books: ["./books.js", "BooksPage"],
+  training: ["./training/page.js", "TrainingPage"],
 };
 /** @type {Record<string, string>} page: the endpoint without which it has nothing to show */
 const MENU = {
@@ -24,6 +25,7 @@ const MENU = {
   cameras: "GET /cameras",
   arming: "GET /arming",
   books: "GET /books",
+  training: "GET /training",
 };
 const MENU_OF = { event: "events" };
 
