@@ -34,6 +34,7 @@ from surveil.app.signals import ProcessRequest, Requests
 from surveil.app.status import StatusReporter
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
+from surveil.capture.picture import give_back
 from surveil.clock import Clock, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.cuda import gpu_present
@@ -196,6 +197,7 @@ class Daemon:
     def start(self) -> None:
         """Start every thread, from sink to source."""
         self._services.start()
+        give_back()
 
     def end(self) -> bool:
         """Stop from source to sink; return whether every thread ended."""

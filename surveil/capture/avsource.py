@@ -18,7 +18,7 @@ import av.logging
 import av.stream
 
 from surveil.capture.causes import LogLine, open_error, source_error
-from surveil.capture.decoder import PictureMaker, means_damage
+from surveil.capture.decoder import Coding, PictureMaker, means_damage, open_decoder, set_up
 from surveil.capture.h264 import SliceHeaders
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded, Shot, StreamInfo
@@ -28,6 +28,8 @@ from surveil.errors import Cause, SourceError
 _LEAST_FPS, _MOST_FPS = 0.1, 240.0
 _STILLS = ("mjpeg", "png", "bmp", "gif", "tiff", "webp")
 """What covers are made of; also what a film may be made of, if there is no other stream."""
+_SELF_CONTAINED = ("h264", "hevc")
+"""Their packets say all that a decoder needs, so that it need not be the container's."""
 _NO_CUDA = "hwaccel: cuda is set, but cannot decode this stream here"
 
 
@@ -51,6 +53,8 @@ class AvSource:
         self._logs: list[LogLine] = []
         self._container: Any = None
         self._stream: Any = None
+        self._decoder: Any = None
+        """Opened with the first packet that is decoded."""
         self._packets: Iterator[Any] = iter(())
         self._tick = 0.0
         self._maker = PictureMaker(settings, live=self.live)
@@ -136,13 +140,16 @@ class AvSource:
     def drain(self) -> Decoded:
         """Return what the decoder still holds, and leave it ready for a key frame."""
         decoded = self._decode(None)
-        self._stream.codec_context.flush_buffers()
+        self._decoder.flush_buffers()
+        self._decoder = (
+            None  # one of our own is let go of with its pictures: it may be long until the next packet
+        )
         return decoded
 
     def close(self) -> None:
         """Close the container on the thread that opened it."""
         self._packets = iter(())
-        self._stream = None
+        self._stream = self._decoder = None
         container, self._container = self._container, None
         if container is not None:
             container.close()
@@ -173,9 +180,7 @@ class AvSource:
             raise source_error(Cause.NO_VIDEO, self._url)
         chosen = max(videos, key=lambda one: _worth(one, by_size=not self.live))
         codec = chosen.codec_context
-        codec.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
-        if self._settings.skip_loop_filter:
-            codec.options = {**codec.options, "skip_loop_filter": "all"}
+        set_up(codec, self._settings)
         if self._settings.hwaccel == "cuda" and not codec.is_hwaccel:
             raise source_error(Cause.UNSUPPORTED, self._url, _NO_CUDA)
         return chosen
@@ -202,8 +207,9 @@ class AvSource:
         return damage
 
     def _decode(self, packet: Any) -> Decoded:
+        decoder = self._decoder = self._decoder or self._open_decoder()
         try:
-            frames: Sequence[Any] = self._stream.codec_context.decode(packet)
+            frames: Sequence[Any] = decoder.decode(packet)
         except av.error.EOFError:
             return Decoded()
         except av.error.FFmpegError:
@@ -212,8 +218,15 @@ class AvSource:
         shots = [self._shot(frame) for frame in frames]
         return Decoded(shots, self._take_damage() or any(frame.is_corrupt for frame in frames))
 
+    def _open_decoder(self) -> Any:
+        """Return the container's decoder, or one of our own where that does as well: only that can be let go of."""
+        codec = self._stream.codec_context
+        if not self.live or codec.is_hwaccel or codec.name not in _SELF_CONTAINED:
+            return codec
+        return open_decoder(Coding.of(self._stream), self._settings)
+
     def _shot(self, frame: Any) -> Shot:
-        picture = self._maker.make(frame, self._stream, self._stream.codec_context)
+        picture = self._maker.make(frame, self._stream, self._decoder)
         pts = frame.pts
         return Shot(picture, None if pts is None else pts * self._tick, frame.key_frame)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from surveil.capture.causes import source_error
 from surveil.capture.damage import Damage
 from surveil.capture.demand import Demand
+from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Shot, Source
 from surveil.capture.timing import Lag, ReadQueue
@@ -108,6 +109,7 @@ class Connection:
                 self._source.drain().shots, now, broken=False
             )  # what comes before the first that is kept
             self._skipping = True
+            give_back()
         if backlog.failure is not None:
             raise backlog.failure
         if backlog.bad_since is not None and now - backlog.bad_since > self._settings.undecodable_s:

@@ -76,6 +76,27 @@ class Coding:
     extradata: bytes
     sample_aspect_ratio: Fraction | None
 
+    @classmethod
+    def of(cls, stream: Any) -> Coding:
+        """Return what a decoder has to know of a PyAV stream."""
+        codec = stream.codec_context
+        return cls(codec.name, bytes(codec.extradata or b""), stream.sample_aspect_ratio)
+
+
+def open_decoder(coding: Coding, settings: StreamSettings) -> Any:
+    """Return a decoder (`av.CodecContext`) apart from any stream: to let go of it frees its pictures."""
+    decoder: Any = av.CodecContext.create(coding.codec, "r")
+    decoder.extradata = coding.extradata or None
+    set_up(decoder, settings)
+    return decoder
+
+
+def set_up(decoder: Any, settings: StreamSettings) -> None:
+    """Choose how a decoder works, before its first packet."""
+    decoder.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
+    if settings.skip_loop_filter:
+        decoder.options = {**decoder.options, "skip_loop_filter": "all"}
+
 
 class Numbered(NamedTuple):
     """A decoded picture, and the number of its packet."""
@@ -120,7 +141,7 @@ class PacketDecoder:
             self._context.flush_buffers()
 
     def _decode(self, packet: Any) -> DecodedPackets:
-        context = self._context = self._context or self._open()
+        context = self._context = self._context or open_decoder(self._coding, self._settings)
         with av.logging.Capture() as lines:
             try:
                 frames = context.decode(packet)
@@ -131,11 +152,3 @@ class PacketDecoder:
         broken = any(map(means_damage, lines)) or any(frame.is_corrupt for frame in frames)
         made = [Numbered(f.pts, self._maker.make(f, self._coding, context), f.key_frame) for f in frames]
         return DecodedPackets(made, broken)
-
-    def _open(self) -> Any:
-        context: Any = av.CodecContext.create(self._coding.codec, "r")
-        context.extradata = self._coding.extradata or None
-        context.thread_count = 1  # more threads cost 1 to 11 % of CPU and a frame of delay each
-        if self._settings.skip_loop_filter:
-            context.options = {"skip_loop_filter": "all"}
-        return context

@@ -9,7 +9,7 @@ from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded
-from surveil.capture.trial import KeyFrameTrial
+from surveil.capture.trial import Groups, KeyFrameTrial
 from surveil.lane import Backlog
 from surveil.reasons import DecodeWhy
 
@@ -54,6 +54,7 @@ class Demand:
         self._camera, self._settings = camera, settings
         self._keeper, self._taker, self._full = keeper, taker, full
         self._trial: KeyFrameTrial | None = None
+        self._groups = Groups(0.0, 0)
         self._why = DecodeWhy.LEARNING
         self._told: DecodeWhy | None = None
         self.backlog: EncodedBacklog | None = None
@@ -62,7 +63,7 @@ class Demand:
     def keeps(self, arrival: Arrival, now: float, lag_s: float, *, well: bool) -> bool:
         """Keep a packet, or return False: then it is to be decoded. `well`: nothing is being caught up with."""
         if arrival.key:
-            if self._trial is not None and self._why is DecodeWhy.LEARNING:
+            if self._trial is not None:
                 self._trial.begin_group(now)
             self._turn(arrival, well=well)
         if self.backlog is None:
@@ -80,18 +81,19 @@ class Demand:
         if self._trial is None:
             if not arrival.key:
                 return
-            self._trial = KeyFrameTrial(PacketDecoder(coding_of(arrival), self._settings), now)
+            self._trial = KeyFrameTrial(self._decoder_of(arrival), now)
             self._trial.begin_group(now)
         self._trial.take(arrival, self._keeper.data_of(arrival), presented(arrival), decoded, now)
 
     def missed(self) -> None:
         """Take note of a packet that was neither kept nor decoded."""
-        self._trial = None if self._why is DecodeWhy.LEARNING else self._trial
+        self._trial = None
 
     def _turn(self, arrival: Arrival, *, well: bool) -> None:
         """Choose the mode at a key frame, from which on both ways can go."""
-        if self._why is DecodeWhy.LEARNING and self._trial is not None and self._trial.verdict is not None:
-            self._why = self._trial.verdict
+        if self._trial is not None and self._trial.verdict is not None:
+            self._why, self._groups = self._trial.verdict, self._trial.groups
+            self._trial = None  # and with it a decoder's pictures
         if self.backlog is not None and self.backlog.overrun:
             self._why = DecodeWhy.OVERRUN
         wanted = self._full() or self._why
@@ -105,28 +107,23 @@ class Demand:
             self._tell(wanted)
 
     def _begin(self, arrival: Arrival) -> None:
-        assert self._trial is not None
-        groups = self._trial.groups
-        pace = Pace(gop_s=groups.gop_s, reaction_s=self._settings.idle_reaction_s, gop_bytes=groups.gop_bytes)
-        decoder = PacketDecoder(coding_of(arrival), self._settings)
-        self.backlog = EncodedBacklog(self._camera, decoder, pace, self._settings.degraded_after_s)
+        groups, settings = self._groups, self._settings
+        pace = Pace(gop_s=groups.gop_s, reaction_s=settings.idle_reaction_s, gop_bytes=groups.gop_bytes)
+        self.backlog = EncodedBacklog(
+            self._camera, self._decoder_of(arrival), pace, settings.degraded_after_s
+        )
         self._taker.follow(self._camera, self.backlog)
+
+    def _decoder_of(self, arrival: Arrival) -> PacketDecoder:
+        return PacketDecoder(Coding.of(arrival.packet.stream), self._settings)
 
     def _tell(self, why: DecodeWhy) -> None:
         if why is not self._told:
             self._told = why
-            gop_s = self._trial.groups.gop_s if self._trial is not None else 0.0
-            self._keeper.on_decode_mode(why, gop_s)
+            self._keeper.on_decode_mode(why, self._groups.gop_s)
 
 
 def presented(arrival: Arrival) -> float | None:
     """Return the presentation time of a packet, s on the stream's time line; None if unknown."""
     packet = arrival.packet
     return None if packet.pts is None else packet.pts * float(packet.time_base)
-
-
-def coding_of(arrival: Arrival) -> Coding:
-    """Return what a decoder has to know of the packet's stream."""
-    stream = arrival.packet.stream
-    context = stream.codec_context
-    return Coding(context.name, bytes(context.extradata or b""), stream.sample_aspect_ratio)

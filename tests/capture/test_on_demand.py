@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import mmap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from surveil.app.camera_runtime import CameraRuntime
 from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.loop import CaptureLoop
+from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import load
@@ -338,3 +342,24 @@ def test_what_the_settings_ask_for(tmp_path, settings, why):
     camera = {"url": "rtsp://192.0.2.1/", **settings}
     path.write_text(json.dumps({"version": 1, "cameras": {"gate": camera}}))
     assert CameraRuntime(camera=load(path).cameras["gate"]).why_full() is why
+
+
+def resident_mb():
+    """What this process holds, after what is free was given back."""
+    gc.collect()
+    give_back()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE / 2**20
+
+
+def test_a_decoder_that_is_not_needed_for_now_keeps_no_pictures(tmp_path):
+    """While packets wait encoded, the stream's own decoder would hold on to some pictures: 5 MB at 720p."""
+    path = make_clip(tmp_path / "wide.mp4", size=(1920, 1080), seconds=0.6, gop=30)
+    source = AsIfLive(StreamSettings(url=str(path)), ManualClock(), lambda: None)
+    source.open()
+    before = resident_mb()
+    assert sum(len(source.decode(source.read()).shots) for _ in range(8)) >= 6
+    decoding = resident_mb() - before
+    source.drain()
+    assert decoding > 6.0
+    assert resident_mb() - before < 0.5 * decoding
+    source.close()
