@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from surveil.alerts import rows
 from surveil.alerts.database import aside, connect_existing, foreign_errors, is_damaged, transaction
 from surveil.alerts.links import present
 from surveil.alerts.records import COLUMNS, Row, alert_of
@@ -60,17 +61,17 @@ def list_alerts(
     *,
     state: str | None = None,
     sink: str | None = None,
-    camera: str | None = None,
+    cameras: Iterable[str] | None = None,
     limit: int = 50,
 ) -> list[Listed]:
-    """Return the newest alerts first, those with a delivery in `state` or to `sink` when given."""
+    """Return the newest alerts first, those with a delivery in `state`, to `sink` or of `cameras` when given."""
     query = (
-        f"SELECT {COLUMNS} FROM alerts a WHERE (:camera IS NULL OR a.camera = :camera) AND "  # noqa: S608 - our own constant
+        f"SELECT {COLUMNS} FROM alerts a WHERE (:cameras IS NULL OR {rows.AMONG}) AND "  # noqa: S608 - our own constant
         "(:state IS NULL AND :sink IS NULL OR EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq "
         "AND (:state IS NULL OR d.state = :state) AND (:sink IS NULL OR d.sink = :sink))) "
         "ORDER BY a.seq DESC LIMIT :limit"
     )
-    values = {"state": state, "sink": sink, "camera": camera, "limit": limit}
+    values = {"state": state, "sink": sink, "cameras": rows.among(cameras), "limit": limit}
     with _opened(path) as db:
         return [_listed(db, path.parent, row) for row in db.execute(query, values).fetchall()]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -151,12 +151,20 @@ class History:
         with self._opened() as db:
             return [(text_of(camera), text_of(event)) for camera, event in db.execute(query)]
 
-    def books(self) -> tuple[dict[Entry, int], dict[str, dict[str, int]]]:
-        """Return what became of signals, and how many deliveries of each sink are in each state."""
+    def books(
+        self, cameras: Collection[str] | None = None
+    ) -> tuple[dict[Entry, int], dict[str, dict[str, int]]]:
+        """Return what became of signals, and how many deliveries of each sink are in each state.
+
+        Of `cameras` when given: then without the deliveries that were deleted since, whose cameras nobody knows.
+        """
         deliveries: dict[str, dict[str, int]] = {}
         with self._opened() as db:
-            signals = rows.totals(db)
-            for sink, state, n, _ in sorted(rows.deliveries(db)):
+            signals = {
+                one: n for one, n in rows.totals(db).items() if cameras is None or one.camera in cameras
+            }
+            found = rows.deliveries(db) if cameras is None else rows.deliveries_of(db, cameras)
+            for sink, state, n, _ in sorted(found):
                 counts = deliveries.setdefault(sink, {})
                 counts[state] = counts.get(state, 0) + n
         return signals, deliveries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -155,6 +156,25 @@ def deliveries(db: sqlite3.Connection) -> list[tuple[str, str, int, bool]]:
         "UNION ALL SELECT sink, state, n, 1 FROM purged"
     )
     return [(text_of(sink), text_of(state), n, bool(gone)) for sink, state, n, gone in db.execute(query)]
+
+
+AMONG = "a.camera IN (SELECT value FROM json_each(:cameras))"
+"""Whether an alert `a` is of some cameras."""
+
+
+def among(cameras: Iterable[str] | None) -> str | None:
+    """Return names of cameras as the parameter of `AMONG`."""
+    return None if cameras is None else json.dumps(sorted(cameras))
+
+
+def deliveries_of(db: sqlite3.Connection, cameras: Iterable[str]) -> list[tuple[str, str, int, bool]]:
+    """Return the same of some cameras, without what was deleted."""
+    query = (
+        "SELECT d.sink, d.state, count(*) FROM deliveries d JOIN alerts a ON a.seq = d.alert "  # noqa: S608 - our own
+        f"WHERE {AMONG} GROUP BY d.sink, d.state"
+    )
+    found = db.execute(query, {"cameras": among(cameras)})
+    return [(text_of(sink), text_of(state), n, False) for sink, state, n in found]
 
 
 def older(db: sqlite3.Connection, sink: str, created_s: float) -> list[int]:

@@ -49,7 +49,8 @@ def list_alerts(
     Examples: `surveil alerts list --camera yard --limit 10`; `surveil alerts list --state dead --sink ops`
     """
     database = _database(config)
-    found = admin.list_alerts(database, state=state, sink=sink, camera=camera, limit=limit)
+    cameras = None if camera is None else [camera]
+    found = admin.list_alerts(database, state=state, sink=sink, cameras=cameras, limit=limit)
     if json:
         print_json([_whole(one, database.parent) for one in found])
         return

@@ -83,7 +83,7 @@ def why(
 def _alerts(path: Path, camera: str, start: float, end: float) -> list[Alert]:
     if not path.is_file():
         return []
-    newest = list_alerts(path, camera=camera, limit=_ALERTS)
+    newest = list_alerts(path, cameras=[camera], limit=_ALERTS)
     return [one.alert for one in reversed(newest) if start <= one.alert.t_wall < end]
 
 

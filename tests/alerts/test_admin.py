@@ -45,7 +45,7 @@ def test_the_list_has_the_newest_first_with_state_attempts_and_last_error(path):
         (0.0, "start", "delivered", "", 1, ""),
     ]
     assert [one.alert.t for one in admin.list_alerts(path, state="dead")] == [1.0, 1.0]
-    assert admin.list_alerts(path, camera="door") == []
+    assert admin.list_alerts(path, cameras=["door"]) == []
     assert len(admin.list_alerts(path, limit=1)) == 1
 
 

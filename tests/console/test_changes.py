@@ -6,6 +6,7 @@ import pytest
 
 from surveil.alerts import rows
 from surveil.alerts.arming import ArmingChannel
+from surveil.console.access import Role
 from tests.alerts.helpers import T0, alert
 
 EVENT = alert(0).event_id
@@ -109,3 +110,22 @@ def test_dead_letters_are_told_with_their_reason_and_tried_again(site):
     assert site.change("POST", f"/dead-letters/{letter['id']}/retry").json == {"retried": 1}
     assert site.get("/dead-letters").json["letters"] == []
     assert site.change("POST", "/dead-letters/none/retry").status == 404
+
+
+def test_deliveries_are_those_of_the_cameras_that_the_user_may_see(site):
+    """However many dead letters of other cameras are newer."""
+    site.outbox.set_sinks(["ops"])
+    site.happens(0, camera="yard")
+    for n in range(1, 4):
+        site.happens(n, camera="gate")
+    with site.outbox.db.lock:
+        rows.dead_letter(site.outbox.db.writer, "ops", [1, 2, 3], rows.Dead.REJECTED)
+    users, now = site.auth.users, site.clock.wall()
+    users.add("ada", "correct horse 7", Role.OPERATOR, ["yard"], now)
+    token = {"Authorization": f"Bearer {users.make_token('ada', 't', None, 1, now)}"}
+
+    def get(path, **query):
+        return site.ask("GET", f"/api/v1{path}", headers=token, **query).json
+
+    assert [one["camera"] for one in get("/dead-letters", limit=1)["letters"]] == ["yard"]
+    assert get("/books")["deliveries"] == {"ops": {"dead": 1}}

@@ -62,7 +62,9 @@ class Books(Message):
 
 def dead_letters(call: Call, query: DeadQuery) -> DeadLetters:
     """Return the newest dead letters."""
-    found = admin.list_alerts(call.parts.history.path, state="dead", limit=query.limit)
+    found = admin.list_alerts(
+        call.parts.history.path, state="dead", cameras=call.identity.cameras, limit=query.limit
+    )
     return DeadLetters(
         letters=tuple(
             DeadLetter(
@@ -71,7 +73,6 @@ def dead_letters(call: Call, query: DeadQuery) -> DeadLetters:
                 attempts=way.attempts,
             )
             for one in found
-            if call.identity.sees(one.alert.camera)
             for way in one.sinks
             if way.state == "dead"
         )
@@ -88,13 +89,12 @@ def retry(call: Call) -> Retried:
 
 
 def books(call: Call) -> Books:
-    """Return both ledgers."""
-    signals, deliveries = call.parts.history.books()
+    """Return both ledgers, of the cameras that the user may see."""
+    signals, deliveries = call.parts.history.books(call.identity.cameras)
     return Books(
         signals=tuple(
             Line(camera=one.camera, rule=one.rule, outcome=one.outcome, reason=one.reason, n=n)
             for one, n in signals.items()
-            if call.identity.sees(one.camera)
         ),
         deliveries=deliveries,
     )
