@@ -26,6 +26,8 @@ class Damaged(StrEnum):
     RECORD = "record"
     """Any other row: a delivery, a switch, a line of the books."""
     COUNTS = "counts"
+    CONSOLE = "console"
+    """Users, tokens and the audit log of the console."""
     NORMALITY = "normality_model"
     CLASSIFIER = "classifier"
     DESCRIPTION = "model_description"

@@ -21,6 +21,7 @@ from surveil.cli.common import (
     open_detector,
     print_json,
     read_config,
+    warn,
 )
 from surveil.config import Config
 from surveil.detect.detector import Detector
@@ -73,13 +74,15 @@ def check(
         usable(pictures, "--pictures")
     with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
         settings = read_config(config, needs_model=not probe, needs_secrets=True)
+        for warning in (found := _of_console(settings)):
+            warn(warning)
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 
             run_probe(
                 settings, camera or (), seconds=seconds, send_test=send_test, json=json, pictures=pictures
             )
-        report = _report(settings, open_detector(settings))
+        report = _report(settings, open_detector(settings), found)
     if json:
         print_json(report)
         return
@@ -111,11 +114,24 @@ def _without_traceback(file: Path) -> Iterator[None]:
         raise SurveilError(f"{file}: cannot be checked: {type(error).__name__}: {error}") from error
 
 
-def _report(config: Config, detector: Detector) -> dict[str, Any]:
+def _of_console(config: Config) -> list[str]:
+    """Return what is to be said of the console's state."""
+    if not config.http.console:
+        return []
+    from surveil.console.auth.database import users_are_lost  # noqa: PLC0415 - only here
+
+    if not users_are_lost(config.state_dir):
+        return []
+    return [
+        "the users of the console were lost with a damaged database; it is closed until `surveil users add`"
+    ]
+
+
+def _report(config: Config, detector: Detector, found: list[str]) -> dict[str, Any]:
     return {
         "config": str(config.path),
         "digest": config.digest,
-        "warnings": list(config.warnings),
+        "warnings": [*config.warnings, *found],
         "drawn": list(config.drawn),
         "cameras": {
             name: {

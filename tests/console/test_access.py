@@ -1,14 +1,23 @@
 """Who may do what: every route by every role, sessions, tokens, proxies, and forged requests."""
 
+import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from structlog.testing import capture_logs
 
 from surveil.console.access import Role, Scope
+from surveil.console.auth.database import ConsoleDb
+from surveil.console.auth.passwords import Cost, Passwords
 from surveil.console.auth.sessions import COOKIE, IDLE_S, LONGEST_S
+from surveil.console.auth.users import Users
 from surveil.console.endpoint import Endpoint
 from surveil.console.routes import API, TABLE
+from surveil.damage import Damaged
+from surveil.damage import found as damage
+from tests.commands import surveil
 from tests.console.site import CONFIG, Site
 
 PASSWORD = "correct horse 7"
@@ -316,6 +325,63 @@ def test_a_weak_password_is_refused(tmp_path, password):
         assert answer.status == 422
         assert password.encode() not in answer.body
         assert not site.auth.users.any()
+
+
+def test_of_two_first_visits_at_once_one_is_the_first(tmp_path):
+    """A password takes its time to be hashed, in which another visitor may come."""
+    users = Users(ConsoleDb(tmp_path), Passwords(Cost(log_n=14)))
+    both = threading.Barrier(2)
+
+    def visit(name):
+        both.wait()
+        return users.add_first(name, PASSWORD, 0.0)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(visit, ["ada", "bob"])) == [False, True]
+    assert len(users.all()) == 1
+
+
+def test_a_first_visit_is_in_the_audit_log_as_it_ended(tmp_path):
+    with Site(tmp_path, BEHIND) as site:
+        body = {"code": site.auth.first_visit.code, "user": "ada", "password": PASSWORD}
+        for changes in ({"code": "0" * 16}, {"password": "short"}, {}):
+            session = site.ask("POST", "/api/v1/first-visit", {**body, **changes})
+        site.clock.advance(60)
+        entries = site.ask("GET", "/api/v1/audit", headers=cookie(session)).json["entries"]
+    assert [(one["user"], one["action"], one["status"]) for one in reversed(entries)] == [
+        ("ada", "first_visit", 401), ("ada", "first_visit", 422), ("ada", "first_visit", 200),
+    ]  # fmt: skip
+
+
+# A damaged database.
+
+
+def warnings_of_check(site):
+    _, told = surveil("check", "--json", "-c", site.config_file)
+    return " ".join(json.loads(told)["warnings"])
+
+
+def test_a_console_whose_users_were_lost_is_closed_until_one_is_added(tmp_path):
+    """What was set aside may be moved away, and the daemon started again: neither opens it."""
+    before = damage.counts()[Damaged.CONSOLE]
+    with Site(tmp_path) as site:
+        site.auth.users.add("ada", PASSWORD, Role.ADMIN, None, site.clock.wall())
+        (site.folder / "console.db").write_bytes(b"damaged" * 1000)
+    with capture_logs() as lines, Site(tmp_path) as site:
+        (moved,) = site.folder.glob("console.db.damaged-*")
+        assert damage.counts()[Damaged.CONSOLE] == before + 1
+        assert any(moved.name in line.get("what", "") and "users add" in line["what"] for line in lines)
+        moved.unlink()
+    with Site(tmp_path) as site:
+        answer = site.get("/cameras")
+        assert (answer.status, answer.code) == (401, "first_visit")
+        assert "damaged" in answer.json["error"]["message"]
+        assert "surveil users add" in warnings_of_check(site)
+        site.auth.users.add("ada", PASSWORD, Role.ADMIN, None, site.clock.wall())
+        assert site.get("/cameras").code == "login"
+        assert "surveil users add" not in warnings_of_check(site)
+        site.auth.users.remove("ada")
+        assert site.get("/cameras").status == 200
 
 
 # The audit log.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
@@ -12,7 +14,8 @@ from surveil.console.access import Origin, Role
 from surveil.console.auth.sessions import COOKIE, LONGEST_S
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
-from surveil.console.refusal import Refusal
+from surveil.console.refusal import Refusal, refusal_of
+from surveil.errors import SurveilError
 
 _FIRST = "first visit"
 _CHECKED_AT_ONCE = threading.BoundedSemaphore(2)
@@ -69,13 +72,14 @@ def first_visit(call: Call, body: FirstUser) -> Response:
         raise Refusal(
             409, "not_first", "there is a user already", remedy="log in, or run `surveil users add`"
         )
-    is_right = auth.first_visit.holds(body.code)
-    _note(call, "first_visit", body.user, 200 if is_right else 401)
-    if not is_right:
-        auth.attempts.failed(_FIRST, call.address)
-        raise Refusal(401, "code", "this is not the code of the log", remedy="see `journalctl -u surveil`")
-    if not auth.users.add_first(body.user, body.password, call.parts.clock.wall()):
-        raise Refusal(409, "not_first", "there is a user already", remedy="log in")
+    with _noting(call, "first_visit", body.user):
+        if not auth.first_visit.holds(body.code):
+            auth.attempts.failed(_FIRST, call.address)
+            raise Refusal(
+                401, "code", "this is not the code of the log", remedy="see `journalctl -u surveil`"
+            )
+        if not auth.users.add_first(body.user, body.password, call.parts.clock.wall()):
+            raise Refusal(409, "not_first", "there is a user already", remedy="log in")
     return _begun(call, body.user, Role.ADMIN)
 
 
@@ -102,6 +106,17 @@ def _note(call: Call, action: str, user: str, status: int) -> None:
     call.parts.auth.audit.note(
         user=user, origin=Origin.NOBODY, address=call.address, action=action, subject="", status=status
     )
+
+
+@contextmanager
+def _noting(call: Call, action: str, user: str) -> Iterator[None]:
+    """Note in the audit log how the block ends."""
+    try:
+        yield
+    except (SurveilError, OSError) as error:
+        _note(call, action, user, refusal_of(error).status)
+        raise
+    _note(call, action, user, 200)
 
 
 def _check_wait(call: Call, account: str) -> None:

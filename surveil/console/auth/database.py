@@ -1,4 +1,4 @@
-"""The console's own SQLite file: users, sessions, tokens, keys, and the audit log.
+"""The console's own SQLite file: users, sessions, tokens, and the audit log.
 
 Apart from the outbox: nothing that a browser causes makes an alert wait. Any thread, and the command line beside the
 daemon, may open it.
@@ -13,8 +13,6 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
-
 from surveil.alerts.database import (
     BUSY_TIMEOUT_S,
     as_text,
@@ -23,12 +21,13 @@ from surveil.alerts.database import (
     set_aside,
     transaction,
 )
+from surveil.damage import Damaged, found
 from surveil.errors import StateError
 from surveil.filesystem import keep_private
 
-log = structlog.get_logger(__name__)
-
 NAME = "console.db"
+USERS_LOST = "users lost"
+"""Mark of a file that took the place of a damaged one, until a user is added: it is not a console without users."""
 VERSION = 1
 _SCHEMA = """
 CREATE TABLE users (name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, cameras TEXT,
@@ -38,7 +37,7 @@ seen REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX sessions_by_user ON sessions (user);
 CREATE TABLE tokens (hash TEXT PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT,
 expires REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE keys (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE marks (name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE revoked (event_id TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE audit (n INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, user TEXT NOT NULL, origin TEXT NOT NULL,
 address TEXT NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL, status INTEGER NOT NULL);
@@ -62,7 +61,7 @@ class ConsoleDb:
                 moved = set_aside(self.path, stamp)
             except OSError as error:
                 raise StateError(f"{self.path} is damaged and cannot be moved: {error.strerror}") from error
-            log.error("users and audit log damaged and set aside, started new ones", moved_to=str(moved))
+            found.report(Damaged.CONSOLE, _lost_words(moved))
         with self.reading():
             pass
 
@@ -83,6 +82,26 @@ class ConsoleDb:
             yield db
 
 
+def users_are_lost(folder: Path) -> bool:
+    """Whether the console of a state directory is closed, or will be at the start: its users were in a damaged file.
+
+    Changes nothing; a file that cannot be read is taken for a good one.
+    """
+    path = folder / NAME
+    if not path.is_file() or is_damaged(path):
+        return path.is_file()
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        return db.execute("SELECT 1 FROM marks WHERE name = ?", (USERS_LOST,)).fetchone() is not None
+    return False
+
+
+def _lost_words(moved: Path) -> str:
+    return (
+        f"users, tokens and audit log of the console were damaged and are kept as {moved.name}; the console is closed: "
+        "add users with `surveil users add`"
+    )
+
+
 def _make_private(path: Path) -> None:
     """Make the file, for nobody but its owner to change; what root makes belongs to the owner of the folder."""
     is_new = not path.exists()
@@ -99,14 +118,14 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.text_factory = as_text
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
-        _migrate(db)
+        _migrate(db, path)
     except BaseException:
         db.close()
         raise
     return db
 
 
-def _migrate(db: sqlite3.Connection) -> None:
+def _migrate(db: sqlite3.Connection, path: Path) -> None:
     version = _version(db)
     if version > VERSION:
         raise StateError(f"was written by a newer surveil (schema {version}): upgrade, or move the file away")
@@ -116,6 +135,8 @@ def _migrate(db: sqlite3.Connection) -> None:
         if _version(db) == 0:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement)
+            if any(path.parent.glob(f"{path.name}.damaged-*")):
+                db.execute("INSERT INTO marks VALUES (?)", (USERS_LOST,))
 
 
 def _version(db: sqlite3.Connection) -> int:

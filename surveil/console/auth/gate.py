@@ -1,6 +1,7 @@
 """Says who asks, and whether they may.
 
 By the first that applies: a token, a trusted proxy, a session, and on loopback everybody while there are no users.
+Users that were lost with a damaged database are not no users.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Gatekeeper:
     @property
     def is_open(self) -> bool:
         """Whether everybody on this machine may do everything: on loopback, until there are users."""
-        return self._may_be_open and not self._users.any()
+        return self._may_be_open and not self._users.any() and not self._users.were_lost()
 
     def peer(self, request: Request) -> Peer:
         """Return where a request comes from."""
@@ -111,8 +112,13 @@ class Gatekeeper:
     def _unknown(self) -> Refusal:
         if self._users.any() or self._settings.proxy is not None:
             return Refusal(401, "login", "log in first")
+        why = (
+            "the users were lost with a damaged database"
+            if self._users.were_lost()
+            else "no user has been added yet"
+        )
         return Refusal(
-            401, "first_visit", "no user has been added yet",
+            401, "first_visit", why,
             remedy="enter the code of the log (`journalctl -u surveil`), or run `surveil users add`",
         )  # fmt: skip
 

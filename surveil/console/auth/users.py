@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from surveil.clock import DAY_S
 from surveil.console.access import Role, Scope
-from surveil.console.auth.database import ConsoleDb
+from surveil.console.auth.database import USERS_LOST, ConsoleDb
 from surveil.console.auth.passwords import Passwords, weakness
 from surveil.errors import ConfigError
 from surveil.filesystem import read_json
@@ -60,22 +60,27 @@ class Users:
 
         Raises ConfigError for a name or a password that will not do.
         """
+        stored = self._hash(name, password)
+        seen = None if cameras is None else json.dumps(sorted(cameras))
+        with self._db.writing() as db:
+            _store(db, (name, stored, role, seen, now))
+
+    def add_first(self, name: str, password: str, now: float) -> bool:
+        """Add the first administrator; False: there is a user already. Raises ConfigError as `add` does."""
+        stored = self._hash(name, password)
+        with self._db.writing() as db:
+            if _has_users(db):
+                return False
+            _store(db, (name, stored, Role.ADMIN, None, now))
+        return True
+
+    def _hash(self, name: str, password: str) -> str:
+        """Return what is stored of a new password. Raises ConfigError where it or the name will not do."""
         if not _NAME.match(name):
             raise ConfigError([_BAD_NAME])
         if fault := weakness(password, name):
             raise ConfigError([fault])
-        stored = self._passwords.hash(password)
-        seen = None if cameras is None else json.dumps(sorted(cameras))
-        with self._db.writing() as db:
-            db.execute("DELETE FROM sessions WHERE user = ?", (name,))
-            db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?)", (name, stored, role, seen, now))
-
-    def add_first(self, name: str, password: str, now: float) -> bool:
-        """Add the first administrator; False: there is a user already."""
-        if self.any():
-            return False
-        self.add(name, password, Role.ADMIN, None, now)
-        return True
+        return self._passwords.hash(password)
 
     def remove(self, name: str) -> bool:
         """Remove a user with all sessions and tokens; False: there is none of this name."""
@@ -93,7 +98,12 @@ class Users:
     def any(self) -> bool:
         """Whether there is a user at all."""
         with self._db.reading() as db:
-            return db.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+            return _has_users(db)
+
+    def were_lost(self) -> bool:
+        """Whether there were users, whose database was damaged and set aside, and nobody has been added since."""
+        with self._db.reading() as db:
+            return db.execute("SELECT 1 FROM marks WHERE name = ?", (USERS_LOST,)).fetchone() is not None
 
     def get(self, name: str) -> User | None:
         """Return a user; None where there is none."""
@@ -157,6 +167,17 @@ class Users:
 def hash_of(secret: str) -> str:
     """Return what is stored of a random secret: it is too long to be guessed, so a plain hash will do."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _has_users(db: sqlite3.Connection) -> bool:
+    return db.execute("SELECT 1 FROM users LIMIT 1").fetchone() is not None
+
+
+def _store(db: sqlite3.Connection, row: tuple[object, ...]) -> None:
+    """Store a user: name, password, role, cameras, time."""
+    db.execute("DELETE FROM sessions WHERE user = ?", row[:1])
+    db.execute("INSERT OR REPLACE INTO users VALUES (?, ?, ?, ?, ?)", row)
+    db.execute("DELETE FROM marks WHERE name = ?", (USERS_LOST,))
 
 
 def find_user(db: sqlite3.Connection, name: str) -> User | None:
