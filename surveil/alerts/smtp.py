@@ -1,6 +1,6 @@
 """A mail session under one deadline, and what a mail server's refusal means for an alert.
 
-A refusal is final only where it is about a mailbox that does not exist or about the message itself. All else (login,
+A refusal is final only where it says that the mailbox does not exist, or is about the message itself. All else (login,
 sender, relaying, quota, HELO, block lists) is for the operator to correct, and alerts wait for that.
 """
 
@@ -20,15 +20,23 @@ from typing import Any
 from surveil.alerts.addresses import check_host, is_ip
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
 
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b", re.ASCII)
+_ENHANCED = re.compile(r"(?:^|\(#)([245]\.\d{1,3}\.\d{1,3})\b(?!\.)", re.ASCII)
+"""At the beginning (RFC 2034), or in parentheses at the end as qmail has it: `(#5.7.1)`."""
 _NO_MAILBOX = frozenset({"5.1.0", "5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _FINAL_TO_RECIPIENT = frozenset({550, 551, 553})
 _FINAL_TO_MESSAGE = frozenset({550, 551, 553, 554, 556})
+_NO_SUCH = re.compile(
+    r"unknown|no such|no mailbox|not an? (valid|known)|not valid|not exist|n't exist|not found|non-?existent|"
+    r"invalid (recipient|mailbox|address|user)|mailbox unavailable|unroute?able",
+    re.IGNORECASE,
+)
 _SYSTEM = re.compile(r"5\.([2345]\.\d+|1\.[78]|7\.(3|8|9|11|57|60))")
 """Enhanced codes (RFC 3463) of mailbox, system, routing and protocol, of the sender's address and of the login."""
 _CORRECTABLE = re.compile(
     r"relay|authenti|log ?in\b|sender|helo|ehlo|host ?name|spf|dkim|dmarc|not allowed|not permitted|permission|"
-    r"quota|full|block|black|denied|policy|reputation|tls|encrypt|rate|limit",
+    r"quota|full|block|black|denied|polic|reputation|tls|encrypt|rate|limit|volume|exceed|too many|rcpthosts|"
+    r"prohibit|restrict|access|unauthori|verif|reverse|\bptr\b|\bdns|account|suspend|listed|(client|sending) host|"
+    r"valid recipients|try again|later|temporar",
     re.IGNORECASE,
 )
 _TOO_BIG = re.compile(r"\b5\.(3\.4|2\.3)\b")
@@ -61,18 +69,22 @@ class SmtpRefusal:
     @property
     def is_final(self) -> bool:
         """Whether trying again can never help."""
-        found = _ENHANCED.match(self.text)
+        found = _ENHANCED.search(self.text)
         enhanced = found[1] if found else ""
         if self.stage is SmtpStage.RECIPIENT:
-            if self.code < 500 or self.code not in _FINAL_TO_RECIPIENT:
-                return False
-            return enhanced in _NO_MAILBOX or not (
-                enhanced.startswith("5.7.") or _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
-            )
+            return self.code in _FINAL_TO_RECIPIENT and self._says_no_mailbox(enhanced)
         if self.stage is SmtpStage.MESSAGE:
-            correctable = _SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text)
-            return self.code in _FINAL_TO_MESSAGE and not correctable
+            return self.code in _FINAL_TO_MESSAGE and not self._is_correctable(enhanced)
         return False
+
+    def _says_no_mailbox(self, enhanced: str) -> bool:
+        if enhanced in _NO_MAILBOX:
+            return True
+        is_about_us = enhanced.startswith("5.7.") or self._is_correctable(enhanced)
+        return _NO_SUCH.search(self.text) is not None and not is_about_us
+
+    def _is_correctable(self, enhanced: str) -> bool:
+        return bool(_SYSTEM.match(enhanced) or _CORRECTABLE.search(self.text))
 
     @property
     def is_size(self) -> bool:

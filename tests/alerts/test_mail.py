@@ -174,6 +174,13 @@ def test_an_address_beyond_ascii_says_what_the_server_lacks():
         ("RCPT", "550 authentication required"),
         ("RCPT", "550 5.7.1 Client host rejected"),
         ("RCPT", "530 5.7.1 Client was not authenticated"),
+        ("RCPT", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)"),
+        ("RCPT", "550 Administrative prohibition"),
+        ("RCPT", "550 5.4.1 Recipient address rejected: Access denied"),
+        ("RCPT", "550 spam"),
+        ("RCPT", "550 Reverse DNS lookup of an unknown sending host failed"),
+        ("RCPT", "551 not here"),
+        ("RCPT", "550"),
         ("RCPT", "552 5.2.2 mailbox full"),
         ("RCPT", "550 5.2.2 over quota"),
         ("RCPT", "450 4.2.0 greylisted"),
@@ -183,6 +190,10 @@ def test_an_address_beyond_ascii_says_what_the_server_lacks():
         ("MESSAGE", "550 5.7.60 SMTP; Client does not have permissions to send as this sender"),
         ("MESSAGE", "554 5.7.1 relay access denied"),
         ("MESSAGE", "552 5.3.4 message too big"),
+        ("MESSAGE", "554 Your account was suspended"),
+        ("MESSAGE", "550 sending volume exceeded"),
+        ("MESSAGE", "554 no PTR record for 192.0.2.7"),
+        ("MESSAGE", "554 transaction failed (#5.3.0)"),
         ("MESSAGE", "550 5.7.26 unauthenticated email: SPF did not pass"),
         ("MESSAGE", "451 4.3.0 later"),
     ],
@@ -203,6 +214,10 @@ def test_what_the_operator_can_correct_is_tried_again(verb, answer):
         ("RCPT", "550 5.1.1 <a@b>: Recipient address rejected: User unknown in local recipient table"),
         ("RCPT", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; not found by SMTP address lookup"),
         ("RCPT", "550 no such user"),
+        ("RCPT", "550 Unrouteable address"),
+        ("RCPT", "550 5.1.1 The email account that you tried to reach does not exist"),
+        ("RCPT", "550 sorry, no mailbox here by that name (#5.1.1)"),
+        ("RCPT", "550 mailbox <a@b> not found"),
         ("RCPT", "553 5.1.3 bad address syntax"),
         ("MESSAGE", "554 5.7.1 looks like spam"),
         ("MESSAGE", "554 no"),
@@ -212,6 +227,15 @@ def test_what_the_operator_can_correct_is_tried_again(verb, answer):
 def test_what_can_never_be_taken_is_final(verb, answer):
     with MailServer({verb: answer}) as server, pytest.raises(Rejected, match=f"SMTP {answer[:3]}"):
         mail(server).deliver(Delivery(alert(0)))
+
+
+@pytest.mark.parametrize("farewell", ["", "421 bye", "500 what", "no number"])
+def test_a_server_that_hangs_up_after_taking_the_mail_does_not_get_it_again(farewell):
+    with MailServer({"QUIT": farewell}) as server:
+        sink = mail(server)
+        sink.deliver(Delivery(alert(0)))
+        assert sink.probe() == "connected"
+    assert len(server.mails) == 1
 
 
 def test_the_probe_finds_what_would_refuse_every_mail_and_sends_none():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import smtplib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -251,7 +251,9 @@ class EmailSink(BaseSink):
             if settings.username:
                 session.login(settings.username, settings.password.get_secret_value())
             yield session
-            session.docmd("QUIT")
+            # A server may hang up without a word: it has the message all the same.
+            with suppress(OSError):
+                session.docmd("QUIT")
         finally:
             session.shut()
 
