@@ -1,0 +1,255 @@
+"""Which node watches which camera: a pure function of cameras, nodes and present owners.
+
+A camera stays where it is as long as it may. One that has no owner goes to the less full of the two nodes that it
+likes best by rendezvous hashing, among those that it would not fill beyond their share. A node far above its share
+gives cameras away and one far below takes some, only where that makes the fuller of the two less full.
+
+Rendezvous (highest random weight) hashing: Thaler and Ravishankar, "Using name-based mappings to increase hit rates",
+1998; the bound on a node's share follows "Consistent hashing with bounded loads" by Mirrokni and others, 2018, the
+second choice "The power of two choices in randomized load balancing" by Mitzenmacher, 2001.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surveil.types import BoolMap, Doubles
+
+_SLACK = 0.1
+"""How far a node may be above its share, as a part of it, before it gives cameras away."""
+_IDLE = 0.25
+"""How far a node may be below its share before it is filled up to it."""
+_CHOICES = 2
+"""Of how many liked nodes the least full is taken: two balance far better than one."""
+_DONORS = 16
+"""How many nodes may have nothing to give before a node is left as it is: bounds the work where labels keep
+cameras from it."""
+_ROUNDING = 1e-9
+"""Sums of costs differ by so little with the order in which they were added."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraLoad:
+    """What one camera asks of a node."""
+
+    name: str
+    cost: float = 1.0
+    """In the unit of `NodeRoom.capacity`; positive."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels that its node must have, such as `site: east` or `gpu: "true"`."""
+    nodes: frozenset[str] | None = None
+    """Nodes that may watch it; None: any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRoom:
+    """What one node offers."""
+
+    name: str
+    capacity: float = 1.0
+    """Sum of the costs of all cameras that it can watch; positive."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    cameras: frozenset[str] | None = None
+    """Cameras that it can watch: those of its configuration that it reaches; None: any."""
+    draining: bool = False
+    """It shall have no cameras."""
+
+
+class Unplaced(StrEnum):
+    """Why no node watches a camera: a closed set, because it is a metric label."""
+
+    NO_NODE = "no_node"
+    """There is no node, or all of them are being drained."""
+    NOT_ELIGIBLE = "not_eligible"
+    """No node has its labels and reaches it."""
+    NO_ROOM = "no_room"
+    """The nodes that may watch it are full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which node is to watch which camera."""
+
+    owners: Mapping[str, str]
+    """Node by camera."""
+    unplaced: Mapping[str, Unplaced]
+
+
+def place(cameras: Collection[CameraLoad], nodes: Sequence[NodeRoom], owners: Mapping[str, str]) -> Placement:
+    """Return which node is to watch which camera, given which watches it now (`owners`).
+
+    The result depends on the names and not on the order of `cameras` and `nodes`.
+    """
+    usable = sorted((node for node in nodes if not node.draining), key=lambda node: node.name)
+    wanted = sorted(cameras, key=lambda camera: (-camera.cost, camera.name))
+    if not usable:
+        return Placement({}, {camera.name: Unplaced.NO_NODE for camera in wanted})
+    plan = _Plan(usable, sum(camera.cost for camera in wanted))
+    homeless = plan.keep(wanted, owners)
+    unplaced = plan.settle(homeless)
+    plan.balance()
+    return Placement(plan.owners(), unplaced)
+
+
+class _Plan:
+    """A placement while it is made. Arrays have one entry per node, in the order of the nodes' names."""
+
+    def __init__(self, nodes: Sequence[NodeRoom], cost: float) -> None:
+        self._nodes = nodes
+        self._index = {node.name: i for i, node in enumerate(nodes)}
+        self._hashes = np.array([_hash(node.name) for node in nodes], np.uint64)
+        self._capacity: Doubles = np.array([node.capacity for node in nodes], np.float64)
+        self._load: Doubles = np.zeros(len(nodes), np.float64)
+        share = cost / float(self._capacity.sum())
+        self._bound: Doubles = share * (1 + _SLACK) * self._capacity + _ROUNDING
+        self._share: Doubles = share * self._capacity
+        self._held: dict[int, list[CameraLoad]] = defaultdict(list)
+        self._fits: dict[object, BoolMap] = {}
+        self._lists = tuple({node.cameras for node in nodes if node.cameras is not None})
+
+    def owners(self) -> dict[str, str]:
+        """Return node by camera."""
+        return {camera.name: self._nodes[i].name for i, held in self._held.items() for camera in held}
+
+    def keep(self, cameras: Iterable[CameraLoad], owners: Mapping[str, str]) -> list[CameraLoad]:
+        """Leave cameras where they are; return those that have no owner, or one that may not watch them."""
+        homeless = []
+        for camera in cameras:
+            i = self._index.get(owners.get(camera.name, ""))
+            if i is not None and self._eligible(camera)[i]:
+                self._give(camera, i)
+            else:
+                homeless.append(camera)
+        return homeless + [camera for i in self._overfull() for camera in self._shed(i)]
+
+    def settle(self, homeless: Iterable[CameraLoad]) -> dict[str, Unplaced]:
+        """Find a node for each camera; return why some have none."""
+        unplaced = {}
+        for camera in homeless:
+            eligible = self._eligible(camera)
+            room = eligible & (self._load + camera.cost <= self._capacity + _ROUNDING)
+            if room.any():
+                self._give(camera, self._choose(camera, room))
+            else:
+                unplaced[camera.name] = Unplaced.NO_ROOM if eligible.any() else Unplaced.NOT_ELIGIBLE
+        return unplaced
+
+    def balance(self) -> None:
+        """Let nodes above their share give cameras away, and those below it take some."""
+        for i in np.argsort(-self._load / self._capacity, kind="stable"):
+            self._relieve(int(i))
+        for i in np.argsort(self._load / self._capacity, kind="stable"):
+            self._fill(int(i))
+
+    def _relieve(self, i: int) -> None:
+        for camera in self._least_attached(i):
+            if self._load[i] <= self._bound[i]:
+                return
+            after = (self._load + camera.cost) / self._capacity
+            fits = self._eligible(camera) & (after <= 1 + _ROUNDING)
+            fits[i] = False
+            to = int(np.argmin(np.where(fits, after, np.inf)))
+            if fits[to] and after[to] < self._load[i] / self._capacity[i] - _ROUNDING:
+                self._take(camera, i)
+                self._give(camera, to)
+
+    def _fill(self, i: int) -> None:
+        """Take cameras from the fullest nodes up to the share of this one."""
+        if self._load[i] >= self._share[i] * (1 - _IDLE):
+            return
+        fullness, poor = self._load / self._capacity, 0
+        while self._load[i] < self._share[i] - _ROUNDING and poor < _DONORS:
+            donor = int(np.argmax(fullness))
+            if self._take_from(donor, i):
+                fullness[donor] = self._load[donor] / self._capacity[donor]
+            else:
+                fullness[donor], poor = 0, poor + 1
+
+    def _take_from(self, donor: int, i: int) -> bool:
+        """Take the camera of another node that likes this one best; False: none would lower the fuller of the two."""
+        full = min(self._load[donor] / self._capacity[donor], 1) - _ROUNDING
+        fits = [
+            camera
+            for camera in self._held[donor]
+            if (self._load[i] + camera.cost) / self._capacity[i] < full and self._eligible(camera)[i]
+        ]
+        if fits:
+            camera = max(fits, key=lambda camera: (int(self._liking(camera)[i]), camera.name))
+            self._take(camera, donor)
+            self._give(camera, i)
+        return bool(fits)
+
+    def _choose(self, camera: CameraLoad, room: BoolMap) -> int:
+        """Return the less full of the two nodes that the camera likes best below their share; else the least full."""
+        after = self._load + camera.cost
+        modest = np.flatnonzero(room & (after <= self._bound))
+        if not modest.size:
+            return int(np.argmin(np.where(room, after / self._capacity, np.inf)))
+        liking = self._liking(camera)[modest]
+        best = modest[np.argsort(liking)[: -_CHOICES - 1 : -1]]
+        return int(best[np.argmin(self._load[best] / self._capacity[best])])
+
+    def _overfull(self) -> list[int]:
+        return [int(i) for i in np.flatnonzero(self._load > self._capacity + _ROUNDING)]
+
+    def _shed(self, i: int) -> list[CameraLoad]:
+        """Take cameras from a node that has more than it can watch; return them."""
+        shed = []
+        for camera in self._least_attached(i):
+            if self._load[i] <= self._capacity[i] + _ROUNDING:
+                break
+            self._take(camera, i)
+            shed.append(camera)
+        return shed
+
+    def _least_attached(self, i: int) -> list[CameraLoad]:
+        """Return the cameras of a node, those that like it least first."""
+        return sorted(self._held[i], key=lambda camera: (int(self._liking(camera)[i]), camera.name))
+
+    def _give(self, camera: CameraLoad, i: int) -> None:
+        self._held[i].append(camera)
+        self._load[i] += camera.cost
+
+    def _take(self, camera: CameraLoad, i: int) -> None:
+        self._held[i].remove(camera)
+        self._load[i] -= camera.cost
+
+    def _liking(self, camera: CameraLoad) -> NDArray[np.uint64]:
+        """Return how much the camera likes each node: a hash of both names that is at least 1."""
+        return _mix(self._hashes ^ np.uint64(_hash(camera.name))) | np.uint64(1)
+
+    def _eligible(self, camera: CameraLoad) -> BoolMap:
+        """Return which nodes may watch the camera; cameras that ask for the same share one answer."""
+        known = tuple(camera.name in one for one in self._lists)
+        key = (tuple(sorted(camera.labels.items())), camera.nodes, known)
+        found = self._fits.get(key)
+        if found is None:
+            found = self._fits[key] = np.array([_may(camera, node) for node in self._nodes], np.bool_)
+        return found
+
+
+def _may(camera: CameraLoad, node: NodeRoom) -> bool:
+    """Whether a node has the camera's labels and reaches it."""
+    return (
+        camera.labels.items() <= node.labels.items()
+        and (camera.nodes is None or node.name in camera.nodes)
+        and (node.cameras is None or camera.name in node.cameras)
+    )
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _mix(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return well-mixed bits (the finaliser of SplitMix64, by Steele, Lea and Flood, 2014)."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
