@@ -1,0 +1,309 @@
+"""The coordinator: which node is to read which camera, from what the nodes report. Pure: the caller brings the time.
+
+After its start it places nothing for one validity of a lease: by then it has heard of every lease that a coordinator
+before it granted, or that lease has ended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from surveil.clock import Every
+from surveil.fleet.messages import RENEW_S, NodeReport, Orders
+from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, place
+from surveil.fleet.seats import HOLD_S, TERM, Seats
+
+_SOON_S = 0.25
+"""How soon the next report is wanted while something moves."""
+_COST_STEP = 0.25
+"""Part of a camera's cost by which a measurement must differ to be used: placement does not follow noise."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Node:
+    """What is known of one node."""
+
+    report: NodeReport
+    cameras: frozenset[str]
+    heard: float
+    """When it reported last, s."""
+    replaced: set[str]
+    """Earlier runs of its daemon: one that still reports is a second daemon of the same name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeView:
+    """One node, for people."""
+
+    name: str
+    alive: bool
+    draining: bool
+    silent_s: float
+    cameras: int
+    capacity: float
+    load: float
+    pending: int
+    digest: str
+    version: str
+    address: str
+    store_age_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraView:
+    """One camera, for people."""
+
+    name: str
+    node: str
+    """Empty: none may read it."""
+    epoch: int
+    target: str
+    """The node that is to read it; empty: none can."""
+    why: str
+    """Why there is none."""
+    readers: tuple[str, ...]
+    """Nodes that have said that they read it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetView:
+    """The whole fleet at one moment, for people."""
+
+    term: int
+    waiting_s: float
+    """How long nothing is placed yet: others may hold leases of a coordinator before."""
+    superseded: bool
+    """Another coordinator has taken over: this one orders nothing."""
+    nodes: tuple[NodeView, ...] = ()
+    cameras: tuple[CameraView, ...] = ()
+
+
+@dataclass(slots=True)
+class _Wishes:
+    """What operators have asked for by hand."""
+
+    pinned: dict[str, str] = field(default_factory=dict)
+    """Node by camera."""
+    draining: set[str] = field(default_factory=set)
+
+
+class Coordinator:
+    """Owned by one thread. Times are seconds of a clock that never steps.
+
+    Args:
+        cameras: what is to be placed.
+        term: rises with every start of a coordinator of this fleet.
+        now: the time, s.
+    """
+
+    def __init__(self, cameras: Mapping[str, CameraLoad], term: int, now: float) -> None:
+        self._cameras = dict(cameras)
+        self._costs = {name: camera.cost for name, camera in cameras.items()}
+        self._term = term
+        self._number = term * TERM
+        self._places_from = now + HOLD_S
+        self._seats = Seats(term)
+        self._nodes: dict[str, _Node] = {}
+        self._known: dict[str, frozenset[str]] = {}
+        self._wishes = _Wishes()
+        self._placement = Placement({}, {})
+        self._targets: Mapping[str, frozenset[str]] = {}
+        """The cameras that each node is to read."""
+        self._changed = True
+        self._looks = Every(_SOON_S)
+        self._next_end = now
+        """When the leases of the node that has been silent for longest end."""
+        self.superseded = False
+        """Another coordinator has taken over; set by who sees it."""
+
+    # What nodes and operators ask.
+
+    def report(self, report: NodeReport, now: float) -> Orders | None:
+        """Take a node's report; return its orders, None: there are none yet, or another coordinator gives them."""
+        self.superseded |= report.applied >= (self._term + 1) * TERM
+        if self.superseded or not self._hear(report, now):
+            return None
+        if now < self._places_from:
+            return self._renew(report, now)
+        self._changed |= self._seats.release(report)
+        self.look(now)
+        return self._order(report, self._targets.get(report.node, frozenset()), now)
+
+    def look(self, now: float) -> None:
+        """Free what has ended and place what is free."""
+        if self._looks.due(now):
+            self._changed |= self._seats.expire(now)
+            gone = [name for name, node in self._nodes.items() if not self._is_alive(node, now)]
+            self._changed |= any(self._targets.get(name) for name in gone)
+            self._next_end = min((seat.until for _, seat in self._seats), default=now + HOLD_S)
+        if self._changed and now >= self._places_from:
+            self._place(now)
+
+    def _renew(self, report: NodeReport, now: float) -> Orders | None:
+        """Renew the leases of a coordinator before, while others may hold what this node does not have."""
+        self._seats.adopt(report, now)
+        if not report.leases:
+            return None
+        return self._order(report, self._seats.of_node(report.node).keys() & report.leases.keys(), now)
+
+    def _order(self, report: NodeReport, cameras: Collection[str], now: float) -> Orders:
+        self._number += 1
+        return Orders(
+            number=self._number,
+            asked=report.asked,
+            grants=self._seats.grant(report.node, cameras, self._number, now),
+            again_s=self._again_s(report.node, now),
+            tell_cameras=report.digest not in self._known,
+        )
+
+    def configure(self, cameras: Mapping[str, CameraLoad]) -> None:
+        """Place these cameras from now on."""
+        self._costs = {name: self._costs.get(name, camera.cost) for name, camera in cameras.items()}
+        self._cameras = dict(cameras)
+        self._changed = True
+
+    def move(self, camera: str, node: str) -> None:
+        """Let a node read a camera as long as it can; an empty `node` ends that. Raises KeyError: no such name."""
+        if camera not in self._cameras or (node and node not in self._nodes):
+            raise KeyError(camera if camera not in self._cameras else node)
+        self._wishes.pinned.pop(camera, None)
+        if node:
+            self._wishes.pinned[camera] = node
+        self._changed = True
+
+    def drain(self, node: str, *, on: bool = True) -> None:
+        """Take all cameras from a node, or let it have some again. Raises KeyError: no such node."""
+        if node not in self._nodes:
+            raise KeyError(node)
+        (self._wishes.draining.add if on else self._wishes.draining.discard)(node)
+        self._changed = True
+
+    def rebalance(self) -> None:
+        """Forget what was moved by hand."""
+        self._wishes.pinned.clear()
+        self._changed = True
+
+    def view(self, now: float) -> FleetView:
+        """Return the fleet as it is."""
+        return FleetView(
+            term=self._term,
+            waiting_s=max(0.0, self._places_from - now),
+            superseded=self.superseded,
+            nodes=tuple(self._node_view(name, now) for name in sorted(self._nodes)),
+            cameras=tuple(self._camera_view(name) for name in sorted(self._cameras)),
+        )
+
+    # Placement.
+
+    def _place(self, now: float) -> None:
+        rooms = [self._room(name, node) for name, node in self._nodes.items() if self._is_alive(node, now)]
+        loads = [self._load(camera) for camera in self._cameras.values()]
+        self._placement = place(loads, rooms, self._present())
+        targets = defaultdict(set)
+        for camera, node in self._placement.owners.items():
+            targets[node].add(camera)
+        self._targets = {node: frozenset(cameras) for node, cameras in targets.items()}
+        self._changed = False
+
+    def _present(self) -> dict[str, str]:
+        """Return who reads, or is to read, each camera now."""
+        reading = {camera: name for name, node in self._nodes.items() for camera in node.report.reading}
+        seated = {camera: seat.node for camera, seat in self._seats}
+        return reading | seated | dict(self._placement.owners)
+
+    def _room(self, name: str, node: _Node) -> NodeRoom:
+        return NodeRoom(
+            name=name,
+            capacity=node.report.capacity,
+            labels=node.report.labels,
+            cameras=node.cameras,
+            draining=name in self._wishes.draining,
+        )
+
+    def _load(self, camera: CameraLoad) -> CameraLoad:
+        pinned = self._wishes.pinned.get(camera.name)
+        nodes = frozenset({pinned}) if pinned and self._can(pinned, camera) else camera.nodes
+        return replace(camera, cost=self._costs[camera.name], nodes=nodes)
+
+    def _can(self, node: str, camera: CameraLoad) -> bool:
+        """Whether what was asked for by hand can be followed: the node is there and not being drained."""
+        return (
+            node in self._nodes
+            and node not in self._wishes.draining
+            and camera.name in self._nodes[node].cameras
+        )
+
+    # Nodes.
+
+    def _hear(self, report: NodeReport, now: float) -> bool:
+        """Note a report; return False for one of a daemon that another of the same name has replaced."""
+        if report.cameras is not None:
+            self._known[report.digest] = report.cameras
+        before = self._nodes.get(report.node)
+        replaced = set() if before is None else before.replaced
+        if report.run in replaced:
+            return False
+        if before is not None and before.report.run != report.run:
+            replaced.add(before.report.run)
+        cameras = self._known.get(report.digest, before.cameras if before else frozenset())
+        node = _Node(report=report, cameras=cameras, heard=now, replaced=replaced)
+        self._nodes[report.node] = node
+        self._changed |= before is None or _offer(before) != _offer(node) or not self._is_alive(before, now)
+        self._measure(report.costs)
+        return True
+
+    def _measure(self, costs: Mapping[str, float]) -> None:
+        for name, cost in costs.items():
+            known = self._costs.get(name)
+            if known is not None and cost > 0 and abs(cost - known) > _COST_STEP * known:
+                self._costs[name] = cost
+
+    @staticmethod
+    def _is_alive(node: _Node, now: float) -> bool:
+        return now < node.heard + HOLD_S
+
+    def _again_s(self, node: str, now: float) -> float:
+        """Return how soon a node is to ask again: at once while its cameras move, or as leases of a silent one end."""
+        own = self._seats.of_node(node)
+        moves = self._targets.get(node, frozenset()) - own.keys()
+        if moves or any(seat.left_at is not None for seat in own.values()):
+            return _SOON_S
+        return min(RENEW_S, max(_SOON_S, self._next_end - now))
+
+    # For people.
+
+    def _node_view(self, name: str, now: float) -> NodeView:
+        node = self._nodes[name]
+        held = self._seats.of_node(name)
+        report = node.report
+        return NodeView(
+            name=name,
+            alive=self._is_alive(node, now),
+            draining=name in self._wishes.draining,
+            silent_s=now - node.heard,
+            cameras=len(held),
+            capacity=report.capacity,
+            load=sum(self._costs.get(camera, 0.0) for camera in held),
+            pending=report.pending,
+            digest=report.digest,
+            version=report.version,
+            address=report.address,
+            store_age_s=report.store_age_s,
+        )
+
+    def _camera_view(self, name: str) -> CameraView:
+        seat, why = self._seats.get(name), self._placement.unplaced.get(name, "")
+        return CameraView(
+            name=name,
+            node=seat.node if seat else "",
+            epoch=seat.epoch if seat else 0,
+            target=self._placement.owners.get(name, ""),
+            why=str(why),
+            readers=tuple(sorted(n for n, node in self._nodes.items() if name in node.report.reading)),
+        )
+
+
+def _offer(node: _Node) -> tuple[object, ...]:
+    return (node.report.capacity, dict(node.report.labels), node.cameras)
