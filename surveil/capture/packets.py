@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -21,7 +21,7 @@ import av.error
 from av.container import OutputContainer
 from av.stream import Stream
 
-from surveil.capture.h264 import nal_units
+from surveil.capture.annexb import lengths_of, with_start_codes
 from surveil.capture.orientation import turn_mp4
 from surveil.errors import Cause, SourceError
 
@@ -32,8 +32,6 @@ _HEAD = 4096
 _SLOW = 0.93
 _JITTER_S = 0.5
 """Stamps that cover less of the arrivals than this are those of a clock that runs slow."""
-_HVCC_HEAD = 23
-"""Bytes of an `hvcC` box before its parameter sets."""
 _LONGEST_STEP_S = 5.0
 """A larger step of the stamps is a reconnect or a jump, and arrival says how long it really was."""
 
@@ -223,14 +221,13 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
     """
     if not packets:
         raise SourceError(Cause.NO_VIDEO, "no packets for a clip")
-    if packets[0].parameters.codec == "hevc":
-        packets = [replace(p, data=data) for p, data in zip(packets, _annex_b(packets), strict=True)]
+    packets = [in_annex_b(one, with_sets=i == 0) for i, one in enumerate(packets)]
     first = packets[0]
     starts, shown = _timeline(packets)
     with av.open(str(path), "w", format="mp4", options={"movflags": _MOVFLAGS}) as out:
-        stream = _stream_for(first, out)
+        stream = stream_for(first, out)
         for i, stored in enumerate(packets):
-            packet = av.Packet(_with_headers(stored) if i == 0 else stored.data)
+            packet = av.Packet(with_headers(stored) if i == 0 else stored.data)
             packet.stream = stream
             packet.time_base = stored.time_base
             packet.dts, packet.pts = starts[i], shown[i]
@@ -242,8 +239,8 @@ def mux(packets: Sequence[StoredPacket], path: Path) -> float:
     return float(starts[-1] * first.time_base)
 
 
-def _stream_for(first: StoredPacket, out: OutputContainer) -> Stream:
-    """Add the stream of a clip. Raises SourceError (unsupported)."""
+def stream_for(first: StoredPacket, out: OutputContainer) -> Stream:
+    """Add the stream that begins with a packet. Raises SourceError (unsupported)."""
     parameters = first.parameters
     try:
         if parameters.codec != "hevc":
@@ -251,7 +248,7 @@ def _stream_for(first: StoredPacket, out: OutputContainer) -> Stream:
                 parameters.codec, width=parameters.width, height=parameters.height, time_base=first.time_base
             )
         # Apple plays H.265 as `hvc1` only, and PyAV forgets the tag of a stream that has no template.
-        with av.open(io.BytesIO(_with_headers(first)), format="hevc") as template:
+        with av.open(io.BytesIO(with_headers(first)), format="hevc") as template:
             stream = out.add_stream_from_template(template.streams.video[0])
         stream.codec_tag, stream.time_base = "hvc1", first.time_base
     except (ValueError, av.error.FFmpegError) as error:
@@ -259,30 +256,15 @@ def _stream_for(first: StoredPacket, out: OutputContainer) -> Stream:
     return stream
 
 
-def _annex_b(packets: Sequence[StoredPacket]) -> Iterator[bytes]:
-    """Return H.265 with start codes, as RTSP brings it; recordings and RTMP have lengths in their place."""
-    headers = packets[0].parameters.extradata
-    if len(headers) < _HVCC_HEAD or headers[0] != 1:
-        yield from (packet.data for packet in packets)
-        return
-    size = (headers[_HVCC_HEAD - 2] & 3) + 1
-    sets = _sets_of(headers)
-    for i, packet in enumerate(packets):
-        units = [*(sets if i == 0 else ()), *nal_units(packet.data, size)]
-        yield b"".join(b"\0\0\0\1" + bytes(unit) for unit in units)
+def in_annex_b(packet: StoredPacket, *, with_sets: bool) -> StoredPacket:
+    """Return a packet with start codes, as RTSP brings it; recordings and RTMP have lengths in their place.
 
-
-def _sets_of(hvcc: bytes) -> list[bytes]:
-    """Return the parameter sets of an `hvcC` box (ISO/IEC 14496-15, 8.3.3.1)."""
-    found, at = [], _HVCC_HEAD
-    for _ in range(hvcc[_HVCC_HEAD - 1]):
-        count = int.from_bytes(hvcc[at + 1 : at + 3], "big")
-        at += 3
-        for _ in range(count):
-            size = int.from_bytes(hvcc[at : at + 2], "big")
-            found.append(hvcc[at + 2 : at + 2 + size])
-            at += 2 + size
-    return found
+    `with_sets`: begin with the parameter sets, which such streams have in their header alone.
+    """
+    size, sets = lengths_of(packet.parameters.codec, packet.parameters.extradata)
+    if not size:
+        return packet
+    return replace(packet, data=with_start_codes(packet.data, size, sets if with_sets else ()))
 
 
 def _timeline(packets: Sequence[StoredPacket]) -> tuple[list[int], list[int]]:
@@ -320,7 +302,7 @@ def _step(one: StoredPacket, following: StoredPacket, usual: int) -> int:
     return max(1, round(arrived / one.time_base)) if is_missing or arrived > _LONGEST_STEP_S else usual
 
 
-def _with_headers(packet: StoredPacket) -> bytes:
+def with_headers(packet: StoredPacket) -> bytes:
     """Put the parameter sets before the first picture: some cameras send them in the SDP only."""
     headers = packet.parameters.extradata
     if not headers.startswith((b"\0\0\1", b"\0\0\0\1")):

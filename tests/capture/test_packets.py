@@ -256,6 +256,18 @@ def test_a_clip_of_h265_is_tagged_as_apple_wants_it(tmp_path, name) -> None:
     assert not any(f.is_corrupt for f in frames)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
+def test_a_clip_of_h264_plays_whatever_divides_the_units_of_its_source(tmp_path, name) -> None:
+    """Files and RTMP have lengths in the place of start codes, and the parameter sets in a header of their own."""
+    packets = stored(make_clip(tmp_path / name, "h264", seconds=2.0, gop=15))
+    assert packets[0].parameters.extradata[0] == 1
+    mux(packets, tmp_path / "clip.mp4")
+    with av.open(str(tmp_path / "clip.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 30
+    assert not any(f.is_corrupt for f in frames)
+
+
 def test_a_clip_begins_where_every_player_can_if_the_ring_goes_back_so_far() -> None:
     ring = PacketRing(30.0)
     for i in range(100):
