@@ -156,9 +156,7 @@ class Mailbox:
         self.messages: list[bytes] = []
         self.logins: list[tuple[bytes, bytes]] = []
 
-    async def handle_DATA(
-        self, _server: Any, _session: Any, envelope: Any
-    ) -> str:
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         if self.answers:
             return self.answers.pop(0)
         self.messages.append(envelope.original_content)
