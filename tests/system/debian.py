@@ -5,7 +5,8 @@
 Root, mmdebstrap and systemd-container are needed, and the network: the root shares that of this machine, so the ports
 9108, 9090 and 9093 must be free. Every indented block of the page is run as it stands, but for these: the address of
 the repository is a clone of the committed tree, the address of the camera is the drawn one's, the configuration
-block is written to its file, what follows a log for ever does not, and the lines for a GPU, Grafana and the package are left out.
+block is written to its file, what follows a log for ever does not, and the lines for a GPU, Grafana and the package
+are left out.
 """
 
 from __future__ import annotations
