@@ -8,7 +8,7 @@ BOOT   := $(VENV)-boot
 JOBS   ?= 2
 PREFIX ?= /opt/surveil
 .DEFAULT_GOAL := help
-.PHONY: deb help demo test test-unit coverage check bench bench-normality gpu-check dev install uninstall clean format docs system-test
+.PHONY: deb soak help demo test test-unit coverage check bench bench-normality gpu-check dev install uninstall clean format docs system-test
 
 # What is asked of this machine comes first: a condition is decided where make reads it.
 # The pins hold for CPython 3.11 to 3.13 on x86-64 Linux; elsewhere pip resolves what pyproject.toml asks for.
@@ -120,6 +120,9 @@ system-test: $(DEV) ## Build and start the image; follow docs/install.md on fres
 	$(BIN)/python -m tests.system.package trixie
 	tests/system/wheel.sh
 	tests/system/pythons.sh
+
+soak: $(DEV) ## Let cameras, sinks, disk and daemon fail at random for HOURS (24); the report is soak.html
+	$(BIN)/python -m tests.system.soak --hours $(or $(HOURS),24)
 
 docs: $(DEV) ## Generate configuration, metrics and dashboard pages
 	$(BIN)/surveil schema --as yaml > config.yaml

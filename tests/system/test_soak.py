@@ -1,0 +1,50 @@
+"""The short form of the soak: `python -m tests.system.soak --hours 24` is the long one."""
+
+from math import isnan
+
+import pytest
+
+from tests.system import soak_report
+from tests.system.soak import soaked, unbalanced
+from tests.system.soak_report import Report, Sample, slope
+
+
+@pytest.mark.rig
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_nothing_is_lost_while_everything_fails():
+    report = soaked(100, cameras=4, seed=7)
+    assert report.problems == []
+    assert len(report.faults) > 10
+    assert min(report.alerts["ops"], report.alerts["desk"]) > 0
+    assert report.samples[-1].streaming == 4
+    assert report.samples[-1].pending == 0
+
+
+def test_frames_that_are_not_accounted_for_are_found():
+    labels = frozenset({("camera", "a")})
+    good = {("surveil_frames_received_total", labels): 5.0, ("surveil_frames_waiting", labels): 1.0}
+    dropped = ("surveil_frames_dropped_total", labels | {("reason", "x")})
+    assert list(unbalanced({**good, dropped: 4.0})) == []
+    assert list(unbalanced(good)) == ["a: +4 frames unaccounted for"]
+
+
+def test_slopes_are_within_lives():
+    points = [(life, at, 100 * life + 2 * at / 3600) for life in (0, 1) for at in range(0, 600, 60)]
+    found = slope(points)
+    assert found.value == pytest.approx(2)
+    assert found.half == pytest.approx(0, abs=1e-6)
+    assert isnan(slope(points[:2]).value)
+
+
+def test_a_page_has_figures_plots_and_faults():
+    report = Report(faults=[(5.0, "c1 freeze"), (9.0, "kill -9")], problems=["<lost>"], kills=1)
+    report.samples = [
+        Sample(at_s=10.0 * n, life=0, rss_mb=200 + n, descriptors=40, streaming=8, pending=0)
+        for n in range(12)
+    ]
+    page = soak_report.page(report, seed=1, cameras=8)
+    assert page.count("<svg") == 4
+    assert "PROBLEM &lt;lost&gt;" in page
+    assert "freeze × 1" in page
+    assert "<title>c1 freeze</title>" in page
