@@ -38,9 +38,9 @@ from surveil.config import Config, load
 from surveil.detect.detector import Detector
 from surveil.detect.settings import ModelSettings
 from surveil.features.base import Shared
+from surveil.lane import FrameCounters
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
-from surveil.ring import FrameCounters
 from surveil.types import Alert, Bytes
 
 FPS = 15

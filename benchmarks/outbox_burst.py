@@ -33,10 +33,10 @@ from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.engine import Step
 from surveil.errors import RetryLater
 from surveil.events import Outcomes
+from surveil.lane import Slot
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import CommitRequest, CommitStage, PictureOverlay
 from surveil.pipeline.work import Work
-from surveil.ring import Slot
 
 DAY_S = 86_400.0
 

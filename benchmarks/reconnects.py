@@ -20,8 +20,9 @@ from surveil import logs
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.settings import StreamSettings
 from surveil.clock import Stop, SystemClock
+from surveil.lane import Lost
 from surveil.metrics import Metrics
-from surveil.ring import FrameRing, Lost
+from surveil.ring import FrameRing
 from surveil.types import Frame
 from tests.rig.clips import make_clip
 from tests.rig.rtsp_camera import Camera

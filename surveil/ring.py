@@ -20,8 +20,6 @@ from surveil.clock import LOOK_UP_S, Stop
 from surveil.lane import Backlog, Drop, FrameCounters, Lane, Lost, Slot, State
 from surveil.types import Frame
 
-__all__ = ["Backlog", "Drop", "FrameCounters", "FrameRing", "Lost", "Slot"]
-
 
 class FrameRing(Generic[State]):
     """Where captures hand frames to the analysis. Every method may be called from any thread.

@@ -14,8 +14,8 @@ from surveil.app.gpu import FIGURES, GpuCollector
 from surveil.app.metrics_page import LABELS, filled, page
 from surveil.clock import ManualClock
 from surveil.cuda import gpu_present
+from surveil.lane import Drop
 from surveil.metrics import STATES, Metrics
-from surveil.ring import Drop
 from tests.alerts.helpers import alert
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"

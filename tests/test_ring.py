@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveil.clock import Stop
-from surveil.ring import Drop, FrameRing, Lost
+from surveil.lane import Drop, Lost
+from surveil.ring import FrameRing
 from surveil.types import Frame
 
 

@@ -14,8 +14,8 @@ from surveil.alerts.database import aside
 from surveil.alerts.rows import Entry
 from surveil.app.arming import RuleState
 from surveil.damage import Damaged
+from surveil.lane import Drop, FrameCounters
 from surveil.logstream import LineLoss
-from surveil.ring import Drop, FrameCounters
 from surveil.types import Alert
 
 

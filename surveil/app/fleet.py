@@ -34,10 +34,10 @@ from surveil.config import CameraConfig
 from surveil.engine import Step
 from surveil.errors import Cause
 from surveil.features.registry import FEATURES
+from surveil.lane import Lost
 from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
 from surveil.reasons import Reason
-from surveil.ring import Lost
 from surveil.rules.base import rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup

@@ -33,11 +33,11 @@ from surveil.damage import Damaged
 from surveil.errors import Cause
 from surveil.features.health.report import PictureFault
 from surveil.features.registry import add_metrics
+from surveil.lane import Drop, FrameCounters
 from surveil.logstream import LineLoss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
 from surveil.reasons import DecodeWhy
-from surveil.ring import Drop, FrameCounters
 from surveil.types import GateDecision
 
 _HEAD = """\

@@ -30,9 +30,9 @@ from surveil.features.base import ModelPlace, Shared
 from surveil.features.classify.finding import Classification, Classifications
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.registry import FEATURES
+from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.work import CameraSlot
-from surveil.ring import Lost
 from surveil.types import Alert, Detections, Frame, Track
 
 log = structlog.get_logger(__name__)

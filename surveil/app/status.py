@@ -13,7 +13,7 @@ from surveil.app.fleet import Fleet
 from surveil.app.reload import Reloader
 from surveil.clock import Clock
 from surveil.detect.detector import Detector
-from surveil.ring import FrameCounters
+from surveil.lane import FrameCounters
 from surveil.threads import Heartbeats
 from surveil.types import Alert
 

@@ -18,9 +18,9 @@ from surveil.capture.status import StreamStatus
 from surveil.capture.timing import FileClock, Pace, StreamClock
 from surveil.clock import Clock, Stop
 from surveil.errors import Cause, SourceError
+from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.reasons import DecodeWhy
-from surveil.ring import Lost
 from surveil.types import Frame
 
 _TRUSTED_SKEW_S = 2.0
@@ -157,9 +157,9 @@ class CaptureLoop:
 
     def _make_demand(self, source: Source) -> Demand | None:
         """Return what may have packets kept: those of a live stream that comes in packets and is decoded here."""
-        is_packets = source.live and self._info.decoder == "software" and self._info.codec != "raw"
         if self._taker is None or not self._speaks:
             return None
+        is_packets = source.live and self._info.decoder == "software" and self._info.codec != "raw"
         full = self._full if is_packets else lambda: DecodeWhy.SOURCE
         return Demand(self._camera, self._settings, self, self._taker, full)
 

@@ -10,13 +10,13 @@ import structlog
 
 from surveil.clock import Clock
 from surveil.engine import LOST_GRACE_S, CameraEngine, Step
+from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.commit import CommitRequest, PictureOverlay
 from surveil.pipeline.decisions import DecisionLog
 from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.reasons import Reason
-from surveil.ring import Lost
 from surveil.types import Observation, Track
 
 log = structlog.get_logger(__name__)

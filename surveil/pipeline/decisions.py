@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from surveil.engine import Step
-from surveil.ring import Lost
+from surveil.lane import Lost
 from surveil.types import Detections, GateDecision
 
 MINUTE_S = 60

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
+from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.pull import QUIET, pull
 from surveil.pipeline.work import CameraSlot, Meters, Work
-from surveil.ring import FrameRing, Lost
+from surveil.ring import FrameRing
 from surveil.types import Findings, Frame
 from surveil.vision.regions import as_boxes
 

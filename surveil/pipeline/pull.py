@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from math import isfinite
 
+from surveil.lane import Backlog
 from surveil.pipeline.work import CameraSlot, Work
-from surveil.ring import Backlog, FrameRing
+from surveil.ring import FrameRing
 from surveil.types import Frame, GateDecision, Motion
 from surveil.view import FrameView
 
@@ -21,7 +22,7 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
     decoded first.
     """
     t = backlog.t
-    if backlog.awake and _next(ring, slot, backlog, calm=isfinite(t) and slot.state.is_calm(t)):
+    if backlog.awake and _next(ring, slot, backlog, calm=isfinite(t) and slot.state.calmed(t)):
         return True
     look = backlog.look()
     if look is None:
@@ -47,7 +48,7 @@ def _watched(look: Frame, work: Work) -> tuple[FrameView, Motion] | None:
 
     They come before it to the gate, which has not seen it then.
     """
-    if not work.is_calm(look.t):
+    if not work.calmed(look.t):
         return None
     before, work.gate = work.gate, copy.deepcopy(work.gate)
     view, motion = work.watch(look)

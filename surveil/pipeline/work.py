@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from surveil.detect.letterbox import ModelInput
+from surveil.lane import Slot
 from surveil.metrics import Metrics
-from surveil.ring import Slot
 from surveil.types import (
     NO_FINDINGS,
     Detections,
@@ -117,11 +117,16 @@ class Work:
         self.has_cuts = False
         self.findings = NO_FINDINGS
 
-    def is_calm(self, t: float) -> bool:
-        """Whether nothing asks for every picture at stream time `t`, and nothing has for a while."""
+    @property
+    def is_stirred(self) -> bool:
+        """Whether something asks for every picture, as of the frame analysed before."""
         wants = any(analyser.wants_all for analyser in self.analysers)
         followed = any(not track.is_settled for track in self.tracks)
-        if wants or followed or self.doubtful or self.events or self.pending:
+        return bool(wants or followed or self.doubtful or self.events or self.pending)
+
+    def calmed(self, t: float) -> bool:
+        """Take note of what asks for every picture at stream time `t`; return whether nothing has for a while."""
+        if self.is_stirred:
             self.stirred = t
         return self.stirred is not None and t - self.stirred >= CALM_S
 

@@ -17,8 +17,8 @@ from surveil.clock import ManualClock
 from surveil.config import load
 from surveil.engine import Step
 from surveil.errors import StateError
+from surveil.lane import Lost
 from surveil.pipeline.decisions import DecisionLog, Minute
-from surveil.ring import Lost
 from surveil.types import Detections, GateDecision
 from tests.alerts.helpers import alert
 from tests.commands import refused, surveil

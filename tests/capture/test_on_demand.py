@@ -22,11 +22,12 @@ from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import load
 from surveil.errors import Cause, SourceError
+from surveil.lane import Drop, Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.pull import QUIET, pull
 from surveil.pipeline.work import Work
 from surveil.reasons import DecodeWhy
-from surveil.ring import Drop, FrameRing, Lost
+from surveil.ring import FrameRing
 from surveil.types import Frame
 from surveil.view import FrameView
 from surveil.vision.motion import SETTLE_S, MotionGate
@@ -276,9 +277,9 @@ def test_a_camera_whose_analysis_begins_again_is_awake_until_its_gate_has_settle
     gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
     planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=10.0)
     work = Work(camera="gate", gate=gate, planner=planner)
-    assert not work.is_calm(100.0)
+    assert not work.calmed(100.0)
     work.stirred = 100.0
-    assert [work.is_calm(100.0 + SETTLE_S - 0.1), work.is_calm(100.0 + SETTLE_S)] == [False, True]
+    assert [work.calmed(100.0 + SETTLE_S - 0.1), work.calmed(100.0 + SETTLE_S)] == [False, True]
 
 
 @pytest.mark.rig

@@ -12,8 +12,8 @@ from surveil.capture.loop import CaptureLoop
 from surveil.capture.packets import PacketRing
 from surveil.capture.settings import StreamSettings
 from surveil.clock import Stop, SystemClock
+from surveil.lane import Lost
 from surveil.metrics import STATES, Metrics
-from surveil.ring import Lost
 from surveil.types import Frame
 
 QUICK = {"open_timeout_s": 1.0, "read_timeout_s": 0.4}

@@ -8,11 +8,11 @@ from surveil.engine import CameraEngine
 from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
+from surveil.lane import Lost, Slot
 from surveil.metrics import Metrics
 from surveil.pipeline.analyse import Admit, AnalyseStage
 from surveil.pipeline.commit import PictureOverlay
 from surveil.pipeline.work import Work
-from surveil.ring import Lost, Slot
 from surveil.track.settings import TrackSettings
 from surveil.track.tracker import Tracker
 from surveil.types import Frame

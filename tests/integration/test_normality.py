@@ -23,8 +23,8 @@ from surveil.features.normality.learning import PauseReason
 from surveil.features.normality.result import NormalityState
 from surveil.features.normality.scene import Scenes
 from surveil.features.normality.settings import NormalitySettings
+from surveil.lane import Lost
 from surveil.metrics import Metrics
-from surveil.ring import Lost
 from surveil.types import Frame
 from tests.integration.world import config_text
 from tests.normality.drawn import WALKERS, Walker, model, picture

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 from surveil.clock import SystemClock
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
+from surveil.lane import Slot
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
 from surveil.pipeline.detect import DetectStage
 from surveil.pipeline.work import Work
-from surveil.ring import Slot
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.settings import MotionSettings

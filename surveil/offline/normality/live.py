@@ -17,9 +17,10 @@ from surveil.clock import Clock, Stop
 from surveil.features.health.picture_health import PictureHealth
 from surveil.features.health.settings import HealthSettings
 from surveil.features.normality.settings import NormalitySettings, is_excluded
+from surveil.lane import Lost, Slot
 from surveil.metrics import Metrics
 from surveil.offline.normality.collect import Collected, FootageCollector
-from surveil.ring import FrameRing, Lost, Slot
+from surveil.ring import FrameRing
 from surveil.threads import ThreadGroup
 from surveil.types import Frame
 from surveil.vision.motion import plane_size
