@@ -13,7 +13,7 @@ from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, read_config
 from surveil.config import load
 from surveil.config.draft import Plain, draft_file, read_draft
 from surveil.errors import StateError
-from surveil.filesystem import write_atomically
+from surveil.filesystem import sync_folder, write_atomically
 
 
 def adopt(
@@ -37,26 +37,33 @@ def adopt(
     if show:
         typer.echo(text, nl=False)
         return
-    mode, owner = config.stat().st_mode & 0o777, config.stat()
+    _replace(config, text)
+    try:
+        draft.unlink()
+    except OSError as error:
+        raise StateError(
+            f"{config} has what was drawn, and {draft} cannot be removed: {error.strerror}; run this again as its owner"
+        ) from error
+    console.print(f"{config} has what was drawn of {', '.join(cameras)}", soft_wrap=True)
+
+
+def _replace(config: Path, text: str) -> None:
+    """Put a new text in the place of a configuration file, once it has been checked. Raises ConfigError, StateError."""
+    before = config.stat()
     candidate = config.with_name(f".{config.name}.adopted.yaml")
     try:
         write_atomically(candidate, text.encode())
         load(candidate, needs_secrets=False, draft="cameras: {}")
+        candidate.chmod(before.st_mode & 0o777)
+        now = candidate.stat()
+        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+            os.chown(candidate, before.st_uid, before.st_gid)
+        candidate.replace(config)
+        sync_folder(config.parent)
     except OSError as error:
         raise StateError(f"{config}: cannot be written: {error.strerror}; run this as its owner") from error
     finally:
         candidate.unlink(missing_ok=True)
-    write_atomically(config, text.encode())
-    config.chmod(mode)
-    _keep_owner(config, owner.st_uid, owner.st_gid)
-    draft.unlink()
-    console.print(f"{config} has what was drawn of {', '.join(cameras)}", soft_wrap=True)
-
-
-def _keep_owner(path: Path, user: int, group: int) -> None:
-    now = path.stat()
-    if (now.st_uid, now.st_gid) != (user, group):
-        os.chown(path, user, group)
 
 
 def merged(text: str, cameras: dict[str, dict[str, Plain]]) -> str:

@@ -1,7 +1,5 @@
 """Recordings: deterministic, and clear words for what is none."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +15,10 @@ from surveil.clock import ManualClock, Stop
 from surveil.errors import Cause, SourceError
 from surveil.metrics import Metrics
 from tests.rig.clips import make_clip
+from tests.users import no_root
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("no_file_left_open")]
 START = 1_000_000_000.0
-NOBODY = 65534
 
 
 def capture(path, clock=None, **settings):
@@ -147,19 +145,9 @@ def test_a_missing_file_is_not_found(tmp_path) -> None:
     assert cause_of(tmp_path / "none.mp4") is Cause.NOT_FOUND
 
 
-@pytest.fixture
-def as_no_root() -> Iterator[None]:
-    """Root may read everything: be somebody else meanwhile."""
-    mine = os.geteuid()
-    if mine == 0:
-        os.seteuid(NOBODY)
-    yield
-    os.seteuid(mine)
-
-
-def test_what_this_user_may_not_read_is_a_cause_and_not_a_bug(as_no_root) -> None:
+def test_what_this_user_may_not_read_is_a_cause_and_not_a_bug() -> None:
     # A folder of their own: the tests' own folders are closed to others from the top.
-    with TemporaryDirectory() as name:
+    with no_root(), TemporaryDirectory() as name:
         locked = Path(name) / "locked"
         locked.mkdir()
         (locked / "film.mp4").touch()

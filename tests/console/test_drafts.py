@@ -1,13 +1,18 @@
 """What is drawn: checked, kept apart from the file, applied, and safe against two editors."""
 
+import os
 from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from surveil.config import load
 from surveil.config.draft import draft_file
-from surveil.errors import ConfigError
+from surveil.errors import ConfigError, StateError
+from tests.commands import refused
 from tests.console.site import Site
+from tests.users import NOBODY, no_root
 
 SQUARE = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]
 BOW = [[0.2, 0.2], [0.8, 0.8], [0.8, 0.2], [0.2, 0.8]]
@@ -121,6 +126,26 @@ def test_a_state_directory_that_cannot_be_written_is_told_and_nothing_changes(tm
         answer = drawn(site, zones={"pond": SQUARE})
         assert (answer.status, answer.code) == (503, "state")
         assert not site.daemon.config.cameras["gate"].zones
+
+
+def test_a_draft_that_cannot_be_removed_after_it_was_adopted_is_told_with_the_remedy():
+    pytest.importorskip("ruamel.yaml")
+    # A folder of their own: the tests' own folders are closed to others from the top.
+    with TemporaryDirectory() as name, Site(Path(name)) as site:
+        drawn(site, zones={"pond": SQUARE}, rules=[RULE])
+        draft = draft_file(site.folder)
+        draft.chmod(0o644)
+        draft.parent.chmod(0o555)
+        Path(name).chmod(0o777)
+        site.folder.chmod(0o755)
+        if os.geteuid() == 0:
+            os.chown(site.config_file, NOBODY, os.getegid())
+        with no_root():
+            said = refused(StateError, "config", "adopt", "-c", site.config_file)
+        draft.parent.chmod(0o755)
+        assert str(draft) in said
+        assert "run this again as its owner" in said
+        assert "pond" in site.config_file.read_text()
 
 
 def test_adopting_keeps_the_comments_of_the_file():
