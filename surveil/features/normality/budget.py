@@ -1,4 +1,4 @@
-"""From a budget of alarms a day to a threshold, and what the footage can vouch for.
+"""From a budget of alarms a day to a threshold, and which budget the footage supports.
 
 Two estimators, chosen by measurement (docs/adr/0010-budget-on-event-peaks.md): where held-out footage holds
 enough alarms of its own, the threshold is an order statistic of the event peaks, which needs no
@@ -23,7 +23,7 @@ from surveil.features.normality.peaks import Ladder
 from surveil.features.normality.words import duration_words
 
 MIN_ALARMS = 20.0
-"""Expected alarms in the held-out footage from which a rate is vouched for: ± 45 % at 95 %."""
+"""Expected alarms in the held-out footage from which the footage supports a rate: ± 45 % at 95 %."""
 REACH = 4.0
 """Alerting begins with a budget of one alarm in this many times the footage."""
 COUNTED = 5.0
@@ -117,7 +117,7 @@ class Threshold:
 
     @property
     def provisional(self) -> bool:
-        """Whether the footage does not hold enough expected alarms to vouch for the budget."""
+        """Whether the footage does not hold enough expected alarms to support the budget."""
         return not self.budget > 0.0 or self.budget * self.held_out_s / DAY_S < MIN_ALARMS
 
     @property
@@ -129,7 +129,7 @@ class Threshold:
 
     @property
     def needed_s(self) -> float:
-        """Held-out footage (s) after which the budget is vouched for; infinite for a budget of 0."""
+        """Held-out footage (s) after which it supports the budget; infinite for a budget of 0."""
         return MIN_ALARMS * DAY_S / self.budget if self.budget > 0 else inf
 
     def words(self) -> str:
@@ -145,16 +145,16 @@ class Threshold:
                 f"calibrated: {self.budget:g} a day, threshold {self.value:.2f} ({seen}; "
                 f"at most {self.at_most:.2g} a day, 95 %)"
             )
-        vouched = MIN_ALARMS * DAY_S / self.held_out_s
+        least = MIN_ALARMS * DAY_S / self.held_out_s
         if not self.supported:
             return (
                 f"too little footage for {self.budget:g} a day: {seen} reach {self.rate:.3g} a day at best "
-                f"(threshold {self.value:.2f}) and support {vouched:.3g} a day; "
+                f"(threshold {self.value:.2f}) and support {least:.3g} a day; "
                 f"{1 / (REACH * self.budget):.3g} days are needed to begin, {needed} to calibrate it"
             )
         return (
             f"provisional: set for {self.rate:.3g} a day, requested {self.budget:g}, threshold {self.value:.2f}; "
-            f"{seen} support {vouched:.3g} a day and exclude more than {self.at_most:.3g} (95 %); {needed} are needed"
+            f"{seen} support {least:.3g} a day and exclude more than {self.at_most:.3g} (95 %); {needed} are needed"
         )
 
 

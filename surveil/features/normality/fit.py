@@ -173,7 +173,7 @@ class Fit:
             found[OBJECT] = judge.objects.score(frame.objects).raw
         return found
 
-    def _vouched(self, blocks: Sequence[Block]) -> list[Block]:
+    def _judgeable(self, blocks: Sequence[Block]) -> list[Block]:
         """Return the blocks for which there is other footage to judge them by."""
         return [b for b in blocks if b.frames and (self._learned.base or self._others(b.fold))]
 
@@ -182,7 +182,7 @@ class Fit:
 
     def tails(self) -> dict[str, Tail]:
         """Return the tail of every attribute, from held-out frames in which it was not silent."""
-        blocks = self._vouched(self._learned.blocks)
+        blocks = self._judgeable(self._learned.blocks)
         weights = np.array([f.dt for b in blocks for f in b.frames], np.float64)
         times = np.array([f.t for b in blocks for f in b.frames], np.float64)
         found = {}
@@ -204,7 +204,7 @@ class Fit:
     def peaks_of(self, blocks: Sequence[Block], tails: dict[str, Tail], peaks: Peaks) -> None:
         """Run the blocks through fusion and trend as the daemon would, into `peaks`."""
         fusion, trend, last = Fusion(tails), Trend(), -np.inf
-        for block in self._vouched(blocks):
+        for block in self._judgeable(blocks):
             first = block.frames[0]
             # A block before it may have had to go.
             if not block.follows or abs(first.t - first.dt - last) > 1.0:

@@ -86,7 +86,7 @@ class Judge:
         self._loaded = loaded
         self.threshold = model.threshold(budget)
         self.status = footage_status(self.threshold)
-        """What the footage behind the model vouches for."""
+        """The budget that the footage behind the model supports."""
         self._scorer = Scorer(model.usual())
         self._objects = ObjectScorer(model.objects)
         self._hours = HourScorer(model.hours)

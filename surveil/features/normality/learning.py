@@ -180,7 +180,7 @@ class Learning:
 
     @property
     def share(self) -> float:
-        """Footage as a share of what vouching for the budget takes, 0..1."""
+        """Footage as a share of what it takes to support the budget, 0..1."""
         return min(1.0, self.seconds * self._settings.budget / (MIN_ALARMS * DAY_S))
 
     def words(self) -> str:

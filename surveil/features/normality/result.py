@@ -17,7 +17,7 @@ class NormalityState(StrEnum):
     OFF = "off"
     LEARNING = "learning"
     PROVISIONAL = "provisional"
-    """Alerting at the budget by extrapolation; the footage does not yet vouch for it."""
+    """Alerting at the budget by extrapolation; the footage does not support it yet."""
     READY = "ready"
     INVALID = "invalid"
 

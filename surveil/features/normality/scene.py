@@ -3,7 +3,7 @@
     off ── no model, learn: off
     learning ── no model yet, or its calibration does not reach the budget: watches, says how far it is
     provisional ── the budget is within reach by extrapolation: alerts, and says so
-    ready ── the held-out footage vouches for the budget
+    ready ── the held-out footage supports the budget
     invalid ── the camera moved, sends another resolution, what is normal has drifted, or the model is
                too old: does not alert, says why, and learns anew where it is allowed to
 

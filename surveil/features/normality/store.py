@@ -30,7 +30,7 @@ class Note:
     reason: str
     watched_s: float
     share: float
-    """Of the footage that vouching for the budget takes, 0..1."""
+    """Of the footage that it takes to support the budget, 0..1."""
 
     def words(self, now: float) -> str:
         """Say it in a line."""

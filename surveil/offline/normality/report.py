@@ -65,7 +65,7 @@ def lines(report: NormalityReport) -> list[str]:
 
 
 def said(report: NormalityReport) -> list[str]:
-    """Say what the footage vouches for, and at which threshold events and false alarms are counted."""
+    """Say which budget the footage supports, and at which threshold events and false alarms are counted."""
     asked, used = report.asked, report.threshold
     if asked.supported:
         return [asked.words()]

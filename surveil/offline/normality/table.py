@@ -13,7 +13,7 @@ from surveil.features.normality.words import duration_words
 
 EXPECTED = (COUNTED, 10.0, MIN_ALARMS)
 """Budgets of the table, in alarms that they allow in the held-out footage: from the least that has a threshold of its
-own to the one that the footage vouches for."""
+own to the one that the footage supports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

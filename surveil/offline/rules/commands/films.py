@@ -44,7 +44,8 @@ def evaluate_films(options: FilmsOptions) -> None:
     conditions = read_gate(options.gate)
     with tempfile.TemporaryDirectory(prefix="surveil-evaluate-") as folder, bar() as progress:
         suites = _prepared(options, Path(folder))
-        check_figures(conditions, _figures(suites))
+        figures = _figures(suites)
+        check_figures(conditions, figures)
         films = tuple(film for made in suites for film in _played(made, progress))
     judged = [film.judged for film in films]
     name = ", ".join(dict.fromkeys(made.suite.name for made in suites))
@@ -54,7 +55,7 @@ def evaluate_films(options: FilmsOptions) -> None:
     if options.report:
         errors.print(f"report: {write_report(report, options.report)}", soft_wrap=True)
     _show(report, json=options.json)
-    failed = failures(conditions, dict.fromkeys(_figures(suites), float("nan")) | values(report.groups))
+    failed = failures(conditions, dict.fromkeys(figures, float("nan")) | values(report.groups))
     for line in failed:
         errors.print(f"[red]{line}[/]")
     if failed:
