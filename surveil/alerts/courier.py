@@ -23,7 +23,7 @@ from surveil.alerts.signed import Links
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
 from surveil.errors import PartlyRejected, Rejected, RetryLater, StateError
-from surveil.logs import LogThrottle
+from surveil.logs import LogThrottle, scrub
 from surveil.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -147,7 +147,7 @@ class Courier:
             self._count("rejected")
             self._succeeded()
             reason = Dead.PARTIAL if isinstance(error, PartlyRejected) else Dead.REJECTED
-            self._queue.rejected(self.name, delivery.seq, str(error), reason)
+            self._queue.rejected(self.name, delivery.seq, _words(error), reason)
         except Exception as error:  # noqa: BLE001 - a bug in a sink must not stop the others
             self._bug(delivery, error)
         else:
@@ -166,7 +166,7 @@ class Courier:
     def _retry(self, delivery: Delivery, error: RetryLater) -> None:
         self._count("retry")
         suspect = error.suspect and delivery.attempts + 1 >= _PATIENCE
-        self._queue.failed(self.name, delivery.seq, str(error), suspect=suspect)
+        self._queue.failed(self.name, delivery.seq, _words(error), suspect=suspect)
         self._answers = error.suspect
         self._back_off(str(error), error.after_s)
 
@@ -239,3 +239,8 @@ class Courier:
     def _count(self, result: str, n: int = 1) -> None:
         if self._metrics:
             self._metrics.delivery_attempts.labels(self.name, result).inc(n)
+
+
+def _words(error: Exception) -> str:
+    """Return what the outbox keeps of a failure: pages and commands show it, and a sink may repeat what it was told."""
+    return str(scrub(str(error)))

@@ -7,6 +7,7 @@ import structlog
 from surveil.capture.source import StreamInfo
 from surveil.clock import Clock, SystemClock
 from surveil.errors import SourceError
+from surveil.logs import scrub
 from surveil.metrics import STATES, Metrics
 from surveil.reasons import DecodeWhy
 
@@ -68,7 +69,7 @@ class StreamStatus:
     def lost(self, error: SourceError) -> None:
         """Count a loss; log it once per cause, not once per attempt."""
         self._metrics.disconnects.labels(self._camera, error.cause.value).inc()
-        self.error = str(error)
+        self.error = str(scrub(str(error)))
         if error.cause.value != self._lost_cause:
             log.warning("camera lost", camera=self._camera, cause=error.cause.value, reason=str(error))
         self._lost_cause = error.cause.value

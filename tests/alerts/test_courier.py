@@ -8,6 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
+from surveil import logs
+from surveil.alerts.admin import list_alerts
 from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.alerts.outbox import Outbox
@@ -254,6 +256,19 @@ def test_a_refused_alert_is_a_dead_letter_and_the_next_one_goes(outbox, clock):
     results = {r: registry.get_sample_value("surveil_delivery_attempts_total", {"sink": "ops", "result": r})
                for r in ("delivered", "retry", "rejected", "error")}  # fmt: skip
     assert results == {"delivered": 1, "retry": 0, "rejected": 1, "error": 0}
+
+
+@pytest.mark.parametrize("failure", [Rejected, RetryLater])
+def test_what_a_sink_repeats_is_kept_without_secrets(outbox, tmp_path, clock, monkeypatch, failure):
+    def behave(_delivery: Delivery) -> None:
+        raise failure("the server says: no hunter22 here")
+
+    monkeypatch.setattr(logs, "_secrets", logs._Secrets())
+    logs.hide(["hunter22"])
+    outbox.committer.commit([alert(0)])
+    drive(courier(Sink(behave), outbox, clock), clock, 1)
+    errors = [way.error for one in list_alerts(tmp_path / "outbox.db") for way in one.sinks]
+    assert errors == ["the server says: no *** here"]
 
 
 def test_a_bug_in_a_sink_is_counted_and_delays_only_that_sink(outbox, clock):

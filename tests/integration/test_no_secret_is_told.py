@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.rig, pytest.mark.slow]
 MARK = "Zq7xK"
 """In every secret, so that a part of one is found as well."""
 SECRET = f"{MARK}@/:?#p w%"
+WORD = f"{MARK}word"
+"""A key that looks like a part of a path: that it is secret only the configuration knows."""
 IN_URL = quote(SECRET, safe="")
 LOGIN = f"user:{IN_URL}@"
 
@@ -64,6 +66,7 @@ def cameras(rtsp, http, silent):
             "streams": {"detect": f"rtsp://{LOGIN}127.0.0.1:9/d", "record": f"rtsp://{LOGIN}127.0.0.1:9/r"}
         },
         "from_env": {"url": "rtsp://user:${env:CAM_PW}@127.0.0.1:9/e"},
+        "word": {"url": "rtsp://127.0.0.1:9/live/${env:WORD}"},
     }
 
 
@@ -136,7 +139,7 @@ def test_the_daemon_tells_no_secret_on_any_surface(world, tmp_path):
     # What is looked for can be found.
     with pytest.raises(AssertionError):
         assert_silent("configuration", world.path.read_text())
-    with Process(world.path, fork=False, CAM_PW=SECRET) as daemon:
+    with Process(world.path, fork=False, CAM_PW=SECRET, WORD=WORD) as daemon:
         daemon.token = SECRET
         lost = lambda: metrics(daemon, "surveil_camera_state", state="lost")  # noqa: E731
         wait_for(lambda: sum(lost().values()) == len(world.whole["cameras"]), 60)
@@ -176,6 +179,12 @@ def test_commands_tell_no_secret(world, tmp_path, broken):
         world.whole["cameras"]["from_env"]["url"] = ["${env:CAM_PW}"]
         world.whole["http"]["listen"] = "nowhere"
         world.write()
-    for words in (["check"], ["check", "--json"], ["check", "--probe"], ["alerts", "list"]):
-        done = surveil(*words, "-c", world.path, CAM_PW=SECRET)
+    for words in (
+        ["check"],
+        ["check", "--json"],
+        ["check", "--probe"],
+        ["check", "--probe", "--json"],
+        ["alerts", "list"],
+    ):
+        done = surveil(*words, "-c", world.path, CAM_PW=SECRET, WORD=WORD)
         assert_silent(" ".join(words), done.stdout + done.stderr)

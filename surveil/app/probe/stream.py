@@ -225,7 +225,7 @@ class _Visit:
         if witness is not None and witness.pictures and self._decode:
             known["cpu_ms"] = round(self._cpu_s / witness.pictures * 1000, 2)
         return StreamReport(
-            url=redact(self._settings.url),
+            url=scrub(redact(self._settings.url)),
             ok=error is None,
             state="lost" if error else witness.state if witness else "connecting",
             cause=cause.value if cause else None,

@@ -18,6 +18,8 @@ from surveil.console.refusal import Refusal, refusal_of
 from surveil.errors import SurveilError
 
 _FIRST = "first visit"
+_UNKNOWN = "unknown"
+"""What the audit log has for a name that nobody has: now and then it is somebody's password."""
 _CHECKED_AT_ONCE = threading.BoundedSemaphore(2)
 """Passwords: each takes a fraction of a second and 32 MiB."""
 
@@ -54,7 +56,7 @@ def login(call: Call, body: Login) -> Response:
         user = auth.users.check(body.user, body.password)
     finally:
         _CHECKED_AT_ONCE.release()
-    _note(call, "login", body.user, 200 if user else 401)
+    _note(call, "login", body.user if user or auth.users.get(body.user) else _UNKNOWN, 200 if user else 401)
     if user is None:
         auth.attempts.failed(body.user, address)
         auth.metrics.logins.labels("refused").inc()
@@ -72,8 +74,9 @@ def first_visit(call: Call, body: FirstUser) -> Response:
         raise Refusal(
             409, "not_first", "there is a user already", remedy="log in, or run `surveil users add`"
         )
-    with _noting(call, "first_visit", body.user):
-        if not auth.first_visit.holds(body.code):
+    is_right = auth.first_visit.holds(body.code)
+    with _noting(call, "first_visit", body.user if is_right else _UNKNOWN):
+        if not is_right:
             auth.attempts.failed(_FIRST, call.address)
             raise Refusal(
                 401, "code", "this is not the code of the log", remedy="see `journalctl -u surveil`"

@@ -1,0 +1,87 @@
+"""Secrets of every shape, in the addresses of cameras that fail: nothing of them is told by the console of a daemon."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from surveil.config import load
+from surveil.console.access import Role
+from surveil.console.routes import API, TABLE
+from surveil.errors import ConfigError
+from tests.console.test_access import log_in
+from tests.integration.world import Process, wait_for
+from tests.test_planted_secrets import SHAPES, A, B, assert_silent
+
+PLAIN_WORD = f"{A}{B}".lower()
+"""A key that looks like a word of the path: that it is secret only the configuration knows."""
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write a configuration of cameras with all shapes that a configuration takes; the first draft is bad."""
+    path, cameras = tmp_path / "config.yaml", {}
+    top = {
+        "version": 1,
+        "state_dir": str(tmp_path / "state"),
+        "http": {"listen": "127.0.0.1:0", "console": True},
+    }
+    for n, (url, _) in enumerate(SHAPES):
+        camera = {"url": url.replace("192.0.2.7:554", "127.0.0.1:9").replace("192.0.2.7", "127.0.0.1:9")}
+        path.write_text(json.dumps({**top, "cameras": {"one": camera}}))
+        try:
+            load(path, {})
+        except ConfigError:
+            continue
+        cameras[f"camera{n}"] = camera
+    cameras["word"] = {"url": "rtsp://127.0.0.1:9/live/${env:WORD}"}
+    cameras["in_path"] = {"url": "http://127.0.0.1:9/${env:WORD}/video"}
+    path.write_text(json.dumps({**top, "cameras": cameras, "log": {"format": "json", "level": "debug"}}))
+    return path
+
+
+@pytest.mark.rig
+@pytest.mark.slow
+def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, tmp_path):
+    with Process(written, WORD=PLAIN_WORD) as daemon:
+
+        def cameras():
+            found = json.loads(daemon.get(f"{API}/cameras")[1])["cameras"]
+            return found if all(one["state"] == "lost" for one in found) else None
+
+        names = [one["id"] for one in wait_for(cameras, 60)]
+        assert len(names) > 40
+        pages = {API + one.path for one in TABLE if not one.changes and "{" not in one.path} - {f"{API}/live"}
+        for page in [*pages, *(f"{API}/cameras/{name}/shapes" for name in names), "/readyz", "/status"]:
+            status, text = daemon.get(page)
+            assert status != 500, page
+            assert_silent(text)
+        daemon.end()
+    assert_silent(daemon.log.read_text())
+    for path in (tmp_path / "state").rglob("*"):
+        assert_silent(path.read_bytes().decode("latin-1") if path.is_file() else "")
+
+
+def test_a_draft_that_is_refused_is_told_without_the_secrets_of_the_file(site):
+    mistake = {
+        "zones": {"lawn": [["sekret-1", 0.1], [0.9, 0.1], [0.9, 0.9]]},
+        "lines": {},
+        "masks": [],
+        "rules": [],
+    }
+    etag = site.get("/cameras/yard/shapes").json["etag"]
+    answer = site.change("PUT", "/cameras/yard/shapes", mistake, {"If-Match": etag})
+    assert answer.status == 422
+    assert b"sekret-1" not in answer.body
+
+
+def test_a_password_that_was_typed_as_a_name_is_not_kept(site):
+    password = "correct horse 7"
+    site.auth.users.add("ada", password, Role.ADMIN, None, 0)
+    for name, given in ((password, ""), ("ada", "wrong"), ("ada", password)):
+        log_in(site, name, given)
+    told = [(one.user, one.status) for _, one in site.auth.audit.page(None, 9)]
+    assert told == [("ada", 200), ("ada", 401), ("unknown", 401)]
+    for path in site.folder.rglob("*"):
+        assert password.encode() not in (path.read_bytes() if path.is_file() else b"")
