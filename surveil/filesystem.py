@@ -6,8 +6,10 @@ leaves nothing behind.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -99,6 +101,17 @@ def _or_nothing(path: Path) -> Iterator[None]:
     except BaseException:
         temporary(path).unlink(missing_ok=True)
         raise
+
+
+def check_regular(path: Path) -> None:
+    """Raise OSError for a named pipe, a socket or a device: opening or reading one may never end.
+
+    What the program was given open (`-c <(...)`, /dev/stdin) is taken: somebody writes to it.
+    """
+    if not path.is_relative_to("/dev/fd") and path != Path("/dev/stdin"):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, "Is not a regular file", str(path))
 
 
 def read_json(text: str | bytes) -> Any:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from surveil.errors import ConfigError
+from surveil.filesystem import check_regular
 from surveil.settings import Settings
 
 
@@ -165,6 +166,8 @@ def check_certificate(settings: HttpSettings) -> None:
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
+        check_regular(settings.certificate)
+        check_regular(settings.key)
         context.load_cert_chain(settings.certificate, settings.key, password="")
     except ssl.SSLError as error:
         why = f"is no PEM chain with its key: {error.reason or error}"

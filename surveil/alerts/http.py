@@ -27,7 +27,7 @@ from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.delivery import Context
 from surveil.alerts.doubt import ClosedError
 from surveil.errors import Rejected, RetryLater
-from surveil.filesystem import read_json
+from surveil.filesystem import check_regular, read_json
 from surveil.redact import scrub
 
 _MAX_ANSWER = 65_536
@@ -66,6 +66,7 @@ class Server:
 
 def _authorities(ca_file: Path) -> Path:
     try:
+        check_regular(ca_file)
         tls_context(ca_file)
     except ssl.SSLError:
         raise ValueError(f"{ca_file} holds no certificate in PEM form") from None

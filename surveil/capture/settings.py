@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from surveil.filesystem import check_regular
 from surveil.settings import Settings
 
 Role = Literal["detect", "record"]
@@ -32,6 +33,7 @@ class TlsSettings(Settings):
         if self.verify != "ca":
             raise ValueError("'ca_file' is used with 'verify: ca' only")
         try:
+            check_regular(self.ca_file)
             ssl.create_default_context(cafile=str(self.ca_file))
         except ssl.SSLError:
             raise ValueError(f"{self.ca_file} holds no certificate in PEM form") from None

@@ -15,6 +15,7 @@ from pathlib import Path
 import yaml
 
 from surveil.config.problems import Problems
+from surveil.filesystem import check_regular
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
@@ -124,6 +125,7 @@ _Loader.add_implicit_resolver(type_prefix + "merge", re.compile("^<<$"), ["<"])
 def read(path: Path, problems: Problems) -> YamlNode | None:
     """Read a file; None (and a problem) when there is nothing to go on with."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from surveil.config.document import YamlNode
 from surveil.config.problems import Problems, suggest
+from surveil.filesystem import check_regular
 from surveil.redact import MASK, cut, cut_logins, secrets_of
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
@@ -135,6 +136,7 @@ class Secrets:
 def _read(path: Path, what: str) -> str:
     """Return a secret's text without its last line end."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             raw = file.read(MAX_SECRET_BYTES + 1)
         text = raw.decode()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from surveil.detect import metadata
 from surveil.errors import UnfitModel
+from surveil.filesystem import check_regular
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -51,6 +52,7 @@ COCO_91 = _with_gaps()
 def read_labels(path: Path) -> tuple[str, ...]:
     """Return one name a line; empty lines at the end do not count. Raises `UnfitModel`."""
     try:
+        check_regular(path)
         lines = path.read_text(encoding="utf-8").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"

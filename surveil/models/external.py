@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from surveil.errors import UnfitModel
+from surveil.filesystem import check_regular
 from surveil.models.onnxfields import fields
 
 _GRAPH, _FUNCTION = 7, 25
@@ -48,6 +49,7 @@ def _sha256(model: Path, name: str) -> str:
             "file, or with its weights beside it"
         )
     try:
+        check_regular(model.with_name(name))
         with model.with_name(name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:

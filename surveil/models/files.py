@@ -13,7 +13,7 @@ from typing import get_args
 from surveil.detect.decoders import DECODERS
 from surveil.detect.spec import Channels, ModelFile, Placement, Preprocess, Range
 from surveil.errors import DamagedModel, ModelError, UnfitModel
-from surveil.filesystem import read_json
+from surveil.filesystem import check_regular, read_json
 from surveil.models import external
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -51,6 +51,7 @@ def loose(path: Path) -> ModelFile:
 def sha256_of(path: Path) -> str:
     """Return the file's sha256. Raises `ModelError` when it cannot be read."""
     try:
+        check_regular(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

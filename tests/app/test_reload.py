@@ -1,6 +1,8 @@
 """A reload ends in a refusal with a line, whatever the file or a library makes of it: the daemon watches on."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +58,36 @@ def test_a_file_that_no_library_can_digest_is_mistakes_with_places(tmp_path, tex
     assert "fault of surveil" not in str(caught.value)
     for way in ((), ("--json",)):
         assert str(path) in refused(ConfigError, "check", "-c", path, *way)
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"http": {"token": "${file:pipe}"}},
+        {"sinks": {"hook": {"type": "webhook", "url": "https://h/", "ca_file": "pipe"}}},
+        {"cameras": {"a": {"url": "rtsps://h/x", "tls": {"verify": "ca", "ca_file": "pipe"}}}},
+        {"model": {"file": "pipe"}},
+        {"model": {"labels": "pipe"}},
+    ],
+    ids=["secret", "authorities", "camera's authorities", "model", "labels"],
+)
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_file(tmp_path, section):
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "config.yaml"
+    whole = {"version": 1, "cameras": {"a": {"url": "rtsp://h/x"}}, **section}
+    path.write_text(json.dumps(whole).replace('"pipe"', json.dumps(str(tmp_path / "pipe"))))
+    with pytest.raises(ConfigError, match=r"(?i)is not a regular file"):
+        load(path, needs_model=True)
+    with pytest.raises(ConfigError, match="cannot be read: is not a regular file"):
+        load(tmp_path / "pipe")
+
+
+def test_a_configuration_may_come_by_a_pipe_that_the_program_was_given():
+    reading, writing = os.pipe()
+    os.write(writing, b"version: 1\ncameras: {a: {url: 'rtsp://h/x'}}\n")
+    os.close(writing)
+    assert list(load(Path(f"/dev/fd/{reading}")).cameras) == ["a"]
+    os.close(reading)
 
 
 @pytest.mark.slow
