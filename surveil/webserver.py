@@ -3,12 +3,13 @@
 A connection costs a file descriptor, and cameras, sinks and the database need those. So there is a cap on
 connections, and at the cap a newcomer takes the place of the one that has been waiting longest without a request: a
 probe or a scrape sends its request at once and gets through, however many connections idle. Times are bounded, too:
-for the head of a request, for idling, for a client that does not read.
+for the handshake of TLS, for the head of a request, for idling, for a client that does not read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import socket
 from contextlib import suppress
@@ -39,10 +40,52 @@ def most_connections() -> int:
     return max(LEAST, min(MOST, share))
 
 
+class Doorway(socket.socket):
+    """A listening socket that bounds what waits for the handshake of TLS: uvicorn knows nothing of it yet.
+
+    Of the event loop.
+    """
+
+    def __init__(self, listener: socket.socket, most: int) -> None:
+        """Accept what comes to `listener`, which stays the caller's; `most` in the handshake at once."""
+        super().__init__(fileno=os.dup(listener.fileno()))
+        self._most = most
+        self._waiting: dict[int, socket.socket] = {}
+        """By file descriptor, oldest first; some may be closed."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        """Accept a connection, and give up the one that has been shaking hands for longest where there are too many."""
+        accepted, address = super().accept()
+        number = accepted.fileno()
+        self.let_in(number)
+        self._waiting[number] = accepted
+        asyncio.get_running_loop().call_later(HEAD_S, self._look, accepted)
+        if len(self._waiting) > self._most:
+            self._waiting = {n: one for n, one in self._waiting.items() if one.fileno() == n}
+        if len(self._waiting) > self._most:
+            self._give_up(next(iter(self._waiting)))
+        return accepted, address
+
+    def let_in(self, number: int) -> None:
+        """Take note that the connection with this file descriptor has shaken hands."""
+        self._waiting.pop(number, None)
+
+    def _look(self, accepted: socket.socket) -> None:
+        number = accepted.fileno()
+        if self._waiting.get(number) is accepted:
+            self._give_up(number)
+
+    def _give_up(self, number: int) -> None:
+        # asyncio closes it: the handshake has failed then.
+        with suppress(OSError):
+            self._waiting.pop(number).shutdown(socket.SHUT_RDWR)
+
+
 class ClientConnection(H11Protocol):
     """One connection. Owned by the event loop."""
 
     most = MOST
+    door: Doorway | None = None
     _timer: asyncio.TimerHandle | None = None
     _since = 0.0
     """When it began to wait for the head of a request, or was last seen to send."""
@@ -51,6 +94,8 @@ class ClientConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and give up another where there are too many."""
         super().connection_made(transport)
+        if self.door is not None:
+            self.door.let_in(transport.get_extra_info("socket").fileno())
         self._since = self.loop.time()
         self._timer = self.loop.call_later(HEAD_S, self._look)
         if len(self.connections) > self.most:
@@ -112,9 +157,10 @@ class WebServer(uvicorn.Server):
         self, app: ASGIApp, listener: socket.socket, certificate: Path | None = None, key: Path | None = None
     ) -> None:
         """With certificate and key, what is served is https."""
+        self._door = Doorway(listener, most_connections() // 4) if certificate else None
 
         class Bounded(ClientConnection):
-            most = most_connections()
+            most, door = most_connections(), self._door
 
         self._listener = listener
         super().__init__(
@@ -138,7 +184,7 @@ class WebServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve; a crowd of connections waits in the kernel, where it costs no file descriptor."""
-        await super().startup(sockets)
+        await super().startup(sockets if self._door is None else [self._door])
         self._listener.listen(BACKLOG)
 
     async def main_loop(self) -> None:

@@ -5,7 +5,10 @@ import gzip
 import os
 import resource
 import socket
+import ssl
 import threading
+import urllib.request
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
@@ -13,6 +16,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from surveil import webserver
 from surveil.listening import HttpSettings, bind
 from surveil.web import PAGES_AT_ONCE, Web
+from tests.alerts.servers import make_certificate, needs
 from tests.integration.world import wait_for
 
 
@@ -65,13 +69,14 @@ class Client:
         self.socket.close()
 
 
-@pytest.fixture
-def web(tmp_path):
-    (tmp_path / "evidence").mkdir()
+@contextlib.contextmanager
+def serving(folder, settings):
+    """The pages of a daemon that is well."""
+    (folder / "evidence").mkdir()
     listener = bind("127.0.0.1:0")
     registry = CollectorRegistry()
     Gauge("surveil_test", "A metric.", registry=registry).set(1)
-    made = Web(listener, HttpSettings(), Facts(), registry, tmp_path)
+    made = Web(listener, settings, Facts(), registry, folder)
     thread = threading.Thread(target=made.run)
     thread.start()
     made.address = listener.getsockname()
@@ -79,6 +84,21 @@ def web(tmp_path):
     made.stop()
     thread.join()
     listener.close()
+
+
+@pytest.fixture
+def web(tmp_path):
+    with serving(tmp_path, HttpSettings()) as made:
+        yield made
+
+
+@pytest.fixture
+def secure_web(tmp_path):
+    """The same over https; `tls` is what trusts it."""
+    certificate, key = make_certificate(tmp_path)
+    with serving(tmp_path, HttpSettings(certificate=certificate, key=key)) as made:
+        made.tls = ssl.create_default_context(cafile=str(certificate))
+        yield made
 
 
 def get(web, target, *headers):
@@ -100,6 +120,38 @@ def test_probes_and_scrapes_get_through_a_thousand_connections_that_send_no_requ
         for page in ("/livez", "/readyz", "/metrics", "/status"):
             assert get(web, page)[0] == 200
         assert len(connections(web)) <= webserver.most_connections()
+
+
+def get_safely(web, target):
+    with urllib.request.urlopen(f"https://127.0.0.1:{web.address[1]}{target}", context=web.tls) as answer:
+        return answer.status
+
+
+def descriptors():
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@needs("openssl")
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"], ids=["idle", "half a hello"])
+def test_a_thousand_connections_that_do_not_shake_hands_cost_a_few_descriptors(secure_web, sent):
+    before = descriptors()
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(1000):
+            with contextlib.suppress(ConnectionError):
+                open_ones.enter_context(Client(secure_web.address)).socket.sendall(sent)
+        for page in ("/livez", "/readyz", "/metrics", "/status"):
+            assert get_safely(secure_web, page) == 200
+        of_clients = 1000
+        assert descriptors() - before - of_clients <= webserver.most_connections()
+
+
+@needs("openssl")
+def test_a_handshake_that_does_not_end_is_cut(secure_web, monkeypatch):
+    monkeypatch.setattr(webserver, "HEAD_S", 0.4)
+    with Client(secure_web.address) as client:
+        client.socket.sendall(b"\x16\x03\x01")
+        assert client.is_cut()
+    assert get_safely(secure_web, "/livez") == 200
 
 
 @pytest.mark.parametrize(
