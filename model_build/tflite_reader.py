@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import tflite
 
-_NUMPY = {tflite.TensorType.FLOAT32: np.float32, tflite.TensorType.INT32: np.int32}
+_NUMPY = {
+    tflite.TensorType.FLOAT32: np.float32,
+    tflite.TensorType.FLOAT16: np.float16,
+    tflite.TensorType.INT32: np.int32,
+}
 _OPERATORS = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
 _OPTIONS: dict[str, Any] = {
     "CONV_2D": tflite.Conv2DOptions,
@@ -16,6 +20,7 @@ _OPTIONS: dict[str, Any] = {
     "MAX_POOL_2D": tflite.Pool2DOptions,
     "ADD": tflite.AddOptions,
     "RESIZE_NEAREST_NEIGHBOR": tflite.ResizeNearestNeighborOptions,
+    "RESIZE_BILINEAR": tflite.ResizeBilinearOptions,
     "CONCATENATION": tflite.ConcatenationOptions,
 }
 
@@ -38,6 +43,8 @@ class TfliteModel:
         self._model = tflite.Model.GetRootAsModel(content, 0)
         self._graph = self._model.Subgraphs(0)
         self.operators = [self._operator(i) for i in range(self._graph.OperatorsLength())]
+        self._packed = {o.outputs[0]: o.inputs[0] for o in self.operators if o.kind == "DEQUANTIZE"}
+        """Tensors that are others in full precision: weights stored as float16."""
 
     def name(self, tensor: int) -> str:
         """Return the tensor's name as the exporter wrote it."""
@@ -49,7 +56,10 @@ class TfliteModel:
         return [int(found.Shape(i)) for i in range(found.ShapeLength())]
 
     def constant(self, tensor: int) -> np.ndarray | None:
-        """Return the tensor's value; None when it is computed."""
+        """Return the tensor's value; None when it is computed from the input."""
+        if tensor in self._packed:
+            packed = self.constant(self._packed[tensor])
+            return None if packed is None else packed.astype(np.float32)
         found = self._graph.Tensors(tensor)
         buffer = self._model.Buffers(found.Buffer())
         if not buffer.DataLength():

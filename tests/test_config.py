@@ -8,6 +8,7 @@ import pytest
 
 from surveil.config import load, schema
 from surveil.config.reference import example, reference
+from surveil.detect.faces import embedded_path
 from surveil.errors import ConfigError
 from surveil.features.normality.attributes import NAMES
 from surveil.features.normality.rule import Attribute
@@ -328,6 +329,23 @@ def test_clips_of_a_camera_that_hides_something_are_warned_of(tmp_path, hides, w
     assert [":5: cameras.gate.evidence.clip: no clips will be stored" in line for line in found] == [
         True
     ] * warned
+
+
+@pytest.mark.skipif(not embedded_path().is_file(), reason="built without a face model")
+def test_clips_of_a_camera_whose_faces_are_blurred_are_warned_of(tmp_path):
+    for blurs in ("true", "false"):
+        text = f"version: 1\ncameras:\n  gate:\n    url: a.mp4\n    evidence: {{clip: true, blur_faces: {blurs}}}\n"
+        found = load(write(tmp_path, text)).warnings
+        assert any("evidence.clip: no clips will be stored" in line for line in found) == (blurs == "true")
+
+
+@pytest.mark.skipif(embedded_path().is_file(), reason="built with a face model")
+def test_a_build_without_a_face_model_says_so_where_faces_are_to_be_blurred(tmp_path):
+    text = "version: 1\ncameras:\n  gate:\n    url: a.mp4\n    evidence: {blur_faces: true}\n"
+    with pytest.raises(
+        ConfigError, match=r":5: cameras\.gate\.evidence\.blur_faces: this build has no face model"
+    ):
+        load(write(tmp_path, text))
 
 
 @pytest.mark.parametrize(

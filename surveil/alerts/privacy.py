@@ -4,43 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
-from surveil.errors import ConfigError
+from surveil.alerts.settings import EvidenceSettings
+from surveil.detect.faces import EmbeddedFaces
+from surveil.errors import ConfigError, ModelError
 from surveil.hidden import blank
-from surveil.types import Bytes, Polygon
+from surveil.types import Bytes, Floats, Polygon
 
 _FACE_SCORE = 0.6
 _BLACK = 0
 _SIDE_PX = 1920
-"""Larger pictures are searched at this size: YuNet needs faces of ten pixels, and its time grows with the area."""
+"""Larger pictures are searched at this size: the time grows with the area."""
 _MARGIN = 0.25
 """Of a face's size, blurred around it: hair and ears tell, too."""
 
 
-def make_hide(masks: Sequence[Polygon], face_model: Path | None) -> Callable[[Bytes], Bytes] | None:
+def make_hide(
+    masks: Sequence[Polygon], evidence: EvidenceSettings | None = None
+) -> Callable[[Bytes], Bytes] | None:
     """Return what hides parts of a uint8 BGR picture, None when there is nothing to hide.
 
-    `masks` are polygons in fractions of the frame; `face_model` is a YuNet model for OpenCV's FaceDetectorYN.
-    Raises ConfigError when the model cannot be used.
+    `masks` are polygons in fractions of the frame; `evidence` says whether faces are blurred, and what finds
+    them. Raises ConfigError when the model cannot be used.
     """
-    if not masks and face_model is None:
+    faces = _finder(evidence) if evidence else None
+    if not masks and faces is None:
         return None
-    faces = FaceFinder(face_model) if face_model else None
 
     def hide(picture: Bytes) -> Bytes:
-        hidden = blur(picture, faces.find(picture)) if faces else picture.copy()
+        hidden = blur(picture, find(faces, picture)) if faces else picture.copy()
         return blank(hidden, masks, (0, 0, 1, 1), _BLACK)
 
     return hide
 
 
-def blur(picture: Bytes, boxes: Sequence[tuple[int, int, int, int]]) -> Bytes:
+def blur(picture: Bytes, boxes: Floats) -> Bytes:
     """Return a copy with boxes x1 y1 x2 y2 (px) and a margin made unrecognisable: eight pixels are left of each."""
     done = picture.copy()
-    for x1, y1, x2, y2 in boxes:
+    for x1, y1, x2, y2 in boxes.round().astype(int).tolist():
         dx, dy = round((x2 - x1) * _MARGIN), round((y2 - y1) * _MARGIN)
         part = done[max(0, y1 - dy) : max(0, y2 + dy), max(0, x1 - dx) : max(0, x2 + dx)]
         if part.size:
@@ -49,26 +54,47 @@ def blur(picture: Bytes, boxes: Sequence[tuple[int, int, int, int]]) -> Bytes:
     return done
 
 
-class FaceFinder:
-    """Finds faces with YuNet. Used by the commit thread alone."""
+class FaceFinder(Protocol):
+    """Finds faces. Used by one thread at a time."""
+
+    def find(self, picture: Bytes) -> Floats:
+        """Return boxes x1 y1 x2 y2, float32 (n, 4) px, in a uint8 BGR picture."""
+
+
+def find(faces: FaceFinder, picture: Bytes) -> Floats:
+    """Return the boxes in px of the picture; a large one is searched at a smaller size."""
+    scale = min(1.0, _SIDE_PX / max(picture.shape[:2]))
+    if scale < 1:
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(small, np.uint8)
+    return np.asarray(faces.find(picture) / scale, np.float32)
+
+
+def _finder(evidence: EvidenceSettings) -> FaceFinder | None:
+    if evidence.blur_faces_model is not None:
+        return YuNet(evidence.blur_faces_model)
+    if not evidence.blur_faces:
+        return None
+    try:
+        return EmbeddedFaces()
+    except ModelError as error:
+        raise ConfigError([f"evidence.blur_faces: {error}; install surveil again"]) from error
+
+
+class YuNet:
+    """A model of the user's own, for OpenCV's FaceDetectorYN."""
 
     def __init__(self, model: Path) -> None:
+        """Load it. Raises ConfigError."""
         try:
             self._detector = cv2.FaceDetectorYN.create(str(model), "", (320, 320), _FACE_SCORE)
         except cv2.error as error:
             raise ConfigError([f"{model} is not a YuNet model that OpenCV can read"]) from error
 
-    def find(self, picture: Bytes) -> list[tuple[int, int, int, int]]:
-        """Return boxes x1 y1 x2 y2 in pixels."""
-        scale = min(1.0, _SIDE_PX / max(picture.shape[:2]))
-        if scale < 1:
-            small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-            picture = np.asarray(small, np.uint8)
+    def find(self, picture: Bytes) -> Floats:
+        """Return boxes x1 y1 x2 y2, float32 (n, 4) px, in a uint8 BGR picture."""
         self._detector.setInputSize((picture.shape[1], picture.shape[0]))
         faces = self._detector.detect(picture)[1]
-        return [] if faces is None else [_corners(face / scale) for face in np.asarray(faces)]
-
-
-def _corners(face: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> tuple[int, int, int, int]:
-    x, y, w, h = (int(v) for v in face[:4])
-    return x, y, x + w, y + h
+        boxes = np.zeros((0, 4), np.float32) if faces is None else np.asarray(faces, np.float32)[:, :4]
+        boxes[:, 2:] += boxes[:, :2]
+        return boxes

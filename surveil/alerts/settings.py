@@ -13,13 +13,26 @@ from surveil.settings import Settings
 
 def _face_model(path: Path) -> Path:
     # Who blurs nothing need not wait for OpenCV.
-    from surveil.alerts.privacy import FaceFinder  # noqa: PLC0415
+    from surveil.alerts.privacy import YuNet  # noqa: PLC0415
 
     try:
-        FaceFinder(path)
+        YuNet(path)
     except ConfigError as error:
         raise ValueError(str(error)) from None
     return path
+
+
+def _built_in_faces(wanted: bool) -> bool:
+    # Who blurs nothing need not wait for OpenCV.
+    if wanted:
+        from surveil.detect.faces import embedded_path  # noqa: PLC0415
+
+        if not embedded_path().is_file():
+            raise ValueError(
+                "this build has no face model: install surveil with `make install`, which brings it, or name a YuNet "
+                "model in blur_faces_model"
+            )
+    return wanted
 
 
 class OutboxSettings(Settings):
@@ -81,6 +94,15 @@ class EvidenceSettings(Settings):
     pre_s: float = Field(default=5.0, ge=0, le=60, description="Pre-roll of a clip.")
     post_s: float = Field(default=5.0, ge=0, le=60, description="Post-roll of a clip.")
     max_clip_s: float = Field(default=120.0, ge=1, le=3600, description="Maximum length of a clip.")
-    blur_faces_model: Annotated[Path, AfterValidator(_face_model)] | None = Field(
-        default=None, description="A YuNet face model (ONNX) with which faces in stored pictures are blurred."
+    blur_faces: Annotated[bool, AfterValidator(_built_in_faces)] = Field(
+        default=False, description="Blur the faces that are found in stored pictures."
     )
+    blur_faces_model: Annotated[Path, AfterValidator(_face_model)] | None = Field(
+        default=None,
+        description="A YuNet face model (ONNX) that finds faces instead of the built-in one; blurs them, too.",
+    )
+
+    @property
+    def hides_faces(self) -> bool:
+        """Whether faces are blurred in what is stored."""
+        return self.blur_faces or self.blur_faces_model is not None

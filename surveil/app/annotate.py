@@ -32,7 +32,7 @@ class Annotator:
 
     def __init__(self, path: Path, camera: CameraConfig) -> None:
         self._camera = camera
-        self._hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
+        self._hide = make_hide(camera.unstored, camera.evidence)
         self._out, self._stream = _create(path)
         self._is_open = False
         self._shown: list[tuple[float, str]] = []

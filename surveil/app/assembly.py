@@ -245,7 +245,7 @@ def make_pipeline(
 
 def make_places(camera: CameraConfig) -> PictureOverlay:
     """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
-    hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
+    hide = make_hide(camera.unstored, camera.evidence)
     # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
     return PictureOverlay(
         zones=camera.zones,

@@ -126,7 +126,7 @@ class EvidenceStore:
             self._evidence.keep(camera.name, camera.evidence)
             if self._makes_clips:
                 # Packets cannot be masked without encoding them anew (docs/adr/0014).
-                masked = bool(camera.unstored or camera.evidence.blur_faces_model)
+                masked = bool(camera.unstored or camera.evidence.hides_faces)
                 self._clips.keep(camera.name, camera.evidence, recorder, masked=masked)
 
     def drop(self, camera: str) -> None:

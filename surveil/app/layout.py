@@ -33,7 +33,7 @@ def snapshot(picture: Picture, camera: CameraConfig, *, plain: bool = False) -> 
 
     Raises ConfigError when faces are to be blurred and the model cannot be used.
     """
-    hide = make_hide(camera.unstored, camera.evidence.blur_faces_model)
+    hide = make_hide(camera.unstored, camera.evidence)
     pixels = picture.bgr()
     pixels = hide(pixels) if hide else pixels.copy()
     return pixels if plain else _with_layout(pixels, camera)

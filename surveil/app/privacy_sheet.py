@@ -90,7 +90,7 @@ def _camera(camera: CameraConfig) -> CameraSheet:
         enabled=camera.enabled,
         detects=tuple(_detects(camera)),
         hidden=len(camera.unstored),
-        faces_blurred=camera.evidence.blur_faces_model is not None,
+        faces_blurred=camera.evidence.hides_faces,
         stores=tuple(_stores(camera)),
         keep_days=camera.evidence.keep_days,
         recipients=camera.sinks,

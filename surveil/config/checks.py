@@ -119,7 +119,8 @@ def check_clips(root: YamlNode) -> list[tuple[int, str, str]]:
             continue
         masks = _children(camera, "masks").values()
         kept = [m for m in masks if m.children and _text(m.get("hide")) != "detect"]
-        if kept or camera.get("evidence", "blur_faces_model"):
+        blurs = camera.get("evidence", "blur_faces")
+        if kept or camera.get("evidence", "blur_faces_model") or (blurs is not None and blurs.value is True):
             text = "no clips will be stored: packets cannot be masked, and stored pictures of this camera are"
             found.append((clip.line, clip.path, text))
     return found

@@ -95,7 +95,7 @@ class ModelFile:
     sha256: str
     """Hexadecimal; what the file must have."""
     decoder: str
-    """A name in `DECODERS`, or `embedding` for a model that finds no objects."""
+    """A name in `DECODERS`; else what a model is for that is no detector for cameras: `embedding`, `faces`."""
     labels: tuple[str, ...]
     """Class names by index; empty: not known, the decoder's class numbers are used."""
     preprocess: Preprocess

@@ -9,6 +9,7 @@ from pathlib import Path
 from surveil.clock import Clock
 from surveil.damage import Damaged
 from surveil.damage import found as damage
+from surveil.detect import faces
 from surveil.detect.decoders import DECODERS
 from surveil.detect.detector import Detector
 from surveil.detect.labels import COCO, read_labels
@@ -29,8 +30,12 @@ EMBEDDING = "efficientnet-lite0"
 
 
 def embedded() -> dict[str, ModelFile]:
-    """Return the embedded models by name, the default first. Raises `ModelError` when they are missing."""
-    return {DEFAULT: _detector(), EMBEDDING: _embedding()}
+    """Return the embedded models by name, the default first. Raises `ModelError` when they are missing.
+
+    The one for faces is among them where the package was built with it.
+    """
+    found = {DEFAULT: _detector(), EMBEDDING: _embedding()}
+    return found | ({faces.NAME: _faces()} if (DATA / f"{faces.NAME}.onnx").is_file() else {})
 
 
 def _detector() -> ModelFile:
@@ -59,6 +64,20 @@ def _embedding() -> ModelFile:
         embedded=True,
         licence="Apache-2.0",
         source="EfficientNet-Lite0, ImageNet (tensorflow/tpu); see NOTICE",
+    )
+
+
+def _faces() -> ModelFile:
+    return ModelFile(
+        name=faces.NAME,
+        path=DATA / f"{faces.NAME}.onnx",
+        sha256=_sha256(faces.NAME),
+        decoder="faces",
+        labels=("face",),
+        preprocess=faces.PREPROCESS,
+        embedded=True,
+        licence="Apache-2.0",
+        source="BlazeFace, full range (google/mediapipe); see NOTICE",
     )
 
 
@@ -155,7 +174,7 @@ class ModelStore:
         model = self.resolve(settings.name)
         if model.decoder not in (*DECODERS, "auto") and settings.decoder == "auto":
             raise UnfitModel(
-                f"'{model.name}' detects nothing (it is an {model.decoder}); choose another model"
+                f"'{model.name}' is no detector for cameras (it is for {model.decoder}); choose another model"
             )
         verify(model)
         return model

@@ -15,7 +15,7 @@ from surveil.alerts.clips import Clips
 from surveil.alerts.disk import DiskWatch
 from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
-from surveil.alerts.privacy import blur, make_hide
+from surveil.alerts.privacy import YuNet, blur, make_hide
 from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, Job
@@ -168,19 +168,19 @@ def test_a_clip_that_does_not_fit_is_told_until_one_is_stored():
 
 def test_a_mask_is_black_in_what_is_stored_and_the_frame_is_not_touched():
     picture = np.full((100, 200, 3), 200, np.uint8)
-    hidden = make_hide([((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))], None)(picture)
+    hidden = make_hide([((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))])(picture)
     assert (hidden[:, 101:] == 0).all()
     assert (hidden[:, :97] == 200).all()
     assert (picture == 200).all()
 
 
 def test_nothing_to_hide_costs_nothing():
-    assert make_hide([], None) is None
+    assert make_hide([], EvidenceSettings()) is None
 
 
 def test_a_blurred_face_has_eight_by_eight_colours_at_most():
     picture = np.random.default_rng(2).integers(0, 255, (120, 120, 3), np.uint8)
-    done = blur(picture, [(40, 40, 80, 80), (500, 500, 600, 600)])
+    done = blur(picture, np.array([(40, 40, 80, 80), (500, 500, 600, 600)], np.float32))
     face = done[30:90, 30:90].reshape(-1, 3)
     assert len(np.unique(face, axis=0)) <= 64
     assert np.array_equal(done[:29], picture[:29])
@@ -188,7 +188,7 @@ def test_a_blurred_face_has_eight_by_eight_colours_at_most():
 
 def test_a_face_model_that_cannot_be_read_is_said(tmp_path):
     with pytest.raises(ConfigError, match="is not a YuNet model"):
-        make_hide([], tmp_path / "none.onnx")
+        YuNet(tmp_path / "none.onnx")
 
 
 # Clips.

@@ -105,7 +105,7 @@ def test_a_state_directory_that_cannot_be_written_is_told(write, folder):
     ("key", "value", "text"),
     [
         ("name", "efficientdet-lite1", "did you mean 'efficientdet-lite0'?"),
-        ("name", "efficientnet-lite0", "detects nothing"),
+        ("name", "efficientnet-lite0", "is no detector"),
         ("file", "/nowhere/model.onnx", "/nowhere/model.onnx: the model cannot be read"),
         ("decoder", "yolov9", "did you mean 'yolov8'?"),
         ("labels", "/nowhere/names.txt", "/nowhere/names.txt: the labels cannot be read"),

@@ -100,6 +100,9 @@ def test_every_package_is_installed_by_hash(target, gpu, chosen, other):
     assert all("--require-hashes" in line for line in lists)
     assert any(line.endswith(f"-r requirements/{chosen}.txt") for line in lists)
     assert any(line.endswith("-r requirements/build.txt") for line in lists)
+    # Its own requirements are not wanted: TensorFlow.
+    assert all(" --no-deps " in line for line in lists if line.endswith("-r requirements/carriers.txt"))
+    assert any(line.endswith("-r requirements/carriers.txt") for line in lists)
     assert f"uninstall -y {other} " in told
     # What is left is surveil itself.
     assert (

@@ -162,7 +162,7 @@ class _Watch:
     def __init__(self, made: Playable, film: Film) -> None:
         self._made = made
         self._film = film
-        self._hide = make_hide(made.camera.unstored, made.camera.evidence.blur_faces_model)
+        self._hide = make_hide(made.camera.unstored, made.camera.evidence)
         self._told: list[Told] = []
         self._of_alerts: list[bytes] = []
         self._of_events: dict[int, bytes] = {}
