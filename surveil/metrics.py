@@ -183,6 +183,11 @@ class CaptureMetrics:
             "1 for the way in which the camera is decoded (`full`, `on_demand`) and the reason, else 0.",
             "camera", "mode", "why",
         )  # fmt: skip
+        self.kept = make.gauge(
+            "surveil_capture_kept_bytes",
+            "Encoded video kept for a look while the camera is decoded on demand, at the last key frame.",
+            "camera",
+        )
         self.lag = make.gauge(
             "surveil_capture_lag_seconds",
             "Time that pictures wait to be decoded: the backlog of this host.",
@@ -209,6 +214,7 @@ class CaptureMetrics:
         for counter in (self.connects, self.corrupt, self.capture_bytes):
             counter.labels(camera)
         self.lag.labels(camera).set(0)
+        self.kept.labels(camera).set(0)
         for why in DecodeWhy:
             self.decode_mode.labels(camera, why.mode, why.value).set(0)
 

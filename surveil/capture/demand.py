@@ -33,6 +33,9 @@ class PacketKeeper(Protocol):
     def keep(self, arrival: Arrival, shown: float | None, now: float, lag_s: float) -> KeptPacket:
         """Return what is kept of a packet that arrived at `now` (monotonic s)."""
 
+    def on_kept(self, size: int) -> None:
+        """So many bytes are kept before a key frame that comes now."""
+
     def on_decode_mode(self, why: DecodeWhy, gop_s: float) -> None:
         """The connection is decoded in full or on demand from now on, for this reason."""
 
@@ -91,6 +94,7 @@ class Demand:
 
     def _turn(self, arrival: Arrival, *, well: bool) -> None:
         """Choose the mode at a key frame, from which on both ways can go."""
+        self._keeper.on_kept(self.backlog.bytes if self.backlog is not None else 0)
         if self._trial is not None and self._trial.verdict is not None:
             self._why, self._groups = self._trial.verdict, self._trial.groups
             self._trial = None  # and with it a decoder's pictures

@@ -64,6 +64,7 @@ class CaptureLoop:
         self._metrics = metrics
         self._bytes = metrics.capture_bytes.labels(camera)
         self._lag = metrics.lag.labels(camera)
+        self._kept = metrics.kept.labels(camera)
         self._is_recording = is_recording(settings.url)
         self._is_replay = self._is_recording and not settings.realtime
         self._speaks = "detect" in settings.roles
@@ -124,6 +125,7 @@ class CaptureLoop:
         finally:
             source.close()
             self._source = None
+            self._kept.set(0)
             give_back()
 
     def _read(self, source: Source) -> bool:
@@ -279,6 +281,10 @@ class CaptureLoop:
         return KeptPacket(
             self._seq, self.data_of(arrival), arrival.key, t, self._t_wall(t), now, lag_s, arrival.broken
         )
+
+    def on_kept(self, size: int) -> None:
+        """Show how many bytes are kept."""
+        self._kept.set(size)
 
     def on_decode_mode(self, why: DecodeWhy, gop_s: float) -> None:
         """Show how the connection is decoded from now on."""

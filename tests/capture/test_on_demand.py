@@ -6,8 +6,10 @@ import gc
 import json
 import mmap
 import threading
+from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
@@ -99,7 +101,9 @@ class Viewer:
         self.ages: list[float] = []
         self.lost: list[Lost] = []
         self.order: list[object] = []
-        metrics = Metrics(CollectorRegistry())
+        self.kept: list[float] = []
+        self.registry = CollectorRegistry()
+        metrics = Metrics(self.registry)
         metrics.add_camera("gate", ())
         stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
         source = Cut(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
@@ -118,6 +122,7 @@ class Viewer:
 
     def work(self):
         """Look at whatever there is, unless the analysis is held up."""
+        self.kept.append(self.registry.get_sample_value("surveil_capture_kept_bytes", {"camera": "gate"}))
         if self.held[0] <= self.clock.monotonic() < self.held[1]:
             return
         while slot := self.ring.poll():
@@ -233,6 +238,18 @@ def test_an_analysis_that_is_held_up_goes_on_at_a_key_frame_and_counts_what_it_g
     assert demand.is_balanced()
     # A group of pictures and 2 s.
     assert max(demand.ages) <= 1.0 + 2.0
+
+
+@pytest.mark.parametrize(("gop", "reaction_s"), [(15, 1.0), (30, 1.0), (30, 2.0)])
+def test_an_idle_camera_keeps_no_more_than_two_groups_of_pictures(clip, gop, reaction_s):
+    path = clip((10.4, 13.0), gop=gop)
+    demand = Viewer(path, idle_reaction_s=reaction_s)
+    with av.open(str(path)) as container:
+        packets = [(p.is_keyframe, p.size) for p in container.demux(video=0)]
+    keys = [i for i, (key, _) in enumerate(packets) if key]
+    groups = [sum(size for _, size in packets[a:b]) for a, b in pairwise([*keys, len(packets)])]
+    assert min(groups) < max(demand.kept) <= 2 * max(groups)
+    assert demand.registry.get_sample_value("surveil_capture_kept_bytes", {"camera": "gate"}) == 0
 
 
 def kept(seq, *, gop=15, size=1000):
