@@ -93,7 +93,7 @@ class MovedPlaces:
             self._moved[self._cells(box, self._moved)] = t
         self._changed = motion.changed if motion is not None else None
 
-    def share(self, box: Box, within_s: float) -> float:
+    def share(self, box: Sequence[float], within_s: float) -> float:
         """Return the share of `box` that moved in the last `within_s`."""
         return float((self._moved[self._cells(box, self._moved)] >= self._t - within_s).mean())
 
@@ -104,8 +104,16 @@ class MovedPlaces:
         return float(self._changed[self._cells(box, self._changed)].mean()) >= CHANGED_SHARE
 
     def is_untouched(self, box: Box, within_s: float) -> bool:
-        """Tell whether it is known that nothing moved in `box` in the last `within_s`, as far as anybody looked."""
-        return self.known and self.share(box, within_s) == 0
+        """Tell whether it is known that nothing moved in `box` in the last `within_s`, as far as anybody looked.
+
+        Of what has gone out of the picture nothing is known.
+        """
+        return self.known and self._is_in_view(box) and self.share(box, within_s) == 0
+
+    def _is_in_view(self, box: Box) -> bool:
+        """Whether the middle of `box` lies in the picture."""
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        return self._size is not None and 0 <= x <= self._size[0] and 0 <= y <= self._size[1]
 
     def moves_by_itself(self, boxes: Doubles) -> BoolMap:
         """Return for each box (n, 4) px whether something moves in it now, and hardly anything around it."""

@@ -135,3 +135,15 @@ def test_who_came_is_looked_at_until_he_is_believed_but_not_for_long():
     camera.show(6, None)
     camera.show(0.2, seen(PLACE, score=0.35))
     assert camera.tracker.doubtful == ()
+
+
+def test_who_left_the_picture_is_gone_although_nothing_moves_where_he_should_be():
+    tracker, tracks = Tracker(TrackSettings()), []
+    for i in range(60):
+        t = i / 5
+        at = walker(SIZE[0] - 150 + 100 * t)
+        here = at[2] < SIZE[0]
+        found = seen(at) if here else seen()
+        tracks.append(tracker.update(found, t, LABELS, WHOLE, SIZE, motion=moving(at) if here else STILL))
+    assert tracks[3]
+    assert not any(tracks[12:])
