@@ -78,11 +78,11 @@ def test_what_cannot_be_read_is_told(path):
         load(path)
 
 
-def test_the_shipped_file_is_made_from_the_settings_and_equals_the_defaults(tmp_path):
+def test_the_shipped_file_is_made_from_the_settings_and_has_the_defaults_with_the_console_on(tmp_path):
     shipped = ROOT / "config.yaml"
     assert shipped.read_text() == example()
     config = load(shipped)
-    assert config.digest == load(write(tmp_path, "version: 1\n")).digest
+    assert config.digest == load(write(tmp_path, "version: 1\nhttp: {console: true}\n")).digest
 
 
 def test_the_shipped_examples_are_valid(tmp_path, monkeypatch):

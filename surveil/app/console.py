@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
 from starlette.routing import BaseRoute
 
@@ -17,8 +20,10 @@ from surveil.app.parts import State
 from surveil.app.reload import Reloader
 from surveil.app.signals import Requests
 from surveil.capture.address import device_number
+from surveil.capture.certificates import FOLDER as CERTIFICATES
+from surveil.capture.certificates import Pins
 from surveil.capture.packets import PacketTaker
-from surveil.clock import Clock
+from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig, Config
 from surveil.console.auth.parts import make_auth
 from surveil.console.context import Parts
@@ -27,15 +32,16 @@ from surveil.console.frontend import Frontend
 from surveil.console.live.feed import CameraFeed, Secrecy
 from surveil.console.live.hub import LiveHub
 from surveil.console.live.news import News
+from surveil.console.probes import Probes
 from surveil.console.routes import routes
-from surveil.console.running import CameraState
+from surveil.console.running import CameraState, Probed
 from surveil.console.training.job import Trainings
 from surveil.engine import Step
 from surveil.features.base import Shared
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
-from surveil.types import Alert, Observation
+from surveil.types import Alert, Observation, Picture
 
 _RELOAD_S = 10.0
 """How long a browser waits for a change to be applied; it is applied later all the same."""
@@ -94,11 +100,36 @@ class DaemonView:
         )
 
 
+def probe_one(camera: CameraConfig, stop: Stop, state_dir: Path, clock: Clock) -> Probed:
+    """Probe a camera as `surveil check --probe` does; nothing is stored."""
+    # Who asks for no probe does not wait for what it imports.
+    from surveil.app.layout import jpeg, snapshot  # noqa: PLC0415
+    from surveil.app.probe.advice import on_cameras  # noqa: PLC0415
+    from surveil.app.probe.parts import probe_camera  # noqa: PLC0415
+    from surveil.app.probe.report import SECONDS  # noqa: PLC0415
+
+    shown: list[bytes] = []
+
+    def show(of: CameraConfig, picture: Picture) -> None:
+        shown.append(jpeg(snapshot(picture, of, plain=True)))
+
+    pins = Pins(state_dir / CERTIFICATES, keeps=False)
+    report = probe_camera(replace(camera, enabled=True), clock, stop, SECONDS, pins, show)
+    advice = on_cameras({camera.name: camera}, (report,))
+    return Probed(
+        detect=asdict(report.detect) if report.detect else None,
+        record=asdict(report.record) if report.record else None,
+        advice=[(one.code, one.text) for one in advice if one.code != "no_rules"],
+        picture=shown[-1] if shown else None,
+    )
+
+
 class LiveView:
     """The live view as cameras and stages know it. Owned by the main thread; stages call it on theirs."""
 
-    def __init__(self, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, clock: Clock, metrics: Metrics, state_dir: Path) -> None:
         self.hub = LiveHub(clock, metrics)
+        self.probes = Probes(partial(probe_one, state_dir=state_dir, clock=clock), clock)
 
     def follow(self, camera: CameraConfig) -> None:
         """Show a camera by these settings from now on. Raises ConfigError where what hides faces cannot be had."""
@@ -109,8 +140,9 @@ class LiveView:
         )
 
     def close(self) -> None:
-        """End all viewers."""
+        """End all viewers and probes."""
         self.hub.close()
+        self.probes.close()
 
     def analysed(self, camera: str, observation: Observation, step: Step) -> None:
         """Show what a frame led to."""
@@ -151,5 +183,6 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         clock=clock,
         drafts=Drafts(daemon),
         trainings=Trainings(state.folder),
+        probes=live.probes,
     )
     return routes(parts, Frontend(), make_signer(state.folder))

@@ -67,7 +67,7 @@ def _live_view(config: Config, clock: Clock, metrics: Metrics) -> LiveView | Non
         return None
     from surveil.app.console import LiveView  # noqa: PLC0415 - see above
 
-    return LiveView(clock, metrics)
+    return LiveView(clock, metrics, config.state_dir)
 
 
 def _nothing() -> None:

@@ -39,15 +39,19 @@ def snapshot(picture: Picture, camera: CameraConfig, *, plain: bool = False) -> 
     return pixels if plain else _with_layout(pixels, camera)
 
 
-def save(path: Path, pixels: Bytes) -> None:
-    """Write a JPEG, mode 0640. Raises StateError when it cannot be written."""
+def jpeg(pixels: Bytes) -> bytes:
+    """Return a JPEG. Raises StateError where OpenCV cannot make one."""
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
-        raise StateError(
-            f"{path}: a picture of {pixels.shape[1]}x{pixels.shape[0]} cannot be encoded as JPEG"
-        )
+        raise StateError(f"a picture of {pixels.shape[1]}x{pixels.shape[0]} cannot be encoded as JPEG")
+    return data.tobytes()
+
+
+def save(path: Path, pixels: Bytes) -> None:
+    """Write a JPEG, mode 0640. Raises StateError when it cannot be written."""
+    data = jpeg(pixels)
     try:
-        write_atomically(path, data.tobytes())
+        write_atomically(path, data)
     except OSError as error:
         raise StateError(
             f"{path} cannot be written: {error.strerror}; name a file in an existing folder"

@@ -69,7 +69,13 @@ class StatusReporter:
         """Whether every enabled camera delivers."""
         states = self._fleet.states()
         good = all(state in (*_UP, "disabled") for state in states.values())
-        return good, {"cameras": states, "errors": logs.scrub(self._fleet.errors())}
+        told = {"cameras": states, "errors": logs.scrub(self._fleet.errors())}
+        return good, told if states else {**told, "note": self._without_cameras()}
+
+    def _without_cameras(self) -> str:
+        """Say what to do where no camera is configured: the daemon itself is well."""
+        where = "in the console" if self._reloader.config.http.console else "in the configuration file"
+        return f"no camera is configured: add one {where}"
 
     def status(self) -> Mapping[str, Any]:
         """Everything worth a look."""

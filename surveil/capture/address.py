@@ -56,6 +56,19 @@ def check_address(url: str) -> str:
     return url
 
 
+def check_entered(url: str) -> str:
+    """Return `url` where it may be entered in a browser: of a network camera or a webcam, never a file of this host.
+
+    Raises ValueError with the remedy.
+    """
+    if "${" in url:
+        raise ValueError("refers to a secret of this machine: enter the password itself")
+    if not url.startswith(SCHEMES) and device_number(url) is None:
+        check_address(url)  # which may know better what is meant
+        raise ValueError("is no address of a camera: begin with rtsp:// or http://, or give /dev/video0")
+    return check_address(url)
+
+
 def _check_scheme(name: str, slashes: str) -> None:
     known = [scheme.removesuffix("://") for scheme in SCHEMES]
     if name in known:

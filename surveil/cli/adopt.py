@@ -1,19 +1,18 @@
-"""`surveil config adopt`: what was drawn in the console moves into the configuration file."""
+"""`surveil config adopt`: what was set in the console moves into the configuration file."""
 
 from __future__ import annotations
 
-import io
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, read_config
-from surveil.config import load
-from surveil.config.draft import Plain, draft_file, read_draft
+from surveil.config import edit
+from surveil.config.draft import ADDRESSES, REMOVED, Plain, draft_file, read_draft
+from surveil.config.logins import adopt_logins, sweep_logins
 from surveil.errors import StateError
-from surveil.filesystem import sync_folder, write_atomically
 
 
 def adopt(
@@ -21,8 +20,10 @@ def adopt(
     *,
     show: Annotated[bool, typer.Option("--show", help="Print the new file; change nothing.")] = False,
 ) -> None:
-    """Move what was drawn in the console into the configuration file, comments kept.
+    """Move what was set in the console into the configuration file, comments kept.
 
+    Cameras, zones, lines, masks and rules become part of the file. Passwords of cameras move to the folder `passwords`
+    beside it, with the owner, the group and at most the rights of the file, and are named as `${file:passwords/NAME}`.
     The file is checked before it is written; then the draft is deleted. The daemon runs on with the same settings.
 
     Example: `surveil config adopt -c /etc/surveil/config.yaml`
@@ -31,56 +32,59 @@ def adopt(
     draft = draft_file(settings.state_dir)
     cameras = read_draft(draft)
     if not cameras:
-        console.print("nothing was drawn in the console: there is nothing to adopt")
+        console.print("nothing was set in the console: there is nothing to adopt")
         return
+    cameras, moves = adopt_logins(cameras, settings.state_dir, config)
     text = merged(config.read_text(encoding="utf-8"), cameras)
     if show:
         typer.echo(text, nl=False)
         return
-    _replace(config, text)
+    for origin, target in moves.items():
+        edit.write_secret(config, target, _secret(origin))
+    edit.replace(config, text, draft="cameras: {}")
     try:
         draft.unlink()
+        sweep_logins(settings.state_dir, {})
     except OSError as error:
         raise StateError(
-            f"{config} has what was drawn, and {draft} cannot be removed: {error.strerror}; run this again as its owner"
+            f"{config} has what was set, and {error.filename} cannot be removed: {error.strerror}; run this again "
+            "as its owner"
         ) from error
-    console.print(f"{config} has what was drawn of {', '.join(cameras)}", soft_wrap=True)
+    console.print(f"{config} has what was set for {', '.join(cameras)}", soft_wrap=True)
+    for target in moves.values():
+        console.print(
+            f"{target} has a password of it, mode {target.stat().st_mode & 0o777:04o}", soft_wrap=True
+        )
 
 
-def _replace(config: Path, text: str) -> None:
-    """Put a new text in the place of a configuration file, once it has been checked. Raises ConfigError, StateError."""
-    before = config.stat()
-    candidate = config.with_name(f".{config.name}.adopted.yaml")
+def _secret(file: Path) -> bytes:
     try:
-        write_atomically(candidate, text.encode())
-        load(candidate, needs_secrets=False, draft="cameras: {}")
-        candidate.chmod(before.st_mode & 0o777)
-        now = candidate.stat()
-        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
-            os.chown(candidate, before.st_uid, before.st_gid)
-        candidate.replace(config)
-        sync_folder(config.parent)
+        return file.read_bytes()
     except OSError as error:
-        raise StateError(f"{config}: cannot be written: {error.strerror}; run this as its owner") from error
-    finally:
-        candidate.unlink(missing_ok=True)
+        raise StateError(
+            f"{file}: cannot be read: {error.strerror}; run this as its owner, or as root"
+        ) from error
 
 
-def merged(text: str, cameras: dict[str, dict[str, Plain]]) -> str:
-    """Return the text of a configuration file with the sections of a draft in it, its comments kept."""
-    from ruamel.yaml import YAML  # noqa: PLC0415 - only here
+def merged(text: str, cameras: Mapping[str, Mapping[str, Plain]]) -> str:
+    """Return the text of a configuration file with the cameras of a draft in it, its comments kept."""
 
-    yaml: Any = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 120
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    root = yaml.load(text)
-    if not root.get("cameras"):
-        root["cameras"] = {}
-    for name, sections in cameras.items():
-        owner = root["cameras"].setdefault(name, {})
-        for key, value in sections.items():
-            owner[key] = value
-    out = io.StringIO()
-    yaml.dump(root, out)
-    return out.getvalue()
+    def merge(owners: Any) -> None:
+        for name, sections in cameras.items():
+            _merge(owners, name, sections)
+
+    return edit.edited(text, merge)
+
+
+def _merge(owners: Any, name: str, sections: Mapping[str, Plain]) -> None:
+    """Put what a draft says of one camera into the cameras of the file, in place."""
+    if sections.get(REMOVED):
+        owners.pop(name, None)
+        return
+    if name not in owners and not any(key in sections for key in ADDRESSES):
+        return  # what was drawn on a camera that the file does not have any more
+    owner = owners.setdefault(name, {})
+    for key in ADDRESSES if any(key in sections for key in ADDRESSES) else ():
+        owner.pop(key, None)
+    for key, value in sections.items():
+        owner[key] = value

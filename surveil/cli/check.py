@@ -161,8 +161,9 @@ def _print(config: Config, report: dict[str, Any]) -> None:
         table.add_row(name, rate, ", ".join(camera["rules"]) or "none")
     console.print(table)
     for path in report["drawn"]:
+        what = "removed in" if path.count(".") == 1 else "from"
         console.print(
-            f"{path}: from the console; `surveil config adopt` moves it into the file", soft_wrap=True
+            f"{path}: {what} the console; `surveil config adopt` moves it into the file", soft_wrap=True
         )
     model = report["model"]
     console.print(f"model {model['name']} on {model['provider']}: {model['inference_ms']} ms a picture")

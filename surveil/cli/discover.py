@@ -171,9 +171,9 @@ def _print(made: Sequence[Entry], values: dict[str, dict[str, object]]) -> None:
 def _write(file: Path, values: dict[str, dict[str, object]], login: Login | None) -> None:
     """Add the entries to a file, and the password to one beside it that only its readers may read."""
     if login:
-        edit.write_beside(file, file.parent / SECRET, login.password.encode())
+        edit.write_secret(file, file.parent / SECRET, login.password.encode())
     text = file.read_text(encoding="utf-8") if file.exists() else "version: 1\n"
-    edit.replace(file, edit.merged(text, values))
+    edit.replace(file, edit.edited(text, lambda cameras: cameras.update(values)))
     console.print(f"{file} has {', '.join(values)}", soft_wrap=True, markup=False)
 
 

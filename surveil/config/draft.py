@@ -1,7 +1,7 @@
-"""What the console has drawn: sections of cameras in the state directory, laid over the configuration file.
+"""What the console has set: cameras and sections of cameras in the state directory, laid over the configuration file.
 
-A section of a draft replaces the same section of the file. The file itself is never written: `surveil config adopt`
-moves a draft into it.
+A section of a draft replaces the same section of the file; a camera that the draft has alone is one more, and one that
+it removes is left out. The file itself is never written: `surveil config adopt` moves a draft into it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ import yaml
 from surveil.config.document import YamlNode, parse, read
 from surveil.config.problems import Problems
 
-SECTIONS = ("url", "zones", "lines", "masks", "rules")
+ADDRESSES = ("url", "streams")
+"""Of which a camera has one."""
+SECTIONS = (*ADDRESSES, "title", "enabled", "zones", "lines", "masks", "rules")
 """Of a camera, that a draft may have."""
+REMOVED = "removed"
+"""Set for a camera of the file that is left out."""
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 
 
@@ -63,18 +67,27 @@ def lay_over(root: YamlNode, file: Path, text: str | None, problems: Problems) -
     section = root.get("cameras")
     if section is None or not isinstance(section.value, dict):
         section = root.children["cameras"] = YamlNode({}, 0, "cameras")
-    laid: list[str] = []
-    for name, camera in cameras.children.items():
-        owner = section.children.get(name)
-        if owner is None:
-            if camera.get("url") is None:
-                continue  # what was drawn on a camera that the file does not have any more
-            owner = section.children[name] = YamlNode({}, camera.line, f"cameras.{name}")
-        for key in SECTIONS:
-            if (drawn := camera.get(key)) is not None and isinstance(owner.value, dict):
-                owner.children[key] = drawn
-                laid.append(f"cameras.{name}.{key}")
+    laid = [path for name, camera in cameras.children.items() for path in _lay_camera(section, name, camera)]
     return Overlay(file, tuple(laid))
+
+
+def _lay_camera(section: YamlNode, name: str, camera: YamlNode) -> list[str]:
+    """Lay what a draft says of one camera over the file's cameras; return the paths of what is of the draft."""
+    owner = section.children.get(name)
+    removed = camera.get(REMOVED)
+    if removed is not None and removed.value is True:
+        return [] if section.children.pop(name, None) is None else [f"cameras.{name}"]
+    if owner is None:
+        if not any(camera.get(key) for key in ADDRESSES):
+            return []  # what was drawn on a camera that the file does not have any more
+        owner = section.children[name] = YamlNode({}, camera.line, f"cameras.{name}")
+    if not isinstance(owner.value, dict):
+        return []
+    drawn = {key: found for key in SECTIONS if (found := camera.get(key)) is not None}
+    if any(key in drawn for key in ADDRESSES):
+        owner.value = {key: child for key, child in owner.value.items() if key not in ADDRESSES}
+    owner.value |= drawn
+    return [f"cameras.{name}.{key}" for key in drawn]
 
 
 def read_draft(file: Path) -> dict[str, dict[str, Plain]]:
@@ -93,7 +106,7 @@ def draft_text(cameras: Mapping[str, Mapping[str, Plain]]) -> str:
     """Return a draft as it is written."""
     kept = {name: dict(sections) for name, sections in cameras.items() if sections}
     return (
-        "# Drawn in the console. `surveil config adopt` moves it into the configuration file.\n"
+        "# Set in the console. `surveil config adopt` moves it into the configuration file.\n"
         + yaml.safe_dump({"cameras": kept}, sort_keys=False, allow_unicode=True, default_flow_style=None)
     )
 

@@ -14,10 +14,12 @@ from pydantic_core import PydanticUndefined
 from surveil.alerts.sinks import SINKS
 from surveil.config.file import CameraSettings, FileSettings
 from surveil.features.registry import RULES
+from surveil.listening import HttpSettings
 from surveil.settings import Settings
 
 _HEAD = """\
-# surveil configuration: every setting with its default. Delete what you do not change.
+# surveil configuration: every setting with its default, and the console switched on (`http.console`). Delete what you
+# do not change.
 # `surveil check` reports every mistake with its line; `surveil schema` prints a JSON Schema for editors.
 # Secrets: ${env:NAME}, ${file:/path}, ${credential:NAME} (systemd) inside any text.
 """
@@ -60,11 +62,13 @@ sinks: {}
 #  ops: {type: webhook, url: "https://ops.example/hook"}
 #  archive: {type: file, path: /var/lib/surveil/alerts.jsonl}
 """
+_SHIPPED: dict[tuple[type[BaseModel], str], Any] = {(HttpSettings, "console"): True}
+"""What the shipped file switches on: the first camera is added in a browser."""
 _BY_HAND = {"cameras": _CAMERAS, "schedules": _SCHEDULES, "sinks": _SINKS}
 
 
 def example() -> str:
-    """Return the shipped `config.yaml`: every setting with its meaning and its default."""
+    """Return the shipped `config.yaml`: every setting with its meaning and its default, and the console on."""
     return _HEAD + "\n" + "\n".join(_section(FileSettings, 0)) + "\n"
 
 
@@ -76,17 +80,17 @@ def _section(settings: type[BaseModel], depth: int) -> Iterator[str]:
         if depth == 0:
             yield ""
         yield from _comment(field.description or "", depth)
-        yield from _value(name, field, depth)
+        yield from _value(settings, name, field, depth)
 
 
-def _value(name: str, field: FieldInfo, depth: int) -> Iterator[str]:
+def _value(settings: type[BaseModel], name: str, field: FieldInfo, depth: int) -> Iterator[str]:
     indent = "  " * depth
     section = _settings_in(field)
     if section is not None and field.default_factory is not None:
         yield f"{indent}{name}:"
         yield from _section(section, depth + 1)
         return
-    default = _default(field)
+    default = _SHIPPED.get((settings, name), _default(field))
     yield f"{indent}#{name}:" if default is None else f"{indent}{name}: {_yaml(default)}"
 
 

@@ -109,7 +109,8 @@ class Config:
     secrets: frozenset[str]
     """Every secret in it, for `logs.hide`; never print it."""
     drawn: tuple[str, ...]
-    """Paths of the sections that are not of the file but of the console's draft, as `cameras.yard.zones`."""
+    """Paths of the sections that are not of the file but of the console's draft, as `cameras.yard.zones`; of a camera
+    that the draft removes, as `cameras.yard`."""
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
 

@@ -13,6 +13,7 @@ from surveil.console.access import Identity
 from surveil.console.auth.parts import Auth
 from surveil.console.drafts import Drafts
 from surveil.console.live.hub import LiveHub
+from surveil.console.probes import Probes
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
 from surveil.console.training.job import Trainings
@@ -31,6 +32,7 @@ class Parts:
     drafts: Drafts
     live: LiveHub
     trainings: Trainings
+    probes: Probes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from surveil.console.api import (
     live,
     login,
     me,
+    probing,
+    setup,
     shapes,
     switches,
 )
@@ -95,6 +97,14 @@ TABLE: tuple[Endpoint, ...] = (
     _get("/training/sets/{set}/report", Role.VIEWER, Scope.STATE, report.training_report),
     _post("/training/sets/{set}/deploy", Role.ADMIN, Scope.CONFIGURE, models.deploy_model),
     _post("/training/sets/{set}/rollback", Role.ADMIN, Scope.CONFIGURE, models.rollback_model),
+    _post("/cameras", Role.ADMIN, Scope.CONFIGURE, setup.add_camera),
+    _get("/cameras/{camera}/setup", Role.ADMIN, Scope.CONFIGURE, setup.setup),
+    _put("/cameras/{camera}", Role.ADMIN, Scope.CONFIGURE, setup.change_camera),
+    _delete("/cameras/{camera}", Role.ADMIN, Scope.CONFIGURE, setup.remove_camera),
+    _post("/cameras/{camera}/restore", Role.ADMIN, Scope.CONFIGURE, setup.restore_camera),
+    _post("/probe", Role.ADMIN, Scope.CONFIGURE, probing.probe),
+    _get("/probe/{probe}", Role.ADMIN, Scope.CONFIGURE, probing.probe_state),
+    _get("/probe/{probe}/picture.jpg", Role.ADMIN, Scope.CONFIGURE, probing.probe_picture, evidence=True),
     _get("/openapi.json", Role.VIEWER, Scope.STATE, describing.openapi),
     _get("/audit", Role.ADMIN, Scope.AUDIT, audit.audit),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from surveil.config import Config
 from surveil.reasons import DecodeWhy
@@ -38,6 +38,22 @@ class CameraState:
     rules: tuple[str, ...] = field(default=())
     disarmed: tuple[str, ...] = field(default=())
     """Those of its rules that are switched off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probed:
+    """What a probe of one camera found."""
+
+    detect: Mapping[str, Any] | None = None
+    """The stream that is analysed, as `surveil check --probe --json` tells it."""
+    record: Mapping[str, Any] | None = None
+    """The stream that clips are cut from, where that is another one."""
+    advice: Sequence[tuple[str, str]] = ()
+    """Code and text."""
+    picture: bytes | None = field(default=None, repr=False)
+    """JPEG of what may be seen."""
+    failure: str = ""
+    """Why there is nothing."""
 
 
 class RunningDaemon(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,7 +16,8 @@ from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.signed import make_signer
-from surveil.clock import ManualClock
+from surveil.app.console import probe_one
+from surveil.clock import ManualClock, SystemClock
 from surveil.config import load
 from surveil.console.auth.parts import make_auth
 from surveil.console.auth.passwords import Cost, Passwords
@@ -23,6 +25,7 @@ from surveil.console.context import Parts
 from surveil.console.drafts import Drafts
 from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
+from surveil.console.probes import Probes
 from surveil.console.routes import routes
 from surveil.console.running import CameraState
 from surveil.console.training.job import Trainings
@@ -99,6 +102,7 @@ class Site:
         self.outbox = Outbox.open(self.database, [], self.clock)
         self.daemon = StillDaemon(self.config)
         self.live = LiveHub(self.clock, Metrics(CollectorRegistry()))
+        self.probes = Probes(partial(probe_one, state_dir=self.folder, clock=SystemClock()), self.clock)
         self.auth = make_auth(
             self.config.http,
             self.folder,
@@ -113,7 +117,7 @@ class Site:
     def parts(self):
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
-            auth=self.auth, clock=self.clock, live=self.live, drafts=Drafts(self.daemon),
+            auth=self.auth, clock=self.clock, live=self.live, drafts=Drafts(self.daemon), probes=self.probes,
             trainings=self.trainings,
         )  # fmt: skip
 
@@ -175,6 +179,7 @@ class Site:
         return self
 
     def __exit__(self, *exc):
+        self.probes.close()
         self._web.stop()
         self._thread.join()
         self._listener.close()

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from surveil.demo.clip import write_clip
 from surveil.demo.scene import DrawnScene
 from tests.ops.container import Container, wait, why_not
 
+ROOT = Path(__file__).parents[2]
 SECRET = "cr3dential-Pa55"
 pytestmark = [pytest.mark.server, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -104,6 +106,19 @@ def test_it_starts_is_ready_and_stops_within_its_time(service):
     assert "cpuinfo" not in service.journal()
     service("systemctl stop surveil", timeout_s=20)
     assert service.show("ActiveState", "Result", "ExecMainStatus") == ["inactive", "success", "0"]
+
+
+def test_the_shipped_file_starts_without_a_camera_and_with_the_console(box):
+    shutil.copy(ROOT / "config.yaml", box.share)
+    box("install -m 0640 -g surveil /opt/share/config.yaml /etc/surveil/config.yaml")
+    box("systemctl reset-failed surveil; systemctl start surveil")
+    try:
+        assert "no camera is configured: add one in the console" in box.page("/readyz")
+        assert '"first_start":true' in box.page("/api/v1/me")
+        assert box.show("ActiveState", "SubState", "NRestarts") == ["active", "running", "0"]
+        wait(lambda: "0/0 cameras up" in box.show("StatusText")[0])
+    finally:
+        box("systemctl stop surveil")
 
 
 def test_the_state_is_private_and_the_credential_is_read_and_never_told(service):

@@ -54,6 +54,8 @@ class Cameras(Message):
     """All cameras that the user may see."""
 
     cameras: tuple[CameraAnswer, ...]
+    removed: tuple[str, ...]
+    """Cameras of the configuration file that were removed in the console."""
     etag: str
     """Of the running configuration."""
 
@@ -66,6 +68,7 @@ def cameras(call: Call) -> Cameras:
     hiding = {name for name, camera in daemon.config.cameras.items() if camera.unstored}
     return Cameras(
         cameras=tuple(_answer(one, going_on, hides=one.name in hiding) for one in seen),
+        removed=tuple(name for name in call.parts.drafts.removed if call.identity.sees(name)),
         etag=daemon.config.digest,
     )
 

@@ -10,10 +10,9 @@ from starlette.responses import JSONResponse, Response
 
 from surveil.config import schema as file_schema
 from surveil.config.draft import Plain
+from surveil.console.api.changes import Kept, etag_of, kept
 from surveil.console.context import Call
-from surveil.console.drafts import Applied
 from surveil.console.endpoint import Message
-from surveil.console.refusal import Refusal
 from surveil.features.health.rule import CAMERA_MOVED
 
 _Section = dict[str, Any]
@@ -48,15 +47,6 @@ class ShapesBody(Message):
     rules: list[_Section] = Field(default_factory=list, max_length=200)
 
 
-class Kept(Message):
-    """A change that was kept."""
-
-    etag: str
-    applied: bool
-    """Whether the daemon runs with it already."""
-    why_not: str
-
-
 def shapes(call: Call) -> Shapes:
     """Return what is drawn on a camera."""
     camera = call.camera
@@ -78,12 +68,12 @@ def shapes(call: Call) -> Shapes:
 def draw(call: Call, body: ShapesBody) -> Kept:
     """Keep what is drawn as a draft, once the loader accepts it, and apply it."""
     sections: dict[str, Plain] = body.model_dump()
-    return _kept(call.parts.drafts.change(call.camera, sections, _etag(call)))
+    return kept(call.parts.drafts.change(call.camera, sections, etag_of(call)))
 
 
 def drop_draft(call: Call) -> Kept:
     """Go back to what the configuration file says."""
-    return _kept(call.parts.drafts.drop(call.camera, _etag(call)))
+    return kept(call.parts.drafts.drop(call.camera, etag_of(call)))
 
 
 def schema(_call: Call) -> Response:
@@ -94,17 +84,3 @@ def schema(_call: Call) -> Response:
 @cache
 def _schema() -> dict[str, Any]:
     return file_schema()
-
-
-def _etag(call: Call) -> str:
-    given = call.request.headers.get("if-match", "")
-    if not given:
-        raise Refusal(
-            412, "conflict", "the request does not say which configuration it changes",
-            remedy="send the `etag` that was read as If-Match",
-        )  # fmt: skip
-    return given
-
-
-def _kept(applied: Applied) -> Kept:
-    return Kept(etag=applied.etag, applied=applied.applied, why_not=applied.why_not)

@@ -6,19 +6,23 @@ import { ago, duration, moment, named, number, t } from "./i18n.js";
 import { Badge, Heading, Loading, Picture, Problem, useApi } from "./ui.js";
 import { useMay } from "./session.js";
 import { State } from "./live/tile.js";
+import { Removed } from "./setup/camera.js";
 
 export function CamerasPage() {
-  const { data, error } = useApi("cameras", { everyS: 5 });
-  return html`<${Heading}>${t("nav.cameras")}<//>
+  const { data, error, reload } = useApi("cameras", { everyS: 5 });
+  const adds = useMay("POST /cameras");
+  return html`<${Heading} actions=${adds && html`<a class="button main" href="#/setup">${t("setup")}</a>`}>${t("nav.cameras")}<//>
     <${Problem} error=${error} />
     ${!data && !error && html`<${Loading} />`}
     ${data?.cameras.length === 0 && html`<p>${t("live.none")}</p>`}
-    <div class="tiles">${data?.cameras.map((camera) => html`<${Camera} key=${camera.id} camera=${camera} />`)}</div>`;
+    <div class="tiles">${data?.cameras.map((camera) => html`<${Camera} key=${camera.id} camera=${camera} />`)}</div>
+    ${data && adds && html`<${Removed} names=${data.removed} onRestored=${reload} />`}`;
 }
 
 function Camera({ camera }) {
   const name = encodeURIComponent(camera.id);
   const zones = useMay("GET /cameras/{camera}/shapes");
+  const setup = useMay("GET /cameras/{camera}/setup");
   const row = (key, value) => value && html`<dt>${t(`camera.${key}`)}</dt><dd>${value}</dd>`;
   const size = camera.width > 0 && `${camera.width} × ${camera.height}`;
   return html`<article class="card camera" aria-label=${camera.title || camera.id}>
@@ -40,6 +44,7 @@ function Camera({ camera }) {
     </dl>
     <div class="row"><a class="button" href=${`#/live/${name}`}>${t("nav.live")}</a>
       <a class="button" href=${`#/events?camera=${name}`}>${t("nav.events")}</a>
-      ${zones && html`<a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>`}</div>
+      ${zones && html`<a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>`}
+      ${setup && html`<a class="button" href=${`#/camera/${name}`}>${t("setup.settings")}</a>`}</div>
   </article>`;
 }

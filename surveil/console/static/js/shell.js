@@ -13,6 +13,8 @@ const PAGES = {
   event: ["./events/detail.js", "EventPage"],
   zones: ["./editor/page.js", "EditorPage"],
   cameras: ["./cameras.js", "CamerasPage"],
+  setup: ["./setup/page.js", "SetupPage"],
+  camera: ["./setup/camera.js", "CameraSetupPage"],
   arming: ["./arming.js", "ArmingPage"],
   books: ["./books.js", "BooksPage"],
   training: ["./training/page.js", "TrainingPage"],
@@ -27,20 +29,24 @@ const MENU = {
   books: "GET /books",
   training: "GET /training",
 };
-const MENU_OF = { event: "events" };
+const MENU_OF = { event: "events", setup: "cameras", camera: "cameras" };
 
-/** `#/events?camera=yard` → page, parts of the path, query. */
-function readAddress() {
+/**
+ * `#/events?camera=yard` → page, parts of the path, query.
+ * @param {string} first the page of an address that names none
+ */
+function readAddress(first) {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [page, ...parts] = path.split("/").map(decodeURIComponent);
-  return { page: page || "live", parts, query: Object.fromEntries(new URLSearchParams(query)) };
+  return { page: page || first, parts, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 /** @param {{me: import("./session.js").Me, onLeave: () => void}} props */
 export function Shell({ me, onLeave }) {
-  const [at, setAt] = useState(readAddress);
+  const first = me.first_start && me.may.includes("POST /cameras") ? "setup" : "live";
+  const [at, setAt] = useState(() => readAddress(first));
   useEffect(() => {
-    const follow = () => setAt(readAddress());
+    const follow = () => setAt(readAddress(first));
     addEventListener("hashchange", follow);
     return () => removeEventListener("hashchange", follow);
   }, []);

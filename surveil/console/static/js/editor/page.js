@@ -21,10 +21,14 @@ export function EditorPage({ parts: [id] }) {
     ${!data && !error && html`<${Loading} />`}
     ${data && !camera && html`<ul class="tiles">${cameras.map((one) => html`<li><a class="card" href=${`#/zones/${encodeURIComponent(one.id)}`}>
       ${one.title || one.id}</a></li>`)}</ul>`}
-    ${camera && html`<${Loaded} camera=${camera} />`}`;
+    ${camera && html`<${CameraEditor} camera=${camera} />`}`;
 }
 
-function Loaded({ camera }) {
+/**
+ * The editor of one camera.
+ * @param {{camera: any, onSaved?: () => void}} props onSaved: what was drawn is kept and in effect
+ */
+export function CameraEditor({ camera, onSaved }) {
   const shapes = useApi(`cameras/${path(camera.id)}/shapes`);
   const schema = useApi("schema");
   const [kept, setKept] = useState("");
@@ -32,10 +36,10 @@ function Loaded({ camera }) {
   if (problem) return html`<${Problem} error=${problem} />`;
   if (!shapes.data || !schema.data) return html`<${Loading} />`;
   return html`<${Status}>${kept}<//><${Editor} key=${shapes.data.etag} camera=${camera} shapes=${shapes.data} schema=${schema.data}
-    onReload=${shapes.reload} onKept=${setKept} />`;
+    onReload=${shapes.reload} onKept=${setKept} onSaved=${onSaved} />`;
 }
 
-function Editor({ camera, shapes, schema, onReload, onKept }) {
+function Editor({ camera, shapes, schema, onReload, onKept, onSaved }) {
   const [history, setHistory] = useState(() => begun(fromServer(shapes)));
   const [selected, setSelected] = useState(null);
   const [drawing, setDrawing] = useState(null);
@@ -90,7 +94,7 @@ function Editor({ camera, shapes, schema, onReload, onKept }) {
       <details><summary>${t("editor.help")}</summary><p>${t("editor.help.mouse")}</p><p>${t("editor.help.keys")}</p></details>
     </div>
     <aside>
-      <${Saving} camera=${camera} shapes=${shapes} draft=${draft} dirty=${dirty} may=${may} onReload=${onReload} onKept=${onKept} />
+      <${Saving} camera=${camera} shapes=${shapes} draft=${draft} dirty=${dirty} may=${may} onReload=${onReload} onKept=${onKept} onSaved=${onSaved} />
       <${ShapeList} draft=${draft} origins=${shapes.origins} selected=${chosen} onSelect=${select} onDraw=${onDraw} />
       ${chosen && html`<${ShapeForm} draft=${draft} where=${chosen} onChange=${change} onSelect=${select} say=${say} />
         <${RuleList} draft=${draft} where=${chosen} rules=${rulesOf(schema)} schedules=${Object.keys(shapes.schedules || {})}
@@ -100,13 +104,14 @@ function Editor({ camera, shapes, schema, onReload, onKept }) {
 }
 
 /** Keep what was drawn: as a draft that is checked first; somebody else's change is never overwritten unseen. */
-function Saving({ camera, shapes, draft, dirty, may, onReload, onKept }) {
+function Saving({ camera, shapes, draft, dirty, may, onReload, onKept, onSaved }) {
   const { busy, error, run } = useChange();
   const place = `cameras/${path(camera.id)}/shapes`;
   const save = (etag) => run(async () => {
     const kept = await api.put(place, draft, etag);
     onKept(kept.applied ? t("editor.applied") : t("editor.kept", { why: kept.why_not }));
-    onReload();
+    if (kept.applied && onSaved) onSaved();
+    else onReload();
   });
   const overwrite = async () => save((await api.get(place)).etag);
   const drop = () => run(async () => {

@@ -30,7 +30,9 @@ function Actions({ id }) {
 }
 
 function Nothing({ only }) {
-  return html`<p>${only ? t("live.unknown", { camera: only }) : t("live.none")}</p>`;
+  const adds = useMay("POST /cameras");
+  return html`<p>${only ? t("live.unknown", { camera: only }) : t("live.none")}</p>
+    ${adds && !only && html`<a class="button main" href="#/setup">${t("setup")}</a>`}`;
 }
 
 function Grid({ cameras, alone }) {
