@@ -26,6 +26,8 @@ def frame(
     uid: str, title: str, why: str, sections: Sequence[Section], variables: Sequence[Any], hours: int = 6
 ) -> dict[str, Any]:
     """Return the JSON of a dashboard as nested values."""
+    built = [variable.build() for variable in variables]
+    cameras = [one for one in built if one.name == "camera"]
     made = (
         build.Dashboard(f"surveil / {title}")
         .uid(uid)
@@ -37,8 +39,8 @@ def frame(
         .time(f"now-{hours}h", "now")
         .refresh("30s")
         .variables([data_source(), *variables, pages()])
-        .annotations(list(marks(one_camera=any(v.build().name == "camera" for v in variables))))
-        .links(list(links()))
+        .annotations(list(marks(one_camera=bool(cameras))))
+        .links(list(links(one_camera=any(not one.multi for one in cameras))))
     )
     for heading, panels in sections:
         made = made.with_row(build.Row(heading))
@@ -152,8 +154,8 @@ def _from_metrics(name: str, colour: str, expr: str, *, shown: bool = True) -> b
 # Links.
 
 
-def links() -> Iterator[build.DashboardLink]:
-    """The other dashboards, and the daemon itself."""
+def links(*, one_camera: bool) -> Iterator[build.DashboardLink]:
+    """The other dashboards, the daemon itself, and its console at the time that is shown."""
     yield (
         build.DashboardLink("surveil")
         .type(d.DashboardLinkType.DASHBOARDS)
@@ -162,7 +164,9 @@ def links() -> Iterator[build.DashboardLink]:
         .include_vars(True)
         .keep_time(True)
     )
-    for title, path in (("Status", "/status"), ("Ready?", "/readyz")):
+    time = "from=${__from:date:seconds}&to=${__to:date:seconds}"
+    events = f"/console/#/events?{'camera=${camera}&' * one_camera}{time}"
+    for title, path in (("Status", "/status"), ("Ready?", "/readyz"), ("Events in the console", events)):
         yield (
             build.DashboardLink(title)
             .type(d.DashboardLinkType.LINK)

@@ -76,6 +76,10 @@ class HttpSettings(Settings):
         description="Address of the console as browsers reach it. If set, every message carries a signed link to "
         "the page of its event.",
     )
+    grafana_url: str = Field(
+        default="",
+        description="Address of Grafana as browsers reach it. If set, cameras and events link to their charts.",
+    )
     link_days: float = Field(default=7, gt=0, le=366, description="Validity of signed links.")
     certificate: Path | None = Field(
         default=None, description="Certificate chain (PEM) for TLS; all pages are then served by https only."
@@ -104,12 +108,15 @@ class HttpSettings(Settings):
     @field_validator("public_url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
-        if not value:
-            return value
-        parts = urlsplit(value)
-        is_plain = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-        if not is_plain or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        if value and (not _is_plain(value) or urlsplit(value).path not in {"", "/"}):
             raise ValueError("must be an address such as https://cams.example, without path, login and query")
+        return value.rstrip("/")
+
+    @field_validator("grafana_url")
+    @classmethod
+    def _address_of_grafana(cls, value: str) -> str:
+        if value and not _is_plain(value):
+            raise ValueError("must be an address such as https://grafana.example, without login and query")
         return value.rstrip("/")
 
     @model_validator(mode="after")
@@ -133,6 +140,13 @@ class HttpSettings(Settings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return ipaddress.ip_address(split_address(self.listen)[0]).is_loopback
+
+
+def _is_plain(address: str) -> bool:
+    """Whether it is a web address without login, query and fragment."""
+    parts = urlsplit(address)
+    is_web = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+    return is_web and not (parts.query or parts.fragment)
 
 
 def split_address(listen: str) -> tuple[str, int]:

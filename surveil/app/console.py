@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
 
 from surveil.alerts.evidence import FOLDER
@@ -34,10 +35,12 @@ from surveil.console.live.hub import LiveHub
 from surveil.console.live.news import News
 from surveil.console.probes import Probes
 from surveil.console.routes import routes
-from surveil.console.running import CameraState, Probed
+from surveil.console.running import CameraState, PictureSeen, Probed, SinkTried
 from surveil.console.training.job import Trainings
 from surveil.engine import Step
 from surveil.features.base import Shared
+from surveil.features.health.metrics import HealthMetrics
+from surveil.features.normality.metrics import NormalityMetrics
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
@@ -51,13 +54,14 @@ class DaemonView:
     """The running daemon as the console sees it. Any thread may ask."""
 
     def __init__(
-        self, reloader: Reloader, requests: Requests, fleet: Fleet, arming: Arming, clock: Clock
+        self, reloader: Reloader, requests: Requests, fleet: Fleet, arming: Arming, shared: Shared
     ) -> None:
         self._reloader = reloader
         self._requests = requests
         self._fleet = fleet
         self._arming = arming
-        self._clock = clock
+        self._clock = shared.clock
+        self._metrics = shared.metrics
 
     @property
     def config(self) -> Config:
@@ -98,6 +102,33 @@ class DaemonView:
             rules=rules,
             disarmed=tuple(rule for rule in rules if not self._arming.is_armed(camera.name, rule, now)),
         )
+
+    def picture(self, camera: str) -> PictureSeen:
+        """Return what is wrong with a camera's picture."""
+        own = self._metrics.of(HealthMetrics)
+        faults = [labels["state"] for labels, value in _samples(own.state, camera) if value]
+        changed = max((value for _, value in _samples(own.changed, camera)), default=0.0)
+        return PictureSeen(faults=tuple(faults), view_changed_at=changed or None)
+
+    def not_learned_s(self, camera: str) -> Mapping[str, float]:
+        """Return how long learned normality has not learned from a camera, s by reason."""
+        parts = [part for part in self._metrics.parts if isinstance(part, NormalityMetrics)]
+        return {labels["reason"]: value for part in parts for labels, value in _samples(part.held, camera)}
+
+    def try_sink(self, name: str) -> SinkTried:
+        """Send a test message to a sink."""
+        from surveil.app.probe.parts import probe_sink  # noqa: PLC0415 - only here
+
+        report = probe_sink(self.config, name, self._clock, Stop(), send_test=True)
+        return SinkTried(ok=report.ok, text=report.shown if report.ok else report.message)
+
+
+def _samples(family: Collector, camera: str) -> Iterator[tuple[Mapping[str, str], float]]:
+    """Yield the labels and values of one camera in a metric."""
+    for metric in family.collect():
+        for sample in metric.samples:
+            if sample.labels.get("camera") == camera and not sample.name.endswith("_created"):
+                yield sample.labels, sample.value
 
 
 def probe_one(camera: CameraConfig, stop: Stop, state_dir: Path, clock: Clock) -> Probed:

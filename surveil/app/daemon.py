@@ -134,7 +134,7 @@ class Daemon:
             return ()
         from surveil.app.console import DaemonView, make_console  # noqa: PLC0415 - see above
 
-        view = DaemonView(self.reloader, self._requests, self.fleet, self.arming, self.clock)
+        view = DaemonView(self.reloader, self._requests, self.fleet, self.arming, shared)
         return make_console(view, self._state, shared, self._live)
 
     @property

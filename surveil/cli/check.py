@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from surveil.app.certificate import certificate_doubts
 from surveil.app.probe.report import SCHEMA, SECONDS
 from surveil.app.state_dir import usable
 from surveil.cli import complete
@@ -23,6 +24,7 @@ from surveil.cli.common import (
     read_config,
     warn,
 )
+from surveil.clock import SystemClock
 from surveil.config import Config
 from surveil.detect.detector import Detector
 from surveil.errors import EXIT_CONFIG, EXIT_FAILED, ConfigError, Mistake, SurveilError
@@ -74,15 +76,16 @@ def check(
         usable(pictures, "--pictures")
     with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
         settings = read_config(config, needs_model=not probe, needs_secrets=True)
-        for warning in (found := _of_console(settings)):
-            warn(warning)
+        doubts = [*_of_console(settings), *certificate_doubts(settings.http, SystemClock().wall())]
+        for doubt in doubts:
+            warn(doubt)
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 
             run_probe(
                 settings, camera or (), seconds=seconds, send_test=send_test, json=json, pictures=pictures
             )
-        report = _report(settings, open_detector(settings), found)
+        report = _report(settings, open_detector(settings), doubts)
     if json:
         print_json(report)
         return
@@ -127,11 +130,11 @@ def _of_console(config: Config) -> list[str]:
     ]
 
 
-def _report(config: Config, detector: Detector, found: list[str]) -> dict[str, Any]:
+def _report(config: Config, detector: Detector, doubts: Sequence[str]) -> dict[str, Any]:
     return {
         "config": str(config.path),
         "digest": config.digest,
-        "warnings": [*config.warnings, *found],
+        "warnings": [*config.warnings, *doubts],
         "drawn": list(config.drawn),
         "cameras": {
             name: {

@@ -56,6 +56,24 @@ class Probed:
     """Why there is nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSeen:
+    """The picture of one camera as of now."""
+
+    faults: tuple[str, ...] = ()
+    view_changed_at: float | None = None
+    """Unix s: when another view was last taken for the usual one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkTried:
+    """What became of a test message."""
+
+    ok: bool
+    text: str
+    """What was shown, or what went wrong; without credentials."""
+
+
 class RunningDaemon(Protocol):
     """Read by any thread."""
 
@@ -68,3 +86,12 @@ class RunningDaemon(Protocol):
 
     def cameras(self) -> Sequence[CameraState]:
         """Return all cameras, in the order of the configuration."""
+
+    def picture(self, camera: str) -> PictureSeen:
+        """Return what is wrong with a camera's picture."""
+
+    def not_learned_s(self, camera: str) -> Mapping[str, float]:
+        """Return how long learned normality has not learned from a camera, s by reason."""
+
+    def try_sink(self, name: str) -> SinkTried:
+        """Send a test message to a sink."""

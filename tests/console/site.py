@@ -16,7 +16,7 @@ from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.signed import make_signer
-from surveil.app.console import probe_one
+from surveil.app.console import DaemonView, probe_one
 from surveil.clock import ManualClock, SystemClock
 from surveil.config import load
 from surveil.console.auth.parts import make_auth
@@ -27,7 +27,7 @@ from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
 from surveil.console.routes import routes
-from surveil.console.running import CameraState
+from surveil.console.running import CameraState, PictureSeen
 from surveil.console.training.job import Trainings
 from surveil.listening import bind
 from surveil.metrics import Metrics
@@ -72,10 +72,20 @@ class StillDaemon:
 
     def __init__(self, config):
         self.config = config
+        self._clock = SystemClock()
 
     def reload(self):
         self.config = load(self.config.path, {})
         return ""
+
+    def picture(self, camera):
+        return PictureSeen()
+
+    def not_learned_s(self, camera):
+        return {}
+
+    def try_sink(self, name):
+        return DaemonView.try_sink(self, name)
 
     def cameras(self):
         return [

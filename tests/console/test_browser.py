@@ -15,6 +15,10 @@ from tests.rig.rtsp_camera import Camera
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
 
+PAGES = (
+    "live", "live/yard", "events", "zones/yard", "cameras", "setup", "camera/yard", "health/yard", "normality",
+    "normality/yard", "arming", "books", "nowhere",
+)  # fmt: skip
 SEEN = """() => {
     const video = document.querySelector('[aria-label=%s] video');
     return video && video.videoWidth === %d && video.currentTime > %f && !video.error;
@@ -241,7 +245,7 @@ def test_every_page_can_be_read_by_everybody(browser, console, language, scheme,
     """In both languages, light and dark, on a screen and on a phone: nothing is cut off, and axe-core finds nothing."""
     word = {"en": "Events", "zh": "事件"}[language]
     with opened(browser, language=language, width=width, color_scheme=scheme) as page:
-        for name in ("live", "live/yard", "events", "zones/yard", "cameras", "arming", "books", "nowhere"):
+        for name in PAGES:
             page.goto(f"{console}#/{name}")
             page.locator("h1").wait_for()
             until(page, "!document.querySelector('main').innerText.includes('…')")

@@ -53,11 +53,20 @@ class Line(Message):
     n: int
 
 
+class SinkTest(Message):
+    """What became of a test message."""
+
+    ok: bool
+    text: str
+
+
 class Books(Message):
     """Both ledgers: of signals by rule, of deliveries by sink and state."""
 
     signals: tuple[Line, ...]
     deliveries: dict[str, dict[str, int]]
+    sinks: dict[str, str]
+    """Type by name of the sinks that are configured."""
 
 
 def dead_letters(call: Call, query: DeadQuery) -> DeadLetters:
@@ -97,4 +106,14 @@ def books(call: Call) -> Books:
             for one, n in signals.items()
         ),
         deliveries=deliveries,
+        sinks={name: str(getattr(one, "type", "")) for name, one in call.parts.daemon.config.sinks.items()},
     )
+
+
+def try_sink(call: Call) -> SinkTest:
+    """Send a test message to a sink, as `surveil check --probe --send-test` does."""
+    name = str(call.request.path_params["sink"])
+    if name not in call.parts.daemon.config.sinks:
+        raise not_found("sink")
+    tried = call.parts.daemon.try_sink(name)
+    return SinkTest(ok=tried.ok, text=tried.text)

@@ -24,6 +24,8 @@ class Me(Message):
     languages: tuple[str, ...]
     first_start: bool
     """No camera is configured yet."""
+    grafana_url: str
+    """Where Grafana is; empty: nowhere."""
     may: tuple[str, ...]
     """Every endpoint that the user may call, as `GET /cameras`: the pages show what is here."""
 
@@ -43,6 +45,7 @@ def me(call: Call) -> Me:
         language=language_of(call.request.headers.get("accept-language", "")),
         languages=LANGUAGES,
         first_start=not call.parts.daemon.config.cameras,
+        grafana_url=call.parts.daemon.config.http.grafana_url,
         may=tuple(f"{one.method} {one.path}" for one in may),
     )
 

@@ -20,10 +20,14 @@ TITLE = 26
 """Rows of a line of text, px."""
 
 
-def usual_maps(model: SceneModel) -> Bytes:
-    """Return three panels beside each other, BGR: usual speed, direction, presence over the background."""
+def usual_maps(model: SceneModel, hide: Callable[[Bytes], Bytes] | None = None) -> Bytes:
+    """Return three panels beside each other, BGR: usual speed, direction, presence over the background.
+
+    `hide` makes a BGR picture of this camera fit to be shown; applied to the background.
+    """
     usual = model.usual()
-    back = _background(model)
+    back = _panel(model.geometry.background)
+    back = hide(back) if hide else back
     weight = model.sums["speed"].weight
     presence = np.asarray(np.log1p(weight), np.float32)
     speed = usual["speed"].mean[0] * (weight > 0)
@@ -73,10 +77,6 @@ def png(picture: Bytes) -> bytes:
 def jpeg(picture: Bytes, quality: int = 80) -> bytes:
     """Return the picture as JPEG."""
     return np.asarray(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]).tobytes()
-
-
-def _background(model: SceneModel) -> Bytes:
-    return _panel(model.geometry.background)
 
 
 def _panel(picture: Bytes, rows: int = PANEL) -> Bytes:

@@ -14,7 +14,7 @@ export function BooksPage() {
   return html`<${Heading}>${t("nav.books")}<//>
     <${Problem} error=${error} />
     ${!data && !error && html`<${Loading} />`}
-    ${data && html`<${Deliveries} deliveries=${data.deliveries} />`}
+    ${data && html`<${Deliveries} deliveries=${data.deliveries} sinks=${data.sinks} />`}
     ${letters && html`<${DeadLetters} />`}
     ${data && html`<${Signals} signals=${data.signals} />`}`;
 }
@@ -24,10 +24,21 @@ const Table = ({ title, head, children }) => html`<section class="card"><h2>${ti
   <div class="scroll" tabindex="0" role="region" aria-label=${title}><table>
     <thead><tr>${head.map((text) => html`<th scope="col">${text}</th>`)}</tr></thead><tbody>${children}</tbody></table></div></section>`;
 
-function Deliveries({ deliveries }) {
-  return html`<${Table} title=${t("books.deliveries")} head=${[t("books.sink"), ...STATES.map((state) => t(`books.${state}`))]}>
-    ${Object.entries(deliveries).map(([sink, counts]) => html`<tr key=${sink}><th scope="row">${sink}</th>
-      ${STATES.map((state) => html`<td>${number(counts[state] || 0)}</td>`)}</tr>`)}<//>`;
+function Deliveries({ deliveries, sinks }) {
+  const may = useMay("POST /sinks/{sink}/test");
+  const { busy, error, run } = useChange();
+  const [said, say] = useState({ ok: true, text: "" });
+  const test = (sink) => run(async () => {
+    const { ok, text } = await api.post(`sinks/${path(sink)}/test`);
+    say({ ok, text: t(ok ? "sink.works" : "sink.fails", { sink, text }) });
+  });
+  const head = [t("books.sink"), ...STATES.map((state) => t(`books.${state}`)), ...(may ? [t("sink.test")] : [])];
+  const names = [...new Set([...Object.keys(sinks), ...Object.keys(deliveries)])];
+  return html`<${Problem} error=${error} /><p class=${`status ${said.ok ? "" : "bad"}`} role="status">${said.text}</p>
+    <${Table} title=${t("books.deliveries")} head=${head}>${names.map((sink) => html`<tr key=${sink}>
+      <th scope="row">${sink} <span class="muted">${sinks[sink]}</span></th>
+      ${STATES.map((state) => html`<td>${number(deliveries[sink]?.[state] || 0)}</td>`)}
+      ${may && html`<td>${sinks[sink] && html`<button disabled=${busy} onClick=${() => test(sink)} aria-label=${t("sink.test.of", { sink })}>${t("sink.test")}</button>`}</td>`}</tr>`)}<//>`;
 }
 
 function Signals({ signals }) {

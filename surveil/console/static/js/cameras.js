@@ -4,7 +4,7 @@ import { html } from "../vendor/preact.js";
 import { address, path } from "./api.js";
 import { ago, duration, moment, named, number, t } from "./i18n.js";
 import { Badge, Heading, Loading, Picture, Problem, useApi } from "./ui.js";
-import { useMay } from "./session.js";
+import { charts, useMay, useMe } from "./session.js";
 import { State } from "./live/tile.js";
 import { Removed } from "./setup/camera.js";
 
@@ -23,6 +23,7 @@ function Camera({ camera }) {
   const name = encodeURIComponent(camera.id);
   const zones = useMay("GET /cameras/{camera}/shapes");
   const setup = useMay("GET /cameras/{camera}/setup");
+  const { grafana_url: grafana } = useMe();
   const row = (key, value) => value && html`<dt>${t(`camera.${key}`)}</dt><dd>${value}</dd>`;
   const size = camera.width > 0 && `${camera.width} × ${camera.height}`;
   return html`<article class="card camera" aria-label=${camera.title || camera.id}>
@@ -45,6 +46,8 @@ function Camera({ camera }) {
     <div class="row"><a class="button" href=${`#/live/${name}`}>${t("nav.live")}</a>
       <a class="button" href=${`#/events?camera=${name}`}>${t("nav.events")}</a>
       ${zones && html`<a class="button" href=${`#/zones/${name}`}>${t("nav.zones")}</a>`}
+      <a class="button" href=${`#/health/${name}`}>${t("health")}</a>
+      ${grafana && html`<a class="button" href=${charts(grafana, camera.id)}>${t("charts")}</a>`}
       ${setup && html`<a class="button" href=${`#/camera/${name}`}>${t("setup.settings")}</a>`}</div>
   </article>`;
 }

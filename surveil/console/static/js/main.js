@@ -7,7 +7,7 @@ import { Problem } from "./ui.js";
 import { Login } from "./login.js";
 import { Shell } from "./shell.js";
 
-const NOBODY = { user: "", role: "", cameras: [], languages: ["en", "zh"], language: "", first_start: false };
+const NOBODY = { user: "", role: "", cameras: [], languages: ["en", "zh"], language: "", first_start: false, grafana_url: "" };
 
 function Root() {
   const [start, setStart] = useState(/** @type {{me: any, error: any, ready: boolean}} */ ({ me: null, error: null, ready: false }));

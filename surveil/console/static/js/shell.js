@@ -15,6 +15,8 @@ const PAGES = {
   cameras: ["./cameras.js", "CamerasPage"],
   setup: ["./setup/page.js", "SetupPage"],
   camera: ["./setup/camera.js", "CameraSetupPage"],
+  health: ["./health.js", "HealthPage"],
+  normality: ["./normality.js", "NormalityPage"],
   arming: ["./arming.js", "ArmingPage"],
   books: ["./books.js", "BooksPage"],
   training: ["./training/page.js", "TrainingPage"],
@@ -25,11 +27,12 @@ const MENU = {
   events: "GET /events",
   zones: "GET /cameras/{camera}/shapes",
   cameras: "GET /cameras",
+  normality: "GET /cameras/{camera}/normality",
   arming: "GET /arming",
   books: "GET /books",
   training: "GET /training",
 };
-const MENU_OF = { event: "events", setup: "cameras", camera: "cameras" };
+const MENU_OF = { event: "events", setup: "cameras", camera: "cameras", health: "cameras" };
 
 /**
  * `#/events?camera=yard` → page, parts of the path, query.

@@ -4,7 +4,7 @@ import { html } from "../../vendor/preact.js";
 import { duration, moment, named, percent, t } from "../i18n.js";
 import { path } from "../api.js";
 import { Badge, Heading, Loading, Picture, Problem, useApi, useChange } from "../ui.js";
-import { useMay } from "../session.js";
+import { charts, useMay, useMe } from "../session.js";
 import { acknowledge, actionOf, judge, Remarks, Verdict } from "./judge.js";
 
 const PICTURES = ["annotated", "clean", "heat", "before"];
@@ -51,10 +51,14 @@ function Clip({ clip }) {
     <figcaption>${t("clip")}${clip.note && ` (${clip.note})`} · <a href=${`${clip.url}?download=1`}>${t("download")}</a></figcaption></figure>`;
 }
 
+const AROUND_S = 600; // of an event, in charts
+
 function Facts({ event }) {
+  const { grafana_url: grafana } = useMe();
   const row = (name, value) => value && html`<dt>${t(`fact.${name}`)}</dt><dd>${value}</dd>`;
   return html`<dl class="facts card">
     ${row("start", moment(event.start))}
+    ${row("charts", grafana && html`<a href=${charts(grafana, event.camera, [event.start - AROUND_S, (event.end || event.start) + AROUND_S])}>${t("charts")}</a>`)}
     ${row("end", event.end === null ? html`<${Badge} kind="bad">${t("event.open")}<//>` : event.end > event.start && moment(event.end))}
     ${row("lasted", event.end !== null && event.end > event.start && duration(event.end - event.start))}
     ${row("ended", event.ended_because && named("reason", event.ended_because))}
