@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from surveil.wording import Said
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Titles:
@@ -30,6 +32,9 @@ class Titles:
 
     def say(self, text: str, zone: str, line: str) -> str:
         """Return a text with the title of its place: texts name the place after what happened there."""
+        if isinstance(text, Said):
+            places = {"zone": self.zones.get(zone, ""), "line": self.lines.get(line, "")}
+            return text.with_values({k: v for k, v in places.items() if v and k in text.values})
         text = replace_last(text, zone, self.zones.get(zone, ""))
         return replace_last(text, line, self.lines.get(line, ""))
 

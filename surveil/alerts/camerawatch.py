@@ -16,6 +16,7 @@ from pydantic import Field
 from surveil.reasons import Reason
 from surveil.settings import Settings
 from surveil.types import Alert
+from surveil.wording import Said, say
 
 RULE = "camera_lost"
 _UP = frozenset({"streaming", "degraded", "catching_up"})
@@ -130,13 +131,12 @@ class CameraWatch:
         start, ended = watched.start, []
         if start is not None:
             end = _end(watched, start, t, t_wall, Reason.BACK)
-            ended = [replace(end, text=f"camera {end.title('camera')} is back")]
+            ended = [replace(end, text=say("camera {camera} is back", camera=end.title("camera")))]
         watched.start = watched.down_since = None
         return ended
 
     def _lost(self, name: str, watched: _Watched, sight: StreamCondition, t: float) -> Alert:
         t_wall, title = watched.down_wall, self._titles.get(name, "")
-        what = "is lost repeatedly" if watched.came_back else "sends no pictures"
         event_id = str(uuid.uuid5(_SPACE, f"{name}|{t_wall:.3f}"))
         return Alert(
             id=str(uuid.uuid5(uuid.UUID(event_id), "start")),
@@ -149,7 +149,7 @@ class CameraWatch:
             t=t,
             t_wall=t_wall,
             score=1.0,
-            text=f"camera {title or name} {what}" + (f": {sight.cause}" if sight.cause else ""),
+            text=_text(title or name, sight.cause, again=watched.came_back),
             sinks=self._sinks[name],
             details={"state": sight.state, "cause": sight.cause},
             titles={"camera": title} if title else {},
@@ -169,3 +169,13 @@ def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: Reaso
         reason=reason,
         details={"duration_s": round(until - since, 3)},
     )
+
+
+def _text(camera: str, cause: str, *, again: bool) -> Said:
+    if again and cause:
+        return say("camera {camera} is lost repeatedly: {cause}", camera=camera, cause=cause)
+    if again:
+        return say("camera {camera} is lost repeatedly", camera=camera)
+    if cause:
+        return say("camera {camera} sends no pictures: {cause}", camera=camera, cause=cause)
+    return say("camera {camera} sends no pictures", camera=camera)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from surveil.reasons import Reason
 from surveil.types import Alert
+from surveil.wording import say
 
 RULE = "storage"
 SYSTEM = "system"
@@ -48,7 +49,7 @@ class DiskWatch:
             start, self.open = self.open, None
             end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
             end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason=Reason.GONE)
-            return [replace(end, text="evidence is stored again")]
+            return [replace(end, text=say("evidence is stored again"))]
         return []
 
 
@@ -62,20 +63,23 @@ def _said(alerts: Sequence[Alert], phase: str, kind: str) -> list[str]:
 
 def damaged(moved: Path, t_wall: float, salvaged: int = 0) -> Alert:
     """Return the alert about a damaged database that was moved away; it has no duration."""
-    text = (
-        f"the outbox database was damaged and replaced by a new one; undelivered alerts are in {moved.name}"
+    text = say(
+        "the outbox database was damaged and replaced by a new one; undelivered alerts are in {file}",
+        file=moved.name,
     )
     if salvaged:
-        text = (
-            f"the outbox database was damaged; {salvaged} alerts were recovered into a new one, the unreadable "
-            f"rest is in {moved.name}"
+        text = say(
+            "the outbox database was damaged; {salvaged} alerts were recovered into a new one, "
+            "the unreadable rest is in {file}",
+            salvaged=salvaged,
+            file=moved.name,
         )
     return replace(_alert("database", text, t_wall), reason=Reason.INSTANT, details={"salvaged": salvaged})
 
 
 def damaged_records(n: int, t_wall: float) -> Alert:
     """Return the alert about damaged rows of a database that goes on; it has no duration."""
-    text = f"damaged records of the outbox database were repaired or dropped: {n}"
+    text = say("damaged records of the outbox database were repaired or dropped: {records}", records=n)
     return replace(_alert("records", text, t_wall), reason=Reason.INSTANT, details={"records": n})
 
 
@@ -87,7 +91,8 @@ def damaged_file(key: str, text: str, t_wall: float) -> Alert:
 
 
 def _start(kind: str, why: str, t_wall: float) -> Alert:
-    start = _alert("evidence", f"evidence cannot be stored, alerts continue without it: {why}", t_wall)
+    text = say("evidence cannot be stored, alerts continue without it: {why}", why=why)
+    start = _alert("evidence", text, t_wall)
     return replace(start, details={"kind": kind})
 
 

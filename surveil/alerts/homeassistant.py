@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import cast
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.delivery import Camera, InstallationStatus
@@ -12,6 +13,7 @@ from surveil.alerts.disk import SYSTEM
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.storm import RULE as DIGEST
 from surveil.types import Alert
+from surveil.wording import Language, in_language, say
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _IN_ID = re.compile(r"[^A-Za-z0-9-]")
@@ -53,7 +55,13 @@ def states(base: str, status: InstallationStatus) -> dict[str, bytes]:
 
 
 def discovery(
-    prefix: str, base: str, instance: str, status: InstallationStatus, *, switches: bool = False
+    prefix: str,
+    base: str,
+    instance: str,
+    status: InstallationStatus,
+    *,
+    switches: bool = False,
+    language: Language = Language.ENGLISH,
 ) -> dict[str, bytes]:
     """Return topic → payload that make cameras, zones and alerts, and switches if wanted, entities of Home Assistant.
 
@@ -67,6 +75,7 @@ def discovery(
     for name, entities in shown.items():
         for component, key, config in entities:
             unique = unique_id(instance, name, *key)
+            config["name"] = in_language(cast("str", config["name"]), language)
             config |= {
                 "unique_id": unique,
                 "availability_topic": f"{base}/status",
@@ -95,7 +104,7 @@ def _kinds(*rules: str) -> list[str]:
 
 def _alerts(topic: str, kinds: list[str]) -> Entity:
     """Return the entity of alerts; one of a type that it does not declare is an error to Home Assistant."""
-    return "event", ("alert",), {"name": "Alert", "state_topic": f"{topic}/alert", "event_types": kinds}
+    return "event", ("alert",), {"name": say("Alert"), "state_topic": f"{topic}/alert", "event_types": kinds}
 
 
 def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
@@ -107,7 +116,7 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
             "binary_sensor",
             ("state",),
             {
-                "name": "Connected",
+                "name": say("Connected"),
                 "state_topic": f"{topic}/state",
                 "device_class": "connectivity",
                 "value_template": f"{{{{ 'ON' if {up} else 'OFF' }}}}",
@@ -117,7 +126,7 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
         (
             "image",
             ("snapshot",),
-            {"name": "Last alert", "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
+            {"name": say("Last alert"), "image_topic": f"{topic}/snapshot", "content_type": "image/jpeg"},
         ),
     ]
     made += [
@@ -133,6 +142,10 @@ def _entities(topic: str, camera: Camera, *, switches: bool) -> list[Entity]:
         for zone in camera.zones
     ]
     if switches and camera.rules:
-        switch = {"name": "Armed", "state_topic": f"{topic}/armed", "command_topic": f"{topic}/armed/set"}
+        switch = {
+            "name": say("Armed"),
+            "state_topic": f"{topic}/armed",
+            "command_topic": f"{topic}/armed/set",
+        }
         made.append(("switch", ("armed",), {**switch, "icon": "mdi:shield-home"}))
     return made

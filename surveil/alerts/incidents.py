@@ -13,6 +13,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from pydantic import Field
 
@@ -20,6 +21,7 @@ from surveil.alerts.rows import UPDATE
 from surveil.reasons import Reason
 from surveil.settings import Settings
 from surveil.types import Alert
+from surveil.wording import say
 
 _MOST_LISTED = 50
 _WAITED_S = 15.0
@@ -188,9 +190,12 @@ def _finish(incident: _Incident) -> Alert:
 
 
 def _text(incident: _Incident) -> str:
-    shown = [f"{one.camera}: {one.text}" for one in incident.joined[-3:]]
+    shown = [say("{camera}: {text}", camera=one.camera, text=one.text) for one in incident.joined[-3:]]
+    also = reduce(lambda before, one: say("{before}; {one}", before=before, one=one), shown)
     more = len(incident.joined) - len(shown)
-    return f"{incident.lead.text}; also {'; '.join(shown)}" + (f" and {more} more" if more else "")
+    if more:
+        return say("{lead}; also {also} and {more} more", lead=incident.lead.text, also=also, more=more)
+    return say("{lead}; also {also}", lead=incident.lead.text, also=also)
 
 
 def _details(incident: _Incident) -> dict[str, object]:

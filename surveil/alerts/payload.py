@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, cast
 
 from surveil.filesystem import read_json
 from surveil.types import Alert, Box
+from surveil.wording import pack, unpack
 
 SCHEMA = 1
 _NAMES = tuple(f.name for f in fields(Alert))
@@ -62,6 +63,7 @@ def to_json(alert: Alert) -> str:
 def dump(alert: Alert) -> str:
     """Return everything needed to make the same alert again: what the outbox stores."""
     whole = to_dict(alert) | {"t_wall": alert.t_wall, "sinks": alert.sinks}
+    whole |= {"said": packed} if (packed := pack(alert.text)) else {}
     return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
@@ -77,6 +79,7 @@ def load(body: str) -> Alert:
         values["sinks"] = None if raw.get("sinks") is None else tuple(raw["sinks"])
         values["box"] = None if raw.get("box") is None else cast("Box", tuple(raw["box"]))
         alert = Alert(**values)
+        alert = replace(alert, text=unpack(alert.text, raw["said"])) if "said" in raw else alert
         _prove(alert)
     except (ValueError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
         raise DamagedAlertError(f"{type(error).__name__}: {error}") from error

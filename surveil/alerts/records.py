@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 from surveil.alerts.payload import DamagedAlertError, load
 from surveil.types import Alert
+from surveil.wording import say
 
 COLUMNS = "a.seq, a.body, a.id, a.event_id, a.camera, a.rule, a.phase, a.t_wall"
 """What `alert_of` takes, of `alerts a`."""
-LOST = "the record of this alert was damaged, its details are lost"
+LOST = say("the record of this alert was damaged, its details are lost")
 Row = tuple[object, ...]
 
 

@@ -23,6 +23,7 @@ from surveil.damage import Damaged, found
 from surveil.reasons import Reason
 from surveil.settings import Settings
 from surveil.types import Alert
+from surveil.wording import say
 
 log = structlog.get_logger(__name__)
 HOUR_S = 3600.0
@@ -173,7 +174,7 @@ def _digest(camera: str, window: _Window, t_wall: float) -> Alert:
         t=0.0,
         t_wall=t_wall,
         score=1.0,
-        text=f"and {window.withheld} more since {since} UTC",
+        text=say("and {withheld} more since {since} UTC", withheld=window.withheld, since=since),
         reason=Reason.INSTANT,
         sinks=None if window.sinks is None else tuple(window.sinks),
         details={"withheld": window.withheld, "by_rule": dict(window.rules)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,33 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
+
+_VARIABLES = ("SURVEIL_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+"""The first that is set counts."""
+
+
+def is_chinese(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether help is shown in Chinese, as in `zh_CN.UTF-8`; in English otherwise."""
+    known = os.environ if environment is None else environment
+    return next((known[name] for name in _VARIABLES if known.get(name)), "").lower().startswith("zh")
+
+
+def spoken(text: str) -> str:
+    """Return a text of the help in the language of the terminal."""
+    if not is_chinese():
+        return text
+    from surveil.cli.speaking import in_chinese  # noqa: PLC0415 - English needs no catalogue
+
+    return in_chinese(text)
+
+
+def speak(command: Any) -> None:
+    """Put the help of a command of Typer, and of its options, into the language of the terminal."""
+    if not is_chinese():
+        return
+    from surveil.cli.speaking import put_into_chinese  # noqa: PLC0415 - as above
+
+    put_into_chinese(command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +61,7 @@ class LazyCommand(TyperCommand):
     """Stands for a command in the list of commands; the command itself takes over once it is named."""
 
     def __init__(self, name: str, line: Line) -> None:
-        super().__init__(name, help=line.says, rich_markup_mode="markdown")
+        super().__init__(name, help=spoken(line.says), rich_markup_mode="markdown")
         self._where = line.where
 
     def load(self) -> Any:
@@ -43,7 +71,9 @@ class LazyCommand(TyperCommand):
             module = f"surveil.cli.{module}"
         alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
         alone.command(self.name)(getattr(importlib.import_module(module), function))
-        return get_command(alone)
+        command = get_command(alone)
+        speak(command)
+        return command
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the context of the command itself: whatever is done next is done with that."""
@@ -56,6 +86,8 @@ def add(group: TyperGroup, table: Mapping[str, Line | Group]) -> None:
         if isinstance(entry, Line):
             group.add_command(LazyCommand(name, entry))
         else:
-            inner = TyperGroup(name=name, help=entry.says, no_args_is_help=True, rich_markup_mode="markdown")
+            inner = TyperGroup(
+                name=name, help=spoken(entry.says), no_args_is_help=True, rich_markup_mode="markdown"
+            )
             add(inner, entry.lines)
             group.add_command(inner)

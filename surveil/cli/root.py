@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from surveil import __version__
-from surveil.cli.lazy import Group, Line, add
+from surveil.cli.lazy import Group, Line, add, speak
 
 COMMANDS: dict[str, Line | Group] = {
     "run": Line("run:run", "Run the daemon until it receives a signal."),
@@ -191,6 +191,7 @@ class _Root(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
+        speak(self)
         add(self, COMMANDS)
 
 

@@ -28,6 +28,7 @@ from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
 from surveil.vision.settings import MotionSettings
+from surveil.wording import Language
 
 
 def settings_of(plugin: Any) -> type[Settings]:
@@ -254,3 +255,8 @@ class FileSettings(Settings):
         default_factory=CameraWatchSettings, description="Alerts on cameras without video."
     )
     log: LogSettings = Field(default_factory=LogSettings, description="Log format and level.")
+    language: Language = Field(
+        default=Language.ENGLISH,
+        description="Language of the texts of alerts: `en` or `zh`. A sink may have its own. The console follows the "
+        "browser; logs and metrics are in English.",
+    )

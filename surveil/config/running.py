@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.settings import CaptureSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
@@ -39,6 +40,7 @@ from surveil.titles import Titles
 from surveil.track.settings import TrackSettings
 from surveil.types import Point, Polygon
 from surveil.vision.settings import MotionSettings
+from surveil.wording import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,9 @@ def build(
         cameras=MappingProxyType(
             {name: _camera(name, camera, tuple(settings.sinks)) for name, camera in settings.cameras.items()}
         ),
-        sinks=MappingProxyType(dict(settings.sinks)),
+        sinks=MappingProxyType(
+            {name: _speaking(sink, settings.language) for name, sink in settings.sinks.items()}
+        ),
         warnings=tuple(warnings),
         drawn=drawn,
         secrets=frozenset(secrets.strings.union(secret for _, secret in secret_places(settings))),
@@ -157,6 +161,11 @@ def build(
 def _host_name() -> str:
     """Return this host's name as far as it can stand in a topic."""
     return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "", socket.gethostname())[:63] or "surveil"
+
+
+def _speaking(sink: SinkSettings, language: Language) -> SinkSettings:
+    """Return a sink's settings with the language of the file where it has none of its own."""
+    return sink if sink.language else sink.model_copy(update={"language": language})
 
 
 def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> CameraConfig:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surveil.rules.base import ObjectRuleSettings, Places, within
 from surveil.types import Scene, Signal
+from surveil.wording import Said, say
 
 
 class CrowdingSettings(ObjectRuleSettings):
@@ -45,9 +46,15 @@ class Crowding:
             label=there[0].label,
             zone=zone,
             box=around,
-            text=f"{len(there)} at once" + (f" in {zone}" if zone else ""),
+            text=_text(len(there), zone),
             details={"count": len(there)},
         )
 
     def reset(self) -> None:
         """It remembers nothing."""
+
+
+def _text(count: int, zone: str) -> Said:
+    if zone:
+        return say("{count} at once in {zone}", count=count, zone=zone)
+    return say("{count} at once", count=count)

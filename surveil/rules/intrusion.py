@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
 from surveil.types import Scene, Signal
+from surveil.wording import say
 
 
 class IntrusionSettings(ObjectRuleSettings):
@@ -41,7 +42,7 @@ class Intrusion:
                 zone=zone,
                 track=track.id,
                 box=track.box,
-                text=f"{label} in {zone}",
+                text=say("{label} in {zone}", label=label, zone=zone),
             )
 
     def reset(self) -> None:

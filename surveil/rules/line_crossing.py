@@ -18,8 +18,14 @@ from pydantic import Field
 from surveil.movement import Crossings
 from surveil.rules.base import ObjectRuleSettings, Places, anchor, size_of, wanted
 from surveil.types import Scene, Signal, Track
+from surveil.wording import say
 
-_TO = {"left": "to the left", "right": "to the right", "up": "upwards", "down": "downwards"}
+_TO = {
+    "left": say("to the left"),
+    "right": say("to the right"),
+    "up": say("upwards"),
+    "down": say("downwards"),
+}
 
 
 class LineCrossingSettings(ObjectRuleSettings):
@@ -68,7 +74,7 @@ class LineCrossing:
             direction=direction,
             track=track.id,
             box=track.box,
-            text=f"{track.label} crossed {line} {_TO[direction]}",
+            text=say("{label} crossed {line} {to}", label=track.label, line=line, to=_TO[direction]),
             instant=True,
             since=since,
         )

@@ -10,6 +10,7 @@ from pydantic import Field
 from surveil.movement import Visits
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, wanted, within
 from surveil.types import Scene, Signal
+from surveil.wording import say
 
 FORGET_S = 5.0
 """Whoever leaves the zone for less than this has not left it."""
@@ -49,7 +50,12 @@ class Loitering:
                 zone=zone,
                 track=track.id,
                 box=track.box,
-                text=f"{label} has been in {zone} for {visit.dwell_s:.0f} s",
+                text=say(
+                    "{label} has been in {zone} for {dwell_s:.0f} s",
+                    label=label,
+                    zone=zone,
+                    dwell_s=visit.dwell_s,
+                ),
                 since=visit.since,
                 details={"dwell_s": round(visit.dwell_s, 1)},
             )

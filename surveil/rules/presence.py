@@ -9,6 +9,7 @@ from pydantic import Field
 
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, within
 from surveil.types import Scene, Signal
+from surveil.wording import Said, say
 
 
 class PresenceSettings(ObjectRuleSettings):
@@ -43,8 +44,14 @@ class Presence:
                 zone=zone,
                 track=track.id,
                 box=track.box,
-                text=f"{label} present" + (f" in {zone}" if zone else ""),
+                text=_text(label, zone),
             )
 
     def reset(self) -> None:
         """It remembers nothing."""
+
+
+def _text(label: str, zone: str) -> Said:
+    if zone:
+        return say("{label} present in {zone}", label=label, zone=zone)
+    return say("{label} present", label=label)

@@ -14,6 +14,7 @@ from surveil.rules.base import ObjectRuleSettings, Places, anchor, by_class, siz
 from surveil.rules.moves import Moves
 from surveil.settings import Settings
 from surveil.types import Point, Scene, Signal, Track
+from surveil.wording import say
 
 KMH = 3.6
 """km/h in a m/s."""
@@ -89,7 +90,7 @@ class Speed:
                 zone=zone,
                 track=track.id,
                 box=track.box,
-                text=f"{label} in {zone} at {kmh:.0f} km/h",
+                text=say("{label} in {zone} at {kmh:.0f} km/h", label=label, zone=zone, kmh=kmh),
                 details={"kmh": round(kmh, 1)},
             )
 

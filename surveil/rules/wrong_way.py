@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, size_of, within
 from surveil.rules.moves import Moves
 from surveil.types import Point, Scene, Signal, Track
+from surveil.wording import say
 
 SLOWEST = 0.15
 """Who is slower than this, in heights of his box a second, goes nowhere in particular."""
@@ -69,7 +70,7 @@ class WrongWay:
                 zone=zone,
                 track=track.id,
                 box=track.box,
-                text=f"{label} in {zone} goes the wrong way",
+                text=say("{label} in {zone} goes the wrong way", label=label, zone=zone),
             )
 
     def reset(self) -> None:

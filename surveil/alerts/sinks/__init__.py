@@ -19,6 +19,7 @@ from surveil.alerts.sinks.grafana import GrafanaSettings, GrafanaSink
 from surveil.alerts.sinks.log import LogSink, LogSinkSettings
 from surveil.alerts.sinks.mqtt import MqttSettings, MqttSink
 from surveil.alerts.sinks.webhook import WebhookSettings, WebhookSink
+from surveil.wording import Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,10 @@ SINKS: dict[str, SinkKind] = {
 
 
 def make_sink(settings: SinkSettings, context: Context) -> Sink:
-    """Return the sink that `settings` describe."""
-    return SINKS[getattr(settings, "type", "")].make(settings, context)
+    """Return the sink that `settings` describe, told of alerts in its language."""
+    sink = SINKS[getattr(settings, "type", "")].make(settings, context)
+    if settings.language in {None, Language.ENGLISH}:
+        return sink
+    from surveil.alerts.sinks.speaking import SpeakingSink  # noqa: PLC0415 - most do not speak another language
+
+    return SpeakingSink(sink, settings.language)

@@ -20,6 +20,7 @@ from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 from surveil.titles import local_and_utc
+from surveil.wording import Language, in_language, say
 
 _WITH_PICTURE = 3
 """Attempts that are made with the picture before some are made without."""
@@ -64,9 +65,14 @@ class AppriseSink(BaseSink):
         # Apprise does not say whether the picture was the trouble: every other try goes without it.
         wanted = self._settings.picture and (delivery.attempts < _WITH_PICTURE or delivery.attempts % 2 == 0)
         picture = self.context.picture(alert) if wanted else None
-        over = " (over)" if alert.phase == "end" else ""
+        about = {"camera": alert.title("camera"), "rule": alert.title("rule")}
+        title = (
+            say("{camera}: {rule} (over)", **about)
+            if alert.phase == "end"
+            else say("{camera}: {rule}", **about)
+        )
         taken = self._service.notify(
-            title=f"{alert.title('camera')}: {alert.title('rule')}{over}",
+            title=in_language(title, self._settings.language or Language.ENGLISH),
             body="\n".join(
                 filter(None, (alert.text, local_and_utc(alert.t_wall), alert.id, page_link(alert)))
             ),

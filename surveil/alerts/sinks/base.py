@@ -9,6 +9,7 @@ from pydantic import Field
 from surveil.alerts.delivery import Context, Delivery, InstallationStatus
 from surveil.settings import Settings
 from surveil.types import Alert
+from surveil.wording import Language
 
 
 class SinkSettings(Settings):
@@ -19,6 +20,9 @@ class SinkSettings(Settings):
         gt=0,
         le=120,
         description="Timeout of one delivery, from connecting to the response.",
+    )
+    language: Language | None = Field(
+        default=None, description="Language of the texts of alerts: `en` or `zh`. Default: that of the file."
     )
 
 

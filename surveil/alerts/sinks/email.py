@@ -34,21 +34,23 @@ from surveil.alerts.smtp import Session, SmtpRefusal, SmtpStage
 from surveil.errors import PartlyRejected, Rejected, RetryLater
 from surveil.titles import local_and_utc
 from surveil.types import Alert
+from surveil.wording import Language, in_language, say
 
-_SHOWN = (
-    "camera",
-    "rule",
-    "phase",
-    "time",
-    "local time",
-    "zone",
-    "line",
-    "direction",
-    "label",
-    "score",
-    "reason",
-    "id",
-)
+_SHOWN = {
+    "camera": say("camera"),
+    "rule": say("rule"),
+    "phase": say("phase"),
+    "time": say("time"),
+    "local time": say("local time"),
+    "zone": say("zone"),
+    "line": say("line"),
+    "direction": say("direction"),
+    "label": say("label"),
+    "score": say("score"),
+    "reason": say("reason"),
+    "id": say("id"),
+}
+"""Fields that a message lists, and what they are called."""
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _MOST_UNDER_WAY = 1000
 """Alerts that only some recipients have yet and that are remembered."""
@@ -274,7 +276,7 @@ class EmailSink(BaseSink):
         else:
             message["Message-ID"] = f"<{alert.id}@surveil.invalid>"
             message["In-Reply-To"] = message["References"] = thread
-        message.set_content(_body(alert, omitted))
+        message.set_content(_body(alert, omitted, self._settings.language or Language.ENGLISH))
         if picture:
             name = Path(alert.evidence["snapshot"]).name
             message.add_attachment(picture, maintype="image", subtype="jpeg", filename=name)
@@ -298,15 +300,22 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _body(alert: Alert, omitted: int = 0) -> str:
+def _body(alert: Alert, omitted: int = 0, language: Language = Language.ENGLISH) -> str:
     fields = to_dict(alert)
     fields |= {what: f"{title} ({fields[what]})" for what, title in alert.titles.items()}
     fields["local time"] = local_and_utc(alert.t_wall)
     lines = [alert.text, ""]
-    lines += [f"{name:<10} {fields[name]}" for name in _SHOWN if fields[name] not in ("", None)]
+    lines += [
+        f"{in_language(name, language):<10} {fields[field]}"
+        for field, name in _SHOWN.items()
+        if fields[field] not in ("", None)
+    ]
     lines += [f"{kind:<10} {path}" for kind, path in alert.evidence.items()]
     if page := page_link(alert):
         lines += ["", page]
     if omitted:
-        lines += ["", f"The picture ({omitted} bytes) was omitted: the mail server does not accept it."]
+        why = say(
+            "The picture ({omitted} bytes) was omitted: the mail server does not accept it.", omitted=omitted
+        )
+        lines += ["", in_language(why, language)]
     return "\n".join(lines) + "\n"

@@ -32,6 +32,7 @@ from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 from surveil.filesystem import read_json
 from surveil.types import Alert
+from surveil.wording import Language, in_language, say
 
 
 class GrafanaSettings(SinkSettings):
@@ -99,15 +100,18 @@ class GrafanaSink(BaseSink):
         lasted = alert.details.get("duration_s") if alert.phase == "end" else None
         starts = alert.t_wall - (float(lasted) if isinstance(lasted, int | float) else 0.0)
         link = picture_link(self._settings.picture_base_url, alert)
+        language = self._settings.language or Language.ENGLISH
         text = html.escape(f"{alert.title('camera')}: {alert.text}")
         if page := page_link(alert):
-            text += f' <a href="{html.escape(page)}">event</a>'
+            text += f' <a href="{html.escape(page)}">{in_language(say("event"), language)}</a>'
+        if link:
+            text += f' <a href="{html.escape(link)}">{in_language(say("picture"), language)}</a>'
         tags = [*self._settings.tags, f"camera:{alert.camera}", f"rule:{alert.rule}"]
         tags += [f"instance:{self.context.instance}", f"event:{alert.event_id}"]
         made = {
             "time": round(starts * 1000),
             "tags": tags,
-            "text": f'{text} <a href="{html.escape(link)}">picture</a>' if link else text,
+            "text": text,
         }
         return made | ({"dashboardUID": self._settings.dashboard_uid} if self._settings.dashboard_uid else {})
 

@@ -22,7 +22,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 from pydantic import Field, SecretStr, model_validator
@@ -36,15 +36,19 @@ from surveil.alerts.doubt import ClosedError, Doubt
 from surveil.alerts.homeassistant import discovery, event_type, states, topic_part
 from surveil.alerts.http import Authorities, tls_context
 from surveil.alerts.payload import to_dict
-from surveil.alerts.remote import RemoteArming
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
 from surveil.errors import RetryLater
 from surveil.logs import LogThrottle
 from surveil.types import Alert
+from surveil.wording import Language
 
 log = structlog.get_logger(__name__)
 _REFUSED_AGAIN_S = 60.0
 """How often states that the broker refused are offered again: its access list may have been corrected."""
+
+
+if TYPE_CHECKING:
+    from surveil.alerts.remote import RemoteArming
 
 
 class MqttSettings(SinkSettings):
@@ -119,6 +123,8 @@ class MqttSink(BaseSink):
         self._refusals, self._omissions = LogThrottle(context.clock), LogThrottle(context.clock)
         self._remote: RemoteArming | None = None
         if settings.remote_arming:
+            from surveil.alerts.remote import RemoteArming  # noqa: PLC0415 - off by default
+
             self._remote = RemoteArming(self._base, context.state_dir, context.clock)
             self.maintain_every_s = 2.0
         self._retained: set[str] = set()
@@ -152,7 +158,14 @@ class MqttSink(BaseSink):
         wanted = states(self._base, status) | (self._remote.follow(status) if self._remote else {})
         if self._settings.discovery:
             prefix, switches = self._settings.discovery_prefix, self._remote is not None
-            wanted |= discovery(prefix, self._base, self.context.instance, status, switches=switches)
+            wanted |= discovery(
+                prefix,
+                self._base,
+                self.context.instance,
+                status,
+                switches=switches,
+                language=self._settings.language or Language.ENGLISH,
+            )
         pictures = {f"{self._base}/{topic_part(name)}/snapshot" for name in status.cameras}
         gone = self._retained - wanted.keys() - pictures
         self._offer_again()

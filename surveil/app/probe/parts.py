@@ -26,6 +26,7 @@ from surveil.models.store import ModelStore, open_detector
 from surveil.reasons import Reason
 from surveil.types import Alert, Picture
 from surveil.vision.motion import MotionGate, plane_size
+from surveil.wording import say
 
 TIMED_RUNS = canary.RUNS + 2
 """Inferences of `Detector.time_one`: one to warm up, one whose objects are returned."""
@@ -103,7 +104,7 @@ def _test_alert(clock: Clock) -> Alert:
         t=0.0,
         t_wall=clock.wall(),
         score=1.0,
-        text="surveil test message: delivery works",
+        text=say("surveil test message: delivery works"),
         reason=Reason.INSTANT,
     )
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from surveil.features.classify.finding import Classification, Classifications
 from surveil.rules.base import Places, RuleSettings
 from surveil.types import Scene, Signal
+from surveil.wording import Said, say
 
 
 class ClassifiedSettings(RuleSettings):
@@ -119,10 +120,18 @@ class Classified:
             zone=finding.zone,
             track=finding.track,
             box=finding.box,
-            text=f"{what} ({score:.0%}) on {where}",
+            text=_text(finding, what, score),
             details={
                 "model": finding.model,
                 "version": finding.version,
                 "scores": {name: round(value, 4) for name, value in sorted(finding.scores.items())},
             },
         )
+
+
+def _text(finding: Classification, what: str, score: float) -> Said:
+    if finding.zone:
+        return say("{label} ({score:.0%}) on {zone}", label=what, score=score, zone=finding.zone)
+    if finding.track is None:
+        return say("{label} ({score:.0%}) on picture", label=what, score=score)
+    return say("{label} ({score:.0%}) on track {track}", label=what, score=score, track=finding.track)

@@ -10,18 +10,19 @@ from pydantic import Field
 from surveil.features.health.report import HealthReport
 from surveil.rules.base import Places, RuleSettings
 from surveil.types import Scene, Signal
+from surveil.wording import Said, say
 
 CAMERA_MOVED = "camera_moved"
 """Name of the rule that is there where nobody else tells that the camera was moved."""
 PictureState = Literal["frozen", "dark", "bright", "blurred", "covered", "moved", "noise"]
-WORDS: dict[PictureState, str] = {
-    "frozen": "the picture is frozen: frames arrive and nothing changes, not even noise",
-    "dark": "the picture is black",
-    "bright": "the picture is white",
-    "blurred": "the picture is out of focus",
-    "covered": "the camera is covered",
-    "moved": "the camera was turned or shifted",
-    "noise": "the picture is noisy",
+WORDS: dict[PictureState, Said] = {
+    "frozen": say("the picture is frozen: frames arrive and nothing changes, not even noise"),
+    "dark": say("the picture is black"),
+    "bright": say("the picture is white"),
+    "blurred": say("the picture is out of focus"),
+    "covered": say("the camera is covered"),
+    "moved": say("the camera was turned or shifted"),
+    "noise": say("the picture is noisy"),
 }
 
 
@@ -61,7 +62,7 @@ class PictureRule:
                     key=state,
                     score=1.0,
                     label=state,
-                    text=WORDS[state] + _by(state, health),
+                    text=_text(state, health),
                     details=details,
                 )
 
@@ -69,9 +70,13 @@ class PictureRule:
         """It remembers nothing."""
 
 
-def _by(state: str, health: HealthReport) -> str:
-    """Return by how much the camera has moved, in words; empty when that is not known."""
+def _text(state: PictureState, health: HealthReport) -> Said:
+    """Return what is wrong, and by how much the camera has moved where that is known."""
     if state != "moved" or health.displacement is None:
-        return ""
+        return WORDS[state]
     dx, dy = health.displacement
-    return f" by {abs(dx):.0%} of the width and {abs(dy):.0%} of the height"
+    return say(
+        "the camera was turned or shifted by {dx:.0%} of the width and {dy:.0%} of the height",
+        dx=abs(dx),
+        dy=abs(dy),
+    )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from surveil.features.normality.features import Features
 from surveil.types import BoolMap
+from surveil.wording import Said, say
 
 HOUR = "hour"
 """Name of the attribute."""
@@ -105,10 +106,15 @@ class HourScorer:
         return HourFinding(raw, (row, column), _words(hour, raw))
 
 
-def _words(hour: int, decades: float) -> str:
+def _words(hour: int, decades: float) -> Said:
     share = 10.0**-decades * 3600
-    usual = f"{share:.0f} s an hour" if share >= 1 else "next to nothing"
-    return f"movement between {hour} and {(hour + 1) % HOURS} o'clock, when {usual} is usual there"
+    usual = say("{share:.0f} s an hour", share=share) if share >= 1 else say("next to nothing")
+    return say(
+        "movement between {hour} and {end} o'clock, when {usual} is usual there",
+        hour=hour,
+        end=(hour + 1) % HOURS,
+        usual=usual,
+    )
 
 
 def _neighbours(sums: Seconds) -> Seconds:

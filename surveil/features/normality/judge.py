@@ -28,6 +28,7 @@ from surveil.features.normality.result import (
 from surveil.features.normality.score import CellScore, Fusion, Scorer, Trend
 from surveil.features.normality.words import rarity_words
 from surveil.types import Box, Floats
+from surveil.wording import say
 
 REGION = 0.6
 """The box holds the cells connected to the highest whose score is at least this share of it."""
@@ -149,7 +150,11 @@ class Judge:
         cause = self._cause(name, found)
         return Explanation(
             attribute=name,
-            words=f"{cause.words}; {rarity_words(once, self._model.seen.seconds)}",
+            words=say(
+                "{cause}; {rarity}",
+                cause=cause.words,
+                rarity=rarity_words(once, self._model.seen.seconds),
+            ),
             box=cause.box,
             heat=cause.heat,
             once_in_s=once,

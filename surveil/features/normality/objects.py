@@ -17,6 +17,7 @@ from surveil.features.normality.cells import SAMPLE_S, CellSums, Usual, smooth
 from surveil.features.normality.geometry import Geometry
 from surveil.features.normality.plane import CELL
 from surveil.types import Floats, Track
+from surveil.wording import Said, say
 
 PLACE = 3 * CELL
 """Side of a place, px of the plane."""
@@ -27,7 +28,7 @@ OTHER = "other"
 PRESENCE_WEIGHT = 1.5
 """Standard deviations that a decade of rarity counts as."""
 _PRIOR = Usual.prior((-1.5, 0.0, 0.5), (1.0, 0.5, 1.0), (0.05, 0.02, 0.05))
-_WHAT = ("moves unusually fast", "is unusually large", "stays unusually long")
+_WHAT = (say("moves unusually fast"), say("is unusually large"), say("stays unusually long"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +164,20 @@ class ObjectScorer:
             for i, what in enumerate(_WHAT):
                 sd = float(np.linalg.inv(usual.inverse[:, :, r, c])[i, i]) ** 0.5
                 parts.append(
-                    ((sample.values[i] - float(usual.mean[i, r, c])) / sd, f"a {sample.label} {what} here")
+                    (
+                        (sample.values[i] - float(usual.mean[i, r, c])) / sd,
+                        say("a {label} {what} here", label=sample.label, what=what),
+                    )
                 )
         raw, words = max(parts)
         return ObjectFinding(max(0.0, raw), sample, words)
 
-    def _rarity(self, label: str, sample: ObjectSample) -> tuple[float, str]:
+    def _rarity(self, label: str, sample: ObjectSample) -> tuple[float, Said]:
         here = float(self._presence[label][sample.place]) if label in self._presence else 0.0
         rare = max(0.0, log10((self._busiest + 1.0) / (here + 1.0)))
         others = any(float(p[sample.place]) > 10 * (here + 1.0) for p in self._presence.values())
         if label not in self._presence:
-            return rare, f"a {sample.label}, which was never seen here"
-        return rare, f"a {sample.label} where " + (
-            "other classes occur, but not this one" if others else "hardly anything goes"
-        )
+            return rare, say("a {label}, which was never seen here", label=sample.label)
+        if others:
+            return rare, say("a {label} where other classes occur, but not this one", label=sample.label)
+        return rare, say("a {label} where hardly anything goes", label=sample.label)

@@ -15,6 +15,7 @@ from surveil.features.normality.cells import SAMPLE_S, Sums, smooth
 from surveil.features.normality.features import Features
 from surveil.features.normality.words import duration_words
 from surveil.types import Floats
+from surveil.wording import Said, say
 
 PLACE = "place"
 """Name of the attribute."""
@@ -55,10 +56,14 @@ class PlaceScorer:
         cell = divmod(int(scores.argmax()), scores.shape[1])
         return PlaceFinding(float(scores[cell]), cell, scores)
 
-    def words(self, cell: tuple[int, int]) -> str:
+    def words(self, cell: tuple[int, int]) -> Said:
         """Say how long there was something at a cell."""
         seconds = float(self._seconds[cell])
         watched = duration_words(max(1.0, self._watched))
         if seconds < 1.0:
-            return f"there was never anything here in {watched}"
-        return f"there was something here for {duration_words(seconds)} of {watched} only"
+            return say("there was never anything here in {watched}", watched=watched)
+        return say(
+            "there was something here for {seen} of {watched} only",
+            seen=duration_words(seconds),
+            watched=watched,
+        )

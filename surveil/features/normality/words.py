@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from math import inf
 
-_UNITS = ((86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
+from surveil.wording import Said, say
+
+_UNITS = (86400.0, 3600.0, 60.0, 1.0)
 
 
-def duration_words(seconds: float) -> str:
+def duration_words(seconds: float) -> Said:
     """Return “9 days”, “3 hours”, “40 minutes”: one unit, rounded."""
-    for unit, name in _UNITS:
-        if seconds >= 0.95 * unit * (2 if unit > 1 else 0):
-            n = round(seconds / unit)
-            return f"{n} {name}{'' if n == 1 else 's'}"
-    return "a second"
+    unit = next((one for one in _UNITS if seconds >= 0.95 * one * (2 if one > 1 else 0)), 0.0)
+    if not unit:
+        return say("a second")
+    n = round(seconds / unit)
+    if unit == 1.0:
+        return say("{n} second", n=n) if n == 1 else say("{n} seconds", n=n)
+    # Of the others there are two at the least.
+    if unit == 60.0:
+        return say("{n} minutes", n=n)
+    return say("{n} hours", n=n) if unit == 3600.0 else say("{n} days", n=n)
 
 
-def rarity_words(once_in_s: float, footage_s: float) -> str:
+def rarity_words(once_in_s: float, footage_s: float) -> Said:
     """Return “once in 9 days”, or that the `footage_s` seconds of footage never had the like."""
     if once_in_s == inf:
-        return f"nothing like it in {duration_words(footage_s)} of footage"
-    return f"once in {duration_words(once_in_s)}"
+        return say("nothing like it in {duration} of footage", duration=duration_words(footage_s))
+    return say("once in {duration}", duration=duration_words(once_in_s))

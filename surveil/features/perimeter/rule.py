@@ -14,12 +14,15 @@ from surveil.rules.base import Places, RuleSettings, size_of
 from surveil.rules.movers import FIRST_ID, IGNORED, LABEL, is_ignored, is_one, movers_of
 from surveil.rules.speed import ScaleSettings
 from surveil.types import Point, Scene, Signal, Track
+from surveil.wording import say
 
 MEMORY_S = 30.0
 """A way that takes longer than this is none."""
 FORGET_S = 5.0
 Way = Sequence[tuple[float, float, float]]
 """(stream time, x, y) of the bottom centre, px."""
+
+_UNITS = {"m": say("m"), "of its length": say("of its length")}
 
 
 class PerimeterSettings(RuleSettings):
@@ -89,7 +92,13 @@ class Perimeter:
             zone=zone,
             track=track.id if track.id < FIRST_ID else None,
             box=track.box,
-            text=f"{track.label} moves through {zone}: {way:.1f} {unit}",
+            text=say(
+                "{label} moves through {zone}: {way:.1f} {unit}",
+                label=track.label,
+                zone=zone,
+                way=way,
+                unit=_UNITS[unit],
+            ),
             details={"way": round(way, 2), "unit": unit, "objects": len(found)},
         )
 

@@ -13,6 +13,7 @@ from surveil.features.things.finding import StaticObject
 from surveil.features.things.things import Things, ThingSettings, distance, label_of
 from surveil.rules.base import Places
 from surveil.types import Scene, Signal, Track
+from surveil.wording import Said, say
 
 STROLL = 0.5
 """Who is faster than this, in heights of his box a second, walks past and attends nothing."""
@@ -115,5 +116,11 @@ class LeftObject:
         return Signal(
             rule=self.type, key=self._things.key(thing, scene), score=1.0, label=label, zone=zone, track=state.owner,
             box=thing.box, since=since, details={"alone_s": round(alone, 1), "owner": state.owner},
-            text=f"{label} left unattended for {alone:.0f} s" + (f" in {zone}" if zone else ""),
+            text=_text(label, alone, zone),
         )  # fmt: skip
+
+
+def _text(label: str, alone: float, zone: str) -> Said:
+    if zone:
+        return say("{label} left unattended for {alone:.0f} s in {zone}", label=label, alone=alone, zone=zone)
+    return say("{label} left unattended for {alone:.0f} s", label=label, alone=alone)

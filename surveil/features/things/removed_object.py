@@ -10,6 +10,7 @@ from pydantic import Field
 from surveil.features.things.things import Things, ThingSettings
 from surveil.rules.base import Places
 from surveil.types import Scene, Signal
+from surveil.wording import say
 
 REACH = 1.0
 """Who was this near when it went, in heights of his box, may have taken it."""
@@ -58,7 +59,7 @@ class RemovedObject:
                 box=thing.box,
                 since=thing.since,
                 details={"gone_s": round(gone, 1), "taken_by": taker},
-                text="something is gone" + (f" from {zone}" if zone else ""),
+                text=say("something is gone from {zone}", zone=zone) if zone else say("something is gone"),
             )
 
     def reset(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import BoolMap, Floats
+from surveil.wording import Said, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Attribute:
     score: Callable[[Usual, Floats], Floats]
     """How unusual, (rows, columns): standard deviations."""
     prior: Usual
-    words: Callable[[AttributeScore], str]
+    words: Callable[[AttributeScore], Said]
     """A clause such as “4.1 × the usual speed here”."""
 
     @property
@@ -40,9 +41,9 @@ class Attribute:
         return len(self.prior.mean)
 
 
-def ratio_words(finding: AttributeScore, what: str) -> str:
+def ratio_words(finding: AttributeScore, what: Said) -> Said:
     """Return “3.2 × the usual WHAT here”, or words for a place where next to nothing is usual."""
     measured, usual = finding.measured[0], finding.usual[0]
     if usual <= 1e-3 or measured / usual > 20:
-        return f"{what} where there is hardly any"
-    return f"{measured / usual:.1f} × the usual {what} here"
+        return say("{what} where there is hardly any", what=what)
+    return say("{ratio:.1f} × the usual {what} here", ratio=measured / usual, what=what)

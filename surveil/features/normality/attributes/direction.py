@@ -13,16 +13,17 @@ from surveil.features.normality.attributes.speed import moving
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import Floats
+from surveil.wording import Said, say
 
 _NAMES = (
-    "right",
-    "down to the right",
-    "down",
-    "down to the left",
-    "left",
-    "up to the left",
-    "up",
-    "up to the right",
+    say("right"),
+    say("down to the right"),
+    say("down"),
+    say("down to the left"),
+    say("left"),
+    say("up to the left"),
+    say("up"),
+    say("up to the right"),
 )
 
 
@@ -31,16 +32,16 @@ def velocity(features: Features) -> Floats:
     return features.velocity
 
 
-def direction_name(vx: float, vy: float) -> str:
+def direction_name(vx: float, vy: float) -> Said:
     """Return the direction on the picture in words."""
     return _NAMES[round(math.atan2(vy, vx) / (math.pi / 4)) % 8]
 
 
-def _words(finding: AttributeScore) -> str:
+def _words(finding: AttributeScore) -> Said:
     here = direction_name(*finding.measured)
     if math.hypot(*finding.usual) < 0.5 * finding.sd:
-        return f"an unusual movement {here}"
-    return f"moves {here} where {direction_name(*finding.usual)} is usual"
+        return say("an unusual movement {here}", here=here)
+    return say("moves {here} where {usual} is usual", here=here, usual=direction_name(*finding.usual))
 
 
 DIRECTION = Attribute(

@@ -7,6 +7,7 @@ from surveil.features.normality.attributes.speed import moving
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import Floats
+from surveil.wording import Said, say
 
 
 def energy(features: Features) -> Floats:
@@ -14,8 +15,8 @@ def energy(features: Features) -> Floats:
     return features.energy[None]
 
 
-def _words(finding: AttributeScore) -> str:
-    return ratio_words(finding, "commotion")
+def _words(finding: AttributeScore) -> Said:
+    return ratio_words(finding, say("commotion"))
 
 
 ENERGY = Attribute(

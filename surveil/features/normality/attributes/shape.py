@@ -8,6 +8,7 @@ from surveil.features.normality.attributes.base import Attribute, AttributeScore
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import BoolMap, Floats
+from surveil.wording import Said, say
 
 
 def shape(features: Features) -> Floats:
@@ -20,8 +21,9 @@ def filled(features: Features) -> BoolMap | None:
     return features.filled
 
 
-def _words(finding: AttributeScore) -> str:
-    return f"{exp(finding.measured[0] - finding.usual[0]):.1f} × as wide for its height as is usual here"
+def _words(finding: AttributeScore) -> Said:
+    wider = exp(finding.measured[0] - finding.usual[0])
+    return say("{wider:.1f} × as wide for its height as is usual here", wider=wider)
 
 
 SHAPE = Attribute(

@@ -10,6 +10,7 @@ from surveil.features.normality.attributes.base import Attribute, AttributeScore
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import BoolMap, Floats
+from surveil.wording import Said, say
 
 
 def speed(features: Features) -> Floats:
@@ -22,8 +23,8 @@ def moving(features: Features) -> BoolMap | None:
     return features.moving
 
 
-def _words(finding: AttributeScore) -> str:
-    return ratio_words(finding, "speed")
+def _words(finding: AttributeScore) -> Said:
+    return ratio_words(finding, say("speed"))
 
 
 SPEED = Attribute(

@@ -6,6 +6,7 @@ from surveil.features.normality.attributes.base import Attribute, AttributeScore
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import BoolMap, Floats
+from surveil.wording import Said, say
 
 
 def foreground(features: Features) -> Floats:
@@ -18,8 +19,8 @@ def occupied(features: Features) -> BoolMap | None:
     return features.occupied
 
 
-def _words(finding: AttributeScore) -> str:
-    return ratio_words(finding, "presence")
+def _words(finding: AttributeScore) -> Said:
+    return ratio_words(finding, say("presence"))
 
 
 STATIC = Attribute(

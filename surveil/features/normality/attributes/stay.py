@@ -7,6 +7,7 @@ from surveil.features.normality.attributes.static import occupied
 from surveil.features.normality.cells import Usual
 from surveil.features.normality.features import Features
 from surveil.types import Floats
+from surveil.wording import Said, say
 
 
 def lasting(features: Features) -> Floats:
@@ -14,8 +15,8 @@ def lasting(features: Features) -> Floats:
     return features.stay[None]
 
 
-def _words(finding: AttributeScore) -> str:
-    return ratio_words(finding, "stay")
+def _words(finding: AttributeScore) -> Said:
+    return ratio_words(finding, say("stay"))
 
 
 STAY = Attribute(

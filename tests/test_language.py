@@ -1,0 +1,200 @@
+"""Texts in another language: the catalogues are complete, and alerts are told in the language of each sink."""
+
+import ast
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import surveil
+from surveil.alerts import payload
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.email import EmailSettings, EmailSink
+from surveil.alerts.sinks.speaking import said_in
+from surveil.alerts.sinks.webhook import WebhookSettings
+from surveil.cli.lazy import LazyCommand, is_chinese, spoken
+from surveil.cli.root import app
+from surveil.config import load
+from surveil.language import catalogue, help_texts
+from surveil.titles import Titles
+from surveil.wording import Language, Said, in_language, say, unpack
+from tests.alerts.helpers import Receiver, alert
+from tests.commands import surveil as surveil_command
+
+SOURCE = Path(surveil.__file__).parent
+CHINESE = catalogue(Language.CHINESE)
+FIELD = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+OF_CONSOLE = {"label": "class", "cause": "cause", "rule": "rule"}
+"""Kinds of words, and what the console's own messages call them."""
+ENTERED = say("{label} in {zone}", label="person", zone="yard")
+
+
+def templates():
+    """The first arguments of all calls of `say` in modules that import it."""
+    found = []
+    modules = [
+        text for path in SOURCE.rglob("*.py") if "from surveil.wording import" in (text := path.read_text())
+    ]
+    for module in modules:
+        for node in ast.walk(ast.parse(module)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                found.append(node.args[0])
+    return found
+
+
+def test_templates_are_literals_and_the_catalogue_has_each_and_no_other():
+    assert [ast.unparse(one) for one in templates() if not isinstance(one, ast.Constant)] == []
+    assert {one.value for one in templates()} == set(CHINESE.messages)
+
+
+def test_translations_are_filled_with_the_same_values_and_are_chinese():
+    for english, chinese in CHINESE.messages.items():
+        assert sorted(FIELD.findall(english)) == sorted(FIELD.findall(chinese)), english
+        assert re.search(r"[\u4e00-\u9fff]", chinese) or set(FIELD.sub("", chinese)) <= set("：；（） "), (
+            english
+        )
+
+
+@pytest.mark.parametrize("kind", OF_CONSOLE)
+def test_alerts_and_console_have_the_same_word_for_the_same_thing(kind):
+    console = json.loads((SOURCE / "console" / "static" / "i18n" / "zh.json").read_text())
+    theirs = {name: console.get(f"{OF_CONSOLE[kind]}.{name}") for name in CHINESE.values[kind]}
+    assert {name: word for name, word in theirs.items() if word} == {
+        name: word for name, word in CHINESE.values[kind].items() if theirs[name]
+    }
+
+
+def test_a_text_is_english_and_can_be_said_in_chinese_with_the_titles_of_its_places():
+    text = Titles(zones={"yard": "前院"}).say(ENTERED, "yard", "")
+    assert text == "person in 前院"
+    assert in_language(text, Language.CHINESE) == "人进入前院"
+    assert in_language(text, Language.ENGLISH) == text
+    assert in_language("only a string", Language.CHINESE) == "only a string"
+
+
+def test_texts_within_texts_are_said_too():
+    text = say("{lead}; also {also}", lead=ENTERED, also=say("{camera}: {text}", camera="gate", text=ENTERED))
+    assert text == "person in yard; also gate: person in yard"
+    assert in_language(text, Language.CHINESE) == "人进入yard；另有 gate：人进入yard"
+
+
+def test_an_alert_that_was_stored_can_still_be_said_in_chinese():
+    stored = payload.load(payload.dump(alert(text=ENTERED)))
+    assert (stored.text, said_in(stored, Language.CHINESE).text) == ("person in yard", "人进入yard")
+    assert "said" not in payload.to_dict(stored)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        None, {}, [], ["x"], ["other", {}], ["{label}", {}], ["{label:>99999999999}", {"label": "a"}],
+        ["{label.__class__}", {"label": "a"}], ["{0}", {"label": "a"}], [["a"], {}], [1, 2], ["a", [1]],
+    ],
+)  # fmt: skip
+def test_what_was_stored_and_says_something_else_is_only_a_string(packed):
+    found = unpack("person in yard", packed)
+    assert (found, isinstance(found, Said)) == ("person in yard", False)
+
+
+def sent(receiver, settings, told):
+    sink = make_sink(settings, Context())
+    sink.deliver(Delivery(told))
+    sink.close()
+    return json.loads(receiver.got[-1].body)
+
+
+def test_each_sink_is_told_in_its_own_language():
+    told = alert(text=ENTERED)
+    with Receiver() as receiver:
+        chinese, english = (
+            sent(receiver, WebhookSettings(url=receiver.url, language=language), told)
+            for language in ("zh", None)
+        )
+    assert (chinese["text"], chinese["rule"], chinese["titles"]["rule"]) == (
+        "人进入yard",
+        "intrusion",
+        "区域入侵",
+    )
+    assert english["text"] == "person in yard"
+
+
+def test_a_mail_is_chinese_as_a_whole():
+    settings = EmailSettings(
+        host="127.0.0.1", sender="a@example.org", recipients=["b@example.org"], language="zh"
+    )
+    message = EmailSink(settings, Context()).compose(
+        said_in(alert(text=ENTERED), Language.CHINESE), omitted=9
+    )
+    assert "区域入侵: 人进入yard" in str(message["Subject"])
+    body = message.get_content()
+    assert all(word in body for word in ("摄像机", "本地时间", "9 字节"))
+    assert not re.search(r"^(camera|rule|zone|The)\b", body, re.MULTILINE)
+
+
+def test_the_language_of_the_file_is_that_of_sinks_without_their_own(tmp_path):
+    file = tmp_path / "config.yaml"
+    file.write_text(
+        "version: 1\nlanguage: zh\ncameras: {}\n"
+        "sinks: {a: {type: log}, b: {type: log, language: en}}\n"
+        f"state_dir: {tmp_path}\n"
+    )
+    sinks = load(file, {}).sinks
+    assert (sinks["a"].language, sinks["b"].language) == (Language.CHINESE, Language.ENGLISH)
+
+
+def test_nothing_but_the_text_and_the_titles_differs():
+    told = alert(text=ENTERED, titles={"rule": "My rule"})
+    assert said_in(told, Language.CHINESE) == replace(told, text="人进入yard")
+
+
+def every_command(command, found):
+    """All commands and groups below a command."""
+    command = command.load() if isinstance(command, LazyCommand) else command
+    found.append(command)
+    for inner in getattr(command, "commands", {}).values():
+        every_command(inner, found)
+    return found
+
+
+def texts_of_help():
+    """What the help of all commands says first, and of every option."""
+    lines = [text for command in every_command(get_command(app), []) for text in first_and_options(command)]
+    return {line for line in lines if line}
+
+
+def first_and_options(command):
+    yield (command.help or "").partition("\n\n")[0]
+    yield from (getattr(parameter, "help", None) for parameter in command.params)
+
+
+def test_the_help_of_every_command_and_option_is_there_in_chinese(monkeypatch):
+    monkeypatch.setenv("SURVEIL_LANGUAGE", "en")
+    texts = texts_of_help()
+    whole = "\n".join(texts) + "".join(command.help for command in every_command(get_command(app), []))
+    monkeypatch.setenv("SURVEIL_LANGUAGE", "zh")
+    assert {text for text in texts if not re.search(r"[\u4e00-\u9fff]", spoken(text))} == set()
+    # Each is of something that is still there: a text that has changed is translated anew.
+    assert {text for text in help_texts() if text not in whole} <= {"Arguments", "Options", "Commands"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "chinese"),
+    [
+        ({}, False), ({"LANG": "zh_CN.UTF-8"}, True), ({"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, False),
+        ({"LANG": "de_DE", "SURVEIL_LANGUAGE": "zh"}, True), ({"SURVEIL_LANGUAGE": "", "LANG": "zh_TW"}, True),
+    ],
+)  # fmt: skip
+def test_the_language_of_help_is_the_terminals(environment, chinese):
+    assert is_chinese(environment) == chinese
+
+
+def test_help_is_chinese_as_far_as_it_is_translated(monkeypatch):
+    monkeypatch.setenv("SURVEIL_LANGUAGE", "zh")
+    code, shown = surveil_command("train", "--help")
+    assert code == 0
+    assert "训练分类器" in shown
+    assert "选项" in shown
