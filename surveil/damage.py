@@ -28,6 +28,7 @@ class Damaged(StrEnum):
     COUNTS = "counts"
     CONSOLE = "console"
     """Users, tokens and the audit log of the console."""
+    RECORDINGS = "recordings"
     NORMALITY = "normality_model"
     CLASSIFIER = "classifier"
     DESCRIPTION = "model_description"

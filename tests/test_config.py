@@ -349,6 +349,27 @@ def test_a_build_without_a_face_model_says_so_where_faces_are_to_be_blurred(tmp_
 
 
 @pytest.mark.parametrize(
+    ("camera", "why"),
+    [
+        (
+            "url: a.mp4, masks: {a: {points: [[0, 0], [1, 0], [1, 1]], hide: store}}",
+            "packets cannot be masked",
+        ),
+        ("url: a.mp4, masks: [[[0, 0], [1, 0], [1, 1]]]", ""),
+        ("url: /dev/video0", "a webcam sends pictures"),
+        ("url: a.mp4", ""),
+        ("url: a.mp4, masks: {a: {points: [[0, 0], [1, 0], [1, 1]]}}, record: {mode: 'off'}", ""),
+    ],
+)
+def test_a_camera_that_cannot_be_recorded_is_warned_of_wherever_that_was_asked(tmp_path, camera, why):
+    text = f"version: 1\ndefaults:\n  record: {{mode: continuous}}\ncameras:\n  gate: {{{camera}}}\n"
+    found = [line for line in load(write(tmp_path, text)).warnings if "is not recorded" in line]
+    assert [f":3: defaults.record.mode: 'gate' is not recorded: {why}" in line for line in found] == [
+        True
+    ] * bool(why)
+
+
+@pytest.mark.parametrize(
     ("normality", "warned"), [("{}", True), ("{enabled: false}", True), ("{enabled: true}", False)]
 )
 def test_an_anomaly_rule_that_can_never_alert_is_warned_of(tmp_path, normality, warned):

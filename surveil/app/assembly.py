@@ -204,16 +204,20 @@ def make_stages(
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
     audience: Audience | None = None,
 ) -> Pipeline:
-    """Return the stages without a camera; an `audience` is told in the place of `on_alerts`."""
+    """Return the stages without a camera; `on_alerts` and the `audience` are told of alerts that are on the disk."""
     # There is a prepare worker per core already; OpenCV's own threads would only wait for each other.
     cv2.setNumThreads(1)
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     metrics, clock = shared.metrics, shared.clock
     add_metrics(metrics)
     second = [feature.second_stage(shared) for feature in FEATURES.values() if feature.second_stage]
-    commit = CommitStage(
-        writer, ring.give_back, metrics, clock, audience.committed if audience else on_alerts, counter
-    )
+
+    def committed(alerts: Sequence[Alert]) -> None:
+        on_alerts(alerts)
+        if audience:
+            audience.committed(alerts)
+
+    commit = CommitStage(writer, ring.give_back, metrics, clock, committed, counter)
     analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels), audience)
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.app.evidence_store import CameraRecorder, recorded_s
+from surveil.app.recordings import recorded_by
 from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.opening import make_source
@@ -34,7 +35,7 @@ class CameraRuntime:
     capture: CaptureLoop | None = None
     """None: the camera is disabled."""
     record: CaptureLoop | None = None
-    """Keeps the packets of the second stream; nothing of it is decoded."""
+    """Reads the packets of the second stream; nothing of it is decoded."""
     stop: Stop = field(default_factory=Stop)
     """Ends the threads of this camera."""
     threads: list[threading.Thread] = field(default_factory=list)
@@ -51,24 +52,27 @@ class CameraRuntime:
         clock: Clock,
         pins: Pins,
         tap: PacketTaker | None = None,
+        recording: PacketTaker | None = None,
         t: float = 0.0,
     ) -> None:
-        """Make what reads the streams; `tap`: who shows the packets, `t`: stream time to begin at."""
+        """Make what reads the streams.
+
+        `tap`: who shows the packets, `recording`: who writes them, `t`: stream time to begin at.
+        """
         make = partial(make_source, pins=pins)
         camera = self.camera
-        packets = self.recorder.packets if self.recorder else None
-        takers = [one for one in (packets if camera.record is None else None, tap) if one is not None]
-        of_detect = PacketFork(takers) if takers else None
+        kept = _fork(self.recorder.packets if self.recorder else None, recording)
+        of_detect = _fork(kept if camera.record is None else None, tap)
         self.stop = Stop()
         self.capture = CaptureLoop(
             camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
             packets=of_detect, wants=ring.wants, taker=ring, full=self.why_full, t=t, make=make,
         )  # fmt: skip
         self.record = None
-        if camera.record is not None and packets is not None:
+        if camera.record is not None and kept is not None:
             self.record = CaptureLoop(
                 camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
-                packets=packets, make=make,
+                packets=kept, make=make,
             )  # fmt: skip
 
     def why_full(self) -> DecodeWhy | None:
@@ -94,6 +98,12 @@ class CameraRuntime:
             self.recorder = make_recorder(camera)
         else:
             self.recorder.packets.keep(seconds)
+
+
+def _fork(*takers: PacketTaker | None) -> PacketTaker | None:
+    """Return what hands packets to all takers that there are; None where there is none."""
+    there = [one for one in takers if one is not None]
+    return PacketFork(there) if len(there) > 1 else there[0] if there else None
 
 
 class LiveCameras(Protocol):
@@ -133,6 +143,6 @@ def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
     """Whether a change of settings takes a new connection."""
 
     def connection(camera: CameraConfig) -> tuple[object, ...]:
-        return (camera.stream, camera.record, recorded_s(camera) is None)
+        return (camera.stream, camera.record, recorded_s(camera) is None, recorded_by(camera).mode == "off")
 
     return connection(old) != connection(new)

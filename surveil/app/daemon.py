@@ -28,6 +28,7 @@ from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.models import ModelKeepers
 from surveil.app.parts import InferenceParts, State, Watches
+from surveil.app.recordings import Recordings
 from surveil.app.reload import Reloader
 from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
@@ -103,16 +104,18 @@ class Daemon:
         self.evidence = EvidenceStore(
             folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents
         )
+        self._recordings = Recordings(self._state, metrics, clock, self._group)
         self._live = live = _live_view(config, clock, metrics)
         self.pipeline = make_stages(
-            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), audience=live
-        )
+            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), audience=live,
+            on_alerts=self._recordings.committed,
+        )  # fmt: skip
         self._models = ModelKeepers(shared, ModelPlace(folder, config.model))
         self._watches = Watches(self._state, self.arming, shared, self.pipeline.analyse.decisions.take)
         factory = CameraFactory(detector, shared, self.arming, config.schedules, live.look if live else None)
         self.fleet = Fleet(
             self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
-            Pins(folder / CERTIFICATES), live,
+            Pins(folder / CERTIFICATES), self._recordings, live,
         )  # fmt: skip
         self.couriers = Couriers(
             outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
@@ -231,6 +234,7 @@ class Daemon:
             Service("analyse", analysing.start, analysing.stop),
             Service("inference", inference.start, inference.stop),
             Service("models", self._start_models),
+            Service("recordings", self._recordings.start, self._recordings.stop),
             Service("cameras", self.fleet.start, self._stop_cameras),
         )
 

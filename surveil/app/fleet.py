@@ -28,6 +28,7 @@ from surveil.app.camera_runtime import (
 )
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.models import ModelKeepers
+from surveil.app.recordings import Recordings
 from surveil.capture.certificates import Pins
 from surveil.clock import Stop
 from surveil.config import CameraConfig
@@ -55,7 +56,7 @@ _SEAM_S = 0.1
 
 CHANGEABLE = frozenset(
     {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
-     "lines", "rules", "sinks", "evidence", "site"}
+     "lines", "rules", "sinks", "evidence", "recording", "site"}
 )  # fmt: skip
 """Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
 
@@ -72,6 +73,7 @@ class Fleet:
         factory: CameraFactory,
         group: ThreadGroup,
         pins: Pins,
+        recordings: Recordings,
         live: LiveCameras | None = None,
     ) -> None:
         self.runtimes: Mapping[str, CameraRuntime] = {}
@@ -85,6 +87,7 @@ class Fleet:
         self._clock = factory.shared.clock
         self._group = group
         self._pins = pins
+        self._recordings = recordings
         self._live = live
         self._runs = False
 
@@ -106,6 +109,7 @@ class Fleet:
         self._await(ended)
         for runtime in gone:
             self._evidence.drop(runtime.camera.name)
+            self._recordings.drop(runtime.camera.name)
             self._factory.leave(runtime.camera.name, runtime.camera)
             if self._live and runtime.capture:
                 self._live.drop(runtime.camera.name)
@@ -212,7 +216,8 @@ class Fleet:
 
     def _connect(self, runtime: CameraRuntime, t: float = 0.0) -> None:
         tap = self._live.tap(runtime.camera.name) if self._live else None
-        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, tap, t)
+        recording = self._recordings.follow(runtime.camera)
+        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, tap, recording, t)
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
@@ -251,6 +256,7 @@ class Fleet:
         self._keep_models(camera)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         runtime.record_by(camera)
+        self._recordings.follow(camera)
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._metrics.add_rules(camera.name, rules_of(camera))

@@ -38,6 +38,7 @@ from surveil.logstream import LineLoss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
 from surveil.pipeline.counters import SignalCounters
 from surveil.reasons import DecodeWhy
+from surveil.recording.metrics import GAPS, RecordingMetrics
 from surveil.types import GateDecision
 
 _HEAD = """\
@@ -84,7 +85,7 @@ LABELS = {
     "reason": (
         f"Of a frame that was not analysed: {_one_of(Drop)}. Of evidence that was not written: "
         f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed. Of a log line that "
-        f"was not written: {_one_of(LineLoss)}."
+        f"was not written: {_one_of(LineLoss)}. Of an interruption of a recording: {_one_of(GAPS)}."
     ),
     "kind": f"Of what was damaged: {_one_of(Damaged)}.",
     "decision": f"Why the detector ran or was skipped: {_one_of(GateDecision)}.",
@@ -121,6 +122,7 @@ def filled(
     add_metrics(metrics)
     metrics.of(LiveMetrics)
     metrics.of(ConsoleMetrics)
+    metrics.of(RecordingMetrics)
     for part in metrics.parts:
         part.sample(camera)
     for result in RESULTS:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from surveil.alerts.settings import EvidenceSettings
+from surveil.app.recordings import recorded_by
 from surveil.config import CameraConfig, Config
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.normality.settings import NormalitySettings
@@ -20,6 +21,7 @@ LONG_DAYS = 3.0
 """Evidence that is kept longer needs a reason under many authorities' guidance (EDPB guidelines 3/2019: 72 h)."""
 _LOCAL = ("log", "file")
 """Sinks that send nothing off this machine."""
+_VIDEO = {"continuous": "all video", "events": "video of events"}
 _YES_NO = {True: "yes", False: "no"}
 
 
@@ -36,8 +38,11 @@ class CameraSheet:
     """Areas that are blanked in whatever is stored."""
     faces_blurred: bool
     stores: tuple[str, ...]
-    """`pictures`, `clips`, `counts`, `learned normality`."""
+    """`pictures`, `clips`, `all video`, `video of events`, `counts`, `learned normality`."""
     keep_days: float
+    """Of pictures and clips."""
+    video_days: float
+    """Of recordings; 0: there are none."""
     recipients: tuple[str, ...]
 
 
@@ -84,6 +89,7 @@ def privacy_sheet(config: Config) -> PrivacySheet:
 
 
 def _camera(camera: CameraConfig) -> CameraSheet:
+    recording = recorded_by(camera)
     return CameraSheet(
         name=camera.name,
         title=camera.titles.camera,
@@ -93,6 +99,7 @@ def _camera(camera: CameraConfig) -> CameraSheet:
         faces_blurred=camera.evidence.hides_faces,
         stores=tuple(_stores(camera)),
         keep_days=camera.evidence.keep_days,
+        video_days=recording.keep_days if recording.mode != "off" else 0.0,
         recipients=camera.sinks,
     )
 
@@ -110,6 +117,8 @@ def _stores(camera: CameraConfig) -> Iterator[str]:
         yield "pictures"
     if evidence.clip:
         yield "clips"
+    if (mode := recorded_by(camera).mode) != "off":
+        yield _VIDEO[mode]
     if camera.section(CountingSettings).enabled:
         yield "counts"
     if camera.section(NormalitySettings).enabled:
@@ -150,6 +159,9 @@ def _stored(config: Config) -> Iterator[tuple[str, str, str]]:
         f"{config.outbox.keep_days:g} days",
     )
     yield "evidence: pictures and clips", f"{folder}/evidence", ", ".join(kept) or "none"
+    recorded = [recorded_by(camera) for camera in config.cameras.values()]
+    if kept := sorted({f"{one.keep_days:g} days" for one in recorded if one.mode != "off"}):
+        yield "recordings: video without sound", f"{folder}/recordings", ", ".join(kept)
     counts = [c.section(CountingSettings) for c in config.cameras.values()]
     if any(one.enabled for one in counts):
         days = max(one.keep_days for one in counts if one.enabled)
@@ -183,6 +195,13 @@ def _questions(
                 f"{camera.name}: evidence is kept for {camera.keep_days:g} days; state why {LONG_DAYS:g} days do not "
                 "suffice, or lower evidence.keep_days"
             )
+        if camera.video_days > LONG_DAYS:
+            yield (
+                f"{camera.name}: video is kept for {camera.video_days:g} days; state why {LONG_DAYS:g} days do not "
+                "suffice, or lower record.keep_days"
+            )
+        if "all video" in camera.stores:
+            yield f"{camera.name}: everything is recorded; state why events alone (record.mode: events) do not suffice"
         if not camera.hidden:
             yield f"{camera.name}: nothing is hidden; mask public ground and neighbours (masks with hide: both)"
     for one in recipients:
@@ -201,14 +220,15 @@ def _lines(sheet: PrivacySheet) -> Iterator[str]:
     yield f"# Data-protection sheet: {sheet.instance}"
     yield f"\nGenerated from the configuration {sheet.digest[:12]}. Repeat it after each change.\n"
     yield "## Cameras\n"
-    yield "| camera | detects | hidden areas | faces | stores | evidence kept | recipients |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| camera | detects | hidden areas | faces | stores | evidence kept | video kept | recipients |"
+    yield "|---|---|---|---|---|---|---|---|"
     for one in sheet.cameras:
         name = f"{one.name} ({one.title})" if one.title else one.name
         yield (
             f"| {name}{'' if one.enabled else ', disabled'} | {'; '.join(one.detects) or 'nothing'} | {one.hidden} "
             f"| {'blurred' if one.faces_blurred else 'visible'} | {', '.join(one.stores) or 'nothing'} "
-            f"| {one.keep_days:g} days | {', '.join(one.recipients) or 'none'} |"
+            f"| {one.keep_days:g} days | {f'{one.video_days:g} days' if one.video_days else 'none'} "
+            f"| {', '.join(one.recipients) or 'none'} |"
         )
     yield "\n## What is stored\n\n| what | where | for how long |\n|---|---|---|"
     yield from (f"| {what} | {where} | {long} |" for what, where, long in sheet.stored)

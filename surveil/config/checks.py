@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from surveil.capture.address import device_number
 from surveil.config.document import YamlNode
 from surveil.config.explain import resolve, step_into
 from surveil.config.problems import Problems, suggest
@@ -45,6 +46,7 @@ _SYNONYMS = {
 
 _TELLING = ("zone", "zones", "line", "lines", "classes", "model", "class", "on")
 """What tells two unnamed rules of one type apart."""
+_RECORDING = ("events", "continuous")
 _DETECT, _MODEL = DetectSettings(), ModelSettings().name
 _COMMON = ((1920, 1080), (3840, 2160))
 """Sizes of pictures for which an example is given."""
@@ -115,15 +117,40 @@ def check_clips(root: YamlNode) -> list[tuple[int, str, str]]:
     found = []
     for camera in _children(root, "cameras").values():
         clip = camera.get("evidence", "clip")
-        if clip is None or clip.value is not True:
-            continue
-        masks = _children(camera, "masks").values()
-        kept = [m for m in masks if m.children and _text(m.get("hide")) != "detect"]
-        blurs = camera.get("evidence", "blur_faces")
-        if kept or camera.get("evidence", "blur_faces_model") or (blurs is not None and blurs.value is True):
+        if clip is not None and clip.value is True and _hides(camera):
             text = "no clips will be stored: packets cannot be masked, and stored pictures of this camera are"
             found.append((clip.line, clip.path, text))
     return found
+
+
+def check_recordings(root: YamlNode) -> list[tuple[int, str, str]]:
+    """Return (line, path, text) of every camera that shall be recorded and cannot be."""
+    found = []
+    for camera in _children(root, "cameras").values():
+        mode = camera.get("record", "mode")
+        why = _unrecorded(camera) if mode is not None and _text(mode) in _RECORDING else ""
+        if mode is not None and why:
+            found.append((mode.line, mode.path, f"'{camera.path.partition('.')[2]}' is not recorded: {why}"))
+    return found
+
+
+def _unrecorded(camera: YamlNode) -> str:
+    """Return why a camera cannot be recorded; empty where it can."""
+    if _hides(camera):
+        return "packets cannot be masked, and stored pictures of this camera are"
+    address = camera.get("streams", "record") or camera.get("streams", "detect") or camera.get("url")
+    is_webcam = address is not None and device_number(str(address.value)) is not None
+    return "a webcam sends pictures, no packets" if is_webcam else ""
+
+
+def _hides(camera: YamlNode) -> bool:
+    """Whether something of the camera is hidden in what is stored."""
+    masks = _children(camera, "masks").values()
+    kept = [m for m in masks if m.children and _text(m.get("hide")) != "detect"]
+    blurs = camera.get("evidence", "blur_faces")
+    return bool(
+        kept or camera.get("evidence", "blur_faces_model") or (blurs is not None and blurs.value is True)
+    )
 
 
 def check_timezones(root: YamlNode) -> list[tuple[int, str, str]]:

@@ -24,6 +24,7 @@ from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import FEATURES, RULES
 from surveil.listening import HttpSettings
+from surveil.recording.settings import RecordSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
@@ -111,7 +112,7 @@ class StreamUrls(Settings):
 
     detect: Url = Field(description="Stream to analyse: 640 to 1280 pixels wide is enough.")
     record: Url | None = Field(
-        default=None, description="Stream to cut clips from. Default: the analysed stream."
+        default=None, description="Stream to record and to cut clips from. Default: the analysed stream."
     )
 
 
@@ -164,6 +165,9 @@ class CoreCameraSettings(CaptureSettings):
     )
     evidence: EvidenceSettings = Field(
         default_factory=EvidenceSettings, description="Pictures and clips stored with alerts."
+    )
+    record: RecordSettings = Field(
+        default_factory=RecordSettings, description="Recording of the video, without re-encoding."
     )
 
 

@@ -32,6 +32,7 @@ from surveil.features.health.rule import CAMERA_MOVED, PictureSettings
 from surveil.features.health.settings import HealthSettings
 from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
+from surveil.recording.settings import RecordSettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings, rule_name
 from surveil.schedule import ScheduleSettings
@@ -56,7 +57,7 @@ class CameraConfig:
     stream: StreamSettings
     """The stream that is analysed, and how it is read."""
     record: StreamSettings | None
-    """The stream that clips are cut from, where that is another one."""
+    """The stream that is recorded and that clips are cut from, where that is another one."""
     detect: DetectSettings
     motion: MotionSettings
     track: TrackSettings
@@ -77,6 +78,7 @@ class CameraConfig:
     sinks: tuple[str, ...]
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
+    recording: RecordSettings
     site: str
     """The place that it watches; empty: its events are never joined with others'."""
 
@@ -177,6 +179,7 @@ def _camera(name: str, settings: CameraSettings, all_sinks: tuple[str, ...]) -> 
         "record_url": streams.record if streams and streams.record else url,
         **_streams(settings, url),
         **_masks(settings.masks),
+        "recording": settings.record,
         "sections": _sections(settings),
         "zones": _polygons({name: _points(zone) for name, zone in settings.zones.items()}),
         "lines": _polygons({name: _points(line) for name, line in settings.lines.items()}),

@@ -87,3 +87,21 @@ def test_pages_on_the_network_are_a_question(tmp_path):
     sheet = sheet_of(tmp_path, {}, http={"listen": "0.0.0.0:9108", "token": "x" * 20})
     assert "the network, a token" in sheet.access
     assert any("who holds the token" in question for question in sheet.questions)
+
+
+def test_the_sheet_says_which_video_is_recorded_and_asks_why(tmp_path):
+    hidden = {"masks": {"a": {"points": AREA, "hide": "store"}}}
+    cameras = {
+        "gate": {"url": "a.mp4", "record": {"mode": "continuous", "keep_days": 14}},
+        "yard": {"url": "b.mp4", "record": {"mode": "events", "keep_days": 2}},
+        "hall": {"url": "c.mp4", "record": {"mode": "continuous"}, **hidden},
+    }
+    sheet = sheet_of(tmp_path, cameras)
+    kept = {
+        one.name: (one.video_days, "all video" in one.stores, "video of events" in one.stores)
+        for one in sheet.cameras
+    }
+    assert kept == {"gate": (14, True, False), "yard": (2, False, True), "hall": (0, False, False)}
+    assert [long for what, _, long in sheet.stored if what.startswith("recordings")] == ["14 days, 2 days"]
+    asked = [question for question in sheet.questions if "video" in question or "recorded" in question]
+    assert [question.split(":")[0] for question in asked] == ["gate", "gate"]

@@ -1,0 +1,231 @@
+"""What is recorded: one row for a file, in SQLite. The files are the truth: the index can be made anew from them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from surveil.alerts.database import BUSY_TIMEOUT_S, ERRORS, as_text
+from surveil.alerts.salvage import damage
+from surveil.errors import StateError
+from surveil.filesystem import keep_private
+from surveil.recording.reasons import Gap
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS segments (
+    id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
+    start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
+    created_s REAL NOT NULL, gap TEXT NOT NULL, codec TEXT NOT NULL, state TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_time ON segments (camera, start);
+CREATE TABLE IF NOT EXISTS holds (
+    event TEXT PRIMARY KEY, camera TEXT NOT NULL, since REAL NOT NULL, until REAL NOT NULL
+) WITHOUT ROWID;
+PRAGMA user_version = 1;
+"""
+_TABLES = {"segments": 10, "holds": 4}
+_COLUMNS = "id, camera, path, start, seconds, bytes, created_s, gap, codec, state"
+_HELD = """
+EXISTS (SELECT 1 FROM holds WHERE holds.camera = segments.camera AND {which}
+        AND holds.since <= segments.start + segments.seconds AND segments.start <= holds.until)
+"""
+FOREVER = 1e18
+"""Until when an event is kept that has not ended, Unix s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One file of a recording."""
+
+    id: int = 0
+    camera: str
+    path: str
+    """Below the state directory."""
+    start: float
+    """Unix s, by the clock of this host, at which its first packet arrived."""
+    seconds: float
+    bytes: int
+    created_s: float
+    """Running time of the daemon, by which it ages."""
+    gap: str = Gap.NONE
+    """Why it does not continue the one before."""
+    codec: str = ""
+    state: Literal["open", "whole", "cut"] = "open"
+    """It is being written, was finished, or was cut off by a crash."""
+
+    @property
+    def end(self) -> float:
+        """Unix s."""
+        return self.start + self.seconds
+
+
+class Index:
+    """The rows. Used by one thread at a time; `reading`: only look at what a daemon writes.
+
+    Every method raises StateError when the file cannot be used.
+    """
+
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
+        if reading and not path.is_file():
+            raise StateError(f"{path}: nothing was recorded; check the state directory")
+        self._path = path
+        with self._ours():
+            if not reading:
+                keep_private(path)
+            self._db = sqlite3.connect(
+                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            self._db.text_factory = as_text
+            try:
+                self._prepare(reading)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self, reading: bool) -> None:
+        if reading:
+            self._db.execute("PRAGMA query_only = ON")
+            return
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    @staticmethod
+    def damage(path: Path) -> str:
+        """Return what is wrong with the structure of a file; empty when it is sound, or not there."""
+        return damage(path, _unlike)
+
+    # Segments.
+
+    def add(self, segment: Segment) -> int:
+        """Add a row; return its id."""
+        names = _COLUMNS.removeprefix("id, ")
+        values = tuple(getattr(segment, name) for name in names.split(", "))
+        query = f"INSERT OR REPLACE INTO segments ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        with self._ours():
+            return int(self._db.execute(query, values).lastrowid or 0)
+
+    def settle(self, row: int, seconds: float, size: int, state: str) -> None:
+        """Note how long and large a file is."""
+        query = "UPDATE segments SET seconds = ?, bytes = ?, state = ? WHERE id = ?"
+        with self._ours():
+            self._db.execute(query, (seconds, size, state, row))
+
+    def forget(self, rows: Iterable[int]) -> None:
+        """Delete rows whose files are gone."""
+        with self._ours():
+            self._db.executemany("DELETE FROM segments WHERE id = ?", [(row,) for row in rows])
+
+    def all(self) -> list[Segment]:
+        """Return every row."""
+        return self._segments("1 ORDER BY camera, start, id")
+
+    def unfinished(self) -> list[Segment]:
+        """Return the rows of files that a daemon has not closed."""
+        return self._segments("state = 'open' ORDER BY id")
+
+    def between(self, camera: str, since: float, until: float) -> list[Segment]:
+        """Return what there is of a camera between two moments (Unix s), in order."""
+        where = "camera = ? AND start < ? AND start + seconds > ? ORDER BY start, id"
+        return self._segments(where, camera, until, since)
+
+    def one(self, row: int) -> Segment | None:
+        """Return the row with an id."""
+        return next(iter(self._segments("id = ?", row)), None)
+
+    def last(self, camera: str) -> Segment | None:
+        """Return a camera's newest row."""
+        return next(iter(self._segments("camera = ? ORDER BY id DESC LIMIT 1", camera)), None)
+
+    def cameras(self) -> list[str]:
+        """Return the cameras of which there is something."""
+        with self._ours():
+            found = self._db.execute("SELECT DISTINCT camera FROM segments ORDER BY camera")
+            return [name for (name,) in found]
+
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """Return for each camera the bytes that are stored, and the beginning of the oldest file (Unix s)."""
+        query = "SELECT camera, sum(bytes), min(start) FROM segments GROUP BY camera"
+        with self._ours():
+            return {name: (size, oldest) for name, size, oldest in self._db.execute(query)}
+
+    # What is deleted first.
+
+    def older(self, camera: str, created_s: float, most: int) -> list[Segment]:
+        """Return files that were begun before a moment of running time, without those of an open event."""
+        return self._segments(
+            f"camera = ? AND created_s < ? AND state <> 'open' AND NOT {_held(open_only=True)} ORDER BY id LIMIT ?",
+            camera, created_s, most,
+        )  # fmt: skip
+
+    def uneventful(self, camera: str, created_s: float, most: int) -> list[Segment]:
+        """Return files that ended before a moment of running time and belong to no event."""
+        return self._segments(
+            f"camera = ? AND created_s + seconds < ? AND state <> 'open' AND NOT {_held()} ORDER BY id LIMIT ?",
+            camera, created_s, most,
+        )  # fmt: skip
+
+    def expendable(self, camera: str | None, most: int) -> list[Segment]:
+        """Return the oldest files, of a camera or of all; those of events after all others."""
+        return self._segments(
+            f"(? IS NULL OR camera = ?) AND state <> 'open' ORDER BY {_held()}, id LIMIT ?",
+            camera,
+            camera,
+            most,
+        )
+
+    # Events.
+
+    def hold(self, event: str, camera: str, since: float, until: float = FOREVER) -> None:
+        """Keep what was recorded of an event, between two moments (Unix s)."""
+        query = "INSERT INTO holds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = excluded.until"
+        with self._ours():
+            self._db.execute(query, (event, camera, since, until))
+
+    def end_holds(self, until: float) -> None:
+        """End what events keep that a crash left open."""
+        with self._ours():
+            self._db.execute("UPDATE holds SET until = max(since, ?) WHERE until = ?", (until, FOREVER))
+
+    def drop_holds(self) -> None:
+        """Forget events of which nothing is recorded any more."""
+        query = """DELETE FROM holds WHERE until < coalesce(
+            (SELECT min(start) FROM segments WHERE segments.camera = holds.camera), until + 1)"""
+        with self._ours():
+            self._db.execute(query)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._ours():
+            self._db.close()
+
+    def _segments(self, where: str, *values: object) -> list[Segment]:
+        query = f"SELECT {_COLUMNS} FROM segments WHERE {where}"  # noqa: S608 - of this module alone
+        with self._ours():
+            return [_segment(row) for row in self._db.execute(query, values)]
+
+    @contextmanager
+    def _ours(self) -> Iterator[None]:
+        """Turn the database's errors into ours."""
+        try:
+            yield
+        except ERRORS as error:
+            raise StateError(f"{self._path}: the index of recordings failed: {error}") from error
+
+
+def _held(*, open_only: bool = False) -> str:
+    return _HELD.format(which=f"holds.until = {FOREVER:.0f}" if open_only else "1")
+
+
+def _segment(row: tuple[object, ...]) -> Segment:
+    return Segment(**dict(zip(_COLUMNS.split(", "), row, strict=True)))  # type: ignore[arg-type]
+
+
+def _unlike(db: sqlite3.Connection) -> str:
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = {table: len(db.execute(f"PRAGMA table_info({table})").fetchall()) for table in _TABLES}
+    return "" if not tables or found == _TABLES else "its tables are others"

@@ -1,0 +1,141 @@
+"""The thread that writes the recordings of all cameras, and deletes those whose time is over."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import structlog
+
+from surveil.clock import Clock, Every, Stop
+from surveil.errors import StateError
+from surveil.logs import LogThrottle
+from surveil.metrics import Metrics
+from surveil.recording.camera import CameraRecording, Place
+from surveil.recording.files import open_index
+from surveil.recording.index import FOREVER
+from surveil.recording.keeping import Keeping
+from surveil.recording.metrics import RecordingMetrics
+from surveil.recording.settings import RecordSettings
+from surveil.recording.tap import RecordTap
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+_PAUSE_S = 0.5
+"""How often packets are fetched: nobody wakes the thread, so that captures do not spend time on it."""
+_SWEEP_S = 10.0
+
+
+class Recorder:
+    """Records cameras. `run` belongs to one thread; any thread may call the other methods.
+
+    Raises StateError where the index cannot be opened.
+    """
+
+    def __init__(self, state_dir: Path, metrics: Metrics, clock: Clock, age_s: Callable[[], float]) -> None:
+        self._index = open_index(state_dir, age_s())
+        self._index.end_holds(clock.wall())
+        self._keeping = Keeping(state_dir, self._index, age_s)
+        self._metrics, self._clock = metrics.of(RecordingMetrics), clock
+        self._place = Place(
+            state_dir=state_dir,
+            index=self._index,
+            clock=clock,
+            age_s=age_s,
+            make_room=self._keeping.make_room,
+        )
+        self._lock = threading.Lock()
+        self._settings: dict[str, RecordSettings] = {}
+        self._cameras: dict[str, CameraRecording] = {}
+        self._leaving: list[CameraRecording] = []
+        self._alerts: list[Alert] = []
+        self._sweeps = Every(_SWEEP_S)
+        self._failures = LogThrottle(clock)
+
+    # From any thread.
+
+    def follow(self, camera: str, settings: RecordSettings) -> RecordTap | None:
+        """Record a camera by these settings from now on; return what takes its packets, None where it is off."""
+        with self._lock:
+            self._settings[camera] = settings
+            if settings.mode == "off":
+                self._leave(camera)
+                return None
+            there = self._cameras.get(camera)
+            if there is None:
+                there = CameraRecording(camera, settings, self._place, self._metrics)
+                self._cameras[camera] = there
+            there.settings = settings
+            return there.tap
+
+    def drop(self, camera: str) -> None:
+        """Record a camera no more; what is there is kept by its last settings."""
+        with self._lock:
+            self._leave(camera)
+
+    def _leave(self, camera: str) -> None:
+        if (gone := self._cameras.pop(camera, None)) is not None:
+            self._leaving.append(gone)
+
+    def committed(self, alerts: Iterable[Alert]) -> None:
+        """Keep what belongs to events that begin or end."""
+        with self._lock:
+            self._alerts += alerts
+
+    # The thread.
+
+    def run(self, stop: Stop) -> None:
+        """Write until `stop`, then end every file. Nothing of the disk or the database ends the program."""
+        while not self._clock.sleep(_PAUSE_S, stop):
+            self._guarded(self.step)
+        self._guarded(self.finish)
+        self._guarded(self._index.close)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except (StateError, OSError) as error:
+            if n := self._failures.take():
+                log.error("recordings not updated", why=str(error), times=n)  # noqa: TRY400 - it says where
+
+    def step(self) -> None:
+        """Write what has come since the last time. Raises StateError when the index cannot be used."""
+        with self._lock:
+            cameras, leaving, self._leaving = list(self._cameras.values()), self._leaving, []
+            alerts, self._alerts = self._alerts, []
+        for alert in alerts:
+            self._hold(alert)
+        for one in cameras:
+            self._guarded(one.step)
+        for one in leaving:
+            self._guarded(one.step)
+            self._guarded(one.finish)
+            if one.camera not in self._cameras:
+                self._metrics.forget(camera=one.camera)
+        if self._sweeps.due(self._clock.monotonic()):
+            self.sweep()
+
+    def finish(self) -> None:
+        """Write what is left and end every file."""
+        self.step()
+        for one in self._cameras.values():
+            self._guarded(one.finish)
+
+    def sweep(self) -> None:
+        """Delete what need not be kept any more, and show what there is."""
+        with self._lock:
+            settings, recorded = dict(self._settings), list(self._cameras)
+        self._keeping.sweep(settings)
+        totals = self._index.totals()
+        for camera in recorded:
+            size, oldest = totals.get(camera, (0, 0.0))
+            self._metrics.stored.labels(camera).set(size)
+            self._metrics.oldest.labels(camera).set(oldest)
+
+    def _hold(self, alert: Alert) -> None:
+        settings = self._settings.get(alert.camera)
+        if settings is None:
+            return
+        until = FOREVER if alert.phase == "start" else alert.t_wall + settings.post_s
+        self._index.hold(alert.event_id, alert.camera, alert.t_wall - settings.pre_s, until)

@@ -1,0 +1,1 @@
+"""Recording: what is written plays, whatever happens while it is."""
