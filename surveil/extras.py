@@ -25,6 +25,7 @@ class Extra(StrEnum):
     MQTT = "mqtt"
     APPRISE = "apprise"
     PARQUET = "parquet"
+    EXPORT = "export"
     TRAIN = "train"
 
 
@@ -33,6 +34,7 @@ REQUIREMENTS: dict[Extra, tuple[str, ...]] = {
     Extra.MQTT: ("paho-mqtt>=2.1",),
     Extra.APPRISE: ("apprise>=1.9",),
     Extra.PARQUET: ("pyarrow>=15",),
+    Extra.EXPORT: ("cryptography>=42",),
     Extra.TRAIN: ("torch>=2.6",),
 }
 

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.app.evidence_store import CameraRecorder, recorded_s
-from surveil.app.recordings import recorded_by
 from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.opening import make_source
@@ -143,6 +142,6 @@ def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
     """Whether a change of settings takes a new connection."""
 
     def connection(camera: CameraConfig) -> tuple[object, ...]:
-        return (camera.stream, camera.record, recorded_s(camera) is None, recorded_by(camera).mode == "off")
+        return (camera.stream, camera.record, recorded_s(camera) is None, camera.recorded.mode == "off")
 
     return connection(old) != connection(new)

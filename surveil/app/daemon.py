@@ -27,8 +27,7 @@ from surveil.app.couriers import Bell, Couriers, make_links
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.models import ModelKeepers
-from surveil.app.parts import InferenceParts, State, Watches
-from surveil.app.recordings import Recordings
+from surveil.app.parts import InferenceParts, Recordings, State, Watches
 from surveil.app.reload import Reloader
 from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
@@ -117,6 +116,7 @@ class Daemon:
             self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
             Pins(folder / CERTIFICATES), self._recordings, live,
         )  # fmt: skip
+        self._recordings.skew_of = self.fleet.skew_of
         self.couriers = Couriers(
             outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
             config.instance, bell, make_links(config.http, folder),

@@ -28,7 +28,7 @@ from surveil.app.camera_runtime import (
 )
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.models import ModelKeepers
-from surveil.app.recordings import Recordings
+from surveil.app.parts import Recordings
 from surveil.capture.certificates import Pins
 from surveil.clock import Stop
 from surveil.config import CameraConfig
@@ -177,6 +177,12 @@ class Fleet:
         """Return why cameras are lost, for those that are."""
         captures = {name: runtime.capture for name, runtime in self.runtimes.items() if runtime.capture}
         return {name: c.status.error for name, c in captures.items() if c.status.error}
+
+    def skew_of(self, camera: str) -> float | None:
+        """Return the clock of a camera minus that of this host, s; None where the camera has not told."""
+        runtime = self.runtimes.get(camera)
+        capture = (runtime.record or runtime.capture) if runtime else None
+        return capture.skew_s if capture else None
 
     def rules(self) -> dict[str, tuple[str, ...]]:
         """Name the rules of each camera, the watch over the camera itself included."""

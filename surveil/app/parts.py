@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.outbox import Outbox
 from surveil.app.arming import Arming, SwitchWatch
 from surveil.app.assembly import Pipeline
 from surveil.app.decisions import DecisionRecorder
 from surveil.app.services import LEAST_S, ThreadSet
 from surveil.app.state_dir import StateLock, configured
+from surveil.capture.packets import PacketTaker
+from surveil.capture.settings import RECORDINGS, RecordSettings
 from surveil.clock import Clock, Stop
-from surveil.config import Config
+from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.features.base import Shared
 from surveil.features.health.channel import Views, ViewWatch
+from surveil.metrics import Metrics
 from surveil.pipeline.decisions import Minute
 from surveil.threads import Heartbeats, ThreadGroup
+from surveil.types import Alert
+
+if TYPE_CHECKING:
+    from surveil.recording.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
@@ -123,3 +133,77 @@ class InferenceParts:
 
     def _left_s(self, end_by: float) -> float:
         return max(LEAST_S, end_by - self._clock.monotonic())
+
+
+def _unknown(_camera: str) -> None:
+    """Know nothing."""
+
+
+class Recordings:
+    """The cameras' recordings as the fleet and the commit thread know them. Owned by the main thread.
+
+    What records is imported once a camera does.
+    """
+
+    def __init__(self, state: State, metrics: Metrics, clock: Clock, group: ThreadGroup) -> None:
+        self.skew_of: Callable[[str], float | None] = _unknown
+        """Clock of a camera minus that of this host, s; set by who knows."""
+        self._state, self._metrics, self._clock, self._group = state, metrics, clock, group
+        self._settings: dict[str, RecordSettings] = {}
+        self._recorder: Recorder | None = None
+        self._stop = Stop()
+        self._threads: list[threading.Thread] = []
+        self._runs = False
+        # What was recorded before is deleted in its time, too.
+        if (state.folder / RECORDINGS).exists():
+            self._recorder = self._make()
+
+    def follow(self, camera: CameraConfig) -> PacketTaker | None:
+        """Record a camera by its settings from now on; return what takes its packets, None where it is not recorded.
+
+        Raises StateError where the index of recordings cannot be used.
+        """
+        settings = self._settings[camera.name] = camera.recorded
+        if self._recorder is None:
+            if settings.mode == "off":
+                return None
+            self._recorder = self._make()
+            for name, one in self._settings.items():
+                self._recorder.follow(name, one)
+            if self._runs:
+                self._run(self._recorder)
+        return self._recorder.follow(camera.name, settings)
+
+    def drop(self, camera: str) -> None:
+        """Record a camera no more."""
+        if self._recorder is not None:
+            self._recorder.drop(camera)
+
+    def committed(self, alerts: Iterable[Alert]) -> None:
+        """Keep the video of events that begin or end. From the commit thread."""
+        recorder = self._recorder
+        if recorder is not None:
+            recorder.committed([alert for alert in alerts if alert.type != CAMERA_LOST])
+
+    def start(self) -> None:
+        """Start the thread, where something is recorded."""
+        self._runs = True
+        if self._recorder is not None:
+            self._run(self._recorder)
+
+    def stop(self, patience_s: float) -> bool:
+        """Write what is left and end the files; return whether that was done in time."""
+        self._stop.set()
+        return self._group.join_those(self._threads, patience_s, self._clock)
+
+    def _make(self) -> Recorder:
+        from surveil.recording.recorder import Recorder  # noqa: PLC0415 - see above
+
+        age_s: Callable[[], float] = self._state.outbox.db.age_s
+        return Recorder(self._state.folder, self._metrics, self._clock, age_s, self._skew_of)
+
+    def _skew_of(self, camera: str) -> float | None:
+        return self.skew_of(camera)
+
+    def _run(self, recorder: Recorder) -> None:
+        self._threads = [self._group.start("recorder", lambda: recorder.run(self._stop))]

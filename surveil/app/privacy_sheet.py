@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from surveil.alerts.settings import EvidenceSettings
-from surveil.app.recordings import recorded_by
 from surveil.config import CameraConfig, Config
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.normality.settings import NormalitySettings
@@ -89,7 +88,7 @@ def privacy_sheet(config: Config) -> PrivacySheet:
 
 
 def _camera(camera: CameraConfig) -> CameraSheet:
-    recording = recorded_by(camera)
+    recording = camera.recorded
     return CameraSheet(
         name=camera.name,
         title=camera.titles.camera,
@@ -117,7 +116,7 @@ def _stores(camera: CameraConfig) -> Iterator[str]:
         yield "pictures"
     if evidence.clip:
         yield "clips"
-    if (mode := recorded_by(camera).mode) != "off":
+    if (mode := camera.recorded.mode) != "off":
         yield _VIDEO[mode]
     if camera.section(CountingSettings).enabled:
         yield "counts"
@@ -159,7 +158,7 @@ def _stored(config: Config) -> Iterator[tuple[str, str, str]]:
         f"{config.outbox.keep_days:g} days",
     )
     yield "evidence: pictures and clips", f"{folder}/evidence", ", ".join(kept) or "none"
-    recorded = [recorded_by(camera) for camera in config.cameras.values()]
+    recorded = [camera.recorded for camera in config.cameras.values()]
     if kept := sorted({f"{one.keep_days:g} days" for one in recorded if one.mode != "off"}):
         yield "recordings: video without sound", f"{folder}/recordings", ", ".join(kept)
     counts = [c.section(CountingSettings) for c in config.cameras.values()]

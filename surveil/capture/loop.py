@@ -78,6 +78,8 @@ class CaptureLoop:
         self._next_second = self._next_description = 0.0
         self._new_bytes = 0
         self._skew_s = 0.0
+        self.skew_s: float | None = None
+        """Clock of the camera minus that of this host, where this connection has told."""
         self._seq = -1
         self._size = (0, 0)
         self._source: Source | None = None
@@ -131,7 +133,7 @@ class CaptureLoop:
     def _read(self, source: Source) -> bool:
         """Read until `stop`, or until a recording ends: then return True. Raises SourceError."""
         clock, opened = self._clock, self._clock.monotonic()
-        self._skew_s = 0.0
+        self._skew_s, self.skew_s = 0.0, None
         self._live_time.restart()
         self._file_time.restart()
         if self._packets is not None:
@@ -198,7 +200,7 @@ class CaptureLoop:
         self._new_bytes = 0
         sent = self._source.camera_clock(arrival) if self._source is not None else None
         if sent is not None:
-            self._skew_s = sent - self._clock.wall()
+            self._skew_s = self.skew_s = sent - self._clock.wall()
             self._metrics.clock_skew.labels(self._camera).set(self._skew_s)
 
     def on_shot(self, shot: Shot, health: Connection) -> None:

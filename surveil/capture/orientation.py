@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -23,10 +24,11 @@ _ODDEST = 4
 
 Box = tuple[int, int, int, int]
 _HEAD = 4096
-"""Fragmented files begin with their tracks."""
+"""Files that we write begin with their tracks."""
 _TRACK = b"tkhd"
 _MATRIX_AT = {0: 44, 1: 56}
 """From the name of the track's header (ISO/IEC 14496-12, 8.3.2) to its matrix, by its version."""
+_MATRIX_BYTES = 36
 _ONE, _UNIT = 1 << 16, 1 << 30
 
 
@@ -129,17 +131,36 @@ def _scaled(low: int, high: int, scale: float, most: int) -> tuple[int, int]:
 
 
 def turn_mp4(path: Path, degrees: int, width: int, height: int) -> None:
-    """Have players turn the one track of a fragmented MP4 by quarters, degrees clockwise.
+    """Have players turn the one track of an MP4 that begins with its tracks by quarters, degrees clockwise.
 
     PyAV drops a display matrix where nothing is encoded.
     """
+    _set_matrix(path, matrix(degrees, width, height))
+
+
+def copy_matrix(source: Path, target: Path) -> None:
+    """Have players turn `target` as they turn `source`; both begin with their one track."""
+    with source.open("rb") as file:
+        at = _matrix_at(file)
+        file.seek(at or 0)
+        found = file.read(_MATRIX_BYTES)
+    if at is not None:
+        _set_matrix(target, found)
+
+
+def _set_matrix(path: Path, its: bytes) -> None:
     with path.open("r+b") as file:
-        head = file.read(_HEAD)
-        track = head.find(_TRACK)
-        if track < 0:
-            return
-        file.seek(track + _MATRIX_AT[head[track + len(_TRACK)]])
-        file.write(matrix(degrees, width, height))
+        at = _matrix_at(file)
+        if at is not None:
+            file.seek(at)
+            file.write(its)
+
+
+def _matrix_at(file: BinaryIO) -> int | None:
+    """Return where the matrix of the first track is; None where there is no track."""
+    head = file.read(_HEAD)
+    track = head.find(_TRACK)
+    return None if track < 0 else track + _MATRIX_AT[head[track + len(_TRACK)]]
 
 
 def matrix(degrees: int, width: int, height: int) -> bytes:

@@ -21,7 +21,6 @@ import av.error
 from av.container import OutputContainer
 from av.stream import Stream
 
-from surveil.capture.annexb import lengths_of, with_start_codes
 from surveil.capture.orientation import turn_mp4
 from surveil.errors import Cause, SourceError
 
@@ -261,6 +260,8 @@ def in_annex_b(packet: StoredPacket, *, with_sets: bool) -> StoredPacket:
 
     `with_sets`: begin with the parameter sets, which such streams have in their header alone.
     """
+    from surveil.capture.annexb import lengths_of, with_start_codes  # noqa: PLC0415 - for clips and recordings
+
     size, sets = lengths_of(packet.parameters.codec, packet.parameters.extradata)
     if not size:
         return packet

@@ -1,4 +1,4 @@
-"""How a camera's streams are opened, read and decoded."""
+"""How a camera's streams are opened, read, decoded and recorded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 from surveil.filesystem import check_regular
 from surveil.settings import Settings
 
+RECORDINGS = "recordings"
+"""Folder of recordings, in the state directory."""
 Role = Literal["detect", "record"]
 
 
@@ -125,3 +127,27 @@ class StreamSettings(CaptureSettings):
         min_length=1,
     )
     realtime: bool = Field(True, description="Play a file at its own speed; otherwise as fast as it is read.")
+
+
+class RecordSettings(Settings):
+    """What of a camera's video is kept on disk."""
+
+    mode: Literal["off", "events", "continuous"] = Field(
+        default="off",
+        description="`continuous`: all video is kept; `events`: video around events is kept; `off`: none is.",
+    )
+    keep_days: float = Field(
+        default=7.0, gt=0, le=3650, description="Days of running time after which recordings are deleted."
+    )
+    max_bytes: int = Field(
+        default=50_000_000_000,
+        ge=10_000_000,
+        description="Maximum size of the camera's recordings; the oldest without an event is deleted first.",
+    )
+    min_free_bytes: int = Field(
+        default=1_000_000_000,
+        ge=0,
+        description="Free disk space that recordings leave to everything else; at most a tenth of the disk.",
+    )
+    pre_s: float = Field(default=10.0, ge=0, le=600, description="Pre-roll that an event keeps.")
+    post_s: float = Field(default=10.0, ge=0, le=600, description="Post-roll that an event keeps.")

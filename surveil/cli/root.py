@@ -171,6 +171,12 @@ COMMANDS: dict[str, Line | Group] = {
             "token": Line("users:token", "Make a token for a program that uses the API."),
         },
     ),
+    "recordings": Line("recordings:recordings", "List what is recorded, and what is missing with the reason."),
+    "export": Line("recordings:export_video", "Export a camera's recording as MP4, without re-encoding."),
+    "verify": Line(
+        "recordings:verify_bundle",
+        "Verify that a bundle is what was exported: SHA-256 of each file, the signature, and the key that signed.",
+    ),
     "why": Line("why:why", "Explain why a camera did or did not alert at a time."),
     "privacy": Line("privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."),
     "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),

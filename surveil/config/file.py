@@ -19,12 +19,11 @@ from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.sinks import SINKS
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
-from surveil.capture.settings import CaptureSettings
+from surveil.capture.settings import CaptureSettings, RecordSettings
 from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import FEATURES, RULES
 from surveil.listening import HttpSettings
-from surveil.recording.settings import RecordSettings
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings

@@ -19,7 +19,8 @@ from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.storm import StormSettings
-from surveil.capture.settings import CaptureSettings, StreamSettings
+from surveil.capture.address import device_number
+from surveil.capture.settings import CaptureSettings, RecordSettings, StreamSettings
 from surveil.config.file import CameraSettings, FileSettings, LogSettings
 from surveil.config.problems import no_camera
 from surveil.config.secrets import Secrets
@@ -32,7 +33,6 @@ from surveil.features.health.rule import CAMERA_MOVED, PictureSettings
 from surveil.features.health.settings import HealthSettings
 from surveil.features.registry import FEATURES
 from surveil.listening import HttpSettings
-from surveil.recording.settings import RecordSettings
 from surveil.redact import secrets_of
 from surveil.rules.base import RuleSettings, rule_name
 from surveil.schedule import ScheduleSettings
@@ -79,8 +79,20 @@ class CameraConfig:
     """Names of the sinks that get this camera's alerts."""
     evidence: EvidenceSettings
     recording: RecordSettings
+    """As the file has it; see `recorded`."""
     site: str
     """The place that it watches; empty: its events are never joined with others'."""
+
+    @property
+    def recorded(self) -> RecordSettings:
+        """By which settings it is recorded: mode `off` where it cannot be.
+
+        Packets cannot be masked without encoding them anew (docs/adr/0014), and a webcam gives none.
+        """
+        hides = bool(self.unstored or self.evidence.hides_faces)
+        is_webcam = device_number((self.record or self.stream).url) is not None
+        can_be = self.enabled and not hides and not is_webcam
+        return self.recording if can_be else self.recording.model_copy(update={"mode": "off"})
 
     def section(self, kind: type[AnySettings]) -> AnySettings:
         """Return a feature's section of the camera's settings."""

@@ -12,6 +12,7 @@ import structlog
 from surveil.capture.annexb import lengths_of
 from surveil.capture.h264 import nal_units
 from surveil.capture.packets import StoredPacket
+from surveil.capture.settings import RecordSettings
 from surveil.clock import Clock
 from surveil.errors import SourceError, StateError
 from surveil.filesystem import make_folders
@@ -21,7 +22,6 @@ from surveil.recording.index import Index, Segment
 from surveil.recording.metrics import RecordingMetrics
 from surveil.recording.reasons import Gap
 from surveil.recording.segment import SegmentFile
-from surveil.recording.settings import RecordSettings
 from surveil.recording.tap import RecordTap
 from surveil.recording.timeline import MediaLine
 
@@ -51,6 +51,8 @@ class Place:
     clock: Clock
     age_s: Callable[[], float]
     """Running time of the daemon."""
+    skew_of: Callable[[str], float | None]
+    """Clock of a camera minus that of the host, s; None where it is not known."""
     make_room: Callable[[RecordSettings], bool]
     """Make sure that the disk has room for more; return whether it has."""
 
@@ -192,6 +194,7 @@ class CameraRecording:
             created_s=self._place.age_s(),
             gap=Gap.NONE if self._is_first else self._gap,
             codec=packet.parameters.codec,
+            skew_s=self._place.skew_of(self.camera),
         )
 
     def _cut(self, gap: Gap) -> None:

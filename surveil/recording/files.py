@@ -13,11 +13,11 @@ import structlog
 from surveil.alerts.database import set_aside
 from surveil.alerts.evidence import safe_name
 from surveil.alerts.links import stored_file
+from surveil.capture.settings import RECORDINGS
 from surveil.damage import Damaged, found
 from surveil.recording.boxes import extent
-from surveil.recording.index import Index, Segment
+from surveil.recording.index import DATABASE, Index, Segment
 from surveil.recording.reasons import Gap
-from surveil.recording.settings import DATABASE, FOLDER
 
 log = structlog.get_logger(__name__)
 _EXACT_S = 1.5
@@ -29,7 +29,7 @@ def path_of(camera: str, start: float) -> str:
     """Return where a file is written that begins at `start` (Unix s), below the state directory."""
     moment = datetime.fromtimestamp(start, UTC)
     stamp = moment.strftime(_STAMP)[:-3]
-    return f"{FOLDER}/{safe_name(camera)}/{moment:%Y-%m-%d}/{stamp}Z.mp4"
+    return f"{RECORDINGS}/{safe_name(camera)}/{moment:%Y-%m-%d}/{stamp}Z.mp4"
 
 
 def start_of(path: str) -> float | None:
@@ -43,7 +43,7 @@ def start_of(path: str) -> float | None:
 def recording_file(state_dir: Path, segment: Segment) -> Path | None:
     """Return the file of a row; None for a row that names anything but a recording."""
     path = stored_file(state_dir, segment.path)
-    return path if path is not None and path.is_relative_to(state_dir / FOLDER) else None
+    return path if path is not None and path.is_relative_to(state_dir / RECORDINGS) else None
 
 
 def open_index(state_dir: Path, age_s: float) -> Index:
@@ -104,11 +104,11 @@ def _remove(file: Path | None) -> None:
 
 
 def _unknown(state_dir: Path, known: set[str]) -> Iterator[Segment]:
-    for file in sorted((state_dir / FOLDER).glob("*/*/*.mp4")):
+    for file in sorted((state_dir / RECORDINGS).glob("*/*/*.mp4")):
         relative = file.relative_to(state_dir).as_posix()
         start = start_of(relative)
         if relative not in known and start is not None:
-            camera = file.relative_to(state_dir / FOLDER).parts[0]
+            camera = file.relative_to(state_dir / RECORDINGS).parts[0]
             yield Segment(
                 camera=camera, path=relative, start=start, seconds=0.0, bytes=0, created_s=0.0, gap=Gap.KILLED
             )

@@ -15,11 +15,13 @@ from surveil.errors import StateError
 from surveil.filesystem import keep_private
 from surveil.recording.reasons import Gap
 
+DATABASE = "recordings.db"
+"""In the state directory."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS segments (
     id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
-    created_s REAL NOT NULL, gap TEXT NOT NULL, codec TEXT NOT NULL, state TEXT NOT NULL
+    created_s REAL NOT NULL, gap TEXT NOT NULL, codec TEXT NOT NULL, state TEXT NOT NULL, skew_s REAL
 );
 CREATE INDEX IF NOT EXISTS by_time ON segments (camera, start);
 CREATE TABLE IF NOT EXISTS holds (
@@ -27,8 +29,8 @@ CREATE TABLE IF NOT EXISTS holds (
 ) WITHOUT ROWID;
 PRAGMA user_version = 1;
 """
-_TABLES = {"segments": 10, "holds": 4}
-_COLUMNS = "id, camera, path, start, seconds, bytes, created_s, gap, codec, state"
+_TABLES = {"segments": 11, "holds": 4}
+_COLUMNS = "id, camera, path, start, seconds, bytes, created_s, gap, codec, state, skew_s"
 _HELD = """
 EXISTS (SELECT 1 FROM holds WHERE holds.camera = segments.camera AND {which}
         AND holds.since <= segments.start + segments.seconds AND segments.start <= holds.until)
@@ -56,6 +58,8 @@ class Segment:
     codec: str = ""
     state: Literal["open", "whole", "cut"] = "open"
     """It is being written, was finished, or was cut off by a crash."""
+    skew_s: float | None = None
+    """Clock of the camera minus that of this host when it began, where the camera told."""
 
     @property
     def end(self) -> float:
@@ -105,7 +109,7 @@ class Index:
         """Add a row; return its id."""
         names = _COLUMNS.removeprefix("id, ")
         values = tuple(getattr(segment, name) for name in names.split(", "))
-        query = f"INSERT OR REPLACE INTO segments ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+        query = f"INSERT OR REPLACE INTO segments ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
         with self._ours():
             return int(self._db.execute(query, values).lastrowid or 0)
 

@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from surveil.capture.settings import RecordSettings
 from surveil.clock import DAY_S
 from surveil.recording.files import recording_file
 from surveil.recording.index import Index, Segment
-from surveil.recording.settings import RecordSettings
 
 _BATCH = 64
 _SHARE_FREE = 10

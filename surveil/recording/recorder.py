@@ -8,6 +8,7 @@ from pathlib import Path
 
 import structlog
 
+from surveil.capture.settings import RecordSettings
 from surveil.clock import Clock, Every, Stop
 from surveil.errors import StateError
 from surveil.logs import LogThrottle
@@ -17,7 +18,6 @@ from surveil.recording.files import open_index
 from surveil.recording.index import FOREVER
 from surveil.recording.keeping import Keeping
 from surveil.recording.metrics import RecordingMetrics
-from surveil.recording.settings import RecordSettings
 from surveil.recording.tap import RecordTap
 from surveil.types import Alert
 
@@ -30,21 +30,26 @@ _SWEEP_S = 10.0
 class Recorder:
     """Records cameras. `run` belongs to one thread; any thread may call the other methods.
 
-    Raises StateError where the index cannot be opened.
+    `skew_of`: clock of a camera minus that of this host, s, where it is known. Raises StateError where the index cannot
+    be opened.
     """
 
-    def __init__(self, state_dir: Path, metrics: Metrics, clock: Clock, age_s: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        metrics: Metrics,
+        clock: Clock,
+        age_s: Callable[[], float],
+        skew_of: Callable[[str], float | None] = lambda _camera: None,
+    ) -> None:
         self._index = open_index(state_dir, age_s())
         self._index.end_holds(clock.wall())
         self._keeping = Keeping(state_dir, self._index, age_s)
         self._metrics, self._clock = metrics.of(RecordingMetrics), clock
         self._place = Place(
-            state_dir=state_dir,
-            index=self._index,
-            clock=clock,
-            age_s=age_s,
+            state_dir=state_dir, index=self._index, clock=clock, age_s=age_s, skew_of=skew_of,
             make_room=self._keeping.make_room,
-        )
+        )  # fmt: skip
         self._lock = threading.Lock()
         self._settings: dict[str, RecordSettings] = {}
         self._cameras: dict[str, CameraRecording] = {}

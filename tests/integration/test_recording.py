@@ -10,9 +10,8 @@ from surveil.demo.rtp import RtpClip
 from surveil.demo.rtsp_server import RtspServer
 from surveil.recording.boxes import extent
 from surveil.recording.files import verify
-from surveil.recording.index import Index
+from surveil.recording.index import DATABASE, Index
 from surveil.recording.reasons import Gap
-from surveil.recording.settings import DATABASE
 from tests.integration.reloading import File, metrics, reload
 from tests.integration.world import Process, wait_for
 from tests.rig.clips import make_clip

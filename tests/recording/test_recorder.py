@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from surveil.alerts.evidence import FOLDER as EVIDENCE
+from surveil.capture.settings import RECORDINGS, RecordSettings
 from surveil.recording.boxes import extent
 from surveil.recording.files import open_index, verify
+from surveil.recording.index import DATABASE
 from surveil.recording.reasons import Gap
-from surveil.recording.settings import DATABASE, FOLDER, RecordSettings
 from surveil.recording.tap import RecordTap
 from tests.alerts.helpers import alert
 from tests.capture.test_packets import stored
@@ -48,7 +49,7 @@ def test_files_are_private_and_lie_by_camera_and_day(tmp_path, clip):
     with world(tmp_path, clip) as here:
         here.send(3)
         [only] = here.end()
-        assert only.path == f"{FOLDER}/yard/2023-11-14/2023-11-14T221320.000Z.mp4"
+        assert only.path == f"{RECORDINGS}/yard/2023-11-14/2023-11-14T221320.000Z.mp4"
         assert (tmp_path / only.path).stat().st_mode & 0o777 == 0o640
         assert (tmp_path / DATABASE).stat().st_mode & 0o777 == 0o640
 
@@ -304,7 +305,7 @@ def test_the_oldest_goes_when_it_is_too_old_whatever_the_clock_says(tmp_path, cl
         assert len(sweep(here)) == 3
         assert len(sweep(here, 86_400 - 30)) == 1
         assert not sweep(here, 200)
-        assert not list((tmp_path / FOLDER).rglob("*.mp4"))
+        assert not list((tmp_path / RECORDINGS).rglob("*.mp4"))
 
 
 def test_what_is_too_much_goes_the_oldest_first_and_what_belongs_to_an_event_last(tmp_path, clip):
@@ -353,7 +354,7 @@ def test_recordings_leave_the_evidence_alone(tmp_path, clip, disk):
     with world(tmp_path, clip) as here:
         here.send(70)
         here.end()
-        disk["of"] = lambda: any((tmp_path / FOLDER).rglob("*.mp4"))
+        disk["of"] = lambda: any((tmp_path / RECORDINGS).rglob("*.mp4"))
         assert here.recorder._keeping.make_room(CONTINUOUS)
         assert not here.segments()
         assert other.exists()

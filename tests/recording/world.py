@@ -6,11 +6,11 @@ from dataclasses import replace
 import av
 from prometheus_client import CollectorRegistry
 
+from surveil.capture.settings import RecordSettings
 from surveil.clock import ManualClock
 from surveil.metrics import Metrics
 from surveil.recording.files import verify
 from surveil.recording.recorder import Recorder
-from surveil.recording.settings import RecordSettings
 from tests.capture.test_packets import stored
 
 CONTINUOUS = RecordSettings(mode="continuous", min_free_bytes=0)

@@ -1,0 +1,80 @@
+"""What there is of a camera between two moments, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from surveil.errors import StateError
+from surveil.recording.index import DATABASE, Index, Segment
+from surveil.recording.reasons import Gap
+
+_LEAST_S = 1.0
+"""A shorter hole between two files is none: the last picture lasts as long as the next takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A hole. Where the clock was set back it ends before it begins."""
+
+    start: float
+    """Unix s."""
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """A camera's files in the order in which they were written, and the holes between them."""
+
+    camera: str
+    segments: tuple[Segment, ...]
+    missing: tuple[Missing, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(segment.bytes for segment in self.segments)
+
+    @property
+    def seconds(self) -> float:
+        """Of all files."""
+        return sum(segment.seconds for segment in self.segments)
+
+
+def footage(index: Index, camera: str, since: float, until: float) -> Footage:
+    """Return what there is of a camera between two moments (Unix s). Raises StateError."""
+    found = sorted(index.between(camera, since, until), key=lambda segment: segment.id)
+    return Footage(camera=camera, segments=tuple(found), missing=tuple(_missing(found)))
+
+
+def _missing(segments: Sequence[Segment]) -> Iterator[Missing]:
+    for before, after in pairwise(segments):
+        if after.gap or after.start - before.end > _LEAST_S:
+            yield Missing(start=before.end, end=after.start, reason=after.gap or Gap.NOT_KEPT)
+
+
+def read_footage(state_dir: Path, camera: str, since: float, until: float) -> Footage:
+    """As `footage`, of the index that a daemon may be writing. Raises StateError."""
+    with closing(Index(state_dir / DATABASE, reading=True)) as index:
+        return footage(index, camera, since, until)
+
+
+def recorded_cameras(state_dir: Path) -> list[str]:
+    """Name the cameras of which something is recorded; none where nothing ever was. Raises StateError."""
+    if not (state_dir / DATABASE).is_file():
+        return []
+    with closing(Index(state_dir / DATABASE, reading=True)) as index:
+        return index.cameras()
+
+
+def the_segment(state_dir: Path, row: int) -> Segment:
+    """Return the file with an id. Raises StateError where there is none."""
+    with closing(Index(state_dir / DATABASE, reading=True)) as index:
+        found = index.one(row)
+    if found is None:
+        raise StateError(f"no recording has the id {row}: it was deleted, or never was")
+    return found
