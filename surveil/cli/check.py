@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,17 +76,14 @@ def check(
     if pictures is not None:
         usable(pictures, "--pictures")
     with _told_as_json(config) if json else nullcontext(), _without_traceback(config):
-        settings = read_config(config, needs_model=not probe, needs_secrets=True)
-        doubts = [*_of_console(settings), *certificate_doubts(settings.http, SystemClock().wall())]
-        for doubt in doubts:
-            warn(doubt)
+        settings = _judged(read_config(config, needs_model=not probe, needs_secrets=True))
         if probe:
             from surveil.cli.probe import run_probe  # noqa: PLC0415 - only here
 
             run_probe(
                 settings, camera or (), seconds=seconds, send_test=send_test, json=json, pictures=pictures
             )
-        report = _report(settings, open_detector(settings), doubts)
+        report = _report(settings, open_detector(settings))
     if json:
         print_json(report)
         return
@@ -130,11 +128,19 @@ def _of_console(config: Config) -> list[str]:
     ]
 
 
-def _report(config: Config, detector: Detector, doubts: Sequence[str]) -> dict[str, Any]:
+def _judged(config: Config) -> Config:
+    """Return the configuration with what is to be said of console and certificate among its warnings; print that."""
+    doubts = (*_of_console(config), *certificate_doubts(config.http, SystemClock().wall()))
+    for doubt in doubts:
+        warn(doubt)
+    return replace(config, warnings=(*config.warnings, *doubts))
+
+
+def _report(config: Config, detector: Detector) -> dict[str, Any]:
     return {
         "config": str(config.path),
         "digest": config.digest,
-        "warnings": [*config.warnings, *doubts],
+        "warnings": list(config.warnings),
         "drawn": list(config.drawn),
         "cameras": {
             name: {
