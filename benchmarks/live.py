@@ -2,14 +2,14 @@
 
     python -m benchmarks.live viewer  [--pairs 7] [--window 10] [--size 1080p]
     python -m benchmarks.live viewers [--pairs 7] [--window 10] [--size 720p]
-    python -m benchmarks.live api     [--pairs 7] [--calls 200] [--size 720p]
+    python -m benchmarks.live api     [--pairs 7] [--calls 200] [--size 720p] [--tiles 9]
     python -m benchmarks.live memory  [--pairs 5] [--window 10] [--size 720p]
 
 `viewer`: one viewer of one camera; what serving costs with the viewer less what it costs without, beside a bare
 decoder of the stream. `viewers`: 16 viewers of 4 cameras each; the CPU of the threads that analyse with the viewers
 beside without, and frames dropped because a newer one came. `api`: the 99th percentile of `/api/v1/cameras` beside a
-page of 9 cameras, and without it. `memory`: resident memory with the console on and nobody looking, less without it.
-With and without take turns in one daemon, `memory` in two at a time. A row takes some 5 minutes.
+page of `--tiles` cameras (9), and without it. `memory`: resident memory with the console on and nobody looking, less
+without it. With and without take turns in one daemon, `memory` in two at a time. A row takes some 5 minutes.
 """
 
 from __future__ import annotations
@@ -177,16 +177,16 @@ def viewers(options: argparse.Namespace, folder: Path) -> None:
 
 
 def api(options: argparse.Namespace, folder: Path) -> None:
-    """An API call beside a page of 9 cameras."""
+    """An API call beside a page of so many cameras."""
     ratios = []
-    with cameras(clip_of(folder, options.size), 9) as urls, running(folder, urls) as daemon:
+    with cameras(clip_of(folder, options.size), options.tiles) as urls, running(folder, urls) as daemon:
         for _ in range(options.pairs):
             without = slowest(daemon, options.calls)
             with looking(daemon, 1):
                 beside = slowest(daemon, options.calls)
             ratios.append(beside / without)
             tell(f"p99 {without * 1000:.1f} ms -> {beside * 1000:.1f} ms")
-    tell(row("p99 of an API call beside 9 live tiles / none", "≤ 3", ratios, command("api")))
+    tell(row(f"p99 of an API call beside {options.tiles} live tiles / none", "≤ 3", ratios, command("api")))
 
 
 def slowest(daemon: ConsoleDaemon, calls: int) -> float:
@@ -245,6 +245,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--window", type=float, default=10.0)
     parser.add_argument("--calls", type=int, default=200)
+    parser.add_argument("--tiles", type=int, default=9)
     parser.add_argument("--size", choices=SIZES)
     options = parser.parse_args()
     work, size = WORK[options.what]

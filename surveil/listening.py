@@ -88,6 +88,10 @@ class HttpSettings(Settings):
     proxy: ProxySettings | None = Field(
         default=None, description="Reverse proxy in front of the console, trusted by address and secret."
     )
+    audit_sink: str = Field(
+        default="",
+        description="Sink that gets every entry of the audit log, at least once, and no alerts. Default: none.",
+    )
     audit_days: float = Field(default=365, gt=0, le=3660, description="Retention of the console's audit log.")
 
     @field_validator("listen")

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
 
+from surveil.alerts.delivery import Context
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.history import History
 from surveil.alerts.signed import make_signer
+from surveil.alerts.sinks.base import SinkSettings
 from surveil.app.arming import Arming
 from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import CameraRuntime
@@ -26,6 +29,7 @@ from surveil.capture.certificates import Pins
 from surveil.capture.packets import PacketTaker
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig, Config
+from surveil.console.auth.audit import Audit
 from surveil.console.auth.parts import make_auth
 from surveil.console.context import Parts
 from surveil.console.drafts import Drafts
@@ -44,7 +48,11 @@ from surveil.features.normality.metrics import NormalityMetrics
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser
 from surveil.rules.base import rule_name
+from surveil.threads import ThreadGroup
 from surveil.types import Alert, Observation, Picture
+
+if TYPE_CHECKING:
+    from surveil.console.auth.forward import AuditForwarder
 
 _RELOAD_S = 10.0
 """How long a browser waits for a change to be applied; it is applied later all the same."""
@@ -160,7 +168,26 @@ class LiveView:
 
     def __init__(self, clock: Clock, metrics: Metrics, state_dir: Path) -> None:
         self.hub = LiveHub(clock, metrics)
+        self._clock, self._stop = clock, Stop()
+        self._forwarder: AuditForwarder | None = None
         self.probes = Probes(partial(probe_one, state_dir=state_dir, clock=clock), clock)
+
+    def forward(self, audit: Audit, config: Config, state_dir: Path) -> None:
+        """Carry the audit log to its sink from the start on, where it has one. Raises ConfigError."""
+        if config.audit_sink is None:
+            return
+        from surveil.console.auth.forward import AuditForwarder  # noqa: PLC0415 - only here
+
+        name, settings = config.audit_sink
+        context = Context(
+            name=name, state_dir=state_dir, instance=config.instance, clock=self._clock, stop=self._stop
+        )
+        self._forwarder = AuditForwarder(audit, cast("SinkSettings", settings), context, self._clock)
+
+    def start(self, group: ThreadGroup) -> None:
+        """Start what has a thread of its own."""
+        if self._forwarder is not None:
+            group.start("audit", partial(self._forwarder.run, self._stop))
 
     def follow(self, camera: CameraConfig) -> None:
         """Show a camera by these settings from now on. Raises ConfigError where what hides faces cannot be had."""
@@ -172,6 +199,7 @@ class LiveView:
 
     def close(self) -> None:
         """End all viewers and probes."""
+        self._stop.set()
         self.hub.close()
         self.probes.close()
 
@@ -216,4 +244,5 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         trainings=Trainings(state.folder),
         probes=live.probes,
     )
+    live.forward(parts.auth.audit, daemon.config, state.folder)
     return routes(parts, Frontend(), make_signer(state.folder))

@@ -166,7 +166,7 @@ class Daemon:
             "surveil started",
             version=__version__,
             cameras=len(self.config.cameras),
-            pages=f"http://{self.address}",
+            pages=f"{'https' if self.config.http.certificate else 'http'}://{self.address}",
         )
         interval_s = min(notifier.watchdog_interval_s or _LOOK_S, _LOOK_S)
         while not self.stop:
@@ -228,7 +228,7 @@ class Daemon:
             Service("watches", stop=at_once(self._watches.close)),
             Service("threads", stop=self._join_the_rest),
             Service("web", pages.start, pages.stop),
-            Service("live", stop=at_once(self._live.close if self._live else _nothing)),
+            Service("live", self._start_live, at_once(self._live.close if self._live else _nothing)),
             Service("couriers", self._start_couriers, self.couriers.end),
             Service("commit", committing.start, partial(self._stop_commit, committing)),
             Service("analyse", analysing.start, analysing.stop),
@@ -237,6 +237,10 @@ class Daemon:
             Service("recordings", self._recordings.start, self._recordings.stop),
             Service("cameras", self.fleet.start, self._stop_cameras),
         )
+
+    def _start_live(self) -> None:
+        if self._live is not None:
+            self._live.start(self._group)
 
     def _start_couriers(self) -> None:
         self.couriers.add(self.config.sinks)

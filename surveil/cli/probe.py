@@ -38,7 +38,7 @@ def run_probe(
     for name in cameras:
         if name not in config.cameras:
             raise typer.BadParameter(no_camera(name, config.cameras), param_hint="--camera")
-    parts = len(cameras or config.cameras) + len(config.sinks) + 2
+    parts = len(cameras or config.cameras) + len(config.every_sink) + 2
     with _progress(parts) as bar:
         report = probe(
             config,

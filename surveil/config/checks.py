@@ -58,6 +58,10 @@ def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]
     `labels` are the model's classes; empty when they are not known.
     """
     sinks, schedules = set(_children(root, "sinks")), set(_children(root, "schedules"))
+    http = root.get("http")
+    if http is not None and (audit := http.get("audit_sink")) is not None and audit.text:
+        _check_names(http, "audit_sink", "sinks", sinks, problems)
+        sinks -= {audit.text}  # it gets no alerts
     for camera in _children(root, "cameras").values():
         _check_names(camera, "sinks", "sinks", sinks, problems)
         _check_labels(camera.get("detect", "scores"), labels, problems)

@@ -113,6 +113,9 @@ class Config:
     model: ModelSettings
     schedules: Mapping[str, ScheduleSettings]
     sinks: Mapping[str, Settings]
+    """Those that get alerts."""
+    audit_sink: tuple[str, Settings] | None
+    """The one that gets the audit log, with its name."""
     outbox: OutboxSettings
     state_dir: Path
     http: HttpSettings
@@ -129,6 +132,11 @@ class Config:
     that the draft removes, as `cameras.yard`."""
     digest: str
     """sha256 (hex) of the configuration without its secrets: the same for the same meaning."""
+
+    @property
+    def every_sink(self) -> Mapping[str, Settings]:
+        """All sinks, whatever they get."""
+        return {**self.sinks, **({self.audit_sink[0]: self.audit_sink[1]} if self.audit_sink else {})}
 
     def hidden(self, camera: str) -> tuple[Polygon, ...]:
         """Return the areas of a camera of which nothing is kept, in fractions of the frame; none if it is unknown."""
@@ -155,15 +163,16 @@ def build(
         name: getattr(settings, name)
         for name in _shared(Config, FileSettings) - {"cameras", "sinks", "instance"}
     }
+    sinks: dict[str, Settings] = dict(settings.sinks)
+    audit = sinks.pop(settings.http.audit_sink, None) if settings.http.console else None
     return Config(
         path=path,
         instance=settings.instance or _host_name(),
         cameras=MappingProxyType(
-            {name: _camera(name, camera, tuple(settings.sinks)) for name, camera in settings.cameras.items()}
+            {name: _camera(name, camera, tuple(sinks)) for name, camera in settings.cameras.items()}
         ),
-        sinks=MappingProxyType(
-            {name: _speaking(sink, settings.language) for name, sink in settings.sinks.items()}
-        ),
+        sinks=MappingProxyType({name: _speaking(sink, settings.language) for name, sink in sinks.items()}),
+        audit_sink=None if audit is None else (settings.http.audit_sink, audit),
         warnings=tuple(warnings),
         drawn=drawn,
         secrets=frozenset(secrets.strings.union(secret for _, secret in secret_places(settings))),

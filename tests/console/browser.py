@@ -35,12 +35,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, *, width: int = 1440, language: str = "en", **context: Any) -> Iterator[Page]:
-    """Open a page of a fresh profile; what it complains of fails the test."""
+def opened(
+    browser: Browser, *, width: int = 1440, language: str = "en", refused: bool = False, **context: Any
+) -> Iterator[Page]:
+    """Open a page of a fresh profile; what it complains of fails the test, but for a login that is asked for."""
+    harmless = (*_SLOW_IS_NO_ERROR, *("status of 401",) * refused)
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(word in message.text for word in _SLOW_IS_NO_ERROR):
+        if message.type == "error" and not any(word in message.text for word in harmless):
             complaints.append(message.text)
 
     locale = {"en": "en-GB", "zh": "zh-CN"}[language]

@@ -68,7 +68,7 @@ def timed(report: ModelReport, detector: Detector) -> ModelReport:
 
 def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test: bool) -> SinkReport:
     """Connect to one sink; with `send_test`, deliver a message to it."""
-    settings = cast("SinkSettings", config.sinks[name])
+    settings = cast("SinkSettings", config.every_sink[name])
     kind = str(getattr(settings, "type", ""))
     began = clock.monotonic()
     try:

@@ -76,7 +76,7 @@ def probe(
         seconds=round(clock.monotonic() - began, 2),
         cameras=reports,
         model=model,
-        sinks=tuple(found["sink", name] for name in config.sinks),
+        sinks=tuple(found["sink", name] for name in config.every_sink),
         host=host,
         budget=budget,
         warnings=config.warnings,
@@ -106,7 +106,7 @@ def _side_by_side(
             pool.submit(probe_camera, camera, clock, stop, seconds, pins, on_picture): ("camera", name)
             for name, camera in cameras.items()
         }
-        for name in config.sinks:
+        for name in config.every_sink:
             job = pool.submit(probe_sink, config, name, clock, stop, send_test=send_test)
             jobs[job] = ("sink", name)
         jobs[pool.submit(probe_model, config)] = ("model", "")

@@ -106,14 +106,16 @@ def books(call: Call) -> Books:
             for one, n in signals.items()
         ),
         deliveries=deliveries,
-        sinks={name: str(getattr(one, "type", "")) for name, one in call.parts.daemon.config.sinks.items()},
+        sinks={
+            name: str(getattr(one, "type", "")) for name, one in call.parts.daemon.config.every_sink.items()
+        },
     )
 
 
 def try_sink(call: Call) -> SinkTest:
     """Send a test message to a sink, as `surveil check --probe --send-test` does."""
     name = str(call.request.path_params["sink"])
-    if name not in call.parts.daemon.config.sinks:
+    if name not in call.parts.daemon.config.every_sink:
         raise not_found("sink")
     tried = call.parts.daemon.try_sink(name)
     return SinkTest(ok=tried.ok, text=tried.text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -13,6 +15,9 @@ from surveil.errors import StateError
 
 log = structlog.get_logger(__name__)
 _PURGE_EVERY_S = 3600.0
+_COLUMNS = "n, at, user, origin, address, action, subject, status"
+_SENT = "audit_sent"
+"""Key of the number of the newest entry that the sink has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,8 @@ class Audit:
         self._clock = clock
         self._metrics = metrics
         self._next_purge = 0.0
+        self.written = threading.Event()
+        """Set with every entry; cleared by who forwards them."""
 
     def note(self, *, user: str, origin: str, address: str, action: str, subject: str, status: int) -> None:
         """Add an entry, also to the program's log: what the disk refuses is there, and nobody is made blind by it."""
@@ -61,20 +68,45 @@ class Audit:
                     self._next_purge = self._clock.monotonic() + _PURGE_EVERY_S
                     db.execute("DELETE FROM audit WHERE at < ?", (now - self._keep_s,))
         except StateError as error:
-            self._metrics.audit.labels("lost").inc()
+            self.count("lost")
             log.error("audit entry not stored, it is in this log only", why=str(error))  # noqa: TRY400
             return
-        self._metrics.audit.labels("stored").inc()
+        self.count("stored")
+        self.written.set()
+
+    def count(self, result: str) -> None:
+        """Count what became of an entry."""
+        self._metrics.audit.labels(result).inc()
+
+    def unsent(self, limit: int) -> list[tuple[int, AuditEntry]]:
+        """Return the oldest entries that the sink does not have, with their numbers. Raises StateError.
+
+        Who asks for the first time gets those that come from now on.
+        """
+        with self._db.writing() as db:
+            row = db.execute("SELECT value FROM keys WHERE name = ?", (_SENT,)).fetchone()
+            if row is None:
+                newest = db.execute("SELECT coalesce(max(n), 0) FROM audit").fetchone()[0]
+                db.execute("INSERT INTO keys VALUES (?, ?)", (_SENT, str(newest).encode()))
+                return []
+            query = f"SELECT {_COLUMNS} FROM audit WHERE n > ? ORDER BY n LIMIT ?"  # noqa: S608 - of ours
+            return list(map(_entry, db.execute(query, (int(row[0]), limit))))
+
+    def sent(self, n: int) -> None:
+        """Note that a sink has the entries up to a number. Raises StateError."""
+        with self._db.writing() as db:
+            db.execute("UPDATE keys SET value = ? WHERE name = ?", (str(n).encode(), _SENT))
 
     def page(self, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
         """Return the newest entries with their numbers, those before a number when it is given. Raises StateError."""
-        query = (
-            "SELECT n, at, user, origin, address, action, subject, status FROM audit "
-            "WHERE ? IS NULL OR n < ? ORDER BY n DESC LIMIT ?"
-        )
+        query = f"SELECT {_COLUMNS} FROM audit WHERE ? IS NULL OR n < ? ORDER BY n DESC LIMIT ?"  # noqa: S608 - of ours
         with self._db.reading() as db:
-            return [
-                (int(n), AuditEntry(at=at, user=user, origin=origin, address=address, action=action,
-                                    subject=subject, status=status))
-                for n, at, user, origin, address, action, subject, status in db.execute(query, (before, before, limit))
-            ]  # fmt: skip
+            return list(map(_entry, db.execute(query, (before, before, limit))))
+
+
+def _entry(row: tuple[Any, ...]) -> tuple[int, AuditEntry]:
+    n, at, user, origin, address, action, subject, status = row
+    entry = AuditEntry(
+        at=at, user=user, origin=origin, address=address, action=action, subject=subject, status=status
+    )
+    return int(n), entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 from surveil.metrics import Make, MetricsPart
 
 LOGINS = ("good", "refused", "limited")
-AUDIT = ("stored", "lost")
+AUDIT = ("stored", "lost", "sent", "rejected")
 
 
 class ConsoleMetrics(MetricsPart):

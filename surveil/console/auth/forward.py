@@ -1,0 +1,111 @@
+"""Carries the audit log to a sink, entry after entry, at least once: the log itself is what waits.
+
+The sink gets nothing else, so that its connection and its file have one owner.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import structlog
+
+from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.disk import SYSTEM
+from surveil.alerts.sinks import make_sink
+from surveil.alerts.sinks.base import Sink, SinkSettings
+from surveil.clock import Clock, Stop
+from surveil.console.auth.audit import Audit, AuditEntry
+from surveil.errors import Rejected, RetryLater, StateError
+from surveil.reasons import Reason
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+
+RULE = "audit"
+"""Rule and type of an entry where alerts are expected."""
+_AT_ONCE = 100
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
+_LOOK_S = 0.5
+"""How often it looks for the end while there is nothing to do."""
+
+
+class AuditForwarder:
+    """Owned by its own thread."""
+
+    def __init__(self, audit: Audit, settings: SinkSettings, context: Context, clock: Clock) -> None:
+        self._audit = audit
+        self._sink: Sink = make_sink(settings, context)
+        self._name, self._instance = context.name, context.instance
+        self._clock = clock
+        self._pause_s = 0.0
+
+    def run(self, stop: Stop) -> None:
+        """Deliver until `stop`. What is left is delivered after the next start."""
+        try:
+            while not stop:
+                if self._pause_s:
+                    self._clock.sleep(self._pause_s, stop)
+                if self.run_once(stop) or self._pause_s:
+                    continue
+                self._audit.written.wait(_LOOK_S)
+                self._audit.written.clear()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the sink's connection."""
+        self._sink.close()
+
+    def run_once(self, stop: Stop) -> int:
+        """Deliver what waits; return how many entries were taken, or refused for good."""
+        done = 0
+        try:
+            for n, entry in self._audit.unsent(_AT_ONCE):
+                if stop:
+                    break
+                self._deliver(n, entry)
+                self._audit.sent(n)
+                done += 1
+        except (RetryLater, StateError) as error:
+            self._back_off(str(error))
+        else:
+            self._pause_s = 0.0
+        return done
+
+    def _deliver(self, n: int, entry: AuditEntry) -> None:
+        """Raises RetryLater."""
+        try:
+            self._sink.deliver(Delivery(_alert(n, entry, self._instance)))
+        except Rejected as error:
+            self._audit.count("rejected")
+            log.warning("sink rejected an audit entry permanently", sink=self._name, entry=n, why=str(error))
+        else:
+            self._audit.count("sent")
+
+    def _back_off(self, why: str) -> None:
+        if not self._pause_s:
+            log.warning("sink unavailable, audit entries wait", sink=self._name, why=why)
+        self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, 2 * self._pause_s))
+
+
+def _alert(n: int, entry: AuditEntry, instance: str) -> Alert:
+    """Return an entry as sinks take it; of no camera, and of the same id whenever it is sent again."""
+    event = uuid.uuid5(uuid.NAMESPACE_URL, f"{instance}/audit/{n}/{entry.at!r}")
+    return Alert(
+        id=str(uuid.uuid5(event, "start")),
+        event_id=str(event),
+        camera=SYSTEM,
+        rule=RULE,
+        type=RULE,
+        key=entry.action,
+        phase="start",
+        t=0.0,
+        t_wall=entry.at,
+        score=1.0,
+        text=f"{entry.user or 'nobody'} ({entry.address}): {entry.action} {entry.subject}: {entry.status}",
+        reason=Reason.INSTANT,
+        details={
+            "entry": n, "user": entry.user, "origin": entry.origin, "address": entry.address,
+            "action": entry.action, "subject": entry.subject, "status": entry.status,
+        },
+    )  # fmt: skip
