@@ -163,7 +163,7 @@ def build(
         name: getattr(settings, name)
         for name in _shared(Config, FileSettings) - {"cameras", "sinks", "instance"}
     }
-    sinks: dict[str, Settings] = dict(settings.sinks)
+    sinks = dict(settings.sinks)
     audit = sinks.pop(settings.http.audit_sink, None) if settings.http.console else None
     return Config(
         path=path,
