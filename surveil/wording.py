@@ -11,7 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import LiteralString, TypeAlias
+from typing import TYPE_CHECKING, LiteralString, TypeAlias
+
+if TYPE_CHECKING:
+    from surveil.language import Catalogue
 
 _FIELD = re.compile(r"\{\w+(:\.\d[f%])?\}")
 """What a template that was stored may have: nothing that looks into values, or makes them long."""
@@ -54,9 +57,9 @@ def in_language(text: str, language: Language) -> str:
     """Return a text in a language; as it is, where it is only a string or the language does not know it."""
     if language is Language.ENGLISH or not isinstance(text, Said):
         return text
-    from surveil.language import translated  # noqa: PLC0415 - English needs no catalogue
+    from surveil.language import catalogue  # noqa: PLC0415 - English needs none
 
-    return translated(text, language)
+    return _translated(text, catalogue(language))
 
 
 def pack(text: str) -> object:
@@ -73,6 +76,18 @@ def unpack(text: str, packed: object) -> str:
     except (LookupError, ValueError, TypeError, AttributeError, RecursionError):
         return text
     return made if made == text else text
+
+
+def _translated(text: Said, known: Catalogue) -> str:
+    """Return a text by a catalogue; in English where that does not know its template."""
+    template = known.messages.get(text.template, text.template)
+    return template.format(**{name: _value(name, value, known) for name, value in text.values.items()})
+
+
+def _value(name: str, value: Value, known: Catalogue) -> Value:
+    if isinstance(value, Said):
+        return _translated(value, known)
+    return known.word(name, value) if isinstance(value, str) else value
 
 
 def _packed(value: Value) -> object:

@@ -1,4 +1,4 @@
-"""Says texts in another language than English. Catalogues are read when they are first needed."""
+"""Catalogues of what is said in other languages than English. Each is read when it is first needed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-
-from surveil.wording import Language, Said, Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,37 +18,21 @@ class Catalogue:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By the name of a value: what is said for each of its words, such as the class of an object."""
 
+    def word(self, kind: str, name: str) -> str:
+        """Return what is said for a word of a kind, such as the `label` person; itself where it is not known."""
+        return self.values.get(kind, {}).get(name, name)
+
 
 @cache
-def catalogue(language: Language) -> Catalogue:
+def catalogue(language: str) -> Catalogue:
     """Return what a language says; of English nothing, since texts are in it."""
-    if language is Language.ENGLISH:
-        return Catalogue()
-    return Catalogue(**json.loads(_read(f"{language}.json")))
+    return Catalogue() if language == "en" else Catalogue(**json.loads(_read(f"{language}.json")))
 
 
 def help_texts() -> Mapping[str, str]:
     """Return the Chinese help of commands and options, by the English."""
     found: dict[str, str] = json.loads(_read("help.zh.json"))
     return found
-
-
-def translated(text: Said, language: Language) -> str:
-    """Return a text in a language; in English where the language does not know its template."""
-    known = catalogue(language)
-    template = known.messages.get(text.template, text.template)
-    return template.format(**{name: _value(name, value, language) for name, value in text.values.items()})
-
-
-def word(kind: str, name: str, language: Language) -> str:
-    """Return what a language says for a word of a kind, such as the `label` person; itself where it knows none."""
-    return catalogue(language).values.get(kind, {}).get(name, name)
-
-
-def _value(name: str, value: Value, language: Language) -> Value:
-    if isinstance(value, Said):
-        return translated(value, language)
-    return word(name, value, language) if isinstance(value, str) else value
 
 
 def _read(name: str) -> str:

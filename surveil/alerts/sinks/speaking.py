@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from surveil.alerts.delivery import Delivery, InstallationStatus
 from surveil.alerts.sinks.base import Sink
-from surveil.language import word
+from surveil.language import catalogue
 from surveil.types import Alert
 from surveil.wording import Language, in_language
 
@@ -42,7 +42,7 @@ class SpeakingSink:
 
 def said_in(alert: Alert, language: Language) -> Alert:
     """Return an alert with its text in a language; a rule without a title gets the name of its type there."""
-    titles, name = dict(alert.titles), word("rule", alert.rule, language)
+    titles, name = dict(alert.titles), catalogue(language).word("rule", alert.rule)
     if "rule" not in titles and name != alert.rule:
         titles["rule"] = name
     return replace(alert, text=in_language(alert.text, language), titles=titles)
