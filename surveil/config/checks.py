@@ -13,7 +13,7 @@ from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import RULES
 from surveil.rules.base import ObjectRuleSettings
 from surveil.rules.movers import ANY
-from surveil.vision.regions import round_s
+from surveil.vision.crops import round_s
 
 _REFERENCES = (("zone", "zones"), ("line", "lines"))
 """A rule's key (and its plural) → the camera's mapping that the name must be in."""

@@ -18,6 +18,7 @@ from surveil.pipeline.inbox import Inbox
 from surveil.pipeline.work import CameraSlot
 from surveil.reasons import Reason
 from surveil.types import Observation, Track
+from surveil.vision.foresight import Foresight
 
 log = structlog.get_logger(__name__)
 _TICK_S = 0.5
@@ -115,6 +116,7 @@ class AnalyseStage:
         self.inbox: Inbox[CameraSlot | Order] = Inbox()
         self._engines: dict[str, CameraEngine] = {}
         self._places: dict[str, PictureOverlay] = {}
+        self._foresight: dict[str, Foresight] = {}
         self._offer = offer
         self._metrics = metrics
         self._seconds = metrics.stage.labels("analyse")
@@ -138,7 +140,8 @@ class AnalyseStage:
         """Analyse what a slot brings and hand it on, or do as one is told."""
         match item:
             case Admit():
-                self._engines[item.camera], self._places[item.camera] = item.engine, item.places
+                self._engines[item.camera] = item.engine
+                self._place(item.camera, item.places)
             case Retune():
                 self._retune(item)
             case Attend():
@@ -162,13 +165,18 @@ class AnalyseStage:
         self._offer(
             CommitRequest(camera=order.camera, step=step, places=self._places[order.camera], done=order.done)
         )
-        self._places[order.camera] = order.places
+        self._place(order.camera, order.places)
+
+    def _place(self, camera: str, places: PictureOverlay) -> None:
+        self._places[camera] = places
+        self._foresight[camera] = Foresight(places.zones.values(), places.lines.values())
 
     def _dismiss(self, order: Dismiss) -> None:
         engine = self._engines.pop(order.camera)
         if self._observer:
             self._observer.drop(order.camera, engine.t_wall)
         places = self._places.pop(order.camera)
+        del self._foresight[order.camera]
         self._away.pop(order.camera, None)
         self._tracks.pop(order.camera, None)
         self.decisions.drop(order.camera)
@@ -199,6 +207,7 @@ class AnalyseStage:
         work.tracks = self._tracks[slot.camera] = step.tracks
         work.doubtful = step.doubtful
         work.events = tuple(engine.open_events)
+        work.foresight = self._foresight[slot.camera]
         work.pending = any(engine.pending().values())
         if engine.held:
             self._leave(slot.camera, frame.t_wall)

@@ -75,7 +75,7 @@ class PrepareStage:
             work.has_cuts |= cutter.cut(view)
         meters.gates[motion.gate].inc()
         meters.motion_share.set(motion.share)
-        crops = work.planner.plan(motion, work.followed, size, frame.t)
+        crops = work.planner.plan(motion, work.followed, size, frame.t, work.foresight)
         if crops:
             work.regions = as_boxes(crops)
             work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)

@@ -22,6 +22,7 @@ from surveil.types import (
     Track,
 )
 from surveil.view import FrameView, hiding
+from surveil.vision.foresight import NO_EDGES, Foresight
 from surveil.vision.motion import MotionGate, plane_size
 from surveil.vision.regions import RegionPlanner
 
@@ -88,6 +89,8 @@ class Work:
     events: tuple[Event, ...] = ()
     """The events open as of the frame analysed before, or of the loss."""
 
+    foresight: Foresight = NO_EDGES
+    """Where zones and lines are, as of the frame analysed before."""
     pending: bool = False
     """Signals wait for their outcome, as of the frame analysed before."""
     stirred: float | None = None

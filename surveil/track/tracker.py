@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,8 @@ from surveil.track.evidence import (
     PATIENCE_S,
     Grade,
     MovedPlaces,
-    grades,
 )
+from surveil.track.seen import Seen, sift
 from surveil.track.settings import TrackSettings
 from surveil.track.tracklet import Tracklet
 from surveil.types import BoolMap, Detections, Doubles, Floats, Motion, Track
@@ -57,24 +56,10 @@ WAITS_S = 5.0
 """A new object is looked at in every frame for no longer than this."""
 PART = 0.6
 """A faint detection that shares this much of the smaller box with a followed object is a part of it."""
+UNSEEN_S = 1.0
+"""What moves is taken to go where it should for so long when nobody looks there."""
 LEAST_MISSES = 2
 """One look that found nothing is not enough to forget an object, however long ago it was last seen."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Seen:
-    """The detections of one frame, as the tracker wants them."""
-
-    boxes: Doubles
-    scores: Doubles
-    labels: list[str]
-    grades: NDArray[np.int64]
-    """`Grade` of each."""
-
-    @property
-    def sure(self) -> NDArray[np.bool_]:
-        """Which of them start a track anywhere."""
-        return self.grades >= Grade.SURE
 
 
 class Tracker:
@@ -120,7 +105,7 @@ class Tracker:
             self._miss(range(len(self._known)), later, Coverage(t=t, dt=dt, regions=_NOWHERE, size=size))
         else:
             self._look(
-                self._sift(detections, labels),
+                sift(detections, labels, self._settings, self._scores),
                 Coverage(t=t, dt=dt, regions=regions, size=size, unchanged=unchanged),
             )
         self._forget(t)
@@ -159,20 +144,7 @@ class Tracker:
         self._t = t
         return min(dt, LONGEST_STEP_S)
 
-    def _sift(self, detections: Detections, labels: Sequence[str]) -> _Seen:
-        """Detections worth using."""
-        keep = detections.scores >= self._settings.low_score
-        names = [_name(int(c), labels) for c in detections.classes[keep]]
-        scores = detections.scores[keep].astype(np.float64)
-        sure, certain = (
-            np.array([self._scores.get(name, otherwise) for name in names])
-            for otherwise in (self._settings.high_score, self._settings.certain_score)
-        )
-        graded = grades(scores, sure, certain, self._settings.low_score)
-        boxes = detections.boxes[keep].astype(np.float64)
-        return _Seen(boxes=boxes, scores=scores, labels=names, grades=graded)
-
-    def _look(self, seen: _Seen, look: Coverage) -> None:
+    def _look(self, seen: Seen, look: Coverage) -> None:
         """Match what was seen with what is known; start new objects with the rest."""
         later = kalman.predict(_stacked(self._known), look.dt)
         pairs = self._match(seen, later, look.t)
@@ -181,7 +153,7 @@ class Tracker:
         self._miss([row for row in range(len(self._known)) if row not in matched], later, look)
         self._begin(seen, {column for _, column in pairs}, look.t)
 
-    def _match(self, seen: _Seen, later: Doubles, t: float) -> list[tuple[int, int]]:
+    def _match(self, seen: Seen, later: Doubles, t: float) -> list[tuple[int, int]]:
         """Pairs (known, seen)."""
         places = kalman.boxes(later)
         fit = similarity(places, kalman.doubt(later), seen.boxes) * self._agreement(seen)
@@ -199,13 +171,13 @@ class Tracker:
         free = np.array([j for j in np.flatnonzero(seen.grades >= least) if j not in taken], int)
         return pairs + _between(fit, [i for i, k in enumerate(self._known) if not k.id], free, NEW_FIT)
 
-    def _agreement(self, seen: _Seen) -> Doubles:
+    def _agreement(self, seen: Seen) -> Doubles:
         """1 where label of known and seen are the same, less elsewhere: (known, seen)."""
         ours = np.array([k.label for k in self._known], object).reshape(-1, 1)
         theirs = np.array(seen.labels, object).reshape(1, -1)
         return np.where(ours == theirs, 1.0, OTHER_LABEL)
 
-    def _confirm(self, pairs: list[tuple[int, int]], seen: _Seen, later: Doubles, t: float) -> None:
+    def _confirm(self, pairs: list[tuple[int, int]], seen: Seen, later: Doubles, t: float) -> None:
         """Take the detections that were matched."""
         if not pairs:
             return
@@ -235,17 +207,24 @@ class Tracker:
 
     def _miss(self, rows: Sequence[int], later: Doubles, look: Coverage) -> None:
         """Deal with the known objects that no detection belongs to."""
-        held = []
+        held, places = [], kalman.boxes(later[rows])
         close = np.array(
             [needs_close_look(self._known[row].label, self._known[row].score) for row in rows], bool
         )
-        for row, was_looked_for in zip(rows, look.was_at(kalman.boxes(later[rows]), close), strict=True):
+        for row, place, was_looked_for in zip(rows, places, look.was_at(places, close), strict=True):
             known = self._known[row]
-            if was_looked_for and self._is_missed(known, look):
+            goes = self._is_missed(known, look) if was_looked_for else self._goes_on(known, place, look.t)
+            if goes:
                 known.advance(later[row])
             else:
                 held.append(known)
         self._hold(held, look.dt)
+
+    def _goes_on(self, known: Tracklet, place: Doubles, t: float) -> bool:
+        """Whether it goes where it should, as far as that is known without a look: something moves there."""
+        is_fresh = known.missing_since is None and t - known.t_seen <= UNSEEN_S
+        is_sure = known.id > 0 and not needs_close_look(known.label, known.score)
+        return is_sure and is_fresh and self._moved.share(place.tolist(), 0.0) > 0
 
     def _is_missed(self, known: Tracklet, look: Coverage) -> bool:
         """Note that the detector did not find it; whether it may be somewhere else."""
@@ -256,7 +235,7 @@ class Tracker:
         known.missed(look.t)
         return not self._overlooked(known, look.t, self._settings.stationary_s)
 
-    def _begin(self, seen: _Seen, taken: set[int], t: float) -> None:
+    def _begin(self, seen: Seen, taken: set[int], t: float) -> None:
         """Start new objects with sure detections that belong to none."""
         twins = iou_matrix(seen.boxes[:, None], seen.boxes[None]) > TWIN_IOU
         order = sorted(np.flatnonzero(self._may_begin(seen)), key=lambda column: -seen.scores[column])
@@ -269,7 +248,7 @@ class Tracker:
             self._weigh(known, Grade(seen.grades[column]), t)
             self._known.append(known)
 
-    def _may_begin(self, seen: _Seen) -> BoolMap:
+    def _may_begin(self, seen: Seen) -> BoolMap:
         """Return which detections may start an object: faint ones only of what lives, and if it is known what moves."""
         if not self._moved.known:
             return seen.sure
@@ -330,11 +309,6 @@ class Tracker:
 
     def _as_track(self, known: Tracklet, t: float) -> Track:
         return known.as_track(self._still(known, t))
-
-
-def _name(index: int, labels: Sequence[str]) -> str:
-    """The label of a class, or its number when the model has no name for it."""
-    return labels[index] if 0 <= index < len(labels) else str(index)
 
 
 def _stacked(known: list[Tracklet]) -> Doubles:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surveil.types import GateDecision, Motion, Track
-from surveil.vision.regions import CropLimits, RegionPlanner, as_boxes, cover, round_s, tiles
+from surveil.vision.crops import CropLimits, cover, round_s, tiles
+from surveil.vision.regions import RegionPlanner, as_boxes
 
 HD = (1920, 1080)
 UHD = (3840, 2160)

@@ -1,0 +1,137 @@
+"""Which objects need no look in this frame: they were found lately, and move as foreseen.
+
+The tracker's filter says where an object is until the next look, and the brightness plane whether that is so: it
+moves where it should, or stands still where it should, and nothing else is near. Edges of zones and lines are where
+rules decide: objects near one are looked at in every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from surveil.geometry import Line, intersection
+from surveil.types import BoolMap, Floats, Polygon, Track
+
+AGAIN_S = 0.55
+"""An object is looked at again when it was found so long ago: in every third frame at 5 frames/s."""
+KNOWN_S = 1.0
+"""An object that was found for less long has no velocity to rely on."""
+SURE = 0.6
+"""Least score: a weaker one may be missed by the next look, and more of them are wanted."""
+FAST = 0.15
+"""Part of its longer side by which an object must be about to move for motion to be expected."""
+LEAVES = 0.05
+"""Part of its longer side by which an object at the border must be about to move to be going out of the picture."""
+NEAR = 0.5
+"""Objects meet when their boxes touch, each grown by this part of its longer side, as far as they may go."""
+BESIDE = 0.15
+"""Part of its longer side within which an object's foot or centre is near an edge, beside the way that it may go."""
+BORDER = 0.002
+"""Part of the picture's side within which an edge lies on the border, where nobody crosses it in view."""
+
+
+class Foresight:
+    """Of one camera; never changes. `zones` and `lines` are in fractions of the frame."""
+
+    def __init__(self, zones: Iterable[Polygon] = (), lines: Iterable[Line] = ()) -> None:
+        sides = [side for zone in zones for side in zip(zone, (*zone[1:], zone[0]), strict=True)]
+        inner = [edge for edge in (*sides, *lines) if not _is_border(edge)]
+        self._edges = np.array(inner, np.float32).reshape(-1, 4)
+
+    def waits(
+        self, tracks: Sequence[Track], places: Floats, own: BoolMap, size: tuple[int, int], t: float
+    ) -> BoolMap:
+        """Return which of `tracks` need no look in a frame of `size` px at stream time `t`: (n,).
+
+        `places` (n, 4) px: where they should be now. `own` (n,): whether something moves there.
+        """
+        known = np.array([_is_known(track, t) for track in tracks], np.bool_)
+        if not known.any():
+            return known
+        near = _grown(places)
+        alone = (intersection(near[:, None], near[None]) > 0).sum(axis=1) == 1
+        moves = np.array([_moves(track) for track in tracks], np.bool_)
+        return np.asarray(
+            known
+            & alone
+            & (own | ~moves)
+            & ~_leaves(tracks, places, size)
+            & ~self._is_near_edge(tracks, places, size)
+        )
+
+    def _is_near_edge(self, tracks: Sequence[Track], places: Floats, size: tuple[int, int]) -> BoolMap:
+        """Return whose foot or centre, by which rules judge, is near an edge or about to reach one."""
+        edges = self._edges * np.array([*size, *size], np.float32)
+        return np.asarray(_touches(edges[None], _anchors(tracks, places)[:, None]).any(axis=1))
+
+
+NO_EDGES = Foresight()
+
+
+def ahead(tracks: Sequence[Track], dt: float) -> Floats:
+    """Return where `tracks` should be `dt` s after the frame that they are from: float32 (n, 4) px."""
+    boxes = np.array([track.box for track in tracks], np.float32).reshape(-1, 4)
+    velocities = np.array([track.velocity for track in tracks], np.float32).reshape(-1, 2)
+    return boxes + np.tile(velocities * np.float32(dt), 2)
+
+
+def _is_known(track: Track, t: float) -> bool:
+    """Whether the object was found surely and lately, and for long enough to know how it moves."""
+    is_found = not track.missed and t - track.t_last < AGAIN_S
+    return is_found and track.id > 0 and track.score >= SURE and t - track.t_first >= KNOWN_S
+
+
+def _moves(track: Track) -> bool:
+    """Whether the object should be seen to move."""
+    longer = max(track.box[2] - track.box[0], track.box[3] - track.box[1])
+    return max(map(abs, track.velocity)) * AGAIN_S >= FAST * longer
+
+
+def _leaves(tracks: Sequence[Track], places: Floats, size: tuple[int, int]) -> BoolMap:
+    """Return which of `places` go out of the picture, or will before the next look."""
+    way = np.array([track.velocity for track in tracks], np.float32).reshape(-1, 2) * AGAIN_S
+    least = LEAVES * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None]
+    out = (places[:, :2] + way <= 0) & (way < -least) | (places[:, 2:] + way >= size) & (way > least)
+    return np.asarray(out.any(axis=1))
+
+
+def _anchors(tracks: Sequence[Track], places: Floats) -> Floats:
+    """Return where the feet and the centres are and may be at the next look: float32 (n, 4) px."""
+    x, middle = (places[:, 0] + places[:, 2]) / 2, (places[:, 1] + places[:, 3]) / 2
+    way = np.abs(np.array([track.velocity for track in tracks], np.float32).reshape(-1, 2)) * AGAIN_S
+    around = BESIDE * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None] + way
+    return np.asarray(
+        np.stack([x, middle, x, places[:, 3]], axis=1) + np.concatenate([-around, around], axis=1)
+    )
+
+
+def _grown(places: Floats) -> Floats:
+    pad = NEAR * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None]
+    return np.asarray(places + np.concatenate([-pad, -pad, pad, pad], axis=1), np.float32)
+
+
+def _is_border(edge: Line) -> bool:
+    """Whether both ends lie on the same border of the picture."""
+    return any(
+        all(abs(point[axis] - side) <= BORDER for point in edge) for axis in (0, 1) for side in (0.0, 1.0)
+    )
+
+
+def _touches(edges: Floats, boxes: Floats) -> BoolMap:
+    """Return whether each of `edges` (…, 4: x1 y1 x2 y2) has a point in common with each of `boxes` (…, 4).
+
+    A segment and an upright box are apart if their spans are, or if all corners lie on one side of the segment
+    (separating axes).
+    """
+    low, high = np.minimum(edges[..., :2], edges[..., 2:]), np.maximum(edges[..., :2], edges[..., 2:])
+    spans = ((low <= boxes[..., 2:]) & (high >= boxes[..., :2])).all(axis=-1)
+    dx, dy = edges[..., 2] - edges[..., 0], edges[..., 3] - edges[..., 1]
+    sides = [
+        dx * (boxes[..., row] - edges[..., 1]) - dy * (boxes[..., column] - edges[..., 0])
+        for row in (1, 3)
+        for column in (0, 2)
+    ]
+    apart = (np.minimum.reduce(sides) > 0) | (np.maximum.reduce(sides) < 0)
+    return np.asarray(spans & ~apart)

@@ -1,0 +1,115 @@
+"""When a look can wait: the object was found lately, moves as foreseen, and nothing is near."""
+
+import numpy as np
+import pytest
+
+from surveil.types import GateDecision, Motion, Track
+from surveil.vision.foresight import Foresight
+from surveil.vision.regions import RegionPlanner
+
+SIZE = (1280, 720)
+BOX = (600.0, 300.0, 700.0, 600.0)
+SPEED = (150.0, 0.0)
+
+
+def walker(number=1, box=BOX, **changes):
+    """Somebody who was found at t = 10 s, 5 s after he came."""
+    known = {"label": "person", "score": 0.8, "t_first": 5.0, "t_last": 10.0, "velocity": SPEED}
+    return Track(id=number, box=box, **{**known, **changes})
+
+
+def moved(box=BOX, by=30.0):
+    return (box[0] + by, box[1], box[2] + by, box[3])
+
+
+def crops(tracks, boxes, t=10.2, foresight=None, gate=GateDecision.MOTION):
+    """What is looked at at `t`, 0.2 s after the frame that the tracks are from."""
+    planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=60.0)
+    planner.plan(Motion(GateDecision.IDLE, np.zeros((0, 4), np.float32), 0.0), (), SIZE, t - 0.2)
+    motion = Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1)
+    return planner.plan(motion, tracks, SIZE, t, foresight or Foresight())
+
+
+def test_who_was_found_in_the_frame_before_and_moves_as_foreseen_is_not_looked_at():
+    assert crops([walker()], [moved()]) == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"t_last": 9.6},
+        {"missed": True},
+        {"score": 0.55},
+        {"t_first": 9.6},
+        {"id": 0},
+    ],
+    ids=["three frames ago", "missed", "hardly sure", "new", "doubtful"],
+)
+def test_who_is_not_well_known_is_looked_at(changes):
+    number = changes.pop("id", 1)
+    assert len(crops([walker(number, **changes)], [moved()])) == 1
+
+
+def test_who_does_not_move_where_he_should_is_looked_at():
+    assert len(crops([walker()], [], gate=GateDecision.TRACK)) == 1
+
+
+def test_who_stands_and_is_not_stationary_yet_waits_too():
+    assert crops([walker(velocity=(2.0, 0.0))], [], gate=GateDecision.TRACK) == ()
+
+
+def test_something_that_appears_is_looked_at_and_nothing_else():
+    ((x1, _, x2, _),) = crops([walker()], [moved(), (100, 300, 150, 420)])
+    assert x1 <= 100
+    assert 150 <= x2 < 600
+
+
+def test_two_who_meet_are_looked_at_and_two_apart_are_not():
+    near, far = (720.0, 300.0, 820.0, 600.0), (1000.0, 300.0, 1100.0, 600.0)
+    assert len(crops([walker(), walker(2, near)], [moved(), moved(near)])) == 1
+    assert crops([walker(), walker(2, far)], [moved(), moved(far)]) == ()
+
+
+def test_who_is_about_to_leave_the_picture_is_looked_at():
+    at_edge, soon = (1190.0, 300.0, 1280.0, 600.0), (1100.0, 300.0, 1190.0, 600.0)
+    assert len(crops([walker(box=at_edge)], [(1200, 300, 1280, 600)])) == 1
+    assert len(crops([walker(box=soon)], [moved(soon)])) == 1
+    assert crops([walker(box=soon, velocity=(-150.0, 0.0))], [moved(soon, by=-30.0)]) == ()
+    cut_at_the_feet = (600.0, 420.0, 700.0, 720.0)
+    assert crops([walker(box=cut_at_the_feet)], [moved(cut_at_the_feet)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_near"),
+    [
+        (((0.55, 0.0), (0.55, 1.0)), True),
+        (((0.9, 0.0), (0.9, 1.0)), False),
+        (((0.0, 0.3), (0.3, 0.0)), False),
+        (((0.0, 0.1), (1.0, 1.0)), True),
+    ],
+    ids=["upright", "far", "a corner cut off", "oblique"],
+)
+def test_near_a_line_every_frame_is_looked_at(line, is_near):
+    assert bool(crops([walker()], [moved()], foresight=Foresight(lines=[line]))) is is_near
+
+
+def test_edges_of_zones_count_but_not_where_they_are_the_border_of_the_picture():
+    whole = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    half = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
+    assert crops([walker()], [moved()], foresight=Foresight([whole])) == ()
+    assert len(crops([walker()], [moved()], foresight=Foresight([half]))) == 1
+
+
+def test_without_a_gate_everybody_is_looked_at_in_every_frame():
+    assert len(crops([walker()], [moved()], gate=GateDecision.OFF)) >= 2
+
+
+def test_a_small_picture_that_is_one_crop_is_not_looked_at_either():
+    planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=60.0)
+    size, box = (480, 360), (200.0, 100.0, 250.0, 250.0)
+    motion = Motion(GateDecision.MOTION, np.array([box], np.float32), 0.1)
+    looks = [
+        len(planner.plan(motion, [walker(box=box, velocity=(0.0, 0.0), t_last=t_last)], size, t))
+        for t, t_last in ((9.8, 9.2), (10.0, 9.8), (10.2, 9.8), (10.4, 9.8), (10.6, 10.4))
+    ]
+    assert looks == [1, 0, 0, 1, 0]
