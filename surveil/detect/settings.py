@@ -26,8 +26,8 @@ class DetectSettings(Settings):
         default=10.0,
         gt=0.0,
         le=3600.0,
-        description="Longest time between two looks of the detector where nothing moves; also how often "
-        "stationary objects are re-checked.",
+        description="Time between two looks of the detector where nothing moves, and between checks of stationary "
+        "objects. Where two looks saw all that has changed, it is six times as long.",
     )
     min_object_px: float = Field(
         default=40.0,

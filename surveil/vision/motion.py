@@ -28,7 +28,7 @@ SETTLE_S = 2.0
 """After a start or a change of the whole picture the detector looks at every frame for this long, so that
 the planner of crops gets round the picture once."""
 ASKED_S = 10.0
-"""For so long after the last motion it is asked what has changed by it."""
+"""For so long after the last motion it is asked what has changed by it; and whenever an idle look is due."""
 PLANE_OBJECT_PX = 6.7
 PLANE_MIN, PLANE_MAX = 320, 640
 NEARLY = 0.01
@@ -102,10 +102,9 @@ class MotionGate:
         gate = GateDecision.MOTION if len(boxes) else GateDecision.CLOSED_STILL
         if len(boxes):
             self._t_moved = t
+        is_asked = t - self._t_moved <= ASKED_S or self._is_due(t)
         motion = self._decide(gate, boxes, share, t, tracks)
-        return (
-            replace(motion, changed=_cells(background.changed())) if t - self._t_moved <= ASKED_S else motion
-        )
+        return replace(motion, changed=_cells(background.changed())) if is_asked else motion
 
     def _where(self, mask: Bytes | None, size: tuple[int, int]) -> tuple[Floats, float]:
         """Return what moved outside the masks: boxes (px of the frame), and the share of the picture."""
@@ -130,16 +129,19 @@ class MotionGate:
     ) -> Motion:
         """Open a closed gate for objects that are followed, and for a look when it is time."""
         if gate is not GateDecision.MOTION:
-            due = t - self._t_looked >= self._idle_interval_s - 1e-6
             settling = gate is GateDecision.CLOSED_STILL and t < self._t_settled
             if any(not track.is_settled for track in tracks):
                 gate = GateDecision.TRACK
-            elif due or settling:
+            elif settling or self._is_due(t):
                 gate = GateDecision.IDLE
         if gate.is_open:
             self._t_looked = t
         boxes.setflags(write=False)
         return Motion(gate, boxes, share)
+
+    def _is_due(self, t: float) -> bool:
+        """Whether it is time for a look though nothing moves."""
+        return t - self._t_looked >= self._idle_interval_s - 1e-6
 
     def _global_for(self, change: BackgroundChange, t: float) -> float:
         """Return for how long most of the picture has been changing at once, s; below 0: it does not."""

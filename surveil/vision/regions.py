@@ -14,6 +14,7 @@ from surveil.geometry import areas, intersection
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 from surveil.vision.crops import SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
 from surveil.vision.foresight import NO_EDGES, Foresight, ahead
+from surveil.vision.lookmap import LookMap
 
 OWN_SHARE = 0.7
 """A movement belongs to somebody who is followed when this share of it lies in his place."""
@@ -21,9 +22,8 @@ MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
 """An area too large for one crop is seen whole every time, and in tiles this often."""
-LONG_AGO = -1e9
-SEEN = (32, 18)
-"""Columns and rows of the map that remembers when a place was looked at."""
+SELDOM = 6
+"""Where nothing has changed since the last looks, idle looks are so many times rarer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +60,12 @@ class RegionPlanner:
         self._limits = CropLimits.of(input_px, min_object_px)
         self._max_crops = max_crops
         self._idle_interval_s = idle_interval_s
-        self._seen = np.full((SEEN[1], SEEN[0]), -math.inf)
         self._t_tile = -math.inf
         self._tile_turn = self._close_turn = False
         self._t = math.inf
         self._passed_s = 0.0
-        self._seen_close = np.full((SEEN[1], SEEN[0]), LONG_AGO)
         self._size = (0, 0)
+        self._looks = self._close_looks = LookMap((1, 1))
         self._tiles: list[Crop] = []
 
     def plan(
@@ -84,24 +83,24 @@ class RegionPlanner:
         beside it, even if `max_crops` is 1.
         """
         self._passed_s, self._t = max(0.0, t - self._t), t
-        if not motion.gate.is_open:
-            return ()
         if size != self._size:
             self._start(size)
+        self._looks.note(motion)
+        if not motion.gate.is_open:
+            return ()
         crops = self._choose(motion, tracks, t, foresight)
         for crop in crops:
             # Small things are not seen in the whole picture: its parts wait for their own looks.
             if len(self._tiles) == 1 or crop != (0, 0, *size):
                 # Every second look at what moves has more around it: both count for the same places.
-                self._seen[self._cells(square(crop, self._limits.native, size))] = t
+                self._looks.look(crop, t, square(crop, self._limits.native, size))
         return crops
 
     def _start(self, size: tuple[int, int]) -> None:
         """Begin with another size of frame."""
         self._size = size
         self._tiles = tiles((0, 0, *size), self._limits.limit, size, self._limits.smallest)
-        self._seen.fill(-math.inf)
-        self._seen_close.fill(LONG_AGO)
+        self._looks, self._close_looks = LookMap(size), LookMap(size)
         self._t_tile = -math.inf
 
     def _choose(
@@ -109,15 +108,14 @@ class RegionPlanner:
     ) -> tuple[Crop, ...]:
         wanted = self._wanted(motion, tracks, t, foresight)
         is_off = motion.gate is GateDecision.OFF
-        tile_due = motion.gate is GateDecision.IDLE or t - self._t_tile >= self._idle_interval_s
+        tile = self._idle_tile(motion.gate, t)
         if len(self._tiles) == 1:
-            return self._tile(t) if wanted.any() or tile_due or is_off else ()
+            return (self._tiles[0],) if wanted.any() or tile or is_off else ()
         crops = self._crops(wanted, t)
         if is_off:
             return ((0, 0, *self._size), *self._beside_the_whole(crops))
         crops += self._second_looks(crops, t)
-        chosen = self._oldest(crops, self._max_crops - tile_due)
-        return (*chosen, *self._tile(t)) if tile_due else chosen
+        return (*self._looks.oldest(crops, self._max_crops - len(tile)), *tile)
 
     def _wanted(self, motion: Motion, tracks: Sequence[Track], t: float, foresight: Foresight) -> _Wanted:
         """Return what is to be looked at: tracks that are due, and what moves and belongs to none of them."""
@@ -162,26 +160,30 @@ class RegionPlanner:
     def _close_ups(self, boxes: Floats, count: int, t: float) -> list[Crop]:
         """Return at most `count` crops, each close to one of `boxes`: those that have waited longest."""
         crops = {square(box, self._limits.closest, self._size) for box in boxes.tolist()}
-        chosen = sorted(sorted(crops), key=lambda crop: float(self._seen_close[self._cells(crop)].mean()))[
-            :count
-        ]
+        chosen = self._close_looks.oldest(sorted(crops), count)
         for crop in chosen:
-            self._seen_close[self._cells(crop)] = t
-        return chosen
+            self._close_looks.look(crop, t, crop)
+        return list(chosen)
 
     def _beside_the_whole(self, followed: Sequence[Crop]) -> tuple[Crop, ...]:
         """Return the crops beside that of the whole picture: what is followed, and tiles in turn."""
         count = tiles_beside_whole(self._max_crops)
         if count == 1:
             self._tile_turn = not self._tile_turn or not followed
-            return self._oldest(self._tiles if self._tile_turn else followed, 1)
-        chosen = self._oldest(followed, count - 1)
-        return (*chosen, *self._oldest(self._tiles, count - len(chosen)))
+            return self._looks.oldest(self._tiles if self._tile_turn else followed, 1)
+        chosen = self._looks.oldest(followed, count - 1)
+        return (*chosen, *self._looks.oldest(self._tiles, count - len(chosen)))
 
-    def _tile(self, t: float) -> tuple[Crop, ...]:
-        """Return the tile that has waited longest."""
+    def _idle_tile(self, gate: GateDecision, t: float) -> tuple[Crop, ...]:
+        """Return the tile that is looked at though nothing moves there: one with something new, or seldom any."""
+        waited_s = t - self._t_tile
+        if gate is not GateDecision.IDLE and waited_s < self._idle_interval_s:
+            return ()
+        new = [tile for tile in self._tiles if self._looks.is_new(tile)]
+        if not new and waited_s < SELDOM * self._idle_interval_s - 1e-6:
+            return ()
         self._t_tile = t
-        return self._oldest(self._tiles, 1)
+        return self._looks.oldest(new or self._tiles, 1)
 
     def _second_looks(self, crops: Sequence[Crop], t: float) -> list[Crop]:
         """Return tiles of crops that are larger than the limit, where small things were not seen lately."""
@@ -191,35 +193,16 @@ class RegionPlanner:
                 found += [
                     c
                     for c in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
-                    if self._age(c, t) >= LARGE_AGAIN_S
+                    if self._looks.age(c, t) >= LARGE_AGAIN_S
                 ]
         return found
-
-    def _oldest(self, crops: Sequence[Crop], count: int) -> tuple[Crop, ...]:
-        """Return the `count` crops that have waited longest, in that order."""
-        if len(crops) <= count:
-            return tuple(crops)
-        return tuple(
-            sorted(
-                crops, key=lambda crop: float(np.clip(self._seen[self._cells(crop)], LONG_AGO, None).mean())
-            )[:count]
-        )
-
-    def _age(self, crop: Crop, t: float) -> float:
-        """Return for how long the middle of the crop has not been looked at, s."""
-        x, y = (crop[0] + crop[2]) / 2, (crop[1] + crop[3]) / 2
-        return t - float(self._seen[self._cells((int(x), int(y), int(x) + 1, int(y) + 1))].max())
 
     def _due(self, track: Track, t: float) -> bool:
         """Tell whether a stationary object must be checked again."""
         x1, y1, x2, y2 = (int(v) for v in track.box)
-        return self._age((x1, y1, x2, y2), t) >= self._idle_interval_s - 1e-6
-
-    def _cells(self, crop: Crop) -> tuple[slice, slice]:
-        """Return the places that a crop covers."""
-        fx, fy = SEEN[0] / self._size[0], SEEN[1] / self._size[1]
-        x1, y1 = min(SEEN[0] - 1, max(0, int(crop[0] * fx))), min(SEEN[1] - 1, max(0, int(crop[1] * fy)))
-        return slice(y1, max(y1 + 1, round(crop[3] * fy))), slice(x1, max(x1 + 1, round(crop[2] * fx)))
+        box = (x1, y1, x2, y2)
+        times = 1 if self._looks.is_new(box) else SELDOM
+        return self._looks.age(box, t) >= times * self._idle_interval_s - 1e-6
 
 
 def _shares(boxes: Floats, outer: Floats) -> Floats:

@@ -85,6 +85,16 @@ def test_the_detector_looks_at_least_every_idle_interval(dt):
     assert max(np.diff(looks)) <= 5.0 + dt
 
 
+def test_an_idle_look_is_told_what_has_changed_and_grain_has_not():
+    said = run(gate(idle_s=5.0), [SCENE] * 100, dt=0.4)
+    idle = [m.changed for i, m in enumerate(said) if m.gate is GateDecision.IDLE and i * 0.4 > 3]
+    assert len(idle) >= 6
+    assert not any(changed.any() for changed in idle)
+    closed = [m.changed for m in said if m.gate is GateDecision.CLOSED_STILL]
+    assert closed
+    assert set(closed) == {None}
+
+
 def change_at(first, then):
     return [first] * 20 + [then] * 40
 

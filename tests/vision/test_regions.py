@@ -89,15 +89,48 @@ def test_a_track_is_looked_at_where_nothing_moves():
     assert holds(crop, box)
 
 
-def test_a_stationary_track_is_checked_at_the_idle_interval_only():
-    made, parked = settled(idle_s=5.0), track((300.0, 800.0, 500.0, 900.0), stationary=True)
-    moving = motion((1700, 200, 1720, 260))
-    looks = [
-        t for t in np.arange(1, 21, 0.2).round(1).tolist()
+def looks_at(parked, changed=None, until=61):
+    """When a track that stands still is looked at, while something moves elsewhere; idle looks every 5 s."""
+    made, far = settled(idle_s=5.0), np.array([[1700, 200, 1720, 260]], np.float32)
+    moving = Motion(GateDecision.MOTION, far, 0.1, changed)
+    return [
+        t for t in np.arange(1, until, 0.2).round(1).tolist()
         if any(holds(c, parked.box) for c in made.plan(moving, (parked,), HD, t))
     ]  # fmt: skip
-    assert 3 <= len(looks) <= 6
-    assert max(np.diff(looks)) <= 5.21
+
+
+def test_a_stationary_track_is_checked_at_the_idle_interval_and_then_six_times_less_often():
+    looks = looks_at(track((300.0, 800.0, 500.0, 900.0), stationary=True))
+    assert looks[:2] == [1.0, 6.0]
+    assert len(looks) <= 4
+    assert max(np.diff([*looks, 61])) <= 30.21
+
+
+def test_a_stationary_track_is_checked_at_the_idle_interval_where_its_place_has_changed():
+    changed = np.zeros((45, 80), bool)
+    changed[34:37, 13:20] = True
+    looks = looks_at(track((300.0, 800.0, 500.0, 900.0), stationary=True), changed)
+    assert max(np.diff([1, *looks, 61])) <= 5.21
+
+
+@pytest.mark.parametrize("size", [(480, 360), HD])
+def test_idle_looks_are_rare_once_every_place_was_seen_twice_and_nothing_changed(size):
+    made, quiet = planner(idle_s=5.0), motion(gate=GateDecision.IDLE)
+    count = len(tiles((0, 0, *size), LIMITS.limit, size, 40))
+    looks = [t for t in np.arange(0, 300, 5.0) if made.plan(quiet, (), size, t)]
+    assert looks[:count] == np.arange(0, 5.0 * count, 5.0).tolist()
+    assert set(np.diff(looks[2 * count :])) == {30.0}
+
+
+def test_where_something_has_changed_unseen_the_next_idle_look_goes():
+    made, quiet = planner(idle_s=5.0), motion(gate=GateDecision.IDLE)
+    for t in range(0, 200, 5):
+        made.plan(quiet, (), HD, float(t))
+    changed = np.zeros((45, 80), bool)
+    changed[40, 70] = True
+    ((x1, y1, x2, y2),) = made.plan(Motion(GateDecision.IDLE, quiet.boxes, 0.0, changed), (), HD, 200.0)
+    assert x1 < 70.5 / 80 * HD[0] < x2
+    assert y1 < 40.5 / 45 * HD[1] < y2
 
 
 def test_a_stationary_track_that_was_missed_is_looked_at_until_it_is_found_or_given_up():
