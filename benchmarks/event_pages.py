@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from surveil.alerts.database import run_migrations
-from surveil.alerts.history import EventFilter, History, Place
+from surveil.alerts.history import Cursor, EventFilter, History
 
 ROUNDS = 200
 MOST = 2.0
@@ -52,7 +52,7 @@ def main() -> None:
         path = Path(folder) / "surveil.db"
         fill(path, events)
         history, middle = History(path), events // 2
-        places = {"first page": None, "in the middle": Place(1_700_000_000.0 + middle, 2 * middle + 1)}
+        places = {"first page": None, "in the middle": Cursor(1_700_000_000.0 + middle, 2 * middle + 1)}
         worst = 0.0
         for name, wanted in {
             "all": EventFilter(),

@@ -56,7 +56,7 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Cursor:
     """Where a page ends: the time and the row of its last event."""
 
     t_wall: float
@@ -82,7 +82,7 @@ class EventPage:
     """Some events, newest first, and where the next page begins; None after the last."""
 
     events: tuple[EventRecord, ...]
-    next: Place | None
+    next: Cursor | None
 
 
 _JUDGED = "e.verdict, e.class, e.note, e.judge, e.judged, e.acknowledged"
@@ -100,7 +100,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def page(self, wanted: EventFilter, after: Place | None = None, limit: int = 50) -> EventPage:
+    def page(self, wanted: EventFilter, after: Cursor | None = None, limit: int = 50) -> EventPage:
         """Return the newest events that are wanted, those before `after` when it is given."""
         with self._opened() as db:
             found = list(islice(_rows(db, wanted, after, limit + 1), limit + 1))
@@ -192,7 +192,7 @@ class History:
         )
 
 
-def _rows(db: sqlite3.Connection, wanted: EventFilter, after: Place | None, limit: int) -> Iterator[_Row]:
+def _rows(db: sqlite3.Connection, wanted: EventFilter, after: Cursor | None, limit: int) -> Iterator[_Row]:
     """Yield rows, newest first. Each camera is read by its own index, and the streams are merged."""
     cameras: Sequence[str | None] = (None,) if wanted.cameras is None else wanted.cameras
     streams = [iter(_read(db, wanted, camera, after, limit)) for camera in cameras]
@@ -200,14 +200,14 @@ def _rows(db: sqlite3.Connection, wanted: EventFilter, after: Place | None, limi
 
 
 def _read(
-    db: sqlite3.Connection, wanted: EventFilter, camera: str | None, after: Place | None, limit: int
+    db: sqlite3.Connection, wanted: EventFilter, camera: str | None, after: Cursor | None, limit: int
 ) -> Iterable[_Row]:
     query, values = statement(wanted, camera, after, limit)
     return db.execute(query, values)
 
 
 def statement(
-    wanted: EventFilter, camera: str | None, after: Place | None, limit: int
+    wanted: EventFilter, camera: str | None, after: Cursor | None, limit: int
 ) -> tuple[str, list[object]]:
     """Return the query of one page of one camera, or of all, and its values."""
     conditions: list[str] = []
@@ -235,6 +235,6 @@ def statement(
     return f"{_SELECT}{where} ORDER BY e.t_wall DESC, e.alert DESC LIMIT ?", [*values, limit]
 
 
-def _place(row: _Row) -> Place:
+def _place(row: _Row) -> Cursor:
     seq = row[8]
-    return Place(number_of(row[0]), seq if isinstance(seq, int) else 0)
+    return Cursor(number_of(row[0]), seq if isinstance(seq, int) else 0)

@@ -57,6 +57,11 @@ class Pace:
         return packet.t >= last_look + self.reaction_s and last_key + self.gop_s > latest
 
     @property
+    def is_of_keys(self) -> bool:
+        """Whether all looks are at key frames, because these come often enough."""
+        return self.gop_s <= SLACK * self.reaction_s
+
+    @property
     def most_bytes(self) -> int:
         """More is never kept."""
         return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
@@ -208,6 +213,9 @@ class EncodedBacklog:
 
     def stay(self) -> int:
         """Sleep on after a look that showed nothing; return how many pictures before it were never decoded."""
+        if self._pace.is_of_keys:
+            self._decoder.rest()
+            self._next = None
         with self._lock:
             idle, self._seen = max(0, self._look - self._seen - 1), max(self._look, self._seen)
             keys = [i for i, p in enumerate(self._packets) if p.key and p.seq <= self._look]

@@ -41,7 +41,7 @@ def speak(command: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CommandLine:
     """One command: where its function is, and the first sentence of its help, for the list of commands."""
 
     where: str
@@ -50,17 +50,17 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CommandGroup:
     """Commands under one word."""
 
     says: str
-    lines: Mapping[str, Line]
+    lines: Mapping[str, CommandLine]
 
 
 class LazyCommand(TyperCommand):
     """Stands for a command in the list of commands; the command itself takes over once it is named."""
 
-    def __init__(self, name: str, line: Line) -> None:
+    def __init__(self, name: str, line: CommandLine) -> None:
         super().__init__(name, help=spoken(line.says), rich_markup_mode="markdown")
         self._where = line.where
 
@@ -80,10 +80,10 @@ class LazyCommand(TyperCommand):
         return self.load().make_context(*args, **kwargs)
 
 
-def add(group: TyperGroup, table: Mapping[str, Line | Group]) -> None:
+def add(group: TyperGroup, table: Mapping[str, CommandLine | CommandGroup]) -> None:
     """Put the commands and groups of a table into a group."""
     for name, entry in table.items():
-        if isinstance(entry, Line):
+        if isinstance(entry, CommandLine):
             group.add_command(LazyCommand(name, entry))
         else:
             inner = TyperGroup(

@@ -9,184 +9,198 @@ import typer
 from typer.core import TyperGroup
 
 from surveil import __version__
-from surveil.cli.lazy import Group, Line, add, speak
+from surveil.cli.lazy import CommandGroup, CommandLine, add, speak
 
-COMMANDS: dict[str, Line | Group] = {
-    "run": Line("run:run", "Run the daemon until it receives a signal."),
-    "check": Line(
+COMMANDS: dict[str, CommandLine | CommandGroup] = {
+    "run": CommandLine("run:run", "Run the daemon until it receives a signal."),
+    "check": CommandLine(
         "check:check",
         "Check the configuration and the model; with --probe also cameras, sinks and this machine.",
     ),
-    "replay": Line(
+    "replay": CommandLine(
         "replay:replay",
         "Test a camera's configuration on recordings, as fast as the machine allows.",
     ),
-    "report": Line(
+    "report": CommandLine(
         "surveil.features.counting.commands:report",
         "Report line crossings, occupancy and dwell times that the daemon has counted.",
     ),
-    "demo": Line(
+    "demo": CommandLine(
         "demo:demo",
         "Run the daemon for a minute on a synthetic yard, with an RTSP server, a webhook and the console.",
     ),
-    "collect": Line(
+    "collect": CommandLine(
         "surveil.offline.normality.commands.collect:collect",
         "Collect training data for learned normality from cameras or recordings. Resumable.",
     ),
-    "evaluate": Line(
+    "evaluate": CommandLine(
         "evaluate:evaluate",
         "Evaluate rules on labelled recordings, learned normality on footage, or a classifier on pictures.",
     ),
-    "normality": Group(
+    "normality": CommandGroup(
         "Manage learned-normality models.",
         {
-            "learn": Line(
+            "learn": CommandLine(
                 "surveil.offline.normality.commands.models:learn",
                 "Learn normal activity from footage and deploy the model.",
             ),
-            "evaluate": Line(
+            "evaluate": CommandLine(
                 "surveil.offline.normality.commands.models:evaluate_camera",
                 "Compare a new model with the deployed one on held-out footage."
             ),
-            "deploy": Line(
+            "deploy": CommandLine(
                 "surveil.offline.normality.commands.models:deploy",
                 "Deploy a model. A running daemon loads it within seconds.",
             ),
-            "rollback": Line("surveil.offline.normality.commands.models:rollback", "Deploy the previous model again."),
-            "show": Line(
+            "rollback": CommandLine(
+                "surveil.offline.normality.commands.models:rollback",
+                "Deploy the previous model again.",
+            ),
+            "show": CommandLine(
                 "surveil.offline.normality.commands.models:show_model",
                 "Show training footage, calibration and the daemon's learning progress.",
             ),
         },
     ),
-    "dataset": Group(
+    "dataset": CommandGroup(
         "Manage data sets of pictures for training a classifier.",
         {
-            "collect": Line("surveil.offline.classify.commands.collecting:collect", "Add pictures to a data set."),
-            "show": Line(
+            "collect": CommandLine(
+                "surveil.offline.classify.commands.collecting:collect",
+                "Add pictures to a data set.",
+            ),
+            "show": CommandLine(
                 "surveil.offline.classify.commands.dataset:show",
                 "Show the classes, cameras, days and origins of a data set, and what was left out.",
             ),
-            "label": Line(
+            "label": CommandLine(
                 "surveil.offline.classify.commands.dataset:label_pictures",
                 "Correct the class of pictures. The files stay where they are.",
             ),
         },
     ),
-    "train": Line(
+    "train": CommandLine(
         "surveil.offline.classify.commands.train:train",
         "Train a classifier, test it on held-out pictures and write one ONNX file.",
     ),
-    "bench": Line(
+    "bench": CommandLine(
         "inspect:bench", "Benchmark this machine: the cost of each pipeline stage next to the library call it wraps."
     ),
-    "schema": Line(
+    "schema": CommandLine(
         "inspect:schema",
         "Print the reference of settings (JSON Schema, commented file or page) or of metrics.",
     ),
-    "models": Group(
+    "models": CommandGroup(
         "Manage detection models and your own classifiers.",
         {
-            "list": Line(
+            "list": CommandLine(
                 "inspect:list_models",
                 "List the models that a configuration can name, and the formats that can be added.",
             ),
-            "add": Line(
+            "add": CommandLine(
                 "add_model:add_model",
                 "Add a detection model: recognise its format, run it and store it with its SHA-256."
             ),
-            "check": Line(
+            "check": CommandLine(
                 "inspect:check_models", "Check every model: SHA-256, loading, a run, decoding."
             ),
-            "classifiers": Line(
+            "classifiers": CommandLine(
                 "surveil.features.classify.commands:classifiers",
                 "List your own classifiers: deployed, in shadow mode, trained only."
             ),
-            "deploy": Line(
+            "deploy": CommandLine(
                 "surveil.features.classify.commands:deploy",
                 "Deploy a trained classifier. A running daemon loads it within seconds.",
             ),
-            "rollback": Line(
+            "rollback": CommandLine(
                 "surveil.features.classify.commands:rollback",
                 "Deploy the previous version again. A running daemon loads it within seconds.",
             ),
         },
     ),
-    "alerts": Group(
+    "alerts": CommandGroup(
         "Manage alerts and their delivery; arm and disarm rules.",
         {
-            "list": Line("alerts:list_alerts", "List alerts, newest first, with the state of each delivery."),
-            "show": Line("alerts:show", "Show alerts in full: evidence, deliveries, attempts, last errors."),
-            "retry": Line(
+            "list": CommandLine(
+                "alerts:list_alerts",
+                "List alerts, newest first, with the state of each delivery.",
+            ),
+            "show": CommandLine(
+                "alerts:show",
+                "Show alerts in full: evidence, deliveries, attempts, last errors.",
+            ),
+            "retry": CommandLine(
                 "alerts:retry", "Retry dead letters: make them pending again."
             ),
-            "purge": Line("alerts:purge", "Give up pending deliveries: make them dead letters."),
-            "check": Line("alerts:check", "Verify the database and its invariants."),
-            "label": Line(
+            "purge": CommandLine("alerts:purge", "Give up pending deliveries: make them dead letters."),
+            "check": CommandLine("alerts:check", "Verify the database and its invariants."),
+            "label": CommandLine(
                 "surveil.offline.classify.commands.labelling:label",
                 "Label an alert as true or false; its picture is added to a data set.",
             ),
-            "arm": Line("arming:arm", "Enable alerting for all or selected rules."),
-            "disarm": Line(
+            "arm": CommandLine("arming:arm", "Enable alerting for all or selected rules."),
+            "disarm": CommandLine(
                 "arming:disarm",
                 "Disable alerting for all or selected rules, until re-armed or for a given time.",
             ),
-            "armed": Line(
+            "armed": CommandLine(
                 "arming:armed", "Show which rules are armed and which are within their schedule."
             ),
         },
     ),
-    "cameras": Group(
+    "cameras": CommandGroup(
         "Find and manage cameras.",
         {
-            "discover": Line(
+            "discover": CommandLine(
                 "discover:discover",
                 "Find cameras on the network by ONVIF and print their entries for config.yaml.",
             ),
-            "accept": Line(
+            "accept": CommandLine(
                 "surveil.features.health.commands:accept",
                 "Accept the current view as the new reference after moving a camera on purpose.",
             ),
-            "snapshot": Line(
+            "snapshot": CommandLine(
                 "snapshot:take",
                 "Take a picture of a camera and draw its zones, lines, masks and a grid of tenths.",
             ),
         },
     ),
-    "config": Group(
+    "config": CommandGroup(
         "Manage the configuration file.",
         {
-            "adopt": Line(
+            "adopt": CommandLine(
                 "adopt:adopt",
                 "Move what was drawn in the console into the configuration file, comments kept.",
             ),
         },
     ),
-    "users": Group(
+    "users": CommandGroup(
         "Manage users of the console and their tokens.",
         {
-            "add": Line("users:add", "Add a user, or change a user's password, role and cameras."),
-            "list": Line("users:list_users", "List users with their roles, cameras and tokens."),
-            "remove": Line("users:remove", "Remove a user with all sessions and tokens."),
-            "token": Line("users:token", "Make a token for a program that uses the API."),
+            "add": CommandLine("users:add", "Add a user, or change a user's password, role and cameras."),
+            "list": CommandLine("users:list_users", "List users with their roles, cameras and tokens."),
+            "remove": CommandLine("users:remove", "Remove a user with all sessions and tokens."),
+            "token": CommandLine("users:token", "Make a token for a program that uses the API."),
         },
     ),
-    "recordings": Line("recordings:recordings", "List what is recorded, and what is missing with the reason."),
-    "export": Line("recordings:export_video", "Export a camera's recording as MP4, without re-encoding."),
-    "verify": Line(
+    "recordings": CommandLine("recordings:recordings", "List what is recorded, and what is missing with the reason."),
+    "export": CommandLine("recordings:export_video", "Export a camera's recording as MP4, without re-encoding."),
+    "verify": CommandLine(
         "recordings:verify_bundle",
         "Verify that a bundle is what was exported: SHA-256 of each file, the signature, and the key that signed.",
     ),
-    "why": Line("why:why", "Explain why a camera did or did not alert at a time."),
-    "privacy": Line("privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."),
-    "backup": Line("backup:backup", "Back up alerts, counts and models while the daemon runs."),
-    "restore": Line(
+    "why": CommandLine("why:why", "Explain why a camera did or did not alert at a time."),
+    "privacy": CommandLine(
+        "privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."
+    ),
+    "backup": CommandLine("backup:backup", "Back up alerts, counts and models while the daemon runs."),
+    "restore": CommandLine(
         "backup:restore", "Restore a backup into the state directory. Stop the daemon first."
     ),
-    "install": Line(
+    "install": CommandLine(
         "install:install", "Install the systemd service: units, a user, /etc/surveil and a first configuration."
     ),
-    "uninstall": Line(
+    "uninstall": CommandLine(
         "install:uninstall",
         "Stop the service and remove what `surveil install` wrote. Configuration and alerts stay."),
 }  # fmt: skip

@@ -15,7 +15,7 @@ from surveil.detect.decoders.base import Decoder, Outputs
 from surveil.detect.decoders.detr import Detr, has_no_object
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, Layout, Port, Preprocess
-from surveil.detect.trial import FAINT, Verdict, judge
+from surveil.detect.trial import FAINT, BoxesVerdict, judge
 from surveil.errors import UnfitModel
 
 PICTURE_DTYPES = ("uint8", "float32", "float16")
@@ -98,21 +98,21 @@ def _by_values(
         softmax = has_no_object(outputs[graph.outputs.index(heads[0])], names)
         fitting = [name for name in fitting if name != ("detr" if softmax else "detr-softmax")]
     verdicts = {name: _verdict(name, graph, size, outputs) for name in fitting}
-    good = [name for name, verdict in verdicts.items() if verdict is Verdict.GOOD]
+    good = [name for name, verdict in verdicts.items() if verdict is BoxesVerdict.GOOD]
     if good:
         return good
-    quiet = [name for name, verdict in verdicts.items() if verdict is Verdict.NOTHING]
+    quiet = [name for name, verdict in verdicts.items() if verdict is BoxesVerdict.NOTHING]
     # A transformer gives a box for every query: a table without any is of a graph with suppression inside.
     return [name for name in quiet if name != "detr-table"] or fitting
 
 
-def _verdict(name: str, graph: Graph, size: tuple[int, int], outputs: Outputs) -> Verdict:
+def _verdict(name: str, graph: Graph, size: tuple[int, int], outputs: Outputs) -> BoxesVerdict:
     decoder = build(name, graph, size)
     floors = np.full(decoder.classes or ANY_CLASSES, FAINT, np.float32)
     try:
         return judge(decoder(outputs, floors), size)
     except (ValueError, IndexError, TypeError):
-        return Verdict.BROKEN
+        return BoxesVerdict.BROKEN
 
 
 def size_of(

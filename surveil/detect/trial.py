@@ -30,7 +30,7 @@ _MARGIN = 0.25
 """A box's centre may lie this far outside of the input, in sides of it."""
 
 
-class Verdict(StrEnum):
+class BoxesVerdict(StrEnum):
     """What the boxes of a trial look like."""
 
     GOOD = "good"
@@ -42,11 +42,11 @@ class Verdict(StrEnum):
 
 
 _REASONS = {
-    Verdict.GOOD: "",
-    Verdict.NOTHING: "the model finds nothing",
-    Verdict.TINY: "every box is smaller than two pixels",
-    Verdict.OUTSIDE: "every box lies outside of the picture",
-    Verdict.BROKEN: "the boxes or scores are no numbers",
+    BoxesVerdict.GOOD: "",
+    BoxesVerdict.NOTHING: "the model finds nothing",
+    BoxesVerdict.TINY: "every box is smaller than two pixels",
+    BoxesVerdict.OUTSIDE: "every box lies outside of the picture",
+    BoxesVerdict.BROKEN: "the boxes or scores are no numbers",
 }
 
 
@@ -54,14 +54,14 @@ _REASONS = {
 class Trial:
     """What a decoder read in the picture with people."""
 
-    verdict: Verdict = Verdict.NOTHING
+    verdict: BoxesVerdict = BoxesVerdict.NOTHING
     found: Detections = field(default_factory=Detections.empty)
     """In px of the picture."""
 
     @property
     def is_bad(self) -> bool:
         """Whether no model that works looks like this."""
-        return self.verdict not in (Verdict.GOOD, Verdict.NOTHING)
+        return self.verdict not in (BoxesVerdict.GOOD, BoxesVerdict.NOTHING)
 
     @property
     def reason(self) -> str:
@@ -88,17 +88,17 @@ def prepared(spec: InputSpec) -> tuple[Tensor, InputPlacement]:
     return tensor, where
 
 
-def judge(found: Detections, size: tuple[int, int]) -> Verdict:
+def judge(found: Detections, size: tuple[int, int]) -> BoxesVerdict:
     """Return what the surest boxes, in px of an input of `size` (width, height), look like."""
     if not len(found):
-        return Verdict.NOTHING
+        return BoxesVerdict.NOTHING
     if not (np.isfinite(found.boxes).all() and np.isfinite(found.scores).all()):
-        return Verdict.BROKEN
+        return BoxesVerdict.BROKEN
     boxes = found.boxes[found.scores >= min(_SURE, float(found.scores.max()) / 2)]
     sides = boxes[:, 2:] - boxes[:, :2]
     if bool((sides.max(axis=1) < _TINY_PX).all()):
-        return Verdict.TINY
-    return Verdict.GOOD if bool(_inside(boxes, size).any()) else Verdict.OUTSIDE
+        return BoxesVerdict.TINY
+    return BoxesVerdict.GOOD if bool(_inside(boxes, size).any()) else BoxesVerdict.OUTSIDE
 
 
 def _inside(boxes: Floats, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

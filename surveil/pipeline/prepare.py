@@ -63,6 +63,7 @@ class PrepareStage:
 
     def _look(self, frame: Frame, work: Work, meters: Meters) -> None:
         view, motion = work.watched or work.watch(frame)
+        work.watched = None  # it would keep the picture until the next
         work.motion = motion
         picture, size = view.picture, (view.picture.width, view.picture.height)
         if motion.gate not in QUIET or work.stirred is None:

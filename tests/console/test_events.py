@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 
 from surveil.alerts.database import run_migrations
-from surveil.alerts.history import EventFilter, History, Judgement, Place, Verdict, statement
+from surveil.alerts.history import Cursor, EventFilter, History, Judgement, Verdict, statement
 from tests.alerts.helpers import T0, alert
 from tests.console.site import ended
 
@@ -142,7 +142,7 @@ FILTERS = {
 
 
 @pytest.mark.parametrize("wanted", FILTERS)
-@pytest.mark.parametrize("after", [None, Place(T0, 7)], ids=["first page", "later page"])
+@pytest.mark.parametrize("after", [None, Cursor(T0, 7)], ids=["first page", "later page"])
 def test_a_page_is_read_from_an_index(wanted, after):
     query, values = statement(*FILTERS[wanted], after, 50)
     db = sqlite3.connect(":memory:", isolation_level=None)

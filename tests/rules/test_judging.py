@@ -15,7 +15,7 @@ from surveil.offline.rules.figures import (
     values,
     wilson,
 )
-from surveil.offline.rules.matching import Kind, RuleTime, Told, Verdict, judge
+from surveil.offline.rules.matching import EventOutcome, Kind, RuleTime, ToldAlert, judge
 from surveil.offline.rules.suite import Event
 from surveil.types import Alert
 
@@ -24,7 +24,7 @@ RULES = {
     "gate": RuleTime(type="line_crossing", after_s=0.0),
     "loitering": RuleTime(type="loitering", after_s=10.0),
 }
-FOUND, LATE, MISSED = Verdict.FOUND, Verdict.LATE, Verdict.MISSED
+FOUND, LATE, MISSED = EventOutcome.FOUND, EventOutcome.LATE, EventOutcome.MISSED
 
 
 def told(t, rule="intrusion", score=0.9, **names):
@@ -32,7 +32,7 @@ def told(t, rule="intrusion", score=0.9, **names):
         id=f"{rule}{t}", event_id=f"{rule}{t}", camera="film", rule=rule, type=RULES[rule].type, key="k", phase="start",
         t=t, t_wall=t, score=score, text="", **names,
     )  # fmt: skip
-    return Told(t=t, alert=alert)
+    return ToldAlert(t=t, alert=alert)
 
 
 def lasting(start, end, rule="intrusion", **more):

@@ -10,7 +10,7 @@ from pydantic import Field
 from starlette.responses import FileResponse, Response
 
 from surveil.alerts.evidence import safe_name
-from surveil.alerts.history import EventFilter, EventRecord, Place, Verdict
+from surveil.alerts.history import Cursor, EventFilter, EventRecord, Verdict
 from surveil.alerts.links import picture_path, stored_file
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
@@ -204,18 +204,18 @@ def _cameras(call: Call, asked: str | None) -> tuple[str, ...] | None:
     return (asked,)
 
 
-def cursor_of(place: Place | None) -> str | None:
+def cursor_of(place: Cursor | None) -> str | None:
     """Return what a page gives out to ask for the next one; None after the last."""
     return None if place is None else f"{place.t_wall!r}~{place.row}"
 
 
-def place_of(cursor: str | None) -> Place | None:
+def place_of(cursor: str | None) -> Cursor | None:
     """Return where a page begins. Raises Refusal for a cursor that was not given out."""
     if cursor is None:
         return None
     t_wall, _, row = cursor.partition("~")
     with suppress(ValueError):
-        place = Place(float(t_wall), int(row))
+        place = Cursor(float(t_wall), int(row))
         if math.isfinite(place.t_wall) and 0 <= place.row < 2**63:
             return place
     raise Refusal(422, "invalid", "the cursor is none that was given out", remedy="begin at the first page")

@@ -25,7 +25,7 @@ _LONGEST_OFFSET = 2 * TIMESCALE
 _STEPS = 5
 
 
-class Place(NamedTuple):
+class PictureTime(NamedTuple):
     """Where a picture stands, in ticks."""
 
     start: int
@@ -50,13 +50,13 @@ class MediaClock:
         """Expect stamps that have nothing to do with the last ones."""
         self._last = None
 
-    def place(self, packet: StoredPacket) -> Place:
+    def place(self, packet: StoredPacket) -> PictureTime:
         """Return the place of the next picture."""
         step, start = self._step(packet), self._line
         self._ideal = start if step is None else self._ideal + step
         duration = max(_LEAST, self._usual() + self._ideal - start)
         self._line, self._last = start + duration, packet
-        return Place(start, duration, _offset(packet))
+        return PictureTime(start, duration, _offset(packet))
 
     def _usual(self) -> int:
         return round(median(self._steps)) if self._steps else _FIRST

@@ -9,7 +9,7 @@ from statistics import median
 
 from surveil import poisson
 from surveil.offline.normality.figures import LEVEL, Estimate
-from surveil.offline.rules.matching import JudgedAlert, JudgedEvent, Kind, Verdict
+from surveil.offline.rules.matching import EventOutcome, JudgedAlert, JudgedEvent, Kind
 
 _Z = 1.959964
 """Quantile of the normal distribution for LEVEL."""
@@ -146,14 +146,14 @@ def _group(name: str, films: Sequence[JudgedFilm], rate: float) -> Group:
 def _made(
     name: str, events: Sequence[JudgedEvent], alerts: Sequence[JudgedAlert], hours: float | None, rate: float
 ) -> Group:
-    found = [e for e in events if e.verdict is Verdict.FOUND]
+    found = [e for e in events if e.verdict is EventOutcome.FOUND]
     false = [a.told.alert.score for a in alerts if a.kind is Kind.FALSE]
     scores = [e.told.alert.score for e in found if e.told is not None]
     return Group(
         name=name,
         events=len(events),
         found=len(found),
-        late=sum(e.verdict is Verdict.LATE for e in events),
+        late=sum(e.verdict is EventOutcome.LATE for e in events),
         false=len(false),
         repeated=sum(a.kind is Kind.REPEATED for a in alerts),
         hours=hours,

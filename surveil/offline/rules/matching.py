@@ -13,7 +13,7 @@ SLACK_S = 1.0
 """Labels are written by people: an alert may come so much before it is due, or after the end of its event."""
 
 
-class Verdict(StrEnum):
+class EventOutcome(StrEnum):
     """What became of a labelled event."""
 
     FOUND = "found"
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ToldAlert:
     """The start of an alert, and when it was told."""
 
     t: float
@@ -51,8 +51,8 @@ class JudgedEvent:
     """Of its rule."""
     due: float
     """When its rule is to alert, s."""
-    verdict: Verdict
-    told: Told | None = None
+    verdict: EventOutcome
+    told: ToldAlert | None = None
     """The alert that counts; of a late one, too."""
 
     @property
@@ -65,7 +65,7 @@ class JudgedEvent:
 class JudgedAlert:
     """An alert and what it is worth."""
 
-    told: Told
+    told: ToldAlert
     kind: Kind
 
 
@@ -88,7 +88,7 @@ class RuleTime:
 
 
 def judge(
-    told: Sequence[Told], events: Iterable[Event], rules: Mapping[str, RuleTime], within_s: float
+    told: Sequence[ToldAlert], events: Iterable[Event], rules: Mapping[str, RuleTime], within_s: float
 ) -> Judged:
     """Compare alerts with labels.
 
@@ -104,7 +104,9 @@ def judge(
         if found[id(d)] is None:
             found[id(d)] = _take(free, d, d.end)
     judged = tuple(_event(d, found[id(d)]) for d in sorted(wanted, key=lambda d: d.due))
-    kinds = {id(e.told): Kind.TRUE if e.verdict is Verdict.FOUND else Kind.LATE for e in judged if e.told}
+    kinds = {
+        id(e.told): Kind.TRUE if e.verdict is EventOutcome.FOUND else Kind.LATE for e in judged if e.told
+    }
     alerts = tuple(JudgedAlert(told=one, kind=kinds.get(id(one)) or _left_over(one, dues)) for one in told)
     return Judged(events=judged, alerts=alerts)
 
@@ -138,20 +140,20 @@ class _Due:
         return Kind.REPEATED if self.counts and self.due - SLACK_S <= t <= end + SLACK_S else Kind.FALSE
 
 
-def _take(free: dict[int, Told], d: _Due, until: float) -> Told | None:
+def _take(free: dict[int, ToldAlert], d: _Due, until: float) -> ToldAlert | None:
     for number, one in free.items():
         if d.due - SLACK_S <= one.t <= until and d.is_about(one.alert):
             return free.pop(number)
     return None
 
 
-def _event(d: _Due, told: Told | None) -> JudgedEvent:
+def _event(d: _Due, told: ToldAlert | None) -> JudgedEvent:
     in_time = told is not None and told.t <= d.until
-    verdict = Verdict.FOUND if in_time else Verdict.MISSED if told is None else Verdict.LATE
+    verdict = EventOutcome.FOUND if in_time else EventOutcome.MISSED if told is None else EventOutcome.LATE
     return JudgedEvent(event=d.event, type=d.type, due=d.due, verdict=verdict, told=told)
 
 
-def _left_over(one: Told, dues: Iterable[_Due]) -> Kind:
+def _left_over(one: ToldAlert, dues: Iterable[_Due]) -> Kind:
     """Return what an alert is worth that no event has taken."""
     found = {d.explains(one.t) for d in dues if d.is_about(one.alert)}
     return next((kind for kind in (Kind.UNCLEAR, Kind.REPEATED) if kind in found), Kind.FALSE)

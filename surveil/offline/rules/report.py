@@ -15,7 +15,7 @@ from surveil.errors import StateError
 from surveil.filesystem import write_atomically
 from surveil.offline.normality.figures import Estimate
 from surveil.offline.rules.figures import FIGURES, Group, JudgedFilm
-from surveil.offline.rules.matching import JudgedAlert, JudgedEvent, Kind, Verdict
+from surveil.offline.rules.matching import EventOutcome, JudgedAlert, JudgedEvent, Kind
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -42,7 +42,7 @@ _HEADS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
+class ReportPicture:
     """A picture of what went wrong."""
 
     t: float
@@ -77,7 +77,7 @@ class PlayedFilm:
     title: str
     suite: str
     judged: JudgedFilm
-    shots: tuple[Shot, ...]
+    shots: tuple[ReportPicture, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,14 +216,14 @@ def to_html(report: RulesReport) -> str:
 
 def _section(film: PlayedFilm) -> str:
     judged = film.judged
-    found = sum(event.verdict is Verdict.FOUND for event in judged.events)
+    found = sum(event.verdict is EventOutcome.FOUND for event in judged.events)
     false = sum(alert.kind is Kind.FALSE for alert in judged.alerts)
     words = f"{', '.join(judged.conditions) or 'no conditions'}; {judged.seconds:.1f} s; "
     words += f"{found} of {len(judged.events)} events found, {false} false alarms"
     return f"<h2>{escape(film.suite)}: {escape(film.title)}</h2><p>{escape(words)}</p>{_figures(film.shots)}"
 
 
-def _figures(shots: Iterable[Shot]) -> str:
+def _figures(shots: Iterable[ReportPicture]) -> str:
     return "".join(
         f"<figure>{_image(shot.jpeg)}<figcaption><b class=wrong>{escape(shot.kind)}</b> {escape(shot.text)}"
         "</figcaption></figure>"

@@ -16,7 +16,7 @@ from surveil.cli.common import console, errors, open_detector, read_config, show
 from surveil.config import Config
 from surveil.errors import ConfigError
 from surveil.offline.normality.gate import check_figures, failures, read_gate
-from surveil.offline.rules.commands.play import Playable, play, prepare
+from surveil.offline.rules.commands.play import PlayableSuite, play, prepare
 from surveil.offline.rules.figures import groups, names, values
 from surveil.offline.rules.report import PlayedFilm, RulesReport, lines, rows, to_json, write_report
 from surveil.offline.rules.suite import load_suites
@@ -62,16 +62,16 @@ def evaluate_films(options: FilmsOptions) -> None:
         raise typer.Exit(1)
 
 
-def _played(made: Playable, progress: Callable[[str, float], None]) -> Iterator[PlayedFilm]:
+def _played(made: PlayableSuite, progress: Callable[[str, float], None]) -> Iterator[PlayedFilm]:
     detector = open_detector(made.config)
     for film, path in zip(made.suite.films, made.paths, strict=True):
         yield play(made, film, path, detector, progress)
 
 
-def _prepared(options: FilmsOptions, folder: Path) -> list[Playable]:
+def _prepared(options: FilmsOptions, folder: Path) -> list[PlayableSuite]:
     """Read every suite and its camera. Raises ConfigError with the mistakes of all of them."""
     wrong: list[str] = []
-    made: list[Playable] = []
+    made: list[PlayableSuite] = []
     read = cache(read_config)
 
     def config() -> Config:
@@ -89,7 +89,7 @@ def _prepared(options: FilmsOptions, folder: Path) -> list[Playable]:
     return made
 
 
-def _figures(suites: Sequence[Playable]) -> list[str]:
+def _figures(suites: Sequence[PlayableSuite]) -> list[str]:
     """Return the names of the figures that there will be."""
     films = [film for made in suites for film in made.suite.films]
     conditions = {

@@ -23,8 +23,8 @@ from surveil.detect.detector import Detector
 from surveil.errors import ConfigError
 from surveil.features.normality.draw import jpeg
 from surveil.offline.rules.figures import JudgedFilm
-from surveil.offline.rules.matching import Judged, RuleTime, Told, judge
-from surveil.offline.rules.report import PlayedFilm, Shot
+from surveil.offline.rules.matching import Judged, RuleTime, ToldAlert, judge
+from surveil.offline.rules.report import PlayedFilm, ReportPicture
 from surveil.offline.rules.suite import Event, Film, Suite
 from surveil.rules.base import RuleSettings, rule_name
 from surveil.types import Bytes
@@ -35,7 +35,7 @@ _WIDTH = 480
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Playable:
+class PlayableSuite:
     """A suite with its camera, and files that are there."""
 
     suite: Suite
@@ -59,7 +59,7 @@ class Playable:
 
 def prepare(
     suite: Suite, source: Path, footage: Path, folder: Path, read_config: Callable[[], Config]
-) -> Playable:
+) -> PlayableSuite:
     """Return the suite with its camera and files.
 
     `folder` takes the state of a suite's own camera; `read_config` reads the configuration that has the one it names.
@@ -70,7 +70,7 @@ def prepare(
     if name not in config.cameras:
         raise ConfigError([f"{source}: camera: {no_camera(name, config.cameras)}"])
     paths = tuple(footage / film.path for film in suite.films)
-    made = Playable(suite=suite, config=config, camera=config.cameras[name], paths=paths)
+    made = PlayableSuite(suite=suite, config=config, camera=config.cameras[name], paths=paths)
     wrong = [
         f"{source}: films[{i}].path: {path}: there is no such video or folder; name its folder with --footage"
         for i, path in enumerate(paths)
@@ -93,7 +93,7 @@ def prepare(
     return made
 
 
-def _unknown(event: Event, made: Playable, known: Iterable[str]) -> Iterable[str]:
+def _unknown(event: Event, made: PlayableSuite, known: Iterable[str]) -> Iterable[str]:
     """Yield which of the event's names the camera does not know."""
     judged = made.rules
     if event.rule not in judged:
@@ -129,7 +129,7 @@ def _of_suite(message: str, path: Path, source: Path) -> str:
 
 
 def play(
-    made: Playable, film: Film, path: Path, detector: Detector, progress: Callable[[str, float], None]
+    made: PlayableSuite, film: Film, path: Path, detector: Detector, progress: Callable[[str, float], None]
 ) -> PlayedFilm:
     """Play one film. Raises SourceError when it cannot be played to its end."""
     watch = _Watch(made, film)
@@ -159,11 +159,11 @@ def play(
 class _Watch:
     """Notes when what was alerted, and keeps a small picture of each alert and of each labelled event."""
 
-    def __init__(self, made: Playable, film: Film) -> None:
+    def __init__(self, made: PlayableSuite, film: Film) -> None:
         self._made = made
         self._film = film
         self._hide = make_hide(made.camera.unstored, made.camera.evidence)
-        self._told: list[Told] = []
+        self._told: list[ToldAlert] = []
         self._of_alerts: list[bytes] = []
         self._of_events: dict[int, bytes] = {}
         self._waiting = sorted(range(len(film.events)), key=self._shown_at)
@@ -179,7 +179,7 @@ class _Watch:
             if alert.phase == "start" and (
                 not self._made.suite.rules or alert.rule in self._made.suite.rules
             ):
-                self._told.append(Told(t=seen.frame.t, alert=alert))
+                self._told.append(ToldAlert(t=seen.frame.t, alert=alert))
                 self._of_alerts.append(self._picture(seen, alert.box))
         while self._waiting and seen.frame.t >= self._shown_at(self._waiting[0]):
             self._of_events[self._waiting.pop(0)] = self._picture(seen, None)
@@ -201,12 +201,14 @@ class _Watch:
         }
         return judge(self._told, self._film.events, rules, self._made.suite.within_s)
 
-    def shots(self, judged: Judged) -> tuple[Shot, ...]:
+    def shots(self, judged: Judged) -> tuple[ReportPicture, ...]:
         """Return the pictures of what went wrong, in the order of time."""
         of_alert = {id(told): shot for told, shot in zip(self._told, self._of_alerts, strict=True)}
         of_event = {id(event): self._of_events.get(k, b"") for k, event in enumerate(self._film.events)}
-        missed = [Shot.of_event(e, of_event[id(e.event)]) for e in judged.events if e.verdict != "found"]
-        false = [Shot.of_alert(a, of_alert[id(a.told)]) for a in judged.alerts if a.kind == "false"]
+        missed = [
+            ReportPicture.of_event(e, of_event[id(e.event)]) for e in judged.events if e.verdict != "found"
+        ]
+        false = [ReportPicture.of_alert(a, of_alert[id(a.told)]) for a in judged.alerts if a.kind == "false"]
         return tuple(sorted([*missed, *false], key=lambda shot: shot.t))
 
 
