@@ -49,7 +49,8 @@ _PLAIN = frozenset(
 """Names in a query whose values are no secrets, and words that may stand in one alone."""
 _RANDOM = re.compile(
     r"(?<![A-Za-z0-9])(?:(?=[A-Za-z]*\d)(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])[A-Za-z0-9]{12,}"
-    r"|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,})(?![A-Za-z0-9])"
+    r"|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,}"
+    r"|(?=[a-z]*\d+[a-z]+\d)[a-z0-9]{14,}|(?=[A-Z]*\d+[A-Z]+\d)[A-Z0-9]{14,})(?![A-Za-z0-9])"
 )
 """A part of a path that is a key and no word."""
 _NO_WORD = re.compile(r"(?=.*[A-Za-z])(?=.*\d|.*[a-z].*[A-Z]|.*[^\w]).{8,}$", re.DOTALL)
@@ -147,7 +148,8 @@ def _pieces(rest: str) -> Iterator[tuple[str, _Kind]]:
         is_name = is_credential or is_plain or doubt is _Kind.UNKNOWN or len(name) <= SHOWN
         yield name, _Kind.PLAIN if is_name else doubt
         yield "=", _Kind.PLAIN
-        is_shown = not is_credential and (len(value) <= SHOWN or (is_plain and doubt is _Kind.UNKNOWN))
+        is_word = is_plain and doubt is _Kind.UNKNOWN and not _RANDOM.search(value)
+        is_shown = not is_credential and (len(value) <= SHOWN or is_word)
         yield value, _Kind.PLAIN if is_shown else doubt
         done = pair.end()
     yield from _words(text[done:], doubt, in_query="?" in text[:done])

@@ -77,6 +77,13 @@ QUERIES = [
     f"token={A}%2F{B}",
     f"token={A}+{B}",
     f"unknown={WHOLE}",
+    f"stream={WHOLE}",
+    f"channel=1/{WHOLE}",
+    f"live={WHOLE.upper()}12",
+    f'q={{"password":"{WHOLE}"}}',
+    f"credentials[password]={WHOLE}",
+    f"pass%77ord={WHOLE}",
+    f"password:{WHOLE}",
     f"{WHOLE}",
     f"x=1&{WHOLE}",
 ]
@@ -86,6 +93,7 @@ PATHS = [
     f"user=admin&password={A}/{B}&channel=1.sdp",
     f"user=admin;password={A};{B};ch=1",
     f"live/{WHOLE}",
+    f"{WHOLE.lower()}12/live",
     f"live/{WHOLE}?enableSrtp",
     f"api/9f86d081884c7d65/{WHOLE}/mjpeg",
 ]
