@@ -71,6 +71,9 @@ class Played:
     """By how much each alert came after the frame that shows it."""
     books: FrameCounters
     modes: tuple[str, ...]
+    damages: int
+    """How often pictures were taken for damaged."""
+    connections: int
 
 
 class AsIfLive(AvSource):
@@ -96,7 +99,14 @@ class AsIfLive(AvSource):
 class Rehearsal:
     """One camera with the whole pipeline behind it, on one thread and in virtual time."""
 
-    def __init__(self, config: Config, detector: Detector, folder: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        detector: Detector,
+        folder: Path,
+        source: Callable[[StreamSettings, ManualClock, Callable[[], None]], AsIfLive] = AsIfLive,
+    ) -> None:
+        self._source = source
         self._clock, self._metrics = ManualClock(), Metrics(CollectorRegistry())
         (self._name,) = config.cameras
         self._camera = config.cameras[self._name]
@@ -112,7 +122,7 @@ class Rehearsal:
     def play(self, clip: Path) -> Played:
         """Play a clip to its end."""
         ring, settings = self.stages.ring, self._camera.stream.model_copy(update={"url": "rtsp://192.0.2.1/"})
-        source = AsIfLive(settings.model_copy(update={"url": str(clip)}), self._clock, self.work)
+        source = self._source(settings.model_copy(update={"url": str(clip)}), self._clock, self.work)
         loop = CaptureLoop(
             self._name, settings, ring.put, ring.lose, self._metrics, self._clock, Stop(),
             wants=ring.wants, taker=ring, full=CameraRuntime(camera=self._camera).why_full, make=lambda _: source,
@@ -128,7 +138,13 @@ class Rehearsal:
             late_s=tuple(self._late),
             books=books,
             modes=(mode.mode, mode.value) if mode else (),
+            damages=self._count("capture_damage"),
+            connections=self._count("camera_connects"),
         )
+
+    def _count(self, what: str) -> int:
+        found = self._metrics.registry.get_sample_value(f"surveil_{what}_total", {"camera": self._name})
+        return int(found or 0)
 
     def work(self) -> None:
         """Take everything there is through the stages."""
