@@ -1,9 +1,10 @@
-"""People who come in, sit or stand and stay; ghosts that do not: `python -m benchmarks.sitting [people] [ghosts]`.
+"""People who come in, sit or stand and stay; ghosts: `python -m benchmarks.sitting [people] [ghosts] [hard]`.
 
 `people`: people are cut out of a folder of pictures with YOLO labels (`coco256`, SURVEIL_FOOTAGE) and moved into
 pictures without people. They come in within the first seconds, stay, and move a little now and then. Printed: the
 share that is followed at the end, the precision of what is followed, and the mean error of their number.
 `ghosts`: pictures without people, with grain and changes of light; tracks of people that live longer than 5 s.
+`hard`: the same pictures at 1.6 times their size, with more grain, and light that changes often and by up to the half.
 
 A film lasts 60 s and is looked at 5 times a second, by gate, planner of crops, model and engine as in the daemon.
 Films depend on their seed alone, so that two builds can be compared: run the file with the PYTHONPATH of each.
@@ -59,7 +60,23 @@ ALONE = 0.15
 OTHERS = 0.1
 """What is so small in a cut counts neither way."""
 MOST_PEOPLE = 5
-GRAIN = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What happens to the picture beside what is in it."""
+
+    grain: float = 2.0
+    """Standard deviation, of 255."""
+    changes: int = 3
+    """Of the light, in the time of the film."""
+    swing: float = 0.15
+    """By at most this part, each."""
+    size: float = 1.0
+    """How many times as large as its file a picture is."""
+
+
+HARD = Conditions(grain=6.0, changes=12, swing=0.5, size=1.6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +205,16 @@ class Film:
     scene: Image
     actors: list[Actor] = field(default_factory=list)
     seed: int = 0
+    conditions: Conditions = field(default_factory=Conditions)
 
     def frames(self) -> Iterator[tuple[float, Image, Boxes]]:
         """Yield stream time, picture and the boxes of people."""
         rng = np.random.default_rng(self.seed)
         height, width = self.scene.shape[:2]
-        grain = rng.normal(0, GRAIN, (4, height + 32, width + 32)).astype(np.int16)
-        steps = np.sort(rng.uniform(0, SECONDS, 3))
-        levels = [1.0, *rng.uniform(0.85, 1.15, 3)]
+        grain = rng.normal(0, self.conditions.grain, (4, height + 32, width + 32)).astype(np.int16)
+        changes, swing = self.conditions.changes, self.conditions.swing
+        steps = np.sort(rng.uniform(0, SECONDS, changes))
+        levels = [1.0, *rng.uniform(1 - swing, 1 + swing, changes)]
         phase = rng.uniform(0, 2 * np.pi)
         for i in range(round(SECONDS * FPS)):
             t = i / FPS
@@ -409,6 +428,23 @@ def ghosts(film: Film, looks: Looks, labels: Sequence[str]) -> int:
     return sum(seconds > LONG_S for seconds in lived.values())
 
 
+def _count_ghosts(
+    pictures: Sequence[Path], conditions: Conditions, detector: Detector, kept: Path | None
+) -> tuple[int, int]:
+    """Return how many ghosts there are in the films of the pictures, and how many crops were looked at."""
+    count, crops = 0, 0
+    for number, path in enumerate(pictures):
+        looks = Looks(detector, kept, f"ghosts-{conditions.size}-{path.stem}")
+        scene = _load(path)
+        if conditions.size != 1:
+            scaled = cv2.resize(scene, None, fx=conditions.size, fy=conditions.size)
+            scene = np.asarray(scaled, np.uint8)
+        film = Film(name=path.stem, scene=scene, seed=number, conditions=conditions)
+        count += ghosts(film, looks, detector.labels)
+        crops += looks.crops
+    return count, crops
+
+
 def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(
@@ -432,14 +468,13 @@ def main() -> None:
             film = film_of_people(album, seed)
             tally.add(film, Looks(detector, given.looks, film.name), detector.labels)
         print(tally.say(), flush=True)
-    if "ghosts" in given.what:
-        count, crops = 0, 0
-        pictures = album.empty()[:: given.every]
-        for number, path in enumerate(pictures):
-            looks = Looks(detector, given.looks, f"ghosts-{path.stem}")
-            count += ghosts(Film(name=path.stem, scene=_load(path), seed=number), looks, detector.labels)
-            crops += looks.crops
-        print(f"{len(pictures)} pictures without people, {count} ghosts, {crops} crops", flush=True)
+    for what, conditions in (("ghosts", Conditions()), ("hard", HARD)):
+        if what in given.what:
+            pictures = album.empty()[:: given.every]
+            count, crops = _count_ghosts(pictures, conditions, detector, given.looks)
+            print(
+                f"{what}: {len(pictures)} pictures without people, {count} ghosts, {crops} crops", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -87,6 +87,35 @@ def test_a_patch_of_light_is_no_thing():
     assert watch(script)[-1] == []
 
 
+def in_fog(plane, depth):
+    """The plane when fog of `depth` 0..1 lies before it, thicker to the right as where it is farther away."""
+    thick = depth * np.linspace(0.3, 1.0, plane.shape[1])
+    return plane * (1 - thick) + 135 * thick
+
+
+def yard_with_things():
+    """Ground with things of all kinds in it, some with little contrast."""
+    plane = ground().astype(float)
+    for i, (x, y) in enumerate((x, y) for x in range(20, 300, 40) for y in (30, 80, 130)):
+        plane[y : y + 14, x : x + 10] = 20 + 10 * i
+    return plane
+
+
+@pytest.mark.parametrize("depth", [0.5, 0.8])
+def test_what_fades_in_fog_is_not_gone(depth):
+    clear = yard_with_things()
+    script = [(clear, [])] * 20 + [(in_fog(clear, depth * min(1, i / 10)), []) for i in range(60)]
+    assert not any(watch(script))
+
+
+def test_what_is_taken_after_the_fog_is_removed():
+    clear = with_bag(yard_with_things())
+    script = [(clear, [])] * 20 + [(in_fog(clear, 0.8), [])] * 20 + [(clear, [])] * 20
+    seen = watch([*script, *[(yard_with_things(), [])] * 20])
+    assert [kind for kind, _, _ in seen[59]] == []
+    assert [kind for kind, _, _ in seen[-1]] == ["removed"]
+
+
 def test_another_scene_is_no_heap_of_things():
     script = [(ground(), [])] * 20 + [(ground(seed=9), [])] * 40
     assert watch(script)[-1] == []

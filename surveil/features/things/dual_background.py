@@ -25,6 +25,10 @@ AROUND = 0.35
 """Side of the neighbourhood, share of the plane's height: larger than what one puts down."""
 LIGHT_MAX = 40.0
 """Levels; a larger change of a pixel does not count as more."""
+CONTRAST_PX = 15
+"""Contrast finer than this, px, is compared: coarser shades come and go with the sun."""
+FAINT = 4.0
+"""Levels squared: a plane with less contrast than this has none that could be lost."""
 STILL_S = 2.0
 """A pixel that has held its value for this long is still."""
 LEARN_S = 8.0
@@ -76,6 +80,18 @@ class DualBackground:
         """Levels (h, w) by which what is there now differs from the rule, the light taken out."""
         return self._unlit(np.where(self.known & self.still, self.short - self.long, np.float32(0)))
 
+    def contrast(self) -> float:
+        """Return how much of the fine contrast of the rule is still there: 1 as ever, less in fog, dazzle and blur.
+
+        It is the slope of a line through the origin, of the texture now over the texture as a rule, where the
+        picture holds still and differs by no more than light.
+        """
+        alike = self.known & self.still & (np.abs(self.change()) <= DIFFERS)
+        rule, now = texture(self.long, CONTRAST_PX)[alike], texture(self.short, CONTRAST_PX)[alike]
+        return (float(np.dot(now, rule)) + FAINT * rule.size) / (
+            float(np.dot(rule, rule)) + FAINT * rule.size + 1e-6
+        )
+
     @staticmethod
     def _unlit(change: Plane) -> Plane:
         """Take out of a change (h, w) what the whole neighbourhood has changed by."""
@@ -102,3 +118,9 @@ class DualBackground:
         self.accept(fresh)
         same = self.known & ~busy & self.still & (np.abs(self.change()) <= DIFFERS)
         self.long += (self.short - self.long) * same * np.float32(rate(dt, LONG_S))
+
+
+def texture(plane: Plane, side: int) -> Plane:
+    """Return what is left of a plane without its light and shade coarser than `side` px."""
+    fine: Plane = plane - cv2.blur(plane, (side, side))
+    return fine

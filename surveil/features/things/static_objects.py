@@ -13,7 +13,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from surveil.features.things.dual_background import DualBackground, Plane
+from surveil.features.things.dual_background import DualBackground, Plane, texture
 from surveil.features.things.finding import StaticObject, StaticThings
 from surveil.geometry import iou
 from surveil.types import BoolMap, Box, Bytes
@@ -37,6 +37,10 @@ BIN = 8.0
 """Levels in a bin of a histogram."""
 ALIKE = 0.6
 """Where both backgrounds correlate this much, the texture is the same and only the light is not."""
+TEXTURE_PX = 7
+"""What is coarser is light and shade."""
+CLEAR = 0.92
+"""With less of its fine contrast than this the scene is in fog, dazzled or out of focus: what fades is not gone."""
 CORE = 0.5
 """Share of its own change that a blob must have everywhere."""
 GAP_S = 5.0
@@ -114,6 +118,8 @@ class StaticObjects:
             if t - thing.seen.since > ABSORB_S and thing in self._things:
                 model.accept(thing.mask)
                 self._things.remove(thing)
+        if not blobs or model.contrast() < CLEAR:
+            return
         for box, mask in blobs:
             if busy[mask].mean() < 0.5 and (kind := _kind(model, box, mask)):
                 self._last_id += 1
@@ -165,7 +171,8 @@ def _kind(model: DualBackground, box: Box, mask: BoolMap) -> Literal["left", "re
     if not model.known[rows, columns].all():
         return ""
     now, before = model.short[rows, columns], model.long[rows, columns]
-    if _correlation(_texture(now)[inside], _texture(before)[inside]) > ALIKE:
+    fine_now, fine_before = texture(now, TEXTURE_PX), texture(before, TEXTURE_PX)
+    if _correlation(fine_now[inside], fine_before[inside]) > ALIKE:
         return ""
     ring = cv2.dilate(inside.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8)) > 0
     ring &= ~inside
@@ -189,9 +196,3 @@ def _correlation(a: Plane, b: Plane) -> float:
     a, b = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / norm if norm > 1e-6 else 0.0
-
-
-def _texture(plane: Plane) -> Plane:
-    """What is left of a plane without its coarse light and shade."""
-    texture: Plane = plane - cv2.blur(plane, (7, 7))
-    return texture
