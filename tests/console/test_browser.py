@@ -1,6 +1,7 @@
 """The console as people use it: Debian's Chromium, the real daemon, a real RTSP camera with people in its picture."""
 
 import json
+import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -46,7 +47,11 @@ def console(folder, gate):
         rules = [{"type": "intrusion", "zone": "yard", "after_s": 0.5}]
         made = json.loads(config_text(camera.url, folder / "state", rules=rules, title="Yard"))
         made["cameras"]["gate"] = {"url": gate.url, "title": "Gate"}
-        made["http"] |= {"console": True, "public_url": "https://cams.example"}
+        made["http"] |= {
+            "console": True,
+            "public_url": "https://cams.example",
+            "grafana_url": "https://charts.example/g",
+        }
         made["sinks"] = {"file": {"type": "file", "path": str(folder / "alerts.jsonl")}}
         config.write_text(json.dumps(made))
         with Process(config) as daemon:
@@ -137,6 +142,40 @@ def test_an_event_comes_into_the_list_by_itself_and_leads_to_its_pictures(page, 
         page, "[...document.querySelectorAll('figure img')].every((one) => one.complete && one.naturalWidth)"
     )
     assert "person in yard" in page.locator("main").inner_text()
+    charts = page.get_by_role("link", name="Charts in Grafana").get_attribute("href")
+    assert re.match(
+        r"https://charts\.example/g/d/surveil-camera\?var-camera=yard&.*from=\d{13}&to=\d{13}$", charts
+    )
+
+
+def test_the_list_of_events_is_of_the_camera_and_the_time_that_a_dashboard_links_to(page, console):
+    page.goto(f"{console}#/events?camera=yard&from=1&to=2000000000")
+    page.locator(".events li").first.wait_for()
+    page.goto(f"{console}#/events?camera=yard&from=1&to=2")
+    page.get_by_text("No events match.").wait_for()
+
+
+def test_a_sink_is_sent_a_test_message(page, console, folder):
+    page.goto(f"{console}#/books")
+    page.get_by_role("button", name="Test message to file").click()
+    page.get_by_text("file has taken a test message.").wait_for()
+    rules = [json.loads(line)["rule"] for line in (folder / "alerts.jsonl").read_text().splitlines()]
+    assert "test" in rules
+
+
+def test_the_running_daemon_tells_of_picture_health_and_takes_a_new_view(page, console):
+    page.goto(f"{console}#/health/yard")
+    page.get_by_text("No fault", exact=True).wait_for()
+    page.goto(f"{console}#/normality/yard")
+    page.get_by_text("Switch it on in the configuration").wait_for()
+    taken = page.evaluate(
+        """async () => {
+            const { csrf } = await (await fetch('/api/v1/me')).json();
+            const asked = { method: 'POST', headers: { 'x-csrf-token': csrf } };
+            return (await (await fetch('/api/v1/cameras/yard/accept-view', asked)).json()).taken;
+        }"""
+    )
+    assert taken
 
 
 def test_a_zone_drawn_with_the_mouse_alerts(page, console):

@@ -108,7 +108,7 @@ def test_it_starts_is_ready_and_stops_within_its_time(service):
     assert service.show("ActiveState", "Result", "ExecMainStatus") == ["inactive", "success", "0"]
 
 
-def test_the_shipped_file_starts_without_a_camera_and_with_the_console(box):
+def test_the_shipped_file_starts_without_a_camera_and_the_console_adds_one_that_is_adopted(box):
     shutil.copy(ROOT / "config.yaml", box.share)
     box("install -m 0640 -g surveil /opt/share/config.yaml /etc/surveil/config.yaml")
     box("systemctl reset-failed surveil; systemctl start surveil")
@@ -117,8 +117,36 @@ def test_the_shipped_file_starts_without_a_camera_and_with_the_console(box):
         assert '"first_start":true' in box.page("/api/v1/me")
         assert box.show("ActiveState", "SubState", "NRestarts") == ["active", "running", "0"]
         wait(lambda: "0/0 cameras up" in box.show("StatusText")[0])
+        added = asked(box, "POST", "/cameras", {**CAMERA, "password": SECRET})
+        assert added["applied"], added
+        wait(lambda: "0/1 cameras up" in box.show("StatusText")[0])
+        login = box("stat -c '%a %U' /var/lib/private/surveil/console/logins/porch-*").stdout.split()
+        assert login == ["600", "surveil"]
+        box("/opt/share/surveil config adopt -c /etc/surveil/config.yaml")
+        kept = box(
+            "stat -c '%a %U %G' /etc/surveil/passwords /etc/surveil/passwords/porch-*"
+        ).stdout.splitlines()
+        assert kept == ["750 root surveil", "640 root surveil"]
+        assert not box("ls /var/lib/private/surveil/console/logins").stdout
+        box("systemctl restart surveil")
+        assert "porch" in box.page("/readyz")
+        assert SECRET not in box.journal() + box("cat /etc/surveil/config.yaml").stdout
     finally:
         box("systemctl stop surveil")
+
+
+CAMERA = {"id": "porch", "url": "rtsp://127.0.0.1:9/1", "user": "ada"}
+
+
+def asked(box, method, path, body):
+    """What the API of the console answers."""
+    csrf = json.loads(box("curl -s http://127.0.0.1:9108/api/v1/me").stdout)["csrf"]
+    (box.share / "body.json").write_text(json.dumps(body))
+    return json.loads(
+        box(
+            f"curl -s -X {method} -H 'x-csrf-token: {csrf}' -d @/opt/share/body.json http://127.0.0.1:9108/api/v1{path}"
+        ).stdout
+    )
 
 
 def test_the_state_is_private_and_the_credential_is_read_and_never_told(service):
