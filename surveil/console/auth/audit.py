@@ -16,8 +16,6 @@ from surveil.errors import StateError
 log = structlog.get_logger(__name__)
 _PURGE_EVERY_S = 3600.0
 _COLUMNS = "n, at, user, origin, address, action, subject, status"
-_SENT = "audit_sent"
-"""Key of the number of the newest entry that the sink has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +82,17 @@ class Audit:
         Who asks for the first time gets those that come from now on.
         """
         with self._db.writing() as db:
-            row = db.execute("SELECT value FROM keys WHERE name = ?", (_SENT,)).fetchone()
+            row = db.execute("SELECT n FROM audit_sent").fetchone()
             if row is None:
-                newest = db.execute("SELECT coalesce(max(n), 0) FROM audit").fetchone()[0]
-                db.execute("INSERT INTO keys VALUES (?, ?)", (_SENT, str(newest).encode()))
+                db.execute("INSERT INTO audit_sent SELECT coalesce(max(n), 0) FROM audit")
                 return []
             query = f"SELECT {_COLUMNS} FROM audit WHERE n > ? ORDER BY n LIMIT ?"  # noqa: S608 - of ours
-            return list(map(_entry, db.execute(query, (int(row[0]), limit))))
+            return list(map(_entry, db.execute(query, (row[0], limit))))
 
     def sent(self, n: int) -> None:
         """Note that a sink has the entries up to a number. Raises StateError."""
         with self._db.writing() as db:
-            db.execute("UPDATE keys SET value = ? WHERE name = ?", (str(n).encode(), _SENT))
+            db.execute("UPDATE audit_sent SET n = ?", (n,))
 
     def page(self, before: int | None, limit: int) -> list[tuple[int, AuditEntry]]:
         """Return the newest entries with their numbers, those before a number when it is given. Raises StateError."""
