@@ -170,7 +170,7 @@ COMMANDS: dict[str, CommandLine | CommandGroup] = {
         {
             "adopt": CommandLine(
                 "adopt:adopt",
-                "Move what was drawn in the console into the configuration file, comments kept.",
+                "Move what was set in the console into the configuration file, comments kept.",
             ),
         },
     ),
