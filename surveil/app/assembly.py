@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import structlog
 
-from surveil.alerts.privacy import make_hide
 from surveil.alerts.writer import AlertWriter
 from surveil.app.arming import Arming
 from surveil.clock import Clock
@@ -36,7 +35,7 @@ from surveil.ring import FrameRing
 from surveil.rules.base import WhyOff
 from surveil.schedule import ScheduleSettings
 from surveil.track.tracker import Tracker
-from surveil.types import Alert
+from surveil.types import Alert, Bytes
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.unchanged import UnchangedPlaces
@@ -249,7 +248,7 @@ def make_pipeline(
 
 def make_places(camera: CameraConfig) -> PictureOverlay:
     """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
-    hide = make_hide(camera.unstored, camera.evidence)
+    hide = _hide(camera)
     # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
     return PictureOverlay(
         zones=camera.zones,
@@ -258,3 +257,13 @@ def make_places(camera: CameraConfig) -> PictureOverlay:
         hide=hide,
         hide_moved=np.zeros_like if camera.unstored else hide,
     )
+
+
+def _hide(camera: CameraConfig) -> Callable[[Bytes], Bytes] | None:
+    """Return what hides parts of the camera's pictures; None where nothing is hidden."""
+    blurs = camera.evidence.blur_faces or camera.evidence.blur_faces_model is not None
+    if not camera.unstored and not blurs:
+        return None
+    from surveil.alerts.privacy import make_hide  # noqa: PLC0415 - most cameras hide nothing
+
+    return make_hide(camera.unstored, camera.evidence)
