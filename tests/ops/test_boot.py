@@ -11,6 +11,7 @@ import pytest
 from surveil.demo.clip import write_clip
 from surveil.demo.scene import DrawnScene
 from tests.ops.container import Container, wait, why_not
+from tests.train.pictures import fill
 
 ROOT = Path(__file__).parents[2]
 SECRET = "cr3dential-Pa55"
@@ -241,3 +242,45 @@ def test_a_wedged_stage_is_killed_by_the_watchdog_and_restarted(service):
     wait(lambda: service.show("MainPID")[0] not in (pid, "0"), 60)
     wait(lambda: processed(service) > 0, 60)
     assert service.show("NRestarts") == ["1"]
+
+
+def api(box, method, path, csrf="", body=""):
+    """What the console's API of the service answers."""
+    told = box(
+        f"curl -sS -X {method} -H 'X-CSRF-Token: {csrf}' -H 'Content-Type: application/json' --data '{body}' "
+        f"http://127.0.0.1:9108/api/v1{path}"
+    ).stdout
+    return json.loads(told)
+
+
+def test_a_training_is_the_last_in_every_queue_and_its_end_is_not_that_of_the_daemon(box):
+    fill(box.share / "shapes", 12)
+    write(box, {**config(), "http": {"console": True}})
+    box("systemctl reset-failed surveil; systemctl start surveil")
+    try:
+        wait(lambda: processed(box) > 0)
+        box(
+            "mkdir -p /var/lib/surveil/feedback && cp -r /opt/share/shapes /var/lib/surveil/feedback/ "
+            "&& chown -R surveil:surveil /var/lib/surveil/feedback/"
+        )
+        csrf = api(box, "GET", "/me")["csrf"]
+        assert api(box, "POST", "/training/sets/shapes/train", csrf, "{}")["state"] == "running"
+        [pid] = box.show("MainPID")
+        wait(lambda: api(box, "GET", "/training")["job"]["doing"])
+        child = box("pgrep -f 'surveil train'").stdout.split()[0]
+        seen = box(f"chrt -p {child}; cat /proc/{child}/oom_score_adj /proc/{child}/cgroup").stdout
+        assert "SCHED_IDLE" in seen
+        assert "\n1000\n" in seen
+        assert "surveil.service" in seen
+        box(f"kill -KILL {child}")
+        wait(lambda: api(box, "GET", "/training")["job"]["state"] == "killed")
+        assert box.show("ActiveState", "MainPID", "NRestarts", "OOMPolicy") == [
+            "active",
+            pid,
+            "0",
+            "continue",
+        ]
+        api(box, "POST", "/training/sets/shapes/train", csrf, "{}")
+        wait(lambda: api(box, "GET", "/training")["job"]["state"] == "done", 120, every_s=1.0)
+    finally:
+        box("systemctl stop surveil", check=False)
