@@ -72,6 +72,11 @@ class Every:
         return True
 
 
+def boot_s() -> float:
+    """Return the seconds since this machine has started, suspended time included; the same for all its processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 def thread_cpu_s() -> float:
     """Return the CPU seconds that the calling thread has used."""
     return time.thread_time()

@@ -81,6 +81,8 @@ class Cause(StrEnum):
     BEHIND = "behind"
     CHANGED = "changed"
     """Resolution or codec changed in mid-stream and the stream was opened anew."""
+    LEASE = "lease"
+    """Another node of the fleet may watch the camera: this one has no lease of it now."""
     OTHER = "other"
 
 

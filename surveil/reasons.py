@@ -33,6 +33,8 @@ class Reason(StrEnum):
     """The program had crashed."""
     CONFIG = "config"
     """The configuration does not have the rule or the camera any more."""
+    HANDED_OVER = "handed_over"
+    """Another node of the fleet watches the camera, or this one's lease has ended."""
     SCHEDULE = "schedule"
     DISARMED = "disarmed"
     MOVED = "moved"

@@ -79,12 +79,12 @@ class CameraWatch:
         self._titles[camera] = title
         self._cameras.setdefault(camera, _Watched())
 
-    def leave(self, camera: str, t: float, t_wall: float) -> list[Alert]:
+    def leave(self, camera: str, t: float, t_wall: float, reason: Reason = Reason.CONFIG) -> list[Alert]:
         """Watch a camera no more; return the end of what was told of it."""
         watched = self._cameras.pop(camera, _Watched())
         self._sinks.pop(camera, None)
         self._titles.pop(camera, None)
-        return [_end(watched, watched.start, t, t_wall, Reason.CONFIG)] if watched.start else []
+        return [_end(watched, watched.start, t, t_wall, reason)] if watched.start else []
 
     def retune(self, settings: CameraWatchSettings, t: float, t_wall: float) -> list[Alert]:
         """Watch by other settings; return the ends of what is told of no more."""

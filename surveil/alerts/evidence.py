@@ -98,9 +98,10 @@ class Evidence:
 
     @staticmethod
     def stem(alert: Alert) -> str:
-        """Return what an alert's files begin with: time of day, rule and the first part of the id."""
+        """Return what an alert's files begin with: time of day, rule, the first part of the id, the lease's epoch."""
         time = datetime.fromtimestamp(alert.t_wall, UTC).strftime("%H%M%S")
-        return f"{time}-{safe_name(alert.rule)}-{safe_name(alert.id)[:13]}"
+        epoch = f"-e{alert.details['epoch']}" if "epoch" in alert.details else ""
+        return f"{time}-{safe_name(alert.rule)}-{safe_name(alert.id)[:13]}{epoch}"
 
     def _clean(self, alerts: Sequence[Alert], picture: Bytes, pictures: Pictures) -> str | None:
         """Store the picture without drawings once for all alerts of the frame; return its path."""

@@ -79,7 +79,9 @@ class AlertWriter:
         wake: Callable[[], None],
         damage: DamageCounts,
         incidents: Incidents,
+        stamp: Callable[[Alert], Alert] = lambda alert: alert,
     ) -> None:
+        """`stamp` is applied to every alert before anything of it is stored."""
         self._outbox = outbox
         self._evidence = evidence
         self._clips = clips
@@ -93,6 +95,7 @@ class AlertWriter:
         self._damage = damage
         self._disk = DiskWatch()
         self._incidents = incidents
+        self._stamp = stamp
         self._sweeps = Every(_SWEEP_S)
         self._lock = threading.Lock()
 
@@ -166,7 +169,7 @@ class AlertWriter:
         """Add what is new and not withheld, with its evidence."""
         work.counts.update(job.counts)
         known = self._outbox.committer.known([a.id for a in job.alerts]) if job.alerts else set()
-        fresh = [a for a in job.alerts if a.id not in known]
+        fresh = [self._stamp(a) for a in job.alerts if a.id not in known]
         again = [a for a in job.alerts if a.id in known and a.phase == "start"]
         work.counts.update(Entry(a.camera, a.rule, REPEATED) for a in again)
         verdict = work.storm.admit(fresh)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.app.evidence_store import CameraRecorder, recorded_s
@@ -13,6 +14,8 @@ from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
 from surveil.capture.opening import make_source
 from surveil.capture.packets import PacketFork, PacketTaker
+from surveil.capture.settings import StreamSettings
+from surveil.capture.source import Source
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
@@ -23,6 +26,9 @@ from surveil.reasons import DecodeWhy
 from surveil.ring import FrameRing
 from surveil.rules.base import rule_name
 from surveil.threads import ThreadGroup
+
+if TYPE_CHECKING:
+    from surveil.capture.leased import MayRead
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,12 +59,23 @@ class CameraRuntime:
         tap: PacketTaker | None = None,
         recording: PacketTaker | None = None,
         t: float = 0.0,
+        may_read: MayRead | None = None,
     ) -> None:
         """Make what reads the streams.
 
-        `tap`: who shows the packets, `recording`: who writes them, `t`: stream time to begin at.
+        Args:
+            ring: takes the frames.
+            metrics: of the daemon.
+            clock: of the daemon.
+            pins: keep the certificates of cameras.
+            tap: who shows the packets.
+            recording: who writes them.
+            t: stream time to begin at.
+            may_read: whether the camera may be read now; None: always.
         """
-        make = partial(make_source, pins=pins)
+        make: Callable[[StreamSettings], Source] = partial(make_source, pins=pins)
+        if may_read is not None:
+            make = partial(_leased, make, may_read)
         camera = self.camera
         kept = _fork(self.recorder.packets if self.recorder else None, recording)
         of_detect = _fork(kept if camera.record is None else None, tap)
@@ -119,6 +136,12 @@ class LiveCameras(Protocol):
 
     def look(self, camera: str) -> Analyser:
         """Return what takes the pictures of a camera that is shown."""
+
+
+def _leased(make: Callable[[StreamSettings], Source], may_read: MayRead, settings: StreamSettings) -> Source:
+    from surveil.capture.leased import LeasedSource  # noqa: PLC0415 - only a fleet has leases
+
+    return LeasedSource(make(settings), may_read)
 
 
 def make_recorder(camera: CameraConfig) -> CameraRecorder | None:

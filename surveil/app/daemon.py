@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -49,10 +50,12 @@ from surveil.logstream import losses
 from surveil.metrics import Metrics
 from surveil.systemd import Notifier
 from surveil.threads import Heartbeats, ThreadGroup
+from surveil.types import Alert
 from surveil.web import Web
 
 if TYPE_CHECKING:
     from surveil.app.console import LiveView
+    from surveil.app.node import FleetNode
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +75,10 @@ def _live_view(config: Config, clock: Clock, metrics: Metrics) -> LiveView | Non
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _as_it_is(alert: Alert) -> Alert:
+    return alert
 
 
 class Daemon:
@@ -100,9 +107,11 @@ class Daemon:
         folder = self._state.folder
         self.outbox = outbox = self._state.outbox
         shared, bell, self.arming = Shared(metrics, clock), Bell(), Arming()
+        self._node = node = self._make_node(config, folder)
         self.evidence = EvidenceStore(
-            folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents
-        )
+            folder, outbox, config.storm, metrics, clock, bell.ring, damage=damage, incidents=config.incidents,
+            stamp=node.stamp if node else _as_it_is,
+        )  # fmt: skip
         self._recordings = Recordings(self._state, metrics, clock, self._group)
         self._live = live = _live_view(config, clock, metrics)
         self.pipeline = make_stages(
@@ -114,22 +123,42 @@ class Daemon:
         factory = CameraFactory(detector, shared, self.arming, config.schedules, live.look if live else None)
         self.fleet = Fleet(
             self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
-            Pins(folder / CERTIFICATES), self._recordings, live,
+            Pins(folder / CERTIFICATES), self._recordings, live, node.may_read if node else None,
         )  # fmt: skip
         self._recordings.skew_of = self.fleet.skew_of
         self.couriers = Couriers(
             outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
             config.instance, bell, make_links(config.http, folder),
         )  # fmt: skip
-        self.fleet.add(config.cameras.values())
-        self._describe(config)
         again = partial(load, config.path, needs_model=True)
-        self.reloader = Reloader(config, again, self.fleet, self.couriers, self.evidence, metrics, clock)
+        self.reloader = Reloader(
+            config, again, self.fleet, self.couriers, self.evidence, metrics, clock, node
+        )
+        self.fleet.add(self.config.cameras.values())
+        self._describe(config)
         books = self.pipeline.ring.books
         self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
         self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._console(shared))
+        if node:
+            node.serve_pages_at(self.address)
         self._register_collectors()
         self._services = Services(self._table(), clock)
+
+    def _make_node(self, config: Config, folder: Path) -> FleetNode | None:
+        """Return this daemon as a node of a fleet; without one nothing of it is imported."""
+        if config.fleet is None:
+            return None
+        from surveil.app.node import FleetNode  # noqa: PLC0415 - see above
+
+        return FleetNode(
+            config, config.fleet, folder, self._requests.ask_to_follow, self._pending, self._received
+        )
+
+    def _pending(self) -> int:
+        return sum(states["pending"] for states in self.outbox.queue.counts().values())
+
+    def _received(self) -> dict[str, int]:
+        return {name: books.received for name, books in self.pipeline.ring.books().items()}
 
     def _console(self, shared: Shared) -> Sequence[BaseRoute]:
         """Return what the web server serves for the console; without it nothing of it is imported."""
@@ -177,12 +206,18 @@ class Daemon:
                 notifier.reloading(self.clock.monotonic())
                 self.reloader.reload(lambda: requests.ending)
                 notifier.ready(self.status.summary())
+            self._follow_leases()
             self._look(notifier)
         notifier.stopping()
         clean = self.end()
         if self._group.failure:
             return _FAILED
         return 0 if clean else EXIT_UNCLEAN
+
+    def _follow_leases(self) -> None:
+        """Have the cameras that the leases say; on a change, and whenever one has run out."""
+        if self._node and self._node.differs():
+            self.reloader.follow(lambda: self._requests.ending)
 
     def _look(self, notifier: Notifier) -> None:
         """Look after stages and cameras."""
@@ -228,6 +263,7 @@ class Daemon:
             Service("watches", stop=at_once(self._watches.close)),
             Service("threads", stop=self._join_the_rest),
             Service("web", pages.start, pages.stop),
+            *self._node_service(),
             Service("live", self._start_live, at_once(self._live.close if self._live else _nothing)),
             Service("couriers", self._start_couriers, self.couriers.end),
             Service("commit", committing.start, partial(self._stop_commit, committing)),
@@ -241,6 +277,19 @@ class Daemon:
     def _start_live(self) -> None:
         if self._live is not None:
             self._live.start(self._group)
+
+    def _node_service(self) -> tuple[Service, ...]:
+        if (node := self._node) is None:
+            return ()
+        beat = self._beats.of("lease")
+        serving = ThreadSet(self._group, self.clock, ["lease"], lambda _name: node.run(self.stop, beat))
+
+        def stop(patience_s: float) -> bool:
+            ended = serving.stop(patience_s)
+            node.close()
+            return ended
+
+        return (Service("lease", serving.start, stop),)
 
     def _start_couriers(self) -> None:
         self.couriers.add(self.config.sinks)
@@ -298,5 +347,9 @@ class Daemon:
             from surveil.app.gpu import GpuCollector  # noqa: PLC0415
 
             self.registry.register(GpuCollector())
+        if self._node:
+            from surveil.app.node import LeaseCollector  # noqa: PLC0415
+
+            self.registry.register(LeaseCollector(self._node.holdings, self._node.lease_age_s))
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)

@@ -95,6 +95,7 @@ class EvidenceStore:
         clips: bool = True,
         damage: DamageCounts | None = None,
         incidents: IncidentSettings | None = None,
+        stamp: Callable[[Alert], Alert] = lambda alert: alert,
     ) -> None:
         self._retention = Retention(state_dir, {}, outbox)
         self._retention.adopt()
@@ -114,6 +115,7 @@ class EvidenceStore:
             wake=wake,
             damage=damage or DamageCounts(),
             incidents=Incidents(incidents or IncidentSettings(enabled=False)),
+            stamp=stamp,
         )
         self._sites: dict[str, str] = {}
 

@@ -6,7 +6,8 @@ its slot and its open events live on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import structlog
 
@@ -56,7 +57,7 @@ _SEAM_S = 0.1
 
 CHANGEABLE = frozenset(
     {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
-     "lines", "rules", "sinks", "evidence", "recording", "site"}
+     "lines", "rules", "sinks", "evidence", "recording", "site", "placement"}
 )  # fmt: skip
 """Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
 
@@ -75,7 +76,9 @@ class Fleet:
         pins: Pins,
         recordings: Recordings,
         live: LiveCameras | None = None,
+        may_read: Callable[[str], bool] | None = None,
     ) -> None:
+        """`may_read`: whether a camera may be read now, where a lease says so."""
         self.runtimes: Mapping[str, CameraRuntime] = {}
         """By name. Replaced as a whole, never changed in place."""
         self._pipeline = pipeline
@@ -89,6 +92,7 @@ class Fleet:
         self._pins = pins
         self._recordings = recordings
         self._live = live
+        self._may_read = may_read
         self._runs = False
 
     # The verbs.
@@ -100,12 +104,12 @@ class Fleet:
         for runtime in runtimes.values() if self._runs else ():
             runtime.run(self._group)
 
-    def remove(self, names: Iterable[str]) -> None:
+    def remove(self, names: Iterable[str], reason: Reason = Reason.CONFIG) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
         gone = [self.runtimes[name] for name in names]
         self._halt(gone)
         deadline = self._clock.monotonic() + _HOME_S
-        ended = [self._dismiss(runtime, deadline) for runtime in gone]
+        ended = [self._dismiss(runtime, deadline, reason) for runtime in gone]
         self._await(ended)
         for runtime in gone:
             self._evidence.drop(runtime.camera.name)
@@ -223,7 +227,10 @@ class Fleet:
     def _connect(self, runtime: CameraRuntime, t: float = 0.0) -> None:
         tap = self._live.tap(runtime.camera.name) if self._live else None
         recording = self._recordings.follow(runtime.camera)
-        runtime.connect(self._pipeline.ring, self._metrics, self._clock, self._pins, tap, recording, t)
+        may_read = partial(self._may_read, runtime.camera.name) if self._may_read else None
+        runtime.connect(
+            self._pipeline.ring, self._metrics, self._clock, self._pins, tap, recording, t, may_read
+        )
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""
@@ -237,7 +244,7 @@ class Fleet:
             log.error("captures did not end in time", threads=[t.name for t in threads if t.is_alive()])
         return ended
 
-    def _dismiss(self, runtime: CameraRuntime, deadline: float) -> Stop:
+    def _dismiss(self, runtime: CameraRuntime, deadline: float, reason: Reason) -> Stop:
         """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
         name, done = runtime.camera.name, Stop()
         if runtime.capture is None:
@@ -245,8 +252,8 @@ class Fleet:
             return done
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
             log.error("frame of a removed camera still in the pipeline", camera=name)
-        self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall()))
-        self._pipeline.analyse.inbox.put(Dismiss(name, Reason.CONFIG, done.set))
+        self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall(), reason))
+        self._pipeline.analyse.inbox.put(Dismiss(name, reason, done.set))
         return done
 
     def _retune(self, runtime: CameraRuntime, camera: CameraConfig) -> Stop:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,6 +25,10 @@ from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError, SurveilError
 from surveil.metrics import Metrics
+from surveil.reasons import Reason
+
+if TYPE_CHECKING:
+    from surveil.app.node import FleetNode
 
 log = structlog.get_logger(__name__)
 
@@ -159,8 +164,12 @@ class Reloader:
         evidence: EvidenceStore,
         metrics: Metrics,
         clock: Clock,
+        node: FleetNode | None = None,
     ) -> None:
-        self.config = config
+        """`node`: says which of the cameras of `config` are this daemon's; None: all are."""
+        self._node = node
+        self._whole = config
+        self.config = node.narrow(config) if node else config
         """What runs."""
         self._load = load
         self._fleet = fleet
@@ -194,16 +203,15 @@ class Reloader:
     @_giving_way()
     def _reload(self, ending: Callable[[], bool]) -> ReloadResult:
         try:
-            new, plan = self._begin()
+            whole, new, plan = self._begin()
         except SurveilError as error:
             return self._refuse(error)
         except Exception as error:  # noqa: BLE001 - see above
             return self._refuse(SurveilError(f"the file cannot be followed: {unforeseen(error)}"))
         for warning in new.warnings:
             log.warning("configuration", warning=warning)
-        failed = self._apply(plan, new, ending)
-        kept = {name: getattr(self.config, name) for name in plan.restart}
-        self.config = replace(new, **kept)
+        self._whole = whole
+        failed = self._carry_out(plan, new, ending)
         self.last = ReloadResult(
             self._clock.wall(), good=not failed, messages=tuple(failed), changes=plan.words()
         )
@@ -217,15 +225,32 @@ class Reloader:
             log.warning("restart required for these sections", sections=list(plan.restart))
         return self.last
 
-    def _begin(self) -> tuple[Config, ReloadPlan]:
+    def follow(self, ending: Callable[[], bool] = lambda: False) -> None:
+        """Take in and let go the cameras of this node as its leases say now."""
+        assert self._node is not None
+        new = self._node.narrow(self._whole)
+        failed = self._carry_out(compare(self.config, new), new, ending)
+        if failed:
+            log.error("part of the leases not followed", problems=failed)
+
+    def _carry_out(self, plan: ReloadPlan, new: Config, ending: Callable[[], bool]) -> list[str]:
+        failed = self._apply(plan, new, ending)
+        kept = {name: getattr(self.config, name) for name in plan.restart}
+        self.config = replace(new, **kept)
+        if self._node:
+            self._node.applied(self._fleet.runtimes)
+        return failed
+
+    def _begin(self) -> tuple[Config, Config, ReloadPlan]:
         """Do what may fail: nothing has been touched then."""
-        new = self._load()
-        logs.hide(new.secrets)
+        whole = self._load()
+        logs.hide(whole.secrets)
+        new = self._node.narrow(whole) if self._node else whole
         plan = compare(self.config, new)
         for name in (*plan.cameras.added, *plan.cameras.changed, *plan.replaced):
             make_places(new.cameras[name])
         self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
-        return new, plan
+        return whole, new, plan
 
     def _refuse(self, error: SurveilError) -> ReloadResult:
         messages = tuple(error.messages if isinstance(error, ConfigError) else [str(error)])
@@ -244,7 +269,8 @@ class Reloader:
 
         steps: tuple[Callable[[], None], ...] = (
             lambda: self._fleet.schedule(new.schedules),
-            lambda: self._fleet.remove((*plan.cameras.removed, *plan.replaced)),
+            lambda: self._fleet.remove(self._handed_over(plan), Reason.HANDED_OVER),
+            lambda: self._fleet.remove((*self._gone(plan), *plan.replaced)),
             lambda: self._fleet.change(cameras(plan.cameras.changed)),
             lambda: self._fleet.add(cameras((*plan.cameras.added, *plan.replaced))),
             lambda: self._couriers.remove(plan.sinks.removed),
@@ -261,6 +287,13 @@ class Reloader:
                 log.exception("reload step failed")
                 failed.append(unforeseen(error))
         return failed
+
+    def _handed_over(self, plan: ReloadPlan) -> tuple[str, ...]:
+        """Name the cameras that go although they are configured: another node has them."""
+        return tuple(name for name in plan.cameras.removed if name in self._whole.cameras)
+
+    def _gone(self, plan: ReloadPlan) -> tuple[str, ...]:
+        return tuple(name for name in plan.cameras.removed if name not in self._whole.cameras)
 
     def _sections(self, plan: ReloadPlan, new: Config) -> None:
         if "log" in plan.sections:

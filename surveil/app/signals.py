@@ -16,6 +16,8 @@ class ProcessRequest(Enum):
     """SIGTERM or SIGINT; a second one ends the process at once."""
     RELOAD = auto()
     """SIGHUP."""
+    FOLLOW = auto()
+    """The leases of this node have changed."""
 
 
 class Requests:
@@ -40,6 +42,10 @@ class Requests:
     def ask_to_reload(self) -> None:
         """Ask for a reload, as SIGHUP does; from any thread."""
         self._queue.put(ProcessRequest.RELOAD)
+
+    def ask_to_follow(self) -> None:
+        """Ask to go by the leases as they are now; from any thread."""
+        self._queue.put(ProcessRequest.FOLLOW)
 
     def next(self, patience_s: float) -> ProcessRequest | None:
         """Return what was asked for, or None after `patience_s`. Several reloads are one; the end goes first."""

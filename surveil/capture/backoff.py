@@ -41,6 +41,8 @@ class Backoff:
             self._failures = 0
         if cause in _DOUBTFUL:
             return self._refused_s()
+        if cause is Cause.LEASE:
+            return _FIRST_S
         full: float = min(_LONGEST_S, _FIRST_S * 2 ** min(self._failures, 16))
         self._failures += 1
         return full * self._dice.uniform(0.5, 1.0)

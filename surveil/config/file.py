@@ -5,12 +5,13 @@ Only the border uses these models; the running code gets the frozen values of `r
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.disk import SYSTEM
@@ -23,7 +24,7 @@ from surveil.capture.settings import CaptureSettings, RecordSettings
 from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import FEATURES, RULES
-from surveil.listening import HttpSettings
+from surveil.listening import HttpSettings, split_address
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
@@ -127,6 +128,79 @@ class LogSettings(Settings):
     )
 
 
+_REPLACED = frozenset({"127.0.0.1", "::1"})
+"""Addresses of loopback for which Ray puts an address that others can reach; it leaves 127.0.0.2 alone."""
+Label = Annotated[str, Field(min_length=1, max_length=63)]
+
+
+class PlacementSettings(Settings):
+    """Which nodes of a fleet may watch a camera."""
+
+    labels: dict[Label, Label] = Field(
+        default_factory=dict, description="Labels that the node must have, for example `{site: east}`."
+    )
+    nodes: list[Label] | None = Field(
+        default=None, description="Names of the nodes that may watch the camera. Default: all."
+    )
+    cost: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="Share of a node's `capacity` that the camera takes. Default: its CPU time, measured.",
+    )
+
+
+class NodeSettings(Settings):
+    """One node of a fleet."""
+
+    labels: dict[Label, Label] = Field(
+        default_factory=dict, description="Labels of the node, for example `{site: east}`."
+    )
+    capacity: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        description="Sum of the costs of the cameras that the node can watch. Default: 3/4 of its CPU cores.",
+    )
+
+
+class FleetSettings(Settings):
+    """Several machines that share the cameras of one configuration."""
+
+    node: str = Field(
+        default="", pattern=r"^[A-Za-z0-9._-]{0,63}$", description="Name of this node. Default: `instance`."
+    )
+    store: Path = Field(
+        description="Folder that all nodes share, for what cameras have learned. Without it nothing new is placed."
+    )
+    on_lost_coordinator: Literal["watch", "stop"] = Field(
+        default="watch",
+        description="What a node does without the coordinator: `watch` on, so that two nodes may watch one camera, or "
+        "`stop` after 8 s, so that none may.",
+    )
+    listen: str = Field(
+        default="127.0.0.2:6379",
+        description="Address and port of the head. Who reaches them may run programs: loopback or a private network.",
+    )
+    nodes: dict[Label, NodeSettings] = Field(
+        default_factory=dict,
+        description="Labels and capacity of nodes, by name; a node that is not here may join.",
+    )
+
+    @field_validator("listen")
+    @classmethod
+    def _private(cls, value: str) -> str:
+        host, _ = split_address(value)
+        address = ipaddress.ip_address(host)
+        if not address.is_private or address.is_unspecified:
+            raise ValueError(f"{host} is no loopback or private address: whoever reaches it may run programs")
+        if host in _REPLACED:
+            raise ValueError(
+                f"Ray takes another address of this machine for {host}: write 127.0.0.2 for loopback"
+            )
+        return value
+
+
 class CoreCameraSettings(CaptureSettings):
     """Settings that a camera may have, without the sections of features."""
 
@@ -158,6 +232,9 @@ class CoreCameraSettings(CaptureSettings):
         default="",
         description="Place that the camera watches. Events of cameras with the same site within a minute are "
         "one incident and one notification, see `incidents`. Empty: no grouping.",
+    )
+    placement: PlacementSettings = Field(
+        default_factory=PlacementSettings, description="Which nodes of a fleet may watch the camera."
     )
     sinks: list[str] | None = Field(
         default=None, description="Names of the sinks for this camera's alerts. Default: all."
@@ -256,6 +333,11 @@ class FileSettings(Settings):
     )
     camera_lost: CameraWatchSettings = Field(
         default_factory=CameraWatchSettings, description="Alerts on cameras without video."
+    )
+    fleet: FleetSettings | None = Field(
+        default=None,
+        description="Several machines that share these cameras, see docs/fleet.md: `node`, `store`, "
+        "`on_lost_coordinator`, `listen`, `nodes`.",
     )
     log: LogSettings = Field(default_factory=LogSettings, description="Log format and level.")
     language: Language = Field(

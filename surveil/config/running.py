@@ -21,7 +21,7 @@ from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import device_number
 from surveil.capture.settings import CaptureSettings, RecordSettings, StreamSettings
-from surveil.config.file import CameraSettings, FileSettings, LogSettings
+from surveil.config.file import CameraSettings, FileSettings, FleetSettings, LogSettings, PlacementSettings
 from surveil.config.problems import no_camera
 from surveil.config.secrets import Secrets
 from surveil.config.shapes import HiddenArea, TitledLine, TitledZone
@@ -80,6 +80,7 @@ class CameraConfig:
     evidence: EvidenceSettings
     recording: RecordSettings
     """As the file has it; see `recorded`."""
+    placement: PlacementSettings
     site: str
     """The place that it watches; empty: its events are never joined with others'."""
 
@@ -122,6 +123,8 @@ class Config:
     storm: StormSettings
     incidents: IncidentSettings
     camera_lost: CameraWatchSettings
+    fleet: FleetSettings | None
+    """None: this daemon watches all cameras."""
     log: LogSettings
     warnings: tuple[str, ...]
     """Complete lines about what works but is hardly meant."""

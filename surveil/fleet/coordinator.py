@@ -219,7 +219,7 @@ class Coordinator:
             capacity=node.report.capacity,
             labels=node.report.labels,
             cameras=node.cameras,
-            draining=name in self._wishes.draining,
+            draining=name in self._wishes.draining or node.report.draining,
         )
 
     def _load(self, camera: CameraLoad) -> CameraLoad:
@@ -257,7 +257,8 @@ class Coordinator:
     def _measure(self, costs: Mapping[str, float]) -> None:
         for name, cost in costs.items():
             known = self._costs.get(name)
-            if known is not None and cost > 0 and abs(cost - known) > _COST_STEP * known:
+            declared = name in self._cameras and self._cameras[name].declared
+            if known is not None and not declared and cost > 0 and abs(cost - known) > _COST_STEP * known:
                 self._costs[name] = cost
 
     @staticmethod
@@ -281,7 +282,7 @@ class Coordinator:
         return NodeView(
             name=name,
             alive=self._is_alive(node, now),
-            draining=name in self._wishes.draining,
+            draining=name in self._wishes.draining or report.draining,
             silent_s=now - node.heard,
             cameras=len(held),
             capacity=report.capacity,
@@ -306,4 +307,4 @@ class Coordinator:
 
 
 def _offer(node: _Node) -> tuple[object, ...]:
-    return (node.report.capacity, dict(node.report.labels), node.cameras)
+    return (node.report.capacity, dict(node.report.labels), node.cameras, node.report.draining)

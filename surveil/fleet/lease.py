@@ -7,7 +7,7 @@ ended here before the coordinator, which counts from its answer, gives the camer
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from surveil.fleet.messages import STOP_S, VALID_S, Orders, Policy
@@ -60,6 +60,12 @@ class Leases:
                 held_until=now,
             )
         return True
+
+    def release(self, cameras: Iterable[str]) -> None:
+        """Give cameras up until the next orders name them."""
+        with self._lock:
+            kept = {name: epoch for name, epoch in self._state.grants.items() if name not in set(cameras)}
+            self._state = replace(self._state, grants=kept)
 
     def look(self, now: float) -> None:
         """Note that the process runs; call it about once a second."""

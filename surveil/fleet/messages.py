@@ -55,6 +55,8 @@ class NodeReport:
     """Where its pages are."""
     pending: int = 0
     """Alerts that wait in its outbox."""
+    draining: bool = False
+    """It asks to be without cameras."""
     store_age_s: float | None = None
     """How long what it has learned has waited for the shared store; None: it has none."""
 

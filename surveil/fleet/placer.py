@@ -42,6 +42,8 @@ class CameraLoad:
     name: str
     cost: float = 1.0
     """In the unit of `NodeRoom.capacity`; positive."""
+    declared: bool = False
+    """Whether an operator says so, and no measurement changes it."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Labels that its node must have, such as `site: east` or `gpu: "true"`."""
     nodes: frozenset[str] | None = None

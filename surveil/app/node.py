@@ -1,0 +1,246 @@
+"""This daemon as a node of a fleet: which cameras it may watch now, and its control socket.
+
+The agent asks for a report, brings it to the coordinator, and comes back with orders. The daemon itself talks to
+nobody but the agent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from surveil import __version__
+from surveil.clock import Every, Stop, boot_s
+from surveil.config import Config
+from surveil.config.file import FleetSettings, NodeSettings
+from surveil.filesystem import read_json, write_atomically
+from surveil.fleet.control import ControlSocket
+from surveil.fleet.cost import CostMeter
+from surveil.fleet.lease import Leases
+from surveil.fleet.messages import NodeReport, Orders, Policy
+from surveil.types import Alert
+
+log = structlog.get_logger(__name__)
+LEASES = "fleet.json"
+"""The last orders, in the state directory: a daemon that starts without a coordinator may go on by them."""
+_LOOK_S = 0.5
+_COUNT_S = 10.0
+_SHARE = 0.75
+"""Part of the cores that cameras may take where nothing else is said."""
+
+
+class FleetNode:
+    """Leases of this node. `narrow`, `differs` and `applied` are the main thread's; the others any thread's.
+
+    Args:
+        config: the whole configuration.
+        settings: its fleet section.
+        folder: the state directory.
+        wake: called when the leases have changed; from the thread that serves the socket.
+        pending: how many alerts wait for delivery.
+        received: frames by camera that were received so far.
+
+    Raises ConfigError or StateError when the control socket cannot be made.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        settings: FleetSettings,
+        folder: Path,
+        wake: Callable[[], None],
+        pending: Callable[[], int],
+        received: Callable[[], Mapping[str, int]],
+        now: Callable[[], float] = boot_s,
+    ) -> None:
+        self._name = settings.node or config.instance
+        own = settings.nodes.get(self._name, NodeSettings())
+        self._capacity = own.capacity or _SHARE * (os.cpu_count() or 1)
+        self._labels = own.labels
+        self._saved = folder / LEASES
+        self._now, self._wake = now, wake
+        self._leases = Leases(Policy(settings.on_lost_coordinator), now(), _restored(self._saved))
+        self._run = secrets.token_hex(8)
+        self._whole = config
+        self._reading: Mapping[str, int] = {}
+        self._epochs: dict[str, int] = {}
+        self._applied = 0
+        self._next: tuple[int, Mapping[str, int]] = 0, {}
+        """What `narrow` has returned last: the number of its orders, and the epochs."""
+        self._draining = False
+        self._address = ""
+        self._pending, self._waiting, self._counts = pending, 0, Every(_COUNT_S)
+        self._meter = CostMeter(received)
+        self._socket = ControlSocket(folder)
+
+    # For the main thread.
+
+    def narrow(self, config: Config) -> Config:
+        """Return a configuration with those cameras alone that this node is to have now."""
+        self._whole = config
+        number, wanted = self._leases.number, self._leases.wanted(self._now())
+        cameras = {name: config.cameras[name] for name in config.cameras if name in wanted}
+        self._epochs |= wanted
+        self._reading = {name: wanted[name] for name in cameras} | self._leaving(cameras)
+        self._next = number, {name: wanted[name] for name in cameras}
+        return replace(config, cameras=MappingProxyType(cameras))
+
+    def differs(self) -> bool:
+        """Whether the node is to have other cameras, or the same with other epochs."""
+        wanted = self._leases.wanted(self._now())
+        return self._reading != {n: epoch for n, epoch in wanted.items() if n in self._whole.cameras}
+
+    def applied(self, cameras: Iterable[str]) -> None:
+        """Note that what `narrow` returned last has been carried out as far as it could: these cameras are there."""
+        self._applied, wanted = self._next
+        there = set(cameras)
+        self._reading = {name: self._epochs[name] for name in there if name in self._epochs}
+        for name in wanted.keys() - there:
+            log.error("camera of this node could not be added", camera=name)
+
+    def serve_pages_at(self, address: str) -> None:
+        """Tell the fleet where this node's pages are."""
+        self._address = address
+
+    def _leaving(self, cameras: Mapping[str, object]) -> dict[str, int]:
+        return {name: epoch for name, epoch in self._reading.items() if name not in cameras}
+
+    # For any thread.
+
+    def may_read(self, camera: str) -> bool:
+        """Whether to read a camera now."""
+        return self._leases.may_read(camera, self._now())
+
+    def stamp(self, alert: Alert) -> Alert:
+        """Return an alert with the epoch of its camera's lease among the details."""
+        epoch = self._epochs.get(alert.camera)
+        return alert if epoch is None else replace(alert, details={**alert.details, "epoch": epoch})
+
+    def holdings(self) -> Iterator[tuple[str, int, bool]]:
+        """Yield camera, epoch and whether its lease is fresh."""
+        fresh = self._leases.fresh(self._now())
+        for name, epoch in self._reading.items():
+            yield name, epoch, name in fresh
+
+    def lease_age_s(self) -> float:
+        """Return how old the last renewal is, s."""
+        return self._leases.age_s(self._now())
+
+    # The control socket, on a thread of its own.
+
+    def run(self, stop: Stop, beat: Callable[[], None]) -> None:
+        """Answer until `stop`."""
+        while not stop:
+            self._socket.serve_one(self._answer, _LOOK_S)
+            self._leases.look(self._now())
+            beat()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        match request:
+            case {"do": "status"}:
+                return self._report(with_cameras=bool(request.get("cameras"))).plain()
+            case {"do": "assign", "orders": dict(orders)}:
+                return {"followed": self._follow(Orders.of(orders))}
+            case {"do": "release", "cameras": list(cameras)}:
+                self._leases.release(cameras)
+                self._wake()
+                return {"released": cameras}
+            case {"do": "drain", "on": bool(on)}:
+                self._draining = on
+                return {"draining": on}
+        return {"error": "unknown request: status, assign, release and drain are known"}
+
+    def _follow(self, orders: Orders) -> bool:
+        before = self._leases.grants
+        if not self._leases.follow(orders, self._now()):
+            return False
+        if self._leases.grants != before:
+            self._save(orders)
+        if self.differs():
+            self._wake()
+        return True
+
+    def _save(self, orders: Orders) -> None:
+        """Keep the orders for the next start; a full disk does not keep this one from following them."""
+        with suppress(OSError):
+            write_atomically(self._saved, json.dumps(orders.plain()).encode())
+
+    def _report(self, *, with_cameras: bool) -> NodeReport:
+        now, config, number = self._now(), self._whole, self._leases.number
+        if self._counts.due(now):
+            self._waiting = self._pending()
+        return NodeReport(
+            node=self._name,
+            run=self._run,
+            asked=now,
+            applied=self._applied if self.differs() else number,
+            leases=dict(self._leases.fresh(now)),
+            reading=dict(self._reading),
+            capacity=self._capacity,
+            labels=self._labels,
+            digest=config.digest[:12],
+            cameras=frozenset(n for n, c in config.cameras.items() if c.enabled) if with_cameras else None,
+            costs=self._meter.costs(now),
+            version=__version__,
+            address=self._address,
+            pending=self._waiting,
+            draining=self._draining,
+        )
+
+
+class LeaseCollector(Collector):
+    """The leases of a node. A camera without a fresh lease may be watched by another node, too."""
+
+    def __init__(
+        self, holdings: Callable[[], Iterable[tuple[str, int, bool]]], age_s: Callable[[], float]
+    ) -> None:
+        self._holdings = holdings
+        self._age_s = age_s
+
+    def collect(self) -> Iterator[Metric]:
+        """Read the leases."""
+        epoch = GaugeMetricFamily(
+            "surveil_camera_lease_epoch",
+            "Epoch of the camera's lease; it rises whenever another node of the fleet takes over.",
+            labels=["camera"],
+        )
+        owner = GaugeMetricFamily(
+            "surveil_camera_owner",
+            "1 while this node's lease of the camera is fresh, 0 while it watches without.",
+            labels=["camera"],
+        )
+        for name, number, fresh in self._holdings():
+            epoch.add_metric([name], number)
+            owner.add_metric([name], fresh)
+        age = GaugeMetricFamily(
+            "surveil_lease_age_seconds",
+            "Time since this node's leases were renewed; +Inf before the first time.",
+        )
+        age.add_metric([], self._age_s())
+        yield from (epoch, owner, age)
+
+
+def _restored(path: Path) -> Orders | None:
+    """Return the orders that the process before has followed. What cannot be read is forgotten: it is only a hint."""
+    try:
+        return Orders.of(read_json(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("orders of the last run cannot be read", path=str(path), why=str(error))
+        return None
