@@ -1,0 +1,109 @@
+"""The judge of a fleet is the camera: who takes its packets, from its side of the connection.
+
+What a session's peer has taken is what its TCP stack has acknowledged less what waits there unread: a frozen or cut-off
+process cannot close its session, and its stack acknowledges on until its buffer is full.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+
+from surveil.clock import Stop, SystemClock
+from surveil.demo.rtp import RtpClip
+from surveil.demo.rtsp_server import RtspServer
+
+_WINDOW_S = 0.4
+"""Longer than two pictures: a session that is read takes something in each."""
+_ACKED = 120
+"""Where tcp_info of linux/tcp.h has `tcpi_bytes_acked`."""
+
+
+class JudgedCamera(RtspServer):
+    """A camera that knows how much each session's peer has taken."""
+
+    def taken(self) -> dict[int, int]:
+        """Bytes taken by the port of the peer."""
+        found = {}
+        for session in self.sessions():
+            with suppress(OSError):
+                port = session._socket.getpeername()[1]
+                info = session._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED + 8)
+                found[port] = struct.unpack_from("Q", info, _ACKED)[0]
+        return found
+
+
+class Judge:
+    """Looks at all cameras several times a second. A context manager."""
+
+    def __init__(self, clip: Path, names: list[str]) -> None:
+        self.cameras = {name: JudgedCamera(RtpClip(clip), transports=("tcp",)) for name in names}
+        self.windows: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        """For each camera when a look was, and how many sessions had taken something since the one before."""
+        self._clock, self._stop = SystemClock(), Stop()
+        self._thread = threading.Thread(target=self._run, name="judge")
+
+    def now(self) -> float:
+        return self._clock.monotonic()
+
+    def readers(self, camera: str) -> int:
+        """How many read a camera now."""
+        return self.windows[camera][-1][1] if self.windows[camera] else 0
+
+    def read_once(self) -> bool:
+        return all(self.readers(name) == 1 for name in self.cameras)
+
+    def overlap_s(self, since: float = 0.0) -> float:
+        """The longest time during which two read one camera; a hand-over within two looks is none."""
+        return max(self._longest(name, since, lambda n: n > 1) for name in self.cameras)
+
+    def gap_s(self, since: float = 0.0) -> float:
+        """The longest time during which none read a camera."""
+        return max(self._longest(name, since, lambda n: n == 0) for name in self.cameras)
+
+    def _longest(self, name, since, counts) -> float:
+        longest, began = 0.0, None
+        looks = [look for look in list(self.windows[name]) if look[0] >= since]
+        for at, readers in looks:
+            if not counts(readers):
+                began = None
+            elif began is None:
+                began = at
+            else:
+                longest = max(longest, at - began)
+        return longest
+
+    def _run(self) -> None:
+        before: dict[str, dict[int, int]] = {name: {} for name in self.cameras}
+        while not self._stop.wait(_WINDOW_S):
+            unread = _unread()
+            for name, camera in self.cameras.items():
+                now = {port: acked - unread.get(port, 0) for port, acked in camera.taken().items()}
+                reading = sum(n > before[name].get(port, n) for port, n in now.items())
+                self.windows[name].append((self.now(), reading))
+                before[name] = now
+
+    def __enter__(self):
+        for camera in self.cameras.values():
+            camera.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        self._thread.join()
+        for camera in self.cameras.values():
+            camera.__exit__()
+
+
+def _unread() -> dict[int, int]:
+    """Bytes that wait unread by local port."""
+    found = {}
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        found[int(fields[1].split(":")[1], 16)] = int(fields[4].split(":")[1], 16)
+    return found
