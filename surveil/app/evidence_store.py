@@ -128,8 +128,7 @@ class EvidenceStore:
             self._evidence.keep(camera.name, camera.evidence)
             if self._makes_clips:
                 # Packets cannot be masked without encoding them anew (docs/adr/0014).
-                masked = bool(camera.unstored or camera.evidence.hides_faces)
-                self._clips.keep(camera.name, camera.evidence, recorder, masked=masked)
+                self._clips.keep(camera.name, camera.evidence, recorder, masked=camera.hides)
 
     def drop(self, camera: str) -> None:
         """Finish the clips of a camera and begin no more; evidence stays for as long as its last settings say."""

@@ -85,14 +85,18 @@ class CameraConfig:
     """The place that it watches; empty: its events are never joined with others'."""
 
     @property
+    def hides(self) -> bool:
+        """Whether something is hidden in its stored pictures."""
+        return bool(self.unstored or self.evidence.hides_faces)
+
+    @property
     def recorded(self) -> RecordSettings:
         """By which settings it is recorded: mode `off` where it cannot be.
 
         Packets cannot be masked without encoding them anew (docs/adr/0014), and a webcam gives none.
         """
-        hides = bool(self.unstored or self.evidence.hides_faces)
         is_webcam = device_number((self.record or self.stream).url) is not None
-        can_be = self.enabled and not hides and not is_webcam
+        can_be = self.enabled and not self.hides and not is_webcam
         return self.recording if can_be else self.recording.model_copy(update={"mode": "off"})
 
     def section(self, kind: type[AnySettings]) -> AnySettings:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from surveil.errors import StateError
 from surveil.recording.index import DATABASE, Index, Segment
 from surveil.recording.reasons import Gap
 
@@ -71,10 +70,7 @@ def recorded_cameras(state_dir: Path) -> list[str]:
         return index.cameras()
 
 
-def the_segment(state_dir: Path, row: int) -> Segment:
-    """Return the file with an id. Raises StateError where there is none."""
+def find_segment(state_dir: Path, row: int) -> Segment | None:
+    """Return the file with an id; None where there is none. Raises StateError."""
     with closing(Index(state_dir / DATABASE, reading=True)) as index:
-        found = index.one(row)
-    if found is None:
-        raise StateError(f"no recording has the id {row}: it was deleted, or never was")
-    return found
+        return index.one(row)

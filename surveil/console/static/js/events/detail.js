@@ -5,6 +5,7 @@ import { duration, moment, named, percent, t } from "../i18n.js";
 import { path } from "../api.js";
 import { Badge, Heading, Loading, Picture, Problem, useApi, useChange } from "../ui.js";
 import { charts, useMay, useMe } from "../session.js";
+import { Recording } from "./recording.js";
 import { acknowledge, actionOf, judge, Remarks, Verdict } from "./judge.js";
 
 const PICTURES = ["annotated", "clean", "heat", "before"];
@@ -34,6 +35,7 @@ export function EventPage({ parts: [id] }) {
       <a href=${event.pictures[kind]}><${Picture} src=${event.pictures[kind]} alt=${t(`picture.${kind}`)} /></a>
       <figcaption>${t(`picture.${kind}`)}</figcaption></figure>`)}</div>
     <${Clip} clip=${event.clip} />
+    <${Recording} key=${event.id} event=${event} />
     <div class="split">
       <${Facts} event=${event} />
       ${may && html`<section class="card">
