@@ -381,3 +381,25 @@ def test_a_decoder_that_is_not_needed_for_now_keeps_no_pictures(tmp_path):
     assert decoding > 6.0
     assert resident_mb() - before < 0.5 * decoding
     source.close()
+
+
+def test_a_camera_that_sleeps_keeps_neither_decoder_nor_picture(tmp_path):
+    """Between two looks, where each is at a key frame: a decoder holds 5 MB at 720p."""
+    path = make_clip(tmp_path / "wide.mp4", size=(1920, 1080), seconds=1.2, gop=1)
+    with av.open(str(path)) as film:
+        stream = film.streams.video[0]
+        data = [bytes(packet) for packet in film.demux(stream) if packet.size]
+        decoder = PacketDecoder(Coding.of(stream), StreamSettings(url="rtsp://192.0.2.1/"))
+    looked = EncodedBacklog("gate", decoder, Pace(gop_s=0.1, reaction_s=0.1, gop_bytes=1000), 5.0)
+    looked.awake = False
+    kept_mb = []
+    for number, packet in enumerate(data):
+        looked.append(KeptPacket(number, packet, True, 0.2 * number, 0.0, 0.0, 0.0, False))
+        frame = looked.look()
+        assert frame is not None
+        kept_mb.append(resident_mb())
+        del frame
+        looked.stay()
+        kept_mb.append(resident_mb())
+    looks, between = kept_mb[4::2], kept_mb[5::2]
+    assert min(looks) - max(between) > 2.0
