@@ -240,7 +240,8 @@ def _check_labels(node: YamlNode | None, labels: tuple[str, ...], problems: Prob
 
 def _near(label: str, labels: tuple[str, ...]) -> str:
     """Return which class may be meant: by its meaning before its letters, in which `people` is near `apple`."""
-    meant = next((known for known, others in _SYNONYMS.items() if label.lower() in others), "")
+    said = {label.lower(), label.lower().removesuffix("s")}
+    meant = next((known for known, others in _SYNONYMS.items() if said.intersection(others)), "")
     return f", did you mean '{meant}'?" if meant in labels else suggest(label, labels)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -19,8 +21,14 @@ PLAIN_WORD = f"{A}{B}".lower()
 
 
 @pytest.fixture
-def written(tmp_path):
-    """Write a configuration of cameras with all shapes that a configuration takes; the first draft is bad."""
+def refused():
+    """Addresses that no configuration takes; filled by `written`."""
+    return []
+
+
+@pytest.fixture
+def written(tmp_path, refused):
+    """Write a configuration of cameras with all shapes that a configuration takes."""
     path, cameras = tmp_path / "config.yaml", {}
     top = {
         "version": 1,
@@ -33,6 +41,7 @@ def written(tmp_path):
         try:
             load(path, {})
         except ConfigError:
+            refused.append(camera["url"])
             continue
         cameras[f"camera{n}"] = camera
     cameras["word"] = {"url": "rtsp://127.0.0.1:9/live/${env:WORD}"}
@@ -41,9 +50,24 @@ def written(tmp_path):
     return path
 
 
+def post(daemon, path, body):
+    """Make a changing request; return the text of the answer."""
+    csrf = json.loads(daemon.get(f"{API}/me")[1])["csrf"]
+    headers = {"X-CSRF-Token": csrf, "Content-Type": "application/json"}
+    url = f"{daemon.pages()}{API}{path}"
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, json.dumps(body).encode(), headers)
+        ) as answer:
+            return answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read().decode()
+
+
 @pytest.mark.rig
 @pytest.mark.slow
-def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, tmp_path):
+def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, refused, tmp_path):
     with Process(written, WORD=PLAIN_WORD) as daemon:
 
         def cameras():
@@ -53,10 +77,15 @@ def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, t
         names = [one["id"] for one in wait_for(cameras, 60)]
         assert len(names) > 40
         pages = {API + one.path for one in TABLE if not one.changes and "{" not in one.path} - {f"{API}/live"}
-        for page in [*pages, *(f"{API}/cameras/{name}/shapes" for name in names), "/readyz", "/status"]:
+        pages |= {f"{API}/cameras/{name}/setup" for name in names} | {f"{API}/cameras/{names[0]}/shapes"}
+        for page in [*pages, "/readyz", "/status"]:
             status, text = daemon.get(page)
             assert status != 500, page
             assert_silent(text)
+        assert len(refused) > 10
+        for url in refused[::4]:
+            assert_silent(post(daemon, "/cameras", {"id": "one-more", "url": url}))
+            assert_silent(post(daemon, "/probe", {"url": url}))
         daemon.end()
     assert_silent(daemon.log.read_text())
     for path in (tmp_path / "state").rglob("*"):

@@ -14,6 +14,7 @@ from surveil.console.context import Call
 from surveil.console.drafts import CameraChange
 from surveil.console.endpoint import Message
 from surveil.console.refusal import FieldProblem, Refusal
+from surveil.logs import scrub
 from surveil.redact import redact
 
 _Address = Annotated[str, StringConstraints(max_length=2000)]
@@ -94,11 +95,16 @@ def setup(call: Call) -> CameraSetup:
         id=camera.name,
         title=camera.titles.camera,
         enabled=camera.enabled,
-        url=redact(camera.url),
-        record_url=redact(camera.record_url) if camera.record else "",
+        url=_shown(camera.url),
+        record_url=_shown(camera.record_url) if camera.record else "",
         origin=_origin(call),
         etag=call.parts.drafts.etag(),
     )
+
+
+def _shown(url: str) -> str:
+    # What is secret in a path only the configuration knows, by the reference that it came from.
+    return str(scrub(redact(url)))
 
 
 def _origin(call: Call) -> str:
