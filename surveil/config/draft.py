@@ -14,6 +14,7 @@ import yaml
 
 from surveil.config.document import YamlNode, parse, read
 from surveil.config.problems import Problems
+from surveil.errors import ConfigError
 
 ADDRESSES = ("url", "streams")
 """Of which a camera has one."""
@@ -91,11 +92,18 @@ def _lay_camera(section: YamlNode, name: str, camera: YamlNode) -> list[str]:
 
 
 def read_draft(file: Path) -> dict[str, dict[str, Plain]]:
-    """Return the cameras of a draft with their sections; none where there is no draft, or none that can be read."""
+    """Return the cameras of a draft with their sections; none where there is no draft.
+
+    Raises ConfigError for one that cannot be read: whoever writes the next one would lose what is in it.
+    """
     if not file.exists():
         return {}
-    root = read(file, Problems())
+    problems = Problems()
+    root = read(file, problems)
     cameras = root.get("cameras") if root else None
+    if problems.found or (root is not None and not (cameras and isinstance(cameras.value, dict))):
+        why = problems.show(str(file)) or [f"{file}: has no mapping of cameras"]
+        raise ConfigError([f"{line}; mend the draft of the console, or delete it" for line in why])
     return {
         name: {key: plain(value) for key, value in camera.children.items()}
         for name, camera in (cameras.children.items() if cameras else ())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from surveil import logs
 from surveil.config import CameraConfig, load
 from surveil.config.document import YamlNode, read
 from surveil.config.draft import (
@@ -169,7 +170,9 @@ class Drafts:
         """Return a camera as it would be with these addresses; nothing is kept. Raises ConfigError."""
         addresses = _addresses(change.url, change.record_url)
         text = draft_text({**read_draft(self._file), camera: addresses})
-        return load(self._daemon.config.path, draft=text).cameras[camera]
+        config = load(self._daemon.config.path, draft=text)
+        logs.hide(config.secrets)
+        return config.cameras[camera]
 
     def _settings(self, camera: str, change: CameraChange) -> dict[str, Plain]:
         """Return a change as a draft has it. What is secret in addresses is in files then."""

@@ -112,6 +112,7 @@ def test_a_damaged_draft_is_told_and_never_a_bug(site, text):
     with suppress(ConfigError):  # any other exception than this fails
         assert not load(site.config_file, {}).drawn
     assert site.get("/cameras/gate/shapes").status in {200, 422}
+    assert draft_file(site.folder).read_text() == text
 
 
 def test_without_the_console_a_draft_is_not_looked_at(site):

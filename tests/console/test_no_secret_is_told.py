@@ -77,8 +77,10 @@ def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, r
         names = [one["id"] for one in wait_for(cameras, 60)]
         assert len(names) > 40
         pages = {API + one.path for one in TABLE if not one.changes and "{" not in one.path} - {f"{API}/live"}
-        pages |= {f"{API}/cameras/{name}/setup" for name in names} | {f"{API}/cameras/{names[0]}/shapes"}
-        for page in [*pages, "/readyz", "/status"]:
+        of_cameras = [
+            f"{API}/cameras/{name}/{page}" for name in names for page in ("shapes", "setup", "health")
+        ]
+        for page in [*pages, *of_cameras, "/readyz", "/status"]:
             status, text = daemon.get(page)
             assert status != 500, page
             assert_silent(text)
@@ -90,6 +92,23 @@ def test_no_answer_of_the_api_and_no_file_of_the_console_has_a_secret(written, r
     assert_silent(daemon.log.read_text())
     for path in (tmp_path / "state").rglob("*"):
         assert_silent(path.read_bytes().decode("latin-1") if path.is_file() else "")
+
+
+def test_an_address_that_is_entered_is_in_a_file_of_its_own_and_nowhere_else(site):
+    """Of every shape that is taken, and of every one that is refused."""
+    taken = 0
+    for n, (url, _) in enumerate(SHAPES):
+        answer = site.change("POST", "/cameras", {"id": f"camera{n}", "url": url})
+        assert answer.status in {200, 422}, answer.body
+        taken += answer.status == 200
+        assert_silent(answer.body.decode())
+        if answer.status == 200:
+            assert_silent(site.get(f"/cameras/camera{n}/setup").body.decode())
+            # Each by itself: reading all of them for every change would take long.
+            etag = site.get(f"/cameras/camera{n}/setup").json["etag"]
+            assert_silent((site.folder / "console" / "draft.yaml").read_text())
+            site.change("DELETE", f"/cameras/camera{n}", headers={"If-Match": etag})
+    assert taken > 40
 
 
 def test_a_draft_that_is_refused_is_told_without_the_secrets_of_the_file(site):

@@ -203,3 +203,14 @@ def test_a_user_of_some_cameras_sets_up_no_others(site):
     ]
     for method, path, body in asks:
         assert site.ask(method, f"/api/v1{path}", body, session).status == 403
+
+
+@pytest.mark.parametrize("text", ["cameras: [", "cameras: 7", "- 1"])
+def test_a_damaged_draft_is_not_written_over_and_its_passwords_stay(site, text):
+    added(site)
+    draft_file(site.folder).write_text(text)
+    answer = added(site, id="shed")
+    assert (answer.status, answer.code) == (422, "configuration")
+    assert "mend the draft of the console, or delete it" in answer.json["error"]["message"]
+    assert draft_file(site.folder).read_text() == text
+    assert len(logins(site)) == 1

@@ -103,7 +103,7 @@ def setup(call: Call) -> CameraSetup:
 
 
 def _shown(url: str) -> str:
-    # What is secret in a path only the configuration knows, by the reference that it came from.
+    """Return an address without what it shows, or the configuration knows, to be secret."""
     return str(scrub(redact(url)))
 
 
