@@ -27,6 +27,7 @@ class Extra(StrEnum):
     PARQUET = "parquet"
     EXPORT = "export"
     TRAIN = "train"
+    FLEET = "fleet"
 
 
 REQUIREMENTS: dict[Extra, tuple[str, ...]] = {
@@ -36,6 +37,7 @@ REQUIREMENTS: dict[Extra, tuple[str, ...]] = {
     Extra.PARQUET: ("pyarrow>=15",),
     Extra.EXPORT: ("cryptography>=42",),
     Extra.TRAIN: ("torch>=2.6",),
+    Extra.FLEET: ("ray>=2.60,<2.61",),
 }
 
 

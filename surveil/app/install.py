@@ -13,6 +13,7 @@ from surveil.errors import StateError
 
 DROP_INS = ("webcam", "nvidia", "strict")
 _UNITS = Path("/etc/systemd/system")
+_FLEET_UNITS = ("surveil-fleet-head.service", "surveil-fleet-node.service")
 _CONFIG = Path("/etc/surveil/config.yaml")
 _HIDDEN = (Path("/root"), Path("/home"), Path("/run/user"), Path("/tmp"), Path("/var/tmp"))  # noqa: S108
 """What the unit's walls hide from the service."""
@@ -76,7 +77,7 @@ class Installer:
         """Stop the service and remove what `install` wrote; configuration, state and your own drop-ins stay."""
         there = [path for path in self._files(*DROP_INS) if self._real(path).exists()]
         if _UNITS / "surveil.service" in there:
-            yield from self._run(["systemctl", "disable", "--now", "surveil.service"])
+            yield from self._run(["systemctl", "disable", "--now", "surveil.service", *_FLEET_UNITS])
         if self._is_ours(_LINK):
             there.append(_LINK)
         for path in there:
@@ -94,6 +95,7 @@ class Installer:
         for name in dict.fromkeys((*self.drop_ins, *also)):
             for unit in units:
                 made[_UNITS / f"{unit}.d" / f"{name}.conf"] = self._read(f"{name}.conf")
+        made |= {_UNITS / name: self._unit(name) for name in _FLEET_UNITS}
         made[Path("/usr/lib/sysusers.d/surveil.conf")] = self._read("sysusers.conf")
         made[Path("/usr/lib/tmpfiles.d/surveil.conf")] = self._read("tmpfiles.conf")
         return made | dict(self.shared)

@@ -229,7 +229,9 @@ class Reloader:
         """Take in and let go the cameras of this node as its leases say now."""
         assert self._node is not None
         new = self._node.narrow(self._whole)
-        failed = self._carry_out(compare(self.config, new), new, ending)
+        plan = compare(self.config, new)
+        failed = self._carry_out(plan, new, ending)
+        log.info("cameras by lease", **plan.words())
         if failed:
             log.error("part of the leases not followed", problems=failed)
 

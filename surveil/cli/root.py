@@ -174,6 +174,26 @@ COMMANDS: dict[str, CommandLine | CommandGroup] = {
             ),
         },
     ),
+    "fleet": CommandGroup(
+        "Share the cameras among several machines.",
+        {
+            "start": CommandLine(
+                "fleet:start", "Run the head of a fleet: Ray, the coordinator, and this machine's agent."
+            ),
+            "join": CommandLine("fleet:join", "Run a node of a fleet: Ray and this machine's agent."),
+            "status": CommandLine(
+                "fleet:status",
+                "Show nodes and cameras: who watches what, by which epoch, and what waits where.",
+            ),
+            "move": CommandLine("fleet:move", "Let a node watch a camera as long as it can."),
+            "drain": CommandLine("fleet:drain", "Take all cameras from a node, for example before maintenance."),
+            "rebalance": CommandLine("fleet:rebalance", "Forget what was moved by hand and place again."),
+            "check": CommandLine(
+                "fleet:check",
+                "Check what a node of a fleet needs: Ray, addresses, token, store, and the daemon's control socket."
+            ),
+        },
+    ),
     "users": CommandGroup(
         "Manage users of the console and their tokens.",
         {

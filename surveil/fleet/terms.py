@@ -12,13 +12,13 @@ from pathlib import Path
 from surveil.errors import StateError
 from surveil.filesystem import make_folders, sync_folder
 
-_FOLDER = "terms"
+TERMS = "terms"
 _KEPT = 3
 
 
 def take_term(store: Path) -> int:
     """Return a term that is higher than any before. Raises StateError when the store cannot be used."""
-    folder = store / _FOLDER
+    folder = store / TERMS
     try:
         make_folders(folder)
         while True:
@@ -41,7 +41,7 @@ def take_term(store: Path) -> int:
 def highest_term(store: Path) -> int | None:
     """Return the highest term that was taken; None while the store is away."""
     try:
-        terms = _terms(store / _FOLDER)
+        terms = _terms(store / TERMS)
     except OSError:
         return None
     return terms[-1] if terms else None

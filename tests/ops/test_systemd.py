@@ -10,6 +10,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "systemd"
 UNIT = (FOLDER / "surveil.service").read_text()
+FLEET = ("surveil-fleet-head.service", "surveil-fleet-node.service")
 DROP_INS = ("webcam", "nvidia", "strict")
 
 pytestmark = pytest.mark.server
@@ -54,6 +55,21 @@ def test_systemd_understands_the_unit_with(drop_ins, tmp_path):
 def test_systemd_understands_the_unit_for_several(tmp_path):
     done = run("systemd-analyze", "verify", str(rendered(tmp_path, name="surveil@.service")))
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_systemd_understands_the_units_of_a_fleet_and_they_expose_little(name, tmp_path):
+    unit = rendered(tmp_path, name=name)
+    done = run("systemd-analyze", "verify", str(unit))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert exposure(unit) <= 15
+
+
+@pytest.mark.parametrize("name", FLEET)
+def test_only_loopback_reaches_ray_unless_somebody_says_more(name):
+    text = (FOLDER / name).read_text()
+    assert "\nIPAddressDeny=any\nIPAddressAllow=localhost\n" in text
+    assert re.findall(r"^(?:User|StateDirectory)=(.*)$", text, re.MULTILINE) == ["surveil", "surveil"]
 
 
 @pytest.mark.parametrize("name", ["surveil.service", "surveil@.service"])

@@ -1,0 +1,88 @@
+"""What `surveil fleet check` looks at."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import ipaddress
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from surveil.app.state_dir import usable
+from surveil.config import Config
+from surveil.config.file import FleetSettings
+from surveil.errors import StateError, SurveilError
+from surveil.extras import Extra, command
+from surveil.fleet.control import ask
+from surveil.fleet.rayprocess import TOKEN
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    text: str
+
+
+def look(config: Config, fleet: FleetSettings) -> list[Finding]:
+    """Return what is well and what is not."""
+    return [
+        _ray(),
+        _address(fleet),
+        _token(config),
+        _store(fleet),
+        *_daemon(config),
+    ]
+
+
+def _ray() -> Finding:
+    try:
+        version = importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
+        return Finding("Ray", good=False, text=f"is missing; install it with `{command(Extra.FLEET)}`")
+    return Finding("Ray", good=version.startswith("2.60."), text=f"{version}; made for 2.60")
+
+
+def _address(fleet: FleetSettings) -> Finding:
+    host = fleet.listen.rpartition(":")[0].strip("[]")
+    where = "loopback" if ipaddress.ip_address(host).is_loopback else "a private network"
+    text = f"{fleet.listen} is on {where}; whoever reaches Ray's ports and has the token may run programs"
+    return Finding("address", good=True, text=text)
+
+
+def _token(config: Config) -> Finding:
+    path = config.state_dir / TOKEN
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        return Finding(
+            "token", good=False, text=f"{path}: {error.strerror}; copy it from the head, mode 0600"
+        )
+    text = f"{path} has mode {mode:04o}" + ("" if mode == 0o600 else "; run chmod 600 on it")
+    return Finding("token", good=mode == 0o600, text=text)
+
+
+def _store(fleet: FleetSettings) -> Finding:
+    try:
+        usable(fleet.store, "fleet.store")
+    except SurveilError as error:
+        return Finding("store", good=False, text=str(error))
+    return Finding("store", good=True, text=f"{fleet.store} can be written")
+
+
+def _daemon(config: Config) -> Iterator[Finding]:
+    try:
+        report = ask(config.state_dir, {"do": "status"})
+    except StateError as error:
+        yield Finding("daemon", good=False, text=str(error))
+        return
+    same = report["digest"] == config.digest[:12]
+    text = f"answers as {report['node']}, watches {len(report['reading'])} cameras"
+    yield Finding("daemon", good=True, text=text)
+    yield Finding(
+        "configuration",
+        good=same,
+        text="is the one that the daemon runs" if same else "differs from the daemon's: reload it",
+    )

@@ -1,0 +1,170 @@
+"""What `surveil fleet start` and `surveil fleet join` run: Ray on this machine, and what lives in it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from surveil.clock import Stop, SystemClock
+from surveil.config import Config, load
+from surveil.config.file import FleetSettings
+from surveil.errors import ConfigError, StateError
+from surveil.filesystem import make_folders
+from surveil.fleet import ray_backend, rayprocess
+from surveil.systemd import Notifier
+
+log = structlog.get_logger(__name__)
+_LOOK_S = 2.0
+_CONNECT_S = 60.0
+_END_S = 10.0
+
+
+class Member:
+    """A node of a fleet. Owned by the main thread."""
+
+    is_head = False
+
+    def __init__(self, config: Config, fleet: FleetSettings, head: str, own_ip: str) -> None:
+        self._config, self._fleet = config, fleet
+        self._head, self._own_ip = head, own_ip
+        self._token = config.state_dir / rayprocess.TOKEN
+        self._stop, self._clock = Stop(), SystemClock()
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT (0), or until Ray ends here (1: another start may mend it)."""
+        self._listen()
+        self.prepare()
+        processes = rayprocess.start_ray(
+            head=self._head, own_ip=self._own_ip, token=self._token, temp=self._folder(), is_head=self.is_head
+        )
+        try:
+            return self._serve(processes)
+        finally:
+            ray_backend.disconnect()
+            _end(processes)
+
+    def prepare(self) -> None:
+        """Raise StateError when something is missing."""
+        if not self._token.is_file():
+            raise StateError(f"{self._token} is missing: copy it from the head, mode 0600")
+
+    def settle(self) -> None:
+        """Have what belongs on this node."""
+        ray_backend.run_agent(self._fleet.node or self._config.instance, self._config.state_dir)
+
+    def look(self) -> None:
+        """Do what is due; called every two seconds."""
+
+    def _serve(self, processes: subprocess.Popen[bytes]) -> int:
+        self._connect(processes)
+        self.settle()
+        notifier = Notifier()
+        notifier.ready(f"in the fleet at {self._head}")
+        log.info("in the fleet", head=self._head, node=self._fleet.node or self._config.instance)
+        while not self._stop.wait(_LOOK_S):
+            if processes.poll() is not None:
+                log.error("Ray has ended on this node", code=processes.returncode)
+                return 1
+            self.look()
+        notifier.stopping()
+        return 0
+
+    def _connect(self, processes: subprocess.Popen[bytes]) -> None:
+        """Wait for Ray. Raises StateError when it does not come up."""
+        until = self._clock.monotonic() + _CONNECT_S
+        while True:
+            try:
+                return ray_backend.connect(self._head, self._own_ip)
+            except StateError:
+                if processes.poll() is not None or self._clock.monotonic() > until or self._stop:
+                    raise
+            self._clock.sleep(1.0, self._stop)
+
+    def _folder(self) -> Path:
+        """Return where Ray keeps its session: below /tmp, since its sockets need short paths."""
+        return Path("/tmp/surveil-ray")  # noqa: S108 - of the unit's own: PrivateTmp
+
+    def _listen(self) -> None:
+        def end(_number: int, _frame: FrameType | None) -> None:
+            self._stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end)
+
+
+class Head(Member):
+    """The node with the coordinator."""
+
+    is_head = True
+
+    def __init__(self, config: Config, fleet: FleetSettings, own_ip: str) -> None:
+        super().__init__(config, fleet, fleet.listen, own_ip)
+        self._changed_at = _changed_at(config.path)
+        self._term = 0
+
+    def prepare(self) -> None:
+        """Make the token."""
+        make_folders(self._config.state_dir)
+        rayprocess.make_token(self._token)
+
+    def settle(self) -> None:
+        """Have the coordinator here, too."""
+        ray_backend.run_coordinator(loads(self._config), self._fleet.store)
+        super().settle()
+
+    def look(self) -> None:
+        """Follow the configuration file, and tell a coordinator that was started again."""
+        if _changed_at(self._config.path) != self._changed_at:
+            self._changed_at = _changed_at(self._config.path)
+            self._reload()
+        with suppress(StateError):
+            term = ray_backend.ask_coordinator("term")
+            if term != self._term:
+                self._term = ray_backend.ask_coordinator("configure", loads(self._config))
+
+    def _reload(self) -> None:
+        try:
+            self._config, self._term = load(self._config.path, needs_secrets=False), 0
+        except ConfigError as error:
+            log.error("configuration refused, the fleet goes on by the one before", problems=error.messages)  # noqa: TRY400
+
+
+def loads(config: Config) -> list[dict[str, Any]]:
+    """Return what the cameras of a configuration ask of a node, as JSON types; `CameraLoad` says what it means."""
+    return [
+        {
+            "name": name,
+            "cost": camera.placement.cost or _USUAL_COST,
+            "declared": camera.placement.cost is not None,
+            "labels": dict(camera.placement.labels),
+            "nodes": camera.placement.nodes,
+        }
+        for name, camera in config.cameras.items()
+        if camera.enabled
+    ]
+
+
+_USUAL_COST = 0.1
+"""Cores that a camera is thought to take before it is measured."""
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _end(processes: subprocess.Popen[bytes]) -> None:
+    processes.terminate()
+    try:
+        processes.wait(_END_S)
+    except subprocess.TimeoutExpired:
+        processes.kill()
+        processes.wait()

@@ -1,0 +1,186 @@
+"""Ray under a fleet: it keeps one coordinator and an agent per node running. The decisions are not made here.
+
+Ray places and restarts; it does not fence: it restarts an actor elsewhere while the one on a hung node runs on. So
+nothing here is trusted to be single. Leases are, see `lease` and `seats`.
+
+Ray reads its environment when it is imported: call `rayprocess.settle` before this module is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from surveil.clock import Every, Stop, SystemClock, boot_s
+from surveil.errors import StateError
+from surveil.fleet.agent import Agent, CoordinatorLostError
+from surveil.fleet.coordinator import Coordinator
+from surveil.fleet.messages import RENEW_S, NodeReport
+from surveil.fleet.placer import CameraLoad
+from surveil.fleet.terms import highest_term, take_term
+
+NAMESPACE = "surveil"
+COORDINATOR = "coordinator"
+_CALL_S = 1.5
+"""How long a coordinator may take to answer: shorter than a renewal."""
+
+
+class CoordinatorActor:
+    """The coordinator in a process of Ray. Calls come one after another."""
+
+    def __init__(self, cameras: Sequence[Mapping[str, Any]], store: str) -> None:
+        self._store = Path(store)
+        self._loads = {load.name: load for load in map(_load_of, cameras)}
+        self._terms = Every(RENEW_S, boot_s())
+        self._begin()
+
+    def _begin(self) -> None:
+        self._term = take_term(self._store)
+        self._coordinator = Coordinator(self._loads, self._term, boot_s())
+
+    def report(self, plain: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Take a report; return the orders."""
+        now = boot_s()
+        if self._terms.due(now):
+            self._coordinator.superseded |= (highest_term(self._store) or 0) > self._term
+        orders = self._coordinator.report(NodeReport.of(plain), now)
+        return None if orders is None else orders.plain()
+
+    def configure(self, cameras: Sequence[Mapping[str, Any]]) -> int:
+        """Place these cameras from now on; return the term."""
+        self._loads = {load.name: load for load in map(_load_of, cameras)}
+        self._coordinator.configure(self._loads)
+        return self._term
+
+    def term(self) -> int:
+        """Return the term of this coordinator."""
+        return self._term
+
+    def pid(self) -> int:
+        """Return the process of the coordinator."""
+        return os.getpid()
+
+    def view(self) -> dict[str, Any]:
+        """Return the fleet as it is, as JSON types."""
+        now = boot_s()
+        self._coordinator.look(now)
+        return asdict(self._coordinator.view(now))
+
+    def move(self, camera: str, node: str) -> str:
+        """Pin a camera to a node, or to none; return what is wrong."""
+        return _said(lambda: self._coordinator.move(camera, node))
+
+    def drain(self, node: str, *, on: bool) -> str:
+        """Drain a node, or let it have cameras again; return what is wrong."""
+        return _said(lambda: self._coordinator.drain(node, on=on))
+
+    def rebalance(self) -> str:
+        """Forget what was moved by hand."""
+        return _said(self._coordinator.rebalance)
+
+
+class AgentActor:
+    """The agent of one node in a process of Ray."""
+
+    def __init__(self, folder: str) -> None:
+        self._stop = Stop()
+        agent = Agent(Path(folder), call_coordinator, SystemClock())
+        self._thread = threading.Thread(target=agent.run, args=(self._stop,), name="agent", daemon=True)
+        self._thread.start()
+
+    def pid(self) -> int:
+        """Return the process: it runs then."""
+        return os.getpid()
+
+
+def call_coordinator(plain: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Report to the coordinator. Raises CoordinatorLostError."""
+    return _call("report", plain)  # type: ignore[no-any-return]
+
+
+def ask_coordinator(method: str, *arguments: Any, **named: Any) -> Any:
+    """Call the coordinator. Raises StateError when it cannot be reached."""
+    try:
+        return _call(method, *arguments, **named)
+    except CoordinatorLostError as error:
+        raise StateError(
+            f"the coordinator does not answer ({error}); is `surveil fleet start` up?"
+        ) from error
+
+
+def _call(method: str, *arguments: Any, **named: Any) -> Any:
+    try:
+        actor = ray.get_actor(COORDINATOR, namespace=NAMESPACE)
+        return ray.get(getattr(actor, method).remote(*arguments, **named), timeout=_CALL_S)
+    except (RayError, ValueError, TimeoutError, ConnectionError) as error:
+        raise CoordinatorLostError(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+
+
+def _load_of(plain: Mapping[str, Any]) -> CameraLoad:
+    nodes = plain["nodes"]
+    return CameraLoad(**{**plain, "nodes": None if nodes is None else frozenset(nodes)})
+
+
+def _said(change: Any) -> str:
+    try:
+        change()
+    except KeyError as error:
+        return f"there is no {error.args[0]!r}"
+    return ""
+
+
+# On this node.
+
+
+def connect(head: str, own_ip: str) -> None:
+    """Join the cluster at `head` as a client of the node at `own_ip`. Raises StateError when there is none."""
+    try:
+        ray.init(
+            address=head,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            configure_logging=False,
+            _node_ip_address=own_ip,
+        )
+    except (RayError, ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise StateError(f"no Ray at {head} ({error}); start the fleet with `surveil fleet start`") from error
+
+
+def disconnect() -> None:
+    """Leave the cluster, before Ray ends here: a client whose Ray has gone aborts."""
+    ray.shutdown()
+
+
+def run_coordinator(cameras: Sequence[Mapping[str, Any]], store: Path) -> None:
+    """Have one coordinator on this node: Ray starts it again whenever it ends."""
+    ray.remote(CoordinatorActor).options(name=COORDINATOR, **_here(), get_if_exists=True).remote(
+        cameras, str(store)
+    )
+
+
+def run_agent(node: str, folder: Path) -> None:
+    """Have one agent on this node; one of the same name on a machine that is gone is replaced."""
+    with suppress(ValueError):
+        ray.kill(ray.get_actor(f"agent-{node}", namespace=NAMESPACE))
+    ray.remote(AgentActor).options(name=f"agent-{node}", **_here()).remote(str(folder))
+
+
+def _here() -> dict[str, Any]:
+    """Return the options of a detached actor that stays on this node and is started again for ever."""
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return {
+        "namespace": NAMESPACE,
+        "lifetime": "detached",
+        "max_restarts": -1,
+        "num_cpus": 0,
+        "scheduling_strategy": here,
+    }

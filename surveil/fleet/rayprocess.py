@@ -1,0 +1,80 @@
+"""The processes of Ray on one node, and the environment of all that talk to them. Imports nothing of Ray."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from surveil.errors import StateError
+from surveil.listening import split_address
+
+TOKEN = "fleet.token"  # noqa: S105 - the name of a file
+"""In the state directory: who has it, and reaches Ray's ports, may run programs."""
+_OBJECTS_MB = 78
+"""Ray's smallest store of objects; no objects are kept in it."""
+
+
+def settle(token: Path) -> None:
+    """Set this process up for Ray; before Ray is imported, since it reads its environment then."""
+    os.environ.update(environment(token))
+
+
+def environment(token: Path) -> dict[str, str]:
+    """Return the environment of every process of Ray here: a token, and no statistics of usage."""
+    return {
+        **os.environ,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "RAY_raylet_start_wait_time_s": "120",
+    }
+
+
+def own_address(head: str) -> str:
+    """Return the address of this machine on the way to `head` (ADDRESS:PORT). Raises StateError: there is no way."""
+    host, port = split_address(head)
+    if ipaddress.ip_address(host).is_loopback:
+        return host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((host, port))
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise StateError(
+            f"fleet.listen: there is no way to {host} ({error.strerror}); check the network"
+        ) from error
+
+
+def make_token(path: Path) -> None:
+    """Create the token that all nodes of a fleet share, unless it is there; mode 0600."""
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
+
+
+def start_ray(*, head: str, own_ip: str, token: Path, temp: Path, is_head: bool) -> subprocess.Popen[bytes]:
+    """Start the processes of Ray on this node; they end with the one that is returned.
+
+    `head` is the address and port of the head, `own_ip` the address at which other nodes reach this one.
+    """
+    port = head.rpartition(":")[2]
+    where = (
+        ["--head", f"--port={port}", f"--temp-dir={temp}", "--include-dashboard=false"]
+        if is_head
+        else [f"--address={head}"]
+    )
+    command = [
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *where, f"--node-ip-address={own_ip}",
+        "--disable-usage-stats", "--num-cpus=1", "--num-gpus=0",
+        f"--object-store-memory={_OBJECTS_MB << 20}", "--min-worker-port=0", "--max-worker-port=0",
+    ]  # fmt: skip
+    return subprocess.Popen(command, env=environment(token), stdin=subprocess.DEVNULL)  # noqa: S603 - the words above

@@ -1,0 +1,92 @@
+"""The small parts of a fleet: terms, the agent, the token, settings, cost."""
+
+import json
+import stat
+
+import pytest
+
+from surveil.clock import ManualClock
+from surveil.config import load
+from surveil.errors import ConfigError, StateError
+from surveil.fleet import rayprocess
+from surveil.fleet.agent import Agent
+from surveil.fleet.control import ask
+from surveil.fleet.cost import CostMeter
+from surveil.fleet.terms import highest_term, take_term
+from tests.commands import refused, surveil
+
+
+def test_every_term_is_taken_once_and_rises(tmp_path):
+    assert highest_term(tmp_path) is None
+    assert [take_term(tmp_path) for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert highest_term(tmp_path) == 6
+    assert len(list((tmp_path / "terms").iterdir())) == 4, "old ones are swept"
+    with pytest.raises(StateError, match="mount it"):
+        take_term(tmp_path / "terms" / "000000006")
+
+
+def test_an_agent_without_its_daemon_says_so_and_reports_nothing(tmp_path):
+    reports = []
+    agent = Agent(tmp_path, reports.append, ManualClock())
+    with pytest.raises(StateError, match="is `surveil run` up"):
+        agent.run_once()
+    assert reports == []
+    with pytest.raises(StateError, match=r"fleet\.sock"):
+        ask(tmp_path, {"do": "status"})
+
+
+def test_the_token_is_made_once_and_for_its_owner_alone(tmp_path):
+    path = tmp_path / rayprocess.TOKEN
+    rayprocess.make_token(path)
+    token = path.read_text()
+    rayprocess.make_token(path)
+    assert (path.read_text(), len(token)) == (token, 64)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    made = rayprocess.environment(path)
+    assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
+
+
+@pytest.mark.parametrize(
+    ("listen", "says"),
+    [
+        ("8.8.8.8:6379", "private"),
+        ("127.0.0.1:6379", "127.0.0.2"),
+        ("0.0.0.0:6379", "private"),
+        ("x", "PORT"),
+    ],
+)
+def test_an_address_that_anybody_may_reach_is_refused(tmp_path, listen, says):
+    path = tmp_path / "config.yaml"
+    path.write_text(json.dumps({"version": 1, "fleet": {"store": "/srv", "listen": listen}}))
+    with pytest.raises(ConfigError, match=says):
+        load(path)
+
+
+def test_what_cameras_ask_of_a_node_is_in_the_file(tmp_path):
+    path = tmp_path / "config.yaml"
+    placement = {"labels": {"site": "east"}, "nodes": ["a", "b"], "cost": 0.5}
+    cameras = {"yard": {"url": "rtsp://127.0.0.1/x", "placement": placement}}
+    path.write_text(json.dumps({"version": 1, "cameras": cameras}))
+    found = load(path).cameras["yard"].placement
+    assert (found.labels, found.nodes, found.cost) == ({"site": "east"}, ["a", "b"], 0.5)
+
+
+def test_the_cpu_time_of_a_minute_is_shared_by_frames():
+    frames = {"yard": 0, "gate": 0}
+    cpu = iter([0.0, 30.0])
+    meter = CostMeter(lambda: frames, lambda: next(cpu))
+    assert meter.costs(100.0) == {}
+    frames.update(yard=300, gate=100)
+    assert meter.costs(130.0) == {}
+    assert meter.costs(160.0) == {"yard": pytest.approx(0.375), "gate": pytest.approx(0.125)}
+
+
+def test_a_command_for_a_fleet_says_what_is_missing(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"version: 1\nstate_dir: {tmp_path}\n")
+    assert "fleet: is missing" in refused(ConfigError, "fleet", "check", "-c", path)
+    path.write_text(f"version: 1\nstate_dir: {tmp_path}\nfleet: {{store: {tmp_path / 'store'}}}\n")
+    code, text = surveil("fleet", "check", "-c", path, "--json")
+    found = {one["what"]: one["good"] for one in json.loads(text)}
+    assert code == 1
+    assert (found["store"], found["token"], found["daemon"]) == (True, False, False)

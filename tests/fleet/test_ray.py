@@ -1,0 +1,115 @@
+"""Ray under a fleet: what it runs comes up by the commands, and again after it was killed.
+
+Needs Ray, which is no part of the usual environment: `.ci/run` puts it beside, for this file alone.
+"""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from surveil.fleet.rayprocess import TOKEN
+from tests.fleet.judge import Judge
+from tests.fleet.machines import config
+from tests.integration.world import wait_for
+from tests.rig.clips import make_clip
+
+pytestmark = [
+    pytest.mark.rig,
+    pytest.mark.slow,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is missing"),
+]
+
+
+class Commands:
+    """`surveil` in processes of their own, as on two machines. A context manager."""
+
+    def __init__(self, folder):
+        self.folder, self.running = folder, []
+
+    def start(self, name, *words):
+        with (self.folder / f"{name}.log").open("w") as log:
+            process = subprocess.Popen([sys.executable, "-m", "surveil", *words], stdout=log, stderr=log)
+        self.running.append(process)
+        return process
+
+    def says(self, name, text):
+        return text in (self.folder / f"{name}.log").read_text(errors="replace")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for process in reversed(self.running):
+            process.terminate()
+        for process in self.running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+            process.kill()
+            process.wait()
+
+
+def surveil(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "surveil", *words], capture_output=True, text=True, timeout=90, check=True
+    )
+    return done.stdout
+
+
+def in_ray(path, code):
+    """Run a line in a process that is connected to the fleet."""
+    program = (
+        "import sys, json\nfrom pathlib import Path\nfrom surveil.fleet import rayprocess\n"
+        f"rayprocess.settle(Path({str(path.parent / 'state' / TOKEN)!r}))\nfrom surveil.fleet import ray_backend\n"
+        f"import ray\nray_backend.connect({HEAD!r}, '127.0.0.2')\n{code}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=True
+    )
+    return int(done.stdout.split()[-1])
+
+
+HEAD = "127.0.0.2:26379"
+AGENT = "print(ray.get(ray.get_actor('agent-node1', namespace='surveil').pid.remote()))"
+COORDINATOR = "print(ray_backend.ask_coordinator('pid'))"
+
+
+def test_a_fleet_comes_up_by_its_commands_and_outlives_its_coordinator_and_an_agent(tmp_path):
+    clip = make_clip(tmp_path / "yard.mp4", fps=4, seconds=4.0, gop=4)
+    (tmp_path / "store").mkdir()
+    with Judge(clip, ["gate", "yard"]) as judge, Commands(tmp_path) as commands:
+        paths = [config(f"node{i}", tmp_path, judge, "stop", "http://127.0.0.1:9/x", HEAD) for i in range(2)]
+        for path in paths:
+            commands.start(f"daemon-{path.parent.name}", "run", "-c", path)
+        head = commands.start("head", "fleet", "start", "-c", paths[0])
+        tokens = [path.parent / "state" / TOKEN for path in paths]
+        wait_for(tokens[0].exists, 60)
+        wait_for(tokens[1].parent.exists, 60)
+        tokens[1].touch(0o600)
+        tokens[1].write_bytes(tokens[0].read_bytes())
+        wait_for(lambda: commands.says("head", "in the fleet"), 120)
+        node = commands.start("node", "fleet", "join", HEAD, "--ip", "127.0.0.3", "-c", paths[1])
+        wait_for(lambda: commands.says("node", "in the fleet"), 120)
+        wait_for(judge.read_once, 60)
+        status = surveil("fleet", "status", "-c", paths[0])
+        assert "node0" in status
+        assert "node1" in status
+        assert "bad" not in surveil("fleet", "check", "-c", paths[1])
+        began = judge.now()
+        for line in (COORDINATOR, AGENT):
+            before = in_ray(paths[0], line)
+            os.kill(before, signal.SIGKILL)
+            wait_for(lambda before=before, line=line: in_ray(paths[0], line) != before, 60)
+        surveil("fleet", "drain", "node1", "-c", paths[0])
+        wait_for(lambda: commands.says("daemon-node1", "cameras_removed"), 60)
+        wait_for(judge.read_once, 60)
+        assert judge.overlap_s(began) == 0
+        node.terminate()
+        assert node.wait(60) == 0
+        head.terminate()
+        assert head.wait(60) == 0
