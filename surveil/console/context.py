@@ -12,11 +12,13 @@ from surveil.clock import Clock
 from surveil.console.access import Identity
 from surveil.console.auth.parts import Auth
 from surveil.console.drafts import Drafts
+from surveil.console.language import language_of
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
 from surveil.console.refusal import not_found
 from surveil.console.running import RunningDaemon
 from surveil.console.training.job import Trainings
+from surveil.wording import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,11 @@ class Call:
     request: Request
     address: str
     """Of the client."""
+
+    @property
+    def language(self) -> Language:
+        """The language that texts of alerts are told in."""
+        return language_of(self.request.headers.get("accept-language", ""))
 
     @property
     def camera(self) -> str:

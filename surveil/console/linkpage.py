@@ -21,14 +21,16 @@ from surveil.alerts.arming import ArmingChannel
 from surveil.alerts.history import EventRecord, Verdict
 from surveil.alerts.links import picture_path
 from surveil.alerts.signed import LinkFault, Signer
+from surveil.alerts.sinks.speaking import said_in
 from surveil.console.access import Identity, Origin, Role, Scope
 from surveil.console.api import events, judging
-from surveil.console.api.me import language_of
 from surveil.console.context import Call, Parts
 from surveil.console.endpoint import read_body
+from surveil.console.language import language_of
 from surveil.console.refusal import Refusal, refusal_of
 from surveil.console.safety import check_site, secured
 from surveil.errors import SurveilError
+from surveil.wording import Language
 
 log = structlog.get_logger(__name__)
 Action = Literal["true", "false", "acknowledge", "disarm"]
@@ -145,7 +147,7 @@ class LinkPages:
 
     def _page(self, call: Call, record: EventRecord) -> Response:
         language, text = _language(call.request)
-        start, own = record.start, escape(call.request.url.path)
+        start, own = said_in(record.start, language), escape(call.request.url.path)
         when = datetime.fromtimestamp(start.t_wall, UTC)
         parts = [f"<h1>{escape(start.title('camera'))}: {escape(start.title('rule'))}</h1>",
                  f"<p>{escape(start.text)}</p>",
@@ -167,7 +169,7 @@ class LinkPages:
         return _html(language, "".join(parts), 200)
 
 
-def _language(request: Request) -> tuple[str, dict[str, str]]:
+def _language(request: Request) -> tuple[Language, dict[str, str]]:
     language = language_of(request.headers.get("accept-language", ""))
     return language, _TEXTS[language]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from surveil import __version__
-from surveil.console.api.me import language_of
+from surveil.console.language import language_of
 from surveil.console.routes import TABLE
 
 

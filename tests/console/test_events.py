@@ -7,6 +7,7 @@ import pytest
 
 from surveil.alerts.database import run_migrations
 from surveil.alerts.history import Cursor, EventFilter, History, Judgement, Verdict, statement
+from surveil.wording import say
 from tests.alerts.helpers import T0, alert
 from tests.console.site import ended
 
@@ -179,3 +180,18 @@ def test_events_of_before_are_listed_after_the_migration():
     db.execute("DELETE FROM alerts WHERE seq = 1")
     assert db.execute("SELECT alert FROM events").fetchall() == [(3,)]
     db.close()
+
+
+def test_an_event_is_told_in_the_language_that_the_browser_asks_for(site):
+    event = site.happens(0, text=say("{label} in {zone}", label="person", zone="yard"))
+
+    def reason(language):
+        return site.ask("GET", f"/api/v1/events/{event}", headers={"Accept-Language": language}).json[
+            "reason"
+        ]
+
+    assert (reason("zh-CN,en;q=0.5"), reason("en"), reason("fr")) == (
+        "人进入yard",
+        "person in yard",
+        "person in yard",
+    )

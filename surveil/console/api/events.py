@@ -16,6 +16,7 @@ from surveil.console.context import Call
 from surveil.console.endpoint import Message
 from surveil.console.refusal import Refusal, not_found
 from surveil.types import Alert
+from surveil.wording import Language, in_language
 
 MOST = 200
 _KINDS = {"picture.jpg": "snapshot", "clean.jpg": "clean", "heat.jpg": "explained", "before.jpg": "before"}
@@ -93,12 +94,12 @@ class EventQuery(Message):
 def events(call: Call, query: EventQuery) -> Events:
     """Return a page of events, newest first."""
     page = call.parts.history.page(filter_of(call, query), place_of(query.cursor), query.limit)
-    return Events(events=tuple(map(answer, page.events)), next=cursor_of(page.next))
+    return Events(events=tuple(answer(one, call.language) for one in page.events), next=cursor_of(page.next))
 
 
 def event(call: Call) -> EventAnswer:
     """Return one event."""
-    return answer(found(call))
+    return answer(found(call), call.language)
 
 
 def picture(call: Call) -> Response:
@@ -142,8 +143,8 @@ def filter_of(call: Call, query: EventQuery) -> EventFilter:
     )
 
 
-def answer(record: EventRecord) -> EventAnswer:
-    """Return an event as the API has it."""
+def answer(record: EventRecord, language: Language = Language.ENGLISH) -> EventAnswer:
+    """Return an event as the API has it, its reason in a language."""
     start, end, judgement = record.start, record.end, record.judgement
     return EventAnswer(
         id=start.event_id,
@@ -157,7 +158,7 @@ def answer(record: EventRecord) -> EventAnswer:
         start=start.t_wall,
         end=None if end is None else end.t_wall,
         score=start.score,
-        reason=start.text,
+        reason=in_language(start.text, language),
         ended_because="" if end is None else end.reason,
         severity="alert" if start.label or start.zone or start.line else "notice",
         verdict=judgement.verdict,

@@ -36,5 +36,7 @@ def health(call: Call) -> Health:
     found.sort(key=lambda event: event.start.t_wall, reverse=True)
     seen = call.parts.daemon.picture(camera.name)
     return Health(
-        faults=seen.faults, view_changed_at=seen.view_changed_at, events=tuple(map(answer, found[:_SHOWN]))
+        faults=seen.faults,
+        view_changed_at=seen.view_changed_at,
+        events=tuple(answer(one, call.language) for one in found[:_SHOWN]),
     )

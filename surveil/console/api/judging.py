@@ -65,10 +65,10 @@ def revoke_link(call: Call) -> EventAnswer:
     """Make all links to the event useless."""
     record = found(call)
     call.parts.auth.users.revoke_link(record.start.event_id, call.parts.clock.wall())
-    return answer(record)
+    return answer(record, call.language)
 
 
 def _changed(call: Call, record: EventRecord) -> EventAnswer:
     """Return the event as it is now; pages that are open learn of it, too."""
     call.parts.live.tell_event(record.start.camera, record.start.event_id, "update")
-    return answer(call.parts.history.event(record.start.event_id) or record)
+    return answer(call.parts.history.event(record.start.event_id) or record, call.language)

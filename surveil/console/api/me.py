@@ -6,8 +6,7 @@ from surveil import __version__
 from surveil.console.access import Role
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
-
-LANGUAGES = ("en", "zh")
+from surveil.wording import Language
 
 
 class Me(Message):
@@ -42,22 +41,9 @@ def me(call: Call) -> Me:
         cameras=("*",) if cameras is None else tuple(sorted(cameras)),
         csrf=identity.csrf,
         version=__version__,
-        language=language_of(call.request.headers.get("accept-language", "")),
-        languages=LANGUAGES,
+        language=call.language,
+        languages=tuple(Language),
         first_start=not call.parts.daemon.config.cameras,
         grafana_url=call.parts.daemon.config.http.grafana_url,
         may=tuple(f"{one.method} {one.path}" for one in may),
     )
-
-
-def language_of(accepted: str) -> str:
-    """Return the first of an Accept-Language header's languages that the console speaks, by weight."""
-    weighed: list[tuple[float, str]] = []
-    for entry in accepted.lower().split(",")[:20]:
-        tag, _, weight = entry.replace(" ", "").partition(";q=")
-        try:
-            weighed.append((float(weight or 1), tag.partition("-")[0]))
-        except ValueError:
-            continue
-    known = [(weight, tag) for weight, tag in weighed if tag in LANGUAGES and weight > 0]
-    return max(known, key=lambda one: one[0])[1] if known else LANGUAGES[0]

@@ -3,6 +3,15 @@
 const BASE = new URL("/api/v1/", location.href);
 
 let csrf = "";
+let language = "";
+
+/**
+ * Ask for texts of alerts in this language from now on; until then in those of the browser.
+ * @param {string} chosen
+ */
+export const ask = (chosen) => {
+  language = chosen;
+};
 
 /** What the daemon refused, with its remedy and, for forms, the fields. */
 export class ApiError extends Error {
@@ -42,7 +51,7 @@ export const path = (...parts) => parts.map((part) => encodeURIComponent(part)).
  */
 export async function request(method, url, { body, etag, signal } = {}) {
   /** @type {Record<string, string>} */
-  const headers = { accept: "application/json" };
+  const headers = { accept: "application/json", ...(language && { "accept-language": language }) };
   if (method !== "GET") headers["x-csrf-token"] = csrf;
   if (body !== undefined) headers["content-type"] = "application/json";
   if (etag) headers["if-match"] = etag;

@@ -29,7 +29,7 @@ function Fault({ event }) {
   const pictures = /** @type {const} */ ([["before", event.pictures.before], ["after", event.pictures.clean || event.pictures.annotated]]).filter(([, src]) => src);
   return html`<li class="card"><p class="row"><a href=${`#/event/${encodeURIComponent(event.id)}`}>${moment(event.start)}</a>
       ${event.end === null ? html`<${Badge} kind="bad">${t("event.open")}<//>` : lasted} <span>${named("rule", event.rule_title || event.rule)}</span></p>
-    <p lang="en">${event.reason}</p>
+    <p>${event.reason}</p>
     <div class="pictures">${pictures.map(([kind, src]) => html`<figure key=${kind}><a href=${src}><${Picture} src=${src} alt=${t(`health.${kind}`)} /></a>
       <figcaption>${t(`health.${kind}`)}</figcaption></figure>`)}</div></li>`;
 }

@@ -1,8 +1,8 @@
 // Start: who looks, in which language; then the page that the address names.
 
 import { html, render, useEffect, useState } from "../vendor/preact.js";
-import { api } from "./api.js";
-import { load, t } from "./i18n.js";
+import { api, ask } from "./api.js";
+import { current, load, t } from "./i18n.js";
 import { Problem } from "./ui.js";
 import { Login } from "./login.js";
 import { Shell } from "./shell.js";
@@ -15,6 +15,7 @@ function Root() {
     const [me, error] = await api.me().then((found) => [found, null], (problem) => [null, problem]);
     const { language, languages } = me || NOBODY;
     await load(language, languages?.length ? languages : NOBODY.languages);
+    ask(current());
     setStart({ me, error, ready: true });
   };
   useEffect(() => void begin(), []);
