@@ -5,6 +5,7 @@
 
 import ast
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,12 @@ from surveil.cli.root import app
 from surveil.cli.speaking import in_chinese
 from surveil.config import load
 from surveil.language import catalogue, help_texts
+from surveil.language.errors import in_chinese as error_in_chinese
 from surveil.titles import Titles
 from surveil.wording import Language, Said, in_language, say, unpack
 from tests.alerts.helpers import Receiver, alert
 from tests.commands import surveil as surveil_command
+from tests.forked import run
 
 SOURCE = Path(surveil.__file__).parent
 CHINESE = catalogue(Language.CHINESE)
@@ -206,6 +209,37 @@ def test_help_is_chinese_as_far_as_it_is_translated(monkeypatch):
     assert code == 0
     assert "训练分类器" in shown
     assert "选项" in shown
+
+
+MISTAKES = sorted(Path(__file__).parent.glob("bad_configs/*.txt"))
+
+
+@pytest.mark.parametrize("file", MISTAKES, ids=lambda file: file.stem)
+def test_every_mistake_of_a_configuration_is_said_in_chinese_with_its_place(file):
+    for line in file.read_text().splitlines():
+        said = error_in_chinese(line)
+        place = line.partition(": ")[0]
+        assert said.startswith(f"{place}: ")
+        assert re.search(r"[\u4e00-\u9fff]", said), line
+        assert "; " not in said, "half of it is English"
+
+
+def test_what_no_catalogue_knows_stays_as_it_is():
+    for line in (
+        "",
+        "surveil: the disk is full",
+        "a.yaml:3: cameras.x: something new",
+        ": ",
+        "a: b: c: d; is missing",
+    ):
+        assert error_in_chinese(line) == line
+
+
+def test_a_refused_configuration_is_told_in_the_language_of_the_terminal(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("version: 1\ncamera: {}\n")
+    done = run(["-m", "surveil", "check", "-c", str(config)], env={**os.environ, "SURVEIL_LANGUAGE": "zh"})
+    assert (done.returncode, done.stderr) == (78, f"{config}:2: camera: 未知的配置项，是否想写 'cameras'？\n")
 
 
 if __name__ == "__main__":

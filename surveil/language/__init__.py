@@ -26,14 +26,15 @@ class Catalogue:
 @cache
 def catalogue(language: str) -> Catalogue:
     """Return what a language says; of English nothing, since texts are in it."""
-    return Catalogue() if language == "en" else Catalogue(**json.loads(_read(f"{language}.json")))
+    return Catalogue() if language == "en" else Catalogue(**json.loads(read_file(f"{language}.json")))
 
 
 def help_texts() -> Mapping[str, str]:
     """Return the Chinese help of commands and options, by the English."""
-    found: dict[str, str] = json.loads(_read("help.zh.json"))
+    found: dict[str, str] = json.loads(read_file("help.zh.json"))
     return found
 
 
-def _read(name: str) -> str:
+def read_file(name: str) -> str:
+    """Return a file of this folder."""
     return (resources.files("surveil.language") / name).read_text(encoding="utf-8")
