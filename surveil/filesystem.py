@@ -25,11 +25,11 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def appearing(path: Path) -> Iterator[Path]:
+def appearing(path: Path, mode: int = 0o640) -> Iterator[Path]:
     """Yield where to write what shall become `path`, for those who write it themselves; as `write_atomically`."""
     with _or_nothing(path):
         yield temporary(path)
-        temporary(path).chmod(0o640)
+        temporary(path).chmod(mode)
     sync(path)
     appear(path)
     sync_folder(path.parent)

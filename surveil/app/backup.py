@@ -1,33 +1,43 @@
 """A copy of what the daemon keeps, taken while it runs, and put back.
 
-A backup is a tar file: the databases as SQLite's online copies, each of one moment, and the models as they are; with
-pictures and clips where they are asked for. The configuration is no part of it.
+A backup is a tar file of everything in the state directory: databases as SQLite's online copies, each of one moment,
+and all else as it is; pictures, clips and recordings only where they are asked for. The configuration is no part of it,
+but what the console keeps is: users, tokens, cameras with their passwords.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import shutil
 import sqlite3
 import tarfile
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from surveil import __version__
 from surveil.alerts.database import BUSY_TIMEOUT_S, foreign_errors
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.salvage import damage
 from surveil.app.state_dir import StateLock, usable
 from surveil.errors import StateError
-from surveil.features.counting.store import DATABASE
 from surveil.filesystem import appearing
 
 OUTBOX = "surveil.db"
-_DATABASES = (OUTBOX, DATABASE)
-_FOLDERS = ("normality", "classifiers", "models")
+_PICTURES = frozenset({FOLDER, "recordings", "recordings.db", "collected"})
+"""What only grows large: pictures, clips, recordings and footage to learn from."""
+_PASSING = frozenset({StateLock.NAME, "decisions.db"})
+"""What a daemon makes anew."""
+_LOG = ("-wal", "-shm", "-journal")
 _POINTERS = ("current", "shadow")
 _BEFORE = "before-restore"
+_MODE = 0o600
+"""A backup has what the console knows of cameras and users."""
+_LIST = "backup.json"
+"""The names of all files, so that one that was added or is missing is noticed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,18 +55,38 @@ def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
     if not (state_dir / OUTBOX).is_file():
         raise StateError(f"{state_dir}: nothing to back up: no {OUTBOX}; check the state directory")
     try:
-        with appearing(file) as beside, tarfile.open(beside, "w") as archive:
-            files = [_add_database(archive, state_dir / name) for name in _DATABASES]
-            files += [_add_file(archive, path, state_dir) for path in _others(state_dir, evidence=evidence)]
-        return Copied(files=sum(files), bytes=file.stat().st_size)
+        with appearing(file, _MODE) as beside, tarfile.open(beside, "w") as archive:
+            for path in _files(state_dir, evidence=evidence):
+                _add(archive, path, state_dir)
+            names = archive.getnames()
+            _add_list(archive, names)
+        return Copied(files=len(names), bytes=file.stat().st_size)
     except OSError as error:
         raise StateError(f"{error.filename or file}: cannot be copied: {error.strerror or error}") from error
 
 
-def _add_database(archive: tarfile.TarFile, path: Path) -> int:
+def _files(state_dir: Path, *, evidence: bool) -> Iterator[Path]:
+    """Yield all files but those that are left out; what says which version is in use before the versions."""
+    left_out = _PASSING if evidence else _PASSING | _PICTURES
+    for top in sorted(state_dir.iterdir()):
+        if top.name in left_out or top.name.startswith((".", _BEFORE)):
+            continue
+        below = sorted(top.rglob("*"), key=lambda path: (path.name not in _POINTERS, path))
+        for path in (top, *below):
+            if path.is_file() and not path.is_symlink() and not path.name.endswith(_LOG):
+                yield path
+
+
+def _add(archive: tarfile.TarFile, path: Path, base: Path) -> None:
+    name = str(path.relative_to(base))
+    if path.suffix == ".db":
+        _add_database(archive, path, name)
+    else:
+        _add_file(archive, path, name)
+
+
+def _add_database(archive: tarfile.TarFile, path: Path, name: str) -> None:
     """Add the copy of a database as of one moment; writers do not wait for it."""
-    if not path.is_file():
-        return 0
     with tempfile.TemporaryDirectory() as folder, foreign_errors():
         copy = Path(folder) / path.name
         with (
@@ -65,26 +95,23 @@ def _add_database(archive: tarfile.TarFile, path: Path) -> int:
         ):
             source.backup(target)
             target.execute("PRAGMA journal_mode=DELETE")
-        return _add_file(archive, copy, copy.parent)
+        copy.chmod(path.stat().st_mode)
+        _add_file(archive, copy, name)
 
 
-def _others(state_dir: Path, *, evidence: bool) -> Iterator[Path]:
-    """Yield the files beside the databases; what says which version is in use before the versions."""
-    for name in (*_FOLDERS, FOLDER) if evidence else _FOLDERS:
-        found = [path for path in (state_dir / name).rglob("*") if path.is_file() and not path.is_symlink()]
-        yield from sorted(found, key=lambda path: (path.name not in _POINTERS, path))
+def _add_file(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    """Add a file, unless it has gone meanwhile."""
+    with suppress(FileNotFoundError), path.open("rb") as content:
+        info = archive.gettarinfo(arcname=name, fileobj=content)
+        info.mode, info.uid, info.gid, info.uname, info.gname = info.mode & 0o640, 0, 0, "", ""
+        archive.addfile(info, content)
 
 
-def _add_file(archive: tarfile.TarFile, path: Path, base: Path) -> int:
-    """Add a file under its name below `base`; return 0 for one that has gone meanwhile."""
-    try:
-        with path.open("rb") as content:
-            info = archive.gettarinfo(arcname=str(path.relative_to(base)), fileobj=content)
-            info.mode, info.uid, info.gid, info.uname, info.gname = 0o640, 0, 0, "", ""
-            archive.addfile(info, content)
-    except FileNotFoundError:
-        return 0
-    return 1
+def _add_list(archive: tarfile.TarFile, names: Sequence[str]) -> None:
+    content = json.dumps({"surveil": __version__, "files": names}).encode()
+    info = tarfile.TarInfo(_LIST)
+    info.size, info.mode = len(content), 0o640
+    archive.addfile(info, io.BytesIO(content))
 
 
 def restore(file: Path, state_dir: Path, *, replace: bool = False) -> Copied:
@@ -112,26 +139,30 @@ def restore(file: Path, state_dir: Path, *, replace: bool = False) -> Copied:
 def _unpack(file: Path, folder: Path) -> Copied:
     try:
         with tarfile.open(file) as archive:
-            members = archive.getmembers()
+            members = [member for member in archive.getmembers() if member.name != _LIST]
+            listed = json.loads((archive.extractfile(_LIST) or io.BytesIO()).read())["files"]
+            if listed != [member.name for member in members]:
+                raise StateError(f"{file}: is not a backup of surveil: it lacks files, or has others")
             archive.extractall(folder, members, filter="data")
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, KeyError, ValueError, TypeError) as error:
         raise StateError(f"{file}: is not a backup of surveil, or is damaged: {error}") from error
-    known = {*_DATABASES, *_FOLDERS, FOLDER}
-    if not {path.name for path in folder.iterdir()} <= known or not (folder / OUTBOX).is_file():
-        raise StateError(f"{file}: is not a backup of surveil: it lacks {OUTBOX}, or has other files")
+    if not (folder / OUTBOX).is_file():
+        raise StateError(f"{file}: is not a backup of surveil: it lacks {OUTBOX}")
     if why := damage(folder / OUTBOX):
         raise StateError(f"{file}: the {OUTBOX} in it is damaged: {why}")
     return Copied(files=len(members), bytes=sum(member.size for member in members))
 
 
 def _make_way(state_dir: Path, *, replace: bool) -> str:
-    """Move aside what a restore would overwrite; return where it is."""
-    names = [name + suffix for name in _DATABASES for suffix in ("", "-wal", "-shm")]
-    there = [state_dir / name for name in (*names, *_FOLDERS, FOLDER) if (state_dir / name).exists()]
+    """Move aside what was there; return where it is."""
+    there = [
+        path
+        for path in sorted(state_dir.iterdir())
+        if path.name != StateLock.NAME and not path.name.startswith((".", _BEFORE))
+    ]
     if there and not replace:
-        raise StateError(
-            f"{state_dir}: already has a state ({there[0].name}): use --replace to move it aside"
-        )
+        named = next((path for path in there if path.name == OUTBOX), there[0])
+        raise StateError(f"{state_dir}: already has a state ({named.name}): use --replace to move it aside")
     if not there:
         return ""
     aside, n = state_dir / _BEFORE, 1

@@ -16,14 +16,16 @@ def backup(
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     evidence: Annotated[
-        bool, typer.Option("--evidence", help="Include pictures and clips (possibly many gigabytes).")
+        bool,
+        typer.Option("--evidence", help="Include pictures, clips and recordings (possibly many gigabytes)."),
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Back up alerts, counts and models while the daemon runs.
 
-    Each database is copied as a consistent snapshot; the daemon does not wait. Pictures and clips are included
-    only with `--evidence`. The configuration and its secrets are not included.
+    Includes users and what was set in the console. Each database is copied as a consistent snapshot; the daemon does
+    not wait. Pictures, clips and recordings are included only with `--evidence`. The configuration file and its secrets
+    are not included; passwords of cameras that were added in the console are, so only the owner may read the backup.
 
     Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """

@@ -1,8 +1,10 @@
 """A backup of a running daemon's state, proven by restoring it."""
 
 import json
+import sqlite3
 import tarfile
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -33,6 +35,13 @@ def state(tmp_path):
     picture = folder / "evidence" / "yard" / "a.jpg"
     picture.parent.mkdir(parents=True)
     picture.write_bytes(b"jpeg")
+    with closing(sqlite3.connect(folder / "console.db")) as users:
+        users.execute("CREATE TABLE users (name)")
+    (folder / "console" / "logins").mkdir(parents=True)
+    (folder / "console" / "logins" / "gate-1").write_text("a password")
+    (folder / "console" / "logins" / "gate-1").chmod(0o600)
+    (folder / "alerts.jsonl").write_text("{}\n")
+    (folder / "decisions.db").write_bytes(b"made anew")
     yield folder, outbox
     outbox.close()
 
@@ -50,7 +59,7 @@ def test_a_backup_of_a_state_in_use_is_restored_whole(state, tmp_path, evidence)
     folder, outbox = state
     file, again = tmp_path / "backup.tar", tmp_path / "again"
     copied = backup(folder, file, evidence=evidence)
-    assert file.stat().st_mode & 0o777 == 0o640
+    assert file.stat().st_mode & 0o777 == 0o600
     outbox.committer.commit([alert(99)])
     assert restore(file, again).files == copied.files
     assert check(again / "surveil.db").problems == ()
@@ -59,6 +68,12 @@ def test_a_backup_of_a_state_in_use_is_restored_whole(state, tmp_path, evidence)
     restored.close()
     assert NormalityStore(again, "yard").path().read_bytes() == b"a model"
     assert (again / "counts.db").is_file()
+    # Also what no list of names knew: users, logins with their rights, the files of sinks.
+    assert (again / "console.db").is_file()
+    login = again / "console" / "logins" / "gate-1"
+    assert (login.read_text(), login.stat().st_mode & 0o777) == ("a password", 0o600)
+    assert (again / "alerts.jsonl").is_file()
+    assert not (again / "decisions.db").exists()
     assert (again / "evidence" / "yard" / "a.jpg").exists() == evidence
     assert sorted(p.name for p in again.iterdir() if p.name.startswith(".")) == []
 
@@ -140,10 +155,10 @@ def test_the_commands_say_what_they_did(state, tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text(config_text("rtsp://127.0.0.1:9/x", folder))
     code, text = surveil("backup", tmp_path / "b.tar", "-c", config, "--json")
-    assert (code, json.loads(text)["files"]) == (0, 4)
+    assert (code, json.loads(text)["files"]) == (0, 7)
     config.write_text(config_text("rtsp://127.0.0.1:9/x", tmp_path / "again"))
     code, text = surveil("restore", tmp_path / "b.tar", "-c", config)
-    assert (code, "4 files restored" in text) == (0, True)
+    assert (code, "7 files restored" in text) == (0, True)
 
 
 def test_there_must_be_something_to_back_up(tmp_path):
