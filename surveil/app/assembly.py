@@ -209,7 +209,7 @@ def make_stages(
     ring: FrameRing[Work] = FrameRing(lossless=lossless)
     metrics, clock = shared.metrics, shared.clock
     add_metrics(metrics)
-    second = [feature.second_stage(shared) for feature in FEATURES.values() if feature.second_stage]
+    second = [partial(feature.second_stage, shared) for feature in FEATURES.values() if feature.second_stage]
 
     def committed(alerts: Sequence[Alert]) -> None:
         on_alerts(alerts)

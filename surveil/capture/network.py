@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import source_error, wants_other_transport
 from surveil.capture.certificates import CertificatePlace, Pins, ffmpeg_options
-from surveil.capture.challenge import explain_refusal
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import NOTHING, Arrival, Decoded, StreamInfo
 from surveil.errors import Cause, SourceError
@@ -124,6 +123,8 @@ class NetworkSource(AvSource):
 
     def _login_error(self, error: SourceError) -> SourceError:
         """Return why a login was refused, in more words where the camera gives them."""
+        from surveil.capture.challenge import explain_refusal  # noqa: PLC0415 - a refused login only
+
         self.close()
         said = explain_refusal(self._url, self._settings.open_timeout_s)
         return source_error(said[0], self._url, said[1]) if said else error

@@ -12,7 +12,6 @@ import numpy as np
 from surveil.detect import metadata
 from surveil.detect.decoders import DECODERS
 from surveil.detect.decoders.base import Decoder, Outputs
-from surveil.detect.decoders.detr import Detr, has_no_object
 from surveil.detect.settings import ModelSettings
 from surveil.detect.spec import Graph, InputSpec, Layout, Port, Preprocess
 from surveil.detect.trial import FAINT, BoxesVerdict, judge
@@ -93,6 +92,8 @@ def _by_values(
 ) -> list[str]:
     """Return the decoders whose boxes in the picture with people can be boxes; all where none finds any."""
     if "detr-softmax" in fitting:
+        from surveil.detect.decoders.detr import Detr, has_no_object  # noqa: PLC0415 - as the decoders themselves
+
         heads = Detr.heads(graph)
         assert heads is not None
         softmax = has_no_object(outputs[graph.outputs.index(heads[0])], names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Protocol
 
 from surveil.clock import Clock, Stop
@@ -18,7 +19,7 @@ class SecondStage(Protocol):
     """Runs further models on the crops that cameras have cut out; part of the detect stage."""
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
-        """Add to the findings of each slot what the models say of its crops."""
+        """Add to the findings of each slot, which all have crops, what the models say of these."""
 
 
 class DetectStage:
@@ -38,11 +39,12 @@ class DetectStage:
         give_up: Callable[[CameraSlot], None],
         metrics: Metrics,
         clock: Clock,
-        second: Sequence[SecondStage] = (),
+        second: Sequence[Callable[[], SecondStage]] = (),
     ) -> None:
+        """`second`: what makes the parts for crops; each is made when the first crop waits."""
         self.inbox: Inbox[CameraSlot] = Inbox()
         self._detector = detector
-        self._second = tuple(second)
+        self._second = tuple(map(cache, second))
         self._second_lock = threading.Lock()
         self._abandoned = Stop()
         self._to_analyse = to_analyse
@@ -81,14 +83,18 @@ class DetectStage:
         try:
             if looking := [slot for slot in slots if slot.state.looks]:
                 self._detect(looking)
-            with self._second_lock:
-                for stage in self._second:
-                    stage.process(slots)
+            if cut := [slot for slot in slots if slot.state.has_cuts]:
+                self._classify(cut)
         except ModelError:
             if self._abandoned:
                 return False
             raise
         return True
+
+    def _classify(self, slots: Sequence[CameraSlot]) -> None:
+        with self._second_lock:
+            for make in self._second:
+                make().process(slots)
 
     def _detect(self, slots: Sequence[CameraSlot]) -> None:
         inference = self._detector.infer([slot.state.looks for slot in slots])

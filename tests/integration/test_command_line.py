@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import wave
 from pathlib import Path
 
@@ -238,3 +240,12 @@ def test_a_configuration_that_was_named_must_be_there(tmp_path, words):
     done = surveil(*words, "-c", tmp_path / "nope.yaml")
     assert done.returncode == CONFIG
     assert "nope.yaml: cannot be read" in done.stderr
+
+
+def test_a_decoder_is_imported_when_it_is_asked_for():
+    program = (
+        "import sys; from surveil.detect.decoders import DECODERS; assert 'detr' in DECODERS; DECODERS['yolox']; "
+        "print(*sorted(m for m in sys.modules if m.startswith('surveil.detect.decoders.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["surveil.detect.decoders.base", "surveil.detect.decoders.yolox"]

@@ -110,3 +110,29 @@ def test_every_slot_is_handed_on_once_with_what_was_found_in_its_own_picture(det
         worker.join()
     assert not wrong
     assert served == Counter({str(side): ROUNDS for side in SIDES})
+
+
+class Tagger:
+    """Notes whose crops it was given."""
+
+    def __init__(self, served):
+        self._served = served
+        served.append("made")
+
+    def process(self, slots):
+        self._served += [slot.camera for slot in slots]
+
+
+def test_what_runs_further_models_is_made_when_the_first_crop_waits(detector):
+    served, handed_on = [], []
+    stage = DetectStage(
+        detector, handed_on.append, handed_on.append, Metrics(CollectorRegistry()), SystemClock(),
+        second=[lambda: Tagger(served)],
+    )  # fmt: skip
+    seen = [served.copy()]
+    for has_cuts in (False, True, True):
+        slot = slot_of(detector, 64)
+        slot.state.has_cuts = has_cuts
+        stage.process([slot])
+        seen.append(served.copy())
+    assert seen == [[], [], ["made", "64"], ["made", "64", "64"]]

@@ -31,7 +31,7 @@ class ClassifierRunner:
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
         """Classify the crops of `slots` and add what was found to their findings."""
-        by_slot = [(slot, _cuts(slot)) for slot in slots if slot.state.has_cuts]
+        by_slot = [(slot, _cuts(slot)) for slot in slots]
         waiting = [ready for _, cuts in by_slot for cut in cuts for ready in (cut.current, cut.shadow)]
         scores = self._scores([ready for ready in waiting if ready is not None])
         for slot, cuts in by_slot:
