@@ -80,6 +80,7 @@ def show(report: ProbeReport) -> None:
     """Print the report for people."""
     console.print(_cameras(report))
     _show_failures(report.cameras)
+    _show_sight(report.cameras)
     console.print(_sinks(report))
     _show_machine(report)
     for text, about in _grouped(report.advice).items():
@@ -139,6 +140,17 @@ def _row(stream: StreamReport, cost: Cost | None) -> tuple[str, ...]:
         _figure(stream.clock_skew_s, "+.1f", " s"),
         f"{_figure(cost.cpu_still, '.2f')} to {_figure(cost.cpu_moving, '.2f')}" if cost else "",
     )
+
+
+def _show_sight(cameras: Sequence[CameraReport]) -> None:
+    """Print how high people must be to be seen, once for all cameras of which it is the same."""
+    seen: dict[str, list[str]] = {}
+    for camera in cameras:
+        for sight, role in ((camera.sight, ""), (camera.record_sight, " (record, if it were analysed)")):
+            if sight is not None:
+                seen.setdefault(str(sight), []).append(f"{camera.name}{role}")
+    for text, names in seen.items():
+        console.print(f"{escape(', '.join(names))}: {text}", soft_wrap=True)
 
 
 def _show_failures(cameras: Sequence[CameraReport]) -> None:

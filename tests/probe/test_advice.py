@@ -8,6 +8,7 @@ import pytest
 from surveil.app.probe import advice
 from surveil.app.probe.report import CameraReport, Check, HostReport, ModelReport, StreamReport
 from surveil.app.probe.run import BASE_BYTES, estimate
+from surveil.app.probe.sight import Sight
 from surveil.config import load
 
 GOOD = StreamReport(
@@ -149,3 +150,27 @@ def test_the_budget_adds_up_what_was_measured(config):
     on_gpu = replace(MODEL, provider="CUDAExecutionProvider")
     gpu = estimate(clips.cameras, [report], on_gpu).cameras["gate"]
     assert gpu.cpu_moving == gpu.cpu_still
+
+
+def test_the_heights_from_which_people_are_seen_follow_from_stream_and_model():
+    assert Sight.of(320, 240, 320, 40.0) == Sight(close_px=24, close_share=0.1, whole_px=24, tiles=1)
+    assert Sight.of(640, 360, 320, 40.0) == Sight(close_px=40, close_share=0.111, whole_px=48, tiles=2)
+    main = Sight.of(1920, 1080, 320, 40.0)
+    assert (main.close_px, main.close_share, main.whole_px) == (40, 0.037, 144)
+    assert main.tiles > 6
+    assert "from 40 px (3.7% of the picture's height), from 144 px in a look at the whole picture" in str(
+        main
+    )
+
+
+def test_who_sees_large_people_only_is_told_which_stream_shows_smaller_ones(config):
+    small, main = Sight.of(640, 360, 320, 40.0), Sight.of(1920, 1080, 320, 40.0)
+    record = replace(GOOD, width=1920, height=1080)
+    alone = CameraReport(name="gate", ok=True, detect=GOOD, gate_ms=0.5, sight=small)
+    both = replace(alone, record=record, record_sight=main)
+    told = [{one.code: one.text for one in advice.on_cameras(config().cameras, (r,))} for r in (alone, both)]
+    assert "people are seen from 11.1% of the picture's height (40 px)" in told[0]["small_people"]
+    assert "use a stream of the camera with more rows" in told[0]["small_people"]
+    assert "the record stream (1920×1080) shows them from 3.7%" in told[1]["small_people"]
+    wide = replace(both, sight=main)
+    assert "small_people" not in {one.code for one in advice.on_cameras(config().cameras, (wide,))}

@@ -111,7 +111,8 @@ SHAPE = {
     "warnings": list, "advice": [{"code": str, "about": str, "text": str}],
     "cameras": {
         "gate": {
-            "ok": bool, "record": None, "gate_ms": float,
+            "ok": bool, "record": None, "gate_ms": float, "record_sight": None,
+            "sight": {"close_px": int, "close_share": float, "whole_px": int, "tiles": int},
             "detect": {
                 "url": str, "ok": bool, "state": str, "cause": None, "message": str, "reachable": bool,
                 "login": str, "transport": str, "codec": str, "profile": str, "width": int, "height": int,
@@ -121,7 +122,7 @@ SHAPE = {
                 "cpu_ms": float,
             },
         },
-        "off": {"ok": bool, "detect": None, "record": None, "gate_ms": None},
+        "off": {"ok": bool, "detect": None, "record": None, "gate_ms": None, "sight": None, "record_sight": None},
     },
     "model": {
         "name": str, "ok": bool, "message": str, "decoder": str, "classes": int, "input": str, "provider": str,

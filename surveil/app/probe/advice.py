@@ -11,6 +11,8 @@ from surveil.config import CameraConfig, Config
 from surveil.detect.session import CPU
 
 _LARGE_PX = 1280 * 960
+_FAR = 0.08
+"""Share of the picture's height; somebody of 1.75 m is as high about 20 m from a lens that sees 60° up and down."""
 _FAST = 3.5
 """So many times as many pictures as are analysed are too many."""
 _LONG_GOP_S = 4.0
@@ -29,6 +31,8 @@ def on_cameras(cameras: Mapping[str, CameraConfig], reports: tuple[CameraReport,
         camera, about = cameras[report.name], f"camera {report.name}"
         if report.detect is not None and report.detect.ok:
             for code, text in _on_detect(camera, report.detect):
+                yield Advice(code, about, text)
+            for code, text in _on_sight(report):
                 yield Advice(code, about, text)
         for stream in (report.detect, report.record):
             if stream is not None:
@@ -75,6 +79,27 @@ def _on_detect(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str
                 " a sub-stream, a lower frame rate, or `hwaccel`"
             ),
         )
+
+
+def _on_sight(report: CameraReport) -> Iterator[tuple[str, str]]:
+    """Advise on the stream that is analysed, where people are large or small in it only."""
+    here, there = report.sight, report.record_sight
+    if here is None or here.close_share <= _FAR:
+        return
+    remedy = "use a stream of the camera with more rows as `streams.detect`"
+    if there is not None and there.close_share < here.close_share:
+        record = report.record
+        size = f"{record.width}×{record.height}" if record else ""
+        remedy = (
+            f"the record stream ({size}) shows them from {there.close_share:.1%}: use it as `streams.detect`"
+        )
+    yield (
+        "small_people",
+        (
+            f"people are seen from {here.close_share:.1%} of the picture's height ({here.close_px} px): whoever is "
+            f"farther away is missed; if that matters, {remedy}, or lower `detect.min_object_px`"
+        ),
+    )
 
 
 def _on_key_frames(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from surveil.app.probe.sight import Sight
+
 SCHEMA = 1
 """Grows when a field goes or changes its meaning; new fields may come at any time."""
 
@@ -95,6 +97,10 @@ class CameraReport:
     """The stream that clips are cut from, where that is another one."""
     gate_ms: float | None = None
     """CPU time to look for motion in one picture."""
+    sight: Sight | None = None
+    """How high people must be in the stream that is analysed."""
+    record_sight: Sight | None = None
+    """How high they would have to be in the other one, were it analysed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from typing import Any
 
 from surveil import logs
@@ -19,6 +20,7 @@ from surveil.app.probe.report import (
     ProbeReport,
     StreamReport,
 )
+from surveil.app.probe.sight import Sight
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
 from surveil.capture.picture import give_back
@@ -69,6 +71,8 @@ def probe(
     # Timed when the decoders are quiet.
     model = timed(model, detector) if detector is not None else model
     reports = tuple(found["camera", name] for name in chosen)
+    if detector is not None:
+        reports = tuple(_sighted(chosen[report.name], report, detector.input.side) for report in reports)
     host, budget = found["host", ""], estimate(chosen, reports, model)
     return ProbeReport(
         config=str(config.path),
@@ -86,6 +90,17 @@ def probe(
             *advice.on_host(config, host, budget, model),
         ),
     )
+
+
+def _sighted(camera: CameraConfig, report: CameraReport, input_px: int) -> CameraReport:
+    """Return the report with what the model sees in the camera's streams."""
+
+    def seen(stream: StreamReport | None) -> Sight | None:
+        if stream is None or not stream.width or not stream.height:
+            return None
+        return Sight.of(stream.width, stream.height, input_px, camera.detect.min_object_px)
+
+    return replace(report, sight=seen(report.detect), record_sight=seen(report.record))
 
 
 def _side_by_side(
