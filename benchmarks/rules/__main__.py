@@ -31,7 +31,7 @@ HEADS = ("", "found", "late", "missed", "false in h", "recall", "false per hour"
          "F1 recording")  # fmt: skip
 
 
-def draw(folder: Path, chosen: Collection[str], seeds: int, hours: float) -> None:
+def draw(folder: Path, chosen: Collection[str], seeds: range, hours: float) -> None:
     """Write the drawn films and the labels of their suites."""
     suites: dict[str, list[dict[str, object]]] = defaultdict(list)
     for film in films(chosen, seeds, hours):
@@ -108,6 +108,9 @@ def main() -> None:
     parser.add_argument("--footage", type=Path, help="default: SURVEIL_FOOTAGE")
     parser.add_argument("--hours", type=float, default=1.0, help="of drawn weather without any event")
     parser.add_argument("--seeds", type=int, default=2, help="of every other drawn film")
+    parser.add_argument(
+        "--first", type=int, default=0, help="seed of the first: others than 0 were not tuned on"
+    )
     parser.add_argument("--only", choices=("footage", "drawn"))
     parser.add_argument("--suites", default=",".join(CAMERAS), help="of drawn films, separated by commas")
     parser.add_argument("--keep", type=Path, help="folder for films, labels and reports")
@@ -119,7 +122,7 @@ def main() -> None:
         if given.only != "drawn":
             show("Footage", evaluate(LABELS, given.footage or footage(), folder / "report-footage"))
         if given.only != "footage":
-            draw(drawn, given.suites.split(","), given.seeds, given.hours)
+            draw(drawn, given.suites.split(","), range(given.first, given.first + given.seeds), given.hours)
             show("Drawn films", evaluate(drawn, drawn, folder / "report-drawn"))
 
 

@@ -77,16 +77,16 @@ CAMERAS = {
 """By suite."""
 
 
-def films(suites: Collection[str], seeds: int, hours: float) -> Iterator[DrawnFilm]:
+def films(suites: Collection[str], seeds: range, hours: float) -> Iterator[DrawnFilm]:
     """Yield the films of some suites; `hours` of weather are shared among its kinds."""
     for suite, made in MADE.items():
         if suite in suites:
-            for seed in range(seeds):
+            for seed in seeds:
                 yield from made(seed)
     for kind in WEATHER if hours and "weather" in suites else ():
         name = kind.replace(" ", "_")
         light = ("night",) if kind in DARK_WEATHER else ()
-        pictures = weather(kind, seeds, hours * 3600 / len(WEATHER))
+        pictures = weather(kind, seeds.stop, hours * 3600 / len(WEATHER))
         yield DrawnFilm(suite="weather", name=name, pictures=pictures, fps=FPS, conditions=(name, *light))
 
 

@@ -15,8 +15,8 @@ _Z = 1.959964
 """Quantile of the normal distribution for LEVEL."""
 ALL = "all"
 RECALL_BIAS = {"f1_operational": 0.65, "f1_recording": 0.75}
-"""Recall bias of the two roles of i-LIDS, operational alert and event recording, for its sterile zone (Home Office,
-i-LIDS user guide; as in Buch and Velastin, Optical Engineering 53(7), 2014)."""
+"""Recall bias α for each of the two roles that i-LIDS (Home Office) knows, operational alert and event recording.
+i-LIDS sets α by scenario and role, in the user guide of each data set; these two are surveil's own."""
 FIGURES = (
     "recall",
     "precision",
