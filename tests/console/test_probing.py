@@ -9,6 +9,7 @@ import pytest
 from surveil.console.probes import AT_ONCE
 from tests.integration.world import wait_for
 from tests.rig.rtsp_camera import Camera
+from tests.rig.web_server import WebServer
 
 pytestmark = pytest.mark.rig
 
@@ -61,3 +62,14 @@ def test_a_few_are_probed_at_a_time(site):
         for answer in started[:-1]:
             wait_for(lambda answer=answer: site.get(f"/probe/{answer.json['probe']}").json["done"], 40)
         assert site.change("POST", "/probe", {"url": url}).status == 200
+
+
+def test_a_camera_that_sends_elsewhere_is_not_followed(site):
+    """Nobody probes one host by another: not a neighbour, not the metadata service of a cloud."""
+    with (
+        WebServer(lambda request: request.answer(200, b"secret")) as other,
+        WebServer(lambda request: request.answer(302, Location=other.at("/inside"))) as camera,
+    ):
+        _, found = probed(site, url=camera.at("/snapshot.jpg"))
+        assert (found["detect"]["cause"], found["picture"]) == ("redirected", False)
+        assert not other.asked

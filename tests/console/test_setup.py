@@ -159,6 +159,14 @@ def test_a_camera_of_the_draft_is_removed_with_its_password_and_its_zones(site):
     assert site.change("POST", "/cameras/barn/restore").status == 404
 
 
+def test_a_state_directory_that_cannot_be_written_is_told_and_nothing_is_left(site):
+    (site.folder / "console" / ".draft.yaml.tmp").mkdir(parents=True, exist_ok=True)  # in the way
+    answer = added(site)
+    assert (answer.status, answer.code) == (503, "state")
+    assert "barn" not in site.daemon.config.cameras
+    assert not logins(site)
+
+
 def test_check_says_what_is_of_the_console(site):
     added(site)
     changed(site, "gate", "DELETE")

@@ -6,6 +6,7 @@ import { Badge } from "../ui.js";
 import { pointsOf } from "../editor/geometry.js";
 
 const WIDTH = 1000; // of the drawing's own units
+const SPARSE_S = 0.7; // between still pictures: a camera that moves sends more, five a second
 
 /** @param {{camera: any, view: import("./view.js").View, shapes: any, alone: boolean}} props */
 export function Tile({ camera, view, shapes, alone }) {
@@ -27,6 +28,7 @@ export function Tile({ camera, view, shapes, alone }) {
     </div>
     <footer>
       ${decode?.mode && html`<span title=${named("decode_why", decode.why)}>${named("decode", decode.mode)}</span>`}
+      ${isIdle(view, decode) && html`<span>${t("live.idle", { gap: duration(view.gapS) })}</span>`}
       ${view.mode === "jpeg" && html`<span>${view.why ? t("live.pictures.why", { why: named("why", view.why) }) : t("live.pictures")}</span>`}
       ${camera.lag_s > 1 && html`<span>${t("live.lag", { lag: duration(camera.lag_s) })}</span>`}
       ${view.dropped > 0 && html`<span>${t("live.dropped", { n: view.dropped })}</span>`}
@@ -34,6 +36,9 @@ export function Tile({ camera, view, shapes, alone }) {
     </footer>
   </article>`;
 }
+
+/** Whether a camera shows few still pictures because nothing moves and key frames alone are decoded. */
+const isIdle = (view, decode) => view.mode === "jpeg" && decode?.mode === "on_demand" && view.gapS > SPARSE_S;
 
 /** @param {{state: string, cause?: string}} props */
 export function State({ state, cause }) {

@@ -24,6 +24,8 @@ export class View {
   events = new Map();
   /** Capture time of the picture that is shown; 0: none yet. */
   shownAt = 0;
+  /** Seconds between the last two still pictures; 0: not known. */
+  gapS = 0;
   /** @type {{at: number, tracks: Track[]}[]} */
   #tracks = [];
   /** @type {Set<() => void>} */
@@ -137,7 +139,7 @@ export class View {
    * @param {{mode: "mp4" | "jpeg", why?: string}} hello
    */
   open(hello) {
-    if (hello.mode !== this.mode) this.shownAt = 0;
+    if (hello.mode !== this.mode) this.shownAt = this.gapS = 0;
     this.mode = hello.mode;
     this.why = hello.why || "";
     this.#header = null;
@@ -155,6 +157,7 @@ export class View {
         if (canvas.width !== picture.width) canvas.width = picture.width;
         if (canvas.height !== picture.height) canvas.height = picture.height;
         canvas.getContext("2d")?.drawImage(picture, 0, 0);
+        this.gapS = this.shownAt && at - this.shownAt;
         this.shownAt = at;
         this.#tell();
       }
