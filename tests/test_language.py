@@ -15,7 +15,8 @@ from typer.main import get_command
 
 import surveil
 from surveil.alerts import payload
-from surveil.alerts.delivery import Context, Delivery
+from surveil.alerts.delivery import Camera, Context, Delivery, InstallationStatus
+from surveil.alerts.homeassistant import discovery
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.email import EmailSettings, EmailSink
 from surveil.alerts.sinks.speaking import said_in
@@ -140,6 +141,16 @@ def test_a_mail_is_chinese_as_a_whole():
     body = message.get_content()
     assert all(word in body for word in ("摄像机", "本地时间", "9 字节"))
     assert not re.search(r"^(camera|rule|zone|The)\b", body, re.MULTILINE)
+
+
+def test_entities_of_home_assistant_have_chinese_names_and_the_same_ids():
+    status = InstallationStatus({"yard": Camera(zones=("lawn",), rules=("intrusion",))})
+    english, chinese = (
+        discovery("ha", "t", "home", status, switches=True, language=language) for language in Language
+    )
+    assert english.keys() == chinese.keys()
+    names = {json.loads(payload)["name"] for payload in chinese.values()}
+    assert names == {"在线", "报警", "最近报警", "布防", "lawn"}
 
 
 def test_the_language_of_the_file_is_that_of_sinks_without_their_own(tmp_path):

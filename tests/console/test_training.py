@@ -13,7 +13,9 @@ from surveil.console.training.job import JobState, Trainings
 from surveil.features.classify.store import ClassifierStore
 from surveil.versions import Role as Use
 from tests.alerts.helpers import T0
+from tests.console.live import LiveSite, show
 from tests.console.test_access import cookie, log_in
+from tests.console.test_live import masked, while_shown
 from tests.integration.world import wait_for
 from tests.train.pictures import draw
 
@@ -83,6 +85,17 @@ def test_the_crop_of_a_zone_is_the_box_around_it(site):
     assert add(site, "empty", camera="nowhere", zone="lawn").status == 404
     crop = site.get("/training/crops", camera="yard", zone="lawn").json["crops"][0]["url"]
     assert site.ask("GET", crop).status == 200
+
+
+def test_a_zone_is_added_as_it_is_now_and_nothing_of_what_is_hidden(tmp_path):
+    with LiveSite(tmp_path) as site:
+        feed = show(site, secrecy=masked())
+        answer = while_shown(feed, lambda: add(site, "empty", camera="yard", zone="lawn"), size=(640, 480))
+        (made,) = answer.json["pictures"]
+        stored = cv2.imdecode(np.frombuffer(site.ask("GET", made["url"]).body, np.uint8), cv2.IMREAD_COLOR)
+        assert (made["class"], made["camera"], stored.shape) == ("empty", "yard", (384, 512, 3))
+        assert stored[:, :240].max() < 30 < stored[:, 290:].min()
+        assert add(site, "empty", camera="yard", zone="nowhere").status == 404
 
 
 def test_pictures_are_judged_again_and_removed(site):

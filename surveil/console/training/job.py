@@ -151,7 +151,7 @@ def _spawned(command: list[str], output: int) -> subprocess.Popen[bytes]:
 def _command(config: Path, wanted: Wanted) -> list[str]:
     words = [sys.executable, "-m", "surveil", "train", str(wanted.dataset), "--config", str(config)]
     words += ["--name", wanted.name, "--background", "--json"]
-    return [*words, "--positive", wanted.positive] if wanted.positive else words
+    return [*words, f"--positive={wanted.positive}"] if wanted.positive else words
 
 
 def _read(file: Path, code: int | None, *, runs: bool) -> Job | None:

@@ -83,15 +83,25 @@ def training_crop(call: Call, query: CropQuery) -> Response:
 
 async def add_picture(call: Call, body: AddBody) -> SetPictures:
     """Add a crop to a data set, which is made by its first picture."""
+    await to_thread.run_sync(lambda: _check(call, body))
     now = None if body.event else await _now(call, body.camera)
     return await to_thread.run_sync(lambda: _added(call, body, now))
 
 
+def _check(call: Call, body: AddBody) -> None:
+    """Refuse what needs no picture to be refused."""
+    from surveil.console.training.sets import check_class  # noqa: PLC0415 - as above
+
+    set_of(call)
+    check_class(body.label)
+    if not body.event:
+        _outline(call, body.camera, body.zone)
+
+
 def _added(call: Call, body: AddBody, now: Jpeg | None) -> SetPictures:
-    from surveil.console.training import crops, sets  # noqa: PLC0415 - as above
+    from surveil.console.training import crops  # noqa: PLC0415 - as above
 
     name = set_of(call)
-    sets.check_class(body.label)
     if now is None:
         start, crop = _of_event(call, body.event, body.zone)
         camera, at, origin = start.camera, start.t_wall, "feedback"
@@ -104,7 +114,7 @@ def _added(call: Call, body: AddBody, now: Jpeg | None) -> SetPictures:
 
 async def _now(call: Call, camera: str) -> Jpeg:
     """Return the picture of a camera. Raises Refusal (503) where none comes."""
-    found = await call.parts.live.picture(camera_named(call, camera).name, _NOW_S)
+    found = await call.parts.live.picture(camera, _NOW_S)
     if found is None:
         remedy = "see its state under /api/v1/cameras"
         raise Refusal(503, "no_picture", "the camera has given no picture", remedy=remedy)
