@@ -350,6 +350,8 @@ class Daemon:
         if self._node:
             from surveil.app.node import LeaseCollector  # noqa: PLC0415
 
-            self.registry.register(LeaseCollector(self._node.holdings, self._node.lease_age_s))
+            self.registry.register(
+                LeaseCollector(self._node.holdings, self._node.lease_age_s, self._node.store_late_s)
+            )
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)

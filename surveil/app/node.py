@@ -21,6 +21,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from surveil import __version__
+from surveil.app.learned import LearnedCarrier
 from surveil.clock import Every, Stop, boot_s
 from surveil.config import Config
 from surveil.config.file import FleetSettings, NodeSettings
@@ -82,6 +83,7 @@ class FleetNode:
         self._address = ""
         self._pending, self._waiting, self._counts = pending, 0, Every(_COUNT_S)
         self._meter = CostMeter(received)
+        self._learned = LearnedCarrier(folder, settings.store, self.holdings)
         self._socket = ControlSocket(folder)
 
     # For the main thread.
@@ -133,6 +135,10 @@ class FleetNode:
         for name, epoch in self._reading.items():
             yield name, epoch, name in fresh
 
+    def store_late_s(self) -> float:
+        """Return for how long the shared store could not be used, s."""
+        return self._learned.late_s()
+
     def lease_age_s(self) -> float:
         """Return how old the last renewal is, s."""
         return self._leases.age_s(self._now())
@@ -141,6 +147,7 @@ class FleetNode:
 
     def run(self, stop: Stop, beat: Callable[[], None]) -> None:
         """Answer until `stop`."""
+        self._learned.start(stop)
         while not stop:
             self._socket.serve_one(self._answer, _LOOK_S)
             self._leases.look(self._now())
@@ -200,6 +207,7 @@ class FleetNode:
             address=self._address,
             pending=self._waiting,
             draining=self._draining,
+            store_age_s=self._learned.late_s(),
         )
 
 
@@ -207,10 +215,13 @@ class LeaseCollector(Collector):
     """The leases of a node. A camera without a fresh lease may be watched by another node, too."""
 
     def __init__(
-        self, holdings: Callable[[], Iterable[tuple[str, int, bool]]], age_s: Callable[[], float]
+        self,
+        holdings: Callable[[], Iterable[tuple[str, int, bool]]],
+        age_s: Callable[[], float],
+        store_late_s: Callable[[], float],
     ) -> None:
         self._holdings = holdings
-        self._age_s = age_s
+        self._age_s, self._store_late_s = age_s, store_late_s
 
     def collect(self) -> Iterator[Metric]:
         """Read the leases."""
@@ -232,7 +243,12 @@ class LeaseCollector(Collector):
             "Time since this node's leases were renewed; +Inf before the first time.",
         )
         age.add_metric([], self._age_s())
-        yield from (epoch, owner, age)
+        late = GaugeMetricFamily(
+            "surveil_fleet_store_failing_seconds",
+            "Time for which what cameras have learned could not be carried to or from the shared store; 0: it can.",
+        )
+        late.add_metric([], self._store_late_s())
+        yield from (epoch, owner, age, late)
 
 
 def _restored(path: Path) -> Orders | None:

@@ -1,0 +1,130 @@
+"""What a camera has learned moves with it: taken from the store when a lease begins, put there when it changes."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+import structlog
+
+from surveil.alerts.arming import ArmingChannel, Switches, parse
+from surveil.clock import Stop, SystemClock, boot_s
+from surveil.errors import StateError
+from surveil.features.normality.store import NormalityStore
+from surveil.fleet.shelf import Shelf, digest_of
+
+log = structlog.get_logger(__name__)
+_PERIOD_S = 5.0
+_MODEL, _ARMING = "normality", "arming"
+Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
+
+
+class LearnedCarrier:
+    """Carries normality models and arming. On a thread of its own, which nobody waits for: a shared folder may hang."""
+
+    def __init__(self, folder: Path, store: Path, holdings: Holdings) -> None:
+        """`holdings` yields camera, epoch and whether the lease is fresh."""
+        self._folder, self._store, self._holdings = folder, store, holdings
+        self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
+        """By camera: the epoch for which the store was read, and what is the same here and there."""
+        self._failing_since: float | None = None
+
+    def start(self, stop: Stop) -> None:
+        """Carry until `stop`."""
+        threading.Thread(target=self._run, args=(stop,), name="learned", daemon=True).start()
+
+    def late_s(self) -> float:
+        """Return for how long the store could not be used, s."""
+        since = self._failing_since
+        return 0.0 if since is None else boot_s() - since
+
+    def run_once(self) -> None:
+        """Take and put what is due. Raises StateError, when the rest is done."""
+        held = list(self._holdings())
+        for name in self._known.keys() - {camera for camera, _, _ in held}:
+            del self._known[name]
+        failed: list[StateError] = []
+        for camera, epoch, _ in held:
+            try:
+                self._carry(camera, epoch)
+            except StateError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+
+    def _run(self, stop: Stop) -> None:
+        while not SystemClock().sleep(_PERIOD_S, stop):
+            try:
+                self.run_once()
+            except StateError as error:
+                self._tell(error)
+            except Exception:
+                log.exception("what cameras have learned not carried")
+            else:
+                self._tell(None)
+
+    def _carry(self, camera: str, epoch: int) -> None:
+        shelf = Shelf(self._store, camera)
+        since, known = self._known.get(camera, (0, {}))
+        if since:
+            known = self._put(shelf, camera, since, known)
+        if since != epoch:
+            known = self._take(shelf, camera)
+        self._known[camera] = epoch, known
+
+    def _put(self, shelf: Shelf, camera: str, epoch: int, known: Mapping[str, str]) -> Mapping[str, str]:
+        """Store what has changed here; return what is the same here and there."""
+        parts = self._parts(camera)
+        digests = {name: digest_of(content) for name, content in parts.items()}
+        return known if digests == known else shelf.put(epoch, parts).parts
+
+    def _take(self, shelf: Shelf, camera: str) -> Mapping[str, str]:
+        """Use what the store has; return what is the same here and there."""
+        entry = shelf.newest()
+        if entry is None:
+            return {}
+        own = {name: digest_of(content) for name, content in self._parts(camera).items()}
+        wanted = {name: shelf.get(digest) for name, digest in entry.parts.items() if own.get(name) != digest}
+        if _MODEL in wanted:
+            NormalityStore(self._folder, camera).publish(wanted[_MODEL], reuse=True)
+        if _ARMING in wanted:
+            self._arm(camera, parse(wanted[_ARMING].decode()))
+        if wanted:
+            log.info("what the camera has learned taken over", camera=camera, parts=sorted(wanted))
+        return entry.parts
+
+    def _parts(self, camera: str) -> dict[str, bytes]:
+        """Return what there is here to carry."""
+        path = NormalityStore(self._folder, camera).path()
+        try:
+            model = {} if path is None else {_MODEL: path.read_bytes()}
+        except OSError as error:
+            raise StateError(f"{path}: cannot be read: {error.strerror}") from error
+        board = ArmingChannel(self._folder / "surveil.db")
+        try:
+            switches = board.read()
+        finally:
+            board.close()
+        own = sorted((*key, one.since, one.until) for key, one in switches.items() if key[0] == camera)
+        return model | {_ARMING: json.dumps(own).encode()}
+
+    def _arm(self, camera: str, theirs: Switches) -> None:
+        def change(switches: Switches) -> Switches:
+            return {**{key: one for key, one in switches.items() if key[0] != camera}, **theirs}
+
+        board = ArmingChannel(self._folder / "surveil.db")
+        try:
+            board.change(change, SystemClock().wall())
+        finally:
+            board.close()
+
+    def _tell(self, error: StateError | None) -> None:
+        """Log when trouble begins and ends."""
+        if error is not None and self._failing_since is None:
+            self._failing_since = boot_s()
+            log.error("shared store cannot be used, retrying", why=str(error))
+        elif error is None and self._failing_since is not None:
+            self._failing_since = None
+            log.info("shared store is there again")

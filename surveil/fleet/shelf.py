@@ -1,0 +1,124 @@
+"""What cameras have learned, in the folder that all nodes share: files by their content, and lists of them.
+
+    STORE/learned/CAMERA/000001000000007-000002.json   epoch and number: the parts by name, each by its SHA-256
+    STORE/learned/CAMERA/objects/SHA-256
+
+The list with the highest epoch is the newest, whatever any clock says: a node that was cut off cannot overwrite what
+its successor has put there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from surveil.errors import StateError
+from surveil.filesystem import make_folders, read_json, write_atomically
+from surveil.fleet.terms import TERMS
+
+_LIST = re.compile(r"(\d{15,})-(\d{6,})\.json")
+_KEPT = 3
+"""Lists of a camera that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One list."""
+
+    epoch: int
+    number: int
+    parts: Mapping[str, str]
+    """SHA-256 (hex) by name."""
+
+
+class Shelf:
+    """One camera's part of the store. Raises StateError when the store cannot be used."""
+
+    def __init__(self, store: Path, camera: str) -> None:
+        self._store = store
+        self._folder = store / "learned" / camera
+
+    def newest(self) -> Entry | None:
+        """Return the newest list; None where nobody has put anything."""
+        found = self._lists()
+        if not found:
+            return None
+        epoch, number = found[-1]
+        try:
+            parts = read_json(self._path(epoch, number).read_bytes())
+        except (OSError, ValueError) as error:
+            raise StateError(f"{self._path(epoch, number)}: cannot be read: {error}") from error
+        return Entry(epoch, number, {str(name): str(digest) for name, digest in parts.items()})
+
+    def get(self, digest: str) -> bytes:
+        """Return a file by its SHA-256."""
+        path = self._folder / "objects" / digest
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise StateError(f"{path}: cannot be read: {error.strerror}") from error
+        if digest_of(content) != digest:
+            raise StateError(f"{path}: is damaged; remove it, and its node puts it there again")
+        return content
+
+    def put(self, epoch: int, parts: Mapping[str, bytes]) -> Entry:
+        """Store files as the newest of this epoch."""
+        self._check()
+        digests = {name: digest_of(content) for name, content in parts.items()}
+        try:
+            for name, content in parts.items():
+                path = self._folder / "objects" / digests[name]
+                if not path.exists():
+                    make_folders(path.parent)
+                    write_atomically(path, content)
+            number = max((n for e, n in self._lists() if e == epoch), default=0) + 1
+            make_folders(self._folder)
+            write_atomically(self._path(epoch, number), json.dumps(digests).encode())
+            self._sweep()
+        except OSError as error:
+            raise StateError(f"{self._folder}: cannot be written: {error.strerror}") from error
+        return Entry(epoch, number, digests)
+
+    def _sweep(self) -> None:
+        """Remove old lists, and the files that none of the others names."""
+        lists = self._lists()
+        for epoch, number in lists[:-_KEPT]:
+            self._path(epoch, number).unlink(missing_ok=True)
+        kept = {
+            digest
+            for epoch, number in lists[-_KEPT:]
+            for digest in read_json(self._path(epoch, number).read_bytes()).values()
+        }
+        for path in (self._folder / "objects").iterdir():
+            if path.name not in kept and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
+
+    def _lists(self) -> list[tuple[int, int]]:
+        """Return epoch and number of all lists, the newest last."""
+        try:
+            names = [path.name for path in self._folder.iterdir()]
+        except FileNotFoundError:
+            self._check()
+            return []
+        except OSError as error:
+            raise StateError(f"{self._folder}: cannot be read: {error.strerror}") from error
+        return sorted((int(m[1]), int(m[2])) for m in map(_LIST.fullmatch, names) if m)
+
+    def _check(self) -> None:
+        """Refuse an empty mount point: a coordinator has left its terms in the store."""
+        if not (self._store / TERMS).is_dir():
+            raise StateError(
+                f"fleet.store: {self._store} is not the fleet's; mount it, or start the coordinator"
+            )
+
+    def _path(self, epoch: int, number: int) -> Path:
+        return self._folder / f"{epoch:015d}-{number:06d}.json"
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256, hex."""
+    return sha256(content).hexdigest()
