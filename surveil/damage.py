@@ -29,6 +29,7 @@ class Damaged(StrEnum):
     CONSOLE = "console"
     """Users, tokens and the audit log of the console."""
     RECORDINGS = "recordings"
+    OFFSITE = "offsite_queue"
     NORMALITY = "normality_model"
     CLASSIFIER = "classifier"
     DESCRIPTION = "model_description"

@@ -106,3 +106,22 @@ class EvidenceSettings(Settings):
     def hides_faces(self) -> bool:
         """Whether faces are blurred in what is stored."""
         return self.blur_faces or self.blur_faces_model is not None
+
+
+class OffsiteSettings(Settings):
+    """A second place, to which evidence and recordings are copied."""
+
+    path: Path | None = Field(
+        default=None,
+        description="Folder of a mounted disk or share. What is deleted here stays there. Default: no second place.",
+    )
+    evidence: bool = Field(default=True, description="Copy pictures and clips.")
+    recordings: bool = Field(default=True, description="Copy recordings.")
+    same_disk: bool = Field(
+        default=False,
+        description="Allow a folder on the disk of the state directory, as when nothing is mounted.",
+    )
+    backoff_s: float = Field(default=2.0, gt=0, le=60, description="First pause after a failed copy.")
+    backoff_max_s: float = Field(
+        default=300.0, ge=1, le=3600, description="Maximum pause; each failure doubles it, with jitter."
+    )

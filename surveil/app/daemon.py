@@ -28,7 +28,7 @@ from surveil.app.couriers import Bell, Couriers, make_links
 from surveil.app.evidence_store import EvidenceStore
 from surveil.app.fleet import Fleet
 from surveil.app.models import ModelKeepers
-from surveil.app.parts import InferenceParts, Recordings, State, Watches
+from surveil.app.parts import InferenceParts, Offsite, Recordings, State, Watches
 from surveil.app.reload import Reloader
 from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
@@ -113,6 +113,7 @@ class Daemon:
             stamp=node.stamp if node else _as_it_is,
         )  # fmt: skip
         self._recordings = Recordings(self._state, metrics, clock, self._group)
+        self._offsite = Offsite(self._state, config.offsite, metrics, clock, self._group)
         self._live = live = _live_view(config, clock, metrics)
         self.pipeline = make_stages(
             detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), audience=live,
@@ -266,6 +267,7 @@ class Daemon:
             *self._node_service(),
             Service("live", self._start_live, at_once(self._live.close if self._live else _nothing)),
             Service("couriers", self._start_couriers, self.couriers.end),
+            Service("offsite", self._offsite.start, self._offsite.stop),
             Service("commit", committing.start, partial(self._stop_commit, committing)),
             Service("analyse", analysing.start, analysing.stop),
             Service("inference", inference.start, inference.stop),

@@ -37,6 +37,8 @@ from surveil.features.registry import add_metrics
 from surveil.lane import Drop, FrameCounters
 from surveil.logstream import LineLoss
 from surveil.metrics import DELIVERY, OUTCOMES, STAGES, STATES, Metrics
+from surveil.offsite.metrics import KINDS, OffsiteMetrics
+from surveil.offsite.metrics import RESULTS as COPIES
 from surveil.pipeline.counters import SignalCounters
 from surveil.reasons import DecodeWhy
 from surveil.recording.metrics import GAPS, RecordingMetrics
@@ -88,13 +90,13 @@ LABELS = {
         f"{_one_of((*REASONS, 'database'))}. Of a signal: why it was suppressed. Of a log line that "
         f"was not written: {_one_of(LineLoss)}. Of an interruption of a recording: {_one_of(GAPS)}."
     ),
-    "kind": f"Of what was damaged: {_one_of(Damaged)}.",
+    "kind": f"Of what was damaged: {_one_of(Damaged)}. Of files for the second place: {_one_of(KINDS)}.",
     "decision": f"Why the detector ran or was skipped: {_one_of(GateDecision)}.",
     "stage": f"Part of the pipeline: {_one_of(STAGES)}.",
     "outcome": f"Outcome of a signal: {_one_of(OUTCOMES)}; in the ledger also `raised` (all) and `pending`.",
     "result": (
         f"Of a delivery attempt: {_one_of(RESULTS)}. Of a login: {_one_of(LOGINS)}. Of an entry of the audit log: "
-        f"{_one_of(AUDIT)}."
+        f"{_one_of(AUDIT)}. Of a file for the second place: {_one_of(COPIES)}."
     ),
     "codec": "Codec of the stream.",
     "resolution": "Width x height of the stream, pixels.",
@@ -124,6 +126,7 @@ def filled(
     metrics.of(LiveMetrics)
     metrics.of(ConsoleMetrics)
     metrics.of(RecordingMetrics)
+    metrics.of(OffsiteMetrics)
     for part in metrics.parts:
         part.sample(camera)
     for result in RESULTS:

@@ -13,6 +13,7 @@ import structlog
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.outbox import Outbox
+from surveil.alerts.settings import OffsiteSettings
 from surveil.app.arming import Arming, SwitchWatch
 from surveil.app.assembly import Pipeline
 from surveil.app.decisions import DecisionRecorder
@@ -207,3 +208,39 @@ class Recordings:
 
     def _run(self, recorder: Recorder) -> None:
         self._threads = [self._group.start("recorder", lambda: recorder.run(self._stop))]
+
+
+class Offsite:
+    """What copies to a second place, where one is set; else nothing of it is imported. Owned by the main thread.
+
+    Raises StateError where the queue cannot be opened.
+    """
+
+    def __init__(
+        self, state: State, settings: OffsiteSettings, metrics: Metrics, clock: Clock, group: ThreadGroup
+    ) -> None:
+        self._stop = Stop()
+        self._threads: ThreadSet | None = None
+        if settings.path is None:
+            return
+        from surveil.offsite.copier import Copier  # noqa: PLC0415 - see above
+        from surveil.offsite.places import MountedPlace  # noqa: PLC0415
+        from surveil.recording.footage import unfinished  # noqa: PLC0415
+
+        folder = state.folder
+        place = MountedPlace(settings.path, folder, same_disk=settings.same_disk)
+        copier = Copier(
+            folder, settings, place, metrics, clock, state.outbox.db.age_s, partial(unfinished, folder)
+        )
+        self._threads = ThreadSet(
+            group, clock, ["offsite"], lambda _name: copier.run(self._stop), self._stop.set
+        )
+
+    def start(self) -> None:
+        """Start the thread."""
+        if self._threads:
+            self._threads.start()
+
+    def stop(self, patience_s: float) -> bool:
+        """End it; what is not copied waits for the next start. Return whether it ended in time."""
+        return self._threads is None or self._threads.stop(patience_s)

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, create_model, field
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.disk import SYSTEM
 from surveil.alerts.incidents import IncidentSettings
-from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.settings import EvidenceSettings, OffsiteSettings, OutboxSettings
 from surveil.alerts.sinks import SINKS
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import check_address
@@ -327,6 +327,9 @@ class FileSettings(Settings):
     )
     storm: StormSettings = Field(
         default_factory=StormSettings, description="Rate limit of alerts per camera."
+    )
+    offsite: OffsiteSettings = Field(
+        default_factory=OffsiteSettings, description="Second place for evidence and recordings."
     )
     incidents: IncidentSettings = Field(
         default_factory=IncidentSettings, description="Grouping of events at one site into one notification."

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.incidents import IncidentSettings
-from surveil.alerts.settings import EvidenceSettings, OutboxSettings
+from surveil.alerts.settings import EvidenceSettings, OffsiteSettings, OutboxSettings
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.alerts.storm import StormSettings
 from surveil.capture.address import device_number
@@ -125,6 +125,7 @@ class Config:
     state_dir: Path
     http: HttpSettings
     storm: StormSettings
+    offsite: OffsiteSettings
     incidents: IncidentSettings
     camera_lost: CameraWatchSettings
     fleet: FleetSettings | None

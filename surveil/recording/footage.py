@@ -74,3 +74,11 @@ def find_segment(state_dir: Path, row: int) -> Segment | None:
     """Return the file with an id; None where there is none. Raises StateError."""
     with closing(Index(state_dir / DATABASE, reading=True)) as index:
         return index.one(row)
+
+
+def unfinished(state_dir: Path) -> list[str]:
+    """Return the files, below the state directory, that a daemon is writing. Raises StateError."""
+    if not (state_dir / DATABASE).is_file():
+        return []
+    with closing(Index(state_dir / DATABASE, reading=True)) as index:
+        return [segment.path for segment in index.unfinished()]

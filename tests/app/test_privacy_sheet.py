@@ -105,3 +105,10 @@ def test_the_sheet_says_which_video_is_recorded_and_asks_why(tmp_path):
     assert [long for what, _, long in sheet.stored if what.startswith("recordings")] == ["14 days, 2 days"]
     asked = [question for question in sheet.questions if "video" in question or "recorded" in question]
     assert [question.split(":")[0] for question in asked] == ["gate", "gate"]
+
+
+def test_the_sheet_says_where_copies_lie_and_asks_who_deletes_them(tmp_path):
+    sheet = sheet_of(tmp_path, {"gate": {"url": "a.mp4"}}, offsite={"path": "/mnt/nas"})
+    assert ("copies of evidence and recordings", "/mnt/nas", "until you delete them there") in sheet.stored
+    assert any("copies lie in /mnt/nas" in question for question in sheet.questions)
+    assert not any("copies" in what for what, _, _ in sheet_of(tmp_path, {"gate": {"url": "a.mp4"}}).stored)

@@ -91,3 +91,19 @@ def test_a_camera_that_hides_something_is_not_recorded(tmp_path, cameras):
         wait_for(lambda: metrics(daemon, "surveil_camera_state", state="streaming").get(("yard",)), 60)
         assert daemon.end() == 0
     assert not (tmp_path / "state" / DATABASE).exists()
+
+
+def test_what_was_recorded_is_at_the_second_place_once_it_is_whole(tmp_path, cameras):
+    there = tmp_path / "there"
+    there.mkdir()
+    config = file(tmp_path, cameras, mode="continuous")
+    config.whole["offsite"] = {"path": str(there), "same_disk": True}
+    config.write()
+    with Process(config.path) as daemon:
+        wait_for(lambda: recorded(daemon) > 60_000, 60)
+        assert daemon.end() == 0
+    [whole] = segments(tmp_path)
+    with Process(config.path) as daemon:
+        wait_for(lambda: sum(metrics(daemon, "surveil_offsite_bytes_total").values()) == whole.bytes, 60)
+        assert daemon.end() == 0
+    assert (there / whole.path).read_bytes() == (tmp_path / "state" / whole.path).read_bytes()

@@ -1,0 +1,1 @@
+"""A second place: everything arrives there, whatever happens in between."""

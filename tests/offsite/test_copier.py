@@ -1,0 +1,209 @@
+"""What is whole is copied, evidence first and the newest first; nothing is forgotten while the second place is away."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from surveil.alerts.settings import OffsiteSettings
+from surveil.clock import ManualClock
+from surveil.metrics import Metrics
+from surveil.offsite.copier import Copier
+from surveil.offsite.places import MountedPlace
+from surveil.offsite.queue import DATABASE
+
+DAY = "2026-03-01"
+
+
+class World:
+    """A state directory, a second place, and a copier whose clock belongs to the test."""
+
+    def __init__(self, folder, **settings):
+        self.state, self.there = folder / "state", folder / "there"
+        self.state.mkdir(exist_ok=True)
+        self.clock, self.registry, self.open = ManualClock(), CollectorRegistry(), []
+        self.settings = OffsiteSettings(path=self.there, **{"same_disk": True, **settings})
+        self.copier = self.make()
+
+    def make(self):
+        place = MountedPlace(self.there, self.state, same_disk=self.settings.same_disk)
+        return Copier(
+            self.state,
+            self.settings,
+            place,
+            Metrics(self.registry),
+            self.clock,
+            self.clock.monotonic,
+            lambda: self.open,
+        )
+
+    def again(self):
+        """As after a crash: nothing but the disk is left."""
+        self.registry = CollectorRegistry()
+        self.copier = self.make()
+
+    def write(self, path, data=b"data"):
+        file = self.state / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        return file
+
+    def run(self, steps=20):
+        for _ in range(steps):
+            self.clock.advance(3.0)
+            self.copier._step()
+
+    def copies(self):
+        found = [path for path in self.there.rglob("*") if path.is_file()]
+        return sorted(path.relative_to(self.there).as_posix() for path in found)
+
+    def value(self, name, **labels):
+        return self.registry.get_sample_value(f"surveil_offsite_{name}", labels)
+
+
+@pytest.fixture
+def world(tmp_path):
+    (tmp_path / "there").mkdir()
+    return World(tmp_path)
+
+
+def test_evidence_and_recordings_are_copied_as_they_are(world):
+    world.write(f"evidence/yard/{DAY}/a.jpg", b"picture")
+    world.write(f"recordings/yard/{DAY}/a.mp4", b"film")
+    world.write("surveil.db", b"no evidence")
+    world.run()
+    assert world.copies() == [f"evidence/yard/{DAY}/a.jpg", f"recordings/yard/{DAY}/a.mp4"]
+    copy = world.there / f"evidence/yard/{DAY}/a.jpg"
+    assert copy.read_bytes() == b"picture"
+    assert copy.stat().st_mode & 0o777 == 0o640
+    assert world.value("pending_files", kind="evidence") == 0
+    assert world.value("bytes_total", kind="recordings") == 4
+
+
+def test_evidence_goes_before_recordings_and_the_newest_first(world):
+    shutil.rmtree(world.there)
+    for n in range(3):
+        world.write(f"recordings/yard/{DAY}/{n}.mp4")
+        world.run(1)
+        world.write(f"evidence/yard/{DAY}/{n}.jpg")
+        world.run(1)
+    world.there.mkdir()
+    arrived = []
+    while world.value("files_total", result="copied") < 6:
+        before = set(world.copies())
+        world.run(1)
+        world.clock.advance(400)
+        arrived += [path.rpartition("/")[2] for path in set(world.copies()) - before]
+    assert arrived == ["2.jpg", "1.jpg", "0.jpg", "2.mp4", "1.mp4", "0.mp4"]
+
+
+def test_what_is_being_written_waits_until_it_is_whole(world):
+    open_one = f"recordings/yard/{DAY}/a.mp4"
+    world.open = [open_one]
+    world.write(open_one, b"half")
+    world.write(f"evidence/yard/{DAY}/.b.jpg.tmp", b"half")
+    world.run()
+    assert world.copies() == []
+    (world.state / open_one).write_bytes(b"whole")
+    world.open = []
+    world.run()
+    assert world.copies() == [open_one]
+    assert (world.there / open_one).read_bytes() == b"whole"
+
+
+def test_nothing_is_forgotten_while_the_second_place_is_away_and_the_daemon_crashes(world):
+    shutil.rmtree(world.there)
+    for n in range(5):
+        world.write(f"evidence/yard/{DAY}/{n}.jpg")
+    world.run()
+    assert world.value("pending_files", kind="evidence") == 5
+    assert world.value("pending_bytes", kind="evidence") == 20
+    assert world.value("oldest_pending_seconds") > 30
+    assert world.value("files_total", result="retry") > 1
+    world.again()
+    world.there.mkdir()
+    world.run(200)
+    assert len(world.copies()) == 5
+    assert world.value("oldest_pending_seconds") == 0
+
+
+def test_the_pauses_grow_to_their_longest(world):
+    shutil.rmtree(world.there)
+    world.write(f"evidence/yard/{DAY}/a.jpg")
+    world.run(2000)  # 100 minutes
+    assert 20 <= world.value("files_total", result="retry") <= 40
+
+
+def test_a_folder_that_is_not_mounted_is_not_written_to(tmp_path):
+    (tmp_path / "there").mkdir()
+    world = World(tmp_path, same_disk=False)
+    world.write(f"evidence/yard/{DAY}/a.jpg")
+    world.run()
+    assert world.copies() == []
+    assert world.value("pending_files", kind="evidence") == 1
+
+
+def test_what_is_copied_stays_there_when_it_is_deleted_here_and_what_was_not_is_counted(world):
+    first = world.write(f"evidence/yard/{DAY}/a.jpg")
+    world.run()
+    first.unlink()
+    world.run()
+    assert world.copies() == [f"evidence/yard/{DAY}/a.jpg"]
+    assert world.value("files_total", result="lost") == 0
+    shutil.rmtree(world.there)
+    second = world.write(f"evidence/yard/{DAY}/b.jpg")
+    world.run()
+    shutil.rmtree(second.parent)
+    world.run()
+    assert world.value("files_total", result="lost") == 1
+    assert world.value("pending_files", kind="evidence") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "copied"), [({"evidence": False}, "recordings"), ({"recordings": False}, "evidence")]
+)
+def test_what_is_copied_is_a_setting(tmp_path, settings, copied):
+    (tmp_path / "there").mkdir()
+    world = World(tmp_path, **settings)
+    world.write(f"evidence/yard/{DAY}/a")
+    world.write(f"recordings/yard/{DAY}/a")
+    world.run()
+    assert world.copies() == [f"{copied}/yard/{DAY}/a"]
+
+
+def test_a_damaged_queue_is_set_aside_and_everything_is_copied_again(world):
+    world.write(f"evidence/yard/{DAY}/a.jpg")
+    world.run()
+    world.copier._queue.close()
+    shutil.rmtree(world.there)
+    world.there.mkdir()
+    (world.state / DATABASE).write_bytes(b"no database" * 1000)
+    world.again()
+    world.run()
+    assert world.copies() == [f"evidence/yard/{DAY}/a.jpg"]
+    assert list(world.state.glob(f"{DATABASE}.damaged-*"))
+
+
+def test_a_file_that_cannot_be_copied_does_not_keep_the_others_from_it(world):
+    """A folder lies where the copy would."""
+    (world.there / f"evidence/yard/{DAY}/b.jpg").mkdir(parents=True)
+    for name in "ab":
+        world.write(f"evidence/yard/{DAY}/{name}.jpg")
+    world.run(400)
+    assert world.copies() == [f"evidence/yard/{DAY}/a.jpg"]
+    assert world.value("pending_files", kind="evidence") == 1
+
+
+def test_another_disk_is_taken(tmp_path):
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("no second file system: /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory) as there:
+        (tmp_path / "there").symlink_to(there)
+        world = World(tmp_path, same_disk=False)
+        world.write(f"evidence/yard/{DAY}/a.jpg")
+        world.run()
+        assert (Path(there) / f"evidence/yard/{DAY}/a.jpg").read_bytes() == b"data"
