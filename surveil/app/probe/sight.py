@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from surveil.vision.regions import MIN_AT_INPUT_PX, CropLimits, tiles
+from surveil.vision.crops import MIN_AT_INPUT_PX, CropLimits, tiles
 
 
 @dataclass(frozen=True, slots=True)
