@@ -1,11 +1,13 @@
 """Speed on the ground and the way somebody goes."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
 from surveil.features.registry import RULES, build_rules
+from surveil.types import Signal
 from tests.scenes import scene, track
 
 ROAD = {"road": ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))}
@@ -81,6 +83,37 @@ ARROW = ((0.1, 0.5), (0.9, 0.5))
 )
 def test_wrong_is_what_goes_against_the_arrow(speed, wrong):
     assert bool(drive(rule_of("wrong_way", way=ARROW), speed, start=(0.6, 0.3))) is wrong
+
+
+def test_a_signal_of_the_wrong_way_says_who_and_where():
+    rule = rule_of("wrong_way", way=ARROW, after_s=2.5)
+    assert (rule.after_s, rule.settings.type) == (2.5, "wrong_way")
+    signal = drive(rule, (-0.1, 0.0), start=(0.6, 0.5))[-1]
+    assert replace(signal, box=tuple(map(round, signal.box))) == Signal(
+        rule="wrong_way", key="road/person", score=0.9, label="person", zone="road", track=1,
+        box=(200, 150, 240, 250), text="person in road goes the wrong way",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("way", "speed", "wrong"),
+    [
+        # 1000 × 500 px: the arrow goes 400 px right and 400 px down.
+        (((0.1, 0.1), (0.5, 0.9)), (-0.1, 0.0), True),
+        (((0.1, 0.1), (0.5, 0.9)), (-0.1, 0.08), False),
+        (((0.1, 0.1), (0.5, 0.9)), (0.0, -0.1), True),
+        (((0.1, 0.1), (0.5, 0.9)), (0.04, -0.2), False),
+        (((0.5, 0.9), (0.1, 0.1)), (0.1, 0.1), True),
+    ],
+)
+def test_the_arrow_and_the_way_are_compared_in_pixels(way, speed, wrong):
+    assert bool(drive(rule_of("wrong_way", way=way), speed, start=(0.5, 0.5), until=2.0)) is wrong
+
+
+def test_who_hardly_moves_goes_no_way():
+    """He is 100 px high; less than .15 of that a second is jitter."""
+    for share, wrong in ((0.012, False), (0.018, True)):
+        assert bool(drive(rule_of("wrong_way", way=ARROW), (-share, 0.0), start=(0.6, 0.5))) is wrong
 
 
 def test_who_turns_round_is_wrong_after_a_moment_not_at_once():

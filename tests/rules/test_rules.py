@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveil.features.registry import RULES, build_rules
+from surveil.types import Signal
 from tests.scenes import scene, track
 
 YARD = ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))
@@ -66,6 +67,45 @@ def test_crowding_counts_and_boxes_the_crowd():
     few, many = scene(0, track(1, 0.3, 0.5)), scene(1, track(1, 0.3, 0.5), track(2, 0.7, 0.5))
     assert keys(rule, few, many) == [[], ["yard/crowd"]]
     assert next(iter(rule.signals(many))).box == (280, 150, 720, 250)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "told"),
+    [
+        ("intrusion", {"zone": "yard"}, {"key": "yard/person", "zone": "yard", "text": "person in yard"}),
+        (
+            "presence",
+            {"zone": "yard"},
+            {"key": "yard/person", "zone": "yard", "text": "person present in yard"},
+        ),
+        ("presence", {}, {"key": "picture/person", "zone": "", "text": "person present"}),
+    ],
+)
+def test_a_signal_is_of_the_surest_object_of_its_class(kind, settings, told):
+    outside, faint, sure = track(1, 0.1, 0.5, "dog"), track(2, 0.3, 0.5, score=0.6), track(3, 0.7, 0.5)
+    tracks = (faint, sure) if kind == "presence" else (outside, faint, sure)
+    (signal,) = rule_of(kind, **settings).signals(scene(0, *tracks))
+    assert signal == Signal(rule=kind, score=0.9, label="person", track=3, box=(680, 150, 720, 250), **told)
+
+
+@pytest.mark.parametrize(
+    ("zone", "key", "text"),
+    [("yard", "yard/crowd", "2 at once in yard"), (None, "picture/crowd", "3 at once")],
+)
+def test_a_crowd_is_as_sure_as_its_least_sure_member_and_is_of_those_in_the_zone(zone, key, text):
+    tracks = track(2, 0.3, 0.5, score=0.6), track(3, 0.7, 0.6), track(1, 0.1, 0.5, "person", score=0.7)
+    (signal,) = rule_of("crowding", zone=zone, count=2).signals(scene(0, *tracks))
+    left = 280 if zone else 80
+    assert signal == Signal(
+        rule="crowding", key=key, score=0.6, label="person", zone=zone or "", box=(left, 150, 720, 300),
+        text=text, details={"count": 2 if zone else 3},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["intrusion", "presence", "crowding"])
+def test_a_rule_waits_as_its_settings_say(kind):
+    rule = rule_of(kind, zone="yard", after_s=7.5)
+    assert (rule.after_s, rule.settings.type) == (7.5, kind)
 
 
 def test_loitering_is_the_dwell_of_one_object_not_of_the_zone():
