@@ -1,6 +1,7 @@
 """What rules find, miss and take for an event: `python -m benchmarks.rules [--footage DIR] [--hours N]`.
 
-The labels in `benchmarks/rules/labels` are of footage that is no part of this project (SURVEIL_FOOTAGE, or --footage);
+The labels in `benchmarks/rules/labels` are of footage that is no part of this project (SURVEIL_FOOTAGE, or --footage),
+and those of vtest are made of boxes that lie beside it (`boxes.py`);
 the drawn films are made here, with their labels. Both go through `surveil evaluate`. Printed: a table for each.
 `--keep FOLDER` keeps the films, their labels, and the reports with pictures of what was missed and false.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ import av
 import cv2
 
 from benchmarks.people import footage
+from benchmarks.rules.boxes import labelled
 from benchmarks.rules.drawn import CAMERAS, DrawnFilm, films
 
 LABELS = Path(__file__).parent / "labels"
@@ -42,6 +45,16 @@ def draw(folder: Path, chosen: Collection[str], seeds: range, hours: float) -> N
     for suite, of in suites.items():
         document = {"name": suite, "camera": asdict(CAMERAS[suite]), "films": of}
         (folder / f"{suite}.json").write_text(json.dumps(document))
+
+
+def write_labels(folder: Path, recordings: Path) -> Path:
+    """Write the labels of the footage, those of vtest made of its boxes; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in LABELS.glob("*.yaml"):
+        shutil.copy(path, folder)
+    boxes = recordings / "vtest" / "pets09_s2l1_gt_every10.txt"
+    (folder / "vtest.json").write_text(json.dumps(labelled(LABELS.parent / "vtest.yaml", boxes)))
+    return folder
 
 
 def write(path: Path, film: DrawnFilm) -> None:
@@ -120,7 +133,9 @@ def main() -> None:
         drawn = folder / "drawn"
         drawn.mkdir(parents=True, exist_ok=True)
         if given.only != "drawn":
-            show("Footage", evaluate(LABELS, given.footage or footage(), folder / "report-footage"))
+            recordings = given.footage or footage()
+            labels = write_labels(folder / "labels", recordings)
+            show("Footage", evaluate(labels, recordings, folder / "report-footage"))
         if given.only != "footage":
             draw(drawn, given.suites.split(","), range(given.first, given.first + given.seeds), given.hours)
             show("Drawn films", evaluate(drawn, drawn, folder / "report-drawn"))
