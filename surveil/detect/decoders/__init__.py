@@ -20,6 +20,9 @@ class _Decoders(Mapping[str, type[Decoder]]):
         found: type[Decoder] = getattr(import_module(f"{__name__}.{module}"), kind)
         return found
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
