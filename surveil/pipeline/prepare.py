@@ -71,6 +71,8 @@ class PrepareStage:
         for analyser in work.analysers:
             if (finding := analyser.observe(view)) is not None:
                 view.found.append(finding)
+        if work.asleep is not None and work.wants_all:
+            work.asleep.wake()  # for the pictures after this one
         work.findings = Findings(view.found)
         for cutter in work.cutters:
             work.has_cuts |= cutter.cut(view)

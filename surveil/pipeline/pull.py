@@ -31,6 +31,7 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
         return ring.admit_look(slot, look, backlog.stay())
     slot.state.watched = _watched(look, slot.state)
     if slot.state.watched is not None:
+        slot.state.asleep = backlog
         return ring.admit_look(slot, look, backlog.stay())
     backlog.wake()
     return _next(ring, slot, backlog, calm=False)

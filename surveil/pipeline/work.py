@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from surveil.detect.letterbox import ModelInput
-from surveil.lane import Slot
+from surveil.lane import Backlog, Slot
 from surveil.metrics import Metrics
 from surveil.types import (
     NO_FINDINGS,
@@ -104,6 +104,8 @@ class Work:
     # Of the frame in flight, filled from stage to stage.
     watched: tuple[FrameView, Motion] | None = None
     """A view of it and what moved, where the gate has seen it already."""
+    asleep: Backlog | None = None
+    """What it was taken from as a look, while the pictures around it wait encoded."""
     motion: Motion | None = None
     regions: Floats | None = None
     looks: tuple[ModelInput, ...] = ()
@@ -115,7 +117,7 @@ class Work:
 
     def clear(self) -> None:
         """Forget the frame before, so that nothing of it can be taken for the next."""
-        self.watched = self.motion = self.regions = self.detections = None
+        self.watched = self.asleep = self.motion = self.regions = self.detections = None
         self.looks = ()
         self.has_cuts = False
         self.findings = NO_FINDINGS
@@ -123,15 +125,19 @@ class Work:
     @property
     def is_stirred(self) -> bool:
         """Whether something asks for every picture, as of the frame analysed before."""
-        wants = any(analyser.wants_all for analyser in self.analysers)
         followed = any(not track.is_settled for track in self.tracks)
-        return bool(wants or followed or self.doubtful or self.events or self.pending)
+        return bool(self.wants_all or followed or self.doubtful or self.events or self.pending)
 
     def calmed(self, t: float) -> bool:
         """Take note of what asks for every picture at stream time `t`; return whether nothing has for a while."""
         if self.is_stirred:
             self.stirred = t
         return self.stirred is not None and t - self.stirred >= CALM_S
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether an analyser has to see every picture now."""
+        return any(analyser.wants_all for analyser in self.analysers)
 
     @property
     def followed(self) -> tuple[Track, ...]:

@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry
 from surveil.clock import ManualClock
 from surveil.features.health.analyser import HealthAnalyser
 from surveil.features.health.channel import Views
-from surveil.features.health.picture_health import Held, PictureHealth
+from surveil.features.health.held import Held
+from surveil.features.health.picture_health import PictureHealth
 from surveil.features.health.report import PictureFault
 from surveil.features.health.rule import PictureRule, PictureSettings
 from surveil.features.health.settings import HealthSettings

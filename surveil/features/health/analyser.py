@@ -29,9 +29,6 @@ QUALITY = 85
 class HealthAnalyser:
     """Judges the picture of one camera. Owned by the holder of the camera's slot."""
 
-    wants_all = False
-    """What it judges lasts: pictures far apart are enough while nothing moves."""
-
     def __init__(self, camera: str, settings: HealthSettings, metrics: Metrics, views: Views) -> None:
         self._camera = camera
         self._health = PictureHealth(settings)
@@ -42,6 +39,11 @@ class HealthAnalyser:
         self._changed = own.changed.labels(camera)
         self._shown: tuple[PictureFault, ...] | None = None
         self._accepted = 0
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether a fault may be beginning; else pictures far apart are enough while nothing moves, for faults last."""
+        return self._health.wants_all
 
     def observe(self, view: FrameView) -> HealthReport:
         """Return the state of the picture as of this frame."""

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from surveil.features.health import measures as pm
+from surveil.features.health.held import Held
 from surveil.features.health.report import HealthReport, PictureFault
 from surveil.features.health.settings import HealthSettings
 from surveil.types import Bytes, Floats
@@ -39,10 +40,15 @@ READY_S = 4.0
 """The reference is not compared with before it has been learned for this long."""
 USUAL = 300
 """Evaluations whose grain is remembered: four minutes."""
-LATELY = 8
-"""Of them, those that do not count for what is usual: they may be frozen already."""
+LATELY_S = 6.6
+"""Those of the last seconds do not count for what is usual: they may be frozen already."""
 LEAST_USUAL = 5
 """Nothing is usual before so many have been seen."""
+LEARNED = 13
+"""So many evaluations of pictures close together, ten seconds, say how these usually differ."""
+DOUBTFUL = 0.5
+"""Key frames that differ by less than this share of what is usual may be of a frozen picture, which an encoder goes on
+refining: pictures between them tell."""
 LIVELY = 0.8
 """Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
 GRAIN_MIN, COARSE_MIN, COARSE_SHARE = 0.004, 0.03, 0.2
@@ -92,10 +98,10 @@ class PictureHealth:
         self._settings = settings
         self._held = {state: Held(settings.raise_s, settings.clear_s) for state in PictureFault}
         self._frames: deque[FrameNumbers] = deque()
-        self._usual: dict[bool, deque[tuple[float, float]]] = {
+        self._usual: dict[bool, deque[tuple[float, float, float]]] = {
             apart: deque(maxlen=USUAL) for apart in (False, True)
         }
-        """By whether pictures were far apart."""
+        """Stream time, grain and coarse change, by whether pictures were far apart."""
         self._apart = False
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = 0.0
@@ -104,6 +110,8 @@ class PictureHealth:
         """How often a view that differs was taken for the usual one."""
         self._report = HealthReport()
         self._odd_s = self._ripples_s = 0.0
+        self._is_doubtful = False
+        """Whether it may be frozen, as far as pictures far apart can tell."""
         self._shift: tuple[float, float] | None = None
 
     def update(self, luma: Bytes, t: float) -> HealthReport:
@@ -123,6 +131,15 @@ class PictureHealth:
             self._report = self._evaluate(t)
             self._t_evaluated = t
         return self._report
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether pictures close together are needed: to learn what is usual between them, or as a fault may begin.
+
+        They tell of it sooner than pictures far apart, once it is known how they usually differ.
+        """
+        is_learning = len(self._usual[False]) < LEARNED
+        return is_learning or self._is_doubtful or not self._report.suspected <= set(self._report.states)
 
     def _start(self, luma: Bytes, t: float) -> None:
         """Begin anew after a hole; the reference stays, the view is most likely the same."""
@@ -162,21 +179,29 @@ class PictureHealth:
         dt = t - self._t_evaluated
         measures = {name: self._recent(name, QUIET) for name in ("grain", "coarse", "lively", "noise")}
         measures |= {name: self._recent(name, 0.5) for name in ("low", "high")}
-        truth = self._judge_frames(measures)
+        truth, self._is_doubtful = self._judge_frames(measures), False
         if not truth:
             truth = self._judge_structure(measures, dt)
-        if not truth and self._is_frozen(measures, dt):
+        if not truth and self._is_frozen(measures, t, dt):
             truth.add(PictureFault.FROZEN)
         else:
-            self._usual[self._apart].append((measures["grain"], measures["coarse"]))
+            self._usual[self._apart].append((t, measures["grain"], measures["coarse"]))
         self._accept(dt if truth.intersection(LOOKS) else 0.0)
-        raised = tuple(s for s in PictureFault if self._held[s].update(now=s in truth, dt=dt))
+        raised = tuple(state for state in PictureFault if self._is_raised(state, truth, dt))
         return HealthReport(
             states=raised,
             measures=measures,
             displacement=self._shift if PictureFault.MOVED in raised else None,
             suspected=frozenset(truth),
         )
+
+    def _is_raised(self, state: PictureFault, truth: set[PictureFault], dt: float) -> bool:
+        """Tell whether a state is raised, `dt` s after it was last asked."""
+        held = self._held[state]
+        if state is PictureFault.FROZEN and self._is_doubtful and not truth:
+            held.expect(dt)
+            return held.is_on
+        return held.update(now=state in truth, dt=dt)
 
     def _judge_frames(self, measures: Mapping[str, float]) -> set[PictureFault]:
         """Return which of dark, bright and noise is true at the moment."""
@@ -210,17 +235,23 @@ class PictureHealth:
         self._shift = shift or self._shift
         return truth
 
-    def _is_frozen(self, measures: dict[str, float], dt: float) -> bool:
+    def _is_frozen(self, measures: dict[str, float], t: float, dt: float) -> bool:
         """Tell whether grain and life are gone that this camera's picture usually has.
 
         What is usual is what the quieter times of the last minutes had, the last seconds left out.
         """
-        past = list(self._usual[self._apart])[:-LATELY]
-        if len(past) < LEAST_USUAL or measures["lively"] >= LIVELY:
+        past = [usual for at, *usual in self._usual[self._apart] if t - at > LATELY_S]
+        if len(past) < LEAST_USUAL:
             self._ripples_s = 0.0
             return False
         usual = np.quantile(np.array(past), 0.2, axis=0)
         measures["usual_grain"], measures["usual_coarse"] = float(usual[0]), float(usual[1])
+        self._is_doubtful = self._apart and bool(
+            usual[0] > GRAIN_MIN and measures["grain"] < DOUBTFUL * usual[0]
+        )
+        if measures["lively"] >= LIVELY:
+            self._ripples_s = 0.0
+            return False
         ripples = usual[1] > COARSE_MIN and measures["coarse"] < COARSE_SHARE * usual[1]
         self._ripples_s = self._ripples_s + dt if ripples else max(0.0, self._ripples_s - dt)
         gone = usual[0] > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual[0]
@@ -305,26 +336,3 @@ def compare(
     if loss.covered >= settings.covered_above:
         return {PictureFault.COVERED}, None
     return set(), None
-
-
-class Held:
-    """A flag with patience: on after `raise_s` of truth, off after `clear_s` without.
-
-    What speaks against it takes back as much patience as it lasts, so that a flicker does not start it anew.
-    """
-
-    def __init__(self, raise_s: float, clear_s: float) -> None:
-        self._raise_s, self._clear_s = raise_s, clear_s
-        self._for_s = 0.0
-        self.is_on = False
-
-    def update(self, *, now: bool, dt: float) -> bool:
-        """Take what has been true for the last `dt` s; return whether the flag is on."""
-        self._for_s = max(0.0, self._for_s + (dt if now != self.is_on else -dt))
-        if self._for_s >= (self._clear_s if self.is_on else self._raise_s) - 1e-6:
-            self.is_on, self._for_s = not self.is_on, 0.0
-        return self.is_on
-
-    def clear(self) -> None:
-        """Switch it off at once."""
-        self.is_on, self._for_s = False, 0.0
