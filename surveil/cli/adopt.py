@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +14,8 @@ import typer
 from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, read_config
 from surveil.config import edit
 from surveil.config.draft import ADDRESSES, REMOVED, Plain, draft_file, read_draft
-from surveil.config.logins import adopt_logins, sweep_logins
+from surveil.config.logins import adopt_logins
+from surveil.config.secrets import MAX_SECRET_BYTES
 from surveil.errors import StateError
 
 
@@ -29,7 +33,7 @@ def adopt(
     Example: `surveil config adopt -c /etc/surveil/config.yaml`
     """
     settings = read_config(config)
-    draft = draft_file(settings.state_dir)
+    draft = draft_file(settings.state_dir.absolute())
     cameras = read_draft(draft)
     if not cameras:
         console.print("nothing was set in the console: there is nothing to adopt")
@@ -39,17 +43,14 @@ def adopt(
     if show:
         typer.echo(text, nl=False)
         return
-    for origin, target in moves.items():
-        edit.write_secret(config, target, _secret(origin))
+    with _as_owner(settings.state_dir) as state:
+        secrets = {target: _secret(state, origin) for origin, target in moves.items()}
+    for target, secret in secrets.items():
+        edit.write_secret(config, target, secret)
     edit.replace(config, text, draft="cameras: {}")
-    try:
-        draft.unlink()
-        sweep_logins(settings.state_dir, {})
-    except OSError as error:
-        raise StateError(
-            f"{config} has what was set, and {error.filename} cannot be removed: {error.strerror}; run this again "
-            "as its owner"
-        ) from error
+    with _as_owner(settings.state_dir) as state:
+        for file in (draft, *moves):
+            _remove(state, file, config)
     console.print(f"{config} has what was set for {', '.join(cameras)}", soft_wrap=True)
     for target in moves.values():
         console.print(
@@ -57,12 +58,61 @@ def adopt(
         )
 
 
-def _secret(file: Path) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """An open folder."""
+
+    path: Path
+    handle: int
+
+
+@contextmanager
+def _as_owner(folder: Path) -> Iterator[_Folder]:
+    """Give root the rights of a folder's owner alone, so that no link that a daemon left there leads root elsewhere.
+
+    Files are opened from the folder itself: systemd keeps the folders above it from its owner.
+    """
     try:
-        return file.read_bytes()
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise StateError(f"{folder}: cannot be opened: {error.strerror}; run this as root") from error
+    owner, user, group, groups = os.fstat(handle), os.geteuid(), os.getegid(), os.getgroups()
+    changes = user == 0 and owner.st_uid != 0
+    try:
+        if changes:
+            os.setgroups([owner.st_gid])
+            os.setegid(owner.st_gid)
+            os.seteuid(owner.st_uid)
+        yield _Folder(folder.absolute(), handle)
+    finally:
+        if changes:
+            os.seteuid(user)
+            os.setegid(group)
+            os.setgroups(groups)
+        os.close(handle)
+
+
+def _secret(folder: _Folder, file: Path) -> bytes:
+    try:
+        # Not waiting for a writer, should it be a pipe.
+        handle = os.open(
+            file.relative_to(folder.path), os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW, dir_fd=folder.handle
+        )
+        with os.fdopen(handle, "rb") as secret:
+            return secret.read(MAX_SECRET_BYTES)
     except OSError as error:
         raise StateError(
             f"{file}: cannot be read: {error.strerror}; run this as its owner, or as root"
+        ) from error
+
+
+def _remove(folder: _Folder, file: Path, config: Path) -> None:
+    try:
+        with suppress(FileNotFoundError):
+            os.unlink(file.relative_to(folder.path), dir_fd=folder.handle)
+    except OSError as error:
+        raise StateError(
+            f"{config} has what was set, and {file} cannot be removed: {error.strerror}; run this again as its owner"
         ) from error
 
 

@@ -1,11 +1,14 @@
 """Cameras that are set up in the console: kept apart from the file and from their passwords, applied, and adopted."""
 
+import os
+
 import pytest
 
 from surveil.config import load
 from surveil.config.draft import draft_file
 from surveil.config.logins import folder_of
-from tests.commands import surveil
+from surveil.errors import StateError
+from tests.commands import refused, surveil
 from tests.console.site import CONFIG, Site
 
 PASSWORD = "s3kret/ü@1:2"
@@ -195,6 +198,47 @@ def test_adopting_moves_cameras_and_passwords_into_the_file_and_its_folder(site)
     after = load(site.config_file, {})
     assert after.drawn == ()
     assert dict(after.cameras) == dict(before.cameras)
+
+
+NOBODY = 65534
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has more rights than the daemon")
+
+
+@pytest.fixture
+def planted(site):
+    """A draft with a login, in a state directory of another user, and a file that is root's alone."""
+    added(site)
+    treasure = site.config_file.parent / "treasure"
+    treasure.mkdir(mode=0o700)
+    [file] = logins(site)
+    (treasure / file.name).write_text("root-only")
+    (treasure / file.name).chmod(0o600)
+    for path in (site.folder, *site.folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return treasure / file.name
+
+
+@as_root
+@pytest.mark.parametrize("how", ["file", "folder"])
+def test_adopting_as_root_follows_no_link_that_a_daemon_may_have_left(site, planted, how):
+    [file] = logins(site)
+    file.unlink()
+    if how == "file":
+        file.symlink_to(planted)
+    else:
+        file.parent.rmdir()
+        file.parent.symlink_to(planted.parent)
+    assert "cannot be read" in refused(StateError, "config", "adopt", "-c", site.config_file)
+    assert planted.read_text() == "root-only"
+    assert not (site.config_file.parent / "passwords").exists()
+
+
+@as_root
+def test_adopting_as_root_takes_what_is_another_users(site, planted):
+    assert surveil("config", "adopt", "-c", site.config_file)[0] == 0
+    assert [file.read_text() for file in (site.config_file.parent / "passwords").iterdir()] == [PASSWORD]
+    assert (os.geteuid(), os.getegid()) == (0, 0)
+    assert not draft_file(site.folder).exists()
 
 
 def test_a_user_of_some_cameras_sets_up_no_others(site):
