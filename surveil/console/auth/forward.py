@@ -68,6 +68,10 @@ class AuditForwarder:
                 done += 1
         except (RetryLater, StateError) as error:
             self._back_off(str(error))
+        except Exception as error:
+            # A bug in a sink must not end the daemon.
+            log.exception("bug in a sink", sink=self._name)
+            self._back_off(f"bug in the sink: {type(error).__name__}")
         else:
             self._pause_s = 0.0
         return done

@@ -2,7 +2,7 @@
 
 import { html, useState } from "../../vendor/preact.js";
 import { api } from "../api.js";
-import { t } from "../i18n.js";
+import { named, t } from "../i18n.js";
 import { CameraEditor } from "../editor/page.js";
 import { Field, Heading, Loading, Problem, Status, useApi, useChange } from "../ui.js";
 import { AddressFields, nothing, Probing } from "./probe.js";
@@ -26,20 +26,22 @@ export function SetupPage({ parts: [id] }) {
 
 /** A camera may be added before it works: it is tried again and again. */
 function Naming({ given, probed }) {
-  const [named, setNamed] = useState({ id: "", title: "" });
+  const [called, setCalled] = useState({ id: "", title: "" });
   const { busy, error, run } = useChange();
   const [why, setWhy] = useState("");
+  const next = `#/setup/${encodeURIComponent(called.id)}`;
   const add = () => run(async () => {
-    const kept = await api.post("cameras", { ...given, ...named });
-    if (kept.applied) location.hash = `#/setup/${encodeURIComponent(named.id)}`;
+    const kept = await api.post("cameras", { ...given, ...called });
+    if (kept.applied) location.hash = next;
     else setWhy(t("editor.kept", { why: kept.why_not }));
   });
-  const input = (name, more) => html`<${Field} label=${t(`setup.${name}`)} hint=${t(`setup.${name}.hint`)}><input name=${name} value=${named[name]}
-    ...${more} onInput=${(event) => setNamed({ ...named, [name]: event.currentTarget.value })} /><//>`;
+  const input = (name, more) => html`<${Field} label=${t(`setup.${name}`)} hint=${t(`setup.${name}.hint`)}><input name=${name} value=${called[name]}
+    ...${more} onInput=${(event) => setCalled({ ...called, [name]: event.currentTarget.value })} /><//>`;
   return html`<fieldset class="form"><legend>${t("setup.step.name")}</legend>
     ${input("id", { maxlength: 63, pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*", autocomplete: "off" })}${input("title", { maxlength: 80 })}
     <${Problem} error=${error} /><${Status}>${why}<//>
-    <button type="button" class=${probed ? "main" : ""} disabled=${busy || !given.url || !named.id} onClick=${add}>
+    ${why && html`<a class="button" href=${next}>${t("setup.step.zone")}</a>`}
+    <button type="button" class=${probed ? "main" : ""} disabled=${busy || !given.url || !called.id} onClick=${add}>
       ${t(probed ? "setup.add" : "setup.add.untried")}</button></fieldset>`;
 }
 
@@ -52,6 +54,7 @@ function FirstZone({ id }) {
   if (camera?.last_picture_at && !editing) setEditing(camera);
   return html`<${Problem} error=${error} />
     ${!editing && html`<${Loading} /><p>${t("setup.waiting")}</p>`}
+    ${!editing && camera?.error && html`<p class="notice bad">${named("cause", camera.cause)} <span lang="en">${camera.error}</span></p>`}
     ${editing && html`<p>${t("setup.zone")}</p><${CameraEditor} camera=${editing} onSaved=${() => (location.hash = live)} />`}
     <p class="row"><a class="button" href=${live}>${t("setup.later")}</a></p>`;
 }
