@@ -199,6 +199,17 @@ def test_one_training_runs_at_a_time_at_the_lowest_priority_and_its_end_is_nobod
     assert site.get("/training/sets/shapes").json["about"]["model"]["trained_at"] is None
 
 
+@pytest.mark.parametrize(
+    "left",
+    [b"", b"text\n", b"[]\n", b"{}\n", b'{"set": "a"}\n', b'{"set": "a", "started_at": "x"}\n', b"\xff\x00{"],
+)
+def test_a_damaged_file_of_the_job_tells_of_no_training_and_is_in_nobodys_way(tmp_path, left):
+    file = tmp_path / "training" / "job.jsonl"
+    file.parent.mkdir()
+    file.write_bytes(left)
+    assert Trainings(tmp_path).job() is None
+
+
 def test_who_sees_some_cameras_sees_their_pictures_and_no_others(site):
     add(site, "disc", event=picture(site, 0, draw("disc", 0), camera="yard"))
     hidden = add(site, "disc", event=picture(site, 1, draw("disc", 1))).json["pictures"][0]["url"]

@@ -79,7 +79,7 @@ class Trainings:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self, config: Path, wanted: Wanted, now: float) -> None:
-        """Start a training. Raises Refusal (409) while one runs, StateError and OSError where it cannot be started."""
+        """Start a training. Raises Refusal (409) while one runs, OSError where it cannot be started."""
         with self._one:
             make_folders(self._file.parent)
             with self._locked() as file:
@@ -97,7 +97,10 @@ class Trainings:
         """Return the training that runs, or else the last one; None where there was none."""
         with self._one:
             code = None if self._child is None else self._child.poll()
-            return _read(self._file, code, runs=self._is_held())
+            # A file that is damaged tells of no training.
+            with suppress(LookupError, TypeError, ValueError):
+                return _read(self._file, code, runs=self._is_held())
+            return None
 
     def cancel(self) -> None:
         """End the training that runs. Raises Refusal (409) where this daemon has started none."""
@@ -154,17 +157,18 @@ def _command(config: Path, wanted: Wanted) -> list[str]:
     return [*words, f"--positive={wanted.positive}"] if wanted.positive else words
 
 
-def _read(file: Path, code: int | None, *, runs: bool) -> Job | None:
-    """Return what the file says of a process with this exit code; None: it runs, or a daemon before started it."""
+def _read(file: Path, code: int | None, *, runs: bool) -> Job:
+    """Return what the file says of a process with this exit code; None: it runs, or a daemon before started it.
+
+    Raises LookupError, TypeError and ValueError for a file that is damaged or not there.
+    """
     lines = _lines(file)
     objects = [found for line in lines if (found := _object(line)) is not None]
-    if not objects or "set" not in objects[0]:
-        return None
     said = [line for line in lines if _object(line) is None and not line.startswith(_WARNING)]
     state = JobState.RUNNING if runs else _ended(code, said)
     last: dict[str, Any] = next((one for one in reversed(objects) if "doing" in one), {})
     return Job(
-        set=objects[0]["set"],
+        set=str(objects[0]["set"]),
         state=state,
         doing=str(last.get("doing", "")),
         share=float(last.get("share", 0.0)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -147,10 +149,19 @@ def store_of(call: Call, name: str) -> ClassifierStore:
 
 def _card(store: ClassifierStore) -> Card | None:
     """Return what the newest training says of itself, or else the classifier in use."""
+    path = store.trained if store.trained.is_file() else store.path()
+    try:
+        return None if path is None else _read_card(path, path.stat().st_mtime_ns)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+@lru_cache(maxsize=32)
+def _read_card(path: Path, _changed_ns: int) -> Card:
+    """Read it once for every change: it is in a file of megabytes, and pages ask every second."""
     from surveil.features.classify.classifier import read_card  # noqa: PLC0415 - as above
 
-    path = store.trained if store.trained.is_file() else store.path()
-    return None if path is None else read_card(path)
+    return read_card(path)
 
 
 def _version(file: str | None) -> str:
