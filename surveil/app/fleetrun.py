@@ -22,7 +22,8 @@ from surveil.systemd import Notifier
 log = structlog.get_logger(__name__)
 _LOOK_S = 2.0
 _CONNECT_S = 60.0
-_END_S = 10.0
+_END_S = 40.0
+"""Ray may take half a minute to drain a node."""
 
 
 class Member:
@@ -34,6 +35,7 @@ class Member:
         self._config, self._fleet = config, fleet
         self._head, self._own_ip = head, own_ip
         self._token = config.state_dir / rayprocess.TOKEN
+        self._name = fleet.node or config.instance
         self._stop, self._clock = Stop(), SystemClock()
 
     def run(self) -> int:
@@ -46,7 +48,7 @@ class Member:
         try:
             return self._serve(processes)
         finally:
-            ray_backend.disconnect()
+            ray_backend.leave(self._name, is_head=self.is_head)
             _end(processes)
 
     def prepare(self) -> None:
@@ -56,17 +58,18 @@ class Member:
 
     def settle(self) -> None:
         """Have what belongs on this node."""
-        ray_backend.run_agent(self._fleet.node or self._config.instance, self._config.state_dir)
+        ray_backend.run_agent(self._name, self._config.state_dir)
 
     def look(self) -> None:
         """Do what is due; called every two seconds."""
 
     def _serve(self, processes: subprocess.Popen[bytes]) -> int:
         self._connect(processes)
+        self._listen()  # Ray has taken the signals for itself.
         self.settle()
         notifier = Notifier()
         notifier.ready(f"in the fleet at {self._head}")
-        log.info("in the fleet", head=self._head, node=self._fleet.node or self._config.instance)
+        log.info("in the fleet", head=self._head, node=self._name)
         while not self._stop.wait(_LOOK_S):
             if processes.poll() is not None:
                 log.error("Ray has ended on this node", code=processes.returncode)

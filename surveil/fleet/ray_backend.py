@@ -34,6 +34,9 @@ _CALL_S = 1.5
 """How long a coordinator may take to answer: shorter than a renewal."""
 
 
+_TRIES = 30
+
+
 class CoordinatorActor:
     """The coordinator in a process of Ray. Calls come one after another."""
 
@@ -155,8 +158,14 @@ def connect(head: str, own_ip: str) -> None:
         raise StateError(f"no Ray at {head} ({error}); start the fleet with `surveil fleet start`") from error
 
 
-def disconnect() -> None:
-    """Leave the cluster, before Ray ends here: a client whose Ray has gone aborts."""
+def leave(node: str, *, is_head: bool) -> None:
+    """End what lives on this node and leave the cluster, before Ray ends here.
+
+    Ray waits half a minute for actors that live, and a client whose Ray has gone aborts.
+    """
+    for name in (f"agent-{node}", *((COORDINATOR,) if is_head else ())):
+        with suppress(RayError, ValueError):
+            ray.kill(ray.get_actor(name, namespace=NAMESPACE))
     ray.shutdown()
 
 
@@ -168,10 +177,16 @@ def run_coordinator(cameras: Sequence[Mapping[str, Any]], store: Path) -> None:
 
 
 def run_agent(node: str, folder: Path) -> None:
-    """Have one agent on this node; one of the same name on a machine that is gone is replaced."""
+    """Have one agent on this node in the place of any before. Raises StateError when its name does not become free."""
+    name = f"agent-{node}"
     with suppress(ValueError):
-        ray.kill(ray.get_actor(f"agent-{node}", namespace=NAMESPACE))
-    ray.remote(AgentActor).options(name=f"agent-{node}", **_here()).remote(str(folder))
+        ray.kill(ray.get_actor(name, namespace=NAMESPACE))
+    for _ in range(_TRIES):
+        with suppress(ValueError):  # Ray frees the name of an actor some time after its end.
+            ray.remote(AgentActor).options(name=name, **_here()).remote(str(folder))
+            return
+        SystemClock().sleep(1.0, Stop())
+    raise StateError(f"Ray does not free the name {name}; is there another node called {node}?")
 
 
 def _here() -> dict[str, Any]:
