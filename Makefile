@@ -121,6 +121,8 @@ system-test: $(DEV) ## Build and start the image; follow docs/install.md on fres
 	$(BIN)/python -m tests.system.package trixie
 	tests/system/wheel.sh
 	tests/system/pythons.sh
+	$(BIN)/python -m tests.system.fleet --policy stop
+	$(BIN)/python -m tests.system.fleet --policy watch
 
 soak: $(DEV) ## Let cameras, sinks, disk and daemon fail at random for HOURS (24); the report is soak.html
 	$(BIN)/python -m tests.system.soak --hours $(or $(HOURS),24)
