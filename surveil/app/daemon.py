@@ -139,9 +139,7 @@ class Daemon:
         self._describe(config)
         books = self.pipeline.ring.books
         self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
-        self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._console(shared))
-        if node:
-            node.serve_pages_at(self.address)
+        self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._more(shared))
         self._register_collectors()
         self._services = Services(self._table(), clock)
 
@@ -151,15 +149,17 @@ class Daemon:
             return None
         from surveil.app.node import FleetNode  # noqa: PLC0415 - see above
 
+        def received() -> dict[str, int]:
+            return {name: books.received for name, books in self.pipeline.ring.books().items()}
+
         return FleetNode(
-            config, config.fleet, folder, self._requests.ask_to_follow, self._pending, self._received
+            config, config.fleet, folder, self._requests.ask_to_follow, self.outbox.queue.counts, received
         )
 
-    def _pending(self) -> int:
-        return sum(states["pending"] for states in self.outbox.queue.counts().values())
-
-    def _received(self) -> dict[str, int]:
-        return {name: books.received for name, books in self.pipeline.ring.books().items()}
+    def _more(self, shared: Shared) -> Sequence[BaseRoute]:
+        """Return what the web server serves besides the daemon's own pages."""
+        console = self._console(shared)
+        return (*console, self._node.page(self.address)) if self._node else console
 
     def _console(self, shared: Shared) -> Sequence[BaseRoute]:
         """Return what the web server serves for the console; without it nothing of it is imported."""
@@ -264,7 +264,7 @@ class Daemon:
             Service("watches", stop=at_once(self._watches.close)),
             Service("threads", stop=self._join_the_rest),
             Service("web", pages.start, pages.stop),
-            *self._node_service(),
+            *(self._node.services(self._group, self.clock, self.stop, self._beats) if self._node else ()),
             Service("live", self._start_live, at_once(self._live.close if self._live else _nothing)),
             Service("couriers", self._start_couriers, self.couriers.end),
             Service("offsite", self._offsite.start, self._offsite.stop),
@@ -279,19 +279,6 @@ class Daemon:
     def _start_live(self) -> None:
         if self._live is not None:
             self._live.start(self._group)
-
-    def _node_service(self) -> tuple[Service, ...]:
-        if (node := self._node) is None:
-            return ()
-        beat = self._beats.of("lease")
-        serving = ThreadSet(self._group, self.clock, ["lease"], lambda _name: node.run(self.stop, beat))
-
-        def stop(patience_s: float) -> bool:
-            ended = serving.stop(patience_s)
-            node.close()
-            return ended
-
-        return (Service("lease", serving.start, stop),)
 
     def _start_couriers(self) -> None:
         self.couriers.add(self.config.sinks)
@@ -350,10 +337,6 @@ class Daemon:
 
             self.registry.register(GpuCollector())
         if self._node:
-            from surveil.app.node import LeaseCollector  # noqa: PLC0415
-
-            self.registry.register(
-                LeaseCollector(self._node.holdings, self._node.lease_age_s, self._node.store_late_s)
-            )
+            self.registry.register(self._node.collector())
         for standard in (ProcessCollector, PlatformCollector, GCCollector):
             standard(registry=self.registry)

@@ -19,17 +19,22 @@ from typing import Any
 import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
 from surveil import __version__
 from surveil.app.learned import LearnedCarrier
-from surveil.clock import Every, Stop, boot_s
+from surveil.app.services import Service, ThreadSet
+from surveil.clock import Clock, Every, Stop, boot_s
 from surveil.config import Config
 from surveil.config.file import FleetSettings, NodeSettings
 from surveil.filesystem import read_json, write_atomically
 from surveil.fleet.control import ControlSocket
 from surveil.fleet.cost import CostMeter
 from surveil.fleet.lease import Leases
-from surveil.fleet.messages import NodeReport, Orders, Policy
+from surveil.fleet.messages import NodeReport, Orders, Policy, peers_digest
+from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -49,7 +54,7 @@ class FleetNode:
         settings: its fleet section.
         folder: the state directory.
         wake: called when the leases have changed; from the thread that serves the socket.
-        pending: how many alerts wait for delivery.
+        deliveries: how many alerts each sink has in each state.
         received: frames by camera that were received so far.
 
     Raises ConfigError or StateError when the control socket cannot be made.
@@ -61,7 +66,7 @@ class FleetNode:
         settings: FleetSettings,
         folder: Path,
         wake: Callable[[], None],
-        pending: Callable[[], int],
+        deliveries: Callable[[], Mapping[str, Mapping[str, int]]],
         received: Callable[[], Mapping[str, int]],
         now: Callable[[], float] = boot_s,
     ) -> None:
@@ -81,7 +86,8 @@ class FleetNode:
         """What `narrow` has returned last: the number of its orders, and the epochs."""
         self._draining = False
         self._address = ""
-        self._pending, self._waiting, self._counts = pending, 0, Every(_COUNT_S)
+        self._peers: Mapping[str, str] = {}
+        self._deliveries, self._pending, self._counts = deliveries, 0, Every(_COUNT_S)
         self._meter = CostMeter(received)
         self._learned = LearnedCarrier(folder, settings.store, self.holdings)
         self._socket = ControlSocket(folder)
@@ -111,9 +117,23 @@ class FleetNode:
         for name in wanted.keys() - there:
             log.error("camera of this node could not be added", camera=name)
 
-    def serve_pages_at(self, address: str) -> None:
-        """Tell the fleet where this node's pages are."""
-        self._address = address
+    def services(
+        self, group: ThreadGroup, clock: Clock, stop: Stop, beats: Heartbeats
+    ) -> tuple[Service, ...]:
+        """Return the thread that answers at the socket, for the daemon's table."""
+        beat = beats.of("lease")
+        serving = ThreadSet(group, clock, ["lease"], lambda _name: self.run(stop, beat))
+
+        def end(patience_s: float) -> bool:
+            ended = serving.stop(patience_s)
+            self._socket.close()
+            return ended
+
+        return (Service("lease", serving.start, end),)
+
+    def collector(self) -> Collector:
+        """Return what shows the leases among the metrics."""
+        return LeaseCollector(self.holdings, self.lease_age_s, self._learned.late_s)
 
     def _leaving(self, cameras: Mapping[str, object]) -> dict[str, int]:
         return {name: epoch for name, epoch in self._reading.items() if name not in cameras}
@@ -135,9 +155,16 @@ class FleetNode:
         for name, epoch in self._reading.items():
             yield name, epoch, name in fresh
 
-    def store_late_s(self) -> float:
-        """Return for how long the shared store could not be used, s."""
-        return self._learned.late_s()
+    def page(self, address: str) -> BaseRoute:
+        """Return the page that lists all nodes as Prometheus's HTTP service discovery reads it; `address`: of ours."""
+        self._address = address
+
+        async def targets(_request: Request) -> Response:
+            return JSONResponse(
+                [{"targets": [at], "labels": {"node": name}} for name, at in sorted(self._peers.items())]
+            )
+
+        return Route("/fleet/targets", targets)
 
     def lease_age_s(self) -> float:
         """Return how old the last renewal is, s."""
@@ -152,10 +179,6 @@ class FleetNode:
             self._socket.serve_one(self._answer, _LOOK_S)
             self._leases.look(self._now())
             beat()
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._socket.close()
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
@@ -176,6 +199,8 @@ class FleetNode:
         before = self._leases.grants
         if not self._leases.follow(orders, self._now()):
             return False
+        if orders.peers is not None:
+            self._peers = dict(orders.peers)
         if self._leases.grants != before:
             self._save(orders)
         if self.differs():
@@ -190,7 +215,7 @@ class FleetNode:
     def _report(self, *, with_cameras: bool) -> NodeReport:
         now, config, number = self._now(), self._whole, self._leases.number
         if self._counts.due(now):
-            self._waiting = self._pending()
+            self._pending = sum(states["pending"] for states in self._deliveries().values())
         return NodeReport(
             node=self._name,
             run=self._run,
@@ -205,7 +230,8 @@ class FleetNode:
             costs=self._meter.costs(now),
             version=__version__,
             address=self._address,
-            pending=self._waiting,
+            pending=self._pending,
+            peers=peers_digest(self._peers),
             draining=self._draining,
             store_age_s=self._learned.late_s(),
         )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from surveil.clock import Every
-from surveil.fleet.messages import RENEW_S, NodeReport, Orders
+from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
 from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, place
 from surveil.fleet.seats import HOLD_S, TERM, Seats
 
@@ -150,11 +150,13 @@ class Coordinator:
 
     def _order(self, report: NodeReport, cameras: Collection[str], now: float) -> Orders:
         self._number += 1
+        peers = {name: node.report.address for name, node in self._nodes.items() if node.report.address}
         return Orders(
             number=self._number,
             asked=report.asked,
             grants=self._seats.grant(report.node, cameras, self._number, now),
             again_s=self._again_s(report.node, now),
+            peers=None if report.peers == peers_digest(peers) else peers,
             tell_cameras=report.digest not in self._known,
         )
 

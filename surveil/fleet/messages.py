@@ -5,9 +5,11 @@ Times of a node are seconds of its boot-time clock, which counts suspended time 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 RENEW_S = 2.0
@@ -55,6 +57,8 @@ class NodeReport:
     """Where its pages are."""
     pending: int = 0
     """Alerts that wait in its outbox."""
+    peers: str = ""
+    """Digest of the addresses of nodes that it knows."""
     draining: bool = False
     """It asks to be without cameras."""
     store_age_s: float | None = None
@@ -72,6 +76,11 @@ class NodeReport:
         return cls(**known, cameras=None if cameras is None else frozenset(cameras))
 
 
+def peers_digest(peers: Mapping[str, str]) -> str:
+    """Return what tells one set of addresses from another."""
+    return sha256(json.dumps(peers, sort_keys=True).encode()).hexdigest()[:12]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
     """What a node is to read."""
@@ -84,6 +93,8 @@ class Orders:
     """Epoch by camera: all that the node may read, and nothing else."""
     again_s: float = RENEW_S
     """How soon the coordinator wants the next report."""
+    peers: Mapping[str, str] | None = None
+    """Address of the pages by node; None: as the report says, they are known."""
     tell_cameras: bool = False
     """Whether the next report must name the cameras."""
 

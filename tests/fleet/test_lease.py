@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from surveil.fleet.lease import FROZEN_S, Leases
-from surveil.fleet.messages import STOP_S, VALID_S, Orders, Policy
+from surveil.fleet.messages import STOP_S, VALID_S, Orders, Policy, peers_digest
 from tests.fleet.simulated import Sim
 
 
@@ -169,6 +171,16 @@ def test_a_camera_that_was_moved_by_hand_stays_there() -> None:
     assert sim.readers()["cam0"] == [to]
     with pytest.raises(KeyError):
         sim.coordinator.move("cam0", "nobody")
+
+
+def test_nodes_are_told_of_each_other_until_they_know() -> None:
+    sim = Sim(Policy.STOP)
+    sim.run(20)
+    report = sim.nodes[0].report(sim.now)
+    told = sim.coordinator.report(replace(report, address="10.0.0.1:9108"), sim.now)
+    assert told.peers == {"node0": "10.0.0.1:9108"}
+    known = replace(report, address="10.0.0.1:9108", peers=peers_digest(told.peers))
+    assert sim.coordinator.report(known, sim.now).peers is None
 
 
 def test_a_second_daemon_of_the_same_name_gets_no_orders() -> None:

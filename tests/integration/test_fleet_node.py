@@ -1,5 +1,6 @@
 """A daemon as a node of a fleet: it watches what its orders say, and only while it may."""
 
+import json
 import os
 import signal
 import stat
@@ -43,8 +44,9 @@ class Node:
     def report(self):
         return self.ask(do="status", cameras=True)
 
-    def assign(self, **grants):
-        orders = Orders(number=next(self._numbers), asked=self.report()["asked"], grants=grants)
+    def assign(self, peers=None, **grants):
+        asked = self.report()["asked"]
+        orders = Orders(number=next(self._numbers), asked=asked, grants=grants, peers=peers)
         assert self.ask(do="assign", orders=orders.plain()) == {"followed": True}
 
     def reads(self, **grants):
@@ -89,6 +91,9 @@ def test_a_node_watches_what_its_orders_say_and_tells_the_epoch(tmp_path, stream
             assert found["surveil_camera_lease_epoch", frozenset({("camera", "yard")})] == 7
             assert found["surveil_camera_owner", frozenset({("camera", "yard")})] == 1
             assert found["surveil_lease_age_seconds", frozenset()] < VALID_S
+            node.assign(peers={"west": "10.0.0.2:9108", "east": "10.0.0.1:9108"}, yard=7)
+            targets = json.loads(daemon.get("/fleet/targets")[1])
+            assert [one["targets"] for one in targets] == [["10.0.0.1:9108"], ["10.0.0.2:9108"]]
             node.reads()
             assert wait_for(lambda: stream.sessions() == [])
             ends = wait_for(
