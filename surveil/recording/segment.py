@@ -22,7 +22,8 @@ from surveil.recording.timeline import MediaLine
 
 _TICK = Fraction(1, TIMESCALE)
 _OPTIONS = {
-    "movflags": "empty_moov+default_base_moof+frag_keyframe+skip_trailer",
+    # Not at every key frame: of MJPEG and intra refresh each picture is one.
+    "movflags": "empty_moov+default_base_moof+skip_trailer",
     "frag_duration": "1000000",  # us
     "video_track_timescale": str(TIMESCALE),
     "flush_packets": "1",

@@ -42,7 +42,25 @@ def test_other_codecs_and_framings_are_recorded_too(tmp_path, codec, name):
         here.send(6)
         [only] = here.end()
         assert (only.codec, len(here.frames(only))) == (codec, 90)
+        assert extent(tmp_path / only.path).fragments <= 7
         here.assert_sound()
+
+
+def test_pictures_that_are_shown_in_another_order_than_they_come_keep_it(tmp_path):
+    options = {"bf": "2", "tune": "psnr", "x264-params": "scenecut=0:b-adapt=0:rc-lookahead=10"}
+    with world(tmp_path, make_clip(tmp_path / "a.ts", seconds=4.0, gop=15, options=options)) as here:
+        sources = iter(here.packets)
+
+        def as_sent(packet):
+            source = next(sources)
+            return replace(source, arrived=packet.arrived)
+
+        assert any(one.pts != one.dts for one in here.packets)
+        here.send(4, change=as_sent)
+        [only] = here.end()
+        times = [frame.time for frame in here.frames(only)]
+        assert len(times) == 60
+        assert times == pytest.approx([times[0] + i / 15 for i in range(60)], abs=0.01)
 
 
 def test_files_are_private_and_lie_by_camera_and_day(tmp_path, clip):
@@ -155,6 +173,15 @@ def test_a_recording_of_a_camera_whose_stamps_run_slow_is_as_long_as_it_was(tmp_
 
     with world(tmp_path, clip) as here:
         here.send(58, change=slow)
+        assert sum(one.seconds for one in here.end()) == pytest.approx(58, abs=2.0)
+
+
+def test_a_recording_of_a_camera_whose_stamps_run_fast_comes_back_to_the_clock(tmp_path, clip):
+    def fast(packet):
+        return replace(packet, pts=packet.pts * 2, dts=packet.dts * 2)
+
+    with world(tmp_path, clip) as here:
+        here.send(58, change=fast)
         assert sum(one.seconds for one in here.end()) == pytest.approx(58, abs=2.0)
 
 

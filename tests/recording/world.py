@@ -37,7 +37,7 @@ class World:
                 self.clock.advance(began + i / fps - self.clock.monotonic())
             n, source = self.sent, self.packets[self.sent % len(self.packets)]
             self.sent += 1
-            stamp = n * 6000
+            stamp = round(n / fps / source.time_base)
             self.tap.append(change(replace(source, pts=stamp, dts=stamp, arrived=self.clock.monotonic())))
             if steps and i % fps == fps - 1:
                 self.recorder.step()
