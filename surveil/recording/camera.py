@@ -208,7 +208,7 @@ class CameraRecording:
             before = now.file.bytes
             now.file.close()
             self._metrics.bytes.labels(self.camera).inc(now.file.bytes - before)
-        except OSError as error:
+        except (SourceError, OSError) as error:
             self._fail(error)
         self._put_down(now, "whole")
         self._by_arrival = now.file.by_arrival and gap is not Gap.CAMERA

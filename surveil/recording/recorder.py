@@ -56,7 +56,7 @@ class Recorder:
         self._leaving: list[CameraRecording] = []
         self._alerts: list[Alert] = []
         self._sweeps = Every(_SWEEP_S)
-        self._failures = LogThrottle(clock)
+        self._failures, self._bugs = LogThrottle(clock), LogThrottle(clock)
 
     # From any thread.
 
@@ -91,7 +91,7 @@ class Recorder:
     # The thread.
 
     def run(self, stop: Stop) -> None:
-        """Write until `stop`, then end every file. Nothing of the disk or the database ends the program."""
+        """Write until `stop`, then end every file. Nothing of the disk or the database ends the program, and no bug."""
         while not self._clock.sleep(_PAUSE_S, stop):
             self._guarded(self.step)
         self._guarded(self.finish)
@@ -103,6 +103,10 @@ class Recorder:
         except (StateError, OSError) as error:
             if n := self._failures.take():
                 log.error("recordings not updated", why=str(error), times=n)  # noqa: TRY400 - it says where
+        except Exception:
+            # Cameras are watched whatever becomes of their recordings.
+            if n := self._bugs.take():
+                log.exception("bug in the recorder", times=n)
 
     def step(self) -> None:
         """Write what has come since the last time. Raises StateError when the index cannot be used."""
@@ -123,7 +127,7 @@ class Recorder:
 
     def finish(self) -> None:
         """Write what is left and end every file."""
-        self.step()
+        self._guarded(self.step)
         for one in self._cameras.values():
             self._guarded(one.finish)
 

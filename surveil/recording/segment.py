@@ -7,6 +7,8 @@ written here, so that an error of the disk is known at once and takes back the f
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -79,10 +81,11 @@ class SegmentFile:
         made.stream, made.time_base, made.is_keyframe = self._stream, _TICK, packet.key
         made.dts, made.pts, made.duration = place
         try:
-            self._out.mux(made)
-        except (ValueError, av.error.FFmpegError) as error:
+            with _ours():
+                self._out.mux(made)
+        except SourceError:
             self._abandon()
-            raise SourceError(Cause.UNSUPPORTED, f"cannot be recorded: {error}") from None
+            raise
         written = self._flush()
         if written:  # everything before this packet
             self.whole_s = place.start / TIMESCALE
@@ -119,7 +122,8 @@ class SegmentFile:
     def close(self) -> None:
         """Write the last fragment and put the file on the disk."""
         try:
-            self._out.close()
+            with _ours():
+                self._out.close()
             self._flush()
             self.whole_s = self._line.end / TIMESCALE
             os.fdatasync(self._fd)
@@ -131,6 +135,15 @@ class SegmentFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """Turn FFmpeg's errors into ours; nothing of the disk is among them."""
+    try:
+        yield
+    except (ValueError, av.error.FFmpegError) as error:
+        raise SourceError(Cause.UNSUPPORTED, f"cannot be recorded: {error}") from None
 
 
 def _write(fd: int, data: bytearray) -> None:

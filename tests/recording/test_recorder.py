@@ -289,6 +289,17 @@ def test_a_write_that_fails_takes_back_what_it_cut_off(tmp_path, clip):
         here.assert_sound()
 
 
+def test_what_mp4_cannot_hold_is_a_gap_of_one_camera(tmp_path, clip):
+    with world(tmp_path, clip) as here:
+        odd = replace(here.packets[0].parameters, codec="vp7")
+        here.send(2, change=lambda packet: replace(packet, parameters=odd))
+        assert here.segments() == []
+        here.clock.advance(10)
+        here.send(6)
+        assert [round(one.seconds) for one in here.end()] == [6]
+        assert not list((tmp_path / RECORDINGS).rglob("*.tmp"))
+
+
 def test_a_lost_index_is_made_anew_from_the_files(tmp_path, clip):
     with world(tmp_path, clip) as here:
         here.send(70)
