@@ -5,6 +5,7 @@ import { api } from "../api.js";
 import { named, t } from "../i18n.js";
 import { CameraEditor } from "../editor/page.js";
 import { Field, Heading, Loading, Problem, Status, useApi, useChange } from "../ui.js";
+import { Finding } from "./find.js";
 import { AddressFields, nothing, Probing } from "./probe.js";
 
 const STEPS = ["address", "name", "zone"];
@@ -13,20 +14,26 @@ const STEPS = ["address", "name", "zone"];
 export function SetupPage({ parts: [id] }) {
   const [given, setGiven] = useState(nothing);
   const [probed, setProbed] = useState(false);
+  const [found, setFound] = useState("");
+  const take = ({ id: name, url, record_url }) => {
+    setGiven({ ...given, url, record_url });
+    setFound(name);
+  };
   const step = id ? "zone" : probed ? "name" : "address";
   return html`<${Heading}>${t("setup")}<//>
     <ol class="steps">${STEPS.map((one) => html`<li key=${one} aria-current=${one === step ? "step" : null}>${t(`setup.step.${one}`)}</li>`)}</ol>
     ${id ? html`<${FirstZone} id=${id} />` : html`<form class="card form narrow" onSubmit=${(event) => event.preventDefault()}>
       <p>${t("setup.intro")}</p>
       <${AddressFields} given=${given} onChange=${setGiven} needed />
+      <${Finding} given=${given} onTake=${take} />
       <${Probing} given=${given} onFound=${setProbed} />
-      <${Naming} given=${given} probed=${probed} />
+      <${Naming} key=${found} given=${given} probed=${probed} id=${found} />
     </form>`}`;
 }
 
 /** A camera may be added before it works: it is tried again and again. */
-function Naming({ given, probed }) {
-  const [called, setCalled] = useState({ id: "", title: "" });
+function Naming({ given, probed, id }) {
+  const [called, setCalled] = useState({ id, title: "" });
   const { busy, error, run } = useChange();
   const [why, setWhy] = useState("");
   const next = `#/setup/${encodeURIComponent(called.id)}`;
