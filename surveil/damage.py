@@ -24,7 +24,7 @@ class Damaged(StrEnum):
     ALERT = "alert"
     """The record of one alert; it is delivered without what cannot be read."""
     RECORD = "record"
-    """Any other row: a delivery, a switch, a line of the books."""
+    """Any other row: a delivery, a switch, a line of the ledger."""
     COUNTS = "counts"
     CONSOLE = "console"
     """Users, tokens and the audit log of the console."""

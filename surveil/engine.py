@@ -35,7 +35,7 @@ class Step:
     doubtful: tuple[Track, ...] = ()
     """New objects that wait for another look to be believed; their id is 0."""
     raised: Mapping[str, int] = field(default_factory=dict)
-    """Signals of each rule, whatever becomes of them: the other side of the books."""
+    """Signals of each rule, whatever becomes of them: the other side of the ledger."""
 
 
 class CameraEngine:
@@ -238,7 +238,7 @@ class CameraEngine:
     ) -> Step:
         """Go on by other settings; `rules`, `moved` and `off` as in `replace_rules`.
 
-        `tracker`: None keeps the one that is there; with another everything that is followed is found anew.
+        `tracker`: None keeps the one that is there; with another everything that is followed is found again.
         """
         step = self.replace_rules(rules, moved, off)
         self._sinks = sinks

@@ -80,7 +80,7 @@ class Cause(StrEnum):
     UNSUPPORTED = "unsupported"
     BEHIND = "behind"
     CHANGED = "changed"
-    """Resolution or codec changed in mid-stream and the stream was opened anew."""
+    """Resolution or codec changed in mid-stream and the stream was opened again."""
     LEASE = "lease"
     """Another node of the fleet may watch the camera: this one has no lease of it now."""
     OTHER = "other"

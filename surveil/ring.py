@@ -249,7 +249,7 @@ class FrameRing(Generic[State]):
             self._ready.put(None)
 
     def books(self) -> dict[str, FrameCounters]:
-        """Every camera's books, read under one lock."""
+        """Every camera's frame counters, read under one lock."""
         with self._lock:
             return {camera: lane.books() for camera, lane in self._lanes.items()}
 

@@ -162,7 +162,7 @@ def _clock_s(db: sqlite3.Connection) -> float:
 
 
 def _books(left: str, right: str, wrong: str, only: str = "") -> str:
-    """Return the query that counts rules whose books do not balance: one outcome beside the sum of others."""
+    """Return the query that counts rules whose ledger does not balance: one outcome beside the sum of others."""
     return (
         f"SELECT count(*) FROM ledger l WHERE l.outcome = '{left}' AND l.n {wrong} (SELECT coalesce(sum(d.n), 0) "  # noqa: S608
         f"FROM ledger d WHERE d.camera = l.camera AND d.rule = l.rule AND d.outcome IN ({right}){only})"

@@ -1,6 +1,6 @@
 """Sockets with one deadline for a whole exchange.
 
-A socket's own timeout starts anew with every byte, so a receiver that sends one byte a second holds its
+A socket's own timeout starts again with every byte, so a receiver that sends one byte a second holds its
 courier for ever. Here every wait is bounded by what is left of the whole, and ends soon after the stop.
 """
 

@@ -73,7 +73,7 @@ class Dead(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the signals' books, by camera and rule.
+    """One line of the ledger of signals, by camera and rule.
 
     raised = opened + joined + suppressed (for a `reason`) + those that wait for their outcome; and, of the starts
     of events, opened = committed + withheld (by the storm cap) + repeated (committed before: the same recording).

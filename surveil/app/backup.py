@@ -30,7 +30,7 @@ OUTBOX = "surveil.db"
 _PICTURES = frozenset({FOLDER, "recordings", "recordings.db", "collected"})
 """What only grows large: pictures, clips, recordings and footage to learn from."""
 _PASSING = frozenset({StateLock.NAME, "decisions.db"})
-"""What a daemon makes anew."""
+"""What a daemon makes again."""
 _LOG = ("-wal", "-shm", "-journal")
 _POINTERS = ("current", "shadow")
 _BEFORE = "before-restore"

@@ -20,13 +20,13 @@ from surveil.types import Alert
 
 
 class RingCollector(Collector):
-    """The books of every camera's frames: received == processed + Σ dropped + waiting in every scrape."""
+    """The frame counters of every camera: received == processed + Σ dropped + waiting in every scrape."""
 
     def __init__(self, books: Callable[[], Mapping[str, FrameCounters]]) -> None:
         self._books = books
 
     def collect(self) -> Iterator[Metric]:
-        """Read all books in one snapshot."""
+        """Read all counters in one snapshot."""
         received = CounterMetricFamily("surveil_frames_received", "Frames decoded.", labels=["camera"])
         processed = CounterMetricFamily("surveil_frames_processed", "Frames analysed.", labels=["camera"])
         dropped = CounterMetricFamily(
@@ -78,7 +78,7 @@ class OutboxCollector(Collector):
 
 
 class LedgerCollector(Collector):
-    """The signals' books since the database was made: they go on where they were after a restart.
+    """The ledger of signals since the database was made: totals go on where they were after a restart.
 
     Only of rules that are configured: the database keeps the others', or every name that ever was would stay a series.
     """
@@ -90,7 +90,7 @@ class LedgerCollector(Collector):
         self._rules = rules
 
     def collect(self) -> Iterator[Metric]:
-        """Read the books in one snapshot: raised = opened + joined + suppressed + pending."""
+        """Read the ledger in one snapshot: raised = opened + joined + suppressed + pending."""
         family = GaugeMetricFamily(
             "surveil_ledger_signals",
             "Signals of configured rules since the database was created: `raised`, and each outcome; the two sides "

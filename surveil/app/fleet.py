@@ -122,7 +122,7 @@ class Fleet:
         self.runtimes = {name: runtime for name, runtime in self.runtimes.items() if name not in names}
 
     def change(self, cameras: Iterable[CameraConfig]) -> None:
-        """Let enabled cameras go on by other settings; only those whose stream is another one connect anew."""
+        """Let enabled cameras go on by other settings; only those whose stream is another one connect again."""
         pairs = [(self.runtimes[camera.name], camera) for camera in cameras]
         reopened = [runtime for runtime, camera in pairs if reconnects(runtime.camera, camera)]
         self._halt(reopened)
@@ -293,7 +293,7 @@ class Fleet:
                 self._models.use(name)
 
     def _take_over(self, runtime: CameraRuntime) -> None:
-        """Connect anew where the connection before has ended; events go on as through any short loss."""
+        """Connect again where the connection before has ended; events go on as through any short loss."""
         assert runtime.capture is not None
         t, name = runtime.capture.now(), runtime.camera.name
         self._pipeline.ring.lose(Lost(camera=name, t=t, t_wall=self._clock.wall(), cause=Cause.CHANGED.value))

@@ -26,7 +26,7 @@ class Scope(StrEnum):
     """What a token may be limited to."""
 
     STATE = "state"
-    """States, events and books, without pictures."""
+    """States, events and the ledger, without pictures."""
     EVIDENCE = "evidence"
     """Live and stored pictures and clips."""
     JUDGE = "judge"

@@ -203,7 +203,7 @@ class CommitStage:
         self._write([])
 
     def _write(self, jobs: list[Job]) -> list[Alert]:
-        """Commit alerts with all signals so far: none is in the books later than what it led to."""
+        """Commit alerts with all signals so far: none is in the ledger later than what it led to."""
         counts = self.books.take()
         try:
             return self._writer.write([*jobs, Job((), None, counts)])

@@ -1,4 +1,4 @@
-"""The signals' books: every signal that a rule raised has one outcome, or waits for it.
+"""The ledger of signals: every signal that a rule raised has one outcome, or waits for it.
 
 raised == opened + joined + suppressed + pending, for every rule, in every snapshot and across restarts.
 """

@@ -49,7 +49,7 @@ def recording_file(state_dir: Path, segment: Segment) -> Path | None:
 def open_index(state_dir: Path, age_s: float) -> Index:
     """Open or create the index, and bring it to what is on the disk. Raises StateError.
 
-    A damaged one is set aside and made anew from the files, which then age from `age_s` on.
+    A damaged one is set aside and made again from the files, which then age from `age_s` on.
     """
     path = state_dir / DATABASE
     if why := Index.damage(path):

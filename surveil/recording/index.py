@@ -1,4 +1,4 @@
-"""What is recorded: one row for a file, in SQLite. The files are the truth: the index can be made anew from them."""
+"""What is recorded: one row for a file, in SQLite. The files are the truth: the index can be made again from them."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class Rule(Protocol):
         """Return what is true now."""
 
     def reset(self) -> None:
-        """Forget objects: the camera was lost and track ids start anew."""
+        """Forget objects: the camera was lost and track ids start again."""
 
 
 def rule_name(settings: RuleSettings) -> str:

@@ -60,7 +60,7 @@ def rate(dt: float, tau: float) -> float:
 
 
 class Background:
-    """The model of one camera. Owned by the camera's slot; made anew when the plane changes its size.
+    """The model of one camera. Owned by the camera's slot; made again when the plane changes its size.
 
     Every buffer is allocated once: between two planes of a camera its decoder has emptied the caches, so that
     each call and each new page costs several times what a loop over the same planes would show.

@@ -23,7 +23,7 @@ BLOCKS = (8, 6)
 JUMP_MIN, MOVED_MIN = 0.25, 0.1
 """Share of a part's pixels that must jump from one frame to the next, or move."""
 GAP_S = 5.0
-"""After a hole this long in the stream, the background starts anew."""
+"""After a hole this long in the stream, the background starts again."""
 SETTLE_S = 2.0
 """After a start or a change of the whole picture the detector looks at every frame for this long, so that
 the planner of crops gets round the picture once."""
@@ -55,7 +55,7 @@ def plane_size(width: int, height: int, min_object_px: float) -> tuple[int, int]
 
 
 class MotionGate:
-    """The gate of one camera. Mutable; owned by whoever holds the camera's slot.
+    """The gate of one camera. Mutable; owned by the holder of the camera's slot.
 
     `masks` are polygons in fractions of the frame, 0..1, in which nothing counts.
     """

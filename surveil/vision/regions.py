@@ -43,7 +43,7 @@ class _Wanted:
 
 
 class RegionPlanner:
-    """Chooses the crops of one camera. Mutable; owned by whoever holds the camera's slot.
+    """Chooses the crops of one camera. Mutable; owned by the holder of the camera's slot.
 
     It remembers when each place was looked at: when there are more crops than `max_crops`, those that have
     waited longest come first, and an idle look takes the tile that has waited longest.

@@ -1,7 +1,7 @@
 """A JSON Lines file: one alert a line, synced before it counts as delivered.
 
 A line that a crash cut short is removed when the file is opened, and its alert is written again. A file
-that was renamed or removed (log rotation) is made anew.
+that was renamed or removed (log rotation) is made again.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Classified:
         yield from (signal for _, signal in self._seen.values())
 
     def reset(self) -> None:
-        """Forget what was seen: track ids start anew."""
+        """Forget what was seen: track ids start again."""
         self._seen.clear()
 
     def _is_mine(self, finding: Classification, scene: Scene) -> bool:

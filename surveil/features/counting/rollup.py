@@ -81,7 +81,7 @@ class Rollup:
             self.maps[day] = self.maps[day] + cells if day in self.maps else cells
 
     def take(self) -> Rollup:
-        """Return what was added since the last time, and begin anew."""
+        """Return what was added since the last time, and begin again."""
         taken = Rollup(zone=self.zone, sums=self.sums, maps=self.maps)
         self.sums, self.maps = {}, {}
         return taken

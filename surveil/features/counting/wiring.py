@@ -1,4 +1,4 @@
-"""Counting as the configuration wants it: the desk and its database."""
+"""Counting as the configuration wants it: the counter and its database."""
 
 from __future__ import annotations
 

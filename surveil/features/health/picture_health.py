@@ -92,7 +92,7 @@ class FrameNumbers:
 
 
 class PictureHealth:
-    """The health of one camera's picture. Mutable; owned by whoever holds the camera's slot."""
+    """The health of one camera's picture. Mutable; owned by the holder of the camera's slot."""
 
     def __init__(self, settings: HealthSettings) -> None:
         self._settings = settings
@@ -142,7 +142,7 @@ class PictureHealth:
         return is_learning or self._is_doubtful or not self._report.suspected <= set(self._report.states)
 
     def _start(self, luma: Bytes, t: float) -> None:
-        """Begin anew after a hole; the reference stays, the view is most likely the same."""
+        """Begin again after a hole; the reference stays, the view is most likely the same."""
         self._previous, self._mean = luma, luma.astype(np.float32)
         self._t = self._t_evaluated = t
         self._frames.clear()

@@ -98,7 +98,7 @@ def _somewhere(mask: BoolMap) -> BoolMap | None:
 
 
 class FeatureExtractor:
-    """Planes in, `Features` out; owned by whoever holds the camera's slot."""
+    """Planes in, `Features` out; owned by the holder of the camera's slot."""
 
     def __init__(self, geometry: Geometry) -> None:
         self._geometry = geometry

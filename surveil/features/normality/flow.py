@@ -58,7 +58,7 @@ class Moved:
 
 
 class MotionField:
-    """Turns a stream of planes into `Moved`; owned by whoever holds the camera's slot."""
+    """Turns a stream of planes into `Moved`; owned by the holder of the camera's slot."""
 
     def __init__(self) -> None:
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
@@ -76,7 +76,7 @@ class MotionField:
         self._vy: Floats = self._vx
 
     def reset(self) -> None:
-        """Forget the past: the next frame starts anew."""
+        """Forget the past: the next frame starts again."""
         self._past.clear()
 
     def observe(self, plane: Bytes, t: float, *, still: bool = False) -> Moved | None:

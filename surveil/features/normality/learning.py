@@ -87,7 +87,7 @@ class Learning:
     # What it learns for.
 
     def begin(self, frame: tuple[int, int]) -> None:
-        """Learn anew, from the background on, at frames of `frame` (width, height) px."""
+        """Learn again, from the background on, at frames of `frame` (width, height) px."""
         self._frame, self._geometry, self._learner = frame, None, None
         self._sketch, self._base_s = None, 0.0
         self._next_fit_s = FIRST_FIT_S

@@ -5,7 +5,7 @@
     provisional ── the budget is within reach by extrapolation: alerts, and says so
     ready ── the held-out footage supports the budget
     invalid ── the camera moved, sends another resolution, what is normal has drifted, or the model is
-               too old: does not alert, says why, and learns anew where it is allowed to
+               too old: does not alert, says why, and learns again where it is allowed to
 
 Fitting takes seconds and files take I/O, so neither happens here: another thread takes what is ripe
 (`learning.take_learned`), runs `Learned.fit()`, saves it, and hands it back with `offer`.

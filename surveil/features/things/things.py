@@ -94,7 +94,7 @@ class Things:
         return number if least <= radius else None
 
     def key(self, thing: StaticObject, scene: Scene) -> str:
-        """Name the thing by zone and place, so that it keeps its name when it is found anew."""
+        """Name the thing by zone and place, so that it keeps its name when it is found again."""
         if thing.id not in self._keys:
             width, height = size_of(scene)
             x, y = _middle(thing.box)
