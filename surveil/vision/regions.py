@@ -22,6 +22,8 @@ MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
 LARGE_AGAIN_S = 1.0
 """An area too large for one crop is seen whole every time, and in tiles this often."""
+CLOSE_MARGIN = 0.1
+"""The same where a look is spared: what moves beside somebody may be somebody else."""
 SELDOM = 6
 """Where nothing has changed since the last looks, idle looks are so many times rarer."""
 
@@ -127,7 +129,9 @@ class RegionPlanner:
         moving: BoolMap = _shares(motion.boxes, places) >= OWN_SHARE
         waits = np.zeros(len(tracks), np.bool_)
         if motion.gate is not GateDecision.OFF:
-            waits = foresight.waits(tracks, expected[visible], np.any(moving, axis=0), self._size, t)
+            inner = _shares(motion.boxes, _grown(expected[visible], self._size, CLOSE_MARGIN)) >= OWN_SHARE
+            beside = np.any(moving & ~inner, axis=0)
+            waits = ~beside & foresight.waits(tracks, expected[visible], np.any(inner, axis=0), self._size, t)
         own = moving & (lives | waits)
         settled = np.array([track.is_settled and not self._due(track, t) for track in tracks], np.bool_)
         due = ~waits & (own.any(axis=0) | ~settled)
@@ -223,10 +227,10 @@ def _visible(boxes: Floats) -> BoolMap:
     return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
 
 
-def _grown(boxes: Floats, size: tuple[int, int]) -> Floats:
+def _grown(boxes: Floats, size: tuple[int, int], margin: float = MARGIN) -> Floats:
     """Return float32 (n, 4): the boxes with their margins, cut at the border of the frame."""
     longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:, None]
-    pad = np.clip(MARGIN * longer, 8.0, 160.0)
+    pad = np.clip(margin * longer, 8.0, 160.0)
     edge = np.array([*size, *size], np.float32)
     return np.asarray(np.clip(boxes + np.concatenate([-pad, -pad, pad, pad], axis=1), 0.0, edge))
 

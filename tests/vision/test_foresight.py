@@ -64,6 +64,12 @@ def test_something_that_appears_is_looked_at_and_nothing_else():
     assert 150 <= x2 < 600
 
 
+def test_what_moves_beside_somebody_is_not_taken_for_him():
+    x1, _, _, y2 = moved()
+    beside = (x1 - 70.0, y2 - 100.0, x1 - 20.0, y2)
+    assert len(crops([walker()], [moved(), beside])) == 1
+
+
 def test_two_who_meet_are_looked_at_and_two_apart_are_not():
     near, far = (720.0, 300.0, 820.0, 600.0), (1000.0, 300.0, 1100.0, 600.0)
     assert len(crops([walker(), walker(2, near)], [moved(), moved(near)])) == 1
