@@ -84,7 +84,7 @@ def daemon(config: Path, count: int, window_s: float) -> tuple[float, float]:
             if time.monotonic() > deadline:
                 raise TimeoutError("the cameras are not decoded on demand")
             time.sleep(0.5)
-        time.sleep(8.0)  # the gate settles
+        time.sleep(20.0)  # gate and picture health settle, and every place is looked at twice
         return _measured([it], window_s), it.rss_mb()
 
 
