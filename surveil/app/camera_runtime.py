@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class CameraRuntime:
-    """One camera. Owned by the fleet."""
+    """One camera. Owned by the camera set."""
 
     camera: CameraConfig
     recorder: CameraRecorder | None = None

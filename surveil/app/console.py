@@ -19,7 +19,7 @@ from surveil.alerts.sinks.base import SinkSettings
 from surveil.app.arming import Arming
 from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import CameraRuntime
-from surveil.app.fleet import Fleet
+from surveil.app.camera_set import CameraSet
 from surveil.app.parts import State
 from surveil.app.reload import Reloader
 from surveil.app.signals import Requests
@@ -62,11 +62,11 @@ class DaemonView:
     """The running daemon as the console sees it. Any thread may ask."""
 
     def __init__(
-        self, reloader: Reloader, requests: Requests, fleet: Fleet, arming: Arming, shared: Shared
+        self, reloader: Reloader, requests: Requests, cameras: CameraSet, arming: Arming, shared: Shared
     ) -> None:
         self._reloader = reloader
         self._requests = requests
-        self._fleet = fleet
+        self._cameras = cameras
         self._arming = arming
         self._clock = shared.clock
         self._metrics = shared.metrics
@@ -85,7 +85,7 @@ class DaemonView:
 
     def cameras(self) -> Sequence[CameraState]:
         """Return all cameras, in the order of the configuration."""
-        runtimes = self._fleet.runtimes
+        runtimes = self._cameras.runtimes
         return [self._camera(runtimes[name]) for name in self.config.cameras if name in runtimes]
 
     def _camera(self, runtime: CameraRuntime) -> CameraState:

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from surveil import __version__, logs
 from surveil.app.arming import Arming
 from surveil.app.assembly import CameraFactory, make_stages
+from surveil.app.camera_set import CameraSet
 from surveil.app.collectors import (
     DamageCollector,
     DiskCollector,
@@ -26,7 +27,6 @@ from surveil.app.collectors import (
 )
 from surveil.app.couriers import Bell, Couriers, make_links
 from surveil.app.evidence_store import EvidenceStore
-from surveil.app.fleet import Fleet
 from surveil.app.models import ModelKeepers
 from surveil.app.parts import InferenceParts, Offsite, Recordings, State, Watches
 from surveil.app.reload import Reloader
@@ -122,23 +122,23 @@ class Daemon:
         self._models = ModelKeepers(shared, ModelPlace(folder, config.model))
         self._watches = Watches(self._state, self.arming, shared, self.pipeline.analyse.decisions.take)
         factory = CameraFactory(detector, shared, self.arming, config.schedules, live.look if live else None)
-        self.fleet = Fleet(
+        self.cameras = CameraSet(
             self.pipeline, self.evidence, self._models, config.camera_lost, factory, self._group,
             Pins(folder / CERTIFICATES), self._recordings, live, node.may_read if node else None,
         )  # fmt: skip
-        self._recordings.skew_of = self.fleet.skew_of
+        self._recordings.skew_of = self.cameras.skew_of
         self.couriers = Couriers(
-            outbox, config.outbox, folder, metrics, clock, self._group, self.fleet.installation,
+            outbox, config.outbox, folder, metrics, clock, self._group, self.cameras.installation,
             config.instance, bell, make_links(config.http, folder),
         )  # fmt: skip
         again = partial(load, config.path, needs_model=True)
         self.reloader = Reloader(
-            config, again, self.fleet, self.couriers, self.evidence, metrics, clock, node
+            config, again, self.cameras, self.couriers, self.evidence, metrics, clock, node
         )
-        self.fleet.add(self.config.cameras.values())
+        self.cameras.add(self.config.cameras.values())
         self._describe(config)
         books = self.pipeline.ring.books
-        self.status = StatusReporter(self.fleet, books, outbox, self._beats, detector, clock, self.reloader)
+        self.status = StatusReporter(self.cameras, books, outbox, self._beats, detector, clock, self.reloader)
         self.web = Web(self._listener, config.http, self.status, self.registry, folder, self._more(shared))
         self._register_collectors()
         self._services = Services(self._table(), clock)
@@ -167,7 +167,7 @@ class Daemon:
             return ()
         from surveil.app.console import DaemonView, make_console  # noqa: PLC0415 - see above
 
-        view = DaemonView(self.reloader, self._requests, self.fleet, self.arming, shared)
+        view = DaemonView(self.reloader, self._requests, self.cameras, self.arming, shared)
         return make_console(view, self._state, shared, self._live)
 
     @property
@@ -230,7 +230,7 @@ class Daemon:
         self._stuck = stuck
         if notifier.is_listening:
             notifier.status(self.status.summary())
-        self.fleet.watch()
+        self.cameras.watch()
         self._watches.look()
 
     def start(self) -> None:
@@ -273,7 +273,7 @@ class Daemon:
             Service("inference", inference.start, inference.stop),
             Service("models", self._start_models),
             Service("recordings", self._recordings.start, self._recordings.stop),
-            Service("cameras", self.fleet.start, self._stop_cameras),
+            Service("cameras", self.cameras.start, self._stop_cameras),
         )
 
     def _start_live(self) -> None:
@@ -289,7 +289,7 @@ class Daemon:
         self._group.start("models", partial(self._models.run, self.stop, self.clock))
 
     def _stop_cameras(self, patience_s: float) -> bool:
-        ended = self.fleet.end(patience_s)
+        ended = self.cameras.end(patience_s)
         self.pipeline.ring.close()
         return ended
 
@@ -324,11 +324,11 @@ class Daemon:
         for collector in (
             RingCollector(self.pipeline.ring.books),
             OutboxCollector(self.outbox.queue.counts, self.outbox.queue.oldest_pending_s),
-            EventCollector(self.outbox.open_events, self.fleet.rules),
-            DiskCollector(self._state.folder, self.fleet.states, self.outbox.evidence.sizes),
+            EventCollector(self.outbox.open_events, self.cameras.rules),
+            DiskCollector(self._state.folder, self.cameras.states, self.outbox.evidence.sizes),
             LogCollector(losses.counts),
             DamageCollector(damage.counts),
-            LedgerCollector(self.pipeline.commit.books.totals, self.fleet.rules),
+            LedgerCollector(self.pipeline.commit.books.totals, self.cameras.rules),
             RuleCollector(lambda: self.arming.states(self.config, self.clock.wall())),
         ):
             self.registry.register(collector)

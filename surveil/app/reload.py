@@ -18,9 +18,9 @@ import structlog
 from surveil import logs
 from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import reconnects
+from surveil.app.camera_set import CHANGEABLE, CameraSet
 from surveil.app.couriers import Couriers
 from surveil.app.evidence_store import EvidenceStore
-from surveil.app.fleet import CHANGEABLE, Fleet
 from surveil.clock import Clock
 from surveil.config import CameraConfig, Config
 from surveil.errors import ConfigError, SurveilError
@@ -159,7 +159,7 @@ class Reloader:
         self,
         config: Config,
         load: Callable[[], Config],
-        fleet: Fleet,
+        cameras: CameraSet,
         couriers: Couriers,
         evidence: EvidenceStore,
         metrics: Metrics,
@@ -172,7 +172,7 @@ class Reloader:
         self.config = node.narrow(config) if node else config
         """What runs."""
         self._load = load
-        self._fleet = fleet
+        self._cameras = cameras
         self._couriers = couriers
         self._evidence = evidence
         self._metrics = metrics
@@ -240,7 +240,7 @@ class Reloader:
         kept = {name: getattr(self.config, name) for name in plan.restart}
         self.config = replace(new, **kept)
         if self._node:
-            self._node.applied(self._fleet.runtimes)
+            self._node.applied(self._cameras.runtimes)
         return failed
 
     def _begin(self) -> tuple[Config, Config, ReloadPlan]:
@@ -270,11 +270,11 @@ class Reloader:
             return [new.cameras[name] for name in names]
 
         steps: tuple[Callable[[], None], ...] = (
-            lambda: self._fleet.schedule(new.schedules),
-            lambda: self._fleet.remove(self._handed_over(plan), Reason.HANDED_OVER),
-            lambda: self._fleet.remove((*self._gone(plan), *plan.replaced)),
-            lambda: self._fleet.change(cameras(plan.cameras.changed)),
-            lambda: self._fleet.add(cameras((*plan.cameras.added, *plan.replaced))),
+            lambda: self._cameras.schedule(new.schedules),
+            lambda: self._cameras.remove(self._handed_over(plan), Reason.HANDED_OVER),
+            lambda: self._cameras.remove((*self._gone(plan), *plan.replaced)),
+            lambda: self._cameras.change(cameras(plan.cameras.changed)),
+            lambda: self._cameras.add(cameras((*plan.cameras.added, *plan.replaced))),
             lambda: self._couriers.remove(plan.sinks.removed),
             lambda: self._sections(plan, new),
         )
@@ -303,7 +303,7 @@ class Reloader:
         if "storm" in plan.sections:
             self._evidence.writer.cap(new.storm)
         if "camera_lost" in plan.sections:
-            self._fleet.watch_by(new.camera_lost)
+            self._cameras.watch_by(new.camera_lost)
 
     def _show(self, *, restart: bool) -> None:
         self._metrics.reload_good.set(self.last.good)

@@ -9,7 +9,7 @@ from typing import Any
 from surveil import __version__, logs
 from surveil.alerts.links import picture_link
 from surveil.alerts.outbox import Outbox
-from surveil.app.fleet import Fleet
+from surveil.app.camera_set import CameraSet
 from surveil.app.reload import Reloader
 from surveil.clock import Clock
 from surveil.detect.detector import Detector
@@ -27,7 +27,7 @@ class StatusReporter:
 
     def __init__(
         self,
-        fleet: Fleet,
+        cameras: CameraSet,
         books: Callable[[], Mapping[str, FrameCounters]],
         outbox: Outbox,
         beats: Heartbeats,
@@ -35,7 +35,7 @@ class StatusReporter:
         clock: Clock,
         reloader: Reloader,
     ) -> None:
-        self._fleet = fleet
+        self._cameras = cameras
         self._books = books
         self._outbox = outbox
         self._beats = beats
@@ -45,7 +45,7 @@ class StatusReporter:
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
-        states = self._fleet.states().values()
+        states = self._cameras.states().values()
         up = sum(state in _UP for state in states)
         pending = sum(book["pending"] for book in self._outbox.queue.counts().values())
         refused = (
@@ -67,9 +67,9 @@ class StatusReporter:
 
     def readiness(self) -> tuple[bool, Mapping[str, Any]]:
         """Whether every enabled camera delivers."""
-        states = self._fleet.states()
+        states = self._cameras.states()
         good = all(state in (*_UP, "disabled") for state in states.values())
-        told = {"cameras": states, "errors": logs.scrub(self._fleet.errors())}
+        told = {"cameras": states, "errors": logs.scrub(self._cameras.errors())}
         return good, told if states else {**told, "note": self._without_cameras()}
 
     def _without_cameras(self) -> str:
@@ -90,9 +90,9 @@ class StatusReporter:
         }
         return {
             "version": __version__,
-            "cameras": self._fleet.states(),
+            "cameras": self._cameras.states(),
             "frames": books,
-            "decoding": self._fleet.decoding(),
+            "decoding": self._cameras.decoding(),
             "delivery": self._outbox.queue.counts(),
             "open_events": [_told(alert) for alert in self._outbox.open_events()],
             "provider": self._detector.provider,

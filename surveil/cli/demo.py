@@ -167,7 +167,7 @@ def _table(daemon: Daemon, receiver: _Receiver, left_s: float) -> Table:
     table = Table(title=title, title_justify="left", show_header=False)
     books = daemon.pipeline.ring.books()["yard"]
     tracks = daemon.pipeline.analyse.tracks("yard")
-    table.add_row("camera", daemon.fleet.states()["yard"])
+    table.add_row("camera", daemon.cameras.states()["yard"])
     table.add_row(
         "frames",
         f"{books.received} decoded, {books.processed} analysed, {sum(books.dropped.values())} dropped",

@@ -114,7 +114,7 @@ def test_an_exception_that_nobody_foresaw_is_a_refusal(daemon, error):
         raise error
 
     reloader = Reloader(
-        daemon.config, fails, daemon.fleet, daemon.couriers, daemon.evidence, daemon.metrics, daemon.clock
+        daemon.config, fails, daemon.cameras, daemon.couriers, daemon.evidence, daemon.metrics, daemon.clock
     )
     result = reloader.reload()
     assert not result.good

@@ -59,10 +59,10 @@ CHANGEABLE = frozenset(
     {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
      "lines", "rules", "sinks", "evidence", "recording", "site", "placement"}
 )  # fmt: skip
-"""Fields of a camera that `Fleet.change` can bring about; with a change of any other the camera goes and comes."""
+"""Fields of a camera that `CameraSet.change` can bring about; with a change of any other the camera goes and comes."""
 
 
-class Fleet:
+class CameraSet:
     """All cameras of the configuration. Owned by the main thread; `runtimes` may be read by any."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Fleet:
     # The verbs.
 
     def add(self, cameras: Iterable[CameraConfig]) -> None:
-        """Take cameras in; their threads start at once when the fleet runs, else with it."""
+        """Take cameras in; their threads start at once when the set runs, else with it."""
         runtimes = {camera.name: self._admit(camera) for camera in cameras}
         self.runtimes = {**self.runtimes, **runtimes}
         for runtime in runtimes.values() if self._runs else ():
