@@ -26,6 +26,7 @@ class Extra(StrEnum):
     APPRISE = "apprise"
     PARQUET = "parquet"
     EXPORT = "export"
+    OFFSITE = "offsite"
     TRAIN = "train"
     FLEET = "fleet"
 
@@ -36,6 +37,7 @@ REQUIREMENTS: dict[Extra, tuple[str, ...]] = {
     Extra.APPRISE: ("apprise>=1.9",),
     Extra.PARQUET: ("pyarrow>=15",),
     Extra.EXPORT: ("cryptography>=42",),
+    Extra.OFFSITE: ("asyncssh>=2.18",),
     Extra.TRAIN: ("torch>=2.6",),
     Extra.FLEET: ("ray>=2.60,<2.61",),
 }

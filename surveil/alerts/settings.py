@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from surveil.errors import ConfigError
 from surveil.settings import Settings
@@ -115,6 +115,20 @@ class OffsiteSettings(Settings):
         default=None,
         description="Folder of a mounted disk or share. What is deleted here stays there. Default: no second place.",
     )
+    url: str = Field(
+        default="",
+        pattern=r"^(sftp://[^@/]+@[^/]+/.+)?$",
+        description="Folder by SFTP instead of `path`: sftp://user@host:port/folder. Requires `known_hosts`, "
+        "`key_file` or `password`, and `surveil install --extra offsite`.",
+    )
+    password: SecretStr | None = Field(default=None, description="Password of the SFTP user.")
+    key_file: Path | None = Field(
+        default=None, description="Private key of the SFTP user, without a passphrase."
+    )
+    known_hosts: Path | None = Field(
+        default=None,
+        description="File with the key of the SFTP server, as `ssh-keyscan` prints it; no other server is trusted.",
+    )
     evidence: bool = Field(default=True, description="Copy pictures and clips.")
     recordings: bool = Field(default=True, description="Copy recordings.")
     same_disk: bool = Field(
@@ -125,3 +139,25 @@ class OffsiteSettings(Settings):
     backoff_max_s: float = Field(
         default=300.0, ge=1, le=3600, description="Maximum pause; each failure doubles it, with jitter."
     )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> OffsiteSettings:
+        if self.path is not None and self.url:
+            raise ValueError("give either 'path' or 'url'")
+        if self.url and self.known_hosts is None:
+            raise ValueError(
+                "'url' needs 'known_hosts': ssh-keyscan HOST > known_hosts, compared with the server's own key"
+            )
+        if self.url and self.password is None and self.key_file is None:
+            raise ValueError("'url' needs 'key_file' or 'password'")
+        return self
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a second place."""
+        return self.path is not None or bool(self.url)
+
+    @property
+    def where(self) -> str:
+        """Where copies go, without secrets."""
+        return self.url or str(self.path)

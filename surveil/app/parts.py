@@ -221,20 +221,23 @@ class Offsite:
     ) -> None:
         self._stop = Stop()
         self._threads: ThreadSet | None = None
-        if settings.path is None:
+        if not settings.is_set:
             return
         from surveil.offsite.copier import Copier  # noqa: PLC0415 - see above
-        from surveil.offsite.places import MountedPlace  # noqa: PLC0415
+        from surveil.offsite.places import make_place  # noqa: PLC0415
         from surveil.recording.footage import unfinished  # noqa: PLC0415
 
         folder = state.folder
-        place = MountedPlace(settings.path, folder, same_disk=settings.same_disk)
+        place = make_place(settings, folder)
         copier = Copier(
             folder, settings, place, metrics, clock, state.outbox.db.age_s, partial(unfinished, folder)
         )
-        self._threads = ThreadSet(
-            group, clock, ["offsite"], lambda _name: copier.run(self._stop), self._stop.set
-        )
+
+        def end() -> None:
+            self._stop.set()
+            place.abort()
+
+        self._threads = ThreadSet(group, clock, ["offsite"], lambda _name: copier.run(self._stop), end)
 
     def start(self) -> None:
         """Start the thread."""

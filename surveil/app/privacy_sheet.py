@@ -161,8 +161,8 @@ def _stored(config: Config) -> Iterator[tuple[str, str, str]]:
     recorded = [camera.recorded for camera in config.cameras.values()]
     if kept := sorted({f"{one.keep_days:g} days" for one in recorded if one.mode != "off"}):
         yield "recordings: video without sound", f"{folder}/recordings", ", ".join(kept)
-    if config.offsite.path is not None:
-        yield "copies of evidence and recordings", str(config.offsite.path), "until you delete them there"
+    if config.offsite.is_set:
+        yield "copies of evidence and recordings", config.offsite.where, "until you delete them there"
     counts = [c.section(CountingSettings) for c in config.cameras.values()]
     if any(one.enabled for one in counts):
         days = max(one.keep_days for one in counts if one.enabled)
@@ -208,8 +208,8 @@ def _questions(
     for one in recipients:
         if one.destination and one.pictures == "yes":
             yield f"{one.name}: pictures leave for {one.destination}; name the recipient, and the country"
-    if config.offsite.path is not None:
-        yield f"copies lie in {config.offsite.path}; say where that is, who may read it, and when they are deleted"
+    if config.offsite.is_set:
+        yield f"copies lie in {config.offsite.where}; say where that is, who may read it, and when they are deleted"
     if not config.http.is_loopback:
         yield f"pages are served on {config.http.listen}; say who holds the token"
 

@@ -32,6 +32,9 @@ class Place(Protocol):
     def put(self, source: Path, name: str) -> None:
         """Copy a file under a name; whole, or OSError."""
 
+    def close(self) -> None:
+        """End what is held."""
+
 
 class Copier:
     """Owned by its thread.
@@ -68,6 +71,7 @@ class Copier:
         """Copy until `stop`. Nothing of a disk or a network ends the program."""
         while not self._clock.sleep(0.0 if self._step() else _LOOK_S / 2, stop):
             pass
+        self._place.close()
         self._queue.close()
 
     def _step(self) -> bool:

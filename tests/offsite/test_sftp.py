@@ -1,0 +1,192 @@
+"""A second place by SFTP: a real server on loopback, whose key is checked."""
+
+import asyncio
+import socket
+import threading
+from contextlib import closing
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from surveil.alerts.settings import OffsiteSettings
+from surveil.offsite.places import SftpPlace
+
+asyncssh = pytest.importorskip("asyncssh", reason="needs the extra offsite")
+pytestmark = [pytest.mark.rig, pytest.mark.slow]
+PASSWORD = "s3cret-Pa55"
+
+
+class Server:
+    """asyncssh's own SFTP server over a folder, in a thread."""
+
+    def __init__(self, root, key):
+        self._root, self._key = root, key
+        self._loop, self._ready = asyncio.new_event_loop(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._connections = []
+        self.authorized = ""
+        """A public key that may log in."""
+
+    def _run(self):
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._listen())
+        self._ready.set()
+        self._loop.run_forever()
+        self._listener.close()
+        for connection in self._connections:
+            connection.abort()
+            self._loop.run_until_complete(connection.wait_closed())
+        self._loop.run_until_complete(self._listener.wait_closed())
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    async def _listen(self):
+        root = str(self._root).encode()
+
+        connections, outer = self._connections, self
+
+        class Login(asyncssh.SSHServer):
+            def connection_made(self, connection):
+                connections.append(connection)
+
+            def begin_auth(self, username):
+                if outer.authorized:
+                    connections[-1].set_authorized_keys(asyncssh.import_authorized_keys(outer.authorized))
+                return True
+
+            def password_auth_supported(self):
+                return True
+
+            def validate_password(self, username, password):
+                return (username, password) == ("nvr", PASSWORD)
+
+        self._listener = await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Login, server_host_keys=[self._key],
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=root),
+        )  # fmt: skip
+
+    def drop(self):
+        """Cut all connections."""
+        for connection in list(self._connections):
+            self._loop.call_soon_threadsafe(connection.abort)
+            asyncio.run_coroutine_threadsafe(connection.wait_closed(), self._loop).result(10)
+
+    @property
+    def port(self):
+        return self._listener.sockets[0].getsockname()[1]
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._ready.wait(30)
+        return self
+
+    def __exit__(self, *exc):
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def key():
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def server(tmp_path, key):
+    (tmp_path / "there").mkdir()
+    with Server(tmp_path / "there", key) as made:
+        yield made
+
+
+def settings(server, folder, key, password=PASSWORD):
+    public = key.export_public_key().decode().strip()
+    hosts = folder / "known_hosts"
+    hosts.write_text(f"[127.0.0.1]:{server.port} {public}\n")
+    return OffsiteSettings(
+        url=f"sftp://nvr@127.0.0.1:{server.port}/surveil", password=SecretStr(password), known_hosts=hosts
+    )
+
+
+def test_files_arrive_whole_and_again_where_they_are_already(server, tmp_path, key):
+    source = tmp_path / "a.mp4"
+    with closing(SftpPlace(settings(server, tmp_path, key))) as place:
+        for data in (b"film" * 50_000, b"other"):
+            source.write_bytes(data)
+            place.put(source, "recordings/yard/2026-03-01/a.mp4")
+            folder = tmp_path / "there/surveil/recordings/yard/2026-03-01"
+            assert [path.name for path in folder.iterdir()] == ["a.mp4"]
+            assert (folder / "a.mp4").read_bytes() == data
+
+
+def test_a_server_with_another_key_gets_nothing(server, tmp_path):
+    other = asyncssh.generate_private_key("ssh-ed25519")
+    (tmp_path / "a").write_bytes(b"x")
+    with pytest.raises(OSError, match=r"127\.0\.0\.1"):
+        SftpPlace(settings(server, tmp_path, other)).put(tmp_path / "a", "a")
+    assert not list((tmp_path / "there").iterdir())
+
+
+def test_a_wrong_password_is_an_error_that_does_not_tell_it(server, tmp_path, key):
+    (tmp_path / "a").write_bytes(b"x")
+    with pytest.raises(OSError) as caught:
+        SftpPlace(settings(server, tmp_path, key, password="wr0ng-Pa55")).put(tmp_path / "a", "a")
+    assert "wr0ng-Pa55" not in str(caught.value)
+
+
+def test_a_server_that_was_away_is_connected_to_again(server, tmp_path, key):
+    (tmp_path / "a").write_bytes(b"x")
+    with closing(SftpPlace(settings(server, tmp_path, key))) as place:
+        place.put(tmp_path / "a", "a")
+        server.drop()
+        with pytest.raises(OSError, match=r"127\.0\.0\.1"):
+            place.put(tmp_path / "a", "b")
+        place.put(tmp_path / "a", "b")
+    assert {path.name for path in (tmp_path / "there/surveil").iterdir()} == {"a", "b"}
+
+
+def test_a_server_that_takes_nothing_more_does_not_hold_up_the_end(tmp_path, key):
+    """It accepts the connection and says nothing."""
+    (tmp_path / "a").write_bytes(b"x")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        its = OffsiteSettings(
+            url=f"sftp://nvr@127.0.0.1:{silent.getsockname()[1]}/a",
+            password=SecretStr("x"),
+            known_hosts=tmp_path / "h",
+        )
+        (tmp_path / "h").write_text("")
+        place, failed = SftpPlace(its), []
+
+        def put():
+            try:
+                place.put(tmp_path / "a", "a")
+            except OSError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=put)
+        thread.start()
+        with silent.accept()[0]:
+            place.abort()
+            thread.join(5)
+            assert not thread.is_alive()
+            assert failed
+
+
+def test_a_key_logs_in_without_a_password(server, tmp_path, key):
+    own = asyncssh.generate_private_key("ssh-ed25519")
+    own.write_private_key(tmp_path / "own")
+    server.authorized = own.export_public_key().decode()
+    (tmp_path / "a").write_bytes(b"x")
+    its = settings(server, tmp_path, key).model_copy(update={"password": None, "key_file": tmp_path / "own"})
+    with closing(SftpPlace(its)) as place:
+        place.put(tmp_path / "a", "a")
+    assert (tmp_path / "there/surveil/a").read_bytes() == b"x"
+
+
+def test_a_place_says_what_it_lacks(tmp_path):
+    with pytest.raises(ValidationError, match="key_file"):
+        OffsiteSettings(url="sftp://nvr@127.0.0.1/surveil", known_hosts=tmp_path)
+    with pytest.raises(ValidationError, match="known_hosts"):
+        OffsiteSettings(url="sftp://nvr@127.0.0.1/surveil", key_file=tmp_path)
+    with pytest.raises(ValidationError, match="either"):
+        OffsiteSettings(
+            url="sftp://nvr@127.0.0.1/surveil", key_file=tmp_path, known_hosts=tmp_path, path=tmp_path
+        )
