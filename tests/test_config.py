@@ -231,6 +231,20 @@ cameras:
     assert cameras["b"].url == "01:30"
 
 
+def test_of_several_merged_mappings_the_first_wins_and_what_is_written_there_before_all(tmp_path):
+    text = """
+version: 1
+x-one: &one {yard: [[0, 0], [1, 0], [1, 1]], door: [[0, 0], [1, 0], [1, 1]]}
+x-two: &two {door: [[0, 0], [1, 0], [0, 1]], gate: [[0, 0], [1, 0], [0, 1]]}
+cameras:
+  a: {url: "x", zones: {<<: [*one, *two], gate: [[0, 0], [1, 1], [0, 1]]}}
+"""
+    zones = load(write(tmp_path, text)).cameras["a"].zones
+    assert {name: points[1:] for name, points in zones.items()} == {
+        "yard": ((1, 0), (1, 1)), "door": ((1, 0), (1, 1)), "gate": ((1, 1), (0, 1)),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rules", "health", "told"),
     [

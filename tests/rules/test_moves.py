@@ -37,6 +37,23 @@ def test_speed_is_in_km_h_on_the_ground_at_any_frame_rate(fps):
     assert signals[-1].text == "person in road at 36 km/h"
 
 
+def test_a_signal_of_speed_says_who_where_and_how_fast():
+    rule = rule_of("speed", scale=FLAT, min_kmh=20, after_s=2.5)
+    assert (rule.after_s, rule.settings.type) == (2.5, "speed")
+    signal = drive(rule, (0.2, 0.0))[-1]
+    assert replace(signal, box=tuple(map(round, signal.box))) == Signal(
+        rule="speed", key="road/person", score=0.9, label="person", zone="road", track=1,
+        box=(840, 150, 880, 250), text="person in road at 36 km/h", details={"kmh": 36.0},
+    )  # fmt: skip
+
+
+def test_only_who_is_in_the_zone_is_timed():
+    made = RULES["speed"].settings(type="speed", zone="kerb", scale=FLAT, min_kmh=20)
+    rule = build_rules([made], {"kerb": ((0.0, 0.8), (1.0, 0.8), (1.0, 1.0), (0.0, 1.0))}, {})[0]
+    assert drive(rule, (0.2, 0.0)) == []
+    assert drive(rule, (0.2, 0.0), start=(0.1, 0.9)) != []
+
+
 def test_perspective_is_taken_out():
     far = drive(rule_of("speed", scale=STEEP, min_kmh=1), (0.02, 0.0), start=(0.45, 0.2))
     near = drive(rule_of("speed", scale=STEEP, min_kmh=1), (0.1, 0.0), start=(0.1, 1.0))

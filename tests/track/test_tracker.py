@@ -224,6 +224,23 @@ def test_a_change_of_resolution_keeps_ids_and_scales_boxes():
     assert track.box == pytest.approx(small, abs=1)
 
 
+@pytest.mark.parametrize("pace", [0.0, 6.0], ids=["stands", "walks"])
+def test_after_a_change_of_resolution_it_is_as_if_all_had_been_seen_in_the_new_one(pace):
+    """Place, speed and their uncertainty, and since when it has stood."""
+    changed, small = Tracker(TrackSettings()), Tracker(TrackSettings())
+    for i in range(60):
+        whole = walker(100 + pace * i)
+        half = tuple(v / 2 for v in whole)
+        if i == 30:
+            changed.rescale(0.5, 0.5)
+        (one,) = changed.update(seen(half if i >= 30 else whole), i / 5, LABELS) or (None,)
+        (other,) = small.update(seen(half), i / 5, LABELS) or (None,)
+        if i >= 30:
+            assert one.box == pytest.approx(other.box, abs=0.05)
+            assert one.velocity == pytest.approx(other.velocity, abs=0.05)
+            assert one.stationary == other.stationary
+
+
 @given(st.lists(st.lists(st.integers(0, 600), max_size=5), min_size=2, max_size=25))
 @settings(max_examples=40, deadline=None)
 def test_the_same_detections_give_the_same_tracks(script):
