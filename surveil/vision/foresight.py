@@ -50,12 +50,10 @@ class Foresight:
         known = np.array([_is_known(track, t) for track in tracks], np.bool_)
         if not known.any():
             return known
-        near = _grown(places)
-        alone = (intersection(near[:, None], near[None]) > 0).sum(axis=1) == 1
         moves = np.array([_moves(track) for track in tracks], np.bool_)
         return np.asarray(
             known
-            & alone
+            & ~_meets(tracks, places)
             & (own | ~moves)
             & ~_leaves(tracks, places, size)
             & ~self._is_near_edge(tracks, places, size)
@@ -87,6 +85,16 @@ def _moves(track: Track) -> bool:
     """Whether the object should be seen to move."""
     longer = max(track.box[2] - track.box[0], track.box[3] - track.box[1])
     return max(map(abs, track.velocity)) * AGAIN_S >= FAST * longer
+
+
+def _meets(tracks: Sequence[Track], places: Floats) -> BoolMap:
+    """Return which of `tracks` are near one that they may be taken for: what stands there is known by its class."""
+    near = _grown(places)
+    touches = intersection(near[:, None], near[None]) > 0
+    np.fill_diagonal(touches, val=False)
+    labels = np.array([track.label for track in tracks])
+    stands = np.array([track.is_settled for track in tracks], np.bool_)
+    return np.asarray((touches & ((labels[:, None] == labels[None]) | ~stands[None])).any(axis=1))
 
 
 def _leaves(tracks: Sequence[Track], places: Floats, size: tuple[int, int]) -> BoolMap:

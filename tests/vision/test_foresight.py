@@ -25,7 +25,8 @@ def moved(box=BOX, by=30.0):
 def crops(tracks, boxes, t=10.2, foresight=None, gate=GateDecision.MOTION):
     """What is looked at at `t`, 0.2 s after the frame that the tracks are from."""
     planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=60.0)
-    planner.plan(Motion(GateDecision.IDLE, np.zeros((0, 4), np.float32), 0.0), (), SIZE, t - 0.2)
+    for i in range(12, 0, -1):
+        planner.plan(Motion(GateDecision.IDLE, np.zeros((0, 4), np.float32), 0.0), (), SIZE, t - 0.2 * i)
     motion = Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1)
     return planner.plan(motion, tracks, SIZE, t, foresight or Foresight())
 
@@ -74,6 +75,13 @@ def test_two_who_meet_are_looked_at_and_two_apart_are_not():
     near, far = (720.0, 300.0, 820.0, 600.0), (1000.0, 300.0, 1100.0, 600.0)
     assert len(crops([walker(), walker(2, near)], [moved(), moved(near)])) == 1
     assert crops([walker(), walker(2, far)], [moved(), moved(far)]) == ()
+
+
+def test_what_stands_there_is_no_meeting_unless_it_is_of_the_same_class():
+    beside = (720.0, 400.0, 820.0, 600.0)
+    stands = {"stationary": True, "velocity": (0.0, 0.0), "t_last": 10.0}
+    assert crops([walker(), walker(2, beside, label="chair", **stands)], [moved()]) == ()
+    assert len(crops([walker(), walker(2, beside, **stands)], [moved()])) == 1
 
 
 def test_who_is_about_to_leave_the_picture_is_looked_at():
