@@ -48,8 +48,9 @@ class Member:
         try:
             return self._serve(processes)
         finally:
-            ray_backend.leave(self._name, is_head=self.is_head)
-            _end(processes)
+            if processes.poll() is None:
+                ray_backend.leave(self._name, is_head=self.is_head)
+                _end(processes)
 
     def prepare(self) -> None:
         """Raise StateError when something is missing."""

@@ -163,6 +163,8 @@ def leave(node: str, *, is_head: bool) -> None:
 
     Ray waits half a minute for actors that live, and a client whose Ray has gone aborts.
     """
+    if not ray.is_initialized():
+        return  # Asked for an actor, Ray would start itself anew.
     for name in (f"agent-{node}", *((COORDINATOR,) if is_head else ())):
         with suppress(RayError, ValueError):
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))
