@@ -1,17 +1,24 @@
 """The small parts of a fleet: terms, the agent, the token, settings, cost."""
 
+import io
 import json
 import stat
+from dataclasses import asdict, replace
 
 import pytest
+from rich.console import Console
 
+from surveil.cli.fleet import _tables
 from surveil.clock import ManualClock
 from surveil.config import load
 from surveil.errors import ConfigError, StateError
 from surveil.fleet import rayprocess
 from surveil.fleet.agent import Agent
 from surveil.fleet.control import ask
+from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.cost import CostMeter
+from surveil.fleet.messages import NodeReport
+from surveil.fleet.placer import CameraLoad
 from surveil.fleet.terms import highest_term, take_term
 from tests.commands import refused, surveil
 
@@ -90,3 +97,23 @@ def test_a_command_for_a_fleet_says_what_is_missing(tmp_path):
     found = {one["what"]: one["good"] for one in json.loads(text)}
     assert code == 1
     assert (found["store"], found["token"], found["daemon"]) == (True, False, False)
+
+
+def test_the_status_names_what_needs_somebody(tmp_path):
+    cameras = {name: CameraLoad(name=name, cost=0.5) for name in ("dock", "gate", "yard")}
+    coordinator = Coordinator(cameras, 1, 0.0)
+    report = NodeReport(node="east", asked=0.0, capacity=1.0, cameras=frozenset(cameras), pending=3)
+    for now in (1.0, 10.6):
+        coordinator.report(replace(report, asked=now), now)
+    reading = dict.fromkeys(coordinator.report(report, 11.0).grants, 1)
+    other = replace(report, node="west", capacity=0.1, reading=reading)
+    coordinator.report(other, 11.5)
+    nodes, table = _tables(asdict(coordinator.view(12.0)))
+    text = io.StringIO()
+    for one in (nodes, table):
+        Console(file=text, width=120).print(one)
+    assert "1.00 of 1" in text.getvalue()
+    assert "no room" in text.getvalue()
+    assert " 3 " in text.getvalue()
+    assert "lost" not in text.getvalue()
+    assert len(reading) == 2
