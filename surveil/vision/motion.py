@@ -27,6 +27,8 @@ GAP_S = 5.0
 SETTLE_S = 2.0
 """After a start or a change of the whole picture the detector looks at every frame for this long, so that
 the planner of crops gets round the picture once."""
+GLOBAL_LOOK_S = 2.0
+"""While the whole picture goes on changing, the detector looks this often: dense rain does that for long."""
 ASKED_S = 10.0
 """For so long after the last motion it is asked what has changed by it; and whenever an idle look is due."""
 PLANE_OBJECT_PX = 6.7
@@ -140,8 +142,10 @@ class MotionGate:
         return Motion(gate, boxes, share)
 
     def _is_due(self, t: float) -> bool:
-        """Whether it is time for a look though nothing moves."""
-        return t - self._t_looked >= self._idle_interval_s - 1e-6
+        """Whether it is time for a look though nothing moves, or everything does."""
+        goes_on = self._t_global is not None and t - self._t_global >= GLOBAL_LOOK_S - 1e-6
+        least_s = min(GLOBAL_LOOK_S, self._idle_interval_s) if goes_on else self._idle_interval_s
+        return t - self._t_looked >= least_s - 1e-6
 
     def _global_for(self, change: BackgroundChange, t: float) -> float:
         """Return for how long most of the picture has been changing at once, s; below 0: it does not."""

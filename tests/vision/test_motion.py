@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -145,6 +147,17 @@ def test_a_global_change_that_never_ends_counts_as_motion_in_the_end():
     said = run(gate(global_max_s=3.0), scenes)
     assert GateDecision.CLOSED_GLOBAL in {m.gate for m in said[:15]}
     assert {m.gate for m in said[20:]} == {GateDecision.MOTION}
+
+
+def test_while_the_whole_picture_goes_on_changing_the_detector_looks_every_two_seconds():
+    """Dense rain, or a camera that shakes: whoever comes with it must not be unseen for `global_max_s`."""
+    wide = ground((2600, 720))
+    scenes = [wide[:, :1280]] * 20
+    scenes += [wide[:, d : d + 1280] for d in np.random.default_rng(0).integers(0, 300, 60)]
+    said = run(gate(), scenes)[20:]
+    assert GateDecision.MOTION not in {m.gate for m in said}
+    looks = [n for n, m in enumerate(said) if m.gate.is_open]
+    assert max(b - a for a, b in pairwise([0, *looks, len(said)])) <= 11
 
 
 def test_nothing_counts_inside_a_mask():
