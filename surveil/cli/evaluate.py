@@ -62,15 +62,21 @@ def evaluate(
     equalise: Annotated[
         bool, typer.Option("--equalise", help="Learn as with `normality: {equalise: true}`.")
     ] = False,
+    objects: Annotated[
+        bool,
+        typer.Option(
+            "--objects", help="Follow objects as the daemon does: normality learns and judges them, too."
+        ),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Evaluate rules on labelled recordings, learned normality on footage, or a classifier on pictures.
 
     Rules: the recordings go through the daemon's code, as in `surveil replay`. Shown are events found, late and
     missed, false alarms per hour, P_miss and the F1 measures of i-LIDS, of each type of rule and each condition.
-    Normality: without --model, learns a model from the dataset's `normal:`. Models of tracked objects are
-    learned and evaluated only in the daemon: files have no tracks. A classifier is evaluated on pictures that
-    it was not trained on. Exit code 1 if a gate fails.
+    Normality: without --model, learns a model from the dataset's `normal:`. With --objects the built-in model
+    follows what moves, and tracked objects are learned and judged as in the daemon; that takes several times as
+    long. A classifier is evaluated on pictures that it was not trained on. Exit code 1 if a gate fails.
 
     Examples: `surveil evaluate gate.yaml --gate "recall>=0.9,night.false_per_hour<=1" --report gate`;
     `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;
@@ -82,6 +88,8 @@ def evaluate(
         raise ConfigError(["--equalise: is for a model that is learned from the dataset's `normal:`"])
     if output and (model or films or dataset.is_dir()):
         raise ConfigError(["--output: is for a model that is learned from the dataset's `normal:`"])
+    if objects and (films or dataset.is_dir()):
+        raise ConfigError(["--objects: is for learned normality"])
     if scores and (films or dataset.is_dir()):
         raise ConfigError(["--scores: is for learned normality"])
     if films:
@@ -101,6 +109,6 @@ def evaluate(
         evaluate_footage(
             FootageOptions(
                 dataset=dataset, model=model, budget=budget, gate=gate, report=report, equalise=equalise,
-                output=output, scores=scores, json=json,
+                objects=objects, output=output, scores=scores, json=json,
             )
         )  # fmt: skip

@@ -19,7 +19,7 @@ from surveil.types import Bytes, Crop, Floats
 NAME = "blazeface-full-range"
 PREPROCESS = Preprocess("rgb", "0-255", "top_left", 127)
 LEAST_SCORE = 0.3
-"""Rather a blurred door handle than a face: see `benchmarks.faces` for what other values find."""
+"""Low, because a blurred door handle does less harm than a missed face; `benchmarks.faces` shows other values."""
 LEAST_PX = 14
 """Width of a face that is found as a rule. EN 62676-4 wants 125 px a metre to recognise somebody: 20 px a face."""
 _AT_INPUT_PX = 10

@@ -24,6 +24,7 @@ from surveil.offline.normality.dataset import Dataset, LabelledClip
 from surveil.offline.normality.figures import Estimate, Scores, average_precision, bootstrap, frame_auc, runs
 from surveil.offline.normality.frames import Pace
 from surveil.offline.normality.normality import Progress, Scored, learn_files, quiet, score_file
+from surveil.offline.normality.objects import Follow
 from surveil.offline.normality.table import BudgetRow, Found, alerting_threshold, budgets
 from surveil.types import BoolMap, Bytes
 
@@ -104,22 +105,25 @@ class NormalityReport:
 
 def evaluate(
     dataset: Dataset, model: LoadedModel | None = None, budget: float = BUDGET, progress: Progress = quiet,
-    *, equalise: bool = False,
+    *, equalise: bool = False, follow: Follow | None = None,
 ) -> NormalityReport:  # fmt: skip
     """Judge `model`, or one learned from the dataset's `normal:` (with `equalise`, if wanted), on its clips.
 
-    Events and false alarms are counted at a threshold at which a daemon would alert, or not at all. Raises
-    ConfigError for a dataset without clips, labels that do not fit, sizes that differ.
+    With `follow` tracked objects are judged, too. Events and false alarms are counted at a threshold at which a
+    daemon would alert, or not at all. Raises ConfigError for a dataset without clips, labels that do not fit,
+    sizes that differ.
     """
     if not dataset.clips:
         raise ConfigError([f"{dataset.name}: has no `clips`: nothing to judge"])
     if model is None:
-        model = learn_files(dataset.name, dataset.normal, dataset.fps, progress, equalise=equalise)
+        model = learn_files(
+            dataset.name, dataset.normal, dataset.fps, progress, equalise=equalise, follow=follow
+        )
     threshold = alerting_threshold(model.model, budget)
     pace = Pace("evaluating", [clip.path for clip in dataset.clips], dataset.fps, progress)
     clips = []
     for i, clip in enumerate(dataset.clips):
-        clips.append(_clip(clip, model, dataset.fps, threshold, budget, partial(pace.at, i)))
+        clips.append(_clip(clip, model, dataset.fps, threshold, budget, partial(pace.at, i), follow))
         pace.end(i)
     table = tuple(_row(one, clips) for one in budgets(model.model, budget))
     return NormalityReport(
@@ -156,11 +160,12 @@ def _clip(
     threshold: Threshold,
     budget: float,
     seen: Callable[[float], None],
+    follow: Follow | None,
 ) -> ClipResult:
     times, scores, sustained, single = [], [], [], []
     sight: PeakMoment | None = None
     best = -1.0
-    for scored in score_file(model, clip.path, fps, budget, explain=True):
+    for scored in score_file(model, clip.path, fps, budget, explain=True, follow=follow):
         result = scored.result
         seen(scored.still.t)
         times.append(scored.still.t)

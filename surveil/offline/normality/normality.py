@@ -17,7 +17,8 @@ from surveil.features.normality.scene import SceneNormality
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.spool import block_s
 from surveil.offline.normality.frames import Pace, Still, stills
-from surveil.types import Bytes, Polygon
+from surveil.offline.normality.objects import Follow, RecordedObjects
+from surveil.types import Bytes, Polygon, Track
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of it that is done, 0..1."""
@@ -50,12 +51,14 @@ def learn_files(
     hidden: Sequence[Polygon] = (),
     half_life_days: float = inf,
     start_wall: float = START_WALL,
+    follow: Follow | None = None,
 ) -> LoadedModel:
     """Return a model of the footage. Two passes: background and perspective first, then motion.
 
     `hidden` areas (fractions of the frame) are blanked; `equalise` is the base's where there is one, and what the
-    base has learned fades with `half_life_days` until `start_wall` (Unix s, of the first frame). Raises ConfigError
-    when there is nothing to learn from, or recordings differ in size.
+    base has learned fades with `half_life_days` until `start_wall` (Unix s, of the first frame). With `follow`
+    tracked objects are learned, too. Raises ConfigError when there is nothing to learn from, or recordings differ
+    in size.
     """
     if not paths:
         raise ConfigError(["there is no normal footage to learn from"])
@@ -75,9 +78,11 @@ def learn_files(
         )  # fmt: skip
         for i, path in enumerate(paths):
             learner.gap()
+            objects = follow() if follow else None
             for still in _same_size(path, fps, frame, hidden):
                 t = i * CLIP_GAP_S + still.t if still.t < CLIP_GAP_S else still.t
-                learner.observe(luma(still, geometry.size), t, start_wall + learner.seen.seconds)
+                tracks = _tracks(objects, still)
+                learner.observe(luma(still, geometry.size), t, start_wall + learner.seen.seconds, tracks)
                 pace.at(i, still.t)
             pace.end(i)
         return fingerprint(learner.freeze().fit())
@@ -86,16 +91,30 @@ def learn_files(
 
 
 def score_file(
-    loaded: LoadedModel, path: Path, fps: float, budget: float, explain: bool = False
-) -> Iterator[Scored]:
-    """Yield every frame's result: the daemon's object, a model that does not change, stream time from the file."""
+    loaded: LoadedModel, path: Path, fps: float, budget: float, explain: bool = False,
+    follow: Follow | None = None,
+) -> Iterator[Scored]:  # fmt: skip
+    """Yield every frame's result: the daemon's object, a model that does not change, stream time from the file.
+
+    With `follow` tracked objects are judged, too.
+    """
     settings = NormalitySettings(enabled=True, learn="off", budget=budget, max_age_days=3650)
     scene = SceneNormality(loaded.model.camera, settings, loaded, explain=explain)
     frame = (loaded.model.width, loaded.model.height)
+    objects = follow() if follow else None
     for still in _same_size(path, fps, frame):
         plane = luma(still, loaded.model.geometry.size)
         wall = loaded.model.seen.last_wall + still.t
-        yield Scored(still, scene.observe(plane, still.t, wall, frame), plane)
+        yield Scored(still, scene.observe(plane, still.t, wall, frame, _tracks(objects, still)), plane)
+
+
+def _tracks(objects: RecordedObjects | None, still: Still) -> tuple[Track, ...]:
+    """Return the tracks as of the frame before, which is what the daemon's analysers see, and follow on."""
+    if objects is None:
+        return ()
+    known = objects.tracks
+    objects.look(still)
+    return known
 
 
 def luma(still: Still, size: PlaneSize) -> Bytes:
