@@ -127,11 +127,11 @@ class RegionPlanner:
         places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
         lives = np.array([track.label in LIVING for track in tracks], np.bool_)
         moving: BoolMap = _shares(motion.boxes, places) >= OWN_SHARE
-        waits = np.zeros(len(tracks), np.bool_)
-        if motion.gate is not GateDecision.OFF:
-            inner = _shares(motion.boxes, _grown(expected[visible], self._size, CLOSE_MARGIN)) >= OWN_SHARE
-            beside = np.any(moving & ~inner, axis=0)
-            waits = ~beside & foresight.waits(tracks, expected[visible], np.any(inner, axis=0), self._size, t)
+        inner: BoolMap = (
+            _shares(motion.boxes, _grown(expected[visible], self._size, CLOSE_MARGIN)) >= OWN_SHARE
+        )
+        waits = foresight.waits(tracks, expected[visible], np.any(inner, axis=0), self._size, t)
+        waits &= ~np.any(moving & ~inner, axis=0) & (motion.gate is not GateDecision.OFF)
         own = moving & (lives | waits)
         settled = np.array([track.is_settled and not self._due(track, t) for track in tracks], np.bool_)
         due = ~waits & (own.any(axis=0) | ~settled)
