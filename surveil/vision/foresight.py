@@ -51,10 +51,12 @@ class Foresight:
         if not known.any():
             return known
         moves = np.array([_moves(track) for track in tracks], np.bool_)
+        # Who comes to a stand is looked at until he is stationary: how his place looks is kept when he is found there.
+        stands = np.array([track.is_settled for track in tracks], np.bool_)
         return np.asarray(
             known
             & ~_meets(tracks, places)
-            & (own | ~moves)
+            & (stands | (own & moves))
             & ~_leaves(tracks, places, size)
             & ~self._is_near_edge(tracks, places, size)
         )

@@ -55,8 +55,9 @@ def test_who_does_not_move_where_he_should_is_looked_at():
     assert len(crops([walker()], [], gate=GateDecision.TRACK)) == 1
 
 
-def test_who_stands_and_is_not_stationary_yet_waits_too():
-    assert crops([walker(velocity=(2.0, 0.0))], [], gate=GateDecision.TRACK) == ()
+def test_who_stands_is_looked_at_until_he_is_stationary():
+    assert len(crops([walker(velocity=(2.0, 0.0))], [BOX])) == 1
+    assert crops([walker(velocity=(2.0, 0.0), stationary=True)], [BOX]) == ()
 
 
 def test_something_that_appears_is_looked_at_and_nothing_else():
@@ -123,7 +124,11 @@ def test_a_small_picture_that_is_one_crop_is_not_looked_at_either():
     size, box = (480, 360), (200.0, 100.0, 250.0, 250.0)
     motion = Motion(GateDecision.MOTION, np.array([box], np.float32), 0.1)
     looks = [
-        len(planner.plan(motion, [walker(box=box, velocity=(0.0, 0.0), t_last=t_last)], size, t))
+        len(
+            planner.plan(
+                motion, [walker(box=box, velocity=(0.0, 0.0), t_last=t_last, stationary=True)], size, t
+            )
+        )
         for t, t_last in ((9.8, 9.2), (10.0, 9.8), (10.2, 9.8), (10.4, 9.8), (10.6, 10.4))
     ]
     assert looks == [1, 0, 0, 1, 0]
