@@ -219,8 +219,8 @@ class Crossings:
         for track, point in points:
             walk = self._walks.setdefault(objects[track.id], _Walk(track=track, at=point, t=t))
             walk.t = t
-            # Where an object is that the last look missed is a guess.
-            if not track.missed:
+            # Where an object is that was not found just now is a guess: missed, overlooked or not looked for.
+            if not (track.missed or track.guessed):
                 _look(walk, track, point, line, t)
                 ready.append((walk, _settled_for(walk)))
         crossed = self._crossed(

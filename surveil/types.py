@@ -241,6 +241,8 @@ class Track:
     stationary: bool = False
     missed: bool = False
     """Whether the last look at its place did not find it."""
+    guessed: bool = False
+    """Whether its box is a guess: no detection of this frame confirmed it."""
     previous: Box | None = None
     """Where it was in the frame analysed before; None for a new track."""
 

@@ -117,7 +117,11 @@ class Tracker:
 
         In a place where nothing moved the same picture again says nothing new; nor is one that was missed among them.
         """
-        return tuple(k.as_track(stationary=False) for k in self._known if not k.id and self._wants_look(k))
+        return tuple(
+            k.as_track(stationary=False, guessed=True)
+            for k in self._known
+            if not k.id and self._wants_look(k)
+        )
 
     def _wants_look(self, known: Tracklet) -> bool:
         if known.misses:
@@ -308,7 +312,7 @@ class Tracker:
         return known.id > 0 and (known.still(t, after_s) or is_untouched)
 
     def _as_track(self, known: Tracklet, t: float) -> Track:
-        return known.as_track(self._still(known, t))
+        return known.as_track(self._still(known, t), guessed=known.t_seen < t)
 
 
 def _stacked(known: list[Tracklet]) -> Doubles:

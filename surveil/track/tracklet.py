@@ -140,7 +140,7 @@ class Tracklet:
         """Whether it has not moved for `after_s`."""
         return t - self.anchor_t >= after_s
 
-    def as_track(self, stationary: bool) -> Track:
+    def as_track(self, stationary: bool, *, guessed: bool) -> Track:
         """The object as others see it."""
         return Track(
             id=self.id,
@@ -152,6 +152,7 @@ class Tracklet:
             velocity=(float(self.state[1, 0]), float(self.state[1, 1])),
             stationary=stationary,
             missed=self.missing_since is not None,
+            guessed=guessed,
             previous=self.before,
         )
 

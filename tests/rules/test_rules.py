@@ -1,5 +1,6 @@
 """Each rule says what is true in one scene, and nothing else."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -167,6 +168,17 @@ def test_a_crossing_is_from_one_clear_side_to_the_other(line, places, expected):
 def test_only_the_wanted_direction_is_signalled():
     rule = rule_of("line_crossing", line="door", direction="left")
     assert walk(rule, (0.4, 0.5), (0.6, 0.5), (0.4, 0.5)) == ["door/left"]
+
+
+def test_where_nobody_was_found_is_no_place_to_settle():
+    """A track that was overlooked stays at the place that was foreseen for it, however wrong that was."""
+    rule = rule_of("line_crossing", line="door")
+    assert walk(rule, (0.4, 0.5)) == []
+    there = replace(track(1, 0.6, 0.5), guessed=True)
+    assert [s.key for t in range(2, 8) for s in rule.signals(scene(float(t), there))] == []
+    assert [s.key for t in (8, 9) for s in rule.signals(scene(float(t), track(1, 0.6, 0.5)))] == [
+        "door/right"
+    ]
 
 
 def test_going_round_the_end_of_a_line_is_no_crossing():
