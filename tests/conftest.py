@@ -47,8 +47,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return (config.option.markexpr == "unit" and _folder(collection_path) in _WHOLE) or None
 
 
+_LONGEST = ("fleet/test_faults.py", "system/test_soak.py", "ops/test_boot.py", "console/test_browser.py")
+"""Files of a minute and more: begun last, they would keep one worker busy alone."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs neither server nor camera nor model: see its folder, imports, marks and fixtures."""
+    """Begin with the longest files; mark what needs neither server nor camera nor model.
+
+    The mark depends on the folder, imports, marks and fixtures.
+    """
+    items.sort(key=lambda item: not str(item.path).endswith(_LONGEST))
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
         needs = set(getattr(item, "fixturenames", ()))

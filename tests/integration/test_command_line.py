@@ -216,7 +216,11 @@ def test_the_schema_is_a_json_schema():
 
 def test_models_list_names_the_built_in_ones(write):
     listed = json.loads(surveil("models", "list", "-c", write(), "--json").stdout)
-    assert [model["name"] for model in listed["models"]] == ["efficientdet-lite0", "efficientnet-lite0"]
+    assert [model["name"] for model in listed["models"]] == [
+        "efficientdet-lite0",
+        "efficientnet-lite0",
+        "blazeface-full-range",
+    ]
 
 
 def test_models_list_says_which_formats_are_experimental(tmp_path):

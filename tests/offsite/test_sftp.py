@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -97,6 +98,21 @@ def server(tmp_path, key):
         yield made
 
 
+class OnItsThread:
+    """The place as the daemon has it: every call on one thread of its own."""
+
+    def __init__(self, made):
+        self._pool = ThreadPoolExecutor(1)
+        self._place = self._pool.submit(SftpPlace, made).result()
+
+    def close(self):
+        self._pool.submit(self._place.close).result()
+        self._pool.shutdown()
+
+    def __getattr__(self, name):
+        return lambda *given: self._pool.submit(getattr(self._place, name), *given).result()
+
+
 def settings(server, folder, key, password=PASSWORD):
     public = key.export_public_key().decode().strip()
     hosts = folder / "known_hosts"
@@ -108,7 +124,7 @@ def settings(server, folder, key, password=PASSWORD):
 
 def test_files_arrive_whole_and_again_where_they_are_already(server, tmp_path, key):
     source = tmp_path / "a.mp4"
-    with closing(SftpPlace(settings(server, tmp_path, key))) as place:
+    with closing(OnItsThread(settings(server, tmp_path, key))) as place:
         for data in (b"film" * 50_000, b"other"):
             source.write_bytes(data)
             place.put(source, "recordings/yard/2026-03-01/a.mp4")
@@ -121,20 +137,22 @@ def test_a_server_with_another_key_gets_nothing(server, tmp_path):
     other = asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / "a").write_bytes(b"x")
     with pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        SftpPlace(settings(server, tmp_path, other)).put(tmp_path / "a", "a")
+        with closing(OnItsThread(settings(server, tmp_path, other))) as place:
+            place.put(tmp_path / "a", "a")
     assert not list((tmp_path / "there").iterdir())
 
 
 def test_a_wrong_password_is_an_error_that_does_not_tell_it(server, tmp_path, key):
     (tmp_path / "a").write_bytes(b"x")
     with pytest.raises(OSError) as caught:
-        SftpPlace(settings(server, tmp_path, key, password="wr0ng-Pa55")).put(tmp_path / "a", "a")
+        with closing(OnItsThread(settings(server, tmp_path, key, password="wr0ng-Pa55"))) as place:
+            place.put(tmp_path / "a", "a")
     assert "wr0ng-Pa55" not in str(caught.value)
 
 
 def test_a_server_that_was_away_is_connected_to_again(server, tmp_path, key):
     (tmp_path / "a").write_bytes(b"x")
-    with closing(SftpPlace(settings(server, tmp_path, key))) as place:
+    with closing(OnItsThread(settings(server, tmp_path, key))) as place:
         place.put(tmp_path / "a", "a")
         server.drop()
         with pytest.raises(OSError, match=r"127\.0\.0\.1"):
@@ -176,7 +194,7 @@ def test_a_key_logs_in_without_a_password(server, tmp_path, key):
     server.authorized = own.export_public_key().decode()
     (tmp_path / "a").write_bytes(b"x")
     its = settings(server, tmp_path, key).model_copy(update={"password": None, "key_file": tmp_path / "own"})
-    with closing(SftpPlace(its)) as place:
+    with closing(OnItsThread(its)) as place:
         place.put(tmp_path / "a", "a")
     assert (tmp_path / "there/surveil/a").read_bytes() == b"x"
 
