@@ -136,17 +136,17 @@ def test_files_arrive_whole_and_again_where_they_are_already(server, tmp_path, k
 def test_a_server_with_another_key_gets_nothing(server, tmp_path):
     other = asyncssh.generate_private_key("ssh-ed25519")
     (tmp_path / "a").write_bytes(b"x")
-    with pytest.raises(OSError, match=r"127\.0\.0\.1"):
-        with closing(OnItsThread(settings(server, tmp_path, other))) as place:
-            place.put(tmp_path / "a", "a")
+    its = settings(server, tmp_path, other)
+    with pytest.raises(OSError, match=r"127\.0\.0\.1"), closing(OnItsThread(its)) as place:
+        place.put(tmp_path / "a", "a")
     assert not list((tmp_path / "there").iterdir())
 
 
 def test_a_wrong_password_is_an_error_that_does_not_tell_it(server, tmp_path, key):
     (tmp_path / "a").write_bytes(b"x")
-    with pytest.raises(OSError) as caught:
-        with closing(OnItsThread(settings(server, tmp_path, key, password="wr0ng-Pa55"))) as place:
-            place.put(tmp_path / "a", "a")
+    its = settings(server, tmp_path, key, password="wr0ng-Pa55")
+    with pytest.raises(OSError) as caught, closing(OnItsThread(its)) as place:
+        place.put(tmp_path / "a", "a")
     assert "wr0ng-Pa55" not in str(caught.value)
 
 
