@@ -57,8 +57,7 @@ class ReferencePicture:
     """A picture that was kept, to be shown beside a later one."""
 
     jpeg: bytes
-    t_wall: float
-    """Unix s."""
+    t_wall: float  # Unix s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +66,7 @@ class Frame:
 
     camera: str
     seq: int
-    t: float
-    """Stream time, s."""
+    t: float  # stream time, s
     t_wall: float
     """Unix s at arrival (corrected by RTCP when it can be trusted)."""
     picture: Picture
