@@ -119,7 +119,9 @@ def test_a_node_that_was_frozen_reads_nothing_before_it_may(tmp_path, stream, po
         os.kill(daemon.child.pid, signal.SIGCONT)
         wait_for(lambda: node.report()["leases"] == {})
         SystemClock().sleep(1.5, Stop())
-        assert stream.requests == requests, "it has not asked the camera for anything"
+        # The other policy reads on, and so it may connect again.
+        if policy == "stop":
+            assert stream.requests == requests, "it has not asked the camera for anything"
         assert node.report()["reading"] == ({"yard": 7} if policy == "watch" else {})
         node.reads(yard=9)
         wait_for(stream.sessions)
