@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-TIMESCALE = 90_000
-"""Ticks a second of every file that the recorder writes."""
+from surveil.capture.stamps import TIMESCALE
+
 _HEAD = struct.Struct(">I4s")
 _MOST_HEADER = 1 << 20
 """Bytes of `moov` or `moof`; more is damage."""

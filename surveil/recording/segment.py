@@ -18,8 +18,8 @@ import av.error
 
 from surveil.capture.orientation import turn_mp4
 from surveil.capture.packets import StoredPacket, in_annex_b, stream_for, with_headers
+from surveil.capture.stamps import TIMESCALE
 from surveil.errors import Cause, SourceError
-from surveil.recording.boxes import TIMESCALE
 from surveil.recording.timeline import MediaLine
 
 _TICK = Fraction(1, TIMESCALE)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from surveil.capture.packets import StoredPacket
-from surveil.recording.boxes import TIMESCALE
+from surveil.capture.stamps import TIMESCALE, offset, stamp
 
 _FIRST = TIMESCALE // 15
 """What a picture lasts when nothing is known yet."""
 _LONGEST = 5 * TIMESCALE
 """A longer step of the stamps is a jump."""
-_LONGEST_OFFSET = 2 * TIMESCALE
 _WINDOW = 50
 """Packets after which the stamps are judged: what is late for so long is no jitter of the network."""
 _SLOW, _FAST = TIMESCALE, -5 * TIMESCALE
@@ -51,7 +50,7 @@ class MediaLine:
             self._advance(self._last, packet)
         self._last = packet
         self.end = self._start + self._usual
-        return Place(self._start, self._start + _offset(packet), self._usual)
+        return Place(self._start, self._start + offset(packet), self._usual)
 
     def _advance(self, last: StoredPacket, packet: StoredPacket) -> None:
         arrived = round((packet.arrived - self._began) * TIMESCALE)
@@ -65,7 +64,7 @@ class MediaLine:
         self._usual = min(step, TIMESCALE)
 
     def _by_stamps(self, last: StoredPacket, packet: StoredPacket) -> int:
-        before, now = _stamp(last), _stamp(packet)
+        before, now = stamp(last), stamp(packet)
         if before is None or now is None:
             return round((packet.arrived - last.arrived) * TIMESCALE)
         return now - before if 0 < now - before <= _LONGEST else self._usual
@@ -78,20 +77,3 @@ class MediaLine:
         if self._n == _WINDOW:
             self.by_arrival = self._least_behind > _SLOW or self._most_behind < _FAST
             self._least_behind, self._most_behind, self._n = behind, behind, 0
-
-
-def _stamp(packet: StoredPacket) -> int | None:
-    """Return the stamp in ticks; the first packet of a connection often has none."""
-    stamp = packet.dts if packet.dts is not None else packet.pts
-    return None if stamp is None else _ticks(stamp, packet)
-
-
-def _offset(packet: StoredPacket) -> int:
-    if packet.pts is None or packet.dts is None:
-        return 0
-    return min(_LONGEST_OFFSET, max(0, _ticks(packet.pts - packet.dts, packet)))
-
-
-def _ticks(stamp: int, packet: StoredPacket) -> int:
-    base = packet.time_base  # whole numbers: fractions take ten times as long
-    return stamp * base.numerator * TIMESCALE // base.denominator

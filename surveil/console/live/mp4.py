@@ -10,9 +10,8 @@ import struct
 from dataclasses import dataclass
 
 from surveil.capture.orientation import matrix
+from surveil.capture.stamps import TIMESCALE
 
-TIMESCALE = 90_000
-"""Ticks a second, as in RTP."""
 _TRACK = 1
 _DATA_OFFSET = 112
 """From the beginning of `moof` to the data: `moof` has 104 bytes, the head of `mdat` has 8."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from surveil.capture.h264 import is_bidirectional, length_size_of
 from surveil.capture.packets import Parameters, StoredPacket
-from surveil.console.live.mp4 import TIMESCALE, fragment, header
+from surveil.capture.stamps import TIMESCALE
+from surveil.console.live.mp4 import fragment, header
 from surveil.console.live.parameters import ParameterSets, sample, sets_of, units_of
 from surveil.console.live.reasons import WhyPictures
 from surveil.console.live.timeline import MediaClock

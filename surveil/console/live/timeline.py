@@ -12,7 +12,7 @@ from statistics import median
 from typing import NamedTuple
 
 from surveil.capture.packets import StoredPacket
-from surveil.console.live.mp4 import TIMESCALE
+from surveil.capture.stamps import TIMESCALE, offset, stamp
 
 _FIRST = TIMESCALE // 15
 """What a picture lasts when nothing is known yet."""
@@ -21,7 +21,6 @@ _PAUSE = TIMESCALE
 """A longer step than this, and than three usual ones, is a pause."""
 _LONGEST = 30 * TIMESCALE
 """A longer step than this tells nothing of the camera's pace."""
-_LONGEST_OFFSET = 2 * TIMESCALE
 _STEPS = 5
 
 
@@ -56,7 +55,7 @@ class MediaClock:
         self._ideal = start if step is None else self._ideal + step
         duration = max(_LEAST, self._usual() + self._ideal - start)
         self._line, self._last = start + duration, packet
-        return PictureTime(start, duration, _offset(packet))
+        return PictureTime(start, duration, offset(packet))
 
     def _usual(self) -> int:
         return round(median(self._steps)) if self._steps else _FIRST
@@ -66,7 +65,7 @@ class MediaClock:
         last = self._last
         if last is None:
             return None
-        before, now = _stamp(last), _stamp(packet)
+        before, now = stamp(last), stamp(packet)
         arrived = round((packet.arrived - last.arrived) * TIMESCALE)
         step = arrived if before is None or now is None else now - before
         if step <= 0:
@@ -75,20 +74,3 @@ class MediaClock:
             return None
         self._steps.append(step)
         return step if step <= max(_PAUSE, 3 * self._usual()) else None
-
-
-def _stamp(packet: StoredPacket) -> int | None:
-    """Return the stamp in ticks; the first packet of a connection often has none."""
-    stamp = packet.dts if packet.dts is not None else packet.pts
-    return None if stamp is None else _ticks(stamp, packet)
-
-
-def _offset(packet: StoredPacket) -> int:
-    if packet.pts is None or packet.dts is None:
-        return 0
-    return min(_LONGEST_OFFSET, max(0, _ticks(packet.pts - packet.dts, packet)))
-
-
-def _ticks(stamp: int, packet: StoredPacket) -> int:
-    base = packet.time_base  # whole numbers: fractions take ten times as long
-    return stamp * base.numerator * TIMESCALE // base.denominator
