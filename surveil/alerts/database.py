@@ -18,6 +18,7 @@ from surveil.alerts.records import Row, alert_of
 from surveil.clock import Clock
 from surveil.damage import Damaged, found
 from surveil.errors import StateError
+from surveil.filesystem import keep_private
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,25 @@ def connect(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
 def as_text(raw: bytes) -> str:
     """Return a text of the database; a damaged byte costs a character and not the row."""
     return raw.decode("utf-8", "replace")
+
+
+def open_beside(path: Path, schema: str, *, reading: bool) -> sqlite3.Connection:
+    """Open a small database beside the outbox, used by one thread at a time. Raises what SQLite raises.
+
+    `reading`: only look at what a daemon has written, while it may go on writing; else `schema` is applied.
+    """
+    if not reading:
+        keep_private(path)
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    db.text_factory = as_text
+    with closed_on_error(db):
+        if reading:
+            db.execute("PRAGMA query_only = ON")
+        else:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            db.executescript(schema)
+    return db
 
 
 @contextmanager

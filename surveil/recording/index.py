@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from surveil.alerts.database import BUSY_TIMEOUT_S, ERRORS, as_text
+from surveil.alerts.database import ERRORS, open_beside
 from surveil.alerts.salvage import damage
 from surveil.errors import StateError
-from surveil.filesystem import keep_private
 from surveil.recording.reasons import Gap
 
 DATABASE = "recordings.db"
@@ -78,25 +77,7 @@ class Index:
             raise StateError(f"{path}: nothing was recorded; check the state directory")
         self._path = path
         with self._ours():
-            if not reading:
-                keep_private(path)
-            self._db = sqlite3.connect(
-                path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-            self._db.text_factory = as_text
-            try:
-                self._prepare(reading)
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _prepare(self, reading: bool) -> None:
-        if reading:
-            self._db.execute("PRAGMA query_only = ON")
-            return
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+            self._db = open_beside(path, _SCHEMA, reading=reading)
 
     @staticmethod
     def damage(path: Path) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from surveil.alerts.database import ERRORS, as_text
+from surveil.alerts.database import ERRORS, open_beside
 from surveil.alerts.salvage import copy_tables, damage
 from surveil.errors import StateError
 from surveil.features.counting.live import GRID
 from surveil.features.counting.rollup import Key, Rollup, Sum
-from surveil.filesystem import keep_private
 from surveil.types import Floats
 
 DATABASE = "counts.db"
@@ -63,23 +62,7 @@ class CountStore:
             raise StateError(f"{path}: no counts found; check the state directory")
         self._path = path
         with _ours(path):
-            if not reading:
-                keep_private(path)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.text_factory = as_text
-            try:
-                self._prepare(reading)
-            except BaseException:
-                self._db.close()
-                raise
-
-    def _prepare(self, reading: bool) -> None:
-        if reading:
-            self._db.execute("PRAGMA query_only = ON")
-            return
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(_SCHEMA)
+            self._db = open_beside(path, _SCHEMA, reading=reading)
 
     @staticmethod
     def damage(path: Path) -> str:
