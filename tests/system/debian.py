@@ -21,6 +21,7 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -120,29 +121,43 @@ def run(*words: str) -> None:
     subprocess.run(words, check=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def options(description: str) -> argparse.ArgumentParser:
+    """Return the options of a test on a machine of this kind."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("suite", choices=["bookworm", "trixie"])
     parser.add_argument(
-        "--work", type=Path, help="Where the root is made and stays; by default a temporary folder."
+        "--work", type=Path, help="Where roots are made and stay; by default a temporary folder."
     )
     parser.add_argument(
         "--ca", type=Path, help="Certificates for git and pip, where this network has its own."
     )
-    asked = parser.parse_args()
+    return parser
+
+
+@contextmanager
+def machine_for(asked: argparse.Namespace, *, anew: bool = False) -> Iterator[tuple[Machine, Path]]:
+    """Yield a machine that is not booted yet, and the folder of its root. `anew`: without what a run before left."""
     if os.geteuid() != 0:
         sys.exit("be root")
     with tempfile.TemporaryDirectory() as folder:
         work = asked.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
+        if anew:
+            shutil.rmtree(work / f"{asked.suite}.root", ignore_errors=True)
         machine = Machine(asked.suite, work)
         if asked.ca:
             shutil.copy(asked.ca, machine.share / "ca.crt")
             EXTRA.update(dict.fromkeys(("PIP_CERT", "GIT_SSL_CAINFO"), "/opt/share/ca.crt"))
+        write_clip(work / "clip.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
+        yield machine, work
+
+
+def main() -> None:
+    asked = options(__doc__.splitlines()[0]).parse_args()
+    with machine_for(asked) as (machine, work):
         shutil.rmtree(machine.share / "surveil.git", ignore_errors=True)
         run("git", "clone", "--quiet", "--bare", str(ROOT), str(machine.share / "surveil.git"))
         run("chown", "-R", "0:0", str(machine.share / "surveil.git"))
-        write_clip(work / "clip.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
         with Camera(work / "clip.mp4", user="user", password=PASSWORD) as camera, machine:
             follow(machine, camera.port)
     print(f"{asked.suite}: docs/install.md works to the letter")

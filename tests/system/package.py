@@ -8,19 +8,13 @@ a root of its own; the machine it is installed on is booted with systemd and has
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shutil
-import sys
-import tempfile
 import time
 from pathlib import Path
 
-from surveil.demo.clip import write_clip
-from surveil.demo.scene import DrawnScene
 from tests.rig.rtsp_camera import Camera
-from tests.system.debian import EXTRA, ROOT, Machine, run
+from tests.system.debian import EXTRA, ROOT, Machine, machine_for, options, run
 
 BUILD = "python3,python3-venv,make,binutils,ca-certificates,git"
 LIMIT_MB = 450
@@ -43,24 +37,12 @@ assert before and before <= after, before - after
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("suite", choices=["bookworm", "trixie"])
-    parser.add_argument("--work", type=Path, help="Where roots and package are made and stay.")
-    parser.add_argument("--ca", type=Path, help="Certificates for pip, where this network has its own.")
+    parser = options(__doc__.splitlines()[0])
     parser.add_argument("--deb", type=Path, help="A package that was built before.")
     asked = parser.parse_args()
-    if os.geteuid() != 0:
-        sys.exit("be root")
-    with tempfile.TemporaryDirectory() as folder:
-        work = asked.work or Path(folder)
-        work.mkdir(parents=True, exist_ok=True)
-        machine = Machine(asked.suite, work)
-        if asked.ca:
-            shutil.copy(asked.ca, machine.share / "ca.crt")
-            EXTRA.update(dict.fromkeys(("PIP_CERT", "GIT_SSL_CAINFO"), "/opt/share/ca.crt"))
+    with machine_for(asked, anew=True) as (machine, work):
         EXTRA["DEBIAN_FRONTEND"] = "noninteractive"
         shutil.copy(asked.deb or build(asked.suite, work, machine.share), machine.share / "surveil.deb")
-        write_clip(work / "clip.mp4", DrawnScene.passing(seed=3, people=2, size=(640, 360)))
         with Camera(work / "clip.mp4") as camera, machine:
             (machine.share / "config.yaml").write_text(json.dumps(config(camera.port)))
             first_alert(machine)
