@@ -28,9 +28,10 @@ def test_a_camera_of_still_pictures_says_that_it_is_idle(browser, tmp_path):
         config.write_text(
             config_text(camera.url, tmp_path / "state", top={"http": http}, masks={"corner": mask})
         )
-        with Process(config) as daemon, opened(browser) as page:
-            page.goto(f"{daemon.pages()}/console/")
-            page.get_by_text("Idle: one picture a GOP").wait_for()
+        with Process(config) as daemon:
+            with opened(browser) as page:
+                page.goto(f"{daemon.pages()}/console/")
+                page.get_by_text("Idle: one picture a GOP").wait_for()
             assert daemon.end() == 0
 
 
@@ -41,16 +42,17 @@ def test_sixteen_cameras_move_in_one_page_and_the_api_answers_beside_them(browse
         made["http"] |= {"console": True}
         config = tmp_path / "config.yaml"
         config.write_text(json.dumps(made))
-        with Process(config) as daemon, opened(browser) as page:
-            page.goto(f"{daemon.pages()}/console/")
-            until(page, MOVING)
-            answered = page.evaluate(
-                """async () => {
-                    const ask = () => fetch('/api/v1/cameras').then((answer) => answer.status);
-                    return Promise.all(Array.from({length: 12}, ask));
-                }"""
-            )
-            assert answered == [200] * 12
-            loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
-            assert not [one for one in loaded if "live.mp4" in one or "live.mjpeg" in one]
+        with Process(config) as daemon:
+            with opened(browser) as page:
+                page.goto(f"{daemon.pages()}/console/")
+                until(page, MOVING)
+                answered = page.evaluate(
+                    """async () => {
+                        const ask = () => fetch('/api/v1/cameras').then((answer) => answer.status);
+                        return Promise.all(Array.from({length: 12}, ask));
+                    }"""
+                )
+                assert answered == [200] * 12
+                loaded = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
+                assert not [one for one in loaded if "live.mp4" in one or "live.mjpeg" in one]
             assert daemon.end() == 0
