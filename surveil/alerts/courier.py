@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,12 +20,14 @@ from surveil.alerts.links import DETAIL
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Dead
 from surveil.alerts.settings import OutboxSettings
-from surveil.alerts.signed import Links
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
 from surveil.errors import PartlyRejected, Rejected, RetryLater, StateError
 from surveil.logs import LogThrottle, scrub
 from surveil.metrics import Metrics
+
+if TYPE_CHECKING:
+    from surveil.alerts.signed import Links
 
 log = structlog.get_logger(__name__)
 LAST_PASS_S = 0.5

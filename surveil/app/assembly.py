@@ -18,9 +18,7 @@ from surveil.config import CameraConfig, Config
 from surveil.detect.detector import Detector
 from surveil.engine import CameraEngine, Step
 from surveil.features.base import Shared
-from surveil.features.counting.counter import TrackCounter
-from surveil.features.counting.settings import CountingSettings
-from surveil.features.counting.wiring import make_counted, make_counter
+from surveil.features.counting.wiring import Counting
 from surveil.features.health.settings import HealthSettings
 from surveil.features.registry import FEATURES, add_metrics, build_rules
 from surveil.logs import LogThrottle
@@ -170,7 +168,7 @@ class Pipeline:
     detect: DetectStage
     analyse: AnalyseStage
     commit: CommitStage
-    counter: TrackCounter | None = None
+    counting: Counting
 
     def open(self, camera: CameraConfig, work: Work, engine: CameraEngine) -> None:
         """Let a camera in, whether the stages run or not."""
@@ -181,9 +179,7 @@ class Pipeline:
 
     def count(self, camera: CameraConfig) -> None:
         """Count at a camera as its settings say from now on."""
-        if self.counter is not None:
-            change = partial(self.counter.count_at, camera.name, make_counted(camera))
-            self.analyse.inbox.put(Attend(camera.name, change))
+        self.analyse.inbox.put(Attend(camera.name, self.counting.at(camera)))
 
 
 class Audience(StepObserver, Protocol):
@@ -198,7 +194,7 @@ def make_stages(
     writer: AlertWriter,
     shared: Shared,
     *,
-    counter: TrackCounter | None = None,
+    counting: Counting,
     lossless: bool = False,
     on_alerts: Callable[[Sequence[Alert]], None] = lambda _alerts: None,
     audience: Audience | None = None,
@@ -216,12 +212,12 @@ def make_stages(
         if audience:
             audience.committed(alerts)
 
-    commit = CommitStage(writer, ring.give_back, metrics, clock, committed, counter)
-    analyse = AnalyseStage(commit.offer, metrics, clock, counter, DecisionLog(detector.labels), audience)
+    commit = CommitStage(writer, ring.give_back, metrics, clock, committed, counting)
+    analyse = AnalyseStage(commit.offer, metrics, clock, counting, DecisionLog(detector.labels), audience)
     detect = DetectStage(detector, analyse.inbox.put, ring.give_up, metrics, clock, second)
     prepare = PrepareStage(ring, detector, detect.inbox.put, analyse.inbox.put, metrics, clock)
     return Pipeline(
-        ring=ring, prepare=prepare, detect=detect, analyse=analyse, commit=commit, counter=counter
+        ring=ring, prepare=prepare, detect=detect, analyse=analyse, commit=commit, counting=counting
     )
 
 
@@ -237,9 +233,8 @@ def make_pipeline(
 ) -> Pipeline:
     """Return the stages with a lane for every enabled camera. Without `arming` rules alert at any time."""
     cameras = [camera for camera in config.cameras.values() if camera.enabled]
-    counts = any(camera.section(CountingSettings).enabled for camera in cameras)
-    counter = make_counter(config.state_dir, shared.metrics) if counts else None
-    stages = make_stages(detector, writer, shared, counter=counter, lossless=lossless, on_alerts=on_alerts)
+    counting = Counting(config.state_dir, shared.metrics)
+    stages = make_stages(detector, writer, shared, counting=counting, lossless=lossless, on_alerts=on_alerts)
     factory = CameraFactory(detector, shared, arming, config.schedules)
     for camera in cameras:
         stages.open(camera, factory.work(camera), factory.engine(camera))

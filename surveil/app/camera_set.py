@@ -28,8 +28,7 @@ from surveil.app.camera_runtime import (
     rules_of,
 )
 from surveil.app.evidence_store import EvidenceStore
-from surveil.app.models import ModelKeepers
-from surveil.app.parts import Recordings
+from surveil.app.parts import ModelKeepers, Recordings
 from surveil.capture.certificates import Pins
 from surveil.clock import Stop
 from surveil.config import CameraConfig
@@ -96,6 +95,12 @@ class CameraSet:
         self._runs = False
 
     # The verbs.
+
+    def prepare(self, cameras: Iterable[CameraConfig]) -> None:
+        """Do what may fail before cameras come or change. Raises ConfigError, ModelError or StateError."""
+        for camera in cameras:
+            make_places(camera)
+            self._pipeline.counting.prepare(camera)
 
     def add(self, cameras: Iterable[CameraConfig]) -> None:
         """Take cameras in; their threads start at once when the set runs, else with it."""

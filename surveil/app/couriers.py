@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -15,7 +15,6 @@ from surveil.alerts.courier import Courier
 from surveil.alerts.delivery import Context, InstallationStatus
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import OutboxSettings
-from surveil.alerts.signed import Links, make_signer
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.clock import Clock, Stop
@@ -23,6 +22,9 @@ from surveil.listening import HttpSettings
 from surveil.metrics import Metrics
 from surveil.settings import Settings
 from surveil.threads import ThreadGroup
+
+if TYPE_CHECKING:
+    from surveil.alerts.signed import Links
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +58,8 @@ def make_links(settings: HttpSettings, state_dir: Path) -> Links | None:
     """Return what makes links to the pages of events; None where they have no address. Raises StateError."""
     if not settings.public_url:
         return None
+    from surveil.alerts.signed import Links, make_signer  # noqa: PLC0415 - see above
+
     return Links(make_signer(state_dir), settings.public_url, settings.link_days)
 
 

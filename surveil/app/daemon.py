@@ -27,8 +27,7 @@ from surveil.app.collectors import (
 )
 from surveil.app.couriers import Bell, Couriers, make_links
 from surveil.app.evidence_store import EvidenceStore
-from surveil.app.models import ModelKeepers
-from surveil.app.parts import InferenceParts, Offsite, Recordings, State, Watches
+from surveil.app.parts import InferenceParts, ModelKeepers, Offsite, Recordings, State, Watches
 from surveil.app.reload import Reloader
 from surveil.app.services import Service, Services, ThreadSet, at_once
 from surveil.app.signals import ProcessRequest, Requests
@@ -44,7 +43,7 @@ from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
 from surveil.errors import EXIT_UNCLEAN
 from surveil.features.base import ModelPlace, Shared
-from surveil.features.counting.wiring import make_counter
+from surveil.features.counting.wiring import Counting
 from surveil.listening import bind, check_certificate
 from surveil.logstream import losses
 from surveil.metrics import Metrics
@@ -116,7 +115,7 @@ class Daemon:
         self._offsite = Offsite(self._state, config.offsite, metrics, clock, self._group)
         self._live = live = _live_view(config, clock, metrics)
         self.pipeline = make_stages(
-            detector, self.evidence.writer, shared, counter=make_counter(folder, metrics), audience=live,
+            detector, self.evidence.writer, shared, counting=Counting(folder, metrics), audience=live,
             on_alerts=self._recordings.committed,
         )  # fmt: skip
         self._models = ModelKeepers(shared, ModelPlace(folder, config.model))

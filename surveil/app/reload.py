@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from surveil import logs
-from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import reconnects
 from surveil.app.camera_set import CHANGEABLE, CameraSet
 from surveil.app.couriers import Couriers
@@ -249,8 +248,8 @@ class Reloader:
         logs.hide(whole.secrets)
         new = self._node.narrow(whole) if self._node else whole
         plan = compare(self.config, new)
-        for name in (*plan.cameras.added, *plan.cameras.changed, *plan.replaced):
-            make_places(new.cameras[name])
+        coming = (*plan.cameras.added, *plan.cameras.changed, *plan.replaced)
+        self._cameras.prepare(new.cameras[name] for name in coming)
         self._couriers.add({name: new.sinks[name] for name in (*plan.sinks.added, *plan.sinks.changed)})
         return whole, new, plan
 

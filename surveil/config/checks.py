@@ -7,7 +7,6 @@ from typing import Any
 
 from surveil.capture.address import device_number
 from surveil.config.document import YamlNode
-from surveil.config.explain import resolve, step_into
 from surveil.config.problems import Problems, suggest
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import RULES
@@ -299,3 +298,30 @@ def _input_px(root: YamlNode) -> int:
 def _number(node: YamlNode | None, otherwise: float) -> float:
     """Return the number that is written, or `otherwise`."""
     return float(node.value) if node and isinstance(node.value, int | float) else otherwise
+
+
+def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Follow references, and the one part of `X | null` that is not null."""
+    while True:
+        if reference := node.get("$ref"):
+            node = schema["$defs"][str(reference).rpartition("/")[2]]
+        elif others := [part for part in node.get("anyOf", ()) if part.get("type") != "null"]:
+            node = others[0]
+        else:
+            return node
+
+
+def step_into(node: Mapping[str, Any], step: int | str) -> Mapping[str, Any]:
+    """Return the schema of what stands under `step`: a key, an index or the tag of a union."""
+    if isinstance(step, int):
+        prefix = node.get("prefixItems", ())
+        item: Mapping[str, Any] = prefix[step] if step < len(prefix) else node.get("items", {})
+        return item
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    if step in mapping:
+        return {"$ref": mapping[step]}
+    if step in node.get("properties", {}):
+        found: Mapping[str, Any] = node["properties"][step]
+        return found
+    further = node.get("additionalProperties")
+    return further if isinstance(further, dict) else {} if "oneOf" not in node else node

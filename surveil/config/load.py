@@ -20,11 +20,11 @@ from surveil.config.checks import (
     check_references,
     check_streams,
     check_timezones,
+    resolve,
 )
 from surveil.config.classifiers import check_classes, missing_classifiers, state_dir_of
 from surveil.config.document import YamlNode, read
 from surveil.config.draft import Overlay, draft_file, is_used, lay_over
-from surveil.config.explain import explain, resolve
 from surveil.config.file import FileSettings
 from surveil.config.problems import Problem, Problems, suggest
 from surveil.config.running import Config, build, secret_places
@@ -226,6 +226,8 @@ def _validate(root: YamlNode, problems: Problems) -> FileSettings | None:
     try:
         return FileSettings.model_validate(_plain(root))
     except ValidationError as error:
+        from surveil.config.explain import explain  # noqa: PLC0415 - most files are right
+
         explain(error, root, _schema(), problems)
         return None
 

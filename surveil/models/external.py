@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from surveil.errors import UnfitModel
 from surveil.filesystem import check_regular
+from surveil.models.files import is_plain
 from surveil.models.onnxfields import fields
 
 _GRAPH, _FUNCTION = 7, 25
@@ -35,11 +36,6 @@ def names(path: Path) -> tuple[str, ...]:
         return ()
     except OSError as error:
         raise UnfitModel(f"{path}: the model cannot be read: {error.strerror}") from error
-
-
-def is_plain(name: str) -> bool:
-    """Whether the name is of a file in the model's own folder."""
-    return bool(name) and name == PurePosixPath(name).name and name not in (".", "..") and "\0" not in name
 
 
 def _sha256(model: Path, name: str) -> str:

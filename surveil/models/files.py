@@ -7,14 +7,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import get_args
 
 from surveil.detect.decoders import DECODERS
 from surveil.detect.spec import Channels, ModelFile, Placement, Preprocess, Range
 from surveil.errors import DamagedModel, ModelError, UnfitModel
 from surveil.filesystem import check_regular, read_json
-from surveil.models import external
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _AUTO = "auto"
@@ -35,8 +34,15 @@ def check_name(name: str) -> None:
         raise ModelError(f"'{name}' cannot be a model's name: small letters, digits, '.', '-' and '_' only")
 
 
+def is_plain(name: str) -> bool:
+    """Whether the name is of a file in the model's own folder."""
+    return bool(name) and name == PurePosixPath(name).name and name not in (".", "..") and "\0" not in name
+
+
 def loose(path: Path) -> ModelFile:
     """Return a description of a file that is in no store; the decoder is to be recognised."""
+    from surveil.models.external import parts  # noqa: PLC0415 - those of a store are described
+
     return ModelFile(
         name=path.stem.lower(),
         path=path,
@@ -44,7 +50,7 @@ def loose(path: Path) -> ModelFile:
         decoder=_AUTO,
         labels=(),
         preprocess=Preprocess(),
-        data=external.parts(path),
+        data=parts(path),
     )
 
 
@@ -130,7 +136,7 @@ def _prove(model: ModelFile, path: Path) -> None:
         raise ValueError("its name, decoder, sha256 or labels are invalid")
     if not all(isinstance(part, str) for pair in model.data for part in pair):
         raise ValueError("its further files are invalid")
-    if not all(external.is_plain(name) for name, _ in model.data):
+    if not all(is_plain(name) for name, _ in model.data):
         raise ValueError("its further files are in another folder")
     how = model.preprocess
     for value, known in ((how.channels, Channels), (how.range, Range), (how.placement, Placement)):

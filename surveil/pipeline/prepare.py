@@ -1,21 +1,27 @@
 """The first stage: looks at the small picture, decides whether the models look, and fills their inputs.
 
+What is kept encoded is decoded here: far apart while nothing moves, every picture once something does.
 Identical workers, as many as cores; a camera's state travels with its slot, so no two work on one camera.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from math import isfinite
 
 from surveil.clock import Clock, Stop
 from surveil.detect.detector import Detector
-from surveil.lane import Lost
+from surveil.lane import Backlog, Lost
 from surveil.metrics import Metrics
-from surveil.pipeline.pull import QUIET, pull
 from surveil.pipeline.work import CameraSlot, Meters, Work
 from surveil.ring import FrameRing
-from surveil.types import Findings, Frame
+from surveil.types import Findings, Frame, GateDecision, Motion
+from surveil.view import FrameView
 from surveil.vision.regions import as_boxes
+
+QUIET = (GateDecision.CLOSED_STILL, GateDecision.IDLE)
+"""The gate saw nothing move."""
 
 
 class PrepareStage:
@@ -83,3 +89,47 @@ class PrepareStage:
             work.regions = as_boxes(crops)
             work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)
             meters.crops.inc(len(crops))
+
+
+def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
+    """Put the picture that is analysed next into the slot; return False where there is none.
+
+    A picture of a camera that sleeps is only looked at. Where it shows motion, everything since the look before is
+    decoded first.
+    """
+    t = backlog.t
+    if backlog.awake and _next(ring, slot, backlog, calm=isfinite(t) and slot.state.calmed(t)):
+        return True
+    look = backlog.look()
+    if look is None:
+        return False
+    if look.damaged:
+        return ring.admit_look(slot, look, backlog.stay())
+    slot.state.watched = _watched(look, slot.state)
+    if slot.state.watched is not None:
+        slot.state.asleep = backlog
+        return ring.admit_look(slot, look, backlog.stay())
+    backlog.wake()
+    return _next(ring, slot, backlog, calm=False)
+
+
+def _next(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog, *, calm: bool) -> bool:
+    admitted = any(ring.admit(slot, frame) for frame in backlog.frames(calm=calm))
+    if skipped := backlog.take_skipped():
+        ring.skip(slot, skipped)
+    return admitted
+
+
+def _watched(look: Frame, work: Work) -> tuple[FrameView, Motion] | None:
+    """Return the view of a look that shows nothing, and what moved; None where the pictures before it are wanted.
+
+    They come before it to the gate, which has not seen it then.
+    """
+    if not work.calmed(look.t):
+        return None
+    before, work.gate = work.gate, copy.deepcopy(work.gate)
+    view, motion = work.watch(look)
+    if motion.gate in QUIET:
+        return view, motion
+    work.gate = before
+    return None

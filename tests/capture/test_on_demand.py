@@ -26,7 +26,7 @@ from surveil.config import load
 from surveil.errors import Cause, SourceError
 from surveil.lane import Drop, Lost
 from surveil.metrics import Metrics
-from surveil.pipeline.pull import QUIET, pull
+from surveil.pipeline.prepare import QUIET, pull
 from surveil.pipeline.work import Work
 from surveil.reasons import DecodeWhy
 from surveil.ring import FrameRing

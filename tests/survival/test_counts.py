@@ -9,11 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from surveil.damage import Damaged, found
+from surveil.features.counting.counter import TrackCounter
 from surveil.features.counting.live import GRID
 from surveil.features.counting.report import counted
 from surveil.features.counting.rollup import Key, Rollup, Sum
 from surveil.features.counting.store import CountStore
-from surveil.features.counting.wiring import make_counter
 from surveil.metrics import Metrics
 from tests.survival.mutations import mutants
 
@@ -41,7 +41,7 @@ def path(tmp_path):
 def use(path):
     """Open as the daemon does, add an hour, read everything; return the number of crossings."""
     metrics = Metrics(CollectorRegistry())
-    counter = make_counter(path.parent, metrics)
+    counter = TrackCounter.open(path.parent, metrics)
     counter.close()
     store = CountStore(path)
     store.add(rollup(3600 * 1000))

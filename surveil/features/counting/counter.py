@@ -5,18 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 
+import structlog
+
+from surveil.alerts.database import set_aside
 from surveil.clock import DAY_S, Every
+from surveil.damage import Damaged, found
 from surveil.errors import StateError
 from surveil.features.counting.live import CameraCounts, Counts
 from surveil.features.counting.metrics import CountMetrics
 from surveil.features.counting.rollup import Rollup
 from surveil.features.counting.settings import CountingSettings
-from surveil.features.counting.store import CountStore
+from surveil.features.counting.store import DATABASE, CountStore
 from surveil.geometry import Line
 from surveil.metrics import Metrics
 from surveil.types import Polygon, Track
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +66,11 @@ class TrackCounter:
         self._now = 0.0
         for name, counted in cameras.items():
             self.count_at(name, counted, 0.0)
+
+    @classmethod
+    def open(cls, folder: Path, metrics: Metrics) -> TrackCounter:
+        """Return a counter without cameras, its database in `folder`. Raises StateError."""
+        return cls({}, _open(folder / DATABASE), metrics)
 
     def count_at(self, camera: str, counted: Counted | None, t_wall: float) -> None:
         """Count at a camera in these places from now on, or (None) no more; who is there has left."""
@@ -131,3 +143,20 @@ class TrackCounter:
             self._metrics.dwell.labels(camera, stay.zone, stay.label).observe(stay.dwell_s)
         for (zone, label), n in counts.occupancy.items():
             self._metrics.occupancy.labels(camera, zone, label).set(n)
+
+
+def _open(path: Path) -> CountStore:
+    """Open or create the database; a damaged one is set aside: counts must not keep alerts from being made."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    why = CountStore.damage(path)
+    aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")) if why else None
+    store = CountStore(path)
+    if aside:
+        log.error("database of counts damaged, started a new one", kept_as=str(aside), why=why)
+        found.report(
+            Damaged.COUNTS, f"the database of counts was damaged ({why}) and is kept as {aside.name}"
+        )
+        store.take_over(aside)
+    if n := store.mend():
+        found.report(Damaged.COUNTS, f"damaged rows of the database of counts were dropped: {n}")
+    return store

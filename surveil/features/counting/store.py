@@ -59,7 +59,9 @@ class CountStore:
 
     def __init__(self, path: Path, *, reading: bool = False) -> None:
         if reading and not path.is_file():
-            raise StateError(f"{path}: no counts found; check the state directory")
+            raise StateError(
+                f"{path}: no counts found: add `counting: {{enabled: true}}` to a camera, or check the state directory"
+            )
         self._path = path
         with _ours(path):
             self._db = open_beside(path, _SCHEMA, reading=reading)

@@ -1,46 +1,80 @@
-"""Counting as the configuration wants it: the counter and its database."""
+"""Counting as the configuration wants it: neither its code nor its database is opened before a camera counts."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import structlog
-
-from surveil.alerts.database import set_aside
-from surveil.damage import Damaged, found
 from surveil.features.base import CameraParts
-from surveil.features.counting.counter import Counted, TrackCounter
 from surveil.features.counting.settings import CountingSettings
-from surveil.features.counting.store import DATABASE, CountStore
 from surveil.metrics import Metrics
+from surveil.types import Track
 
-log = structlog.get_logger(__name__)
-
-
-def make_counter(state_dir: Path, metrics: Metrics) -> TrackCounter:
-    """Return where cameras are counted, without one. Raises StateError."""
-    return TrackCounter({}, _open(state_dir / DATABASE), metrics)
+if TYPE_CHECKING:
+    from surveil.features.counting.counter import TrackCounter
 
 
-def make_counted(camera: CameraParts) -> Counted | None:
-    """Return what is counted at a camera; None for nothing."""
-    settings = camera.section(CountingSettings)
-    return Counted.at(settings, camera.zones, camera.lines) if settings.enabled else None
+def _nothing(_t_wall: float) -> None:
+    """Leave a camera uncounted that nobody has counted at."""
 
 
-def _open(path: Path) -> CountStore:
-    """Open or create the database; a damaged one is set aside: counts must not keep alerts from being made."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    why = CountStore.damage(path)
-    aside = set_aside(path, datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")) if why else None
-    store = CountStore(path)
-    if aside:
-        log.error("database of counts damaged, started a new one", kept_as=str(aside), why=why)
-        found.report(
-            Damaged.COUNTS, f"the database of counts was damaged ({why}) and is kept as {aside.name}"
-        )
-        store.take_over(aside)
-    if n := store.mend():
-        found.report(Damaged.COUNTS, f"damaged rows of the database of counts were dropped: {n}")
-    return store
+class Counting:
+    """Follows the tracks of all cameras, and counts at those that want it.
+
+    `prepare` and `at` are the main thread's, `flush` and `close` the commit thread's; the rest belongs to the
+    thread that has the tracks.
+    """
+
+    def __init__(self, state_dir: Path, metrics: Metrics) -> None:
+        self._state_dir = state_dir
+        self._metrics = metrics
+        self._counter: TrackCounter | None = None
+        """Made for the first camera that counts."""
+
+    def prepare(self, camera: CameraParts) -> None:
+        """Open the database where the camera is the first one that counts. Raises StateError."""
+        if self._counter is not None or not camera.section(CountingSettings).enabled:
+            return
+        from surveil.features.counting.counter import TrackCounter  # noqa: PLC0415 - see above
+
+        self._counter = TrackCounter.open(self._state_dir, self._metrics)
+
+    def at(self, camera: CameraParts) -> Callable[[float], None]:
+        """Return what counts at a camera by its settings from a Unix time on. Raises StateError."""
+        self.prepare(camera)
+        if self._counter is None:
+            return _nothing
+        from surveil.features.counting.counter import Counted  # noqa: PLC0415 - loaded already
+
+        settings = camera.section(CountingSettings)
+        counted = Counted.at(settings, camera.zones, camera.lines) if settings.enabled else None
+        return partial(self._counter.count_at, camera.name, counted)
+
+    def take(
+        self, camera: str, tracks: Sequence[Track], size: tuple[int, int], t: float, t_wall: float
+    ) -> None:
+        """Count the tracks of one frame of `size` px at stream time `t` and Unix time `t_wall`."""
+        if self._counter is not None:
+            self._counter.take(camera, tracks, size, t, t_wall)
+
+    def lose(self, camera: str, t_wall: float) -> None:
+        """The camera is away, or shows something else: whoever was there is not any more."""
+        if self._counter is not None:
+            self._counter.lose(camera, t_wall)
+
+    def drop(self, camera: str, t_wall: float) -> None:
+        """Count at a camera no more."""
+        if self._counter is not None:
+            self._counter.drop(camera, t_wall)
+
+    def flush(self) -> None:
+        """Write what was counted; raises StateError, and keeps it then."""
+        if self._counter is not None:
+            self._counter.flush()
+
+    def close(self) -> None:
+        """Write the rest and close the database. Raises StateError."""
+        if self._counter is not None:
+            self._counter.close()
