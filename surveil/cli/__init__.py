@@ -45,19 +45,9 @@ def _open_standard_streams() -> None:
 
 
 def _say(text: str) -> None:
+    from surveil.cli.lazy import spoken_error  # noqa: PLC0415 - loaded by then
     from surveil.logs import scrub  # noqa: PLC0415 - as above
 
     # The exit code says it, too, where the log cannot.
     with suppress(OSError):
-        sys.stderr.write(f"{_spoken(scrub(text))}\n")
-
-
-def _spoken(text: str) -> str:
-    """Return an error in the language of the terminal, as far as that knows it."""
-    from surveil.cli.lazy import is_chinese  # noqa: PLC0415 - loaded by then
-
-    if not is_chinese():
-        return text
-    from surveil.language.errors import in_chinese  # noqa: PLC0415 - English needs no catalogue
-
-    return "\n".join(map(in_chinese, text.splitlines()))
+        sys.stderr.write(f"{spoken_error(scrub(text))}\n")

@@ -16,8 +16,8 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
+    complain,
     console,
-    errors,
     print_json,
     read_config,
     show_table,
@@ -75,7 +75,7 @@ def show(
     database = _database(config)
     found = admin.show(database, alert)
     if not found:
-        errors.print(f"no alert begins with {alert}")
+        complain(f"no alert begins with {alert}")
         raise typer.Exit(1)
     if json:
         print_json([_whole(one, database.parent) for one in found])
@@ -108,7 +108,7 @@ def retry(
     n = done.deliveries
     print_json({"retried": n}) if json else console.print(f"{n} deliveries are pending again")
     for prefix in done.unknown:
-        errors.print(f"no alert begins with {prefix}")
+        complain(f"no alert begins with {prefix}")
     if done.unknown:
         raise typer.Exit(1)
 

@@ -19,6 +19,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from surveil import logs
+from surveil.cli.lazy import spoken, spoken_error
 from surveil.config import Config, load
 from surveil.errors import ConfigError, UnfitModel
 
@@ -88,10 +89,15 @@ def show_table(table: Table) -> None:
 
 
 def warn(what: str) -> None:
-    """Print a warning."""
+    """Print a warning, in the language of the terminal."""
     # The log's disk may be full: nothing to keep the daemon from starting for.
     with suppress(OSError):
-        errors.print(f"[yellow]warning[/] {what}", soft_wrap=True)
+        errors.print(f"[yellow]{spoken('warning')}[/] {spoken_error(what)}", soft_wrap=True)
+
+
+def complain(what: str) -> None:
+    """Print what is wrong, in the language of the terminal, where the command goes on or its exit code says it, too."""
+    errors.print(spoken_error(what), soft_wrap=True, markup=False)
 
 
 def open_detector(config: Config) -> Detector:

@@ -14,7 +14,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from surveil.cli.common import console, errors, print_json, show_table, shows_progress
+from surveil.cli.common import complain, console, errors, print_json, show_table, shows_progress
 from surveil.config import edit
 from surveil.discovery.camera import FoundCamera
 from surveil.discovery.device import Login
@@ -133,12 +133,12 @@ def _show(found: Sequence[FoundCamera], made: Sequence[Entry]) -> None:
     show_table(table)
     for camera in found:
         for note in _notes(camera):
-            errors.print(f"{camera.address} {note}", soft_wrap=True, markup=False)
+            complain(f"{camera.address}: {note}")
     for line in each_problem(found):
-        errors.print(line, soft_wrap=True, markup=False)
+        complain(line)
     for entry in made:
         if word := advice(entry.detect):
-            errors.print(f"{entry.name}: {word}", soft_wrap=True, markup=False)
+            complain(f"{entry.name}: {word}")
 
 
 def _notes(camera: FoundCamera) -> list[str]:

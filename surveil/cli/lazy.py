@@ -31,6 +31,15 @@ def spoken(text: str) -> str:
     return in_chinese(text)
 
 
+def spoken_error(text: str) -> str:
+    """Return an error or a warning in the language of the terminal, as far as that knows it."""
+    if not is_chinese():
+        return text
+    from surveil.language.errors import in_chinese  # noqa: PLC0415 - as above
+
+    return "\n".join(map(in_chinese, text.splitlines()))
+
+
 def speak(command: Any) -> None:
     """Put the help of a command of Typer, and of its options, into the language of the terminal."""
     if not is_chinese():
@@ -86,8 +95,7 @@ def add(group: TyperGroup, table: Mapping[str, CommandLine | CommandGroup]) -> N
         if isinstance(entry, CommandLine):
             group.add_command(LazyCommand(name, entry))
         else:
-            inner = TyperGroup(
-                name=name, help=spoken(entry.says), no_args_is_help=True, rich_markup_mode="markdown"
-            )
+            inner = TyperGroup(name=name, help=entry.says, no_args_is_help=True, rich_markup_mode="markdown")
+            speak(inner)
             add(inner, entry.lines)
             group.add_command(inner)

@@ -35,6 +35,7 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
+from surveil.cli.lazy import spoken_error
 from surveil.cli.output import written
 from surveil.config import CameraConfig, Config
 from surveil.errors import EXIT_FAILED, ConfigError
@@ -139,7 +140,7 @@ def run(options: ReplayOptions) -> None:
         counts = counted(folder)
     _show(name, result, counts, json=options.json)
     for failure in result.failures:
-        sys.stderr.write(f"surveil: {scrub(str(failure))}\n")
+        sys.stderr.write(f"{spoken_error(f'surveil: {scrub(str(failure))}')}\n")
     if number:
         raise typer.Exit(128 + number[0])
     if result.failures:

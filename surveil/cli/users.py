@@ -15,8 +15,8 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
+    complain,
     console,
-    errors,
     print_json,
     read_config,
     show_table,
@@ -91,7 +91,7 @@ def remove(name: Name, config: ConfigPath = DEFAULT_CONFIG) -> None:
     Example: `surveil users remove ada`
     """
     if not _users(read_config(config).state_dir).remove(name):
-        errors.print(f"there is no user {name}")
+        complain(f"there is no user {name}")
         raise typer.Exit(1)
     console.print(f"{name} is removed")
 

@@ -65,8 +65,8 @@ def load(
     except ConfigError:
         raise
     except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        what = f"a path in it cannot be used:{where}: {error.strerror or error}"
+        where = f"{error.filename}: " if error.filename else ""
+        what = f"a path in it cannot be used: {where}{error.strerror or error}"
     except Exception as error:  # noqa: BLE001 - whatever a library thinks of a file must not end the daemon
         what = (
             f"cannot be checked: {type(error).__name__}: {error}; this is a bug in surveil, please report it"

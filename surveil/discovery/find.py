@@ -60,4 +60,4 @@ def each_problem(found: Sequence[FoundCamera]) -> Iterator[str]:
     """Yield a line for each device that could not be described."""
     for camera in found:
         if camera.problem:
-            yield f"{camera.address} {camera.problem}"
+            yield f"{camera.address}: {camera.problem}"

@@ -139,7 +139,7 @@ def test_json_and_advice(network):
 def test_without_a_login_it_says_who_wants_one(network):
     done = run(network.service(1), network.service(0))
     assert done.exit_code == 0
-    assert "127.0.7.2 requires a login" in done.output
+    assert "127.0.7.2: requires a login" in done.output
     assert "rtsp://127.0.7.1:554/sub" in done.output
 
 
@@ -176,7 +176,7 @@ def test_what_answers_wrongly_is_named_and_holds_nobody_up(answers, words):
 def test_nobody_there():
     done = run("127.0.7.99:9")
     assert done.exit_code == 1
-    assert "127.0.7.99 does not answer" in done.output
+    assert "127.0.7.99: does not answer" in done.output
 
 
 def test_nothing_of_a_search_leaves_the_hosts_that_answer():

@@ -78,5 +78,5 @@ def _found(call: Call, body: DiscoveryBody) -> DiscoveryAnswer:
             )
             for one in made
         ),
-        notes=(*each_problem(found), *(f"{one.address} {note}" for one in found for note in one.notes)),
+        notes=(*each_problem(found), *(f"{one.address}: {note}" for one in found for note in one.notes)),
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from surveil.cli import complete
-from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, console, errors, read_config
+from surveil.cli.common import DEFAULT_CONFIG, ConfigPath, complain, console, read_config
 from surveil.clock import Stop, SystemClock
 from surveil.features.health.channel import ViewChannel
 
@@ -37,7 +37,7 @@ def accept(
         clock.sleep(0.1, never)
     board.close()
     if waiting:
-        errors.print(f"no running daemon has taken it; the next start learns the view of {camera}")
+        complain(f"no running daemon has taken it; the next start learns the view of {camera}")
         raise typer.Exit(1)
     console.print(
         f"the current view of {camera} is its new reference; check that its zones and lines still fit"
