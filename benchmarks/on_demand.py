@@ -27,7 +27,7 @@ from prometheus_client import CollectorRegistry
 
 from surveil.alerts.outbox import Outbox
 from surveil.app.assembly import make_pipeline
-from surveil.app.camera_runtime import CameraRuntime
+from surveil.app.camera_runtime import why_full
 from surveil.app.evidence_store import EvidenceStore
 from surveil.capture.avsource import AvSource
 from surveil.capture.loop import CaptureLoop
@@ -125,7 +125,7 @@ class Rehearsal:
         source = self._source(settings.model_copy(update={"url": str(clip)}), self._clock, self.work)
         loop = CaptureLoop(
             self._name, settings, ring.put, ring.lose, self._metrics, self._clock, Stop(),
-            wants=ring.wants, taker=ring, full=CameraRuntime(camera=self._camera).why_full, make=lambda _: source,
+            wants=ring.wants, taker=ring, full=lambda: why_full(self._camera, {}, 0.0), make=lambda _: source,
         )  # fmt: skip
         loop.run()
         self.work()

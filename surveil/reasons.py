@@ -59,6 +59,8 @@ class DecodeWhy(StrEnum):
     """The settings ask for every picture: `decode: full`, or no motion gate."""
     FEATURE = "feature"
     """A feature of the camera needs every picture, such as learned normality."""
+    RULE = "rule"
+    """An armed rule asks for every picture: `decode: full`."""
     SOURCE = "source"
     """No network stream of packets, or decoded on a GPU."""
     NOT_ALONE = "not_alone"

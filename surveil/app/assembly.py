@@ -88,7 +88,7 @@ class CameraFactory:
             labels=self.detector.labels,
             sinks=camera.sinks,
             masks=tuple(camera.masks.values()),
-            off=self._off(camera),
+            off=self.off(camera),
             hold_moved=camera.section(HealthSettings).hold_moved,
             titles=camera.titles,
             on_rule_error=RuleErrors(camera.name, self.shared.metrics, self.shared.clock),
@@ -104,7 +104,7 @@ class CameraFactory:
             tracker=None if same_tracker else _tracker(new),
             sinks=new.sinks,
             masks=tuple(new.masks.values()),
-            off=self._off(new),
+            off=self.off(new),
             hold_moved=new.section(HealthSettings).hold_moved,
             titles=new.titles,
         )
@@ -122,7 +122,8 @@ class CameraFactory:
             if feature.analyser and feature.metrics:
                 self.shared.metrics.of(feature.metrics()).forget(camera=camera)
 
-    def _off(self, camera: CameraConfig) -> Mapping[str, WhyOff]:
+    def off(self, camera: CameraConfig) -> Mapping[str, WhyOff]:
+        """Return, by rule of a camera, what says why it may not alert."""
         return self.arming.why_off(camera, self.schedules) if self.arming else {}
 
 

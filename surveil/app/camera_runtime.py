@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser, Work
 from surveil.reasons import DecodeWhy
 from surveil.ring import FrameRing
-from surveil.rules.base import rule_name
+from surveil.rules.base import RuleSettings, WhyOff, rule_name
 from surveil.threads import ThreadGroup
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class CameraRuntime:
     """One camera. Owned by the camera set."""
 
     camera: CameraConfig
+    off: Mapping[str, WhyOff] = field(default_factory=dict)
+    """By rule, what says why it may not alert."""
     recorder: CameraRecorder | None = None
     capture: CaptureLoop | None = None
     """None: the camera is disabled."""
@@ -82,7 +84,8 @@ class CameraRuntime:
         self.stop = Stop()
         self.capture = CaptureLoop(
             camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
-            packets=of_detect, wants=ring.wants, taker=ring, full=self.why_full, t=t, make=make,
+            packets=of_detect, wants=ring.wants, taker=ring, full=lambda: why_full(self.camera, self.off, clock.wall()),
+            t=t, make=make,
         )  # fmt: skip
         self.record = None
         if camera.record is not None and kept is not None:
@@ -90,15 +93,6 @@ class CameraRuntime:
                 camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
                 packets=kept, make=make,
             )  # fmt: skip
-
-    def why_full(self) -> DecodeWhy | None:
-        """Say why every picture is decoded by the settings as of now; None: that need not be."""
-        camera = self.camera
-        if camera.stream.decode == "full" or not camera.motion.enabled:
-            return DecodeWhy.SETTING
-        features = (feature for feature in FEATURES.values() if feature.every_picture)
-        wanted = any(feature.needs(camera) is not None for feature in features)
-        return DecodeWhy.FEATURE if wanted else None
 
     def run(self, group: ThreadGroup) -> None:
         """Start the threads that read the streams."""
@@ -114,6 +108,24 @@ class CameraRuntime:
             self.recorder = make_recorder(camera)
         else:
             self.recorder.packets.keep(seconds)
+
+
+def why_full(camera: CameraConfig, off: Mapping[str, WhyOff], t_wall: float) -> DecodeWhy | None:
+    """Say why every picture is decoded by the settings and the armed rules at a Unix time; None: that need not be.
+
+    `off`: by rule, what says why it may not alert; a rule that is missing always may.
+    """
+
+    def wants_all(rule: RuleSettings) -> bool:
+        why_off = off.get(rule_name(rule))
+        return rule.decode == "full" and (why_off is None or not why_off(t_wall))
+
+    if camera.stream.decode == "full" or not camera.motion.enabled:
+        return DecodeWhy.SETTING
+    features = (feature for feature in FEATURES.values() if feature.every_picture)
+    if any(feature.needs(camera) is not None for feature in features):
+        return DecodeWhy.FEATURE
+    return DecodeWhy.RULE if any(map(wants_all, camera.rules)) else None
 
 
 def _fork(*takers: PacketTaker | None) -> PacketTaker | None:

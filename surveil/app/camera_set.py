@@ -219,7 +219,7 @@ class CameraSet:
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
             return CameraRuntime(camera=camera)
-        runtime = CameraRuntime(camera=camera, recorder=make_recorder(camera))
+        runtime = CameraRuntime(camera=camera, off=self._factory.off(camera), recorder=make_recorder(camera))
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         if self._live:
@@ -264,6 +264,7 @@ class CameraSet:
     def _retune(self, runtime: CameraRuntime, camera: CameraConfig) -> Stop:
         """Change everything about a camera but its connection; return what is set once that has happened."""
         old, runtime.camera = runtime.camera, camera
+        runtime.off = self._factory.off(camera)
         if self._live:
             self._live.follow(camera)
         work = None

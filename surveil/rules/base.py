@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -43,6 +43,12 @@ class RuleSettings(Settings):
         le=86_400,
         description="Time after an alert in which no new event of the same zone and class opens. Suppressed "
         "signals are counted.",
+    )
+
+    decode: Literal["auto", "full"] = Field(
+        default="auto",
+        description="`full`: every picture of the camera is decoded while the rule is armed and within its schedule, "
+        "so that no short visit is missed; `auto`: as the camera's `decode` says.",
     )
 
     @property

@@ -15,7 +15,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from benchmarks.on_demand import AsIfLive
-from surveil.app.camera_runtime import CameraRuntime
+from surveil.alerts.arming import Disarmed
+from surveil.app.arming import Arming
+from surveil.app.camera_runtime import why_full
 from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.loop import CaptureLoop
@@ -110,7 +112,8 @@ class Viewer:
         source.cut_s = cut_s
         self.loop = CaptureLoop(
             "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
-            wants=self.ring.wants, taker=self.ring, full=lambda: full, make=lambda _: source,
+            wants=self.ring.wants, taker=self.ring, full=full if callable(full) else lambda: full,
+            make=lambda _: source,
         )  # fmt: skip
         try:
             self.loop.run_once()
@@ -353,13 +356,40 @@ def test_a_camera_on_the_network_is_learned_anew_at_each_connection(clip):
         ({"decode": "full"}, DecodeWhy.SETTING),
         ({"motion": {"enabled": False}}, DecodeWhy.SETTING),
         ({"normality": {"enabled": True}}, DecodeWhy.FEATURE),
+        ({"rules": [{"type": "presence", "decode": "full"}]}, DecodeWhy.RULE),
     ],
 )
 def test_what_the_settings_ask_for(tmp_path, settings, why):
-    path = tmp_path / "config.yaml"
+    camera = configured(tmp_path, **settings).cameras["gate"]
+    assert why_full(camera, {}, 0.0) is why
+
+
+def configured(folder, schedules=None, **settings):
+    path = folder / "config.yaml"
     camera = {"url": "rtsp://192.0.2.1/", **settings}
-    path.write_text(json.dumps({"version": 1, "cameras": {"gate": camera}}))
-    assert CameraRuntime(camera=load(path).cameras["gate"]).why_full() is why
+    path.write_text(json.dumps({"version": 1, "cameras": {"gate": camera}, "schedules": schedules or {}}))
+    return load(path)
+
+
+def test_a_rule_asks_for_every_picture_only_while_it_may_alert(tmp_path):
+    rules = [{"type": "presence", "decode": "full", "schedule": "night"}, {"type": "picture"}]
+    config = configured(tmp_path, {"night": {"windows": ["22:00-06:00"]}}, rules=rules)
+    camera, arming = config.cameras["gate"], Arming()
+    off = arming.why_off(camera, config.schedules)
+    noon, midnight = 12 * 3600.0, 24 * 3600.0
+    assert [why_full(camera, off, t) for t in (noon, midnight)] == [None, DecodeWhy.RULE]
+    arming.switches = {("gate", "presence"): Disarmed(since=0.0, until=midnight + 60)}
+    assert [why_full(camera, off, t) for t in (midnight, midnight + 60)] == [None, DecodeWhy.RULE]
+
+
+def test_a_rule_that_is_armed_meanwhile_has_every_picture_decoded_from_the_next_key_frame_on(clip):
+    """And no longer once it is disarmed: whoever comes and goes between two looks is seen in between only."""
+    asked = iter([None] * 9 + [DecodeWhy.RULE] * 3)
+    viewer = Viewer(clip((8.2, 8.8), (10.2, 10.8), (13.2, 13.8)), full=lambda: next(asked, None))
+    assert {round(frame.t) for frame in viewer.moved if frame.t > 4.0} <= {10, 11}
+    assert [frame for frame in viewer.moved if 10.2 <= frame.t < 10.8]
+    assert viewer.loop.status.decode is DecodeWhy.PROVEN
+    assert viewer.is_balanced()
 
 
 def resident_mb():

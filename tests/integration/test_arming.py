@@ -12,7 +12,7 @@ from tests.integration.world import Process, Webhook, config_text, samples, wait
 
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
 RULES = [
-    {"type": "intrusion", "zone": "yard", "after_s": 0.5, "linger_s": 0.5},
+    {"type": "intrusion", "zone": "yard", "after_s": 0.5, "linger_s": 0.5, "decode": "full"},
     {"type": "line_crossing", "line": "gate"},
 ]
 
@@ -35,12 +35,20 @@ def shown(daemon, name):
     return {dict(labels)["rule"]: v for (n, labels), v in values.items() if n == name}
 
 
+def decoded(daemon):
+    """How the camera is decoded, and why."""
+    values = samples(daemon.get("/metrics")[1])
+    (labels,) = [dict(labels) for (n, labels), v in values.items() if n == "surveil_decode_mode" and v]
+    return labels["mode"], labels["why"]
+
+
 def test_a_disarmed_rule_is_silent_counted_and_visible_also_after_a_restart(tmp_path, camera):
     path = tmp_path / "config.yaml"
     with Webhook() as hook:
         path.write_text(config_text(camera.url, tmp_path / "state", hook.url, rules=RULES))
         with Process(path) as daemon:
             wait_for(lambda: hook.starts("intrusion"), 60)
+            assert decoded(daemon) == ("full", "rule")
             done = surveil("alerts", "disarm", "-c", path, "--rule", "intrusion", "--for", "2h", "--json")
             rows = {row["rule"]: row for row in json.loads(done.stdout)}
             assert (rows["intrusion"]["armed"], rows["line_crossing"]["armed"]) == (False, True)
@@ -48,6 +56,7 @@ def test_a_disarmed_rule_is_silent_counted_and_visible_also_after_a_restart(tmp_
                 hours=1
             )
             wait_for(lambda: suppressed(daemon, "intrusion", "disarmed"), 60)
+            wait_for(lambda: decoded(daemon) == ("on_demand", "proven"), 60)
             assert shown(daemon, "surveil_rule_armed") == {
                 "intrusion": 0,
                 "line_crossing": 1,
@@ -62,6 +71,7 @@ def test_a_disarmed_rule_is_silent_counted_and_visible_also_after_a_restart(tmp_
             assert len(hook.starts("intrusion")) == before
             assert surveil("alerts", "arm", "-c", path).returncode == 0
             wait_for(lambda: len(hook.starts("intrusion")) > before, 60)
+            wait_for(lambda: decoded(daemon) == ("full", "rule"), 60)
             assert shown(daemon, "surveil_rule_armed") == {
                 "intrusion": 1,
                 "line_crossing": 1,

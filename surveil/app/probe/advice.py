@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from surveil import extras
+from surveil.app.camera_runtime import why_full
 from surveil.app.probe.report import Advice, Budget, CameraReport, HostReport, ModelReport, StreamReport
 from surveil.capture.backlog import SLACK
 from surveil.config import CameraConfig, Config
@@ -105,7 +106,7 @@ def _on_sight(report: CameraReport) -> Iterator[tuple[str, str]]:
 def _on_key_frames(camera: CameraConfig, stream: StreamReport) -> Iterator[tuple[str, str]]:
     """Advise on the interval at which decoding on demand costs least."""
     reaction_s, gop_s, fps = camera.stream.idle_reaction_s, stream.gop_s, stream.fps
-    if camera.stream.decode == "full" or not gop_s or not fps or not stream.cpu_ms:
+    if why_full(camera, {}, 0.0) is not None or not gop_s or not fps or not stream.cpu_ms:
         return
     if SLACK * reaction_s < gop_s <= _LONG_GOP_S:
         decoded = (gop_s - reaction_s) * fps + 1
