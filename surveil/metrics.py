@@ -178,6 +178,11 @@ class CaptureMetrics:
             "surveil_camera_disconnects", "Disconnects, by cause.", "camera", "cause"
         )
         self.connects = make.counter("surveil_camera_connects", "Successful connects.", "camera")
+        self.address_changes = make.counter(
+            "surveil_camera_address_changes",
+            "Times that the camera was found at another address by its serial number.",
+            "camera",
+        )
         self.decode_mode = make.gauge(
             "surveil_decode_mode",
             "1 for the way in which the camera is decoded (`full`, `on_demand`) and the reason, else 0.",
@@ -211,7 +216,7 @@ class CaptureMetrics:
             self.camera_state.labels(camera, state).set(0)
         for cause in Cause:
             self.disconnects.labels(camera, cause.value)
-        for counter in (self.connects, self.corrupt, self.capture_bytes):
+        for counter in (self.connects, self.address_changes, self.corrupt, self.capture_bytes):
             counter.labels(camera)
         self.lag.labels(camera).set(0)
         self.kept.labels(camera).set(0)

@@ -20,6 +20,7 @@ from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
 from surveil.features.registry import FEATURES
+from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser, Work
 from surveil.reasons import DecodeWhy
@@ -29,6 +30,7 @@ from surveil.threads import ThreadGroup
 
 if TYPE_CHECKING:
     from surveil.capture.leased import MayRead
+    from surveil.discovery.follow import Follower
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +64,7 @@ class CameraRuntime:
         recording: PacketTaker | None = None,
         t: float = 0.0,
         may_read: MayRead | None = None,
+        follower: Follower | None = None,
     ) -> None:
         """Make what reads the streams.
 
@@ -74,23 +77,26 @@ class CameraRuntime:
             recording: who writes them.
             t: stream time to begin at.
             may_read: whether the camera may be read now; None: always.
+            follower: knows where the camera is now; None: at the address of its settings.
         """
         make: Callable[[StreamSettings], Source] = partial(make_source, pins=pins)
         if may_read is not None:
             make = partial(_leased, make, may_read)
+        if follower is not None:
+            make = partial(_at_its_place, make, follower)
         camera = self.camera
         kept = _fork(self.recorder.packets if self.recorder else None, recording)
         of_detect = _fork(kept if camera.record is None else None, tap)
         self.stop = Stop()
         self.capture = CaptureLoop(
-            camera.name, camera.stream, ring.put, ring.lose, metrics, clock, self.stop,
+            camera.name, camera.stream, ring.put, _told(ring.lose, follower), metrics, clock, self.stop,
             packets=of_detect, wants=ring.wants, taker=ring, full=lambda: why_full(self.camera, self.off, clock.wall()),
             t=t, make=make,
         )  # fmt: skip
         self.record = None
         if camera.record is not None and kept is not None:
             self.record = CaptureLoop(
-                camera.name, camera.record, ring.put, lambda _lost: None, metrics, clock, self.stop,
+                camera.name, camera.record, ring.put, _told(lambda _lost: None, follower), metrics, clock, self.stop,
                 packets=kept, make=make,
             )  # fmt: skip
 
@@ -154,6 +160,24 @@ def _leased(make: Callable[[StreamSettings], Source], may_read: MayRead, setting
     from surveil.capture.leased import LeasedSource  # noqa: PLC0415 - only a fleet has leases
 
     return LeasedSource(make(settings), may_read)
+
+
+def _at_its_place(
+    make: Callable[[StreamSettings], Source], follower: Follower, settings: StreamSettings
+) -> Source:
+    return make(follower.moved(settings))
+
+
+def _told(on_lost: Callable[[Lost], None], follower: Follower | None) -> Callable[[Lost], None]:
+    """Return what tells the follower of losses, too: after everybody else, because it may search for seconds."""
+    if follower is None:
+        return on_lost
+
+    def tell(lost: Lost) -> None:
+        on_lost(lost)
+        follower.lost(lost.cause)
+
+    return tell
 
 
 def make_recorder(camera: CameraConfig) -> CameraRecorder | None:

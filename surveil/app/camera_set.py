@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -43,6 +44,9 @@ from surveil.rules.base import rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
 from surveil.types import Alert
+
+if TYPE_CHECKING:
+    from surveil.discovery.follow import Follower, Searcher
 
 log = structlog.get_logger(__name__)
 
@@ -92,6 +96,7 @@ class CameraSet:
         self._recordings = recordings
         self._live = live
         self._may_read = may_read
+        self._searcher: Searcher | None = None
         self._runs = False
 
     # The verbs.
@@ -234,8 +239,19 @@ class CameraSet:
         recording = self._recordings.follow(runtime.camera)
         may_read = partial(self._may_read, runtime.camera.name) if self._may_read else None
         runtime.connect(
-            self._pipeline.ring, self._metrics, self._clock, self._pins, tap, recording, t, may_read
-        )
+            self._pipeline.ring, self._metrics, self._clock, self._pins, tap, recording, t, may_read,
+            self._follower(runtime.camera),
+        )  # fmt: skip
+
+    def _follower(self, camera: CameraConfig) -> Follower | None:
+        """Return what looks for a camera whose serial number is known."""
+        if not camera.stream.serial:
+            return None
+        from surveil.discovery.follow import Follower, Searcher  # noqa: PLC0415 - few cameras have one
+
+        self._searcher = self._searcher or Searcher()
+        found = self._metrics.address_changes.labels(camera.name).inc
+        return Follower(camera.name, camera.stream, self._searcher, found, self._clock)
 
     def _halt(self, runtimes: Iterable[CameraRuntime], patience_s: float = CAPTURES_S) -> bool:
         """End the threads of cameras, all at once."""

@@ -32,6 +32,8 @@ class CertificatePlace:
     url: str
     host: str
     port: int
+    serial: str = ""
+    """Of the camera, if it is known: then its certificate is kept by it, wherever the camera is."""
 
 
 class Pins:
@@ -48,7 +50,7 @@ class Pins:
         """Keep a first certificate; return the file of the one that is kept. Raises SourceError (certificate)."""
         if self._folder is None:
             return None
-        path = self._folder / f"{_ODD.sub('_', place.host)}_{place.port}.pem"
+        path = self._folder / f"{_ODD.sub('_', place.serial or place.host)}_{place.port}.pem"
         kept = _read(path)
         if kept is None:
             if not self._keeps or not self._write(path, der):

@@ -156,7 +156,9 @@ class NetworkSource(AvSource):
         parts = urlsplit(self._url)
         if parts.scheme != "rtsps":
             return {}
-        place = CertificatePlace(self._url, parts.hostname or "", parts.port or _RTSPS_PORT)
+        place = CertificatePlace(
+            self._url, parts.hostname or "", parts.port or _RTSPS_PORT, self._settings.serial
+        )
         return ffmpeg_options(place, self._settings.tls, self._pins, self._settings.open_timeout_s)
 
     def _timeout(self) -> tuple[float, float]:

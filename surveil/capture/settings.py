@@ -54,6 +54,13 @@ class CaptureSettings(Settings):
     tls: TlsSettings = Field(
         default_factory=TlsSettings, description="Verification of the camera's TLS certificate."
     )
+    serial: str = Field(
+        "",
+        max_length=128,
+        description="Serial number, as `surveil cameras discover` shows it. A camera that is not at its address is "
+        "searched for by ONVIF, and read where it answers. Any device that answers with this number gets the "
+        "camera's login. Default: no search.",
+    )
     rotate: Literal[0, 90, 180, 270] = Field(
         0,
         description="Clockwise rotation of the picture in degrees, in addition to the stream's own. Zones, lines and "

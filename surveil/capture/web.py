@@ -37,7 +37,7 @@ class WebSource(NetworkSource):
     ) -> None:
         super().__init__(settings, pins)
         self._clock = clock or SystemClock()
-        self._client = WebClient(self._url, settings.tls, self._pins, self._clock)
+        self._client = WebClient(self._url, settings.tls, self._pins, self._clock, settings.serial)
         self._bodies: list[WebBody] = []
         self._first: WebBody | None = None
         self._pictures: _JpegFile | None = None

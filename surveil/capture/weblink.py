@@ -106,8 +106,9 @@ class WebBody:
 class WebClient:
     """Reads what one camera serves. Owned by the thread that opened it."""
 
-    def __init__(self, url: str, tls: TlsSettings, pins: Pins, clock: Clock) -> None:
-        self._url = url
+    def __init__(self, url: str, tls: TlsSettings, pins: Pins, clock: Clock, serial: str = "") -> None:
+        """`serial`: of the camera, if it is known."""
+        self._url, self._serial = url, serial
         self._home = urlsplit(url)
         self._tls, self._pins, self._clock = tls, pins, clock
         user, password = self._home.username, self._home.password
@@ -197,7 +198,7 @@ class WebClient:
         return response
 
     def _connect(self, there: SplitResult) -> socket.socket:
-        place = CertificatePlace(self._url, there.hostname or "", _port(there))
+        place = CertificatePlace(self._url, there.hostname or "", _port(there), self._serial)
         plain = socket.create_connection((place.host, place.port), self.left_s())
         if there.scheme != "https":
             return plain

@@ -19,7 +19,7 @@ from surveil.alerts.incidents import IncidentSettings
 from surveil.alerts.settings import EvidenceSettings, OffsiteSettings, OutboxSettings
 from surveil.alerts.sinks import SINKS
 from surveil.alerts.storm import StormSettings
-from surveil.capture.address import check_address
+from surveil.capture.address import SCHEMES, check_address
 from surveil.capture.settings import CaptureSettings, RecordSettings
 from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
@@ -287,6 +287,13 @@ class CameraSettings(CameraDefaults):
     def _one_source(self) -> CameraSettings:
         if (self.url is None) == (self.streams is None):
             raise ValueError("give either 'url' or 'streams'")
+        return self
+
+    @model_validator(mode="after")
+    def _only_of_the_network(self) -> CameraSettings:
+        url = self.url or (self.streams.detect if self.streams else "")
+        if self.serial and not url.startswith(SCHEMES):
+            raise ValueError("'serial' is of cameras on the network: remove it")
         return self
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
@@ -63,15 +64,34 @@ class FoundCamera:
 
 def describe(match: Match, login: Login | None, *, seconds: float = 4.0) -> FoundCamera:
     """Return what the device tells; never raises for what it does wrong."""
-    for service in match.services[:-1]:
-        try:
-            return _describe(match, service, login, seconds)
-        except Unreachable:
-            continue
     try:
-        return _describe(match, match.services[-1], login, seconds)
+        return _at_each(match, lambda service: _describe(match, service, login, seconds))
     except Unreachable as error:
-        return replace(_unknown(match, match.services[-1]), problem=str(error))
+        return replace(unknown(match), problem=str(error))
+
+
+def identify(match: Match, login: Login | None, *, seconds: float) -> FoundCamera:
+    """Return what the device says it is, without its streams. Raises DeviceError."""
+
+    def ask(service: str) -> FoundCamera:
+        device = Device(service, login, seconds=seconds)
+        device.learn_time()
+        return _with_identity(_unknown(match, service), device)
+
+    return _at_each(match, ask)
+
+
+def unknown(match: Match) -> FoundCamera:
+    """Return what the answer to the search tells."""
+    return _unknown(match, match.services[-1])
+
+
+def _at_each(match: Match, ask: Callable[[str], FoundCamera]) -> FoundCamera:
+    """Ask at each URL of a device until one is reachable. Raises DeviceError."""
+    for service in match.services[:-1]:
+        with suppress(Unreachable):
+            return ask(service)
+    return ask(match.services[-1])
 
 
 def _describe(match: Match, service: str, login: Login | None, seconds: float) -> FoundCamera:
@@ -89,7 +109,6 @@ def _describe(match: Match, service: str, login: Login | None, seconds: float) -
 
 
 def _unknown(match: Match, service: str) -> FoundCamera:
-    """Return what the answer to the search tells."""
     return FoundCamera(
         address=match.address,
         service=service,

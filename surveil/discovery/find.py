@@ -22,17 +22,19 @@ def find(
     interfaces: Sequence[str] = (),
     hosts: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
+    ask: Callable[[Match, Login | None], FoundCamera] = describe,
 ) -> list[FoundCamera]:
     """Return the cameras that answer within `seconds`, and those of `hosts`, sorted by address.
 
     `hosts`: `HOST`, `HOST:PORT` or URLs of device services; nothing is searched for then. `progress` is called with
-    how many have answered and how many of these are known. Raises OSError where nothing can be sent.
+    how many have answered and how many of these are known. `ask` asks one of them and never raises. Raises OSError
+    where nothing can be sent.
     """
     matches = map(_named, hosts) if hosts else search(seconds, interfaces)
     with ThreadPoolExecutor(ASKED_AT_ONCE, "discovery") as pool:
         asked: list[Future[FoundCamera]] = []
         for match in matches:
-            asked.append(pool.submit(describe, match, login))
+            asked.append(pool.submit(ask, match, login))
             progress(len(asked), sum(one.done() for one in asked))
         left = set(asked)
         while left:

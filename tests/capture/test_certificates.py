@@ -59,9 +59,11 @@ def served(request: pytest.FixtureRequest, clips, certificates):
         yield Served(request.param, camera, certificates)
 
 
-def opened(url: str, pins: Pins, **tls: object) -> str:
+def opened(url: str, pins: Pins, serial: str = "", **tls: object) -> str:
     """Open and read a picture; return the cause of what failed."""
-    source = make_source(StreamSettings(url=url, open_timeout_s=1.0, tls=TlsSettings(**tls)), pins)
+    source = make_source(
+        StreamSettings(url=url, serial=serial, open_timeout_s=1.0, tls=TlsSettings(**tls)), pins
+    )
     try:
         source.open()
         return "" if source.read() else "nothing"
@@ -96,6 +98,21 @@ def test_the_first_certificate_is_kept_and_another_refused(
         assert kept.read_bytes() == before
         kept.unlink()  # as the message says
         assert opened(url, pins) == ""
+
+
+def test_the_certificate_of_a_camera_with_a_serial_number_goes_where_the_camera_goes(
+    served: Served, tmp_path: Path
+) -> None:
+    pins = Pins(tmp_path / FOLDER)
+    with served.by("own") as url:
+        assert opened(url, pins, serial="SN 7") == ""
+        moved = url.replace("127.0.0.1", "localhost")
+        assert opened(moved, pins, serial="SN 7") == ""
+    (kept,) = (tmp_path / FOLDER).iterdir()
+    assert kept.name.startswith("SN_7_")
+    with served.by("new") as url:
+        kept.rename(kept.with_name(f"SN_7_{url.rpartition(':')[2].partition('/')[0]}.pem"))
+        assert opened(url, pins, serial="SN 7") == "certificate"
 
 
 def test_the_message_says_what_to_do(served: Served, tmp_path: Path) -> None:

@@ -53,6 +53,10 @@ class Virtual:
     stream_port: int = 554
     name: str = ""
     attempts: int = 0
+    serial: str = ""
+
+    def __post_init__(self):
+        self.serial = self.serial or f"SN{self.number:04}"
 
     @property
     def host(self):
@@ -140,10 +144,11 @@ class Handler(BaseHTTPRequestHandler):
         )
 
     def GetDeviceInformation(self, _body):
-        number = self.server.device.number
+        device = self.server.device
+        number = device.number
         return (
             f"<r><Manufacturer>Acme</Manufacturer><Model>C{number}</Model><FirmwareVersion>1.{number}</FirmwareVersion>"
-            f"<SerialNumber>SN{number:04}</SerialNumber></r>"
+            f"<SerialNumber>{device.serial}</SerialNumber></r>"
         )
 
     def base(self):
