@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pytest
+
 from surveil.capture.settings import CaptureSettings
-from surveil.config import load, schema
+from surveil.config import load
 from surveil.features.registry import FEATURES
+from tests.schema import setting_names
 
 PACKAGE = Path(__file__).parents[1] / "surveil"
 READ_AS_A_WHOLE = {"version", "defaults"}
@@ -19,50 +21,31 @@ OTHER_WORDS = {"class"}
 """A word of Python: the attribute is `class_`."""
 
 
-@cache
-def trees() -> Mapping[Path, ast.Module]:
-    return {path: ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[list[ast.AST]]:
+    """Give the package as half a million nodes; kept, every later collection of garbage would visit them."""
+    found = [node for path in PACKAGE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text()))]
+    yield found
+    found.clear()
 
 
-def leaves(node: Mapping[str, object], seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield the names of all settings below a part of the schema."""
-    match node:
-        case {"$ref": str(reference)} if reference not in seen:
-            name = reference.rpartition("/")[2]
-            yield from leaves(schema()["$defs"][name], seen | {reference})
-    for key in ("anyOf", "oneOf", "allOf"):
-        for option in node.get(key, ()):
-            yield from leaves(option, seen)
-    for name, child in node.get("properties", {}).items():
-        yield name
-        yield from leaves(child, seen)
-    for key in ("additionalProperties", "items"):
-        if isinstance(child := node.get(key), dict):
-            yield from leaves(child, seen)
-
-
-def test_every_setting_is_read() -> None:
-    read = {
-        node.attr for tree in trees().values() for node in ast.walk(tree) if isinstance(node, ast.Attribute)
-    }
+def test_every_setting_is_read(nodes: Sequence[ast.AST]) -> None:
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     sections = {
         feature.section.name for feature in FEATURES.values() if feature.section
     }  # read by their type
-    assert set(leaves(schema())) - read - READ_AS_A_WHOLE - sections - OTHER_WORDS == set()
+    assert setting_names() - read - READ_AS_A_WHOLE - sections - OTHER_WORDS == set()
 
 
-def functions() -> Iterator[tuple[str, ast.FunctionDef]]:
+def functions(nodes: Sequence[ast.AST]) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield every function with the name that it is called by: that of its class for `__init__`."""
-    for tree in trees().values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef):
-                yield from (
-                    (node.name, f)
-                    for f in node.body
-                    if isinstance(f, ast.FunctionDef) and f.name == "__init__"
-                )
-            if isinstance(node, ast.FunctionDef):
-                yield node.name, node
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            yield from (
+                (node.name, f) for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"
+            )
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
 
 
 def positional(function: ast.FunctionDef) -> list[str]:
@@ -70,10 +53,10 @@ def positional(function: ast.FunctionDef) -> list[str]:
     return names[1:] if names[:1] in (["self"], ["cls"]) else names
 
 
-def hooks() -> set[tuple[str, str]]:
+def hooks(nodes: Sequence[ast.AST]) -> set[tuple[str, str]]:
     """Name the parameters whose default is a function that does nothing."""
     found = set()
-    for name, function in functions():
+    for name, function in functions(nodes):
         arguments = function.args
         with_default = arguments.args[len(arguments.args) - len(arguments.defaults) :]
         pairs = (*zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
@@ -83,24 +66,23 @@ def hooks() -> set[tuple[str, str]]:
     return found
 
 
-def handed_in() -> set[tuple[str, str]]:
+def handed_in(nodes: Sequence[ast.AST]) -> set[tuple[str, str]]:
     """Name the parameters that some call of the package gives."""
     by_name: dict[str, list[list[str]]] = {}
-    for name, function in functions():
+    for name, function in functions(nodes):
         by_name.setdefault(name, []).append(positional(function))
     found: set[tuple[str, str]] = set()
-    for tree in trees().values():
-        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-            name = getattr(call.func, "id", None) or getattr(call.func, "attr", "")
-            found |= {(name, keyword.arg) for keyword in call.keywords if keyword.arg}
-            for names in by_name.get(name, ()):
-                found |= {(name, given) for given in names[: len(call.args)]}
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
+        name = getattr(call.func, "id", None) or getattr(call.func, "attr", "")
+        found |= {(name, keyword.arg) for keyword in call.keywords if keyword.arg}
+        for names in by_name.get(name, ()):
+            found |= {(name, given) for given in names[: len(call.args)]}
     return found
 
 
-def test_every_hook_is_handed_in_by_the_package_itself() -> None:
+def test_every_hook_is_handed_in_by_the_package_itself(nodes: Sequence[ast.AST]) -> None:
     """A hook that tests alone hand in works in tests alone."""
-    assert hooks() <= handed_in()
+    assert hooks(nodes) <= handed_in(nodes)
 
 
 CHANGED = {

@@ -28,7 +28,6 @@ from surveil.alerts.sinks.file import FileSinkSettings
 from surveil.alerts.sinks.grafana import GrafanaSettings
 from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.clock import ManualClock
-from surveil.config import schema
 from surveil.detect.batches import planned_sizes
 from surveil.detect.merge import suppress
 from surveil.detect.session import RunOn, _cuda_options
@@ -48,6 +47,7 @@ from tests.alerts.servers import Grafana, make_certificate, server_tls
 from tests.rules.test_moves import ARROW, drive, rule_of
 from tests.rules.test_things import found, person, scene
 from tests.rules.test_things import rule_of as thing_rule
+from tests.schema import setting_names
 from tests.vision.drawn import Camera
 from tests.vision.test_health import SCENE, Watch, covered, shifted, usual
 from tests.vision.test_motion import gate, run
@@ -299,27 +299,10 @@ UNTURNED = {"version", "defaults"}
 """Of the file itself: what they say is tried by every test that loads a file."""
 
 
-def names(node: dict[str, object], seen: frozenset[str] = frozenset()) -> set[str]:
-    """Name all settings below a part of the schema."""
-    found: set[str] = set()
-    reference = str(node.get("$ref", "")).rpartition("/")[2]
-    if reference and reference not in seen:
-        found |= names(schema()["$defs"][reference], seen | {reference})
-    for key in ("anyOf", "oneOf", "allOf"):
-        for option in node.get(key, ()):
-            found |= names(option, seen)
-    for name, child in node.get("properties", {}).items():
-        found |= {name} | names(child, seen)
-    for key in ("additionalProperties", "items"):
-        if isinstance(child := node.get(key), dict):
-            found |= names(child, seen)
-    return found
-
-
 def turned_by() -> dict[str, list[str]]:
     """Return for every setting the files of tests that give it a value."""
     given = re.compile(r'"(\w+)"|\b(\w+)=|(?:^ *|[{,] *)(\w+): ', re.MULTILINE)
-    wanted, table = names(schema()), defaultdict[str, list[str]](list)
+    wanted, table = setting_names(), defaultdict[str, list[str]](list)
     for path in sorted(TESTS.rglob("*.py")):
         words = {next(filter(None, match.groups())) for match in given.finditer(path.read_text())}
         for name in words & wanted:
