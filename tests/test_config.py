@@ -64,6 +64,21 @@ def test_odd_files_are_errors_and_not_crashes(tmp_path, content):
     assert messages(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: 1\n---\n", "2: YAML: a second document starts here ('---'); only one is allowed at column 1"),
+        ("version: 1\nhttp:\n  \tlisten: x\n", "3: YAML: a tab stands where only spaces may indent at column 3"),
+        ("version: 1\nhttp: ]\n", "2: YAML: expected the node content, but found ']' at column 7"),
+        ("version: 1\nhttp: *x\n", "2: YAML: found undefined alias 'x' at column 7"),
+    ],
+)  # fmt: skip
+def test_what_is_no_yaml_is_told_with_line_and_column(tmp_path, content, message):
+    path = tmp_path / "config.yaml"
+    path.write_text(content)
+    assert messages(path) == [f"config.yaml:{message}"]
+
+
 def test_an_alias_bomb_is_refused(tmp_path):
     levels = ["x-a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
     levels += [f"x-a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 9)]

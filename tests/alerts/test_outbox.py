@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +165,13 @@ def test_events_left_open_by_a_crash_are_ended_with_reason_restart(tmp_path, clo
     assert drain(again) == ["0 start", "1 start", "1 end", "2 start", "0 end"]
     again.close()
     first.close()
+
+
+@pytest.mark.parametrize("event", ["gate-7", "", "0193"])
+def test_an_event_whose_id_is_no_uuid_is_ended_under_one_id_of_its_own(outbox, event):
+    outbox.committer.commit([alert(0, id="a", event_id=event), alert(1, id="b", event_id=f"{event}x")])
+    ids = [end.id for end in outbox.end_open_events(T0 + 100)]
+    assert ids == [str(uuid.uuid5(uuid.NAMESPACE_URL, f"{of}/end")) for of in (event, f"{event}x")]
 
 
 def test_an_end_is_never_stamped_before_its_start(outbox):

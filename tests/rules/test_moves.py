@@ -3,10 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
 from surveil.features.registry import RULES, build_rules
+from surveil.rules.moves import Moves
 from surveil.types import Signal
 from tests.scenes import scene, track
 
@@ -145,3 +147,59 @@ def test_who_turns_round_is_wrong_after_a_moment_not_at_once():
 def test_an_arrow_needs_a_direction():
     with pytest.raises(ValidationError, match="the same"):
         rule_of("wrong_way", way=((0.5, 0.5), (0.5, 0.5)))
+
+
+WHO = track(1, 0.0, 0.0)
+OTHER = track(2, 0.0, 0.0)
+
+
+def followed(*times, where=lambda t: (3.0 * t, -2.0 * t)):
+    """Somebody who was seen at these times (s)."""
+    moves = Moves()
+    for t in times:
+        moves.update([(WHO, where(t))], t)
+    return moves
+
+
+def test_velocity_is_the_slope_of_a_line_through_the_places_of_the_last_moments():
+    def where(t):
+        return (t**2, 7.0 - math.sqrt(t))
+
+    times = (0.0, 0.4, 0.9, 1.0, 1.7, 2.0, 2.3)
+    # Of what is older than 1.5 s, the last place is kept: the line covers the whole window.
+    window = times[1:]
+    expected = [np.polyfit(window, [where(t)[axis] for t in window], 1)[0] for axis in (0, 1)]
+    assert followed(*times, where=where).velocity(1) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("times", "is_told"),
+    [
+        ((), False),
+        ((0.0, 1.0), False),
+        ((0.0, 0.5, 0.7), False),
+        ((0.0, 0.5, 0.8), True),
+        ((10.0, 10.5, 11.0), True),
+        # The second is as old as the window: the first goes, and two places are no path.
+        ((0.0, 1.0, 2.5), False),
+        ((0.0, 1.0, 2.4), True),
+        # Seen rarely: two places are kept, however old.
+        ((0.0, 2.0, 4.0, 4.1), True),
+    ],
+)
+def test_velocity_is_told_of_three_places_and_most_of_a_second(times, is_told):
+    velocity = followed(*times).velocity(1)
+    assert velocity == (pytest.approx((3.0, -2.0)) if is_told else None)
+
+
+@pytest.mark.parametrize(("away_s", "is_known"), [(5.0, True), (5.1, False)])
+def test_who_is_away_for_longer_than_five_seconds_is_forgotten(away_s, is_known):
+    moves = followed(0.0, 0.5, 1.0)
+    moves.update([(OTHER, (0.0, 0.0))], 1.0 + away_s)
+    assert (moves.velocity(1) is not None) is is_known
+
+
+def test_all_are_forgotten_when_the_camera_was_lost():
+    moves = followed(0.0, 0.5, 1.0)
+    moves.clear()
+    assert moves.velocity(1) is None
