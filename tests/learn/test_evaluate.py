@@ -27,8 +27,8 @@ from tests.normality.drawn import FRAME, frames, model
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory: pytest.TempPathFactory):
     path = tmp_path_factory.mktemp("yard")
-    folder(path / "normal" / "a", 40, 0)
-    folder(path / "normal" / "b", 30, 100)
+    folder(path / "normal" / "a", 24, 0)
+    folder(path / "normal" / "b", 18, 100)
     folder(path / "run", 8, 200, runs=(3, 6))
     folder(path / "walk", 6, 300)
     clips = [{"path": "run", "labels": {"seconds": [[3, 6]]}}, {"path": "walk"}]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar, rosen, rosen_der
 
@@ -22,6 +22,7 @@ def logistic(seed, n, d, penalty):
     return loss
 
 
+@settings(max_examples=30)  # each takes two solvers 40 ms
 @given(st.integers(0, 10**6), st.integers(2, 60), st.integers(1, 40), st.sampled_from([1e-4, 1e-2, 1.0]))
 def test_a_regularised_classifier(seed, n, d, penalty):
     loss = logistic(seed, n, d, penalty)
