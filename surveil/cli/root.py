@@ -231,8 +231,13 @@ class _Root(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        speak(self)
         add(self, COMMANDS)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the context, with the help in the language of the terminal."""
+        # Here, since Typer adds options of completion to a group that has been made.
+        speak(self)
+        return super().make_context(*args, **kwargs)
 
 
 app = typer.Typer(

@@ -11,12 +11,14 @@ from surveil.cli.lazy import spoken_error
 
 
 def in_chinese(text: str) -> str:
-    """Return a text of the help: paragraphs and first sentences that are translated, the rest in English."""
-    known = _help()
-    if text in known:
-        return known[text]
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(known.get(one, _first(one, known)) for one in paragraphs)
+    """Return a text of the help, paragraph by paragraph; what is not translated, and code, stays as it is."""
+    return "\n\n".join(_paragraph(one) for one in text.split("\n\n"))
+
+
+def _paragraph(text: str) -> str:
+    if text.startswith(("Example: ", "Examples: ")):
+        return f"{_help()['Examples']}{text.partition(': ')[2]}"
+    return _help().get(" ".join(text.split()), text)
 
 
 def put_into_chinese(command: Any) -> None:
@@ -43,13 +45,6 @@ def _option_of_help(command: Any) -> Any:
     from typer import Context  # noqa: PLC0415 - loaded by then
 
     return command.get_help_option(Context(command))
-
-
-def _first(paragraph: str, known: Mapping[str, str]) -> str:
-    """Return a paragraph with its first sentence in the language, where that is known."""
-    return next(
-        (said + paragraph[len(one) :] for one, said in known.items() if paragraph.startswith(one)), paragraph
-    )
 
 
 @cache
