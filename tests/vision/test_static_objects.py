@@ -116,6 +116,34 @@ def test_what_is_taken_after_the_fog_is_removed():
     assert [kind for kind, _, _ in seen[-1]] == ["removed"]
 
 
+def hunting(plane, seconds, start=0.0):
+    """At night: `plane` with an exposure that hunts and steps, from stream time `start` on."""
+    for t in np.arange(start, start + seconds, 0.5):
+        gain = 1 + 0.25 * np.sin(t / 4) + 0.2 * (int(t / 23) % 2) + 0.1 * np.sin(1.7 * t)
+        yield plane * (0.45 * gain), []
+
+
+def test_nothing_comes_or_goes_when_the_exposure_hunts():
+    assert not any(watch(hunting(yard_with_things(), 120), noise=5.0))
+
+
+def test_what_comes_and_goes_is_seen_while_the_exposure_hunts():
+    without = yard_with_things()
+    with_one = with_bag(without, level=240)
+    left = watch([*hunting(without, 60), *hunting(with_one, 30, start=60.0)], noise=5.0)
+    assert [kind for kind, _, _ in left[-1]] == ["left"]
+    removed = watch([*hunting(with_one, 60), *hunting(without, 30, start=60.0)], noise=5.0)
+    assert [kind for kind, _, _ in removed[-1]] == ["removed"]
+
+
+def test_what_is_lost_in_white_is_not_gone():
+    plane = yard_with_things()
+    plane[20:80, 200:280] = 185
+    plane[40:60, 225:250] = 235
+    script = [(plane, [])] * 20 + [(plane * 1.4, [])] * 40
+    assert not any(watch(script))
+
+
 def test_another_scene_is_no_heap_of_things():
     script = [(ground(), [])] * 20 + [(ground(seed=9), [])] * 40
     assert watch(script)[-1] == []

@@ -33,6 +33,10 @@ STILL_S = 2.0
 """A pixel that has held its value for this long is still."""
 LEARN_S = 8.0
 """What has been still for this long, and under no track, is taken for the scene at first sight."""
+DARK, WHITE = 16.0, 255.0
+"""Levels: darker pixels say too little about the exposure, and no exposure makes any brighter."""
+EXPOSURE_MAX = 2.0
+"""By exposure alone a plane is at most so many times as bright or as dark as a background."""
 SHORT_S, LONG_S = 2.0, 30.0
 """Time constants with which the two follow what differs little from them."""
 
@@ -78,7 +82,8 @@ class DualBackground:
 
     def change(self) -> Plane:
         """Levels (h, w) by which what is there now differs from the rule, the light taken out."""
-        return self._unlit(np.where(self.known & self.still, self.short - self.long, np.float32(0)))
+        levels = self.short - np.minimum(self.long, WHITE)
+        return self._unlit(np.where(self.known & self.still, levels, np.float32(0)))
 
     def contrast(self) -> float:
         """Return how much of the fine contrast of the rule is still there: 1 as ever, less in fog, dazzle and blur.
@@ -103,10 +108,18 @@ class DualBackground:
     def update(self, plane: Bytes, dt: float, busy: BoolMap) -> None:
         """Take a plane uint8 (h, w) that is `dt` s after the last; `busy`: where tracked objects are."""
         now = self._now = cv2.blur(plane, (3, 3)).astype(np.float32)
+        self._expose(now)
         moved = np.abs(now - self.short) > DIFFERS
         self._still_s = np.where(moved, np.float32(0), self._still_s + np.float32(dt))
         self.short += (now - self.short) * np.where(moved, 1.0, rate(dt, SHORT_S)).astype(np.float32)
         self._learn(dt, busy)
+
+    def _expose(self, now: Plane) -> None:
+        """Bring both backgrounds to the exposure of `now` (h, w), which changes every pixel by the same factor."""
+        part = np.s_[::2, ::2]
+        known = self.known[part]
+        self.short *= _exposure(now[part], self.short[part])
+        self.long *= _exposure(now[part][known], self.long[part][known])
 
     def accept(self, where: BoolMap) -> None:
         """Take what is there now for what is there as a rule."""
@@ -118,6 +131,15 @@ class DualBackground:
         self.accept(fresh)
         same = self.known & ~busy & self.still & (np.abs(self.change()) <= DIFFERS)
         self.long += (self.short - self.long) * same * np.float32(rate(dt, LONG_S))
+
+
+def _exposure(now: Plane, before: Plane) -> np.float32:
+    """Return by which factor most pixels are brighter than before; 1 where too few say so."""
+    bright = before > DARK
+    if bright.sum() <= before.size / 4:
+        return np.float32(1)
+    ratio = np.median(now[bright] / before[bright])
+    return np.float32(np.clip(ratio, 1 / EXPOSURE_MAX, EXPOSURE_MAX))
 
 
 def texture(plane: Plane, side: int) -> Plane:
