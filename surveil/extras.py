@@ -27,6 +27,7 @@ class Extra(StrEnum):
     PARQUET = "parquet"
     EXPORT = "export"
     OFFSITE = "offsite"
+    S3 = "s3"
     TRAIN = "train"
     FLEET = "fleet"
 
@@ -38,6 +39,7 @@ REQUIREMENTS: dict[Extra, tuple[str, ...]] = {
     Extra.PARQUET: ("pyarrow>=15",),
     Extra.EXPORT: ("cryptography>=42",),
     Extra.OFFSITE: ("asyncssh>=2.18",),
+    Extra.S3: ("obstore>=0.12,<0.13",),
     Extra.TRAIN: ("torch>=2.6",),
     Extra.FLEET: ("ray>=2.60,<2.61",),
 }

@@ -117,9 +117,10 @@ class OffsiteSettings(Settings):
     )
     url: str = Field(
         default="",
-        pattern=r"^(sftp://[^@/]+@[^/]+/.+)?$",
-        description="Folder by SFTP instead of `path`: sftp://user@host:port/folder. Requires `known_hosts`, "
-        "`key_file` or `password`, and `surveil install --extra offsite`.",
+        pattern=r"^(sftp://[^@/]+@[^/]+/.+|s3://[^@/]+(/.*)?)?$",
+        description="Folder on another machine instead of `path`. By SFTP: sftp://user@host:port/folder, with "
+        "`known_hosts`, `key_file` or `password`, and `surveil install --extra offsite`. By S3: s3://bucket/folder, "
+        "with `access_key`, `secret_key`, and `surveil install --extra s3`.",
     )
     password: SecretStr | None = Field(default=None, description="Password of the SFTP user.")
     key_file: Path | None = Field(
@@ -128,6 +129,17 @@ class OffsiteSettings(Settings):
     known_hosts: Path | None = Field(
         default=None,
         description="File with the key of the SFTP server, as `ssh-keyscan` prints it; no other server is trusted.",
+    )
+    endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^@/]+/?)?$",
+        description="Address of the S3 server: https://host:port. Default: Amazon's, for `region`.",
+    )
+    region: str = Field(default="us-east-1", min_length=1, description="S3 region.")
+    access_key: str = Field(default="", description="Access key id of S3; it needs s3:PutObject only.")
+    secret_key: SecretStr | None = Field(default=None, description="Secret access key of S3.")
+    ca_file: Path | None = Field(
+        default=None, description="CA certificate (PEM) of the S3 server, in addition to the usual ones."
     )
     evidence: bool = Field(default=True, description="Copy pictures and clips.")
     recordings: bool = Field(default=True, description="Copy recordings.")
@@ -144,6 +156,8 @@ class OffsiteSettings(Settings):
     def _one_place(self) -> OffsiteSettings:
         if self.path is not None and self.url:
             raise ValueError("give either 'path' or 'url'")
+        if self.is_s3:
+            return self._checked_s3()
         if self.url and self.known_hosts is None:
             raise ValueError(
                 "'url' needs 'known_hosts': ssh-keyscan HOST > known_hosts, compared with the server's own key"
@@ -152,12 +166,23 @@ class OffsiteSettings(Settings):
             raise ValueError("'url' needs 'key_file' or 'password'")
         return self
 
+    def _checked_s3(self) -> OffsiteSettings:
+        if not self.access_key or self.secret_key is None:
+            raise ValueError("'url' with s3:// needs 'access_key' and 'secret_key'")
+        return self
+
     @property
     def is_set(self) -> bool:
         """Whether there is a second place."""
         return self.path is not None or bool(self.url)
 
     @property
+    def is_s3(self) -> bool:
+        """Whether copies go into an S3 bucket."""
+        return self.url.startswith("s3://")
+
+    @property
     def where(self) -> str:
         """Where copies go, without secrets."""
-        return self.url or str(self.path)
+        at = f" at {self.endpoint}" if self.is_s3 and self.endpoint else ""
+        return f"{self.url}{at}" if self.url else str(self.path)

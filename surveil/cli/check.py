@@ -36,7 +36,10 @@ def check(
     config: ConfigPath = DEFAULT_CONFIG,
     *,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Also open every camera and sink; nothing is sent or changed.")
+        bool,
+        typer.Option(
+            "--probe", help="Also open every camera, sink and the second place; nothing is sent or changed."
+        ),
     ] = False,
     camera: Annotated[
         list[str] | None,
@@ -46,7 +49,11 @@ def check(
         float, typer.Option(min=0.5, max=60, help="With --probe: observation time of each stream.")
     ] = SECONDS,
     send_test: Annotated[
-        bool, typer.Option("--send-test", help="With --probe: send a test message to every sink.")
+        bool,
+        typer.Option(
+            "--send-test",
+            help="With --probe: send a test message to every sink, and a file to the second place.",
+        ),
     ] = False,
     pictures: Annotated[
         Path | None,
@@ -60,11 +67,11 @@ def check(
 
     Prints all mistakes at once, each with its line and a remedy. `--probe` opens all cameras at the same time
     for some seconds, as `surveil run` would, and shows for each what it sends, its estimated cost, why it fails
-    and which settings to improve.
+    and which settings to improve. It also connects to the sinks and the second place, and looks at this machine.
 
     Exit codes: 0: good; 78: mistake in the configuration; 1: the model cannot run on this machine (no GPU where
     one is required). With --probe, the lowest of: 3: the model or its GPU cannot be used; 4: this machine
-    (state directory, port) is not ready; 5: a camera fails; 6: a sink fails.
+    (state directory, port) is not ready; 5: a camera fails; 6: a sink or the second place fails.
 
     With --json, mistakes are printed as `{"ok": false, "exit_code": 78, "problems": [{file, line, path,
     message}]}` on stdout.

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from surveil.alerts.evidence import safe_name
 from surveil.app.layout import save, snapshot
-from surveil.app.probe.report import Advice, CameraReport, Cost, ProbeReport, StreamReport
+from surveil.app.probe.report import Advice, CameraReport, Cost, ProbeReport, SinkReport, StreamReport
 from surveil.app.probe.run import Part, probe
 from surveil.cli.common import console, errors, print_json, shows_progress
 from surveil.config import CameraConfig, Config
@@ -38,7 +38,7 @@ def run_probe(
     for name in cameras:
         if name not in config.cameras:
             raise typer.BadParameter(no_camera(name, config.cameras), param_hint="--camera")
-    parts = len(cameras or config.cameras) + len(config.every_sink) + 2
+    parts = len(cameras or config.cameras) + len(config.every_sink) + config.offsite.is_set + 2
     with _progress(parts) as bar:
         report = probe(
             config,
@@ -82,11 +82,13 @@ def show(report: ProbeReport) -> None:
     _show_failures(report.cameras)
     _show_sight(report.cameras)
     console.print(_sinks(report))
+    _show_offsite(report.offsite)
     _show_machine(report)
     for text, about in _grouped(report.advice).items():
         console.print(f"[yellow]advice[/] {', '.join(about)}: {escape(text)}", soft_wrap=True)
     failed = [f"camera {camera.name}" for camera in report.cameras if not camera.ok]
     failed += [f"sink {sink.name}" for sink in report.sinks if not sink.ok]
+    failed += ["the second place"] * (report.offsite is not None and not report.offsite.ok)
     failed += ["the model"] * (not report.model.ok) + ["this machine"] * (not report.host.ok)
     took = f"({report.seconds:.1f} s)"
     if failed:
@@ -172,6 +174,14 @@ def _sinks(report: ProbeReport) -> Table:
         shown = f"{escape(sink.shown)}{'; test message sent' * sink.test_sent}"
         table.add_row(sink.name, sink.type, shown if sink.ok else f"[red]{escape(sink.message)}[/]")
     return table
+
+
+def _show_offsite(place: SinkReport | None) -> None:
+    if place is None:
+        return
+    shown = f"{escape(place.shown)}{'; test file copied' * place.test_sent}"
+    told = shown if place.ok else f"[red]{escape(place.message)}[/]"
+    console.print(f"second place {escape(place.name)}: {told}", soft_wrap=True)
 
 
 def _show_machine(report: ProbeReport) -> None:

@@ -6,7 +6,6 @@ import os
 import random
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -18,22 +17,13 @@ from surveil.errors import StateError
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 from surveil.offsite.metrics import KINDS, OffsiteMetrics
+from surveil.offsite.places import Place
 from surveil.offsite.queue import Backlog, Waiting, open_queue
 
 log = structlog.get_logger(__name__)
 _LOOK_S = 2.0
 """How often new files are looked for."""
 _NOTHING = Backlog(files=0, bytes=0, oldest_s=0.0)
-
-
-class Place(Protocol):
-    """Takes copies."""
-
-    def put(self, source: Path, name: str) -> None:
-        """Copy a file under a name; whole, or OSError."""
-
-    def close(self) -> None:
-        """End what is held."""
 
 
 class Copier:

@@ -1,22 +1,30 @@
-"""Where copies go: a folder of a mounted disk or share, or of an SFTP server."""
+"""Where copies go: a folder of a mounted disk or share, of an SFTP server, or of an S3 bucket."""
 
 from __future__ import annotations
 
-import asyncio
+import os
 import shutil
-from pathlib import Path, PurePosixPath
-from typing import Any
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Protocol
 
 from surveil.alerts.settings import OffsiteSettings
-from surveil.errors import StateError
-from surveil.extras import Extra, command
 from surveil.filesystem import appearing, make_folders
 
-_LOGIN_S = 10.0
-"""How long a connection and a login may take."""
-_SLOWEST_BPS = 50_000
-"""Bytes a second that a copy must reach; a server that is slower is taken for one that hangs."""
+
+class Place(Protocol):
+    """Takes copies. Each method but `abort` is called by one thread."""
+
+    def put(self, source: Path, name: str) -> None:
+        """Copy a file under a name; whole, or OSError."""
+
+    def look(self) -> str:
+        """Return what is seen of the place without writing to it. Raises OSError where it would take no file."""
+
+    def abort(self) -> None:
+        """Give up what is under way. Any thread may call."""
+
+    def close(self) -> None:
+        """End what is held."""
 
 
 class MountedPlace:
@@ -33,6 +41,17 @@ class MountedPlace:
         with appearing(target) as beside:
             shutil.copyfile(source, beside)
 
+    def look(self) -> str:
+        """Return how much room there is."""
+        self._check()
+        if not os.access(self._path, os.W_OK | os.X_OK):
+            raise OSError(
+                0,
+                f"{self._path} may not be written by this user: give it to the service's user, and to the service by "
+                f"ReadWritePaths={self._path}",
+            )
+        return f"{shutil.disk_usage(self._path).free / 1e9:.1f} GB free"
+
     def abort(self) -> None:
         """Do nothing: a copy is done soon, or hangs where nobody can end it."""
 
@@ -43,7 +62,7 @@ class MountedPlace:
         """Refuse the folder of a mount that is not mounted: copies on this disk would be none."""
         if not self._path.is_dir():
             raise OSError(0, f"{self._path} is not there; mount it, or create the folder on the mounted disk")
-        if not self._same_disk and self._path.stat().st_dev == self._state_dir.stat().st_dev:
+        if not self._same_disk and self._path.stat().st_dev == _disk(self._state_dir):
             raise OSError(
                 0,
                 f"{self._path} is on the disk of the state directory: is it mounted? "
@@ -51,89 +70,16 @@ class MountedPlace:
             )
 
 
-class SftpPlace:
-    """A folder of an SFTP server whose key is known. Used by one thread.
-
-    Raises OSError where it cannot take a file, StateError where the extra is not installed.
-    """
-
-    def __init__(self, settings: OffsiteSettings) -> None:
-        try:
-            import asyncssh  # noqa: PLC0415 - of an extra
-        except ImportError as error:
-            raise StateError(
-                f"offsite.url needs the package asyncssh: run `{command(Extra.OFFSITE)}`, or mount the folder and set "
-                "offsite.path"
-            ) from error
-        self._ssh: Any = asyncssh
-        self._settings, self._url = settings, urlsplit(settings.url)
-        self._runner: asyncio.Runner | None = None
-        self._server: Any = None
-        self._task: asyncio.Task[None] | None = None
-        """The copy under way."""
-
-    def put(self, source: Path, name: str) -> None:
-        """Copy a file; it has its name once it is there whole."""
-        self._runner = self._runner or asyncio.Runner()
-        copying = self._put(source, source.stat().st_size, PurePosixPath(self._url.path) / name)
-        try:
-            self._runner.run(copying)
-        except (OSError, self._ssh.Error, TimeoutError, asyncio.CancelledError) as error:
-            self.close()
-            why = str(error) or type(error).__name__
-            raise OSError(0, f"{self._url.hostname}: {why}") from None
-
-    def abort(self) -> None:
-        """Give up the copy under way. Any thread may call."""
-        if (task := self._task) is not None:
-            task.get_loop().call_soon_threadsafe(task.cancel)
-
-    def close(self) -> None:
-        """End the connection."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.abort()
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.close()
-
-    async def _put(self, source: Path, size: int, target: PurePosixPath) -> None:
-        self._task = asyncio.current_task()
-        try:
-            if self._server is None:
-                self._server = await self._connect()
-            await self._copy(source, size, target)
-        finally:
-            self._task = None
-
-    async def _copy(self, source: Path, size: int, target: PurePosixPath) -> None:
-        beside = str(target.with_name(f".{target.name}.tmp"))
-        async with asyncio.timeout(_LOGIN_S + size / _SLOWEST_BPS), self._server.start_sftp_client() as files:
-            await files.makedirs(str(target.parent), exist_ok=True)
-            await files.put(str(source), beside)
-            if (await files.stat(beside)).size != size:
-                raise OSError(0, "the copy is not as large as the file")
-            await files.posix_rename(beside, str(target))
-
-    async def _connect(self) -> Any:
-        its = self._settings
-        return await self._ssh.connect(
-            self._url.hostname,
-            port=self._url.port or 22,
-            username=self._url.username,
-            password=its.password.get_secret_value() if its.password else None,
-            client_keys=[str(its.key_file)] if its.key_file else None,
-            known_hosts=str(its.known_hosts),
-            agent_path=None,
-            config=None,
-            login_timeout=_LOGIN_S,
-            connect_timeout=_LOGIN_S,
-        )
+def _disk(folder: Path) -> int:
+    """Return the disk of a folder that may not have been made yet."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.stat().st_dev
 
 
-def make_place(settings: OffsiteSettings, state_dir: Path) -> MountedPlace | SftpPlace:
-    """Return the second place of the settings. Raises StateError."""
-    if settings.url:
-        return SftpPlace(settings)
-    assert settings.path is not None
-    return MountedPlace(settings.path, state_dir, same_disk=settings.same_disk)
+def make_place(settings: OffsiteSettings, state_dir: Path) -> Place:
+    """Return the second place of the settings. Raises StateError where an extra is not installed."""
+    if settings.path is not None:
+        return MountedPlace(settings.path, state_dir, same_disk=settings.same_disk)
+    from surveil.offsite.remote import S3Place, SftpPlace  # noqa: PLC0415 - brings asyncio along
+
+    return S3Place(settings) if settings.is_s3 else SftpPlace(settings)

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from surveil.alerts.settings import OffsiteSettings
-from surveil.offsite.places import SftpPlace
+from surveil.offsite.remote import SftpPlace
 
 asyncssh = pytest.importorskip("asyncssh", reason="needs the extra offsite")
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
@@ -131,6 +131,12 @@ def test_files_arrive_whole_and_again_where_they_are_already(server, tmp_path, k
             folder = tmp_path / "there/surveil/recordings/yard/2026-03-01"
             assert [path.name for path in folder.iterdir()] == ["a.mp4"]
             assert (folder / "a.mp4").read_bytes() == data
+
+
+def test_a_look_logs_in_and_writes_nothing(server, tmp_path, key):
+    with closing(OnItsThread(settings(server, tmp_path, key))) as place:
+        assert place.look() == "login accepted; /surveil is made with the first copy"
+    assert not list((tmp_path / "there").iterdir())
 
 
 def test_a_server_with_another_key_gets_nothing(server, tmp_path):

@@ -265,6 +265,27 @@ def test_a_test_message_is_sent_on_request_only(write):
     assert (got.json["rule"], got.json["camera"], got.json["phase"]) == ("test", "system", "start")
 
 
+def test_the_second_place_is_looked_at_and_gets_a_file_on_request_only(write, tmp_path):
+    there = tmp_path / "there"
+    path = write({}, offsite={"path": str(there), "same_disk": True})
+    missing = check(path, "--json")
+    assert (missing.returncode, json.loads(missing.stdout)["offsite"]["ok"]) == (6, False)
+    assert f"{there} is not there; mount it" in check(path).stdout
+    there.mkdir()
+    assert f"second place {there}: " in (shown := check(path)).stdout
+    assert shown.returncode == 0
+    assert list(there.iterdir()) == []
+    done = check(path, "--json", "--send-test")
+    assert json.loads(done.stdout)["offsite"]["test_sent"] is True
+    assert [file.name for file in there.iterdir()] == ["surveil-test.txt"]
+
+
+def test_a_second_place_on_this_disk_is_no_second_place(write, tmp_path):
+    (tmp_path / "there").mkdir()
+    done = check(write({}, offsite={"path": str(tmp_path / "there")}), "--json")
+    assert "is it mounted?" in json.loads(done.stdout)["offsite"]["message"]
+
+
 def test_a_daemon_that_runs_is_recognised_and_not_disturbed(write, clip):
     with Camera(clip) as camera:
         port = free_port()

@@ -5,8 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
-from typing import cast
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from surveil.alerts.delivery import Context
 from surveil.alerts.disk import SYSTEM
@@ -20,7 +24,7 @@ from surveil.config import CameraConfig, Config
 from surveil.detect import canary
 from surveil.detect.detector import Detector, run_on
 from surveil.detect.session import wants_gpu
-from surveil.errors import ConfigError, ModelError, Rejected, RetryLater
+from surveil.errors import ConfigError, ModelError, Rejected, RetryLater, StateError
 from surveil.logs import scrub
 from surveil.models.store import ModelStore, open_detector
 from surveil.reasons import Reason
@@ -28,10 +32,15 @@ from surveil.types import Alert, Picture
 from surveil.vision.motion import MotionGate, plane_size
 from surveil.wording import say
 
+if TYPE_CHECKING:
+    from surveil.offsite.places import Place
+
 TIMED_RUNS = canary.RUNS + 2
 """Inferences of `Detector.time_one`: one to warm up, one whose objects are returned."""
 TEST = "test"
 """Rule and type of a test message."""
+TEST_FILE = "surveil-test.txt"
+"""At the second place."""
 _LOOKS = 5
 
 
@@ -88,6 +97,36 @@ def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test
     return SinkReport(
         name=name, type=kind, ok=True, shown=scrub(shown), milliseconds=took_ms, test_sent=send_test
     )
+
+
+def probe_offsite(config: Config, clock: Clock, *, send_test: bool) -> SinkReport | None:
+    """Look at the second place, where one is set; with `send_test`, copy a small file there."""
+    settings = config.offsite
+    if not settings.is_set:
+        return None
+    from surveil.offsite.places import make_place  # noqa: PLC0415 - few have one
+
+    scheme = urlsplit(settings.url).scheme or "folder"
+    report = SinkReport(name=settings.where, type=scheme, ok=False, test_sent=send_test)
+    began = clock.monotonic()
+    try:
+        with closing(make_place(settings, config.state_dir)) as place:
+            shown = place.look()
+            if send_test:
+                _copy_test(place)
+    except (OSError, StateError) as error:
+        # Errors of places have words and no number.
+        why = str(error).removeprefix("[Errno 0] ")
+        return replace(report, message=scrub(why), test_sent=False)
+    took_ms = round((clock.monotonic() - began) * 1000, 1)
+    return replace(report, ok=True, shown=scrub(shown), milliseconds=took_ms)
+
+
+def _copy_test(place: Place) -> None:
+    with NamedTemporaryFile() as file:
+        file.write(b"surveil test file: copies arrive here\n")
+        file.flush()
+        place.put(Path(file.name), TEST_FILE)
 
 
 def _test_alert(clock: Clock) -> Alert:

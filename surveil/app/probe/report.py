@@ -127,7 +127,7 @@ class ModelReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SinkReport:
-    """One sink."""
+    """One sink, or the second place."""
 
     name: str
     type: str
@@ -189,6 +189,8 @@ class ProbeReport:
     cameras: tuple[CameraReport, ...]
     model: ModelReport
     sinks: tuple[SinkReport, ...]
+    offsite: SinkReport | None = None
+    """The second place, where one is set."""
     host: HostReport
     budget: Budget
     warnings: tuple[str, ...] = ()
@@ -202,6 +204,7 @@ class ProbeReport:
             (not self.host.ok, HOST_FAILED),
             (not all(camera.ok for camera in self.cameras), CAMERA_FAILED),
             (not all(sink.ok for sink in self.sinks), SINK_FAILED),
+            (self.offsite is not None and not self.offsite.ok, SINK_FAILED),
         )
         return next((code for is_so, code in failed if is_so), OK)
 

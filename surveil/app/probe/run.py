@@ -10,7 +10,7 @@ from typing import Any
 from surveil import logs
 from surveil.app.probe import advice
 from surveil.app.probe.host import probe_host
-from surveil.app.probe.parts import probe_camera, probe_model, probe_sink, timed
+from surveil.app.probe.parts import probe_camera, probe_model, probe_offsite, probe_sink, timed
 from surveil.app.probe.report import (
     SECONDS,
     Budget,
@@ -31,7 +31,7 @@ from surveil.types import Picture
 
 _MOST_THREADS = 128
 Part = tuple[str, str]
-"""Kind (`camera`, `sink`, `model`, `host`) and name."""
+"""Kind (`camera`, `sink`, `second place`, `model`, `host`) and name."""
 BASE_BYTES = 200_000_000
 """Program, model and pages; `python -m benchmarks.cpu` measures it."""
 _PICTURES = 5
@@ -81,6 +81,7 @@ def probe(
         cameras=reports,
         model=model,
         sinks=tuple(found["sink", name] for name in config.every_sink),
+        offsite=found["second place", ""],
         host=host,
         budget=budget,
         warnings=config.warnings,
@@ -124,12 +125,14 @@ def _side_by_side(
         for name in config.every_sink:
             job = pool.submit(probe_sink, config, name, clock, stop, send_test=send_test)
             jobs[job] = ("sink", name)
+        jobs[pool.submit(probe_offsite, config, clock, send_test=send_test)] = ("second place", "")
         jobs[pool.submit(probe_model, config)] = ("model", "")
         jobs[pool.submit(probe_host, config, clock)] = ("host", "")
         try:
             for job in as_completed(jobs):
                 found = job.result()
-                on_done(jobs[job], found[0].ok if isinstance(found, tuple) else found.ok)
+                if found is not None:
+                    on_done(jobs[job], found[0].ok if isinstance(found, tuple) else found.ok)
         except BaseException:
             stop.set()
             raise
