@@ -176,7 +176,7 @@ def test_over_https_only_a_server_of_a_known_authority_gets_the_files(there, tmp
 def test_a_server_that_says_nothing_does_not_hold_up_the_end(tmp_path):
     (tmp_path / "a").write_bytes(b"x")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        place, failed = S3Place(settings(silent.getsockname()[1])), []
+        place, failed = S3Place(settings(silent.getsockname()[1], region="eu-west-3")), []
 
         def put():
             try:
@@ -186,7 +186,8 @@ def test_a_server_that_says_nothing_does_not_hold_up_the_end(tmp_path):
 
         thread = threading.Thread(target=put)
         thread.start()
-        with silent.accept()[0]:
+        with silent.accept()[0] as link:
+            assert b"/eu-west-3/s3/" in link.recv(65536)
             place.abort()
             thread.join(5)
             assert not thread.is_alive()
