@@ -18,20 +18,12 @@ from surveil.discovery.follow import Follower, Searcher
 from surveil.metrics import Metrics
 from surveil.ring import FrameRing
 from surveil.threads import ThreadGroup
-from tests.discovery.virtual import PASSWORD, USER, Network, Virtual
+from tests.discovery.virtual import PASSWORD, USER, Local, Network, Virtual
 from tests.rig.clips import make_clip
 from tests.rig.rtsp_camera import Camera
 
 pytestmark = pytest.mark.rig
 LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
-
-
-class AtLocalhost(Virtual):
-    """The address at which the camera of the rig listens."""
-
-    @property
-    def host(self):
-        return "127.0.0.1"
 
 
 class World:
@@ -56,7 +48,7 @@ class World:
 
 def test_a_camera_is_read_at_its_new_address_and_that_is_said_and_counted(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", gop=10)
-    with Camera(clip, user=USER, password=PASSWORD) as camera, Network([AtLocalhost(7), Virtual(8)]):
+    with Camera(clip, user=USER, password=PASSWORD) as camera, Network([Local(7), Virtual(8)]):
         file = tmp_path / "config.yaml"
         url = f"rtsp://{LOGIN}@127.0.7.90:{camera.port}/cam"
         file.write_text(f"version: 1\ncameras: {{yard: {{url: '{url}', serial: SN0007}}}}\n")

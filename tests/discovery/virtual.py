@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
+import os
 import re
 import socket
 import struct
+import tempfile
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 USER, PASSWORD = "viewer", "Kame@ra <2024>"
 GROUP, PORT = "239.255.255.250", 3702
@@ -68,6 +72,14 @@ class Virtual:
 
     def clock(self):
         return datetime.now(UTC) + timedelta(seconds=self.clock_s)
+
+
+class Local(Virtual):
+    """One at the address at which the cameras of the rig listen."""
+
+    @property
+    def host(self):
+        return "127.0.0.1"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -197,6 +209,27 @@ class Handler(BaseHTTPRequestHandler):
         return f"<r><Uri>rtsp://{device.told}:{device.stream_port}/{token}</Uri></r>"
 
 
+class Alone:
+    """One process at a time: a search of another process's test would find these devices, too."""
+
+    def __init__(self):
+        self._users, self._file = 0, None
+
+    def __enter__(self):
+        self._users += 1
+        if self._users == 1:
+            self._file = (Path(tempfile.gettempdir()) / f"virtual-cameras-{os.getuid()}").open("w")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *exc):
+        self._users -= 1
+        if not self._users:
+            self._file.close()
+
+
+ALONE = Alone()
+
+
 class Network(ExitStack):
     """Some devices that can be found. Use as a context manager."""
 
@@ -206,6 +239,7 @@ class Network(ExitStack):
         self.stop = threading.Event()
 
     def __enter__(self):
+        self.enter_context(ALONE)
         self._servers = [self._serve(device) for device in self._devices]
         link = self._link = self.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,29 +8,61 @@ a root of its own; the machine it is installed on is booted with systemd and has
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from pathlib import Path
 
+from tests.discovery.virtual import PASSWORD, USER, Local, Network, Profile, Virtual
 from tests.rig.rtsp_camera import Camera
 from tests.system.debian import EXTRA, ROOT, Machine, machine_for, options, run
 
 BUILD = "python3,python3-venv,make,binutils,ca-certificates,git"
 LIMIT_MB = 450
+RULES = "defaults: {rules: [{type: presence, after_s: 0.2}], record: {mode: continuous}}"
 COMMANDS = (
     "apt-get update -qq",
     "apt-get install -y -qq /opt/share/surveil.deb >/dev/null",
-    "cat /opt/share/config.yaml > /etc/surveil/config.yaml",
+    f"surveil cameras discover --user {USER} --password-file /opt/share/password --write /etc/surveil/config.yaml",
+    f"echo '{RULES}' >> /etc/surveil/config.yaml",
     "systemctl reload surveil",
 )
 """From a bare Debian to the first alert."""
 STATE = "/var/lib/surveil"
-LIST = f"surveil alerts list --limit 100000 --json > /run/{{0}} && find {STATE}/evidence -type f > /run/{{0}}.files"
+LIST = (
+    "surveil alerts list --limit 100000 --json > /run/{0} && surveil recordings --verify && "
+    f"find {STATE}/evidence {STATE}/recordings -type f > /run/{{0}}.files"
+)
+DAYS, DAILY = 7, 1000
+WEEK = f"""
+import json, shutil, sqlite3, time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+state, db = Path("{STATE}"), sqlite3.connect("{STATE}/surveil.db")
+picture = next((state / "evidence").rglob("*.jpg"))
+film = next(state.glob("recordings/*/*/*.mp4"))
+insert = "INSERT INTO alerts VALUES (NULL, ?, ?, 'yard', 'presence', ?, ?, 0, ?)"
+for day in range(1, {DAYS + 1}):
+    begins = datetime.now(UTC) - timedelta(days=day)
+    for n in range({DAILY}):
+        t, event = begins.timestamp() + n, f"{{day}}-{{n}}"
+        body = {{"schema": 1, "label": "person", "type": "presence", "key": "picture/person", "text": ""}}
+        body |= {{"t": t, "t_wall": t}}
+        for phase in ("start", "end"):
+            db.execute(insert, (f"{{event}}-{{phase}}", event, phase, t, json.dumps(body)))
+    for like, name in ((picture, f"week-{{day}}.jpg"), (film, f"{{begins:%Y-%m-%dT%H%M%S}}.000Z.mp4")):
+        folder = like.parents[1] / f"{{begins:%Y-%m-%d}}"
+        folder.mkdir(exist_ok=True)
+        shutil.copy2(like, folder / name)
+        for made, model in ((folder, like.parent), (folder / name, like)):
+            shutil.chown(made, model.stat().st_uid, model.stat().st_gid)
+db.commit()
+db.close()
+"""
+"""Alerts, pictures and recordings of a week, beside those of today."""
 LOST = """
 import json
 before, after = ({a["id"] for a in json.load(open(p))} for p in ("/run/before", "/run/after"))
-assert before and before <= after, before - after
+assert len(before) > 10000 and before <= after, (len(before), before - after)
 before, after = (set(open(p)) for p in ("/run/before.files", "/run/after.files"))
 assert before and before <= after, before - after
 """
@@ -43,9 +75,10 @@ def main() -> None:
     with machine_for(asked, anew=True) as (machine, work):
         EXTRA["DEBIAN_FRONTEND"] = "noninteractive"
         shutil.copy(asked.deb or build(asked.suite, work, machine.share), machine.share / "surveil.deb")
-        with Camera(work / "clip.mp4") as camera, machine:
-            (machine.share / "config.yaml").write_text(json.dumps(config(camera.port)))
-            first_alert(machine)
+        (machine.share / "password").write_text(PASSWORD)
+        with Camera(work / "clip.mp4", user=USER, password=PASSWORD) as camera, machine:
+            with Network([discovered(camera.port)]):
+                first_alert(machine)
             looks_right(machine)
             upgrade_and_back(machine, work)
             goes(machine)
@@ -67,11 +100,9 @@ def build(suite: str, work: Path, share: Path) -> Path:
     return max((share / "dist").glob("*.deb"), key=lambda path: path.stat().st_mtime)
 
 
-def config(port: int) -> dict[str, object]:
-    zone = [[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]
-    rule = {"type": "intrusion", "zone": "yard", "after_s": 0.2}
-    camera = {"url": f"rtsp://127.0.0.1:{port}/cam", "zones": {"yard": zone}, "rules": [rule]}
-    return {"version": 1, "http": {"console": True}, "cameras": {"yard": camera}}
+def discovered(port: int) -> Virtual:
+    """The ONVIF side of the camera."""
+    return Local(7, [Profile("cam", (640, 360))], stream_port=port, name="yard")
 
 
 def first_alert(machine: Machine) -> None:
@@ -103,6 +134,10 @@ def upgrade_and_back(machine: Machine, work: Path) -> None:
     """What was there before is there after, both ways; before the upgrade a copy was made."""
     newer(machine.share, work)
     (machine.share / "lost.py").write_text(LOST)
+    (machine.share / "week.py").write_text(WEEK)
+    machine("systemctl stop surveil; /opt/surveil/bin/python /opt/share/week.py; systemctl start surveil")
+    segments = "surveil recordings yard --from 9d --json | grep -c '\"path\"'"
+    machine.until("the week is taken in", f"test $({segments}) -gt {DAYS}")
     machine("systemctl stop surveil; " + LIST.format("before") + "; systemctl start surveil")
     machine("apt-get install -y -qq /opt/share/newer.deb >/dev/null && ls /var/backups/surveil/before-*.tar")
     machine("test \"$(dpkg-query -Wf '${Version}' surveil)\" = 9:1")
