@@ -58,11 +58,12 @@ class Agent:
         """
         report = ask(self._folder, {"do": "status", "cameras": self._tell_cameras})
         orders = self._report(report)
-        self._tell_cameras = orders is None or bool(orders["tell_cameras"])
+        # Orders of another version may lack what only says how soon and how much to report.
+        self._tell_cameras = orders is None or bool(orders.get("tell_cameras"))
         if orders is None:
             return RENEW_S / 2
         ask(self._folder, {"do": "assign", "orders": dict(orders)})
-        return float(orders["again_s"])
+        return float(orders.get("again_s", RENEW_S))
 
     def _tell(self, trouble: str) -> None:
         """Log when trouble begins, changes its kind, and ends."""

@@ -5,100 +5,96 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
-from surveil.fleet.agent import Agent, CoordinatorLostError
 from surveil.fleet.control import ask
-from surveil.fleet.coordinator import Coordinator
-from surveil.fleet.messages import NodeReport
 from surveil.fleet.placer import CameraLoad
-from surveil.fleet.terms import take_term
+from tests import forked
+from tests.fleet.desk import Desk, Line
 from tests.fleet.judge import Judge
 from tests.integration.world import Process, wait_for
 
-
-class Desk:
-    """A coordinator whose callers are threads of this process: Ray's part without Ray."""
-
-    def __init__(self, names: list[str], store: Path) -> None:
-        self._loads = {name: CameraLoad(name=name, cost=0.1) for name in names}
-        self._store = store
-        self._lock = threading.Lock()
-        self.away = False
-        self.begin()
-
-    def begin(self) -> None:
-        """Start anew, as after a crash: with nothing but the next term."""
-        with self._lock:
-            self.coordinator = Coordinator(self._loads, take_term(self._store), boot_s())
-
-    def report(self, plain):
-        if self.away:
-            raise CoordinatorLostError("away")
-        with self._lock:
-            orders = self.coordinator.report(NodeReport.of(plain), boot_s())
-        return None if orders is None else orders.plain()
+_NOWHERE = "rtsp://127.0.0.1:9/cam"
+"""Nobody listens there."""
 
 
 class Machine:
-    """A node: one daemon, one agent, its own state directory."""
+    """A node: one daemon and one agent, each a process of its own, and a state directory."""
 
-    def __init__(self, name: str, folder: Path, judge: Judge, policy: str, desk: Desk, webhook: str) -> None:
-        self.name, self.folder = name, folder / name
-        self.path = config(name, folder, judge, policy, webhook)
-        self.cut = False
-        """Whether its link to the coordinator is down."""
-        self._desk = desk
-        self._stop = Stop()
-        self.daemon = Process(self.path)
-        self._agent = threading.Thread(target=self._run, name=f"agent-{name}")
-        self._agent.start()
-
-    def _run(self) -> None:
-        def report(plain):
-            if self.cut:
-                raise CoordinatorLostError("cut off")
-            return self._desk.report(plain)
-
-        Agent(self.folder / "state", report, SystemClock()).run(self._stop)
-
-    def kill(self) -> None:
-        self.daemon.end(signal.SIGKILL)
+    def __init__(self, path: Path, desk: Desk) -> None:
+        self.path, self.name, self.folder = path, path.parent.name, path.parent
+        self.state = self.folder / "state"
+        self.line = Line(desk)
+        self.start()
+        self.start_agent()
 
     def start(self) -> None:
         self.daemon = Process(self.path)
 
-    def freeze(self) -> None:
-        os.kill(self.daemon.child.pid, signal.SIGSTOP)
+    def kill(self) -> None:
+        self.daemon.end(signal.SIGKILL)
 
-    def thaw(self) -> None:
-        os.kill(self.daemon.child.pid, signal.SIGCONT)
+    def start_agent(self) -> None:
+        command = ["-m", "tests.fleet.desk", str(self.state), str(self.line.port)]
+        with (self.folder / "agent.log").open("ab") as log:
+            self.agent = forked.Child(command, stdout=log, stderr=log)
+
+    def kill_agent(self) -> None:
+        self.agent.kill()
+        self.agent.wait(15)
 
     def is_up(self) -> bool:
         try:
-            return bool(ask(self.folder / "state", {"do": "status"}))
+            return bool(ask(self.state, {"do": "status"}))
         except StateError:
             return False
 
     def end(self) -> None:
-        self._stop.set()
-        self._agent.join()
-        self.daemon.end(signal.SIGKILL)
+        self.kill_agent()
+        self.kill()
+        self.line.close()
+
+
+@contextmanager
+def frozen(child: forked.Child) -> Iterator[None]:
+    """Stop a process and let it go on."""
+    os.kill(child.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
 
 
 class Fleet:
-    """Machines around one coordinator. A context manager."""
+    """Machines around one coordinator. A context manager.
 
-    def __init__(self, folder: Path, judge: Judge, policy: str, webhook: str, machines: int = 3) -> None:
-        self.judge = judge
-        (folder / "store").mkdir()
-        self.desk = Desk(list(judge.cameras), folder / "store")
-        self.machines = [
-            Machine(f"node{i}", folder, judge, policy, self.desk, webhook) for i in range(machines)
-        ]
+    Args:
+        folder: below which each machine has its own; `node0/state` and so on may be there already.
+        reached: for each camera that not all machines reach the names of those that do.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        judge: Judge,
+        policy: str,
+        webhook: str,
+        machines: int = 3,
+        reached: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        self.judge, self.store = judge, folder / "store"
+        self.store.mkdir()
+        reached = reached or {}
+        loads = {
+            name: CameraLoad(name=name, cost=0.1, nodes=frozenset(reached[name]) if name in reached else None)
+            for name in judge.cameras
+        }
+        self.desk = Desk(loads, self.store)
+        paths = [config(f"node{i}", folder, judge, policy, webhook, reached=reached) for i in range(machines)]
+        self.machines = [Machine(path, self.desk) for path in paths]
 
     def settle(self, timeout_s: float = 60.0) -> None:
         """Wait until every camera has one reader."""
@@ -121,15 +117,23 @@ class Fleet:
             machine.end()
 
 
-def config(name: str, folder: Path, judge: Judge, policy: str, webhook: str, head: str = "") -> Path:
+def config(
+    name: str,
+    folder: Path,
+    judge: Judge,
+    policy: str,
+    webhook: str,
+    head: str = "",
+    reached: Mapping[str, list[str]] | None = None,
+) -> Path:
     """Write the configuration of a node below `folder`; return its path."""
     yard = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
     cameras = {
         camera: {
-            "url": server.url,
+            "url": server.url if name in (reached or {}).get(camera, [name]) else _NOWHERE,
             "detect": {"fps": 2},
             "zones": {"yard": yard},
-            "rules": [{"type": "intrusion", "zone": "yard", "after_s": 0.5}],
+            "rules": [{"type": "intrusion", "zone": "yard", "after_s": 0.5, "linger_s": 0.5}],
         }
         for camera, server in judge.cameras.items()
     }
@@ -143,6 +147,6 @@ def config(name: str, folder: Path, judge: Judge, policy: str, webhook: str, hea
         "fleet": fleet | ({"listen": head} if head else {}),
     }
     path = folder / name / "config.yaml"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(whole))
     return path

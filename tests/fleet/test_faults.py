@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from surveil.clock import boot_s
+from tests.fleet.desk import Loss
 from tests.fleet.judge import Judge
-from tests.fleet.machines import Fleet
+from tests.fleet.machines import Fleet, frozen
 from tests.integration.world import Webhook, wait_for
 from tests.rig.clips import make_clip
 
@@ -30,19 +31,18 @@ def test_a_killed_a_frozen_and_a_cut_off_node_lose_their_cameras_and_no_camera_h
         Fleet(tmp_path, judge, "stop", hook.url) as fleet,
     ):
         fleet.settle(90)
-        frozen = fleet.owner("gate")
-        frozen.freeze()
-        fleet.moved("gate", frozen)
-        frozen.thaw()
+        hung = fleet.owner("gate")
+        with frozen(hung.daemon.child):
+            fleet.moved("gate", hung)
         killed = fleet.owner("yard")
         killed.kill()
         fleet.moved("yard", killed)
         killed.start()
         wait_for(killed.is_up)
         cut = fleet.owner("dock")
-        cut.cut = True
+        cut.line.loses = Loss.EVERYTHING
         fleet.moved("dock", cut)
-        cut.cut = False
+        cut.line.loses = Loss.NOTHING
         owners = {name: fleet.owner(name) for name in judge.cameras}
         fleet.desk.begin()
         wait_for(lambda: fleet.desk.coordinator.view(boot_s()).waiting_s == 0)
