@@ -1,15 +1,20 @@
-"""What a camera has learned moves with it: taken from the store when a lease begins, put there when it changes."""
+"""What a camera has learned moves with it: taken from the store when a lease begins, put there when it changes.
+
+Classifiers do not belong to one camera: what is deployed on one node comes to all.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from surveil.alerts.arming import ArmingChannel, Switches, parse
+from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.features.normality.store import NormalityStore
@@ -22,11 +27,21 @@ Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
 
 
 class LearnedCarrier:
-    """Carries normality models and arming. On a thread of its own, which nobody waits for: a shared folder may hang."""
+    """Carries normality models, arming and classifiers.
 
-    def __init__(self, folder: Path, store: Path, holdings: Holdings) -> None:
-        """`holdings` yields camera, epoch and whether the lease is fresh."""
+    On a thread of its own, which nobody waits for: a shared folder may hang.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        store: Path,
+        holdings: Holdings,
+        classifiers: Callable[[], Collection[str]] = tuple,
+    ) -> None:
+        """`holdings` yields camera, epoch and whether the lease is fresh; `classifiers` names those that rules need."""
         self._folder, self._store, self._holdings = folder, store, holdings
+        self._classifiers = SharedClassifiers(folder, store, classifiers)
         self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
         """By camera: the epoch for which the store was read, and what is the same here and there."""
         self._failing_since: float | None = None
@@ -45,10 +60,11 @@ class LearnedCarrier:
         held = list(self._holdings())
         for name in self._known.keys() - {camera for camera, _, _ in held}:
             del self._known[name]
+        due: list[Callable[[], None]] = [partial(self._carry, camera, epoch) for camera, epoch, _ in held]
         failed: list[StateError] = []
-        for camera, epoch, _ in held:
+        for carry in (*due, self._classifiers.run_once):
             try:
-                self._carry(camera, epoch)
+                carry()
             except StateError as error:
                 failed.append(error)
         if failed:
@@ -66,7 +82,7 @@ class LearnedCarrier:
                 self._tell(None)
 
     def _carry(self, camera: str, epoch: int) -> None:
-        shelf = Shelf(self._store, camera)
+        shelf = Shelf(self._store, f"learned/{camera}")
         since, known = self._known.get(camera, (0, {}))
         if since:
             known = self._put(shelf, camera, since, known)

@@ -29,6 +29,7 @@ from surveil.app.services import Service, ThreadSet
 from surveil.clock import Clock, Every, Stop, boot_s
 from surveil.config import Config
 from surveil.config.file import FleetSettings, NodeSettings
+from surveil.features.classify.rule import ClassifiedSettings
 from surveil.filesystem import read_json, write_atomically
 from surveil.fleet.control import ControlSocket
 from surveil.fleet.cost import CostMeter
@@ -89,7 +90,7 @@ class FleetNode:
         self._peers: Mapping[str, str] = {}
         self._deliveries, self._pending, self._counts = deliveries, 0, Every(_COUNT_S)
         self._meter = CostMeter(received)
-        self._learned = LearnedCarrier(folder, settings.store, self.holdings)
+        self._learned = LearnedCarrier(folder, settings.store, self.holdings, self._classifiers)
         self._socket = ControlSocket(folder)
 
     # For the main thread.
@@ -134,6 +135,11 @@ class FleetNode:
     def collector(self) -> Collector:
         """Return what shows the leases among the metrics."""
         return LeaseCollector(self.holdings, self.lease_age_s, self._learned.late_s)
+
+    def _classifiers(self) -> set[str]:
+        """Name the classifiers that rules of any camera need: one that comes here finds them here."""
+        rules = (rule for camera in self._whole.cameras.values() for rule in camera.rules)
+        return {rule.model for rule in rules if isinstance(rule, ClassifiedSettings)}
 
     def _leaving(self, cameras: Mapping[str, object]) -> dict[str, int]:
         return {name: epoch for name, epoch in self._reading.items() if name not in cameras}

@@ -1,7 +1,8 @@
-"""What cameras have learned, in the folder that all nodes share: files by their content, and lists of them.
+"""What is shared in the folder that all nodes see: files by their content, and lists of them.
 
     STORE/learned/CAMERA/000001000000007-000002.json   epoch and number: the parts by name, each by its SHA-256
     STORE/learned/CAMERA/objects/SHA-256
+    STORE/classifiers/NAME/…                           the same; the epoch counts deployments
 
 The list with the highest epoch is the newest, whatever any clock says: a node that was cut off cannot overwrite what
 its successor has put there.
@@ -36,11 +37,12 @@ class Entry:
 
 
 class Shelf:
-    """One camera's part of the store. Raises StateError when the store cannot be used."""
+    """One part of the store, for example a camera's. Raises StateError when the store cannot be used."""
 
-    def __init__(self, store: Path, camera: str) -> None:
+    def __init__(self, store: Path, part: str) -> None:
+        """`part`: relative to `store`."""
         self._store = store
-        self._folder = store / "learned" / camera
+        self._folder = store / part
 
     def newest(self) -> Entry | None:
         """Return the newest list; None where nobody has put anything."""

@@ -104,7 +104,7 @@ def test_what_was_learned_while_the_store_was_away_gets_there_later(nodes, store
 
 
 def test_a_shelf_keeps_few_and_notices_damage(store):
-    shelf = Shelf(store, "yard")
+    shelf = Shelf(store, "learned/yard")
     assert shelf.newest() is None
     for n in range(6):
         shelf.put(1, {"normality": b"%d" % n})
