@@ -287,13 +287,9 @@ class CameraSettings(CameraDefaults):
     def _one_source(self) -> CameraSettings:
         if (self.url is None) == (self.streams is None):
             raise ValueError("give either 'url' or 'streams'")
-        return self
-
-    @model_validator(mode="after")
-    def _only_of_the_network(self) -> CameraSettings:
-        url = self.url or (self.streams.detect if self.streams else "")
+        url = self.streams.detect if self.streams else self.url or ""
         if self.serial and not url.startswith(SCHEMES):
-            raise ValueError("'serial' is of cameras on the network: remove it")
+            raise ValueError("'serial' is for cameras on the network: remove it")
         return self
 
 
@@ -311,9 +307,7 @@ class FileSettings(Settings):
         description="Settings for all cameras, merged recursively: a camera's own values win, lists are "
         "replaced.",
     )
-    cameras: dict[CameraName, CameraSettings] = Field(
-        default_factory=dict, description="The cameras, by name."
-    )
+    cameras: dict[CameraName, CameraSettings] = Field(default_factory=dict, description="Cameras by name.")
     model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")
     schedules: dict[Name, ScheduleSettings] = Field(
         default_factory=dict,
@@ -323,9 +317,7 @@ class FileSettings(Settings):
     sinks: dict[Name, Sink] = Field(
         default_factory=dict, description="Destinations of alerts, by name; see the sinks below."
     )
-    outbox: OutboxSettings = Field(
-        default_factory=OutboxSettings, description="Storage of undelivered alerts."
-    )
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings, description="Storage of waiting alerts.")
     state_dir: Path = Field(
         default=Path("/var/lib/surveil"), description="Directory of the database and the evidence."
     )
