@@ -122,7 +122,9 @@ class Build:
         return self._python(HERE / "frame_scores.py", dataset, model, json.dumps(self.moved))
 
     def _python(self, *words: object) -> str:
-        environment = {**os.environ, "PYTHONPATH": str(self.source.resolve()), "NO_PROGRESS": "1"}
+        # Without the safe path, `-m` would take the build from the current directory.
+        place = {"PYTHONPATH": str(self.source.resolve()), "PYTHONSAFEPATH": "1"}
+        environment = {**os.environ, **place, "NO_PROGRESS": "1"}
         done = subprocess.run(
             [sys.executable, *map(str, words)],
             env=environment,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.same_alerts import compare
+from benchmarks.same_alerts import Build, compare
 
 MAPPING = {"left_out": ["text"], "renamed": {"demerits": "failures"}, "moved": {}}
 ALERT = {
@@ -62,3 +62,12 @@ def test_an_alert_or_a_file_that_one_build_lacks_is_a_difference(folders, tmp_pa
 
 def test_nothing_to_compare_is_not_the_same(tmp_path):
     assert not compare(tmp_path, tmp_path, MAPPING)
+
+
+@pytest.mark.rig
+def test_each_build_runs_its_own_code_wherever_the_comparison_is_started(tmp_path):
+    """The current directory of this test is a source folder, too."""
+    (tmp_path / "surveil").mkdir()
+    (tmp_path / "surveil" / "__init__.py").touch()
+    (tmp_path / "surveil" / "__main__.py").write_text("print('this build')")
+    assert Build(source=tmp_path, moved={}).surveil() == "this build\n"
