@@ -74,7 +74,7 @@ class HttpSettings(Settings):
     public_url: str = Field(
         default="",
         description="Address of the console as browsers reach it. If set, every message carries a signed link to "
-        "the page of its event.",
+        "the page of its event; a test message, one that shows whether these links work.",
     )
     grafana_url: str = Field(
         default="",

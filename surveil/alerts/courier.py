@@ -16,7 +16,6 @@ import structlog
 
 from surveil.alerts.database import DamagedError
 from surveil.alerts.delivery import Delivery, InstallationStatus
-from surveil.alerts.links import DETAIL
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Dead
 from surveil.alerts.settings import OutboxSettings
@@ -160,11 +159,7 @@ class Courier:
 
     def _linked(self, delivery: Delivery) -> Delivery:
         """Return the delivery with the link to its event's page, where there are such pages."""
-        alert = delivery.alert
-        if self._links is None:
-            return delivery
-        linked = replace(alert, details={**alert.details, DETAIL: self._links.link(alert)})
-        return replace(delivery, alert=linked)
+        return replace(delivery, alert=self._links.linked(delivery.alert)) if self._links else delivery
 
     def _retry(self, delivery: Delivery, error: RetryLater) -> None:
         self._count("retry")

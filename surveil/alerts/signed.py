@@ -11,16 +11,21 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 
+from surveil.alerts.links import DETAIL
 from surveil.clock import DAY_S
 from surveil.errors import StateError
 from surveil.filesystem import make_folders
 from surveil.types import Alert
 
+KEY = Path("console", "link.key")
+"""In the state directory."""
+TRIED = "test"
+"""Stands for the event of a test message, which is none: its link leads to a page that says that links work."""
 _KEY_BYTES = 32
 _MAC_BYTES = 20
 _LONGEST = 400
@@ -69,13 +74,28 @@ class Links:
 
     def link(self, alert: Alert) -> str:
         """Return the link of an alert's event."""
-        token = self.signer.token(alert.event_id, int(alert.t_wall + self.days * DAY_S))
+        return self._link(alert.event_id, alert.t_wall)
+
+    def linked(self, alert: Alert) -> Alert:
+        """Return an alert with the link to its event's page."""
+        return _with_link(alert, self.link(alert))
+
+    def tried(self, message: Alert) -> Alert:
+        """Return a test message with a link that shows whether those of alerts will work."""
+        return _with_link(message, self._link(TRIED, message.t_wall))
+
+    def _link(self, event_id: str, t_wall: float) -> str:
+        token = self.signer.token(event_id, int(t_wall + self.days * DAY_S))
         return f"{self.base_url.rstrip('/')}/l/{token}"
+
+
+def _with_link(alert: Alert, link: str) -> Alert:
+    return replace(alert, details={**alert.details, DETAIL: link})
 
 
 def make_signer(state_dir: Path) -> Signer:
     """Read the key of a state directory, or make it, for its owner alone. Raises StateError."""
-    path = state_dir / "console" / "link.key"
+    path = state_dir / KEY
     try:
         make_folders(path.parent)
         with suppress(FileExistsError):

@@ -20,6 +20,7 @@ from surveil.app.arming import Arming
 from surveil.app.assembly import make_places
 from surveil.app.camera_runtime import CameraRuntime
 from surveil.app.camera_set import CameraSet
+from surveil.app.couriers import make_links
 from surveil.app.parts import State
 from surveil.app.reload import Reloader
 from surveil.app.signals import Requests
@@ -127,7 +128,8 @@ class DaemonView:
         """Send a test message to a sink."""
         from surveil.app.probe.parts import probe_sink  # noqa: PLC0415 - only here
 
-        report = probe_sink(self.config, name, self._clock, Stop(), send_test=True)
+        links = make_links(self.config.http, self.config.state_dir)
+        report = probe_sink(self.config, name, self._clock, Stop(), send_test=True, links=links)
         return SinkTried(ok=report.ok, text=report.shown if report.ok else report.message)
 
 

@@ -20,10 +20,11 @@ from surveil.alerts import arming
 from surveil.alerts.arming import ArmingChannel
 from surveil.alerts.history import EventRecord, Verdict
 from surveil.alerts.links import picture_path
-from surveil.alerts.signed import LinkFault, Signer
+from surveil.alerts.signed import TRIED, LinkFault, Signer
 from surveil.alerts.sinks.speaking import said_in
 from surveil.console.access import Identity, Origin, Role, Scope
 from surveil.console.api import events, judging
+from surveil.console.auth.gate import Peer
 from surveil.console.context import Call, Parts
 from surveil.console.endpoint import read_body
 from surveil.console.language import language_of
@@ -40,12 +41,14 @@ _TEXTS = {
         "true": "True alarm", "false": "False alarm", "acknowledge": "Acknowledge",
         "disarm": "Disarm this rule for one hour", "forged": "This link is not valid.",
         "expired": "This link has expired.", "revoked": "This link was revoked.", "gone": "This event was deleted.",
+        "works": "The link works: those of alerts lead to a page like this.",
         "done": "Saved.", "login": "Open the console", "verdict": "Verdict", "clip": "Clip",
     },
     "zh": {
         "true": "属实", "false": "误报", "acknowledge": "确认", "disarm": "将此规则撤防一小时",
         "forged": "此链接无效。", "expired": "此链接已过期。", "revoked": "此链接已被撤销。",
-        "gone": "此事件已被删除。", "done": "已保存。", "login": "打开控制台", "verdict": "判定", "clip": "录像片段",
+        "gone": "此事件已被删除。", "works": "链接有效：报警中的链接会打开这样的页面。",
+        "done": "已保存。", "login": "打开控制台", "verdict": "判定", "clip": "录像片段",
     },
 }  # fmt: skip
 
@@ -80,7 +83,8 @@ class LinkPages:
     async def _answer(self, request: Request, work: Callable[[Call], Response]) -> Response:
         def on_thread() -> Response:
             try:
-                return work(self._call(request))
+                peer, event = self._event(request)
+                return _works(request) if event == TRIED else work(self._call(request, peer, event))
             except (SurveilError, OSError) as error:
                 refusal = refusal_of(error)
                 return _error(request, refusal)
@@ -90,8 +94,8 @@ class LinkPages:
         response.headers["x-robots-tag"] = "noindex"
         return secured(response)
 
-    def _call(self, request: Request) -> Call:
-        """Return a call for the event of the token, and for no other. Raises Refusal."""
+    def _event(self, request: Request) -> tuple[Peer, str]:
+        """Return who asks, and the event of the token. Raises Refusal."""
         auth, now = self._parts.auth, self._parts.clock.wall()
         peer = auth.gate.peer(request)
         if not peer.is_safe:
@@ -105,7 +109,11 @@ class LinkPages:
             )
         if auth.users.is_revoked(found):
             raise Refusal(410, "revoked", "the link was revoked")
-        request.path_params["event"] = found
+        return peer, found
+
+    def _call(self, request: Request, peer: Peer, event: str) -> Call:
+        """Return a call for this event, and for no other. Raises Refusal where it is gone."""
+        request.path_params["event"] = event
         link = Identity(
             user="link",
             role=Role.VIEWER,
@@ -114,9 +122,9 @@ class LinkPages:
             origin=Origin.LINK,
         )
         call = Call(parts=self._parts, identity=link, request=request, address=peer.address)
-        if self._parts.history.event(found) is None:
+        if self._parts.history.event(event) is None:
             raise Refusal(404, "gone", "the event was deleted")
-        self._note(call, found)
+        self._note(call, event)
         return call
 
     def _note(self, call: Call, event_id: str) -> None:
@@ -172,6 +180,11 @@ class LinkPages:
 def _language(request: Request) -> tuple[Language, dict[str, str]]:
     language = language_of(request.headers.get("accept-language", ""))
     return language, _TEXTS[language]
+
+
+def _works(request: Request) -> Response:
+    language, text = _language(request)
+    return _html(language, f'<p role="status">{text["works"]}</p>', 200)
 
 
 def _error(request: Request, refusal: Refusal) -> Response:

@@ -102,6 +102,18 @@ def test_a_sink_is_sent_a_test_message_or_says_why_not(learned):
     assert learned.change("POST", "/sinks/none/test").status == 404
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "The link works"), ("zh-CN", "链接有效")])
+def test_a_test_message_has_a_link_that_shows_whether_those_of_alerts_work(tmp_path, language, said):
+    config = SINKS + CONFIG.replace("console: true", 'console: true, public_url: "https://cams.example"')
+    with Site(tmp_path, config) as site:
+        assert site.change("POST", "/sinks/archive/test").json["ok"]
+        link = json.loads((site.folder / "told.jsonl").read_text())["details"]["link"]
+        shown = site.ask(
+            "GET", link.removeprefix("https://cams.example"), headers={"Accept-Language": language}
+        )
+        assert (shown.status, said in shown.body.decode()) == (200, True)
+
+
 def test_pages_know_where_grafana_is(tmp_path):
     config = CONFIG.replace("console: true", 'console: true, grafana_url: "https://charts.example/grafana/"')
     with Site(tmp_path, config) as site:

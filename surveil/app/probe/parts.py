@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from surveil.alerts.delivery import Context
 from surveil.alerts.disk import SYSTEM
+from surveil.alerts.signed import Links
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import SinkSettings
 from surveil.app.probe.report import CameraReport, ModelReport, SinkReport, StreamReport
@@ -75,8 +76,10 @@ def timed(report: ModelReport, detector: Detector) -> ModelReport:
     return replace(report, inference_ms=round(seconds * 1000, 2), inference_cpu_ms=round(cpu_s * 1000, 2))
 
 
-def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test: bool) -> SinkReport:
-    """Connect to one sink; with `send_test`, deliver a message to it."""
+def probe_sink(
+    config: Config, name: str, clock: Clock, stop: Stop, *, send_test: bool, links: Links | None = None
+) -> SinkReport:
+    """Connect to one sink; with `send_test`, deliver a message to it, with a link where alerts have one."""
     settings = cast("SinkSettings", config.every_sink[name])
     kind = str(getattr(settings, "type", ""))
     began = clock.monotonic()
@@ -88,7 +91,8 @@ def probe_sink(config: Config, name: str, clock: Clock, stop: Stop, *, send_test
         try:
             shown = sink.probe()
             if send_test:
-                sink.send_test(_test_alert(clock))
+                message = _test_alert(clock)
+                sink.send_test(links.tried(message) if links else message)
         finally:
             sink.close()
     except (RetryLater, Rejected, ConfigError) as error:

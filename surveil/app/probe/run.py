@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from typing import Any
 
 from surveil import logs
+from surveil.alerts.signed import KEY, Links
+from surveil.app.couriers import make_links
 from surveil.app.probe import advice
 from surveil.app.probe.host import probe_host
 from surveil.app.probe.parts import probe_camera, probe_model, probe_offsite, probe_sink, timed
@@ -104,6 +107,12 @@ def _sighted(camera: CameraConfig, report: CameraReport, input_px: int) -> Camer
     return replace(report, sight=seen(report.detect), record_sight=seen(report.record))
 
 
+def _links(config: Config) -> Links | None:
+    """Return what makes the links of the daemon; None before it has a key, which is its own to make and to read."""
+    may = os.access(config.state_dir / KEY, os.R_OK)
+    return make_links(config.http, config.state_dir) if may else None
+
+
 def _side_by_side(
     config: Config,
     cameras: Mapping[str, CameraConfig],
@@ -123,7 +132,9 @@ def _side_by_side(
             for name, camera in cameras.items()
         }
         for name in config.every_sink:
-            job = pool.submit(probe_sink, config, name, clock, stop, send_test=send_test)
+            job = pool.submit(
+                probe_sink, config, name, clock, stop, send_test=send_test, links=_links(config)
+            )
             jobs[job] = ("sink", name)
         jobs[pool.submit(probe_offsite, config, clock, send_test=send_test)] = ("second place", "")
         jobs[pool.submit(probe_model, config)] = ("model", "")
