@@ -212,23 +212,20 @@ class Tracker:
     def _miss(self, rows: Sequence[int], later: Doubles, look: Coverage) -> None:
         """Deal with the known objects that no detection belongs to."""
         held, places = [], kalman.boxes(later[rows])
-        close = np.array(
-            [needs_close_look(self._known[row].label, self._known[row].score) for row in rows], bool
-        )
+        close = np.array([_needs_close_look(self._known[row]) for row in rows], bool)
         for row, place, was_looked_for in zip(rows, places, look.was_at(places, close), strict=True):
             known = self._known[row]
             goes = self._is_missed(known, look) if was_looked_for else self._goes_on(known, place, look.t)
             if goes:
-                known.advance(later[row])
+                known.advance(_as_large(later[row], known.state))
             else:
                 held.append(known)
         self._hold(held, look.dt)
 
     def _goes_on(self, known: Tracklet, place: Doubles, t: float) -> bool:
         """Whether it goes where it should, as far as that is known without a look: something moves there."""
-        is_fresh = known.missing_since is None and t - known.t_seen <= UNSEEN_S
-        is_sure = known.id > 0 and not needs_close_look(known.label, known.score)
-        return is_sure and is_fresh and self._moved.share(place.tolist(), 0.0) > 0
+        is_sure = known.id > 0 and not _needs_close_look(known)
+        return is_sure and t - known.t_seen <= UNSEEN_S and self._moved.share(place.tolist(), 0.0) > 0
 
     def _is_missed(self, known: Tracklet, look: Coverage) -> bool:
         """Note that the detector did not find it; whether it may be somewhere else."""
@@ -313,6 +310,16 @@ class Tracker:
 
     def _as_track(self, known: Tracklet, t: float) -> Track:
         return known.as_track(self._still(known, t), guessed=known.t_seen < t)
+
+
+def _as_large(later: Doubles, before: Doubles) -> Doubles:
+    """Return a state (5, 4) of later with the size of before: what nobody sees changes its place, not its size."""
+    return np.concatenate([later[:, :2], before[:, 2:]], axis=1)
+
+
+def _needs_close_look(known: Tracklet) -> bool:
+    is_missed = known.missing_since is not None
+    return needs_close_look(known.label, known.score, doubted=is_missed or not known.id)
 
 
 def _stacked(known: list[Tracklet]) -> Doubles:

@@ -135,7 +135,9 @@ class RegionPlanner:
         own = moving & (lives | waits)
         settled = np.array([track.is_settled and not self._due(track, t) for track in tracks], np.bool_)
         due = ~waits & (own.any(axis=0) | ~settled)
-        unsure = np.array([needs_close_look(track.label, track.score) for track in tracks], np.bool_)
+        unsure = np.array(
+            [needs_close_look(k.label, k.score, doubted=k.missed or not k.id) for k in tracks], np.bool_
+        )
         loose = _padded(motion.boxes[~own.any(axis=1)], self._size)
         return _Wanted(unsure=places[due & unsure], sure=places[due & ~unsure], loose=loose)
 

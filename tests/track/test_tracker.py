@@ -72,6 +72,14 @@ def test_dropped_frames_do_not_break_an_id(gaps):
     assert ids(frames)[1:] == [[1]] * (len(gaps) - 1)
 
 
+@pytest.mark.parametrize(("side", "is_there"), [(640, True), (130, False)])
+def test_somebody_small_is_missed_by_close_looks_only(side, is_there):
+    found = [(i / 5, seen(walker(100), score=0.7)) for i in range(50)]
+    look = np.array([[100, 200, 100 + side, 200 + side]], np.float32)
+    frames = follow([*found, *((10 + i / 5, seen(), look, (1280, 720)) for i in range(50))])
+    assert [track.id for track in frames[-1]] == [1] * is_there
+
+
 def test_two_who_pass_each_other_keep_their_ids():
     frames = follow([(i / 5, seen(walker(100 + 10 * i), walker(500 - 10 * i, y=230))) for i in range(41)])
     at_the_end = {track.id: track.box[0] for track in frames[-1]}

@@ -139,6 +139,15 @@ def test_a_stationary_track_that_was_missed_is_looked_at_until_it_is_found_or_gi
     assert all(any(holds(crop, missed.box) for crop in plan) for plan in plans)
 
 
+@pytest.mark.parametrize("missed", [True, False])
+def test_somebody_who_was_missed_is_looked_at_from_close_up(missed):
+    made = settled(idle_s=5.0)
+    two = [track((x, 800.0, x + 30.0, 870.0), missed=missed) for x in (300.0, 450.0)]
+    plan = made.plan(motion(gate=GateDecision.TRACK), two, HD, 1.0)
+    close = [crop for crop in plan if crop[2] - crop[0] <= 2 * 70]
+    assert all(any(holds(crop, one.box) for crop in close) for one in two) == missed
+
+
 def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every_second():
     made, large = settled(idle_s=60.0, max_crops=6), (200, 100, 1300, 1000)
     plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 4, 0.2).tolist()]
