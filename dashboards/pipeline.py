@@ -22,6 +22,7 @@ def dashboard() -> dict[str, Any]:
             ("Time from picture to alert", _time()),
             ("Stages and model", _stages()),
             ("Queue and outbox", _outbox()),
+            ("Recordings and second place", _recordings()),
             ("Machine", _machine()),
             ("GPU", _gpu()),
         ],
@@ -208,6 +209,56 @@ def _outbox() -> list[Panel]:
         kit.lines(
             "Evidence", "bytes", query(f"sum by (camera) (surveil_evidence_bytes{{{ONE}}})", "{{camera}}"),
             why="Pictures and clips stored; `evidence.max_bytes` of each camera is the most.", stacked=True, width=6,
+        ),
+    ]  # fmt: skip
+
+
+def _recordings() -> list[Panel]:
+    return [
+        kit.timeline(
+            "Recorded", query(f"max by (camera) (surveil_recording_active{{{ONE}}})", "{{camera}}"),
+            why="Whether video of the camera is being written.", values=states.RECORDED, width=12,
+            empty="no camera is recorded",
+        ),
+        kit.lines(
+            "Recordings", "bytes", query(f"sum by (camera) (surveil_recording_stored_bytes{{{ONE}}})", "{{camera}}"),
+            why="On the disk; `record.max_bytes` of each camera is the most.", stacked=True, width=6,
+        ),
+        kit.levels(
+            "Recordings go back", "s",
+            query(
+                f"time() - (max by (camera) (surveil_recording_oldest_timestamp_seconds{{{ONE}}}) > 0)",
+                "{{camera}}", at_once=True,
+            ),
+            why="Age of the oldest recording; `record.keep_days` at most.", empty="no recording", width=6,
+        ),
+        kit.lines(
+            "Interruptions of recordings", "none",
+            query(
+                f"sum by (camera, reason) (increase(surveil_recording_gaps_total{{{ONE}}}[$__interval])) > 0",
+                "{{camera}}: {{reason}}",
+            ),
+            query(
+                f"sum by (camera) (increase(surveil_recording_dropped_packets_total{{{ONE}}}[$__interval])) > 0",
+                "{{camera}}: dropped packets",
+            ),
+            why="By reason, in each interval. Dropped packets: the disk is too slow.", bars=True, width=6,
+        ),
+        kit.lines(
+            "Not at the second place", "bytes",
+            query(f"sum by (kind) (surveil_offsite_pending_bytes{{{ONE}}})", "{{kind}}"),
+            why="What a thief of the machine has alone.", stacked=True, width=6,
+        ),
+        kit.lines(
+            "Oldest file that is not at the second place", "s",
+            query(f"max(surveil_offsite_oldest_pending_seconds{{{ONE}}})", "age"),
+            why="After a quarter of an hour an alert fires.", limits=[(60, "yellow"), (900, "red")], width=6,
+        ),
+        kit.lines(
+            "Copies to the second place", "none",
+            query(f"sum by (result) (increase(surveil_offsite_files_total{{{ONE}}}[$__interval]))", "{{result}}"),
+            why="Files in each interval. `retry`: the place did not take it; `lost`: deleted here before that.",
+            bars=True, width=6, colours={"copied": "green", "retry": "yellow", "lost": "red"},
         ),
     ]  # fmt: skip
 

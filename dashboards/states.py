@@ -21,6 +21,7 @@ EVENT = {0: (" ", "transparent"), 1: ("open", "orange")} | {
     n: (f"{n} open", "dark-orange") for n in range(2, 10)
 }
 """How many events are open."""
+RECORDED = {0: ("not recorded", "red"), 1: ("recorded", "green")}
 ILL = {0: ("good", "green"), 1: ("ill", "red")}
 FIRING = {1: ("firing", "red")}
 ARMED = {1: ("may alert", "green"), 0: ("off by its schedule", "blue"), 2: ("disarmed", "orange")}
