@@ -84,10 +84,14 @@ class Member:
         until = self._clock.monotonic() + _CONNECT_S
         while True:
             try:
+                # Asked for a head that is not there, Ray waits for minutes and does not see that its own processes end.
+                rayprocess.reach(self._head)
                 return ray_backend.connect(self._head, self._own_ip)
             except StateError:
-                if processes.poll() is not None or self._clock.monotonic() > until or self._stop:
+                if self._clock.monotonic() > until or self._stop:
                     raise
+            if processes.poll() is not None:
+                raise StateError(f"Ray has not come up on this node: it ended with {processes.returncode}")
             self._clock.sleep(1.0, self._stop)
 
     def _folder(self) -> Path:

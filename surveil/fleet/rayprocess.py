@@ -16,6 +16,7 @@ from surveil.listening import split_address
 
 TOKEN = "fleet.token"  # noqa: S105 - the name of a file
 """In the state directory: who has it, and reaches Ray's ports, may run programs."""
+_REACH_S = 2.0
 _OBJECTS_MB = 78
 """Ray's smallest store of objects; no objects are kept in it."""
 
@@ -51,6 +52,14 @@ def own_address(head: str) -> str:
         raise StateError(
             f"fleet.listen: there is no way to {host} ({error.strerror}); check the network"
         ) from error
+
+
+def reach(head: str) -> None:
+    """Raise StateError unless something listens at `head` (ADDRESS:PORT)."""
+    try:
+        socket.create_connection(split_address(head), _REACH_S).close()
+    except OSError as error:
+        raise StateError(f"no Ray at {head} ({error}); start the fleet with `surveil fleet start`") from error
 
 
 def make_token(path: Path) -> None:

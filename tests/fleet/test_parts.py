@@ -3,6 +3,7 @@
 import io
 import json
 import stat
+import threading
 from dataclasses import asdict, replace
 
 import pytest
@@ -14,12 +15,13 @@ from surveil.config import load
 from surveil.errors import ConfigError, StateError
 from surveil.fleet import rayprocess
 from surveil.fleet.agent import Agent
-from surveil.fleet.control import ask
+from surveil.fleet.control import ControlSocket, ask
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.cost import CostMeter
-from surveil.fleet.messages import NodeReport
+from surveil.fleet.messages import RENEW_S, NodeReport
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.terms import highest_term, take_term
+from surveil.listening import bind
 from tests.commands import refused, surveil
 
 
@@ -117,3 +119,30 @@ def test_the_status_names_what_needs_somebody(tmp_path):
     assert " 3 " in text.getvalue()
     assert "lost" not in text.getvalue()
     assert len(reading) == 2
+
+
+@pytest.mark.rig
+def test_a_head_that_nobody_listens_at_is_told_at_once():
+    with bind("127.0.0.1:0") as listener:
+        listener.listen()
+        rayprocess.reach(f"127.0.0.1:{listener.getsockname()[1]}")
+    with pytest.raises(StateError, match="surveil fleet start"):
+        rayprocess.reach("127.0.0.1:9")
+
+
+def test_orders_that_say_less_are_followed(tmp_path):
+    """Of a coordinator of another version: a field that is not there has its usual value."""
+    seen = []
+    board = ControlSocket(tmp_path)
+
+    def daemon():
+        for _ in range(2):
+            board.serve_one(lambda request: seen.append(request["do"]) or {"cameras": None}, 10)
+
+    thread = threading.Thread(target=daemon)
+    thread.start()
+    agent = Agent(tmp_path, lambda _report: {"number": 1, "asked": 1.0, "grants": {}}, ManualClock())
+    assert agent.run_once() == RENEW_S
+    thread.join()
+    board.close()
+    assert seen == ["status", "assign"]
