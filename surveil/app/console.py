@@ -40,7 +40,7 @@ from surveil.console.live.hub import LiveHub
 from surveil.console.live.news import News
 from surveil.console.probes import Probes
 from surveil.console.routes import routes
-from surveil.console.running import CameraState, PictureSeen, Probed, SinkTried
+from surveil.console.running import CameraElsewhere, CameraState, PictureSeen, Probed, SinkTried
 from surveil.console.training.job import Trainings
 from surveil.engine import Step
 from surveil.features.base import Shared
@@ -53,6 +53,7 @@ from surveil.threads import ThreadGroup
 from surveil.types import Alert, Observation, Picture
 
 if TYPE_CHECKING:
+    from surveil.app.node import FleetNode
     from surveil.console.auth.forward import AuditForwarder
 
 _RELOAD_S = 10.0
@@ -63,7 +64,13 @@ class DaemonView:
     """The running daemon as the console sees it. Any thread may ask."""
 
     def __init__(
-        self, reloader: Reloader, requests: Requests, cameras: CameraSet, arming: Arming, shared: Shared
+        self,
+        reloader: Reloader,
+        requests: Requests,
+        cameras: CameraSet,
+        arming: Arming,
+        shared: Shared,
+        node: FleetNode | None,
     ) -> None:
         self._reloader = reloader
         self._requests = requests
@@ -71,6 +78,7 @@ class DaemonView:
         self._arming = arming
         self._clock = shared.clock
         self._metrics = shared.metrics
+        self._node = node
 
     @property
     def config(self) -> Config:
@@ -88,6 +96,11 @@ class DaemonView:
         """Return all cameras, in the order of the configuration."""
         runtimes = self._cameras.runtimes
         return [self._camera(runtimes[name]) for name in self.config.cameras if name in runtimes]
+
+    def elsewhere(self) -> Sequence[CameraElsewhere]:
+        """Return the cameras that other nodes of the fleet have."""
+        found = self._node.elsewhere() if self._node else ()
+        return [CameraElsewhere(name=n, title=t, node=node, pages=url) for n, t, node, url in found]
 
     def _camera(self, runtime: CameraRuntime) -> CameraState:
         camera, status = runtime.camera, runtime.capture.status if runtime.capture else None

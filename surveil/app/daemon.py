@@ -166,7 +166,7 @@ class Daemon:
             return ()
         from surveil.app.console import DaemonView, make_console  # noqa: PLC0415 - see above
 
-        view = DaemonView(self.reloader, self._requests, self.cameras, self.arming, shared)
+        view = DaemonView(self.reloader, self._requests, self.cameras, self.arming, shared, self._node)
         return make_console(view, self._state, shared, self._live)
 
     @property

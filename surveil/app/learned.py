@@ -18,6 +18,7 @@ from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.features.normality.store import NormalityStore
+from surveil.fleet.roster import Roster, read_roster
 from surveil.fleet.shelf import Shelf, digest_of
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,8 @@ class LearnedCarrier:
         self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
         """By camera: the epoch for which the store was read, and what is the same here and there."""
         self._failing_since: float | None = None
+        self.roster = Roster()
+        """Who has which camera, as of the last look. Any thread may read it."""
 
     def start(self, stop: Stop) -> None:
         """Carry until `stop`."""
@@ -62,13 +65,16 @@ class LearnedCarrier:
             del self._known[name]
         due: list[Callable[[], None]] = [partial(self._carry, camera, epoch) for camera, epoch, _ in held]
         failed: list[StateError] = []
-        for carry in (*due, self._classifiers.run_once):
+        for carry in (*due, self._classifiers.run_once, self._look_up):
             try:
                 carry()
             except StateError as error:
                 failed.append(error)
         if failed:
             raise failed[0]
+
+    def _look_up(self) -> None:
+        self.roster = read_roster(self._store)
 
     def _run(self, stop: Stop) -> None:
         while not SystemClock().sleep(_PERIOD_S, stop):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +86,7 @@ class FleetNode:
         self._next: tuple[int, Mapping[str, int]] = 0, {}
         """What `narrow` has returned last: the number of its orders, and the epochs."""
         self._draining = False
-        self._address = ""
+        self._address = self._pages = ""
         self._peers: Mapping[str, str] = {}
         self._deliveries, self._pending, self._counts = deliveries, 0, Every(_COUNT_S)
         self._meter = CostMeter(received)
@@ -163,7 +163,9 @@ class FleetNode:
 
     def page(self, address: str) -> BaseRoute:
         """Return the page that lists all nodes as Prometheus's HTTP service discovery reads it; `address`: of ours."""
+        http = self._whole.http
         self._address = address
+        self._pages = http.public_url or f"{'https' if http.certificate else 'http'}://{address}"
 
         async def targets(_request: Request) -> Response:
             return JSONResponse(
@@ -171,6 +173,15 @@ class FleetNode:
             )
 
         return Route("/fleet/targets", targets)
+
+    def elsewhere(self) -> Sequence[tuple[str, str, str, str]]:
+        """Return camera, title, node and the URL of its pages, for those that another node has."""
+        roster, cameras = self._learned.roster, self._whole.cameras
+        return [
+            (name, cameras[name].titles.camera, node, roster.pages.get(node, ""))
+            for name, node in roster.owners.items()
+            if node != self._name and name in cameras and name not in self._reading
+        ]
 
     def lease_age_s(self) -> float:
         """Return how old the last renewal is, s."""
@@ -236,6 +247,7 @@ class FleetNode:
             costs=self._meter.costs(now),
             version=__version__,
             address=self._address,
+            pages=self._pages,
             pending=self._pending,
             peers=peers_digest(self._peers),
             draining=self._draining,

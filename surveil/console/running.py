@@ -41,6 +41,17 @@ class CameraState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CameraElsewhere:
+    """A camera that another node of the fleet has."""
+
+    name: str
+    title: str
+    node: str
+    pages: str
+    """URL of that node's pages; empty: unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probed:
     """What a probe of one camera found."""
 
@@ -86,6 +97,9 @@ class RunningDaemon(Protocol):
 
     def cameras(self) -> Sequence[CameraState]:
         """Return all cameras, in the order of the configuration."""
+
+    def elsewhere(self) -> Sequence[CameraElsewhere]:
+        """Return the cameras that other nodes of the fleet have; none without a fleet."""
 
     def picture(self, camera: str) -> PictureSeen:
         """Return what is wrong with a camera's picture."""

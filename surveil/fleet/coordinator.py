@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from surveil.clock import Every
 from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
 from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, place
+from surveil.fleet.roster import Roster
 from surveil.fleet.seats import HOLD_S, TERM, Seats
 
 _SOON_S = 0.25
@@ -195,6 +196,13 @@ class Coordinator:
             superseded=self.superseded,
             nodes=tuple(self._node_view(name, now) for name in sorted(self._nodes)),
             cameras=tuple(self._camera_view(name) for name in sorted(self._cameras)),
+        )
+
+    def roster(self) -> Roster:
+        """Return who has which camera, and where each node's pages are."""
+        return Roster(
+            owners={camera: seat.node for camera, seat in sorted(self._seats)},
+            pages={name: node.report.pages for name, node in sorted(self._nodes.items())},
         )
 
     # Placement.

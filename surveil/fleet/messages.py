@@ -55,6 +55,8 @@ class NodeReport:
     version: str = ""
     address: str = ""
     """Where its pages are."""
+    pages: str = ""
+    """URL of its pages, as browsers reach them."""
     pending: int = 0
     """Alerts that wait in its outbox."""
     peers: str = ""

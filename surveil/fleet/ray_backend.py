@@ -26,6 +26,7 @@ from surveil.fleet.agent import Agent, CoordinatorLostError
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.messages import RENEW_S, NodeReport
 from surveil.fleet.placer import CameraLoad
+from surveil.fleet.roster import Roster, write_roster
 from surveil.fleet.terms import highest_term, take_term
 
 NAMESPACE = "surveil"
@@ -43,19 +44,35 @@ class CoordinatorActor:
     def __init__(self, cameras: Sequence[Mapping[str, Any]], store: str) -> None:
         self._store = Path(store)
         self._loads = {load.name: load for load in map(_load_of, cameras)}
-        self._terms = Every(RENEW_S, boot_s())
+        self._looks = Every(RENEW_S)
         self._begin()
+        threading.Thread(target=self._visit_store, name="store", daemon=True).start()
 
     def _begin(self) -> None:
-        self._term = take_term(self._store)
+        self._term, self._roster = take_term(self._store), Roster()
         self._coordinator = Coordinator(self._loads, self._term, boot_s())
+
+    def _visit_store(self) -> None:
+        """See whether another coordinator has begun, and tell who has which camera.
+
+        On a thread of its own: no call waits for a store that hangs.
+        """
+        told, clock, stop = Roster(), SystemClock(), Stop()
+        while not clock.sleep(RENEW_S, stop):
+            if (highest_term(self._store) or 0) > self._term:
+                self._coordinator.superseded = True
+            roster = self._roster
+            if roster != told and not self._coordinator.superseded:
+                with suppress(StateError):
+                    write_roster(self._store, roster)
+                    told = roster
 
     def report(self, plain: Mapping[str, Any]) -> dict[str, Any] | None:
         """Take a report; return the orders."""
         now = boot_s()
-        if self._terms.due(now):
-            self._coordinator.superseded |= (highest_term(self._store) or 0) > self._term
         orders = self._coordinator.report(NodeReport.of(plain), now)
+        if self._looks.due(now):
+            self._roster = self._coordinator.roster()
         return None if orders is None else orders.plain()
 
     def configure(self, cameras: Sequence[Mapping[str, Any]]) -> int:

@@ -73,6 +73,10 @@ class StillDaemon:
     def __init__(self, config):
         self.config = config
         self._clock = SystemClock()
+        self.others = ()
+
+    def elsewhere(self):
+        return self.others
 
     def reload(self):
         self.config = load(self.config.path, {})

@@ -15,6 +15,7 @@ from surveil.console.auth.sessions import COOKIE, IDLE_S, LONGEST_S
 from surveil.console.auth.users import Users
 from surveil.console.endpoint import Endpoint
 from surveil.console.routes import API, TABLE
+from surveil.console.running import CameraElsewhere
 from surveil.damage import Damaged
 from surveil.damage import found as damage
 from tests.commands import surveil
@@ -101,12 +102,14 @@ def test_a_token_opens_what_its_scopes_name_and_nothing_else(guarded, scope):
 def test_a_user_of_some_cameras_learns_nothing_of_the_others(guarded):
     guarded.happens(0, camera="yard")
     event = guarded.happens(1, camera="gate", evidence={"snapshot": guarded.store("gate/a.jpg", b"x")})
+    guarded.daemon.others = (CameraElsewhere(name="dock", title="", node="west", pages=""),)
     session = cookie(log_in(guarded, "ada"))
 
     def get(path):
         return guarded.ask("GET", f"/api/v1{path}", headers=session)
 
     assert [one["id"] for one in get("/cameras").json["cameras"]] == ["yard"]
+    assert get("/cameras").json["elsewhere"] == []
     assert [one["camera"] for one in get("/events").json["events"]] == ["yard"]
     for path in (
         f"/events/{event}",

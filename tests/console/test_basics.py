@@ -5,6 +5,7 @@ import pytest
 from surveil import __version__
 from surveil.console.language import language_of
 from surveil.console.routes import TABLE
+from surveil.console.running import CameraElsewhere
 
 
 def test_the_console_says_who_is_there_and_what_it_is(site):
@@ -35,6 +36,23 @@ def test_cameras_are_told_with_their_state_and_without_their_addresses(site):
     assert answer.json["etag"] == site.config.digest
     assert b"192.0.2" not in answer.body
     assert b"sekret" not in answer.body
+
+
+def test_cameras_of_other_nodes_are_told_with_a_link_to_their_console(site):
+    assert site.get("/cameras").json["elsewhere"] == []
+    site.daemon.others = (
+        CameraElsewhere(name="dock 1", title="The dock", node="west", pages="https://west.example"),
+        CameraElsewhere(name="hall", title="", node="north", pages=""),
+    )
+    assert site.get("/cameras").json["elsewhere"] == [
+        {
+            "id": "dock 1",
+            "title": "The dock",
+            "node": "west",
+            "console": "https://west.example/console/#/live/dock%201",
+        },
+        {"id": "hall", "title": "hall", "node": "north", "console": ""},
+    ]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])

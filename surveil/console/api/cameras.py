@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
-from surveil.console.running import CameraState
+from surveil.console.running import CameraElsewhere, CameraState
 
 _PLAYED = {"h264": "avc1.640028", "av1": "av01.0.08M.08"}
 """Codecs that a browser plays, and what MSE calls a usual one of each."""
@@ -50,10 +51,21 @@ class CameraAnswer(Message):
     site: str
 
 
+class Elsewhere(Message):
+    """A camera that another node of the fleet has."""
+
+    id: str
+    title: str
+    node: str
+    console: str
+    """URL of the camera in that node's console; empty: unknown."""
+
+
 class Cameras(Message):
     """All cameras that the user may see."""
 
     cameras: tuple[CameraAnswer, ...]
+    elsewhere: tuple[Elsewhere, ...]
     removed: tuple[str, ...]
     """Cameras of the configuration file that were removed in the console."""
     etag: str
@@ -68,6 +80,7 @@ def cameras(call: Call) -> Cameras:
     hiding = {name for name, camera in daemon.config.cameras.items() if camera.unstored}
     return Cameras(
         cameras=tuple(_answer(one, going_on, hides=one.name in hiding) for one in seen),
+        elsewhere=tuple(_elsewhere(one) for one in daemon.elsewhere() if call.identity.sees(one.name)),
         removed=tuple(name for name in call.parts.drafts.removed if call.identity.sees(name)),
         etag=daemon.config.digest,
     )
@@ -92,6 +105,11 @@ def _answer(one: CameraState, going_on: Mapping[str, int], *, hides: bool) -> Ca
         playable=_playable(one.codec, hides=hides),
         site=one.site,
     )
+
+
+def _elsewhere(one: CameraElsewhere) -> Elsewhere:
+    console = f"{one.pages}/console/#/live/{quote(one.name, safe='')}" if one.pages else ""
+    return Elsewhere(id=one.name, title=one.title or one.name, node=one.node, console=console)
 
 
 def _playable(codec: str, *, hides: bool) -> Playable:

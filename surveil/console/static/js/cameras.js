@@ -14,9 +14,17 @@ export function CamerasPage() {
   return html`<${Heading} actions=${adds && html`<a class="button main" href="#/setup">${t("setup")}</a>`}>${t("nav.cameras")}<//>
     <${Problem} error=${error} />
     ${!data && !error && html`<${Loading} />`}
-    ${data?.cameras.length === 0 && html`<p>${t("live.none")}</p>`}
+    ${data?.cameras.length === 0 && data.elsewhere.length === 0 && html`<p>${t("live.none")}</p>`}
     <div class="tiles">${data?.cameras.map((camera) => html`<${Camera} key=${camera.id} camera=${camera} />`)}</div>
+    ${data?.elsewhere.length > 0 && html`<${Elsewhere} cameras=${data.elsewhere} />`}
     ${data && adds && html`<${Removed} names=${data.removed} onRestored=${reload} />`}`;
+}
+
+function Elsewhere({ cameras }) {
+  return html`<section class="card"><h2>${t("cameras.elsewhere")}</h2>
+    <ul>${cameras.map((camera) => html`<li key=${camera.id}>${
+      camera.console ? html`<a href=${camera.console}>${camera.title}</a>` : camera.title}: ${camera.node}</li>`)}</ul>
+  </section>`;
 }
 
 function Camera({ camera }) {

@@ -1,0 +1,65 @@
+"""Every node knows which node has which camera, and where its pages are."""
+
+import json
+from contextlib import ExitStack
+
+import pytest
+
+from surveil.app.node import FleetNode
+from surveil.config import load
+from surveil.errors import StateError
+from surveil.fleet.coordinator import Coordinator
+from surveil.fleet.messages import NodeReport
+from surveil.fleet.placer import CameraLoad
+from surveil.fleet.roster import NAME, Roster, read_roster, write_roster
+from surveil.fleet.terms import take_term
+
+
+@pytest.fixture
+def store(tmp_path):
+    take_term(tmp_path / "store")
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def make_node(tmp_path, store):
+    with ExitStack() as stack:
+
+        def make(name, **http):
+            (tmp_path / name).mkdir()
+            path = tmp_path / name / "config.yaml"
+            cameras = {camera: {"url": "rtsp://127.0.0.1:9/x"} for camera in ("yard", "gate")}
+            fleet = {"node": name, "store": str(store)}
+            path.write_text(json.dumps({"version": 1, "cameras": cameras, "fleet": fleet, "http": http}))
+            config = load(path)
+            node = FleetNode(config, config.fleet, path.parent, lambda: None, dict, dict)
+            stack.callback(node._socket.close)
+            return node
+
+        yield make
+
+
+def test_a_node_names_the_cameras_of_the_others(make_node, store):
+    east, west = make_node("east"), make_node("west", console=True, public_url="https://west.example")
+    coordinator = Coordinator({"yard": CameraLoad(name="yard"), "gate": CameraLoad(name="gate")}, 1, 0.0)
+    for node in (east, west):
+        node.page("127.0.0.1:9108")
+    for now in (1.0, 10.6, 11.0):
+        for node in (east, west):
+            coordinator.report(NodeReport.of(node._report(with_cameras=True).plain()), now)
+    roster = coordinator.roster()
+    assert roster.pages == {"east": "http://127.0.0.1:9108", "west": "https://west.example"}
+    assert sorted(roster.owners) == ["gate", "yard"]
+    write_roster(store, roster)
+    for node, name in ((east, "east"), (west, "west")):
+        node._learned.run_once()
+        told = {camera: (owner, pages) for camera, _, owner, pages in node.elsewhere()}
+        assert told == {c: (o, roster.pages[o]) for c, o in roster.owners.items() if o != name}
+
+
+def test_a_roster_that_cannot_be_read_is_an_error_and_none_is_none(store):
+    assert read_roster(store) == Roster()
+    for damaged in ("[]", "{", '{"owners": 3, "pages": {}}'):
+        (store / NAME).write_text(damaged)
+        with pytest.raises(StateError, match=NAME):
+            read_roster(store)
