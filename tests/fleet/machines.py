@@ -96,7 +96,7 @@ class Fleet:
         paths = [config(f"node{i}", folder, judge, policy, webhook, reached=reached) for i in range(machines)]
         self.machines = [Machine(path, self.desk) for path in paths]
 
-    def settle(self, timeout_s: float = 60.0) -> None:
+    def settle(self, timeout_s: float = 90.0) -> None:
         """Wait until every camera has one reader."""
         wait_for(self.judge.read_once, timeout_s)
 

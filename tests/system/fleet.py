@@ -8,7 +8,8 @@ one for the whole. Ends with 1 when
 - two nodes read one camera under `stop`; under `watch` while all nodes had contact, or for more than 10 s after;
 - an alert was lost or told twice, or an event was left without an end.
 
-Faults that fill a disk need `unshare` to give each node a small file system.
+With `--ray` (which needs Ray) the faults are those of Ray's processes. Faults that fill a disk need `unshare` to give
+each node a small file system.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ from tests import forked
 from tests.fleet import outcome
 from tests.fleet.judge import Judge
 from tests.fleet.machines import Fleet
+from tests.fleet.ray_machines import RayFleet
 from tests.integration.world import Webhook, wait_for
 from tests.system.fleet_faults import Faults
+from tests.system.fleet_ray import RayFaults
 
 _HOLD_S = (1.0, 25.0)
 """For how long a fault lasts."""
@@ -62,7 +65,7 @@ class Trial:
         held_s, began = self._dice.uniform(*_HOLD_S), self._judge.now()
         self._faults.kinds[name](lambda: pause(held_s))
         mended = self._judge.now()
-        self._fleet.settle(90)
+        self._fleet.settle()
         lone = self._policy == "watch" and name in self._faults.without_contact
         overlap_s, gap_s = self._judge.overlap_s(mended if lone else began), self._judge.gap_s(began)
         well = overlap_s <= (_GIVES_WAY_S if lone else 0.0)
@@ -98,24 +101,34 @@ def tell(**what: Any) -> None:
     sys.stdout.flush()
 
 
-def run(folder: Path, faults: int, policy: str, seed: int) -> bool:
+def run(folder: Path, number: int, policy: str, seed: int, *, ray: bool) -> bool:
     """Return whether all was well."""
     dice = random.Random(seed)
     clip = folder / "passing.mp4"
     write_clip(clip, DrawnScene.passing(seed=3, people=2, size=(640, 360)))
-    small = os.environ.get(_OWN_MOUNTS) == "1"
+    small = os.environ.get(_OWN_MOUNTS) == "1" and not ray
     if small:
         _mount(folder)
     with ExitStack() as stack:
         hook = stack.enter_context(Webhook())
         judge = stack.enter_context(Judge(clip, _CAMERAS))
-        fleet = stack.enter_context(Fleet(folder, judge, policy, hook.url, reached=_REACHED))
-        fleet.settle(120)
-        trial = Trial(fleet, hook, Faults(fleet, dice, small=small), dice, policy)
-        for number in range(1, faults + 1):
-            trial.break_something(number)
+        if ray:
+            fleet, faults = _under_ray(stack, folder, judge, policy, hook, dice)
+        else:
+            fleet = stack.enter_context(Fleet(folder, judge, policy, hook.url, reached=_REACHED))
+            fleet.settle(120)
+            faults = Faults(fleet, dice, small=small)
+        trial = Trial(fleet, hook, faults, dice, policy)
+        for i in range(1, number + 1):
+            trial.break_something(i)
         trial.sum_up()
     return trial.well
+
+
+def _under_ray(stack, folder, judge, policy, hook, dice):
+    fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url))
+    fleet.settle()
+    return fleet, RayFaults(fleet, dice)
 
 
 def _mount(folder: Path) -> None:
@@ -143,13 +156,14 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--policy", choices=("stop", "watch"), default="stop")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--ray", action="store_true", help="under Ray, and faults of its processes")
     parser.add_argument("--keep", action="store_true", help="keep the nodes' folders and logs")
     args = parser.parse_args()
     _own_mounts()
     forked.start()
     folder = tempfile.mkdtemp(prefix="fleet-")
     try:
-        well = run(Path(folder), args.faults, args.policy, args.seed)
+        well = run(Path(folder), args.faults, args.policy, args.seed, ray=args.ray)
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)
