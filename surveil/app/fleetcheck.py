@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from surveil.app.open_ports import open_to_others
 from surveil.app.state_dir import usable
 from surveil.config import Config
 from surveil.config.file import FleetSettings
@@ -31,6 +32,8 @@ def look(config: Config, fleet: FleetSettings) -> list[Finding]:
     return [
         _ray(),
         _address(fleet),
+        _open_ports(),
+        _pages(config),
         _token(config),
         _store(fleet),
         *_daemon(config),
@@ -50,6 +53,27 @@ def _address(fleet: FleetSettings) -> Finding:
     where = "loopback" if ipaddress.ip_address(host).is_loopback else "a private network"
     text = f"{fleet.listen} is on {where}; whoever reaches Ray's ports and has the token may run programs"
     return Finding("address", good=True, text=text)
+
+
+def _open_ports() -> Finding:
+    """Ray listens on all addresses, whatever it is told: only a firewall keeps others out."""
+    ports = sorted(open_to_others())
+    if not ports:
+        return Finding("ports", good=True, text="no process of Ray's listens on more than loopback")
+    text = (
+        f"Ray listens on all addresses, without TLS, at {', '.join(map(str, ports))}; the units let in whom "
+        "IPAddressAllow names, without them use a firewall"
+    )
+    return Finding("ports", good=True, text=text)
+
+
+def _pages(config: Config) -> Finding:
+    http = config.http
+    if http.is_loopback or http.certificate:
+        how = "loopback" if http.is_loopback else "TLS"
+        return Finding("pages", good=True, text=f"{http.listen} is served by {how}")
+    text = f"{http.listen} takes its token without TLS; set http.certificate and http.key"
+    return Finding("pages", good=False, text=text)
 
 
 def _token(config: Config) -> Finding:

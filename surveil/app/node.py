@@ -43,6 +43,8 @@ LEASES = "fleet.json"
 """The last orders, in the state directory: a daemon that starts without a coordinator may go on by them."""
 _LOOK_S = 0.5
 _COUNT_S = 10.0
+_TLS = "https://"
+"""What the address of a node begins with whose pages are served by TLS."""
 _SHARE = 0.75
 """Part of the cores that cameras may take where nothing else is said."""
 
@@ -164,13 +166,11 @@ class FleetNode:
     def page(self, address: str) -> BaseRoute:
         """Return the page that lists all nodes as Prometheus's HTTP service discovery reads it; `address`: of ours."""
         http = self._whole.http
-        self._address = address
-        self._pages = http.public_url or f"{'https' if http.certificate else 'http'}://{address}"
+        self._address = f"{_TLS}{address}" if http.certificate else address
+        self._pages = http.public_url or (self._address if http.certificate else f"http://{address}")
 
         async def targets(_request: Request) -> Response:
-            return JSONResponse(
-                [{"targets": [at], "labels": {"node": name}} for name, at in sorted(self._peers.items())]
-            )
+            return JSONResponse([_target(name, at) for name, at in sorted(self._peers.items())])
 
         return Route("/fleet/targets", targets)
 
@@ -293,6 +293,12 @@ class LeaseCollector(Collector):
         )
         late.add_metric([], self._store_late_s())
         yield from (epoch, owner, age, late)
+
+
+def _target(node: str, address: str) -> dict[str, Any]:
+    """Return a node as Prometheus's HTTP service discovery reads it."""
+    scheme = {"__scheme__": "https"} if address.startswith(_TLS) else {}
+    return {"targets": [address.removeprefix(_TLS)], "labels": {"node": node, **scheme}}
 
 
 def _restored(path: Path) -> Orders | None:

@@ -54,7 +54,7 @@ class NodeReport:
     """Measured cost of cameras, in the unit of the capacity."""
     version: str = ""
     address: str = ""
-    """Where its pages are."""
+    """Where its pages are: HOST:PORT, after https:// where they are served by TLS."""
     pages: str = ""
     """URL of its pages, as browsers reach them."""
     pending: int = 0

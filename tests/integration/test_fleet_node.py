@@ -91,9 +91,12 @@ def test_a_node_watches_what_its_orders_say_and_tells_the_epoch(tmp_path, stream
             assert found["surveil_camera_lease_epoch", frozenset({("camera", "yard")})] == 7
             assert found["surveil_camera_owner", frozenset({("camera", "yard")})] == 1
             assert found["surveil_lease_age_seconds", frozenset()] < VALID_S
-            node.assign(peers={"west": "10.0.0.2:9108", "east": "10.0.0.1:9108"}, yard=7)
+            node.assign(peers={"west": "https://10.0.0.2:9108", "east": "10.0.0.1:9108"}, yard=7)
             targets = json.loads(daemon.get("/fleet/targets")[1])
-            assert [one["targets"] for one in targets] == [["10.0.0.1:9108"], ["10.0.0.2:9108"]]
+            assert targets == [
+                {"targets": ["10.0.0.1:9108"], "labels": {"node": "east"}},
+                {"targets": ["10.0.0.2:9108"], "labels": {"node": "west", "__scheme__": "https"}},
+            ]
             node.reads()
             assert wait_for(lambda: stream.sessions() == [])
             ends = wait_for(
