@@ -27,7 +27,8 @@ class Faults:
 
     def __init__(self, fleet: Fleet, dice: random.Random, *, small: bool) -> None:
         self._fleet, self._dice = fleet, dice
-        self._old_orders = {m.name: (m.state / LEASES).read_bytes() for m in fleet.machines}
+        orders = [machine.state / LEASES for machine in fleet.machines]
+        self._old_orders = [(path, path.read_bytes()) for path in orders if path.exists()]
         keeping: dict[str, Callable[[Meanwhile], None]] = {
             "daemon killed": self._daemon_killed,
             "node returns with an old epoch": self._old_epoch,
@@ -63,10 +64,11 @@ class Faults:
         self._start(machine)
 
     def _old_epoch(self, meanwhile: Meanwhile) -> None:
-        machine = self._any()
+        path, orders = self._dice.choice(self._old_orders)
+        machine = next(one for one in self._fleet.machines if one.state == path.parent)
         machine.kill()
         meanwhile()
-        (machine.state / LEASES).write_bytes(self._old_orders[machine.name])
+        path.write_bytes(orders)
         self._start(machine)
 
     @staticmethod

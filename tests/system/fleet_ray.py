@@ -63,7 +63,7 @@ class RayFaults:
 
     def _chosen(self, program: str) -> list[int]:
         machine = self._fleet.machines[0] if program in _ON_THE_HEAD else self._any()
-        return wait_for(lambda: machine.processes(_PROGRAMS[program]), 60)
+        return wait_for(lambda: machine.processes(_PROGRAMS[program]), 180)
 
     def _freeze(self, processes: list[int], meanwhile: Meanwhile) -> None:
         self._signal(processes, signal.SIGSTOP)
