@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,11 +36,11 @@ SHORT_CHECKS = {
 class RayNode:
     """A daemon, and a command that keeps Ray's processes. A supervisor starts the command again."""
 
-    def __init__(self, path: Path, number: int) -> None:
+    def __init__(self, path: Path, number: int, checks: Mapping[str, str]) -> None:
         self.path, self.name, self.state = path, path.parent.name, path.parent / "state"
         address = f"127.0.0.{2 + number}"
         self._command = ["start", "--ip", address] if number == 0 else ["join", HEAD, "--ip", address]
-        self._stop = Stop()
+        self._checks, self._stop = checks, Stop()
         self._supervisor = threading.Thread(target=self._supervise, name=f"supervisor-{self.name}")
         self.start()
 
@@ -81,7 +82,7 @@ class RayNode:
                     [sys.executable, "-m", "surveil", "fleet", *self._command, "-c", str(self.path)],
                     stdout=log,
                     stderr=log,
-                    env={**os.environ, **SHORT_CHECKS, _MARK: str(self.path)},
+                    env={**os.environ, **self._checks, _MARK: str(self.path)},
                 )
                 while child.poll() is None and not self._stop.wait(0.2):
                     pass
@@ -110,13 +111,15 @@ class RayNode:
 
 
 class RayFleet:
-    """Three nodes under Ray. A context manager."""
+    """Three nodes under Ray. A context manager. `checks`: environment of Ray's processes."""
 
-    def __init__(self, folder: Path, judge: Judge, policy: str, webhook: str) -> None:
+    def __init__(
+        self, folder: Path, judge: Judge, policy: str, webhook: str, checks: Mapping[str, str]
+    ) -> None:
         self.judge = judge
         (folder / "store").mkdir()
         paths = [config(f"node{i}", folder, judge, policy, webhook, HEAD) for i in range(3)]
-        self.machines = [RayNode(path, number) for number, path in enumerate(paths)]
+        self.machines = [RayNode(path, number, checks) for number, path in enumerate(paths)]
         head, *others = self.machines
         head.supervise()
         wait_for((head.state / TOKEN).exists, 60)

@@ -11,7 +11,6 @@ from surveil.clock import ManualClock
 from surveil.errors import StateError
 from surveil.features.normality.store import NormalityStore
 from surveil.fleet.shelf import Shelf
-from surveil.fleet.terms import take_term
 
 NOW = 1_700_000_000.0
 
@@ -49,12 +48,6 @@ class Node:
     def carry(self, **held):
         self.held = held
         self.carrier.run_once()
-
-
-@pytest.fixture
-def store(tmp_path):
-    take_term(tmp_path / "store")
-    return tmp_path / "store"
 
 
 @pytest.fixture

@@ -1,42 +1,12 @@
 """Every node knows which node has which camera, and where its pages are."""
 
-import json
-from contextlib import ExitStack
-
 import pytest
 
-from surveil.app.node import FleetNode
-from surveil.config import load
 from surveil.errors import StateError
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.messages import NodeReport
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.roster import NAME, Roster, read_roster, write_roster
-from surveil.fleet.terms import take_term
-
-
-@pytest.fixture
-def store(tmp_path):
-    take_term(tmp_path / "store")
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def make_node(tmp_path, store):
-    with ExitStack() as stack:
-
-        def make(name, **http):
-            (tmp_path / name).mkdir()
-            path = tmp_path / name / "config.yaml"
-            cameras = {camera: {"url": "rtsp://127.0.0.1:9/x"} for camera in ("yard", "gate")}
-            fleet = {"node": name, "store": str(store)}
-            path.write_text(json.dumps({"version": 1, "cameras": cameras, "fleet": fleet, "http": http}))
-            config = load(path)
-            node = FleetNode(config, config.fleet, path.parent, lambda: None, dict, dict)
-            stack.callback(node._socket.close)
-            return node
-
-        yield make
 
 
 def test_a_node_names_the_cameras_of_the_others(make_node, store):

@@ -31,12 +31,6 @@ class Node:
 
 
 @pytest.fixture
-def store(tmp_path):
-    take_term(tmp_path / "store")
-    return tmp_path / "store"
-
-
-@pytest.fixture
 def nodes(tmp_path, store):
     return [Node(tmp_path / name, store) for name in ("east", "west")]
 

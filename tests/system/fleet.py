@@ -33,7 +33,7 @@ from tests import forked
 from tests.fleet import outcome
 from tests.fleet.judge import Judge
 from tests.fleet.machines import Fleet
-from tests.fleet.ray_machines import RayFleet
+from tests.fleet.ray_machines import SHORT_CHECKS, RayFleet
 from tests.integration.world import Webhook, wait_for
 from tests.system.fleet_faults import Faults
 from tests.system.fleet_ray import RayFaults
@@ -60,8 +60,7 @@ class Trial:
         self._overlap_s = self._gap_s = 0.0
         self.well = True
 
-    def break_something(self, number: int) -> None:
-        name = self._dice.choice(sorted(self._faults.kinds))
+    def break_something(self, number: int, name: str) -> None:
         held_s, began = self._dice.uniform(*_HOLD_S), self._judge.now()
         self._faults.kinds[name](lambda: pause(held_s))
         mended = self._judge.now()
@@ -101,9 +100,9 @@ def tell(**what: Any) -> None:
     sys.stdout.flush()
 
 
-def run(folder: Path, number: int, policy: str, seed: int, *, ray: bool) -> bool:
+def run(folder: Path, args: argparse.Namespace) -> bool:
     """Return whether all was well."""
-    dice = random.Random(seed)
+    dice, policy, ray = random.Random(args.seed), args.policy, args.ray
     clip = folder / "passing.mp4"
     write_clip(clip, DrawnScene.passing(seed=3, people=2, size=(640, 360)))
     small = os.environ.get(_OWN_MOUNTS) == "1" and not ray
@@ -113,22 +112,19 @@ def run(folder: Path, number: int, policy: str, seed: int, *, ray: bool) -> bool
         hook = stack.enter_context(Webhook())
         judge = stack.enter_context(Judge(clip, _CAMERAS))
         if ray:
-            fleet, faults = _under_ray(stack, folder, judge, policy, hook, dice)
+            checks = {} if args.usual_checks else SHORT_CHECKS
+            fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url, checks))
+            fleet.settle()
+            faults = RayFaults(fleet, dice)
         else:
             fleet = stack.enter_context(Fleet(folder, judge, policy, hook.url, reached=_REACHED))
             fleet.settle(120)
             faults = Faults(fleet, dice, small=small)
         trial = Trial(fleet, hook, faults, dice, policy)
-        for i in range(1, number + 1):
-            trial.break_something(i)
+        for i in range(1, args.faults + 1):
+            trial.break_something(i, args.only or dice.choice(sorted(faults.kinds)))
         trial.sum_up()
     return trial.well
-
-
-def _under_ray(stack, folder, judge, policy, hook, dice):
-    fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url))
-    fleet.settle()
-    return fleet, RayFaults(fleet, dice)
 
 
 def _mount(folder: Path) -> None:
@@ -157,13 +153,17 @@ def main() -> None:
     parser.add_argument("--policy", choices=("stop", "watch"), default="stop")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--ray", action="store_true", help="under Ray, and faults of its processes")
+    parser.add_argument("--only", metavar="KIND", help="this kind of fault, for example 'node killed'")
+    parser.add_argument(
+        "--usual-checks", action="store_true", help="Ray's health checks as they are by default"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the nodes' folders and logs")
     args = parser.parse_args()
     _own_mounts()
     forked.start()
     folder = tempfile.mkdtemp(prefix="fleet-")
     try:
-        well = run(Path(folder), args.faults, args.policy, args.seed, ray=args.ray)
+        well = run(Path(folder), args)
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)

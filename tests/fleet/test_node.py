@@ -1,0 +1,69 @@
+"""What a node shows of its leases, and the clock that they run by."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import surveil.fleet
+from surveil.app import node as node_module
+from surveil.clock import boot_s
+from surveil.fleet.messages import STOP_S, Orders
+
+BOOT = "from surveil.clock import boot_s; print(boot_s())"
+
+
+def shown(node, name):
+    """Values of a metric by camera."""
+    registry = CollectorRegistry()
+    registry.register(node.collector())
+    return {
+        sample.labels["camera"]: sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+@pytest.mark.parametrize(("policy", "without"), [("watch", {"yard": 0.0}), ("stop", {})])
+def test_a_node_shows_that_it_watches_without_a_lease_for_as_long_as_it_does(make_node, policy, without):
+    now = 1000.0
+    node = make_node("east", lambda: now, policy)
+
+    def follow(number):
+        node._follow(Orders(number=number, asked=now, grants={"yard": 7}))
+        node.applied(node.narrow(node._whole).cameras)
+
+    follow(1)
+    assert shown(node, "surveil_camera_owner") == {"yard": 1.0}
+    for now in range(1001, 1030):
+        node._leases.look(now)
+    assert now > 1000 + STOP_S
+    node.applied(node.narrow(node._whole).cameras)
+    assert shown(node, "surveil_camera_owner") == without
+    assert node.may_read("yard") is (policy == "watch")
+    follow(2)
+    assert shown(node, "surveil_camera_owner") == {"yard": 1.0}
+    assert shown(node, "surveil_camera_lease_epoch") == {"yard": 7}
+
+
+def test_no_lease_knows_the_time_of_day():
+    """A clock that is set an hour forward or back changes no lease."""
+    files = [*Path(surveil.fleet.__file__).parent.glob("*.py"), Path(node_module.__file__)]
+    for path in files:
+        assert not re.search(r"\bwall\b|time\.time|datetime", path.read_text()), path
+
+
+@pytest.mark.rig
+def test_leases_run_by_the_clock_that_counts_suspended_time():
+    unshare = shutil.which("unshare")
+    ahead = [unshare or "", "--map-root-user", "--time", "--fork", "--boottime", "3600"]
+    if unshare is None or subprocess.run([*ahead, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no time namespaces here")
+    before = boot_s()
+    done = subprocess.run([*ahead, sys.executable, "-c", BOOT], capture_output=True, text=True, check=True)
+    assert before + 3600 <= float(done.stdout) <= boot_s() + 3600
