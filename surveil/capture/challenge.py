@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from surveil.capture.certificates import lenient
 from surveil.errors import Cause
 
 _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(\w+)(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -74,7 +74,4 @@ def _ask(host: str, port: int, url: str, timeout_s: float) -> str:
 def _wrapped(plain: socket.socket, scheme: str) -> socket.socket:
     if scheme != "rtsps":
         return plain
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing secret is sent
-    return context.wrap_socket(plain)
+    return lenient().wrap_socket(plain)

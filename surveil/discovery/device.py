@@ -10,7 +10,6 @@ import base64
 import hashlib
 import http.client
 import secrets
-import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
+from surveil.capture.certificates import lenient
 from surveil.capture.weblogin import WebLogin
 from surveil.discovery import markup
 from surveil.errors import SurveilError
@@ -178,10 +178,8 @@ class Device:
     def _link(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
         if scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=self._left_s())
-        context = ssl.create_default_context()
         # A camera signs for itself; only digests of the password are sent.
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return http.client.HTTPSConnection(host, port, timeout=self._left_s(), context=context)
+        return http.client.HTTPSConnection(host, port, timeout=self._left_s(), context=lenient())
 
     def _read(self, response: http.client.HTTPResponse, link: http.client.HTTPConnection) -> Iterator[bytes]:
         total = 0
