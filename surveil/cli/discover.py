@@ -164,7 +164,7 @@ def _print(made: Sequence[Entry], values: dict[str, dict[str, object]]) -> None:
     console.print("cameras:", markup=False)
     for entry in made:
         console.print(f"  {entry.name}:  # {entry.comment}", soft_wrap=True, markup=False)
-        for line in _lines(values[entry.name]):
+        for line in edit.written(values[entry.name]).splitlines():
             console.print(f"    {line}", soft_wrap=True, markup=False)
 
 
@@ -175,13 +175,3 @@ def _write(file: Path, values: dict[str, dict[str, object]], login: Login | None
     text = file.read_text(encoding="utf-8") if file.exists() else "version: 1\n"
     edit.replace(file, edit.edited(text, lambda cameras: cameras.update(values)))
     console.print(f"{file} has {', '.join(values)}", soft_wrap=True, markup=False)
-
-
-def _lines(value: dict[str, object], indent: str = "") -> list[str]:
-    lines = []
-    for key, below in value.items():
-        if isinstance(below, dict):
-            lines += [f"{indent}{key}:", *_lines(below, f"{indent}  ")]
-        else:
-            lines.append(f"{indent}{key}: {below}")
-    return lines

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,15 @@ def edited(text: str, change: Callable[[Any], None]) -> str:
     if not root.get("cameras"):
         root["cameras"] = {}
     change(root["cameras"])
+    return _dumped(yaml, root)
+
+
+def written(mapping: Mapping[str, object]) -> str:
+    """Return a mapping as it would stand in a configuration."""
+    return _dumped(_yaml(), mapping)
+
+
+def _dumped(yaml: Any, root: Mapping[str, object]) -> str:
     out = io.StringIO()
     yaml.dump(root, out)
     return out.getvalue()

@@ -4,10 +4,11 @@ import json
 import logging
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from surveil.cli.root import app
-from surveil.config import load
+from surveil.config import edit, load
 from surveil.discovery import probe
 from surveil.discovery.camera import describe
 from surveil.discovery.device import Login
@@ -200,3 +201,12 @@ def test_a_password_comes_from_a_file_or_is_asked_for(network, tmp_path):
     missing = run(network.service(3), "--user", USER, "--password-file", str(tmp_path / "none"))
     assert "No such file" in str(missing.exception)
     assert "set --password-file" in str(run(network.service(3), "--user", USER).exception)
+
+
+def test_an_entry_is_printed_as_yaml_whatever_its_values_hold():
+    entry = {
+        "title": "Gate: north",
+        "url": "rtsp://192.0.2.1/a #1",
+        "streams": {"detect": "{x}", "record": ""},
+    }
+    assert yaml.safe_load(edit.written(entry)) == entry
