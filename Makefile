@@ -7,6 +7,8 @@ DEV    := $(VENV)/.dev
 BOOT   := $(VENV)-boot
 JOBS   ?= 2
 PREFIX ?= /opt/surveil
+# Some containers set it: every process that the tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: deb soak help demo test test-unit coverage check bench bench-normality gpu-check dev install uninstall clean format docs system-test
 

@@ -15,6 +15,8 @@ import pytest
 from surveil import logs
 
 __all__ = ["logs"]
+# Nothing that is collected is garbage, and looking for it takes a third of the collection.
+gc.disable()
 # How fast a machine is says nothing about what is right.
 hypothesis.settings.register_profile("surveil", deadline=None)
 hypothesis.settings.load_profile("surveil")
@@ -96,6 +98,7 @@ def pytest_collection_finish() -> None:
     """Leave what is imported out of every later collection of garbage: tests ask for hundreds of them."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def _threads() -> set[threading.Thread]:
