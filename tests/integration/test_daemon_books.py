@@ -19,7 +19,7 @@ RULES = [
     {"type": "intrusion", "name": "again", "zone": "yard", "after_s": 0.2, "linger_s": 0.2, "cooldown_s": 60},
     {"type": "line_crossing", "line": "gate"},
 ]
-KILLS = 3
+KILLS = 2
 
 DELIVERED = """
 SELECT a.id FROM alerts a JOIN deliveries d ON d.alert = a.seq WHERE d.sink = 'ops' AND d.state = 'delivered'"""

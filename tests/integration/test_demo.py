@@ -37,8 +37,9 @@ def test_a_demo_of_a_clip_with_nobody_in_it_ends_with_one(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_a_demo_that_is_kept_runs_until_it_is_interrupted(tmp_path):
-    command = ["-m", "surveil", "demo", "--seconds", "8", "--keep", "--folder", str(tmp_path)]
+def test_a_demo_that_is_kept_runs_until_it_is_interrupted(tmp_path, passing_clip):
+    command = ["-m", "surveil", "demo", "--seconds", "8", "--keep", "--clip", str(passing_clip)]
+    command += ["--folder", str(tmp_path)]
     out = tmp_path / "out.txt"
     with out.open("wb") as file:
         child = forked.Child(command, stdout=file, stderr=file)

@@ -115,11 +115,13 @@ def fetch(url, token=""):
 def wait_for(what, timeout_s=30.0):
     """Return the first true answer of `what`; fail when there is none in time."""
     clock, stop = SystemClock(), Stop()
-    end = clock.monotonic() + timeout_s
+    end, pause_s = clock.monotonic() + timeout_s, 0.05
     while clock.monotonic() < end:
         if found := what():
             return found
-        clock.sleep(0.05, stop)
+        clock.sleep(pause_s, stop)
+        # Most ask for a page, which costs the daemon and the test more than what is waited for.
+        pause_s = min(1.3 * pause_s, 0.25)
     raise AssertionError("what was waited for did not come")
 
 

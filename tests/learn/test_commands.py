@@ -29,7 +29,7 @@ def config(tmp_path):
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory):
     path = tmp_path_factory.mktemp("footage")
-    return folder(path / "walk", 20)
+    return folder(path / "walk", 12)
 
 
 @pytest.fixture(scope="module")
