@@ -190,6 +190,8 @@ class _Walk:
     """The height that it usually has, px: rises with its box at once and falls slowly."""
     jitter: float = 0.0
     """Standard deviation of its distance from one look to the next, heights."""
+    steadied: float = 0.0
+    """Weight of the looks in `jitter`: 0 before the first, nearly 1 after some dozens."""
     looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
 
 
@@ -267,13 +269,20 @@ def _look(walk: _Walk, track: Track, here: Point, line: Line, t: float) -> None:
     whole = (here[0], top + (here[1] - top) * walk.height / height)
     away = signed_distance(line, here) / walk.height
     walk.looks.append(_Look(t, here, away, signed_distance(line, whole) / walk.height))
-    walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT
+    _steady(walk)
     walk.track = track
     if walk.side == 0.0 and abs(away) >= SETTLED:
         walk.side, walk.at, walk.first_box = math.copysign(1.0, away), here, track.box
     elif away * walk.side > 0:
         walk.at = here
         walk.first_box = None
+
+
+def _steady(walk: _Walk) -> None:
+    """Take the last look into the running mean of the jitter, which is that of all looks while they are few."""
+    if len(walk.looks) > 2:
+        walk.steadied += (1.0 - walk.steadied) * JITTER_WEIGHT
+        walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT / walk.steadied
 
 
 def _unsteady(looks: Sequence[_Look]) -> float:
@@ -316,7 +325,7 @@ def _settled_in(walk: _Walk, looks: Sequence[_Look]) -> float | None:
     independent = min(len(away), max(LEAST_LOOKS, 1.0 + (looks[-1].t - looks[0].t) / STEADY_S))
     least = SETTLED + DOUBT * min(walk.jitter, MOST_JITTER) / math.sqrt(independent)
     top = median(-walk.side * look.top_away for look in looks)
-    if away[len(away) // OUTLIERS] <= 0 or median(away) < least or top < SETTLED:
+    if away[len(away) // OUTLIERS] <= 0 or min(median(away), top) < least:
         return None
     return next(look.t for look in looks if -walk.side * look.away >= SETTLED)
 
