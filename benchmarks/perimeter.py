@@ -1,11 +1,11 @@
 """Who is found by the rule `perimeter`, and what the weather costs: `python -m benchmarks.perimeter`.
 
-Drawn approaches (walk, run, crawl, roll, behind a log, behind a sheet of cardboard, and at night), people cut out of
-real footage (SURVEIL_FOOTAGE) and pasted into its empty scene, upright and lying, and hours of nothing but drawn
-weather go through the motion gate, the analyser and the rule, each with its defaults, at 5 pictures a second. No model
-looks: it could only leave something out. Printed: the share found of each approach with its interval, the median way
-until the alert; the alerts of each kind of weather, and how many a day that leaves possible (with none in T: 3 / T at
-95 %). `--seed` draws everything again; the thresholds were chosen with seeds up to 1000.
+Drawn approaches (walk, run, crawl, roll, behind a log, behind a sheet of cardboard, and at night or in rain), people
+cut out of real footage (SURVEIL_FOOTAGE) and pasted into its empty scene, upright and lying, and hours of nothing but
+drawn weather go through the motion gate, the analyser and the rule, each with its defaults, at 5 pictures a second.
+No model looks: it could only leave something out. Printed: the share found of each approach with its interval, the
+median way until the alert; the alerts of each kind of weather, and how many a day that leaves possible (with none in
+T: 3 / T at 95 %). `--seed` draws everything again; the thresholds were chosen with seeds up to 1000.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def main() -> None:
     given = parser.parse_args()
     only = set(filter(None, given.only.split(",")))
     started = time.process_time()
-    everything = [*APPROACHES, *(f"{kind} at night" for kind in APPROACHES), *SPEEDS] if given.people else []
+    drawn = [f"{kind}{when}" for when in ("", " at night", " in rain") for kind in APPROACHES]
+    everything = [*drawn, *SPEEDS] if given.people else []
     kinds = [kind for kind in everything if not only or kind in only]
     with Pool(given.jobs, cv2.setNumThreads, (1,)) as pool:
         for kind in kinds:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain, repeat
 
 import cv2
 import numpy as np
@@ -165,7 +166,10 @@ APPROACHES: dict[str, Callable[[Rng, int, float, float], Figure]] = {
 
 
 def approach(kind: str, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield ten empty seconds, then somebody who goes five body heights; `… at night` in the dark."""
+    """Yield ten empty seconds, then somebody who goes five body heights; `… at night` in the dark, `… in rain`."""
+    if kind.endswith(" in rain"):
+        yield from in_rain(approach(kind.removesuffix(" in rain"), seed), seed)
+        return
     rng = np.random.default_rng(seed)
     at_night = kind.endswith(" at night")
     make = APPROACHES[kind.removesuffix(" at night")]
@@ -248,19 +252,38 @@ def leaves(rng: Rng, scene: Plane) -> Callable[[float], Plane]:
     return draw
 
 
+STREAKS = (30, 300)
+"""Least and most streaks of rain in a picture in which somebody comes."""
+
+
+def streaks(rng: Rng, number: int) -> Plane:
+    """Return the light that so many streaks of rain add."""
+    drawn = np.zeros((H, W), np.float32)
+    for x, y, length, level in rng.uniform(0, 1, (number, 4)):
+        start = (int(x * W), int(y * H))
+        end = (int(x * W + 4), int(y * H + 8 + 34 * length))
+        cv2.line(drawn, start, end, float(15 + 45 * level), 1 + (length > 0.95))
+    return drawn
+
+
+def in_rain(pictures: Iterator[NDArray[np.uint8]], seed: int) -> Iterator[NDArray[np.uint8]]:
+    """Let it rain on pictures, slightly or densely; on the first of them for twenty seconds before."""
+    rng = np.random.default_rng((seed, 7))
+    number = round(math.exp(rng.uniform(*np.log(STREAKS))))
+    first = next(pictures)
+    for picture in chain(repeat(first, 100), pictures):
+        wet = picture + cv2.GaussianBlur(streaks(rng, number), (0, 0), 0.7)
+        yield np.clip(wet, 0, 255).astype(np.uint8)
+
+
 def rain(rng: Rng, scene: Plane) -> Callable[[float], Plane]:
     """Streaks everywhere, drops in puddles."""
 
     def draw(_t: float) -> Plane:
-        out = scene.copy()
-        streaks = np.zeros((H, W), np.float32)
-        for x, y, length, level in rng.uniform(0, 1, (220, 4)):
-            start = (int(x * W), int(y * H))
-            end = (int(x * W + 4), int(y * H + 8 + 34 * length))
-            cv2.line(streaks, start, end, float(15 + 45 * level), 1 + (length > 0.95))
+        drops = streaks(rng, 220)
         for x, y in rng.uniform(0, 1, (60, 2)):
-            cv2.ellipse(streaks, (int(x * W), int(H * (0.7 + 0.3 * y))), (5, 2), 0, 0, 360, 25.0, 1)
-        return out + cv2.GaussianBlur(streaks, (0, 0), 0.7)
+            cv2.ellipse(drops, (int(x * W), int(H * (0.7 + 0.3 * y))), (5, 2), 0, 0, 360, 25.0, 1)
+        return scene + cv2.GaussianBlur(drops, (0, 0), 0.7)
 
     return draw
 

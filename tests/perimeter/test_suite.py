@@ -27,6 +27,11 @@ def test_who_is_low_and_pale_is_found(kind, seed):
     assert next(alerts(approach(kind, seed)), None) is not None
 
 
+@pytest.mark.parametrize("kind", ["walk in rain", "run in rain", "roll in rain"])
+def test_rain_hides_nobody(kind):
+    assert next(alerts(approach(kind, SEED)), None) is not None
+
+
 @pytest.mark.parametrize("kind", WEATHER)
 def test_weather_is_no_intrusion(kind):
     assert list(alerts(weather(kind, SEED, 8.0))) == []

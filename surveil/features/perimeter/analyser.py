@@ -10,7 +10,7 @@ import numpy as np
 from surveil.features.perimeter.paths import Path, Paths
 from surveil.features.perimeter.scenery import PlaneBox, Region, Scenery
 from surveil.rules.movers import Mover, Movers
-from surveil.types import Bytes, GateDecision, Motion, Polygon
+from surveil.types import Bytes, Floats, GateDecision, Motion, Polygon
 from surveil.view import FrameView
 from surveil.vision.background import rate
 from surveil.vision.motion import moving_boxes, plane_size
@@ -29,10 +29,20 @@ CALM = 0.15
 """A place that moves for more of the time than this is a tree, water or a flag."""
 REST_S, FIRST_S = 120.0, 20.0
 """Time constant with which places become restless, and the least one after the start."""
+WEATHER_S = 4.0
+"""Time constant with which it is noticed that rain or snow begins and ends."""
+RAINS, DRY = 0.3, 0.15
+"""Share of the picture's parts that flicker above which it rains, and below which it no longer does."""
+UNSTEADY = 0.25
+"""By how much streaks that touch somebody move his box from look to look, lengths."""
+PARTS = (8, 6)
+"""Columns and rows of those parts: somebody is in a few of them, rain in all."""
 UNDER_WAY = 0.5
 """What has gone this far, in its lengths, does not make its places restless."""
 BLOCK = 8
 """Side of a place, px of the plane."""
+ACTIVE, COARSE_ACTIVE = 8, 64
+"""A place moves when more than this share of it does, of 255; where it rains it takes more."""
 
 
 class MoverAnalyser:
@@ -52,7 +62,7 @@ class MoverAnalyser:
         self._scenery: Scenery | None = None
         self._paths = Paths()
         self._restless = np.zeros((1, 1), np.float32)
-        self._t = self._t_first = 0.0
+        self._flickers = self._t = self._t_first = 0.0
 
     def observe(self, view: FrameView) -> Movers | None:
         """Look at one frame; None where nothing has gone a way of its own."""
@@ -80,7 +90,7 @@ class MoverAnalyser:
     def _look(
         self, scenery: Scenery, plane: Bytes, motion: Motion, t: float, size: tuple[int, int]
     ) -> Movers | None:
-        if motion.gate is GateDecision.CLOSED_GLOBAL:
+        if motion.gate is GateDecision.CLOSED_GLOBAL and not scenery.is_coarse:
             scenery.seed(plane)
             self._clear()
             self._t = t
@@ -93,12 +103,14 @@ class MoverAnalyser:
         dt, self._t = t - self._t, t
         held = [path.last.box for path in self._paths.paths if path.progress >= UNDER_WAY]
         mask = scenery.update(plane, dt, held)
+        self._rains(scenery, plane, dt, held)
         if mask is None:
             self._clear()
             return None
-        self._rest(scenery.moving, held, dt)
+        self._rest(scenery, held, dt)
         regions = self._regions(scenery, mask, size)
-        self._paths.update([(region, self._is_calm(region.box)) for region in regions], scenery.difference, t)
+        placed = [(region, self._is_calm(region.box)) for region in regions]
+        self._paths.update(placed, scenery.difference, t, UNSTEADY if scenery.is_coarse else 0.0)
         found = tuple(self._mover(path, size, plane.shape) for path in self._paths.paths if path.is_way)
         return Movers(found) if found else None
 
@@ -106,16 +118,29 @@ class MoverAnalyser:
         self._paths.clear()
         self._found = None
 
-    def _rest(self, moving: Bytes, held: Sequence[PlaneBox], dt: float) -> None:
+    def _rest(self, scenery: Scenery, held: Sequence[PlaneBox], dt: float) -> None:
         """Learn which places move most of the time, apart from where something is under way."""
-        if held:
-            moving = moving.copy()
-            for x1, y1, x2, y2 in held:
-                moving[y1:y2, x1:x2] = 0
-        rows, columns = self._restless.shape
-        active = (cv2.resize(moving, (columns, rows), interpolation=cv2.INTER_AREA) > 8).astype(np.float32)
+        moving = scenery.moving.copy()
+        for x1, y1, x2, y2 in held:
+            moving[y1:y2, x1:x2] = 0
+        active = self._active(moving, COARSE_ACTIVE if scenery.is_coarse else ACTIVE)
         tau = min(REST_S, max(FIRST_S, self._t - self._t_first))
         self._restless += rate(dt, tau) * (active - self._restless)
+
+    def _active(self, moving: Bytes, least: int) -> Floats:
+        """Return 1 for each place of which more than a share `least` of 255 moves, else 0."""
+        rows, columns = self._restless.shape
+        return (cv2.resize(moving, (columns, rows), interpolation=cv2.INTER_AREA) > least).astype(np.float32)
+
+    def _rains(self, scenery: Scenery, plane: Bytes, dt: float, held: Sequence[PlaneBox]) -> None:
+        """Tell whether it rains, and look as that asks for; while somebody is under way its end waits."""
+        parts = cv2.resize(self._active(scenery.flicker, ACTIVE), PARTS, interpolation=cv2.INTER_AREA) > 0
+        self._flickers += rate(dt, WEATHER_S) * (float(parts.mean()) - self._flickers)
+        if not scenery.is_coarse and self._flickers > RAINS:
+            scenery.coarsen()
+        elif scenery.is_coarse and self._flickers < DRY and not held:
+            scenery.refine(plane)
+            self._clear()
 
     def _is_calm(self, box: PlaneBox) -> bool:
         x1, y1, x2, y2 = box

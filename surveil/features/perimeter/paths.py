@@ -78,6 +78,8 @@ class Path:
     """Whether it has gone a way of its own; once it has, always."""
     progress: float = 0.0
     """Its largest way so far, lengths."""
+    unsteady: float = 0.0
+    """Its box is off by so much from look to look, lengths; so short a step is none."""
 
     @property
     def last(self) -> Place:
@@ -101,9 +103,8 @@ class Path:
         points = np.array([place.centre for place in self.places])
         if len(points) < 2:
             return
-        steps = np.hypot(*np.diff(points[::-1], axis=0).T)
         net = np.hypot(*(points[-1] - points[:-1]).T)[::-1]
-        gone = np.maximum(np.cumsum(steps), 1e-6)
+        gone = np.maximum(_gone(points[::-1], self.unsteady * self.length), 1e-6)
         looks = 1 + np.cumsum([place.looks for place in self.places][::-1])[:-1]
         times = self.last.t - np.array([place.t for place in self.places])[:-1][::-1]
         seen = np.arange(2, len(points) + 1)
@@ -119,6 +120,19 @@ class Path:
         self.is_way = self.is_way or bool(good.any())
 
 
+def _gone(points: Floats, least: float) -> Floats:
+    """Return the way from the first of the points to each later one, in steps of `least` px or more; (n - 1,)."""
+    if least == 0.0:
+        return np.asarray(np.cumsum(np.hypot(*np.diff(points, axis=0).T)), np.float32)
+    way, start, gone = 0.0, points[0], []
+    for point in points[1:]:
+        step = math.hypot(*(point - start))
+        gone.append(way + step)
+        if step >= least:
+            way, start = way + step, point
+    return np.array(gone, np.float32)
+
+
 class Paths:
     """Everything that is followed in one camera's plane."""
 
@@ -126,11 +140,17 @@ class Paths:
         self.paths: list[Path] = []
         self._last_id = 0
 
-    def update(self, regions: Sequence[tuple[Region, bool]], difference: Floats, t: float) -> None:
-        """Take the regions that moved, each with whether its place is calm, in a plane's `difference`."""
+    def update(
+        self, regions: Sequence[tuple[Region, bool]], difference: Floats, t: float, unsteady: float = 0.0
+    ) -> None:
+        """Take the regions that moved, each with whether its place is calm, in a plane's `difference`.
+
+        `unsteady`: by how much boxes are off from look to look, lengths.
+        """
         free = dict(enumerate(regions))
         for path in self.paths:
             path.missed += 1
+            path.unsteady = unsteady
         for path, index in _matches(self.paths, regions, t):
             region, calm = free.pop(index)
             ratio = region.area / max(1, path.area)

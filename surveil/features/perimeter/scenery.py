@@ -44,6 +44,14 @@ CORE, DENSE = np.ones((3, 3), np.uint8), 0.25
 body 4 px high."""
 GRAIN = np.ones((2, 2), np.uint8)
 """What is smaller than this is grain."""
+SIDE, COARSE_SIDE = 3, 5
+"""Side of what each px of the plane is averaged over. Where it rains, a streak is nearly lost in the larger one."""
+NEARBY = np.ones((7, 21), np.uint8)
+"""Somebody is within this of where he was one plane before; streaks fall elsewhere in each. People go sideways."""
+FLICKER = 8
+"""Levels by which a px changes from one plane to the next where a streak falls."""
+COARSE_STAY_S, COARSE_SETTLE_S = 20.0, 8.0
+"""`STAY_S` where it rains, and for how long everything is learned when that begins: the first plane has its streaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +83,9 @@ class Scenery:
 
     def __init__(self, plane: Bytes, masks: Sequence[Polygon] = ()) -> None:
         self.shape = plane.shape
+        self._side = SIDE
+        self.flicker: Bytes = np.zeros(self.shape, np.uint8)
+        """255 where the plane differs from the one before by more than `FLICKER`, however coarsely it is looked at."""
         self._keep = np.full(plane.shape, 255, np.uint8)
         scale = np.array([plane.shape[1], plane.shape[0]])
         for polygon in masks:
@@ -84,19 +95,42 @@ class Scenery:
 
     def seed(self, plane: Bytes) -> None:
         """Take `plane` (uint8 (h, w)) for the background."""
-        self._smooth: Bytes = _smoothed(plane)
+        self._smooth, self._fine = _smoothed(plane, self._side), _smoothed(plane, SIDE)
         self._lit = LitPlane(self._smooth.astype(np.float32), light_cells(self._smooth))
+        self._coarse_s = 0.0
         self.difference: Floats = np.zeros(self.shape, np.float32)
         self.moving: Bytes = np.zeros(self.shape, np.uint8)
-        """255 where the plane differs from the one before."""
+        """255 where the plane differs from the one before by more than noise."""
+        self._differed: Bytes = np.zeros(self.shape, np.uint8)
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether it is looked at as where it rains: streaks are left out, and very small people with them."""
+        return self._side == COARSE_SIDE
+
+    def coarsen(self) -> None:
+        """Look as where it rains; what is known of the background is kept."""
+        self._side, self._coarse_s = COARSE_SIDE, 0.0
+        self._lit = LitPlane(np.asarray(cv2.blur(self._lit.plane, (SIDE, SIDE)), np.float32), self._lit.cells)
+
+    def refine(self, plane: Bytes) -> None:
+        """Look as where it is dry; `plane` is taken for the background."""
+        self._side = SIDE
+        self.seed(plane)
 
     def update(self, plane: Bytes, dt: float, held: Iterable[PlaneBox]) -> Bytes | None:
         """Return 255 where `plane` differs from the background; learn but in the boxes `held`.
 
         None: nearly everything differs, so that the background was begun again.
         """
-        before, self._smooth = self._smooth, _smoothed(plane)
-        self._lit.relight(light_cells(self._smooth))
+        before, self._smooth = self._smooth, _smoothed(plane, self._side)
+        fine, self._fine = self._fine, _smoothed(plane, SIDE)
+        change = cv2.absdiff(self._fine, fine)
+        self.flicker = np.asarray(cv2.threshold(change, FLICKER, 255, cv2.THRESH_BINARY)[1], np.uint8)
+        if (
+            not self.is_coarse
+        ):  # rain makes the light of a cell flicker, and the background would stray with it
+            self._lit.relight(light_cells(self._smooth))
         background = self._lit.plane
         self.difference = np.asarray(cv2.subtract(self._smooth, background, dtype=cv2.CV_32F), np.float32)
         size = np.abs(self.difference)
@@ -106,20 +140,29 @@ class Scenery:
         if cv2.countNonZero(mask) > UPHEAVAL * mask.size:
             self.seed(plane)
             return None
-        change = cv2.absdiff(self._smooth, before).astype(np.float32)
-        self.moving = np.asarray(cv2.compare(change, threshold, cv2.CMP_GT), np.uint8)
+        moved = cv2.absdiff(self._smooth, before).astype(np.float32)
+        self.moving = np.asarray(cv2.compare(moved, threshold, cv2.CMP_GT), np.uint8)
         self._learn(size, mask, dt, held)
-        return mask
+        return self._lasting(mask) if self.is_coarse else mask
+
+    def _lasting(self, mask: Bytes) -> Bytes:
+        """Return what of the mask is near something that differed in the plane before, too."""
+        before, self._differed = self._differed, mask
+        lasting = cv2.bitwise_and(mask, cv2.dilate(before, NEARBY))
+        return np.asarray(cv2.bitwise_and(mask, cv2.dilate(lasting, NEARBY)), np.uint8)
 
     def _learn(self, size: Floats, mask: Bytes, dt: float, held: Iterable[PlaneBox]) -> None:
         free = np.full(self.shape, 255, np.uint8)
         for x1, y1, x2, y2 in held:
             free[y1:y2, x1:x2] = 0
         still = cv2.bitwise_and(cv2.bitwise_not(mask), free)
-        background = self._lit.plane
-        cv2.accumulateWeighted(self._smooth, background, rate(dt, STAY_S), free)
-        cv2.accumulateWeighted(self._smooth, background, rate(dt, LEARN_S), still)
-        cv2.accumulateWeighted(np.minimum(size, 2 * NOISE_MAX), self._noise, rate(dt, NOISE_S), still)
+        background, coarse = self._lit.plane, self.is_coarse
+        self._coarse_s += dt
+        settled = still if not coarse or self._coarse_s >= COARSE_SETTLE_S else free
+        cv2.accumulateWeighted(self._smooth, background, rate(dt, COARSE_STAY_S if coarse else STAY_S), free)
+        cv2.accumulateWeighted(self._smooth, background, rate(dt, LEARN_S), settled)
+        noise = np.minimum(size, 2 * NOISE_MAX)
+        cv2.accumulateWeighted(noise, self._noise, rate(dt, NOISE_S), free if coarse else still)
         self._lit.cells = light_cells(background)
 
     def look(self, mask: Bytes, around: PlaneBox) -> Region | None:
@@ -155,8 +198,8 @@ class Scenery:
         return bool(np.corrcoef(now, before)[0, 1] > ALIKE)
 
 
-def _smoothed(plane: Bytes) -> Bytes:
-    return np.asarray(cv2.blur(plane, (3, 3)), np.uint8)
+def _smoothed(plane: Bytes, side: int) -> Bytes:
+    return np.asarray(cv2.blur(plane, (side, side)), np.uint8)
 
 
 def _fine(plane: Floats) -> Floats:
