@@ -22,15 +22,15 @@ ENGLISH = re.compile(r"(?<![`'{/\w-])[a-z]{3,} [a-z]{2,}")
 QUOTED = re.compile(r"`[^`]*`|make install PREFIX=\S+")
 RAISED = {
     "BadPictureError", "ConfigError", "DamagedError", "DamagedModel", "DamagedPointerError", "DeviceError",
-    "LoginRefused", "MarkupError", "ModelError", "SourceError", "StateError", "SurveilError", "TooLittleFootageError",
-    "UnfitModel", "Unreachable", "ValueError", "_MissingError", "_TooMuchError", "kind", "source_error",
-    "typer.BadParameter",
+    "LoginRefused", "MarkupError", "ModelError", "Refusal", "Rejected", "RetryLater", "SourceError", "StateError",
+    "SurveilError", "TooLittleFootageError", "UnfitModel", "Unreachable", "ValueError", "_MissingError",
+    "_TooMuchError", "kind", "source_error", "typer.BadParameter",
 }  # fmt: skip
 CALLED = {"complain", "problems.add", "self._say", "warn", "wrong.append"}
 WITHIN = {
-    "alerts/carving.py", "alerts/payload.py", "console/api", "detect/letterbox.py", "types.py", "wording.py",
+    "alerts/carving.py", "alerts/payload.py", "detect/letterbox.py", "types.py", "wording.py",
 }  # fmt: skip
-"""Where what is raised is caught, or told by the API, which has its own catalogue."""
+"""Where what is raised is caught."""
 
 
 def is_of_commands(path):
@@ -43,6 +43,7 @@ def told(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             if ast.unparse(node.exc.func) in RAISED:
                 yield from node.exc.args
+                yield from (one.value for one in node.exc.keywords)
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in CALLED:
             yield from node.args
 
@@ -87,6 +88,17 @@ def texts_of(tree):
                     yield from literals(value)
 
 
+def missing():
+    """What the API says of things that are not there."""
+    calls = [
+        node
+        for path in (SOURCE / "console").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "not_found"
+    ]
+    return {f"there is no such {call.args[0].value}" for call in calls}
+
+
 def texts():
     """The errors of all modules: what follows the place, with `{}` for values; without what is added to another."""
     found = {
@@ -95,7 +107,8 @@ def texts():
         if is_of_commands(path)
         for text in texts_of(ast.parse(path.read_text()))
     }
-    return {text for text in found if ENGLISH.search(text) and not text.startswith((", ", "; ", ": "))}
+    whole = {text for text in found if ENGLISH.search(text) and not text.startswith((", ", "; ", ": "))}
+    return whole | missing()
 
 
 def filled(text):

@@ -12,7 +12,7 @@ from surveil.clock import Clock
 from surveil.console.access import Identity
 from surveil.console.auth.parts import Auth
 from surveil.console.drafts import Drafts
-from surveil.console.language import language_of
+from surveil.console.language import language_of, said
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
 from surveil.console.refusal import not_found
@@ -49,8 +49,12 @@ class Call:
 
     @property
     def language(self) -> Language:
-        """The language that texts of alerts are told in."""
+        """The language that texts of alerts, and errors, are told in."""
         return language_of(self.request.headers.get("accept-language", ""))
+
+    def said(self, error: str) -> str:
+        """Return an error in that language."""
+        return said(error, self.language)
 
     @property
     def camera(self) -> str:

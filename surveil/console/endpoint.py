@@ -20,9 +20,11 @@ from starlette.responses import Response
 
 from surveil.console.access import Origin, Role, Scope
 from surveil.console.context import Call, Parts
+from surveil.console.language import language_of
 from surveil.console.refusal import Refusal, invalid, refusal_of
 from surveil.console.safety import check_site, secured
 from surveil.errors import SurveilError
+from surveil.wording import Language
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +97,7 @@ class Answering:
         except ClientDisconnect:
             return Response(status_code=400)
         except (SurveilError, OSError) as error:
-            response = refusal_of(error).response()
+            response = refusal_of(error).response(_language(request))
         except Exception:
             log.exception("bug in the console", endpoint=self._endpoint.name)
             response = Refusal(500, "bug", "this is a bug in surveil, please report it").response()
@@ -160,6 +162,10 @@ class Answering:
             return kind.model_validate_json(body)
         except ValidationError as error:
             raise invalid(error) from None
+
+
+def _language(request: Request) -> Language:
+    return language_of(request.headers.get("accept-language", ""))
 
 
 async def read_body(request: Request) -> bytes:

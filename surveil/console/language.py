@@ -1,4 +1,4 @@
-"""Which language a browser asks for."""
+"""Which language a browser asks for, and errors in it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,12 @@ def language_of(accepted: str) -> Language:
             continue
     known = [(weight, Language(tag)) for weight, tag in weighed if tag in set(Language) and weight > 0]
     return max(known, key=lambda one: one[0])[1] if known else Language.ENGLISH
+
+
+def said(text: str, language: Language) -> str:
+    """Return an error in a language, as far as that knows it."""
+    if language is Language.ENGLISH:
+        return text
+    from surveil.language.errors import in_chinese  # noqa: PLC0415 - English needs no catalogue
+
+    return "\n".join(map(in_chinese, text.splitlines()))

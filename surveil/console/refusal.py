@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from starlette.responses import JSONResponse, Response
 
 from surveil import logs
+from surveil.console.language import said
 from surveil.errors import ConfigError, StateError, SurveilError
+from surveil.wording import Language
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +44,13 @@ class Refusal(SurveilError):  # noqa: N818 - an answer, and no failure of survei
         self.fields = tuple(fields)
         self.headers = dict(headers or {})
 
-    def response(self) -> Response:
-        """Return the answer."""
-        error: dict[str, Any] = {"code": self.code, "message": str(self)}
+    def response(self, language: Language = Language.ENGLISH) -> Response:
+        """Return the answer, for people in their language."""
+        error: dict[str, Any] = {"code": self.code, "message": said(str(self), language)}
         if self.remedy:
-            error["remedy"] = self.remedy
+            error["remedy"] = said(self.remedy, language)
         if self.fields:
-            error["fields"] = [asdict(one) for one in self.fields]
+            error["fields"] = [asdict(one) | {"message": said(one.message, language)} for one in self.fields]
         return JSONResponse(logs.scrub({"error": error}), self.status, self.headers)
 
 

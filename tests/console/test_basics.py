@@ -65,5 +65,17 @@ def test_a_strange_host_name_is_refused_before_the_console_is_asked(site):
     assert site.ask("GET", "/api/v1/me", headers={"Host": "evil.example"}).status == 421
 
 
+@pytest.mark.parametrize(
+    ("language", "message", "remedy"),
+    [
+        ("en", "the end is in the past", "give a later time, or none"),
+        ("zh-CN", "结束时间已过", "请给出更晚的时间，或不填"),
+    ],
+)
+def test_a_refusal_is_told_in_the_language_that_the_browser_asks_for(site, language, message, remedy):
+    refused = site.change("POST", "/arming", {"armed": False, "until": 1}, {"Accept-Language": language})
+    assert refused.json["error"] == {"code": "invalid", "message": message, "remedy": remedy}
+
+
 def test_the_pages_are_told_every_endpoint_that_the_user_may_call(site):
     assert site.get("/me").json["may"] == [f"{one.method} {one.path}" for one in TABLE]

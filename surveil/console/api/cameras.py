@@ -79,20 +79,20 @@ def cameras(call: Call) -> Cameras:
     seen = [one for one in daemon.cameras() if call.identity.sees(one.name)]
     hiding = {name for name, camera in daemon.config.cameras.items() if camera.unstored}
     return Cameras(
-        cameras=tuple(_answer(one, going_on, hides=one.name in hiding) for one in seen),
+        cameras=tuple(_answer(call, one, going_on, hides=one.name in hiding) for one in seen),
         elsewhere=tuple(_elsewhere(one) for one in daemon.elsewhere() if call.identity.sees(one.name)),
         removed=tuple(name for name in call.parts.drafts.removed if call.identity.sees(name)),
         etag=daemon.config.digest,
     )
 
 
-def _answer(one: CameraState, going_on: Mapping[str, int], *, hides: bool) -> CameraAnswer:
+def _answer(call: Call, one: CameraState, going_on: Mapping[str, int], *, hides: bool) -> CameraAnswer:
     return CameraAnswer(
         id=one.name,
         title=one.title or one.name,
         state=one.state,
         cause=one.cause,
-        error=one.error,
+        error=call.said(one.error),
         since=one.since,
         lag_s=round(one.lag_s, 3),
         decode=Decode(mode=one.decode.mode if one.decode else "", why=one.decode or ""),

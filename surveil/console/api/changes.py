@@ -28,6 +28,6 @@ def etag_of(call: Call) -> str:
     return given
 
 
-def kept(applied: Applied) -> Kept:
+def kept(call: Call, applied: Applied) -> Kept:
     """Return the answer to a change."""
-    return Kept(etag=applied.etag, applied=applied.applied, why_not=applied.why_not)
+    return Kept(etag=applied.etag, applied=applied.applied, why_not=call.said(applied.why_not))

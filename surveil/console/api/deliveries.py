@@ -78,8 +78,8 @@ def dead_letters(call: Call, query: DeadQuery) -> DeadLetters:
         letters=tuple(
             DeadLetter(
                 id=one.alert.id, event=one.alert.event_id, camera=one.alert.camera, rule=one.alert.rule,
-                phase=one.alert.phase, at=one.alert.t_wall, sink=way.sink, reason=way.reason, error=way.error,
-                attempts=way.attempts,
+                phase=one.alert.phase, at=one.alert.t_wall, sink=way.sink, reason=way.reason,
+                error=call.said(way.error), attempts=way.attempts,
             )
             for one in found
             for way in one.sinks
@@ -118,4 +118,4 @@ def try_sink(call: Call) -> SinkTest:
     if name not in call.parts.daemon.config.every_sink:
         raise not_found("sink")
     tried = call.parts.daemon.try_sink(name)
-    return SinkTest(ok=tried.ok, text=tried.text)
+    return SinkTest(ok=tried.ok, text=tried.text if tried.ok else call.said(tried.text))

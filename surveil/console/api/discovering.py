@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import chain
 
 from pydantic import Field
 
@@ -74,9 +75,14 @@ def _found(call: Call, body: DiscoveryBody) -> DiscoveryAnswer:
                 about=one.comment,
                 url=one.detect.url,
                 record_url=one.record.url if one.record else "",
-                advice=advice(one.detect),
+                advice=call.said(advice(one.detect)),
             )
             for one in made
         ),
-        notes=(*each_problem(found), *(f"{one.address}: {note}" for one in found for note in one.notes)),
+        notes=tuple(
+            map(
+                call.said,
+                chain(each_problem(found), (f"{one.address}: {note}" for one in found for note in one.notes)),
+            )
+        ),
     )

@@ -103,9 +103,9 @@ def probe_state(call: Call) -> ProbeAnswer:
         done=found is not None,
         elapsed_s=round(call.parts.probes.since_s(one), 1),
         limit_s=LIMIT_S,
-        failure=found.failure if found else "",
-        detect=_stream(found.detect if found else None),
-        record=_stream(found.record if found else None),
+        failure=call.said(found.failure) if found else "",
+        detect=_stream(call, found.detect if found else None),
+        record=_stream(call, found.record if found else None),
         advice=tuple(ProbeAdvice(code=code, text=text) for code, text in (found.advice if found else ())),
         picture=found is not None and found.picture is not None,
     )
@@ -123,5 +123,7 @@ def _probe(call: Call) -> Probe:
     return call.parts.probes.get(str(call.request.path_params["probe"]))
 
 
-def _stream(found: Mapping[str, Any] | None) -> StreamFound | None:
-    return None if found is None else StreamFound.model_validate(dict(found))
+def _stream(call: Call, found: Mapping[str, Any] | None) -> StreamFound | None:
+    if found is None:
+        return None
+    return StreamFound.model_validate({**found, "message": call.said(found["message"])})

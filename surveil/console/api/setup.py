@@ -119,7 +119,7 @@ def add_camera(call: Call, body: NewCamera) -> Kept:
     check_visible(call, body.id)
     if not body.url:
         raise Refusal(422, "invalid", "the camera has no address", remedy="give `url`")
-    return kept(call.parts.drafts.add_camera(body.id, body.change(body.title or None)))
+    return kept(call, call.parts.drafts.add_camera(body.id, body.change(body.title or None)))
 
 
 def change_camera(call: Call, body: CameraBody) -> Kept:
@@ -127,19 +127,19 @@ def change_camera(call: Call, body: CameraBody) -> Kept:
     if body.record_url and not body.url:
         raise Refusal(422, "invalid", "`record_url` alone changes nothing", remedy="give `url`, too")
     change = body.change(body.title, enabled=body.enabled)
-    return kept(call.parts.drafts.change_camera(call.camera, change, etag_of(call)))
+    return kept(call, call.parts.drafts.change_camera(call.camera, change, etag_of(call)))
 
 
 def remove_camera(call: Call) -> Kept:
     """Watch a camera no more; its events, pictures and models stay."""
-    return kept(call.parts.drafts.remove_camera(call.camera, etag_of(call)))
+    return kept(call, call.parts.drafts.remove_camera(call.camera, etag_of(call)))
 
 
 def restore_camera(call: Call) -> Kept:
     """Go back to what the configuration file says of a camera, also of one that was removed."""
     name = str(call.request.path_params["camera"])
     check_visible(call, name)
-    return kept(call.parts.drafts.restore_camera(name))
+    return kept(call, call.parts.drafts.restore_camera(name))
 
 
 def check_visible(call: Call, camera: str) -> None:

@@ -68,12 +68,12 @@ def shapes(call: Call) -> Shapes:
 def draw(call: Call, body: ShapesBody) -> Kept:
     """Keep what is drawn as a draft, once the loader accepts it, and apply it."""
     sections: dict[str, Plain] = body.model_dump()
-    return kept(call.parts.drafts.change(call.camera, sections, etag_of(call)))
+    return kept(call, call.parts.drafts.change(call.camera, sections, etag_of(call)))
 
 
 def drop_draft(call: Call) -> Kept:
     """Go back to what the configuration file says."""
-    return kept(call.parts.drafts.drop(call.camera, etag_of(call)))
+    return kept(call, call.parts.drafts.drop(call.camera, etag_of(call)))
 
 
 def schema(_call: Call) -> Response:
