@@ -271,6 +271,7 @@ def test_the_link_of_an_alert_leads_to_a_page_that_judges_without_a_login(browse
         page.goto(link)
         page.locator("img").first.wait_for()
         assert problems(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the picture is wider"
         page.get_by_role("button", name=button, exact=True).click()
         page.wait_for_url("**done=1")
         assert page.locator("img").count() >= 1

@@ -9,6 +9,13 @@ from pathlib import Path
 import pytest
 
 from model_build.console import NAME, PREACT
+from surveil.alerts.rows import COMMITTED, RAISED, REPEATED, WITHHELD
+from surveil.detect.labels import COCO
+from surveil.errors import Cause
+from surveil.features.registry import RULES
+from surveil.language import catalogue
+from surveil.reasons import DecodeWhy, Outcome, Reason
+from surveil.recording.reasons import Gap
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "surveil" / "console" / "static"
@@ -67,6 +74,18 @@ def test_chinese_messages_are_chinese():
         key for key, text in messages("zh").items() if isinstance(text, str) and text == messages("en")[key]
     }
     assert {key for key in alike if re.search("[a-z]{4}", messages("en")[key])} == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("cause", Cause), ("class", filter(None, COCO)), ("decode_why", DecodeWhy), ("gap", filter(None, Gap)),
+        ("outcome", [*Outcome, RAISED, COMMITTED, WITHHELD, REPEATED]), ("reason", Reason),
+        ("rule", [*RULES, *catalogue("zh").values["rule"]]),
+    ],
+)  # fmt: skip
+def test_every_value_of_a_closed_set_has_a_name(kind, names):
+    assert {name for name in map(str, names) if f"{kind}.{name}" not in messages("en")} == set()
 
 
 def test_the_code_names_messages_that_exist_and_every_message_is_named():

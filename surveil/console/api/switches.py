@@ -16,6 +16,7 @@ class Switch(Message):
     """One rule."""
 
     camera: str
+    camera_title: str
     rule: str
     title: str
     site: str
@@ -86,6 +87,7 @@ def _list(call: Call, found: Switches) -> SwitchList:
         rules=tuple(
             Switch(
                 camera=camera.name,
+                camera_title=camera.titles.camera or camera.name,
                 rule=name,
                 title=camera.titles.rules.get(name, name),
                 site=camera.site,

@@ -34,7 +34,7 @@ export function ArmingPage() {
       ${may && rules.length > 0 && html`<section class="card"><h2>${t("arming.all")}</h2>${buttons({}, t("arming.all"))}</section>`}
       ${sites.map((site) => html`<section class="card" key=${`site ${site}`}><h2>${t("arming.site", { site })}</h2>${buttons({ site }, site)}</section>`)}
       ${unique(rules.map((rule) => rule.camera)).map((camera) => html`<section class="card" key=${camera}>
-        <h2>${camera}</h2>${buttons({ camera }, camera)}
+        <h2>${rules.find((rule) => rule.camera === camera).camera_title}</h2>${buttons({ camera }, camera)}
         <ul class="list">${rules.filter((rule) => rule.camera === camera).map((rule) => html`<li key=${rule.rule}>
           <${Rule} rule=${rule} />${buttons({ camera, rule: rule.rule }, `${camera}: ${rule.title}`)}</li>`)}</ul>
       </section>`)}

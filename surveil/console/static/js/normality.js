@@ -40,8 +40,8 @@ function OfCamera({ id }) {
     ${data.view_changed && html`<${NewView} id=${id} onAccepted=${reload} />`}
     ${data.enabled && html`<label class="field narrow"><span>${t("normality.share", { share: percent(data.share) })}</span>
       <progress max="1" value=${data.share}></progress></label>`}
-    <dl class="facts card">
-      ${row("budget", data.enabled && number(data.budget))}
+    ${data.enabled && html`<dl class="facts card">
+      ${row("budget", number(data.budget))}
       ${row("watched", data.watched_s > 0 && duration(data.watched_s))}
       ${row("seen", data.model && duration(data.model.seen_s))}
       ${row("moving", data.model && duration(data.model.moving_s))}
@@ -49,7 +49,7 @@ function OfCamera({ id }) {
       ${row("at", data.at && html`<time title=${moment(data.at)}>${ago(data.at)}</time>`)}
       ${row("held", held.length > 0 && html`<ul class="list">${held.map(([reason, seconds]) => html`<li key=${reason}>
         ${named("held", reason)}: ${duration(seconds)}</li>`)}</ul>`)}
-    </dl>
+    </dl>`}
     ${data.model && html`<${Usual} id=${id} model=${data.model} />`}`;
 }
 

@@ -54,6 +54,8 @@ export function Shell({ me, onLeave }) {
     return () => removeEventListener("hashchange", follow);
   }, []);
   const here = MENU_OF[at.page] || at.page;
+  // On a phone the menu is wider than the screen.
+  useEffect(() => document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }), [here]);
   return html`<${Session.Provider} value=${me}>
     <a class="skip" href="#main" onClick=${skip}>${t("skip")}</a>
     <nav class="bar" aria-label=${t("nav")}>
