@@ -71,7 +71,7 @@ class StillDaemon:
     """Whose cameras stand still."""
 
     def __init__(self, config):
-        self.config = config
+        self.config, self.size = config, (640, 360)
         self._clock = SystemClock()
         self.others = ()
 
@@ -96,7 +96,7 @@ class StillDaemon:
             CameraState(
                 name=name, title=camera.titles.camera, site="", state="streaming", cause="", error="", since=T0,
                 lag_s=0.1, codec="h264", decoder="software", decode=DecodeWhy.PROVEN, fps=5.0,
-                size=(640, 360), last_picture_at=T0,
+                size=self.size, last_picture_at=T0,
             )
             for name, camera in self.config.cameras.items()
         ]  # fmt: skip

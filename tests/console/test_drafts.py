@@ -67,6 +67,29 @@ def test_only_shapes_and_rules_can_be_drawn(site, body):
     assert drawn(site, **body).status == 422
 
 
+def test_shapes_that_were_drawn_on_a_picture_of_another_size_may_be_in_the_wrong_place(site):
+    def may_be():
+        return site.get("/cameras/gate/shapes").json["view_changed"]
+
+    drawn(site, zones={"pond": SQUARE})
+    assert not may_be()
+    site.daemon.size = (1280, 720)
+    assert may_be()
+    site.daemon.size = (0, 0)
+    assert not may_be(), "of no picture nothing is known"
+    site.daemon.size = (1280, 720)
+    drawn(site, zones={"pond": SQUARE})
+    assert not may_be(), "whoever saves has looked"
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"gate": 1}', '{"gate": ["a", 2]}', '{"gate": [1, 2, 3]}'])
+def test_a_damaged_note_of_sizes_is_in_nobodys_way(site, text):
+    (site.folder / "console").mkdir(exist_ok=True)
+    (site.folder / "console" / "drawn_on.json").write_text(text)
+    assert not site.get("/cameras/gate/shapes").json["view_changed"]
+    assert drawn(site, zones={"pond": SQUARE}).status == 200
+
+
 def test_of_two_editors_the_second_is_told(site):
     etag = site.get("/cameras/gate/shapes").json["etag"]
     assert drawn(site, etag, zones={"pond": SQUARE}).status == 200

@@ -12,6 +12,7 @@ from surveil.config import schema as file_schema
 from surveil.config.draft import Plain
 from surveil.console.api.changes import Kept, etag_of, kept
 from surveil.console.context import Call
+from surveil.console.drawnon import DrawnOn, Size
 from surveil.console.endpoint import Message
 from surveil.features.health.rule import CAMERA_MOVED
 
@@ -34,7 +35,7 @@ class Shapes(Message):
     resolution: tuple[int, int]
     """Pixels of the picture as it is now; zeros before the first one."""
     view_changed: bool
-    """The camera was moved: what is drawn may be in the wrong place."""
+    """The camera was moved, or its picture has another size than when this was saved: it may be in the wrong place."""
     etag: str
 
 
@@ -51,15 +52,16 @@ def shapes(call: Call) -> Shapes:
     """Return what is drawn on a camera."""
     camera = call.camera
     found = call.parts.drafts.shapes(camera)
-    state = next((one for one in call.parts.daemon.cameras() if one.name == camera), None)
+    size = _size(call)
     return Shapes.model_validate(
         {
             **found.sections,
             "origins": {key: "console" if key in found.drawn else "file" for key in found.sections},
             "draft": bool(found.drawn),
             "schedules": dict.fromkeys(call.parts.daemon.config.schedules),
-            "resolution": state.size if state else (0, 0),
-            "view_changed": CAMERA_MOVED in call.parts.history.open_rules(camera),
+            "resolution": size,
+            "view_changed": CAMERA_MOVED in call.parts.history.open_rules(camera)
+            or _drawn_on(call).is_other(camera, size),
             "etag": found.etag,
         }
     )
@@ -68,12 +70,22 @@ def shapes(call: Call) -> Shapes:
 def draw(call: Call, body: ShapesBody) -> Kept:
     """Keep what is drawn as a draft, once the loader accepts it, and apply it."""
     sections: dict[str, Plain] = body.model_dump()
-    return kept(call, call.parts.drafts.change(call.camera, sections, etag_of(call)))
+    applied = call.parts.drafts.change(call.camera, sections, etag_of(call))
+    _drawn_on(call).note(call.camera, _size(call), call.parts.daemon.config.cameras)
+    return kept(call, applied)
 
 
 def drop_draft(call: Call) -> Kept:
     """Go back to what the configuration file says."""
     return kept(call, call.parts.drafts.drop(call.camera, etag_of(call)))
+
+
+def _drawn_on(call: Call) -> DrawnOn:
+    return DrawnOn(call.parts.daemon.config.state_dir)
+
+
+def _size(call: Call) -> Size:
+    return next((one.size for one in call.parts.daemon.cameras() if one.name == call.camera), (0, 0))
 
 
 def schema(_call: Call) -> Response:
