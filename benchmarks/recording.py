@@ -1,10 +1,10 @@
 """What continuous recording costs: CPU beside the bare decode, memory, frames of the analysis.
 
-    python -m benchmarks.recording [--size 1080p] [--cameras 4] [--pairs 7] [--window 20]
+    python -m benchmarks.recording [--size 1080p] [--cameras 4] [--pairs 4] [--window 15]
 
 A daemon that records and one that does not take turns, over the same loopback RTSP cameras; then one PyAV decoding
 thread a stream. CPU: what recording adds, beside the bare decode. Memory: resident, at the end of the window. Frames:
-those that a newer one replaced, which are lost to the analysis, with recording less without. Some 6 minutes.
+those that a newer one replaced, which are lost to the analysis, with recording less without. Some 5 minutes.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--size", default="1080p", choices=SIZES)
     parser.add_argument("--cameras", type=int, default=4)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--window", type=float, default=20.0, help="seconds of a measurement")
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--window", type=float, default=15.0, help="seconds of a measurement")
     given = parser.parse_args()
     print(machine())
     shares, grown, lost = [], [], []
