@@ -18,12 +18,12 @@ from tests.system.debian import EXTRA, ROOT, Machine, machine_for, options, run
 
 BUILD = "python3,python3-venv,make,binutils,ca-certificates,git"
 LIMIT_MB = 450
-RULES = "defaults: {rules: [{type: presence, after_s: 0.2}], record: {mode: continuous}}"
+RULES = r"    rules: [{type: presence, after_s: 0.2}]\n    record: {mode: continuous}"
 COMMANDS = (
     "apt-get update -qq",
     "apt-get install -y -qq /opt/share/surveil.deb >/dev/null",
     f"surveil cameras discover --user {USER} --password-file /opt/share/password --write /etc/surveil/config.yaml",
-    f"echo '{RULES}' >> /etc/surveil/config.yaml",
+    rf"sed -i '/^  yard:/a\{RULES}' /etc/surveil/config.yaml",
     "systemctl reload surveil",
 )
 """From a bare Debian to the first alert."""
