@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -70,11 +71,11 @@ def describe(match: Match, login: Login | None, *, seconds: float = 4.0) -> Foun
         return replace(unknown(match), problem=str(error))
 
 
-def identify(match: Match, login: Login | None, *, seconds: float) -> FoundCamera:
-    """Return what the device says it is, without its streams. Raises DeviceError."""
+def identify(match: Match, login: Login | None, *, until: float) -> FoundCamera:
+    """Return what the device says it is, without its streams; `until`: monotonic s. Raises DeviceError."""
 
     def ask(service: str) -> FoundCamera:
-        device = Device(service, login, seconds=seconds)
+        device = Device(service, login, seconds=max(0.1, until - time.monotonic()))
         device.learn_time()
         return _with_identity(_unknown(match, service), device)
 

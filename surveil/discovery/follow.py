@@ -7,7 +7,9 @@ for it.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -26,7 +28,7 @@ PAUSE_S = 60.0
 """From one search for a camera to the next."""
 _SEARCH_S = 1.2
 _ASK_S = 1.5
-"""Both together are less than a capture thread may take to end."""
+"""Both together, with all devices, are less than a capture thread may take to end."""
 _ELSEWHERE = frozenset(
     {
         Cause.REFUSED,
@@ -56,16 +58,17 @@ class Searcher:
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            found = find(login, seconds=_SEARCH_S, interfaces=self._interfaces, ask=self._ask)
+            ask = partial(self._ask, time.monotonic() + _SEARCH_S + _ASK_S)
+            found = find(login, seconds=_SEARCH_S, interfaces=self._interfaces, ask=ask)
         finally:
             self._busy.release()
         return {camera.address for camera in found if camera.serial == serial}
 
-    def _ask(self, match: Match, login: Login | None) -> FoundCamera:
-        if (match.endpoint, login) in self._refused:
+    def _ask(self, until: float, match: Match, login: Login | None) -> FoundCamera:
+        if (match.endpoint, login) in self._refused or time.monotonic() > until:
             return unknown(match)
         try:
-            return identify(match, login, seconds=_ASK_S)
+            return identify(match, login, until=until)
         except LoginRefused:
             self._refused.add((match.endpoint, login))
         except DeviceError:

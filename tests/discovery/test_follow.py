@@ -151,6 +151,13 @@ def test_a_device_that_refuses_the_login_is_not_asked_again():
     assert world.found == [f"rtsp://{USER}:wrong@127.0.7.49:554/main?a=b"]
 
 
+def test_devices_that_hang_hide_no_camera():
+    world = World("SN0053")
+    with Network([*(Virtual(n, answers="slow", login="none") for n in (60, 61, 62)), Virtual(53)]):
+        world.lose()
+    assert world.found == [f"rtsp://{LOGIN}@127.0.7.53:554/main?a=b"]
+
+
 def test_one_search_at_a_time():
     """The second camera searches at its next loss."""
     first, second = World("SN0050"), World("SN0051")
