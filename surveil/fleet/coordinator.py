@@ -248,13 +248,17 @@ class Coordinator:
     # Nodes.
 
     def _hear(self, report: NodeReport, now: float) -> bool:
-        """Note a report; return False for one of a daemon that another of the same name has replaced."""
+        """Note a report; return False for one of a daemon that another of the same name has replaced.
+
+        Until that one falls silent: what seemed to replace it may have been a late report of the run before.
+        """
         if report.cameras is not None:
             self._known[report.digest] = report.cameras
         before = self._nodes.get(report.node)
         replaced = set() if before is None else before.replaced
-        if report.run in replaced:
+        if before is not None and report.run in replaced and self._is_alive(before, now):
             return False
+        replaced.discard(report.run)
         if before is not None and before.report.run != report.run:
             replaced.add(before.report.run)
         cameras = self._known.get(report.digest, before.cameras if before else frozenset())

@@ -193,6 +193,20 @@ def test_a_second_daemon_of_the_same_name_gets_no_orders() -> None:
     assert sim.coordinator.report(report, sim.now) is None
 
 
+def test_a_late_report_of_the_run_before_does_not_lock_a_node_out() -> None:
+    """A new coordinator may hear of a daemon first, and then what the one before it had sent."""
+    sim = Sim(Policy.STOP)
+    sim.run(20)
+    node = sim.nodes[0]
+    late = node.report(sim.now)
+    node.restart(sim.now)
+    sim.restart_coordinator()
+    sim.run(3)
+    sim.coordinator.report(late, sim.now)
+    sim.run(40)
+    assert node.may_read(sim.now)
+
+
 def test_a_coordinator_that_was_replaced_orders_nothing() -> None:
     sim = Sim(Policy.STOP)
     old = sim.coordinator
