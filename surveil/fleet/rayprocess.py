@@ -16,6 +16,8 @@ from surveil.listening import split_address
 
 TOKEN = "fleet.token"  # noqa: S105 - the name of a file
 """In the state directory: who has it, and reaches Ray's ports, may run programs."""
+_LAST_HEAD = "ray_current_cluster"
+"""In Ray's folder: the address of the head that it has started last."""
 _REACH_S = 2.0
 _OBJECTS_MB = 78
 """Ray's smallest store of objects; no objects are kept in it."""
@@ -75,6 +77,9 @@ def start_ray(*, head: str, own_ip: str, token: Path, temp: Path, is_head: bool)
 
     `head` is the address and port of the head, `own_ip` the address at which other nodes reach this one.
     """
+    if is_head:
+        # With this file Ray takes another node's processes on this machine for a head that runs, and refuses to start.
+        (temp / _LAST_HEAD).unlink(missing_ok=True)
     port = head.rpartition(":")[2]
     where = (
         ["--head", f"--port={port}", f"--temp-dir={temp}", "--include-dashboard=false"]
