@@ -22,15 +22,14 @@ from tests.rig.clips import make_clip, still
 
 ROOT = Path(__file__).resolve().parents[1]
 FPS, SECONDS = 15, 24.0
-_FRAMES = 100
-"""Analysed before the window begins."""
+_PATIENCE_S, _SETTLES_S = 90.0, 20.0
 
 
 def alone(folder: Path, urls: list[str], window_s: float) -> float:
     """Return CPU seconds a second of a daemon without a fleet."""
     folder.mkdir()
     with _daemon(configure(folder, urls)) as daemon:
-        daemon.wait_until_steady(_FRAMES)
+        _wait_until_quiet(daemon, len(urls))
         return _cpu([daemon], window_s)
 
 
@@ -46,7 +45,7 @@ def as_a_node(folder: Path, urls: list[str], window_s: float) -> float:
             _daemon(configure(folder, urls, fleet=fleet)) as daemon,
             Program(agent, folder / "agent.log", ROOT) as beside,
         ):
-            daemon.wait_until_steady(_FRAMES)
+            _wait_until_quiet(daemon, len(urls))
             return _cpu([daemon, beside], window_s)
     finally:
         line.close()
@@ -56,6 +55,17 @@ def _daemon(config: Path) -> Program:
     return Program(
         [sys.executable, "-m", "surveil", "run", "-c", str(config)], config.with_suffix(".log"), ROOT
     )
+
+
+def _wait_until_quiet(daemon: Program, count: int) -> None:
+    """Wait until every camera is decoded on demand, and gates and picture health have settled. Raises TimeoutError."""
+    daemon.wait_until_steady(10 * count)
+    deadline = time.monotonic() + _PATIENCE_S
+    while daemon.series("surveil_decode_mode", 'mode="on_demand"') < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the cameras are not decoded on demand")
+        time.sleep(0.5)
+    time.sleep(_SETTLES_S)
 
 
 def _cpu(programs: list[Program], window_s: float) -> float:

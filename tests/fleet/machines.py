@@ -34,6 +34,11 @@ class Machine:
     def start(self) -> None:
         self.daemon = Process(self.path)
 
+    def restart(self) -> None:
+        """Start the daemon and wait until it answers."""
+        self.start()
+        wait_for(self.is_up, 90)
+
     def kill(self) -> None:
         self.daemon.end(signal.SIGKILL)
 

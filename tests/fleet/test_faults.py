@@ -37,8 +37,7 @@ def test_a_killed_a_frozen_and_a_cut_off_node_lose_their_cameras_and_no_camera_h
         killed = fleet.owner("yard")
         killed.kill()
         fleet.moved("yard", killed)
-        killed.start()
-        wait_for(killed.is_up)
+        killed.restart()
         cut = fleet.owner("dock")
         cut.line.loses = Loss.EVERYTHING
         fleet.moved("dock", cut)

@@ -22,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,17 @@ def run(folder: Path, args: argparse.Namespace) -> bool:
             fleet.settle(120)
             faults = Faults(fleet, dice, small=small)
         trial = Trial(fleet, hook, faults, dice, policy)
-        for i in range(1, args.faults + 1):
-            trial.break_something(i, args.only or dice.choice(sorted(faults.kinds)))
+        kinds = _drawn([args.only] if args.only else sorted(faults.kinds), dice)
+        for i, kind in zip(range(1, args.faults + 1), kinds, strict=False):
+            trial.break_something(i, kind)
         trial.sum_up()
     return trial.well
+
+
+def _drawn(kinds: list[str], dice: random.Random) -> Iterator[str]:
+    """Yield all kinds in a random order, and again in another."""
+    while True:
+        yield from dice.sample(kinds, k=len(kinds))
 
 
 def _mount(folder: Path) -> None:

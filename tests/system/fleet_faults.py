@@ -61,7 +61,7 @@ class Faults:
         machine = self._any()
         machine.kill()
         meanwhile()
-        self._start(machine)
+        machine.restart()
 
     def _old_epoch(self, meanwhile: Meanwhile) -> None:
         path, orders = self._dice.choice(self._old_orders)
@@ -69,12 +69,7 @@ class Faults:
         machine.kill()
         meanwhile()
         path.write_bytes(orders)
-        self._start(machine)
-
-    @staticmethod
-    def _start(machine: Machine) -> None:
-        machine.start()
-        wait_for(machine.is_up, 60)
+        machine.restart()
 
     def _daemon_frozen(self, meanwhile: Meanwhile) -> None:
         with frozen(self._any().daemon.child):
