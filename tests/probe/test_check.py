@@ -120,6 +120,7 @@ SHAPE = {
                 "bits_per_second": int, "open_s": float, "first_picture_s": float, "decoder": str,
                 "clock_skew_s": float, "lag_s": float, "damage": int, "pictures": int, "watched_s": float,
                 "cpu_ms": float,
+                "key_cpu_ms": float,
             },
         },
         "off": {"ok": bool, "detect": None, "record": None, "gate_ms": None, "sight": None, "record_sight": None},

@@ -37,6 +37,7 @@ def test_what_a_stream_is(clips, codec, transport) -> None:
     assert 0 < report.open_s <= report.first_picture_s
     assert report.damage == 0
     assert report.cpu_ms > 0
+    assert report.key_cpu_ms > 0
     assert report.bits_per_second > 1000
 
 

@@ -72,6 +72,8 @@ class StreamReport:
     watched_s: float = 0.0
     cpu_ms: float | None = None
     """CPU time to receive and decode one picture."""
+    key_cpu_ms: float | None = None
+    """CPU time to decode one key frame."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from surveil.alerts.signed import KEY, Links
 from surveil.app.couriers import make_links
 from surveil.app.probe import advice
 from surveil.app.probe.host import probe_host
+from surveil.app.probe.idle import idle_cores, is_on_demand
 from surveil.app.probe.parts import probe_camera, probe_model, probe_offsite, probe_sink, timed
 from surveil.app.probe.report import (
     SECONDS,
@@ -156,7 +157,8 @@ def estimate(
     """Return the cost of each camera that was seen, and of all. Pure.
 
     One decoder thread a camera, the motion gate at the analysed rate, and the model: at `idle_interval_s` while
-    nothing moves, once a picture while something does. On a GPU the model takes next to no CPU.
+    nothing moves, once a picture while something does. On a GPU the model takes next to no CPU. Where decoding is on
+    demand, what is looked at and no more is decoded while nothing moves.
     """
     costs = {r.name: _cost(cameras[r.name], r, model) for r in reports if r.detect is not None}
     moving = [cost.cpu_moving for cost in costs.values() if cost.cpu_moving is not None]
@@ -173,11 +175,16 @@ def _cost(camera: CameraConfig, report: CameraReport, model: ModelReport) -> Cos
     if stream is None or not stream.fps or stream.cpu_ms is None or report.gate_ms is None:
         return Cost(None, None, None)
     looks = min(stream.fps, camera.detect.fps)
-    still = (stream.fps * stream.cpu_ms + looks * report.gate_ms) / 1000
+    full = (stream.fps * stream.cpu_ms + looks * report.gate_ms) / 1000
+    idle = (
+        idle_cores(stream, camera.stream.idle_reaction_s, report.gate_ms)
+        if is_on_demand(camera, stream)
+        else None
+    )
     inference_s = (model.inference_cpu_ms or 0.0) / 1000 if model.provider == CPU else 0.0
     return Cost(
-        cpu_still=round(still + inference_s / camera.detect.idle_interval_s, 3),
-        cpu_moving=round(still + inference_s * looks, 3) if model.ok else None,
+        cpu_still=round((full if idle is None else idle) + inference_s / camera.detect.idle_interval_s, 3),
+        cpu_moving=round(full + inference_s * looks, 3) if model.ok else None,
         memory_bytes=_memory(camera, stream, report.record or stream),
     )
 

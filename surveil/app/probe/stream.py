@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from surveil.app.probe.report import SECONDS, StreamReport
@@ -173,6 +174,7 @@ class _Visit:
         self._began = clock.monotonic()
         self._opened: float | None = None
         self._watched_s = self._cpu_s = self._lag_s = 0.0
+        self._key_cpu_s: list[float] = []
         self._source: Source | None = None
         self._info: StreamInfo | None = None
         self.witness: Witness | None = None
@@ -207,7 +209,10 @@ class _Visit:
             if pace is not None:
                 self._clock.sleep(pace.wait_s(arrival.stamp, now), self._stop)
                 now = self._clock.monotonic()
+            cpu = thread_cpu_s()
             connection.take(arrival, before, now)
+            if arrival.key:
+                self._key_cpu_s.append(thread_cpu_s() - cpu)
 
     def close(self) -> None:
         """Close the stream on the thread that opened it."""
@@ -224,6 +229,7 @@ class _Visit:
             known |= {"open_s": self._since(self._opened), "lag_s": round(self._lag_s, 3)}
         if witness is not None and witness.pictures and self._decode:
             known["cpu_ms"] = round(self._cpu_s / witness.pictures * 1000, 2)
+            known["key_cpu_ms"] = round(median(self._key_cpu_s) * 1000, 2) if self._key_cpu_s else None
         return StreamReport(
             url=scrub(redact(self._settings.url)),
             ok=error is None,
