@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import structlog
 from onnxruntime import RunOptions
@@ -40,6 +41,7 @@ class Batches:
         self._running = threading.Lock()
         self._ends, self._cut = RunOptions(), RunOptions()
         """What ends growing, and the run under way."""
+        self._none = _no_run() if session.provider == CPU else None
 
     @property
     def most(self) -> int:
@@ -86,6 +88,13 @@ class Batches:
                 return
             self.sizes = (*self.sizes, size)
 
+    def free(self) -> None:
+        """Free what the CPU's session works with, which is more than its weights; the next run takes it anew."""
+        if self._none is None:
+            return
+        with self._running, suppress(ModelError):
+            self._session.run(self._feeds(self._nothing(self.sizes[0])), self._none)
+
     def stop_growing(self) -> None:
         """Have `grow` return soon."""
         self._ends.terminate = True
@@ -106,6 +115,17 @@ class Batches:
     def _nothing(self, size: int) -> Tensor:
         """Return a batch of empty pictures."""
         return zeros((size, *self._spec.shape), self._spec.dtype)
+
+
+def _no_run() -> RunOptions:
+    """Return options of a run that ends before its first operator.
+
+    ONNX Runtime shrinks a session's memory at the end of a run only, also of one that is cut short.
+    """
+    options = RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    options.terminate = True
+    return options
 
 
 def planned_sizes(spec: InputSpec, provider: str, most: int) -> tuple[int, ...]:

@@ -140,6 +140,11 @@ class Detector:
         """Take back tensors of looks that will not be run."""
         self._spare.extend(look.tensor for look in looks)
 
+    def free(self) -> None:
+        """Give back what looks and runs work with, where no other is expected soon."""
+        self._spare.clear()
+        self.batches.free()
+
     def floors(self, least: float, scores: Mapping[str, float] | None = None) -> Floats:
         """Return the least score by class: `least`, or what `scores` says where that is lower.
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Protocol
 
-from surveil.clock import Clock, Stop
+from surveil.capture.picture import give_back
+from surveil.clock import LOOK_UP_S, Clock, Stop
 from surveil.detect.detector import Detector
 from surveil.errors import ModelError
 from surveil.metrics import Metrics
@@ -20,6 +21,10 @@ class SecondStage(Protocol):
 
     def process(self, slots: Sequence[CameraSlot]) -> None:
         """Add to the findings of each slot, which all have crops, what the models say of these."""
+
+
+QUIET_S = 5.0
+"""After so long without a run the memory for runs is freed. The next run is a third dearer."""
 
 
 class DetectStage:
@@ -51,6 +56,8 @@ class DetectStage:
         self._give_up = give_up
         self._metrics = metrics
         self._clock = clock
+        self._ran_at: float | None = None
+        """Monotonic s; None: the memory for runs is free."""
 
     @property
     def workers(self) -> int:
@@ -60,8 +67,17 @@ class DetectStage:
     def run(self, beat: Callable[[], None]) -> None:
         """Serve until the inbox is closed and empty."""
         while not self.inbox.is_done:
-            if slots := self.inbox.take(self._detector.most_frames, beat):
+            if slots := self.inbox.take(self._detector.most_frames, beat, LOOK_UP_S):
                 self.process(slots)
+            else:
+                self.rest()
+
+    def rest(self) -> None:
+        """Free memory where nothing has been run for a while."""
+        if self._ran_at is not None and self._clock.monotonic() - self._ran_at >= QUIET_S:
+            self._ran_at = None
+            self._detector.free()
+            give_back()
 
     def abandon(self) -> None:
         """Look at nothing more: the run under way is cut short, what waits is given up. Any thread may call it."""
@@ -83,6 +99,7 @@ class DetectStage:
         try:
             if looking := [slot for slot in slots if slot.state.looks]:
                 self._detect(looking)
+                self._ran_at = self._clock.monotonic()
             if cut := [slot for slot in slots if slot.state.has_cuts]:
                 self._classify(cut)
         except ModelError:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import mmap
 import threading
 from itertools import pairwise
-from pathlib import Path
 
 import av
 import numpy as np
@@ -21,7 +18,6 @@ from surveil.app.camera_runtime import why_full
 from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.loop import CaptureLoop
-from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import load
@@ -38,6 +34,7 @@ from surveil.vision.motion import SETTLE_S, MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.settings import MotionSettings
 from tests.integration.world import wait_for
+from tests.resident import resident_mb
 from tests.rig.clips import background, make_clip
 from tests.rig.rtsp_camera import Camera
 
@@ -390,13 +387,6 @@ def test_a_rule_that_is_armed_meanwhile_has_every_picture_decoded_from_the_next_
     assert [frame for frame in viewer.moved if 10.2 <= frame.t < 10.8]
     assert viewer.loop.status.decode is DecodeWhy.PROVEN
     assert viewer.is_balanced()
-
-
-def resident_mb():
-    """What this process holds, after what is free was given back."""
-    gc.collect()
-    give_back()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE / 2**20
 
 
 def test_a_decoder_that_is_not_needed_for_now_keeps_no_pictures(tmp_path):

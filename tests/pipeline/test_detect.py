@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from surveil.clock import SystemClock
+from surveil.clock import ManualClock, SystemClock
 from surveil.detect.settings import ModelSettings
 from surveil.errors import ModelError
 from surveil.lane import Slot
 from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
-from surveil.pipeline.detect import DetectStage
+from surveil.pipeline.detect import QUIET_S, DetectStage
 from surveil.pipeline.work import Work
 from surveil.vision.motion import MotionGate
 from surveil.vision.regions import RegionPlanner
 from surveil.vision.settings import MotionSettings
 from tests.detect import tiny
+from tests.resident import resident_mb
 
 SIDES = (64, 128, 192, 256, 320)
 """Every camera's pictures have a size of their own, so that a mix-up shows in its boxes."""
@@ -60,6 +61,24 @@ def test_growing_ends_when_it_is_told_to(detector):
     detector.batches.stop_growing()
     detector.batches.grow()
     assert detector.batches.sizes == (1,)
+
+
+def test_what_runs_work_with_is_freed_once_nothing_has_been_run_for_a_while():
+    detector, clock, handed_on = open_detector(ModelSettings(), ModelStore()), ManualClock(), []
+    stage = DetectStage(detector, handed_on.append, lambda _slot: None, Metrics(CollectorRegistry()), clock)
+    stage.process([slot_of(detector, 320)])
+    held = resident_mb()
+    clock.advance(QUIET_S - 0.1)
+    stage.rest()
+    assert resident_mb() > held - 2
+    clock.advance(0.2)
+    stage.rest()
+    assert resident_mb() < held - 15
+    found, again = detector.trial.found, detector.try_people().found
+    assert len(found) > 0
+    assert np.array_equal(again.boxes, found.boxes)
+    stage.process([slot_of(detector, 320)])
+    assert len(handed_on) == 2
 
 
 def test_what_waits_when_the_stage_is_abandoned_is_given_up_and_not_looked_at(detector):
