@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +12,7 @@ from surveil.cli.root import app
 from surveil.clock import SystemClock
 from surveil.config import load
 from surveil.errors import ConfigError, ModelError
+from tests import forked
 from tests.alerts.helpers import alert
 
 FILE = """\
@@ -75,12 +74,7 @@ def test_it_needs_no_secret_of_the_service(config, words):
 
 def test_what_opens_cameras_and_sinks_needs_them_all(config):
     for words in (("check",), ("run",), ("collect", "gate"), ("check", "--probe")):
-        done = subprocess.run(
-            [sys.executable, "-m", "surveil", *words, "-c", config],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = forked.run(["-m", "surveil", *words, "-c", config])
         assert done.returncode == 78
         assert "cameras.gate.url: the environment variable NOT_SET is not set" in done.stderr
     with pytest.raises(ConfigError) as error:
@@ -90,12 +84,7 @@ def test_what_opens_cameras_and_sinks_needs_them_all(config):
 
 def test_other_mistakes_are_still_told(config):
     config.write_text(config.read_text().replace("zone: yard", "zone: yart"))
-    done = subprocess.run(
-        [sys.executable, "-m", "surveil", "alerts", "list", "-c", config],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forked.run(["-m", "surveil", "alerts", "list", "-c", config])
     assert (done.returncode, "did you mean 'yard'?" in done.stderr) == (78, True)
 
 

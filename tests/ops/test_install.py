@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,13 @@ import pytest
 from surveil.app.install import DROP_INS, Installer
 from surveil.cli import manual
 from surveil.errors import StateError
+from tests.forked import run
 
 PROGRAM = Path("/opt/surveil/bin/surveil")
 
 
 def surveil(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "surveil", *map(str, words)], capture_output=True, text=True, timeout=60, check=False
-    )  # fmt: skip
+    return run(["-m", "surveil", *words])
 
 
 def files(folder):
