@@ -1,5 +1,8 @@
 """Drawn scenes for the tests of vision: textured ground, figures, light."""
 
+from copy import deepcopy
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -27,17 +30,33 @@ def ground(size=SIZE, seed=0):
     return np.clip(base, 20, 230)
 
 
+@lru_cache(4)
+def _grain(size, noise, seed):
+    """Four pictures of sensor noise, which take a tenth of a second, and the generator as it is after them."""
+    rng = np.random.default_rng(seed)
+    grain = rng.normal(0, noise, (4, size[1] + 32, size[0] + 32)).astype(np.float32)
+    grain.setflags(write=False)
+    return grain, rng.bit_generator.state
+
+
 class Camera:
     """Turns scenes into planes as a camera would: with sensor noise, scaled by area."""
 
     def __init__(self, size=SIZE, noise=2.0, seed=1):
-        self.rng, self.noise = np.random.default_rng(seed), noise
-        self.grain = self.rng.normal(0, noise, (4, size[1] + 32, size[0] + 32)).astype(np.float32)
+        self.rng, self.noise = np.random.default_rng(), noise
+        self.grain, self.rng.bit_generator.state = _grain(size, noise, seed)
+
+    def __deepcopy__(self, memo):
+        """Copy all but the grain, which is never changed."""
+        other = Camera.__new__(Camera)
+        other.rng, other.noise, other.grain = deepcopy(self.rng, memo), self.noise, self.grain
+        return other
 
     def picture(self, scene):
         y, x = self.rng.integers(0, 32, 2)
         grain = self.grain[self.rng.integers(0, 4), y : y + scene.shape[0], x : x + scene.shape[1]]
-        return np.clip(scene + grain, 0, 255).astype(np.uint8)
+        seen = scene + grain
+        return np.clip(seen, 0, 255, out=seen).astype(np.uint8)
 
     def plane(self, scene, size=PLANE):
         return cv2.resize(self.picture(scene), size, interpolation=cv2.INTER_AREA)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from copy import deepcopy
+from functools import lru_cache
 
 import av
 import cv2
@@ -52,8 +54,14 @@ class Watch:
         return self
 
 
+@lru_cache(8)
+def _usual(*options):
+    return Watch(**dict(options)).see(LEAD_S, SCENE)
+
+
 def usual(**options):
-    return Watch(**options).see(LEAD_S, SCENE)
+    """Return a monitor that has seen the usual scene, which is watched once for all tests."""
+    return deepcopy(_usual(*options.items()))
 
 
 def covered(share, texture=0.0):
