@@ -25,6 +25,9 @@ _SCHEME = re.compile(r"^\s*[a-zA-Z][a-zA-Z0-9+.-]*:/*")
 _HOST_IN_BRACKETS = re.compile(r"^\[[0-9A-Fa-f:.%]*\](?::\d*)?$")
 """An IPv6 address, which no login looks like."""
 _HOST = re.compile(r"^(.*@)?[\w.-]+(:\d*)?$", re.DOTALL)
+_OTHER_AT = re.compile(r"%40|[＠﹫]", re.IGNORECASE)
+_COLON = re.compile(r"%3A|[：﹕]", re.IGNORECASE)
+"""How `@` and `:` may be written by mistake: percent-encoded with all of the login, or full-width."""
 _PARAMETERS = re.compile(r".*[?=]", re.DOTALL)
 _AUTHORITY_END = re.compile(r"[/?#]")
 _PAIR = re.compile(
@@ -84,7 +87,13 @@ def _split(url: str) -> _Parts:
     after = url[len(before) :]
     host, rest = _cut(after)
     login, at, behind = after.rpartition("@")
-    if not at or _HOST_IN_BRACKETS.match(host) or (not before and ":" not in login):
+    if not at and (written := list(_OTHER_AT.finditer(host))):
+        at, login, behind = written[-1][0], after[: written[-1].start()], after[written[-1].end() :]
+    if (
+        not at
+        or _HOST_IN_BRACKETS.match(host)
+        or (not before and ":" not in login and not _COLON.search(login))
+    ):
         return _Parts(before, "", *((host, rest) if before else ("", after)))
     if _HOST.match(host) and _PARAMETERS.match(rest.rpartition("@")[0]):
         return _Parts(before=before, login=login, host="", rest="", hidden=behind)
@@ -111,13 +120,15 @@ def secrets_of(url: str) -> list[str]:
     would lose words and digits.
     """
     parts = _split(url)
-    user, colon, password = parts.login.partition(":")
+    colon = ":" if ":" in parts.login else _COLON
+    user, *behind = re.split(colon, parts.login, maxsplit=1)
+    password = "".join(behind)
     found = {
         text
         for text, kind in _pieces(parts.rest)
         if len(text) > SHOWN and (kind is _Kind.SECRET or (kind is _Kind.UNKNOWN and _NO_WORD.match(text)))
     }
-    found |= {parts.login, password if colon else user}
+    found |= {parts.login, password if behind else user}
     if parts.hidden:
         found |= {
             text for text, kind in _pieces(_cut(parts.login + "@" + parts.hidden)[1]) if kind is _Kind.SECRET
@@ -220,7 +231,7 @@ def spellings(secret: str) -> frozenset[str]:
             quote_plus(one, errors="replace"),
         }
         found |= {*_escaped(one), html.escape(one), *_based(one)}
-    if any(character in one for one in clear for character in "\\'\"\n\r\t"):
+    if any(not one.isprintable() or not one.isascii() or set("\\'\"") & set(one) for one in clear):
         found |= {twice for one in clear for once in _escaped(one) for twice in _escaped(once)}
     return frozenset(one.lower() for one in found if len(one) >= min(len(secret.strip()), SHOWN + 1))
 

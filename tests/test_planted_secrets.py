@@ -53,6 +53,8 @@ LOGINS = [
     f"{A}//{B}",
     f"{A}@@{B}",
     f"{A}?{B}=@{C}",
+    f"{A}\u200b{B}",
+    f"{A}\x1b[31m{B}",
 ]
 QUERIES = [
     f"password={WHOLE}",
@@ -105,6 +107,9 @@ SHAPES = [
     (f"admin:{WHOLE}@192.0.2.7/cam", WHOLE),
     (f"rtsp:admin:{WHOLE}@192.0.2.7/cam", WHOLE),
     (f" RTSP://admin:{WHOLE}@192.0.2.7/cam", WHOLE),
+    (f"rtsp://admin%3A{WHOLE}%40192.0.2.7/cam", WHOLE),
+    (f"rtsp://admin：{WHOLE}＠192.0.2.7/cam", WHOLE),
+    (f"//admin:{WHOLE}@192.0.2.7/cam", WHOLE),
 ]
 
 
