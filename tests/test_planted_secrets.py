@@ -110,6 +110,7 @@ SHAPES = [
     (f"rtsp://admin%3A{WHOLE}%40192.0.2.7/cam", WHOLE),
     (f"rtsp://admin：{WHOLE}＠192.0.2.7/cam", WHOLE),
     (f"//admin:{WHOLE}@192.0.2.7/cam", WHOLE),
+    (f"rtsp;//admin:{WHOLE}@192.0.2.7/cam", WHOLE),
 ]
 
 

@@ -16,6 +16,10 @@ _NO_SCHEME = re.compile(
     r"|[\w-]+(\.[\w-]+)*\.(local|lan|home|internal|com|net|org)(/|$))"
 )
 """What is meant as a host and is no path of a file."""
+_NO_COLON = re.compile(
+    rf"^(?P<name>{'|'.join(s.removesuffix('://') for s in SCHEMES)})[^\w/:]?//", re.IGNORECASE
+)
+"""A scheme with something else in the place of its colon, or nothing."""
 _HOST = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$")
 _DIGITS = re.compile(r"^[\d.]+$")
 _DEVICE = re.compile(r"^(?:/dev/video)?(\d+)$")
@@ -39,6 +43,8 @@ def device_number(url: str) -> int | None:
 def check_address(url: str) -> str:
     """Return `url` where it may work. Raises ValueError with the remedy."""
     scheme = _SCHEME.match(url.strip())
+    if miswritten := _NO_COLON.match(url.strip()):
+        raise ValueError(f"write a colon and two slashes after the scheme: {miswritten['name'].lower()}://")
     if scheme is None or (len(scheme["slashes"]) < 2 and scheme["name"].lower() not in _HOSTED):
         if _NO_SCHEME.match(url.strip()):
             raise ValueError("has no scheme: begin a network address with rtsp:// or http://")

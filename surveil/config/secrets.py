@@ -25,7 +25,7 @@ LEAST = 4
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}")
 _USERINFO = re.compile(r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>(?:\$\{[^}]*\}|[^/?#\s])*)@")
-_ADDRESS = re.compile(r".*://|/*[^\s/]*:\S*@\S", re.DOTALL)
+_ADDRESS = re.compile(r".*://|(?:[^\s/]*//)?[^\s/]*:\S*@\S", re.DOTALL)
 """What may have a login in it; the scheme may have been forgotten."""
 _SCHEMES = ("env", "file", "credential")
 
