@@ -80,6 +80,15 @@ def test_somebody_small_is_missed_by_close_looks_only(side, is_there):
     assert [track.id for track in frames[-1]] == [1] * is_there
 
 
+def test_who_is_missed_goes_on_and_keeps_his_size():
+    comes = [(i / 5, seen(walker(100 + 20 * i, height=60.0 + 10 * i))) for i in range(15)]
+    frames = follow([*comes, *((3 + i / 5, seen()) for i in range(5))], coast_s=2.0)
+    (last,), *missed = (tracks for tracks in frames[14:] if tracks)
+    assert missed[-1][0].box[0] > last.box[0] + 20
+    heights = [track.box[3] - track.box[1] for (track,) in missed]
+    assert max(heights) - min(heights) < 1
+
+
 def test_two_who_pass_each_other_keep_their_ids():
     frames = follow([(i / 5, seen(walker(100 + 10 * i), walker(500 - 10 * i, y=230))) for i in range(41)])
     at_the_end = {track.id: track.box[0] for track in frames[-1]}
