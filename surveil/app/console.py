@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -185,6 +186,8 @@ class LiveView:
         self.hub = LiveHub(clock, metrics)
         self._clock, self._stop = clock, Stop()
         self._forwarder: AuditForwarder | None = None
+        self.at_end = ExitStack()
+        """What the console has open."""
         self.probes = Probes(partial(probe_one, state_dir=state_dir, clock=clock), clock)
 
     def forward(self, audit: Audit, config: Config, state_dir: Path) -> None:
@@ -213,10 +216,11 @@ class LiveView:
         )
 
     def close(self) -> None:
-        """End all viewers and probes."""
+        """End all viewers and probes, and close what the console has open."""
         self._stop.set()
         self.hub.close()
         self.probes.close()
+        self.at_end.close()
 
     def analysed(self, camera: str, observation: Observation, step: Step) -> None:
         """Show what a frame led to."""
@@ -259,5 +263,6 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         trainings=Trainings(state.folder),
         probes=live.probes,
     )
+    live.at_end.callback(parts.auth.db.close)
     live.forward(parts.auth.audit, daemon.config, state.folder)
     return routes(parts, Frontend(), make_signer(state.folder))

@@ -198,6 +198,7 @@ class Site:
         self._thread.join()
         self._listener.close()
         self.outbox.close()
+        self.auth.db.close()
 
 
 class Nobody:

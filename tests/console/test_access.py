@@ -369,7 +369,7 @@ def test_a_console_whose_users_were_lost_is_closed_until_one_is_added(tmp_path):
     before = damage.counts()[Damaged.CONSOLE]
     with Site(tmp_path) as site:
         site.auth.users.add("ada", PASSWORD, Role.ADMIN, None, site.clock.wall())
-        (site.folder / "console.db").write_bytes(b"damaged" * 1000)
+    (site.folder / "console.db").write_bytes(b"damaged" * 1000)
     with capture_logs() as lines, Site(tmp_path) as site:
         (moved,) = site.folder.glob("console.db.damaged-*")
         assert damage.counts()[Damaged.CONSOLE] == before + 1

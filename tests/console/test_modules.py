@@ -127,6 +127,19 @@ def test_rules_follow_a_shape_that_is_renamed_or_removed(page):
         assert call(page, "editor/draft.js", "mayBeNamed", DRAFT, ZONE, name) is allowed
 
 
+def test_the_scale_of_the_ground_and_the_allowed_way_belong_to_a_rule(page):
+    draft = {**DRAFT, "rules": [{"type": "speed", "zone": "yard"}, {"type": "wrong_way", "zone": "yard"}]}
+    scaled = call(page, "editor/panel.js", "taken", draft, {"kind": "scale", "rule": "0"}, SQUARE)["next"]
+    assert scaled["rules"][0]["scale"] == {"points": SQUARE, "metres": [[0, 0], [5, 0], [5, 5], [0, 5]]}
+    corner = call(page, "editor/draft.js", "moved", scaled, {"kind": "scale", "name": "0"}, 0, [0.2, 0.2])
+    assert corner["rules"][0]["scale"]["points"][0] == [0.2, 0.2]
+    assert corner["rules"][0]["scale"]["metres"] == scaled["rules"][0]["scale"]["metres"]
+    way = [[0.1, 0.5], [0.9, 0.5]]
+    arrow = call(page, "editor/panel.js", "taken", draft, {"kind": "way", "rule": "1"}, way)["next"]
+    assert arrow["rules"] == [draft["rules"][0], {**draft["rules"][1], "way": way}]
+    assert call(page, "editor/draft.js", "without", scaled, {"kind": "scale", "name": "0"}) == draft
+
+
 def test_a_step_is_taken_back_and_forth_and_a_drag_is_one_step(page):
     steps = page.evaluate("""() => import('/js/editor/draft.js').then((m) => {
         let h = m.begun('a');

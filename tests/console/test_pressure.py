@@ -1,10 +1,12 @@
 """Huge, slow and broken requests, and a disk that refuses: clear messages, and never a 500."""
 
 import socket
+from contextlib import suppress
 
 import pytest
 
 from surveil.console import endpoint
+from tests.alerts.servers import tmpfs
 from tests.console.site import Site
 
 
@@ -40,6 +42,33 @@ def test_a_broken_body_is_refused(site, body):
 )  # fmt: skip
 def test_a_strange_path_is_not_found(site, path):
     assert site.get(path).status in {400, 404}
+
+
+@pytest.mark.rig
+def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path):
+    square = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]
+
+    def draw(site, name):
+        etag = site.get("/cameras/gate/shapes").json["etag"]
+        return site.change("PUT", "/cameras/gate/shapes", {"zones": {name: square}}, {"If-Match": etag})
+
+    def judge(site, event, verdict):
+        return site.change("PUT", f"/events/{event}/verdict", {"verdict": verdict})
+
+    with tmpfs(tmp_path / "small", "size=4m"), Site(tmp_path / "small") as site:
+        event = site.happens(0)
+        assert (draw(site, "pond").status, judge(site, event, "true").status) == (200, 200)
+        filler = site.folder / "filler"
+        with suppress(OSError), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        refused = draw(site, "pool")
+        assert (refused.status, refused.code, b"space" in refused.body) == (503, "state", True)
+        assert judge(site, event, "false").status in {200, 503}, "SQLite may have room in its log"
+        assert list(site.get("/cameras/gate/shapes").json["zones"]) == ["pond"]
+        assert site.get("/events").status == 200
+        filler.unlink()
+        assert (draw(site, "pool").status, judge(site, event, "false").status) == (200, 200)
 
 
 def test_a_database_that_is_gone_is_told_and_the_rest_answers(tmp_path):

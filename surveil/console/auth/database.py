@@ -53,9 +53,10 @@ class ConsoleDb:
     def __init__(self, folder: Path) -> None:
         """`folder`: the state directory. A damaged file is set aside when the daemon opens it, see `prepare`."""
         self.path = folder / NAME
+        self._kept: sqlite3.Connection | None = None
 
     def prepare(self, t_wall: float) -> None:
-        """Make the file, or bring it to this version; set a damaged one aside."""
+        """Make the file, or bring it to this version; set a damaged one aside. It is kept open from then on."""
         if is_damaged(self.path):
             stamp = datetime.fromtimestamp(t_wall, UTC).strftime("%Y%m%dT%H%M%SZ")
             try:
@@ -64,7 +65,14 @@ class ConsoleDb:
                 raise StateError(f"{self.path} is damaged and cannot be moved: {error.strerror}") from error
             found.report(Damaged.CONSOLE, _lost_words(moved))
         with self.reading():
-            pass
+            # With the last connection SQLite removes the shared memory; on a full disk the next look could not make it.
+            self._kept = _connect(self.path)
+
+    def close(self) -> None:
+        """Close the file, at the end of the daemon."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -114,7 +122,7 @@ def _make_private(path: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         db.text_factory = as_text
         db.execute("PRAGMA journal_mode=WAL")

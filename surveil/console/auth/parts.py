@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 class Auth:
     """Users, sessions, the gate and the audit log."""
 
+    db: ConsoleDb
     users: Users
     sessions: Sessions
     attempts: Attempts
@@ -44,6 +45,7 @@ def make_auth(
     users, sessions = Users(db, passwords or Passwords()), Sessions(db, clock)
     own = metrics.of(ConsoleMetrics)
     made = Auth(
+        db=db,
         users=users,
         sessions=sessions,
         attempts=Attempts(clock),
