@@ -186,7 +186,14 @@ def api(options: argparse.Namespace, folder: Path) -> None:
                 beside = slowest(daemon, options.calls)
             ratios.append(beside / without)
             tell(f"p99 {without * 1000:.1f} ms -> {beside * 1000:.1f} ms")
-    tell(row(f"p99 of an API call beside {options.tiles} live tiles / none", "≤ 3", ratios, command(f"api --tiles {options.tiles}")))
+    tell(
+        row(
+            f"p99 of an API call beside {options.tiles} live tiles / none",
+            "≤ 3",
+            ratios,
+            command(f"api --tiles {options.tiles}"),
+        )
+    )
 
 
 def slowest(daemon: ConsoleDaemon, calls: int) -> float:
