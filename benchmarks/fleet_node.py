@@ -36,7 +36,7 @@ def alone(folder: Path, urls: list[str], window_s: float) -> float:
 def as_a_node(folder: Path, urls: list[str], window_s: float) -> float:
     """Return CPU seconds a second of a daemon and its agent."""
     (folder / "store").mkdir(parents=True)
-    loads = {f"c{i}": CameraLoad(name=f"c{i}") for i in range(len(urls))}
+    loads = {f"c{i}": CameraLoad(name=f"c{i}", cost=0.1) for i in range(len(urls))}
     line = Line(Desk(loads, folder / "store"))
     fleet = {"node": "node0", "store": str(folder / "store")}
     agent = [sys.executable, "-m", "tests.fleet.desk", str(folder / "state"), str(line.port)]
