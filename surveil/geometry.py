@@ -69,6 +69,11 @@ def scaled(point: Point, width: float, height: float) -> Point:
     return (point[0] * width, point[1] * height)
 
 
+def scaled_line(line: Line, width: float, height: float) -> Line:
+    """The line in px, from fractions of a picture of this size."""
+    return (scaled(line[0], width, height), scaled(line[1], width, height))
+
+
 def area(polygon: Sequence[Point]) -> float:
     """Area of a polygon (shoelace formula), never negative."""
     total = 0.0
@@ -96,6 +101,12 @@ def iou(a: Box, b: Box) -> float:
     common = width * height
     both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - common
     return common / both if both > 0 else 0.0
+
+
+def feet_apart(a: Box, b: Box) -> float:
+    """Distance of the feet of two boxes, in heights of the taller one."""
+    across = (a[0] + a[2] - b[0] - b[2]) / 2
+    return math.hypot(across, a[3] - b[3]) / max(a[3] - a[1], b[3] - b[1], 1.0)
 
 
 def iou_matrix(a: NDArray[Real], b: NDArray[Real]) -> NDArray[Real]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from statistics import median
 
-from surveil.geometry import Line, direction_over, is_upright, meet, signed_distance
+from surveil.geometry import Line, direction_over, feet_apart, is_upright, meet, scaled_line, signed_distance
 from surveil.types import Box, Point, Track
 
 REACH = 1.0
@@ -87,7 +87,7 @@ class Identities:
     def _adopt(self, track: Track, present: set[int], t: float) -> int:
         """The object that vanished where this track appears, or a new one."""
         away = {
-            number: apart(last.box, track.box)
+            number: feet_apart(last.box, track.box)
             for number, last in self._last.items()
             if last.track not in present and last.label == track.label and t - last.t <= self.break_s
         }
@@ -215,7 +215,7 @@ class Crossings:
         self, points: Sequence[tuple[Track, Point]], size: tuple[int, int], t: float
     ) -> list[tuple[Track, str]]:
         """Take tracks and their points (px) in a frame of `size` px; return who crossed, and which way."""
-        self._size, line = size, _in_px(self._line, size)
+        self._size, line = size, scaled_line(self._line, *size)
         objects = self._identities.update([track for track, _ in points], t)
         ready = []
         for track, point in points:
@@ -234,7 +234,7 @@ class Crossings:
 
     def ways(self, size: tuple[int, int]) -> tuple[str, str]:
         """Return the names of both directions in a frame of `size` px."""
-        return ("left", "right") if is_upright(_in_px(self._line, size)) else ("up", "down")
+        return ("left", "right") if is_upright(scaled_line(self._line, *size)) else ("up", "down")
 
     def resume(self, t: float) -> None:
         """Go on at `t` after a time without pictures: who was on one side then has crossed if he is on the other."""
@@ -251,7 +251,7 @@ class Crossings:
 
     def _crossed(self, ready: Sequence[tuple[_Walk, float | None]]) -> list[tuple[Track, str]]:
         """Let objects settle on the other side since the given times; return those who have crossed."""
-        line = _in_px(self._line, self._size)
+        line = scaled_line(self._line, *self._size)
         crossed = [(walk.track, since, way) for walk, since in ready if (way := _cross(walk, since, line))]
         self.since = {track.id: since for track, since, _ in crossed if since is not None}
         return [(track, way) for track, _, way in crossed]
@@ -346,14 +346,3 @@ def _is_same_top(a: Box, b: Box, height: float) -> bool:
     """Whether the tops of two boxes are in one place."""
     across = abs(a[0] + a[2] - b[0] - b[2]) / 2
     return max(across, abs(a[1] - b[1])) < 2 * SETTLED * height
-
-
-def apart(a: Box, b: Box) -> float:
-    """Distance of the feet of two boxes, in heights of the taller one."""
-    across = (a[0] + a[2] - b[0] - b[2]) / 2
-    return math.hypot(across, a[3] - b[3]) / max(a[3] - a[1], b[3] - b[1], 1.0)
-
-
-def _in_px(line: Line, size: tuple[int, int]) -> Line:
-    (x1, y1), (x2, y2) = line
-    return ((x1 * size[0], y1 * size[1]), (x2 * size[0], y2 * size[1]))
