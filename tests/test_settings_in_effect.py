@@ -88,7 +88,7 @@ def test_every_hook_is_handed_in_by_the_package_itself(nodes: Sequence[ast.AST])
 CHANGED = {
     "transport": "udp", "hwaccel": "auto", "open_timeout_s": 3.0, "read_timeout_s": 0.7, "keyframe_timeout_s": 17.0,
     "undecodable_s": 4.0, "degraded_after_s": 6.0, "catch_up_lag_s": 0.9, "max_lag_s": 7.0, "skip_loop_filter": True,
-    "decode": "full", "idle_reaction_s": 2.0, "fps": 12.0, "repeat": True,
+    "decode": "full", "idle_reaction_s": 2.0, "fps": 12.0, "repeat": True, "serial": "SN-0042",
 }  # fmt: skip
 """Of each setting of a stream a value that is not the default."""
 ELSEWHERE = {"tls", "rotate"}
