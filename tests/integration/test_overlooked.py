@@ -76,8 +76,7 @@ def parked(every_s, share, seed=0, minutes=30.0):
 @pytest.mark.parametrize("share", [0.2, 0.35, 0.5, 0.8])
 @pytest.mark.parametrize("every_s", [10.0, 1.0, 0.2])
 def test_half_an_hour_of_a_parked_car_is_few_events_however_seldom_it_is_found(every_s, share):
-    # At five looks a second ten minutes are more looks than half an hour is at one.
-    story = parked(every_s, share, minutes=30.0 if every_s >= 1 else 10.0)
+    story = parked(every_s, share)
     # At one frame a second a row of misses is soon longer than `lost_s`. It is learned at the cost of an event or two
     # that what was always found till then is not any more: nothing is known here of how the place looks.
     at_most = 4 if every_s == 1.0 else 1
