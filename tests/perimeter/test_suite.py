@@ -27,7 +27,7 @@ def test_who_is_low_and_pale_is_found(kind, seed):
     assert next(alerts(approach(kind, seed)), None) is not None
 
 
-@pytest.mark.parametrize("kind", ["walk in rain", "run in rain", "roll in rain"])
+@pytest.mark.parametrize("kind", ["walk in rain", "run in rain", "sheet in rain"])
 def test_rain_hides_nobody(kind):
     assert next(alerts(approach(kind, SEED)), None) is not None
 

@@ -27,7 +27,7 @@ UPHEAVAL = 0.4
 """When so much of the picture differs, it shows something else."""
 SHARP = 0.23
 """Least slope of an edge, per px of the plane, as a share of the contrast: lights, shadows and what sits on the
-lens are soft."""
+lens are soft. Averaging over more px makes every edge softer."""
 ALIKE = 0.6
 """Where the fine texture correlates so much with the background's, only the light is another."""
 LEAST_AREA, FILLS = 8, 0.2
@@ -180,9 +180,9 @@ class Scenery:
         if box[0] == 0 or box[1] == 0 or box[2] == self.shape[1]:
             return Region(box, area, is_thing=False, is_dense=False)
         core = cv2.countNonZero(cv2.erode(part[y : y + h, x : x + w], CORE, borderValue=0)) / area
-        is_thing = _is_sharp(self.difference[rows, columns], changed) and not self._is_light(
-            rows, columns, changed
-        )
+        is_thing = _is_sharp(
+            self.difference[rows, columns], changed, SHARP * SIDE / self._side
+        ) and not self._is_light(rows, columns, changed)
         fills = SMALL_FILLS if max(w, h) <= SMALL else FILLS
         return Region(box, area, is_thing and area >= fills * w * h, core >= DENSE)
 
@@ -207,8 +207,8 @@ def _fine(plane: Floats) -> Floats:
     return np.asarray(plane - cv2.blur(plane, (5, 5)), np.float32)
 
 
-def _is_sharp(difference: Floats, changed: NDArray[np.bool_]) -> bool:
-    """Whether the change has edges: its slope is steep for its contrast."""
+def _is_sharp(difference: Floats, changed: NDArray[np.bool_], least: float) -> bool:
+    """Whether the change has edges: its slope is at least this share of its contrast."""
     if not changed.any():
         return False
     across = cv2.Sobel(difference, cv2.CV_32F, 1, 0, ksize=3) / 8
@@ -216,4 +216,4 @@ def _is_sharp(difference: Floats, changed: NDArray[np.bool_]) -> bool:
     slope = np.sqrt(across * across + down * down)
     contrast = np.percentile(np.abs(difference[changed]), 85)
     around = cv2.dilate(changed.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    return bool(np.percentile(slope[around], 90) >= SHARP * contrast)
+    return bool(np.percentile(slope[around], 90) >= least * contrast)
