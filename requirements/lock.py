@@ -19,8 +19,8 @@ HEADER = """\
 # Made by requirements/lock.py from pyproject.toml for Python 3.11 to 3.13 on x86-64 Linux; do not edit.
 # {what}
 """
-LEFT_OUT = ("cuda", "train")
-"""Extras of gigabytes that no test of `make test` needs."""
+LEFT_OUT = ("cuda", "fleet", "train")
+"""Large extras that no test of `make test` needs."""
 RUNTIME = "onnxruntime"
 """Its CPU build is in `run.txt`, its GPU build in `gpu.txt`, neither in `dev.txt`, which goes on top of either."""
 OPTIONS = (
