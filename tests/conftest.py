@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import sys
 import threading
@@ -125,6 +126,18 @@ def no_thread_left_behind() -> Iterator[None]:
         thread.join(_GRACE_S)
     left = sorted(thread.name for thread in _threads() - before if thread.is_alive())
     assert not left, f"threads left behind: {left}"
+
+
+@pytest.fixture(autouse=True)
+def no_running_loop(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test run an event loop of its own: while its browser is open, Playwright's is marked as running here."""
+    if "browser" in request.fixturenames:
+        yield
+        return
+    loop = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    yield
+    asyncio._set_running_loop(loop)
 
 
 @pytest.fixture

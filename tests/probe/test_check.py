@@ -134,6 +134,7 @@ SHAPE = {
             "type": str, "ok": bool, "shown": str, "message": str, "milliseconds": float, "test_sent": bool,
         },
     },
+    "offsite": None,
     "host": {
         "ok": bool, "user": str, "state_dir": {"ok": bool, "shown": str, "message": str},
         "listen": {"ok": bool, "shown": str, "message": str}, "cores": int, "memory_available_bytes": int,
