@@ -74,7 +74,8 @@ class DetectStage:
 
     def rest(self) -> None:
         """Free memory where nothing has been run for a while."""
-        if self._ran_at is not None and self._clock.monotonic() - self._ran_at >= QUIET_S:
+        ran_at = self._ran_at  # another worker may have freed it, and forgotten the time, a moment later
+        if ran_at is not None and self._clock.monotonic() - ran_at >= QUIET_S:
             self._ran_at = None
             self._detector.free()
             give_back()

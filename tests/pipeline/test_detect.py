@@ -81,6 +81,24 @@ def test_what_runs_work_with_is_freed_once_nothing_has_been_run_for_a_while():
     assert len(handed_on) == 2
 
 
+def test_two_workers_may_free_memory_at_the_same_time(detector):
+    class Interrupted(ManualClock):
+        """The other worker rests while this one asks for the time."""
+
+        def monotonic(self) -> float:
+            if meanwhile:
+                meanwhile.pop()()
+            return super().monotonic()
+
+    meanwhile, clock = [], Interrupted()
+    stage = DetectStage(detector, lambda _slot: None, lambda _slot: None, Metrics(CollectorRegistry()), clock)
+    stage.process([slot_of(detector, 64)])
+    clock.advance(QUIET_S)
+    meanwhile.append(stage.rest)
+    stage.rest()
+    assert not meanwhile
+
+
 def test_what_waits_when_the_stage_is_abandoned_is_given_up_and_not_looked_at(detector):
     handed_on, given_up = [], []
     stage = DetectStage(
