@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import ipaddress
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from surveil.app.open_ports import open_to_others
@@ -57,14 +57,24 @@ def _address(fleet: FleetSettings) -> Finding:
 
 def _open_ports() -> Finding:
     """Ray listens on all addresses, whatever it is told: only a firewall keeps others out."""
-    ports = sorted(open_to_others())
-    if not ports:
+    found = open_to_others()
+    if found.hidden:
+        text = (
+            f"not known, the sockets of Ray's processes {_listed(found.hidden)} cannot be read; "
+            "run this as the user of the service, or as root"
+        )
+        return Finding("ports", good=False, text=text)
+    if not found.ports:
         return Finding("ports", good=True, text="no process of Ray's listens on more than loopback")
     text = (
-        f"Ray listens on all addresses, without TLS, at {', '.join(map(str, ports))}; the units let in whom "
+        f"Ray listens on all addresses, without TLS, at {_listed(found.ports)}; the units let in whom "
         "IPAddressAllow names, without them use a firewall"
     )
     return Finding("ports", good=True, text=text)
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(numbers)))
 
 
 def _pages(config: Config) -> Finding:

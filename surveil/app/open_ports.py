@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -12,27 +13,45 @@ _LISTENS = "0A"
 """Of `st` in /proc/net/tcp."""
 _PROGRAMS = ("gcs_server", "raylet", "ray::")
 """Within the first word of a command line of Ray's."""
+_ENDED = (FileNotFoundError, ProcessLookupError)
 
 
-def open_to_others() -> set[int]:
-    """Return the ports at which a process of Ray's, of this user, listens on more than loopback."""
-    own = {inode for process in _processes() for inode in _sockets(process)}
-    return {port for inode, address, port in _listeners() if inode in own and not address.is_loopback}
+@dataclass(frozen=True, slots=True)
+class OpenPorts:
+    """What Ray has opened, as far as this user may see it."""
+
+    ports: frozenset[int]
+    """At which a process of Ray's listens on more than loopback."""
+    hidden: frozenset[int]
+    """Ids of the processes of Ray's whose sockets this user may not see."""
+
+
+def open_to_others() -> OpenPorts:
+    """Look at the processes of Ray that run now."""
+    own: set[str] = set()
+    hidden: set[int] = set()
+    for process in _processes():
+        try:
+            own.update(_sockets(process))
+        except PermissionError:
+            hidden.add(int(process.name))
+    ports = {port for inode, address, port in _listeners() if inode in own and not address.is_loopback}
+    return OpenPorts(frozenset(ports), frozenset(hidden))
 
 
 def _processes() -> Iterator[Path]:
     for process in _PROC.iterdir():
-        with suppress(OSError):  # it has ended meanwhile, or is another user's
+        with suppress(OSError):  # it has ended meanwhile
             word = (process / "cmdline").read_bytes().split(b"\0", 1)[0].decode(errors="replace")
             if process.name.isdecimal() and any(program in word for program in _PROGRAMS):
                 yield process
 
 
 def _sockets(process: Path) -> Iterator[str]:
-    """Yield the inodes of the sockets of a process."""
-    with suppress(OSError):
+    """Yield the inodes of the sockets of a process. Raises PermissionError: it is another user's."""
+    with suppress(*_ENDED):
         for descriptor in (process / "fd").iterdir():
-            with suppress(OSError):
+            with suppress(*_ENDED):
                 target = str(descriptor.readlink())
                 if target.startswith("socket:["):
                     yield target.removeprefix("socket:[").removesuffix("]")
