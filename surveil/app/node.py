@@ -6,6 +6,7 @@ nobody but the agent.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import secrets
@@ -35,6 +36,7 @@ from surveil.fleet.control import ControlSocket
 from surveil.fleet.cost import CostMeter
 from surveil.fleet.lease import Leases
 from surveil.fleet.messages import NodeReport, Orders, Policy, peers_digest
+from surveil.listening import split_address
 from surveil.threads import Heartbeats, ThreadGroup
 from surveil.types import Alert
 
@@ -167,7 +169,7 @@ class FleetNode:
         """Return the page that lists all nodes as Prometheus's HTTP service discovery reads it; `address`: of ours."""
         http = self._whole.http
         self._address = f"{_TLS}{address}" if http.certificate else address
-        self._pages = http.public_url or (self._address if http.certificate else f"http://{address}")
+        self._pages = http.public_url or _link(address, "https" if http.certificate else "http")
 
         async def targets(_request: Request) -> Response:
             return JSONResponse([_target(name, at) for name, at in sorted(self._peers.items())])
@@ -293,6 +295,12 @@ class LeaseCollector(Collector):
         )
         late.add_metric([], self._store_late_s())
         yield from (epoch, owner, age, late)
+
+
+def _link(address: str, scheme: str) -> str:
+    """Return the URL of pages at HOST:PORT; empty where it would lead readers to their own machine."""
+    host = ipaddress.ip_address(split_address(address)[0])
+    return "" if host.is_loopback or host.is_unspecified else f"{scheme}://{address}"
 
 
 def _target(node: str, address: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class NodeReport:
     address: str = ""
     """Where its pages are: HOST:PORT, after https:// where they are served by TLS."""
     pages: str = ""
-    """URL of its pages, as browsers reach them."""
+    """URL of its pages, as browsers on other machines reach them; empty: unknown."""
     pending: int = 0
     """Alerts that wait in its outbox."""
     peers: str = ""

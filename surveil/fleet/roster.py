@@ -23,7 +23,7 @@ class Roster:
     owners: Mapping[str, str] = field(default_factory=dict)
     """Node by camera."""
     pages: Mapping[str, str] = field(default_factory=dict)
-    """URL of the pages by node."""
+    """URL of the pages by node; empty: unknown."""
 
 
 def write_roster(store: Path, roster: Roster) -> None:

@@ -13,18 +13,25 @@ def test_a_node_names_the_cameras_of_the_others(make_node, store):
     east, west = make_node("east"), make_node("west", console=True, public_url="https://west.example")
     coordinator = Coordinator({"yard": CameraLoad(name="yard"), "gate": CameraLoad(name="gate")}, 1, 0.0)
     for node in (east, west):
-        node.page("127.0.0.1:9108")
+        node.page("192.0.2.1:9108")
     for now in (1.0, 10.6, 11.0):
         for node in (east, west):
             coordinator.report(NodeReport.of(node._report(with_cameras=True).plain()), now)
     roster = coordinator.roster()
-    assert roster.pages == {"east": "http://127.0.0.1:9108", "west": "https://west.example"}
+    assert roster.pages == {"east": "http://192.0.2.1:9108", "west": "https://west.example"}
     assert sorted(roster.owners) == ["gate", "yard"]
     write_roster(store, roster)
     for node, name in ((east, "east"), (west, "west")):
         node._learned.run_once()
         told = {camera: (owner, pages) for camera, _, owner, pages in node.elsewhere()}
         assert told == {c: (o, roster.pages[o]) for c, o in roster.owners.items() if o != name}
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9108", "0.0.0.0:9108", "[::1]:9108", "[::]:9108"])
+def test_no_link_leads_readers_to_their_own_machine(make_node, address):
+    node = make_node("east")
+    node.page(address)
+    assert node._report(with_cameras=False).pages == ""
 
 
 def test_a_roster_that_cannot_be_read_is_an_error_and_none_is_none(store):
