@@ -35,6 +35,7 @@ from surveil.console.auth.audit import Audit
 from surveil.console.auth.parts import make_auth
 from surveil.console.context import Parts
 from surveil.console.drafts import Drafts
+from surveil.console.drawnon import DrawnOn
 from surveil.console.frontend import Frontend
 from surveil.console.live.feed import CameraFeed, Secrecy
 from surveil.console.live.hub import LiveHub
@@ -260,6 +261,7 @@ def make_console(daemon: DaemonView, state: State, shared: Shared, live: LiveVie
         auth=make_auth(settings, state.folder, clock, shared.metrics),
         clock=clock,
         drafts=Drafts(daemon),
+        drawn_on=DrawnOn(state.folder),
         trainings=Trainings(state.folder),
         probes=live.probes,
     )

@@ -12,6 +12,7 @@ from surveil.clock import Clock
 from surveil.console.access import Identity
 from surveil.console.auth.parts import Auth
 from surveil.console.drafts import Drafts
+from surveil.console.drawnon import DrawnOn
 from surveil.console.language import language_of, said
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
@@ -32,6 +33,7 @@ class Parts:
     auth: Auth
     clock: Clock
     drafts: Drafts
+    drawn_on: DrawnOn
     live: LiveHub
     trainings: Trainings
     probes: Probes

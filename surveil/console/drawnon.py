@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,10 +15,14 @@ Size = tuple[int, int]
 
 
 class DrawnOn:
-    """The sizes of one state directory; of shapes that were never saved in the console there is none."""
+    """The sizes of one state directory; of shapes that were never saved in the console there is none.
+
+    Any thread may call any method.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._file = state_dir / "console" / "drawn_on.json"
+        self._one = threading.Lock()
 
     def is_other(self, camera: str, now: Size) -> bool:
         """Whether a camera's picture has another size than when its shapes were saved."""
@@ -26,13 +31,18 @@ class DrawnOn:
 
     def note(self, camera: str, now: Size, cameras: Collection[str]) -> None:
         """Note the size of a camera's picture, and forget those of others than `cameras`."""
-        if not all(now):
-            return
-        kept = {name: size for name, size in self._read().items() if name in cameras} | {camera: now}
+        if all(now):
+            self._change(lambda known: {n: size for n, size in known.items() if n in cameras} | {camera: now})
+
+    def forget(self, camera: str) -> None:
+        """Forget the size: the camera's shapes are no longer those that were saved."""
+        self._change(lambda known: {name: size for name, size in known.items() if name != camera})
+
+    def _change(self, change: Callable[[dict[str, Size]], dict[str, Size]]) -> None:
         # What was drawn is kept by now: a full disk costs a hint, and no work.
-        with suppress(OSError):
+        with self._one, suppress(OSError):
             make_folders(self._file.parent)
-            write_atomically(self._file, json.dumps(kept).encode())
+            write_atomically(self._file, json.dumps(change(self._read())).encode())
 
     def _read(self) -> dict[str, Size]:
         # Without it, or with a damaged one, there is no hint.

@@ -23,6 +23,7 @@ from surveil.console.auth.parts import make_auth
 from surveil.console.auth.passwords import Cost, Passwords
 from surveil.console.context import Parts
 from surveil.console.drafts import Drafts
+from surveil.console.drawnon import DrawnOn
 from surveil.console.frontend import Frontend
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
@@ -132,7 +133,7 @@ class Site:
         return Parts(
             daemon=self.daemon, history=History(self.database), evidence=self.folder / FOLDER,
             auth=self.auth, clock=self.clock, live=self.live, drafts=Drafts(self.daemon), probes=self.probes,
-            trainings=self.trainings,
+            trainings=self.trainings, drawn_on=DrawnOn(self.folder),
         )  # fmt: skip
 
     def happens(self, n=0, **changes):

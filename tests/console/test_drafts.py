@@ -1,6 +1,7 @@
 """What is drawn: checked, kept apart from the file, applied, and safe against two editors."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +10,7 @@ import pytest
 
 from surveil.config import load
 from surveil.config.draft import draft_file
+from surveil.console.drawnon import DrawnOn
 from surveil.errors import ConfigError, StateError
 from tests.commands import refused
 from tests.console.site import Site
@@ -80,6 +82,24 @@ def test_shapes_that_were_drawn_on_a_picture_of_another_size_may_be_in_the_wrong
     site.daemon.size = (1280, 720)
     drawn(site, zones={"pond": SQUARE})
     assert not may_be(), "whoever saves has looked"
+
+
+@pytest.mark.parametrize("path", ["/cameras/gate/shapes", "/cameras/gate/restore", "/cameras/gate"])
+def test_shapes_of_the_file_were_drawn_on_no_picture_that_is_known(site, path):
+    etag = drawn(site, zones={"pond": SQUARE}).json["etag"]
+    site.daemon.size = (1280, 720)
+    method = "POST" if path.endswith("restore") else "DELETE"
+    assert site.change(method, path, headers={"If-Match": etag}).status == 200
+    if path == "/cameras/gate":
+        site.change("POST", "/cameras/gate/restore")
+    assert not site.get("/cameras/gate/shapes").json["view_changed"]
+
+
+def test_sizes_that_are_noted_at_the_same_time_are_all_kept(tmp_path):
+    sizes, cameras = DrawnOn(tmp_path), [f"camera-{n}" for n in range(24)]
+    with ThreadPoolExecutor(len(cameras)) as pool:
+        list(pool.map(lambda camera: sizes.note(camera, (640, 360), cameras), cameras))
+    assert [camera for camera in cameras if not sizes.is_other(camera, (1, 1))] == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"gate": 1}', '{"gate": ["a", 2]}', '{"gate": [1, 2, 3]}'])

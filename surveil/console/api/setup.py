@@ -132,14 +132,19 @@ def change_camera(call: Call, body: CameraBody) -> Kept:
 
 def remove_camera(call: Call) -> Kept:
     """Watch a camera no more; its events, pictures and models stay."""
-    return kept(call, call.parts.drafts.remove_camera(call.camera, etag_of(call)))
+    camera = call.camera
+    applied = call.parts.drafts.remove_camera(camera, etag_of(call))
+    call.parts.drawn_on.forget(camera)
+    return kept(call, applied)
 
 
 def restore_camera(call: Call) -> Kept:
     """Go back to what the configuration file says of a camera, also of one that was removed."""
     name = str(call.request.path_params["camera"])
     check_visible(call, name)
-    return kept(call, call.parts.drafts.restore_camera(name))
+    applied = call.parts.drafts.restore_camera(name)
+    call.parts.drawn_on.forget(name)
+    return kept(call, applied)
 
 
 def check_visible(call: Call, camera: str) -> None:

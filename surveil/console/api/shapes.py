@@ -12,7 +12,7 @@ from surveil.config import schema as file_schema
 from surveil.config.draft import Plain
 from surveil.console.api.changes import Kept, etag_of, kept
 from surveil.console.context import Call
-from surveil.console.drawnon import DrawnOn, Size
+from surveil.console.drawnon import Size
 from surveil.console.endpoint import Message
 from surveil.features.health.rule import CAMERA_MOVED
 
@@ -61,7 +61,7 @@ def shapes(call: Call) -> Shapes:
             "schedules": dict.fromkeys(call.parts.daemon.config.schedules),
             "resolution": size,
             "view_changed": CAMERA_MOVED in call.parts.history.open_rules(camera)
-            or _drawn_on(call).is_other(camera, size),
+            or call.parts.drawn_on.is_other(camera, size),
             "etag": found.etag,
         }
     )
@@ -71,17 +71,16 @@ def draw(call: Call, body: ShapesBody) -> Kept:
     """Keep what is drawn as a draft, once the loader accepts it, and apply it."""
     sections: dict[str, Plain] = body.model_dump()
     applied = call.parts.drafts.change(call.camera, sections, etag_of(call))
-    _drawn_on(call).note(call.camera, _size(call), call.parts.daemon.config.cameras)
+    call.parts.drawn_on.note(call.camera, _size(call), call.parts.daemon.config.cameras)
     return kept(call, applied)
 
 
 def drop_draft(call: Call) -> Kept:
     """Go back to what the configuration file says."""
-    return kept(call, call.parts.drafts.drop(call.camera, etag_of(call)))
-
-
-def _drawn_on(call: Call) -> DrawnOn:
-    return DrawnOn(call.parts.daemon.config.state_dir)
+    camera = call.camera
+    applied = call.parts.drafts.drop(camera, etag_of(call))
+    call.parts.drawn_on.forget(camera)
+    return kept(call, applied)
 
 
 def _size(call: Call) -> Size:
