@@ -31,9 +31,10 @@ class RuleState:
 
 
 class Arming:
-    """The switches as of the last look, and schedules. The analyse thread asks, the main thread looks.
+    """The switches as of the last look, and schedules.
 
-    The switches are replaced as a whole and never changed, so no lock is needed.
+    The main thread looks. Any thread may ask: analysis for alerts, captures for `decode: full` of a rule, the web
+    server for its pages. The switches are replaced as a whole and never changed, so no lock is needed.
     """
 
     def __init__(self) -> None:

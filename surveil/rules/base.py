@@ -48,7 +48,7 @@ class RuleSettings(Settings):
     decode: Literal["auto", "full"] = Field(
         default="auto",
         description="`full`: every picture of the camera is decoded while the rule is armed and within its schedule, "
-        "so that no short visit is missed; `auto`: as the camera's `decode` says.",
+        "from the next key frame on, so that no short visit is missed; `auto`: as the camera's `decode` says.",
     )
 
     @property
