@@ -262,6 +262,12 @@ def test_what_no_catalogue_knows_stays_as_it_is():
         assert error_in_chinese(line) == line
 
 
+def test_a_line_that_is_too_long_to_search_stays_as_it_is():
+    line = "c.yaml:2: camera: unknown key, did you mean '{}'?"
+    assert error_in_chinese(line.format("cameras")) != line.format("cameras")
+    assert error_in_chinese(line.format("c" * 1000)) == line.format("c" * 1000)
+
+
 def test_a_refused_configuration_is_told_in_the_language_of_the_terminal(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("version: 1\ncamera: {}\n")

@@ -8,17 +8,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from surveil.language import read_file
 
 _FIELD = re.compile(r"\{(\w+)\}")
+_LONGEST = 1000
+"""Characters; hundreds of patterns are tried, and each takes longer the longer the line is."""
 _MOST_PLACES = 4
 """Where the text of an error may begin: `surveil: FILE:LINE: PATH: TEXT`."""
 
 
+@lru_cache(maxsize=1024)
 def in_chinese(line: str) -> str:
-    """Return a line of an error, `FILE:LINE: PATH: TEXT`, with its text in Chinese where that is known."""
+    """Return a line of an error, `FILE:LINE: PATH: TEXT`, with its text in Chinese where that is known.
+
+    A line of more than 1000 characters stays in English.
+    """
+    if len(line) > _LONGEST:
+        return line
     # The text begins after the place in the file and the path in it, and may have a colon of its own.
     cuts = [0, *(found.end() for found in re.finditer(": ", line))][:_MOST_PLACES]
     for cut in cuts:
