@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.optional import package
 from tests.words import UNCLEAR
 
 ROOT = Path(__file__).parents[1]
@@ -96,7 +97,7 @@ def test_the_index_of_decisions_has_every_one_with_date_and_state():
 
 def test_the_package_says_that_it_is_typed_and_for_which_pythons():
     assert (ROOT / "surveil" / "py.typed").is_file()
-    trove = pytest.importorskip("trove_classifiers")
+    trove = package("trove_classifiers")
     assert set(PROJECT["classifiers"]) <= set(trove.classifiers)
     pythons = {name.rsplit(" ", 1)[1] for name in PROJECT["classifiers"] if "Python :: 3." in name}
     assert pythons == {"3.11", "3.12", "3.13"}, "as in requirements/lock.py and the Makefile"

@@ -10,6 +10,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.apprise import AppriseSettings
 from surveil.clock import ManualClock
+from tests.optional import package
 
 from .helpers import Receiver, alert
 from .servers import make_certificate
@@ -39,6 +40,6 @@ def apprise_threads() -> None:
     with warnings.catch_warnings(), Receiver() as receiver:
         # It imports what Python will remove.
         warnings.simplefilter("ignore", DeprecationWarning)
-        pytest.importorskip("apprise")
+        package("apprise")
         settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/")
         make_sink(settings, Context()).deliver(Delivery(alert(0)))

@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -47,7 +48,9 @@ def tmpfs(target: Path, options: str) -> Iterator[None]:
 
 
 def find(program: str) -> str | None:
-    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    """Return where a program is: on the PATH, among those of the system, or beside Python."""
+    folders = (None, "/usr/sbin", Path(sys.executable).parent)
+    return next((found for folder in folders if (found := shutil.which(program, path=folder))), None)
 
 
 def free_port() -> int:

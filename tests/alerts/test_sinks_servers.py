@@ -25,6 +25,7 @@ from surveil.alerts.sinks.webhook import WebhookSettings
 from surveil.clock import ManualClock, SystemClock
 from surveil.errors import Rejected, RetryLater
 from surveil.titles import local_and_utc
+from tests.optional import package
 
 from .clients import Listener, mail_settings, mqtt_settings
 from .helpers import Receiver, alert
@@ -443,7 +444,7 @@ def test_a_service_that_refuses_is_tried_again_and_its_url_is_not_told(apprise_t
 
 
 def test_a_url_that_apprise_does_not_understand_is_a_mistake_in_the_configuration():
-    pytest.importorskip("apprise")
+    package("apprise")
     with pytest.raises(ValidationError, match="Apprise does not understand this nope:// URL") as caught:
         AppriseSettings(url="nope://hunter2")
     assert "hunter2" not in caught.value.errors()[0]["msg"]

@@ -14,6 +14,7 @@ from surveil.console.drawnon import DrawnOn
 from surveil.errors import ConfigError, StateError
 from tests.commands import refused
 from tests.console.site import Site
+from tests.optional import package
 from tests.users import NOBODY, no_root
 
 SQUARE = [[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8]]
@@ -173,7 +174,7 @@ def test_a_state_directory_that_cannot_be_written_is_told_and_nothing_changes(tm
 
 
 def test_a_draft_that_cannot_be_removed_after_it_was_adopted_is_told_with_the_remedy():
-    pytest.importorskip("ruamel.yaml")
+    package("ruamel.yaml")
     # A folder of their own: the tests' own folders are closed to others from the top.
     with TemporaryDirectory() as name, Site(Path(name)) as site:
         drawn(site, zones={"pond": SQUARE}, rules=[RULE])
@@ -193,7 +194,7 @@ def test_a_draft_that_cannot_be_removed_after_it_was_adopted_is_told_with_the_re
 
 
 def test_adopting_keeps_the_comments_of_the_file():
-    pytest.importorskip("ruamel.yaml")
+    package("ruamel.yaml")
     from surveil.cli.adopt import merged
 
     text = "version: 1\n# the gate\ncameras:\n  gate: # north\n    url: rtsp://192.0.2.2/1 # main\nstate_dir: /x\n"

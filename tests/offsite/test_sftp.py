@@ -11,8 +11,9 @@ from pydantic import SecretStr, ValidationError
 
 from surveil.alerts.settings import OffsiteSettings
 from surveil.offsite.remote import SftpPlace
+from tests.optional import package
 
-asyncssh = pytest.importorskip("asyncssh", reason="needs the extra offsite")
+asyncssh = package("asyncssh")
 pytestmark = [pytest.mark.rig, pytest.mark.slow]
 PASSWORD = "s3cret-Pa55"
 

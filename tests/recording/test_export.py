@@ -14,6 +14,7 @@ from surveil.errors import ConfigError, StateError
 from surveil.recording.footage import read_footage
 from tests.capture.test_packets import stored
 from tests.commands import refused, surveil
+from tests.optional import package
 from tests.recording.world import world
 from tests.rig.clips import make_clip
 
@@ -161,7 +162,7 @@ def test_what_cannot_be_exported_is_told_and_leaves_nothing_behind(recorded, tmp
 
 @pytest.fixture(scope="module")
 def signed(recorded, tmp_path_factory):
-    pytest.importorskip("cryptography", reason="needs the extra export")
+    package("cryptography")
     file = tmp_path_factory.mktemp("bundle") / "yard.zip"
     asked = ("--from", moment(0), "--to", moment(110), "--bundle", "-o", file)
     code, printed = surveil("export", "yard", *asked, *config(recorded), "--json")
@@ -228,7 +229,7 @@ def test_a_bundle_of_another_key_is_found_out_where_the_key_is_known(signed):
 
 
 def test_what_is_no_bundle_is_told(tmp_path):
-    pytest.importorskip("cryptography", reason="needs the extra export")
+    package("cryptography")
     (tmp_path / "a.zip").write_bytes(b"no archive")
     assert "is no bundle" in refused(StateError, "verify", tmp_path / "a.zip")
 
