@@ -40,7 +40,10 @@ def test_advice_and_what_went_wrong_are_told(site, network):
     assert "key-frame interval from 4.0 s to 1 s" in camera["advice"]
     assert camera["record_url"] == ""
     refused = site.change("POST", "/discovery", {"user": USER, "password": "no", "host": network.service(0)})
-    assert refused.json == {"cameras": [], "notes": ["127.0.7.41: refuses the login: check user and password"]}
+    assert refused.json == {
+        "cameras": [],
+        "notes": ["127.0.7.41: refuses the login: check user and password"],
+    }
 
 
 @pytest.mark.slow
