@@ -103,14 +103,14 @@ class MoverAnalyser:
         dt, self._t = t - self._t, t
         held = [path.last.box for path in self._paths.paths if path.progress >= UNDER_WAY]
         mask = scenery.update(plane, dt, held)
-        self._rains(scenery, plane, dt, held)
         if mask is None:
             self._clear()
-            return None
-        self._rest(scenery, held, dt)
-        regions = self._regions(scenery, mask, size)
-        placed = [(region, self._is_calm(region.box)) for region in regions]
-        self._paths.update(placed, scenery.difference, t, UNSTEADY if scenery.is_coarse else 0.0)
+        else:
+            self._rest(scenery, held, dt)
+            regions = self._regions(scenery, mask, size)
+            placed = [(region, self._is_calm(region.box)) for region in regions]
+            self._paths.update(placed, scenery.difference, t, UNSTEADY if scenery.is_coarse else 0.0)
+        self._rains(scenery, dt, held)
         found = tuple(self._mover(path, size, plane.shape) for path in self._paths.paths if path.is_way)
         return Movers(found) if found else None
 
@@ -132,15 +132,14 @@ class MoverAnalyser:
         rows, columns = self._restless.shape
         return (cv2.resize(moving, (columns, rows), interpolation=cv2.INTER_AREA) > least).astype(np.float32)
 
-    def _rains(self, scenery: Scenery, plane: Bytes, dt: float, held: Sequence[PlaneBox]) -> None:
-        """Tell whether it rains, and look as that asks for; while somebody is under way its end waits."""
+    def _rains(self, scenery: Scenery, dt: float, held: Sequence[PlaneBox]) -> None:
+        """Tell whether it rains, and look on as that asks for; while somebody is under way its end waits."""
         parts = cv2.resize(self._active(scenery.flicker, ACTIVE), PARTS, interpolation=cv2.INTER_AREA) > 0
         self._flickers += rate(dt, WEATHER_S) * (float(parts.mean()) - self._flickers)
         if not scenery.is_coarse and self._flickers > RAINS:
             scenery.coarsen()
         elif scenery.is_coarse and self._flickers < DRY and not held:
-            scenery.refine(plane)
-            self._clear()
+            scenery.refine()
 
     def _is_calm(self, box: PlaneBox) -> bool:
         x1, y1, x2, y2 = box

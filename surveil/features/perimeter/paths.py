@@ -79,7 +79,7 @@ class Path:
     progress: float = 0.0
     """Its largest way so far, lengths."""
     unsteady: float = 0.0
-    """Its box is off by so much from look to look, lengths; so short a step is none."""
+    """Its box was off by so much from look to look, lengths, when that was most; so short a step is none."""
 
     @property
     def last(self) -> Place:
@@ -150,7 +150,7 @@ class Paths:
         free = dict(enumerate(regions))
         for path in self.paths:
             path.missed += 1
-            path.unsteady = unsteady
+            path.unsteady = max(path.unsteady, unsteady)
         for path, index in _matches(self.paths, regions, t):
             region, calm = free.pop(index)
             ratio = region.area / max(1, path.area)

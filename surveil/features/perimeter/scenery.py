@@ -96,7 +96,9 @@ class Scenery:
     def seed(self, plane: Bytes) -> None:
         """Take `plane` (uint8 (h, w)) for the background."""
         self._smooth, self._fine = _smoothed(plane, self._side), _smoothed(plane, SIDE)
-        self._lit = LitPlane(self._smooth.astype(np.float32), light_cells(self._smooth))
+        self._dry = _lit(self._fine)
+        """The background as it is looked at where it is dry; where it rains it is learned along with `_lit`."""
+        self._lit = _lit(self._smooth) if self.is_coarse else self._dry
         self._coarse_s = 0.0
         self.difference: Floats = np.zeros(self.shape, np.float32)
         self.moving: Bytes = np.zeros(self.shape, np.uint8)
@@ -111,12 +113,12 @@ class Scenery:
     def coarsen(self) -> None:
         """Look as where it rains; what is known of the background is kept."""
         self._side, self._coarse_s = COARSE_SIDE, 0.0
-        self._lit = LitPlane(np.asarray(cv2.blur(self._lit.plane, (SIDE, SIDE)), np.float32), self._lit.cells)
+        self._lit = LitPlane(np.asarray(cv2.blur(self._dry.plane, (SIDE, SIDE)), np.float32), self._dry.cells)
+        self._differed = np.zeros(self.shape, np.uint8)
 
-    def refine(self, plane: Bytes) -> None:
-        """Look as where it is dry; `plane` is taken for the background."""
-        self._side = SIDE
-        self.seed(plane)
+    def refine(self) -> None:
+        """Look as where it is dry; what is known of the background is kept."""
+        self._side, self._smooth, self._lit = SIDE, self._fine, self._dry
 
     def update(self, plane: Bytes, dt: float, held: Iterable[PlaneBox]) -> Bytes | None:
         """Return 255 where `plane` differs from the background; learn but in the boxes `held`.
@@ -156,14 +158,18 @@ class Scenery:
         for x1, y1, x2, y2 in held:
             free[y1:y2, x1:x2] = 0
         still = cv2.bitwise_and(cv2.bitwise_not(mask), free)
-        background, coarse = self._lit.plane, self.is_coarse
+        coarse = self.is_coarse
         self._coarse_s += dt
         settled = still if not coarse or self._coarse_s >= COARSE_SETTLE_S else free
-        cv2.accumulateWeighted(self._smooth, background, rate(dt, COARSE_STAY_S if coarse else STAY_S), free)
-        cv2.accumulateWeighted(self._smooth, background, rate(dt, LEARN_S), settled)
+        seen = [(self._smooth, self._lit)]
+        if coarse:
+            seen.append((self._fine, self._dry))
+        for smooth, lit in seen:
+            cv2.accumulateWeighted(smooth, lit.plane, rate(dt, COARSE_STAY_S if coarse else STAY_S), free)
+            cv2.accumulateWeighted(smooth, lit.plane, rate(dt, LEARN_S), settled)
+            lit.cells = light_cells(lit.plane)
         noise = np.minimum(size, 2 * NOISE_MAX)
         cv2.accumulateWeighted(noise, self._noise, rate(dt, NOISE_S), free if coarse else still)
-        self._lit.cells = light_cells(background)
 
     def look(self, mask: Bytes, around: PlaneBox) -> Region | None:
         """Say what the changed part in a box shows; None: hardly anything has changed there."""
@@ -196,6 +202,10 @@ class Scenery:
         if before.std() < FINE or now.std() < FINE / 2:
             return False
         return bool(np.corrcoef(now, before)[0, 1] > ALIKE)
+
+
+def _lit(plane: Bytes) -> LitPlane:
+    return LitPlane(plane.astype(np.float32), light_cells(plane))
 
 
 def _smoothed(plane: Bytes, side: int) -> Bytes:
