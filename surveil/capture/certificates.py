@@ -50,21 +50,22 @@ class Pins:
         """Keep a first certificate; return the file of the one that is kept. Raises SourceError (certificate)."""
         if self._folder is None:
             return None
-        path = self._folder / f"{_ODD.sub('_', place.serial or place.host)}_{place.port}.pem"
-        kept = _read(path)
-        if kept is None:
-            if not self._keeps or not self._write(path, der):
-                return None
+        files = _files(self._folder, place)
+        known = {file: its for file in files if (its := _read(file)) is not None}
+        # What was kept before the serial number was set counts until there is a file of the number.
+        kept = next(iter(known.values()), None)
+        if kept is not None and kept != der:
+            path = " and ".join(str(file) for file, its in known.items() if its == kept)
+            raise source_error(
+                Cause.CERTIFICATE,
+                place.url,
+                f"its certificate has changed (SHA-256 {_fingerprint(der)}, kept {_fingerprint(kept)}): if the camera "
+                f"was replaced or has a new one, delete {path}; if not, another device answers at its address",
+            )
+        if files[0] not in known and self._keeps and self._write(files[0], der):
             log.info("certificate kept", place=f"{place.host}:{place.port}", sha256=_fingerprint(der))
-            return path
-        if kept == der:
-            return path
-        raise source_error(
-            Cause.CERTIFICATE,
-            place.url,
-            f"its certificate has changed (SHA-256 {_fingerprint(der)}, kept {_fingerprint(kept)}): if the camera "
-            f"was replaced or has a new one, delete {path}; if not, another device answers at its address",
-        )
+            return files[0]
+        return next(iter(known), None)
 
     def _write(self, path: Path, der: bytes) -> bool:
         """Write a certificate where there is none that can be read."""
@@ -80,6 +81,12 @@ class Pins:
             log.warning("certificate not kept", path=str(path), reason=error.strerror)
             return False
         return True
+
+
+def _files(folder: Path, place: CertificatePlace) -> list[Path]:
+    """Return where the certificate may be kept, the proper place first."""
+    names = [name for name in (place.serial, place.host) if name]
+    return [folder / f"{_ODD.sub('_', name)}_{place.port}.pem" for name in names]
 
 
 def _read(path: Path) -> bytes | None:

@@ -115,6 +115,24 @@ def test_the_certificate_of_a_camera_with_a_serial_number_goes_where_the_camera_
         assert opened(url, pins, serial="SN 7") == "certificate"
 
 
+def test_a_serial_number_that_is_set_later_takes_the_kept_certificate_over(
+    served: Served, tmp_path: Path
+) -> None:
+    pins, looks = Pins(tmp_path / FOLDER), Pins(tmp_path / FOLDER, keeps=False)
+    with served.by("own") as url:
+        assert opened(url, pins) == ""
+    with served.by("new") as url:
+        as_of_the_same_place(tmp_path, url)
+        assert [opened(url, its, serial="SN 7") for its in (looks, pins)] == ["certificate"] * 2
+        assert served.logins == []
+    with served.by("own") as url:
+        as_of_the_same_place(tmp_path, url)
+        assert [opened(url, its, serial="SN 7") for its in (looks, pins)] == [""] * 2
+    of_host, of_serial = sorted((tmp_path / FOLDER).iterdir())
+    assert of_serial.name.startswith("SN_7_")
+    assert of_serial.read_bytes() == of_host.read_bytes()
+
+
 def test_the_message_says_what_to_do(served: Served, tmp_path: Path) -> None:
     with served.by("own") as url:
         opened(url, Pins(tmp_path / FOLDER))
