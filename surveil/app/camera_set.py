@@ -249,7 +249,7 @@ class CameraSet:
             return None
         from surveil.discovery.follow import Follower, Searcher  # noqa: PLC0415 - few cameras have one
 
-        self._searcher = self._searcher or Searcher()
+        self._searcher = self._searcher or Searcher(clock=self._clock)
         found = self._metrics.address_changes.labels(camera.name).inc
         return Follower(camera.name, camera.stream, self._searcher, found, self._clock)
 

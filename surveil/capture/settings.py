@@ -58,8 +58,8 @@ class CaptureSettings(Settings):
         "",
         max_length=128,
         description="Serial number, as `surveil cameras discover` shows it. A camera that is not at its address is "
-        "searched for by ONVIF, and read where it answers. Any device that answers with this number gets the "
-        "camera's login. Default: no search.",
+        "searched for by ONVIF, and read where it answers. Each ONVIF device that answers is asked for its number "
+        "with this camera's login, hashed; any that answers with this number is read with it. Default: no search.",
     )
     rotate: Literal[0, 90, 180, 270] = Field(
         0,

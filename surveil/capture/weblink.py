@@ -7,7 +7,6 @@ login by SHA-256.
 from __future__ import annotations
 
 import http.client
-import io
 import re
 import socket
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -18,6 +17,7 @@ from surveil.capture.certificates import CertificatePlace, Pins, wrap
 from surveil.capture.challenge import NO_LOGIN
 from surveil.capture.settings import TlsSettings
 from surveil.capture.weblogin import WebLogin
+from surveil.capture.wire import Wire, WireResponse
 from surveil.clock import Clock
 from surveil.errors import Cause, SourceError
 
@@ -27,37 +27,6 @@ _MOST_ANSWERS = 8
 """Redirects and requests for a login before one answer."""
 _HEAD = 2048
 _UNSAFE = re.compile(r"[^\w.:\[\]-]")
-
-
-class _Wire(io.RawIOBase):
-    """A socket that is read until a deadline."""
-
-    def __init__(self, link: socket.socket, client: WebClient) -> None:
-        self._link = link
-        self._client = client
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        self._link.settimeout(self._client.left_s())
-        return self._link.recv_into(buffer)
-
-    def close(self) -> None:
-        if not self.closed:
-            self._link.close()
-        super().close()
-
-
-class _Response(http.client.HTTPResponse):
-    """An answer on a wire of ours."""
-
-    def __init__(self, wire: _Wire) -> None:
-        class Link:
-            def makefile(self, _mode: str) -> io.BufferedReader:
-                return io.BufferedReader(wire)
-
-        super().__init__(Link(), method="GET")  # type: ignore[arg-type]  # it uses makefile() of it alone
 
 
 class WebBody:
@@ -189,7 +158,7 @@ class WebClient:
             link = self._connect(place)
         except OSError as error:
             raise open_error(error, self._url, ()) from None
-        response = _Response(_Wire(link, self))
+        response = WireResponse(Wire(link, self.left_s), "GET")
         try:
             link.sendall("\r\n".join([*lines, "", ""]).encode())
             response.begin()

@@ -75,7 +75,7 @@ def identify(match: Match, login: Login | None, *, until: float) -> FoundCamera:
     """Return what the device says it is, without its streams; `until`: monotonic s. Raises DeviceError."""
 
     def ask(service: str) -> FoundCamera:
-        device = Device(service, login, seconds=max(0.1, until - time.monotonic()))
+        device = Device(service, login, seconds=until - time.monotonic())
         device.learn_time()
         return _with_identity(_unknown(match, service), device)
 
@@ -200,7 +200,7 @@ def _stream(profile: Element) -> Stream | None:
         width=int(markup.number(encoder, "Resolution", "Width")),
         height=int(markup.number(encoder, "Resolution", "Height")),
         fps=markup.number(encoder, "RateControl", "FrameRateLimit"),
-        gop=int(gop) if gop.isdecimal() else 0,
+        gop=int(markup.as_number(gop)),
         kbps=markup.number(encoder, "RateControl", "BitrateLimit"),
     )
 

@@ -10,17 +10,19 @@ import base64
 import hashlib
 import http.client
 import secrets
+import string
 import time
-from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
 from surveil.capture.certificates import lenient
 from surveil.capture.weblogin import WebLogin
+from surveil.capture.wire import Wire, WireResponse
 from surveil.discovery import markup
 from surveil.errors import SurveilError
 
@@ -33,7 +35,8 @@ _UTILITY = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-u
 _DIGEST = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#PasswordDigest"
 _BASE64 = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"
 _REFUSED = ("notauthorized", "failedauthentication", "not authorized", "invalidsecurity")
-_CHUNK = 65536
+_YEARS = range(2, 9999)
+"""In which a clock can be told from ours and moved by seconds."""
 
 
 class DeviceError(SurveilError):
@@ -78,16 +81,13 @@ class Device:
         utc = markup.first(told, "UTCDateTime")
         if utc is None:
             return
-        parts = [
-            int(markup.number(utc, name)) for name in ("Year", "Month", "Day", "Hour", "Minute", "Second")
-        ]
-        try:
-            self._take_time(datetime(*parts, tzinfo=UTC))  # type: ignore[misc,arg-type]
-        except ValueError:
-            return
+        names = ("Year", "Month", "Day", "Hour", "Minute", "Second")
+        with suppress(ValueError):
+            self._take_time(datetime(*(int(markup.number(utc, name)) for name in names), tzinfo=UTC))  # type: ignore[misc,arg-type]
 
     def _take_time(self, there: datetime) -> None:
-        self.skew_s = (there - datetime.now(UTC)).total_seconds()
+        if there.year in _YEARS:
+            self.skew_s = (there - datetime.now(UTC)).total_seconds()
 
     def device(self, name: str, body: str = "") -> Element:
         """Ask its device service."""
@@ -160,34 +160,27 @@ class Device:
 
     def _post(self, url: str, envelope: bytes) -> tuple[int, http.client.HTTPMessage, bytes]:
         parts = urlsplit(url)
-        target = parts._replace(scheme="", netloc="").geturl() or "/"
-        headers = {"Content-Type": "application/soap+xml; charset=utf-8", "Connection": "close"}
+        target = quote(parts._replace(scheme="", netloc="").geturl() or "/", safe=string.punctuation)
+        headers = {"Content-Type": b"application/soap+xml; charset=utf-8", "Connection": b"close"}
         answer = self._web.header("POST", target) if self._web and self._has_web_login else None
         if answer:
-            headers["Authorization"] = answer
-        link = self._link(parts.scheme, parts.hostname or "", parts.port)
+            headers["Authorization"] = answer.encode()
         try:
-            link.request("POST", target, envelope, headers)
-            response = link.getresponse()
-            return response.status, response.headers, b"".join(self._read(response, link))
-        except (OSError, http.client.HTTPException) as error:
+            with closing(self._link(parts)) as link:
+                link.request("POST", target, envelope, headers)
+                response = WireResponse(Wire(link.sock, self._left_s), "POST")
+                response.begin()
+                return response.status, response.headers, response.read(markup.MOST_BYTES + 1)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # ValueError: a port or a name that cannot be.
             raise Unreachable(f"does not answer: {error or type(error).__name__}") from error
-        finally:
-            link.close()
 
-    def _link(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        if scheme != "https":
+    def _link(self, parts: SplitResult) -> http.client.HTTPConnection:
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=self._left_s())
         # A camera signs for itself; only digests of the password are sent.
         return http.client.HTTPSConnection(host, port, timeout=self._left_s(), context=lenient())
-
-    def _read(self, response: http.client.HTTPResponse, link: http.client.HTTPConnection) -> Iterator[bytes]:
-        total = 0
-        while total <= markup.MOST_BYTES and (chunk := response.read1(_CHUNK)):
-            total += len(chunk)
-            yield chunk
-            if link.sock is not None:
-                link.sock.settimeout(self._left_s())
 
     def _left_s(self) -> float:
         left = self._end - time.monotonic()

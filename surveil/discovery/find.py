@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from surveil.discovery.camera import FoundCamera, describe
+import structlog
+
+from surveil.discovery.camera import FoundCamera, describe, unknown
 from surveil.discovery.device import Login
 from surveil.discovery.probe import Match, host_of, search
+
+log = structlog.get_logger(__name__)
 
 ASKED_AT_ONCE = 16
 _PATH = "/onvif/device_service"
@@ -23,24 +29,45 @@ def find(
     hosts: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda *_: None,
     ask: Callable[[Match, Login | None], FoundCamera] = describe,
+    until: float | None = None,
 ) -> list[FoundCamera]:
     """Return the cameras that answer within `seconds`, and those of `hosts`, sorted by address.
 
     `hosts`: `HOST`, `HOST:PORT` or URLs of device services; nothing is searched for then. `progress` is called with
-    how many have answered and how many of these are known. `ask` asks one of them and never raises. Raises OSError
-    where nothing can be sent.
+    how many have answered and how many of these are known. `ask` asks one of them. `until`, monotonic s: who has not
+    told by then stays unknown. Raises OSError where nothing can be sent.
     """
     matches = map(_named, hosts) if hosts else search(seconds, interfaces)
-    with ThreadPoolExecutor(ASKED_AT_ONCE, "discovery") as pool:
-        asked: list[Future[FoundCamera]] = []
+    pool = ThreadPoolExecutor(ASKED_AT_ONCE, "discovery")
+    try:
+        asked: dict[Future[FoundCamera], Match] = {}
         for match in matches:
-            asked.append(pool.submit(ask, match, login))
+            asked[pool.submit(_asked, ask, match, login)] = match
             progress(len(asked), sum(one.done() for one in asked))
         left = set(asked)
-        while left:
-            _, left = wait(left, return_when=FIRST_COMPLETED)
+        while left and (seconds_left := _left_s(until)) != 0:
+            _, left = wait(left, seconds_left, return_when=FIRST_COMPLETED)
             progress(len(asked), len(asked) - len(left))
-    return sorted((one.result() for one in asked), key=lambda found: (_order(found.address), found.service))
+        found = [unknown(match) if one in left else one.result() for one, match in asked.items()]
+    finally:
+        # Who is being asked still ends by its own time.
+        pool.shutdown(wait=False, cancel_futures=True)
+    return sorted(found, key=lambda found: (_order(found.address), found.service))
+
+
+def _asked(
+    ask: Callable[[Match, Login | None], FoundCamera], match: Match, login: Login | None
+) -> FoundCamera:
+    """Ask one device; never raises, whatever it answers."""
+    try:
+        return ask(match, login)
+    except Exception as error:
+        log.exception("bug in the questions to a device", address=match.address)
+        return replace(unknown(match), problem=f"its answers are not understood: {type(error).__name__}")
+
+
+def _left_s(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 def _named(host: str) -> Match:

@@ -1,7 +1,7 @@
 """A camera whose address has changed is found again by its serial number.
 
-Whoever answers with that number is sent the camera's login: as a digest by ONVIF, and as the server of the stream asks
-for it.
+A device tells its number only to who logs in. So every ONVIF device that answers a search is sent the camera's login,
+as a digest. Whoever answers with the number gets it as the server of the stream asks for it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import unquote, urlsplit
 
 import structlog
 
 from surveil.capture.settings import StreamSettings
-from surveil.clock import Clock
+from surveil.clock import Clock, SystemClock
 from surveil.discovery.camera import FoundCamera, identify, unknown
 from surveil.discovery.device import DeviceError, Login, LoginRefused
 from surveil.discovery.find import find
@@ -29,6 +30,12 @@ PAUSE_S = 60.0
 _SEARCH_S = 1.2
 _ASK_S = 1.5
 """Both together, with all devices, are less than a capture thread may take to end."""
+_REFUSED_S = 3600.0
+"""How long a refusal counts; passwords change."""
+_REFUSALS = 2
+"""Of one device, whatever the login, before it is left alone: cameras lock an account after some."""
+_DEVICES = 1000
+"""Of which refusals are remembered."""
 _ELSEWHERE = frozenset(
     {
         Cause.REFUSED,
@@ -46,34 +53,74 @@ _ELSEWHERE = frozenset(
 class Searcher:
     """Searches the network for serial numbers, one search at a time. Any thread may call."""
 
-    def __init__(self, interfaces: Sequence[str] = ()) -> None:
+    def __init__(self, interfaces: Sequence[str] = (), clock: Clock | None = None) -> None:
         """`interfaces`: addresses of this machine to search from; default: all."""
         self._interfaces = interfaces
         self._busy = threading.Lock()
-        self._refused: set[tuple[str, Login | None]] = set()
-        """Device and login: a second attempt could lock the account of another camera."""
+        self._refusals = _Refusals(clock or SystemClock())
 
     def addresses(self, serial: str, login: Login | None) -> set[str] | None:
         """Return where devices with this number answer; None while another search is under way. Raises OSError."""
         if not self._busy.acquire(blocking=False):
             return None
         try:
-            ask = partial(self._ask, time.monotonic() + _SEARCH_S + _ASK_S)
-            found = find(login, seconds=_SEARCH_S, interfaces=self._interfaces, ask=ask)
+            until = time.monotonic() + _SEARCH_S + _ASK_S
+            ask = partial(self._ask, until)
+            found = find(login, seconds=_SEARCH_S, interfaces=self._interfaces, ask=ask, until=until)
         finally:
             self._busy.release()
         return {camera.address for camera in found if camera.serial == serial}
 
     def _ask(self, until: float, match: Match, login: Login | None) -> FoundCamera:
-        if (match.endpoint, login) in self._refused or time.monotonic() > until:
+        if self._refusals.forbid(match, login) or time.monotonic() > until:
             return unknown(match)
         try:
             return identify(match, login, until=until)
         except LoginRefused:
-            self._refused.add((match.endpoint, login))
+            if login is not None:
+                self._refusals.add(match, login)
         except DeviceError:
             pass
         return unknown(match)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    at: float
+    """Monotonic, s."""
+    login: Login
+
+
+class _Refusals:
+    """Which devices have refused which logins. Any thread may call."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._of: dict[str, list[_Refusal]] = {}
+        """By endpoint; an empty list: once, and long ago."""
+
+    def forbid(self, match: Match, login: Login | None) -> bool:
+        """Return whether one more attempt could lock an account of this device."""
+        with self._lock:
+            counting = self._counting(match.endpoint)
+        return len(counting) >= _REFUSALS or any(one.login == login for one in counting)
+
+    def add(self, match: Match, login: Login) -> None:
+        """Note a refusal; the first one of a device is told."""
+        with self._lock:
+            is_first = match.endpoint not in self._of
+            refusals = [*self._counting(match.endpoint), _Refusal(self._clock.monotonic(), login)]
+            if len(self._of) >= _DEVICES:
+                self._of.clear()
+            self._of[match.endpoint] = refusals
+        if is_first:
+            log.warning("a device refuses the login of a camera that is searched for", address=match.address,
+                        model=match.hardware)  # fmt: skip
+
+    def _counting(self, endpoint: str) -> list[_Refusal]:
+        since = self._clock.monotonic() - _REFUSED_S
+        return [one for one in self._of.get(endpoint, ()) if one.at > since]
 
 
 class Follower:

@@ -8,6 +8,8 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from surveil.errors import SurveilError
 
 MOST_BYTES = 512 * 1024
+_MOST = 1e9
+"""No number that is read here can be larger."""
 
 
 class MarkupError(SurveilError):
@@ -61,8 +63,14 @@ def text(root: Element, *path: str) -> str:
 
 
 def number(root: Element, *path: str) -> float:
-    """Return the number in `first`; 0 if there is none."""
+    """Return the number in `first`; 0 if there is none that can be meant."""
+    return as_number(text(root, *path))
+
+
+def as_number(told: str) -> float:
+    """Return the number that a device told, of 0 to 1e9; 0 for anything else, `nan` and `inf` included."""
     try:
-        return float(text(root, *path))
+        value = float(told)
     except ValueError:
         return 0.0
+    return value if 0.0 <= value <= _MOST else 0.0

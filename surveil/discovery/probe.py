@@ -28,6 +28,8 @@ REPEAT_S = 0.5
 _SIOCGIFCONF = 0x8912
 _ENTRY = 40
 _MOST_BYTES = 65535
+_MOST_SERVICES = 8
+"""URLs of one device that are tried; an answer has room for thousands."""
 _PROBE = """<?xml version="1.0" encoding="UTF-8"?>\
 <e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope" \
 xmlns:w="http://schemas.xmlsoap.org/ws/2004/08/addressing" \
@@ -131,7 +133,8 @@ def _at_sender(services: Sequence[str], sender: str) -> tuple[str, ...]:
     """Return the URLs at the host that answered: a device with two networks lists both, one behind NAT another."""
     web = (url for url in services if url.startswith(("http://", "https://")))
     ordered = sorted(web, key=lambda url: host_of(url) != sender)
-    return tuple(dict.fromkeys(url for service in ordered if (url := at_host(service, sender))))
+    there = dict.fromkeys(url for service in ordered if (url := at_host(service, sender)))
+    return tuple(there)[:_MOST_SERVICES]
 
 
 def host_of(url: str) -> str:

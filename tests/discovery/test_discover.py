@@ -2,6 +2,8 @@
 
 import json
 import logging
+import threading
+import time
 
 import pytest
 import yaml
@@ -11,7 +13,7 @@ from surveil.cli.root import app
 from surveil.config import edit, load
 from surveil.discovery import probe
 from surveil.discovery.camera import describe
-from surveil.discovery.device import Login
+from surveil.discovery.device import Device, DeviceError, Login
 from surveil.discovery.find import find
 from surveil.discovery.probe import Match
 from tests.discovery.virtual import PASSWORD, USER, Network, Profile, Virtual
@@ -172,6 +174,55 @@ def test_what_answers_wrongly_is_named_and_holds_nobody_up(answers, words):
         wrong, good = (describe(match, LOGIN, seconds=0.5 + n) for n, match in enumerate(matches))
     assert words in wrong.problem
     assert good.serial == "SN0032"
+
+
+@pytest.mark.parametrize("answers", ["head", "body"])
+def test_an_answer_that_comes_byte_by_byte_is_not_waited_for(answers):
+    with Network([Virtual(35, answers=answers, login="none")]) as network:
+        device = Device(network.service(0), None, seconds=0.5)
+        with pytest.raises(DeviceError, match="does not answer"):
+            device.device("GetDeviceInformation")
+
+
+@pytest.mark.parametrize("date", ["nan-1-1", "inf-1-1", "1e300-1-1", "9999-12-31", "1-1-1", "-5-1-1"])
+def test_a_clock_that_cannot_be_is_not_known(date):
+    with Network([Virtual(33, date=date, login="none")]) as network:
+        [found] = find(None, seconds=1.0, hosts=[network.service(0)])
+    assert (found.serial, found.clock_skew_s) == ("SN0033", None)
+
+
+def test_names_and_addresses_in_any_script():
+    login = Login("看门人", PASSWORD)
+    with Network([Virtual(34, path="/设备 1/服务", login="digest", user=login.user)]) as network:
+        [found] = find(login, seconds=1.0, hosts=[network.service(0)])
+    assert (found.serial, found.problem) == ("SN0034", "")
+
+
+@pytest.mark.parametrize("host", ["127.0.7.99:70000", f"{'a' * 64}.example", "http://"])
+def test_a_host_that_cannot_be_asked_is_told(host):
+    [found] = find(None, seconds=1.0, hosts=[host])
+    assert found.problem.startswith("does not answer: ")
+
+
+def test_a_fault_in_the_questions_costs_one_device_and_nobody_is_waited_for_after_the_time():
+    over, done = threading.Event(), []
+
+    def ask(match, login):
+        if match.address == "127.0.7.3":
+            over.wait(20)
+            done.append(match)
+        assert match.address == "127.0.7.2"
+        return describe(match, login)
+
+    try:
+        hosts = ["127.0.7.1:9", "127.0.7.2:9", "127.0.7.3:9"]
+        found = find(None, seconds=1.0, hosts=hosts, ask=ask, until=time.monotonic() + 0.5)
+        assert done == []
+    finally:
+        over.set()
+    assert [one.problem.partition(": ")[0] for one in found] == [
+        "its answers are not understood", "does not answer", "",
+    ]  # fmt: skip
 
 
 def test_nobody_there():

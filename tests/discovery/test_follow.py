@@ -31,7 +31,7 @@ class World:
 
     def __init__(self, serial, login=LOGIN):
         self.clock, self.found = ManualClock(), []
-        self.searcher = Searcher(["127.0.0.1"])
+        self.searcher = Searcher(["127.0.0.1"], self.clock)
         self.settings = StreamSettings(url=f"rtsp://{login}@127.0.7.90:554/main?a=b", serial=serial)
         self.follower = Follower(
             "yard", self.settings, self.searcher, lambda: self.found.append(self.url), self.clock
@@ -151,9 +151,29 @@ def test_a_device_that_refuses_the_login_is_not_asked_again():
     assert world.found == [f"rtsp://{USER}:wrong@127.0.7.49:554/main?a=b"]
 
 
-def test_devices_that_hang_hide_no_camera():
+def test_a_device_that_refuses_two_logins_is_left_alone_for_an_hour_and_told_once():
+    other = Virtual(52)
+    worlds = [World("SN0099", login=f"{USER}:wrong{n}") for n in range(3)]
+    for world in worlds:
+        world.searcher = world.follower._searcher = worlds[0].searcher
+
+    def lose_all():
+        for world in worlds:
+            world.lose()
+
+    with structlog.testing.capture_logs() as told, Network([other]):
+        lose_all()
+        assert other.attempts == 2
+        worlds[0].clock.advance(3700)
+        lose_all()
+        assert other.attempts == 4
+    assert [line["address"] for line in told] == [other.host]
+
+
+@pytest.mark.parametrize("answers", ["slow", "head", "body"])
+def test_devices_that_hang_hide_no_camera(answers):
     world = World("SN0053")
-    with Network([*(Virtual(n, answers="slow", login="none") for n in (60, 61, 62)), Virtual(53)]):
+    with Network([*(Virtual(n, answers=answers, login="none") for n in (60, 61, 62)), Virtual(53)]):
         world.lose()
     assert world.found == [f"rtsp://{LOGIN}@127.0.7.53:554/main?a=b"]
 
@@ -171,3 +191,12 @@ def test_one_search_at_a_time():
         thread.join()
         second.follower.lost("refused")
     assert (len(first.found), len(second.found)) == (1, 1)
+
+
+def test_a_camera_is_found_among_devices_that_make_no_sense():
+    odd = [Virtual(70, date="nan-1-1"), Virtual(71, date="1e300-inf-1"), Virtual(72, date="9999-12-31")]
+    world = World("SN0073")
+    with structlog.testing.capture_logs() as told, Network([*odd, Virtual(73, path="/设备/服务")]):
+        world.lose()
+    assert world.found == [f"rtsp://{LOGIN}@127.0.7.73:554/main?a=b"]
+    assert [line["event"] for line in told if line["log_level"] == "error"] == []

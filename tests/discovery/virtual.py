@@ -51,9 +51,13 @@ class Virtual:
     """Host in what it tells of itself; default: its own."""
     media2: bool = False
     answers: str = ""
-    """`garbage`, `doctype`, `huge`, `slow`: what is wrong with everything it says."""
+    """What is wrong with everything it says: `garbage`, `doctype`, `huge`, or `slow`, also in the `head` or `body`."""
     twice: bool = False
     tells_time: bool = True
+    date: str = ""
+    """YEAR-MONTH-DAY that it tells; default: that of its clock."""
+    path: str = "/onvif/device_service"
+    user: str = USER
     stream_port: int = 554
     name: str = ""
     attempts: int = 0
@@ -111,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
         def h(text):
             return hashlib.md5(text.encode()).hexdigest()
 
-        who, what = h(f"{USER}:cam:{PASSWORD}"), h(f"POST:{self.path}")
+        who, what = h(f"{self.server.device.user}:cam:{PASSWORD}"), h(f"POST:{self.path}")
         middle = ":".join((given["nonce"], given["nc"], given["cnonce"], "auth"))
         return given["response"] == h(f"{who}:{middle}:{what}")
 
@@ -137,22 +141,35 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status, data, headers):
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+        before = b" " * 40 if self.server.device.answers == "body" else b""
+        length = str(len(before + data))
+        for name, value in {**headers, "Connection": "close", "Content-Length": length}.items():
             self.send_header(name, value)
-        self.end_headers()
         try:
+            self.drip("head", b"X-Padding: " + b"x" * 40 + b"\r\n")
+            self.end_headers()
+            self.drip("body", before)
             self.wfile.write(data)
         except OSError:
             self.close_connection = True
+
+    def drip(self, part, data):
+        """Send something slowly that changes nothing; it takes longer than anybody may wait, but ends."""
+        if self.server.device.answers == part:
+            self.flush_headers()
+            for byte in data:
+                self.wfile.write(bytes([byte]))
+                self.server.stop.wait(0.1)
 
     def GetSystemDateAndTime(self, _body):
         device = self.server.device
         if not device.tells_time:
             return FAULT.format(code="ter:ActionNotSupported", reason="not implemented")
         t = device.clock()
+        year, month, day = device.date.split("-") if device.date else (t.year, t.month, t.day)
         return (
             f"<r><UTCDateTime><Time><Hour>{t.hour}</Hour><Minute>{t.minute}</Minute><Second>{t.second}</Second></Time>"
-            f"<Date><Year>{t.year}</Year><Month>{t.month}</Month><Day>{t.day}</Day></Date></UTCDateTime></r>"
+            f"<Date><Year>{year}</Year><Month>{month}</Month><Day>{day}</Day></Date></UTCDateTime></r>"
         )
 
     def GetDeviceInformation(self, _body):
@@ -256,7 +273,7 @@ class Network(ExitStack):
     def service(self, number):
         """The URL of a device's service."""
         server = self._servers[number]
-        return f"http://{server.device.host}:{server.server_port}/onvif/device_service"
+        return f"http://{server.device.host}:{server.server_port}{server.device.path}"
 
     def _serve(self, device):
         server = ThreadingHTTPServer((device.host, 0), Handler)
@@ -281,7 +298,7 @@ class Network(ExitStack):
 
     def _tell(self, server, asker):
         device = server.device
-        service = f"http://{device.told}:{server.server_port}/onvif/device_service"
+        service = f"http://{device.told}:{server.server_port}{device.path}"
         scopes = f"onvif://www.onvif.org/name/{device.name}" if device.name else ""
         text = (
             '<e:Envelope xmlns:e="http://www.w3.org/2003/05/soap-envelope"><e:Body><ProbeMatches><ProbeMatch>'
