@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -117,7 +118,7 @@ class OffsiteSettings(Settings):
     )
     url: str = Field(
         default="",
-        pattern=r"^(sftp://[^@/]+@[^/]+/.+|s3://[^@/]+(/.*)?)?$",
+        pattern=r"^(sftp://[^@/]+@[^/]+/.+|s3://[A-Za-z0-9._-]+(/.*)?)?$",
         description="Folder on another machine instead of `path`. By SFTP: sftp://user@host:port/folder, with "
         "`known_hosts`, `key_file` or `password`, and `surveil install --extra offsite`. By S3: s3://bucket/folder, "
         "with `access_key`, `secret_key`, and `surveil install --extra s3`.",
@@ -132,11 +133,13 @@ class OffsiteSettings(Settings):
     )
     endpoint: str = Field(
         default="",
-        pattern=r"^(https?://[^@/]+/?)?$",
+        pattern=r"^(https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?)?$",
         description="Address of the S3 server: https://host:port. Default: Amazon's, for `region`.",
     )
     region: str = Field(default="us-east-1", min_length=1, description="S3 region.")
-    access_key: str = Field(default="", description="Access key id of S3; it needs s3:PutObject only.")
+    access_key: str = Field(
+        default="", pattern=r"^[!-~]*$", description="Access key id of S3; it needs s3:PutObject only."
+    )
     secret_key: SecretStr | None = Field(default=None, description="Secret access key of S3.")
     ca_file: Path | None = Field(
         default=None, description="CA certificate (PEM) of the S3 server, in addition to the usual ones."
@@ -169,6 +172,12 @@ class OffsiteSettings(Settings):
     def _checked_s3(self) -> OffsiteSettings:
         if not self.access_key or self.secret_key is None:
             raise ValueError("'url' with s3:// needs 'access_key' and 'secret_key'")
+        try:
+            is_address = urlsplit(self.endpoint).port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
+            raise ValueError("'endpoint' has an impossible host or port: write https://host:port")
         return self
 
     @property

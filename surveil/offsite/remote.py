@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from datetime import timedelta
@@ -140,7 +141,7 @@ class SftpPlace(RemotePlace):
 class S3Place(RemotePlace):
     """A folder of a bucket. An object is there whole or not at all; the signature covers what is in it.
 
-    Raises StateError where the extra is not installed or a file of the settings cannot be read.
+    Raises StateError where the extra is not installed or the settings do not fit.
     """
 
     def __init__(self, settings: OffsiteSettings) -> None:
@@ -153,14 +154,17 @@ class S3Place(RemotePlace):
         self._s3: Any = obstore
         self._refused: type[Exception] = PermissionDeniedError
         url = urlsplit(settings.url)
-        self._store = S3Store(
-            url.netloc,
-            prefix=url.path.strip("/") or None,
-            config=_s3_config(settings),
-            client_options=_s3_client(settings),
-            # The copier pauses between its own attempts.
-            retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=_LOGIN_S)},
-        )
+        try:
+            self._store = S3Store(
+                url.netloc,
+                prefix=url.path.strip("/") or None,
+                config=_s3_config(settings),
+                client_options=_s3_client(settings),
+                # The copier pauses between its own attempts.
+                retry_config={"max_retries": 1, "retry_timeout": timedelta(seconds=_LOGIN_S)},
+            )
+        except (BaseError, ValueError) as error:
+            raise StateError(f"offsite: {self._why(error)}; correct `url`, `endpoint` or `ca_file`") from None
         host = urlsplit(settings.endpoint).hostname or "s3.amazonaws.com"
         super().__init__(f"{host}, bucket {url.netloc}", BaseError)
 
@@ -219,6 +223,9 @@ def _s3_client(settings: OffsiteSettings) -> dict[str, Any]:
     if settings.ca_file is not None:
         try:
             options["root_certificate"] = settings.ca_file.read_bytes()
+            ssl.create_default_context(cafile=settings.ca_file)
+        except ssl.SSLError:
+            raise StateError(f"offsite.ca_file: {settings.ca_file} holds no certificate in PEM form") from None
         except OSError as error:
             raise StateError(f"offsite.ca_file: {settings.ca_file}: {error.strerror}") from error
     return options

@@ -12,8 +12,10 @@ from pydantic import SecretStr, ValidationError
 
 from surveil.alerts.settings import OffsiteSettings
 from surveil.clock import ManualClock
+from surveil.errors import StateError
 from surveil.metrics import Metrics
 from surveil.offsite.copier import Copier
+from surveil.offsite.places import make_place
 from surveil.offsite.remote import S3Place
 from tests.alerts.servers import find, free_port, make_certificate, needs
 from tests.optional import package
@@ -95,6 +97,37 @@ def test_what_is_wrong_is_said_with_the_remedy(port, tmp_path):
     assert "NoSuchBucket" in (said := refusal(settings(port, url="s3://none/a"), source))
     assert said.endswith("create it, or correct `offsite.url`")
     assert refusal(settings(1), source).endswith("127.0.0.1, bucket film: Connection refused")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_a_file_without_a_certificate_is_named(tmp_path, text):
+    file = tmp_path / "ca.pem"
+    file.write_text(text)
+    with pytest.raises(StateError, match=rf"^offsite\.ca_file: {file} holds no certificate in PEM form$"):
+        make_place(settings(1, endpoint="https://127.0.0.1:1", ca_file=file), tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["a//b", "../b"])
+def test_a_folder_that_cannot_be_is_told(tmp_path, folder):
+    with pytest.raises(StateError, match=r"^offsite: Could not parse path: .* correct `url`"):
+        make_place(settings(1, url=f"s3://film/{folder}"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"endpoint": "https://exa mple:1"},
+        {"endpoint": "https://127.0.0.1:99999"},
+        {"endpoint": "https://[::::]:1"},
+        {"url": "s3://fi lm/x"},
+        {"access_key": "a\nb"},
+    ],
+)
+def test_what_the_library_would_panic_at_is_refused(changed):
+    with pytest.raises(ValidationError):
+        settings(1, **changed)
 
 
 def test_a_look_writes_nothing(port, there):
