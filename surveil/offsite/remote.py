@@ -225,7 +225,9 @@ def _s3_client(settings: OffsiteSettings) -> dict[str, Any]:
             options["root_certificate"] = settings.ca_file.read_bytes()
             ssl.create_default_context(cafile=settings.ca_file)
         except ssl.SSLError:
-            raise StateError(f"offsite.ca_file: {settings.ca_file} holds no certificate in PEM form") from None
+            raise StateError(
+                f"offsite.ca_file: {settings.ca_file} holds no certificate in PEM form"
+            ) from None
         except OSError as error:
             raise StateError(f"offsite.ca_file: {settings.ca_file}: {error.strerror}") from error
     return options
