@@ -32,6 +32,8 @@ DOUBT = 5.6
 """The median of the looks must be so many standard errors beyond: 4.5 of a mean; once in days by chance."""
 JITTER_WEIGHT, MOST_JITTER = 0.07, 0.15
 """Weight of one look in the running mean of the jitter; above this it is no jitter: the object turns round."""
+FIRST_JITTER = 0.01
+"""With this the mean begins: in a few looks, jitter looks like somebody who sets off or enters the picture."""
 SECOND_DIFFERENCE = 1.954
 """Mean absolute second difference of independent normal values, in their standard deviations."""
 STEADY_S = 0.4
@@ -169,8 +171,8 @@ class _Look:
     at: Point
     away: float
     """Of its point, as its box shows it."""
-    top_away: float
-    """Of its point, by the top of the box and the height that it usually has: legs may be hidden."""
+    extrapolated: float
+    """Of where its point is, extrapolated from the top of the box by its usual height: legs may be hidden."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -188,19 +190,17 @@ class _Walk:
     """Its box when only one look so far has seen it on its side."""
     height: float = 0.0
     """The height that it usually has, px: rises with its box at once and falls slowly."""
-    jitter: float = 0.0
+    jitter: float = FIRST_JITTER
     """Standard deviation of its distance from one look to the next, heights."""
-    steadied: float = 0.0
-    """Weight of the looks in `jitter`: 0 before the first, nearly 1 after some dozens."""
     looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
 
 
 class Crossings:
     """Who crosses a line. An object has crossed when it has settled on the other side.
 
-    Settled is for a second further from the line than a share of its own size and than its box jitters, by the
-    foot and by the top of the box. Who stands on the line, walks along it, turns on it or is half hidden on it has
-    not crossed. Who vanishes within that second has crossed when at least two looks saw him there.
+    Settled is for a second further from the line than a share of its own size and than its box jitters, by the foot
+    of the box and as extrapolated from its top. Who stands on the line, walks along it, turns on it or is half hidden
+    on it has not crossed. Who vanishes within that second has crossed when two looks or more saw him so far beyond.
     """
 
     def __init__(self, line: Line) -> None:
@@ -269,20 +269,14 @@ def _look(walk: _Walk, track: Track, here: Point, line: Line, t: float) -> None:
     whole = (here[0], top + (here[1] - top) * walk.height / height)
     away = signed_distance(line, here) / walk.height
     walk.looks.append(_Look(t, here, away, signed_distance(line, whole) / walk.height))
-    _steady(walk)
+    if len(walk.looks) > 2:
+        walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT
     walk.track = track
     if walk.side == 0.0 and abs(away) >= SETTLED:
         walk.side, walk.at, walk.first_box = math.copysign(1.0, away), here, track.box
     elif away * walk.side > 0:
         walk.at = here
         walk.first_box = None
-
-
-def _steady(walk: _Walk) -> None:
-    """Take the last look into the running mean of the jitter, which is that of all looks while they are few."""
-    if len(walk.looks) > 2:
-        walk.steadied += (1.0 - walk.steadied) * JITTER_WEIGHT
-        walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT / walk.steadied
 
 
 def _unsteady(looks: Sequence[_Look]) -> float:
@@ -324,8 +318,8 @@ def _settled_in(walk: _Walk, looks: Sequence[_Look]) -> float | None:
     away = sorted(-walk.side * look.away for look in looks)
     independent = min(len(away), max(LEAST_LOOKS, 1.0 + (looks[-1].t - looks[0].t) / STEADY_S))
     least = SETTLED + DOUBT * min(walk.jitter, MOST_JITTER) / math.sqrt(independent)
-    top = median(-walk.side * look.top_away for look in looks)
-    if away[len(away) // OUTLIERS] <= 0 or min(median(away), top) < least:
+    extrapolated = median(-walk.side * look.extrapolated for look in looks)
+    if away[len(away) // OUTLIERS] <= 0 or min(median(away), extrapolated) < least:
         return None
     return next(look.t for look in looks if -walk.side * look.away >= SETTLED)
 
