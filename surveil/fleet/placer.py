@@ -164,7 +164,7 @@ class _Plan:
 
     def _fill(self, i: int) -> None:
         """Take cameras from the fullest nodes up to the share of this one."""
-        if self._load[i] >= self._share[i] * (1 - _IDLE):
+        if not self._is_idle()[i]:
             return
         fullness, poor = self._load / self._capacity, 0
         while self._load[i] < self._share[i] - _ROUNDING and poor < _DONORS:
@@ -173,6 +173,10 @@ class _Plan:
                 fullness[donor] = self._load[donor] / self._capacity[donor]
             else:
                 fullness[donor], poor = 0, poor + 1
+
+    def _is_idle(self) -> BoolMap:
+        """Which nodes are so far below their share that they are filled up to it."""
+        return self._load < self._share * (1 - _IDLE)
 
     def _take_from(self, donor: int, i: int) -> bool:
         """Take the camera of another node that likes this one best; False: none would lower the fuller of the two."""
@@ -189,13 +193,19 @@ class _Plan:
         return bool(fits)
 
     def _choose(self, camera: CameraLoad, room: BoolMap) -> int:
-        """Return the less full of the two nodes that the camera likes best below their share; else the least full."""
+        """Return the less full of the two nodes that the camera likes best, of idle ones or of those below their bound.
+
+        Where there are none, the least full.
+        """
         after = self._load + camera.cost
-        modest = np.flatnonzero(room & (after <= self._bound))
-        if not modest.size:
+        modest = room & (after <= self._bound)
+        # Who has no owner fills nodes that `balance` would fill with cameras of others.
+        idle = modest & self._is_idle()
+        among = np.flatnonzero(idle if idle.any() else modest)
+        if not among.size:
             return int(np.argmin(np.where(room, after / self._capacity, np.inf)))
-        liking = self._liking(camera)[modest]
-        best = modest[np.argsort(liking)[: -_CHOICES - 1 : -1]]
+        liking = self._liking(camera)[among]
+        best = among[np.argsort(liking)[: -_CHOICES - 1 : -1]]
         return int(best[np.argmin(self._load[best] / self._capacity[best])])
 
     def _overfull(self) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced, place
@@ -75,6 +75,7 @@ def test_a_node_that_joins_gets_its_share_and_nothing_else_moves() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 12), st.integers(1, 12), st.integers(0, 11))
+@example(10, 10, 6)
 def test_of_a_lost_node_only_its_own_cameras_move(nodes: int, each: int, lost: int) -> None:
     everywhere = nodes_of(nodes, capacity=1000)
     before = place(cameras_of(nodes * each), everywhere, {})
