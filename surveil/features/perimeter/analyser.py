@@ -9,6 +9,7 @@ import numpy as np
 
 from surveil.features.perimeter.paths import Path, Paths
 from surveil.features.perimeter.scenery import PlaneBox, Region, Scenery
+from surveil.features.perimeter.weather import Weather
 from surveil.rules.movers import Mover, Movers
 from surveil.types import Bytes, Floats, GateDecision, Motion, Polygon
 from surveil.view import FrameView
@@ -29,14 +30,8 @@ CALM = 0.15
 """A place that moves for more of the time than this is a tree, water or a flag."""
 REST_S, FIRST_S = 120.0, 20.0
 """Time constant with which places become restless, and the least one after the start."""
-WEATHER_S = 4.0
-"""Time constant with which it is noticed that rain or snow begins and ends."""
-RAINS, DRY = 0.3, 0.15
-"""Share of the picture's parts that flicker above which it rains, and below which it no longer does."""
 UNSTEADY = 0.25
 """By how much streaks that touch somebody move his box from look to look, lengths."""
-PARTS = (8, 6)
-"""Columns and rows of those parts: somebody is in a few of them, rain in all."""
 UNDER_WAY = 0.5
 """What has gone this far, in its lengths, does not make its places restless."""
 BLOCK = 8
@@ -62,7 +57,8 @@ class MoverAnalyser:
         self._scenery: Scenery | None = None
         self._paths = Paths()
         self._restless = np.zeros((1, 1), np.float32)
-        self._flickers = self._t = self._t_first = 0.0
+        self._weather = Weather(1, 1)
+        self._t = self._t_first = 0.0
 
     def observe(self, view: FrameView) -> Movers | None:
         """Look at one frame; None where nothing has gone a way of its own."""
@@ -85,6 +81,7 @@ class MoverAnalyser:
         self._clear()
         rows, columns = plane.shape
         self._restless = np.zeros((-(-rows // BLOCK), -(-columns // BLOCK)), np.float32)
+        self._weather = Weather(*self._restless.shape)
         self._t = self._t_first = t
 
     def _look(
@@ -134,11 +131,10 @@ class MoverAnalyser:
 
     def _rains(self, scenery: Scenery, dt: float, held: Sequence[PlaneBox]) -> None:
         """Tell whether it rains, and look on as that asks for; while somebody is under way its end waits."""
-        parts = cv2.resize(self._active(scenery.flicker, ACTIVE), PARTS, interpolation=cv2.INTER_AREA) > 0
-        self._flickers += rate(dt, WEATHER_S) * (float(parts.mean()) - self._flickers)
-        if not scenery.is_coarse and self._flickers > RAINS:
+        self._weather.update(self._active(scenery.flicker, ACTIVE), dt)
+        if not scenery.is_coarse and self._weather.begins:
             scenery.coarsen()
-        elif scenery.is_coarse and self._flickers < DRY and not held:
+        elif scenery.is_coarse and self._weather.ends and not held:
             scenery.refine()
 
     def _is_calm(self, box: PlaneBox) -> bool:

@@ -48,8 +48,9 @@ SIDE, COARSE_SIDE = 3, 5
 """Side of what each px of the plane is averaged over. Where it rains, a streak is nearly lost in the larger one."""
 NEARBY = np.ones((7, 21), np.uint8)
 """Somebody is within this of where he was one plane before; streaks fall elsewhere in each. People go sideways."""
-FLICKER = 8
-"""Levels by which a px changes from one plane to the next where a streak falls."""
+FLICKER, FLICKER_SIDE = 6.5, 15
+"""Levels by which a px changes from one plane to the next where a streak falls, compared with the px around it on so
+many px: what is wider, such as fog, changes all of them."""
 COARSE_STAY_S, COARSE_SETTLE_S = 20.0, 8.0
 """`STAY_S` where it rains, and for how long everything is learned when that begins: the first plane has its streaks."""
 
@@ -85,7 +86,7 @@ class Scenery:
         self.shape = plane.shape
         self._side = SIDE
         self.flicker: Bytes = np.zeros(self.shape, np.uint8)
-        """255 where the plane differs from the one before by more than `FLICKER`, however coarsely it is looked at."""
+        """255 where the plane flickers as where a streak falls, however coarsely it is looked at."""
         self._keep = np.full(plane.shape, 255, np.uint8)
         scale = np.array([plane.shape[1], plane.shape[0]])
         for polygon in masks:
@@ -127,8 +128,7 @@ class Scenery:
         """
         before, self._smooth = self._smooth, _smoothed(plane, self._side)
         fine, self._fine = self._fine, _smoothed(plane, SIDE)
-        change = cv2.absdiff(self._fine, fine)
-        self.flicker = np.asarray(cv2.threshold(change, FLICKER, 255, cv2.THRESH_BINARY)[1], np.uint8)
+        self.flicker = _flicker(self._fine, fine)
         if (
             not self.is_coarse
         ):  # rain makes the light of a cell flicker, and the background would stray with it
@@ -210,6 +210,13 @@ def _lit(plane: Bytes) -> LitPlane:
 
 def _smoothed(plane: Bytes, side: int) -> Bytes:
     return np.asarray(cv2.blur(plane, (side, side)), np.uint8)
+
+
+def _flicker(now: Bytes, before: Bytes) -> Bytes:
+    change = cv2.subtract(now, before, dtype=cv2.CV_32F)
+    around = cv2.blur(change, (FLICKER_SIDE, FLICKER_SIDE))
+    streaks = cv2.threshold(cv2.absdiff(change, around), FLICKER, 255, cv2.THRESH_BINARY)[1]
+    return np.asarray(streaks, np.uint8)
 
 
 def _fine(plane: Floats) -> Floats:
