@@ -10,7 +10,7 @@ LENGTH, HEIGHT = 14, 4
 TEXTURE = np.random.default_rng(1).uniform(10, 30, (HEIGHT, LENGTH)).astype(np.float32)
 
 
-def gone(looks, step, **kind):
+def gone(looks, step, unsteady=0.0, **kind):
     """Whether something that moves by `step` px in each of so many looks, five a second, has gone a way."""
     paths = Paths()
     for i in range(looks):
@@ -18,7 +18,7 @@ def gone(looks, step, **kind):
         difference = np.zeros((60, 320), np.float32)
         difference[30 : 30 + HEIGHT, x : x + LENGTH] = TEXTURE
         region = Region((x, 30, x + LENGTH, 30 + HEIGHT), LENGTH * HEIGHT, **kind)
-        paths.update([(region, True)], difference, i / 5)
+        paths.update([(region, True)], difference, i / 5, unsteady)
     (path,) = paths.paths
     return path.is_way
 
@@ -59,3 +59,10 @@ def jumped(is_thing):
 def test_a_jump_from_what_is_no_thing_is_no_way():
     assert jumped(is_thing=True)
     assert not jumped(is_thing=False)
+
+
+@pytest.mark.parametrize(
+    ("step", "unsteady", "is_way"), [(14, 0.0, True), (14, 0.25, False), (7, 0.25, True)]
+)
+def test_where_boxes_are_unsteady_what_goes_five_lengths_a_second_is_no_way(step, unsteady, is_way):
+    assert gone(15, step, unsteady, is_thing=True, is_dense=True) is is_way

@@ -26,8 +26,9 @@ WAY = 1.5
 """Least way, in lengths of what moves: it has left its place."""
 STRAIGHT = 0.7
 """Least share of the way that leads on: what wanders about in its place goes nowhere."""
-FASTEST = 6.0
-"""Lengths a second; faster are streaks of rain and flies before the lens."""
+FASTEST, UNSTEADY_FASTEST = 6.0, 4.0
+"""Lengths a second; faster are streaks of rain and flies before the lens. Where boxes are unsteady, flakes are taken
+for one that falls at 5; who runs goes 2.6."""
 SOLID = 0.7
 """Share of the looks of a way in which it was a thing, and the same one."""
 SAME, SIZE = 0.4, 3.0
@@ -114,7 +115,8 @@ class Path:
         speeds = ways / np.maximum(times, 1e-6)
         thin = (things >= SOLID) & (seen >= THIN_LOOKS) & (times >= THIN_S) & (speeds <= THIN_FASTEST)
         begins = np.array([place.thing for place in self.places])[-2::-1]  # else shadows jump to things
-        leads = begins & (net >= STRAIGHT * gone) & (speeds <= FASTEST)
+        fastest = UNSTEADY_FASTEST if self.unsteady else FASTEST
+        leads = begins & (net >= STRAIGHT * gone) & (speeds <= fastest)
         self.progress = float(max(self.progress, ways[leads & ((dense >= SOLID) | thin)].max(initial=0.0)))
         thick = (dense >= SOLID) & (seen >= LEAST_LOOKS) & (times >= LEAST_S)
         good = leads & (thick | thin) & (ways >= WAY)
