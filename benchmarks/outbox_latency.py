@@ -30,7 +30,7 @@ from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.clock import SystemClock
 
 YARD = Drawing(zones={"yard": ((100.0, 100.0), (1100.0, 100.0), (1100.0, 700.0), (100.0, 700.0))})
@@ -50,7 +50,7 @@ def ours(folder: Path, first: int, n: int, seen: object) -> list[float]:
     times = []
     for k in range(first, first + n):
         started = time.perf_counter()
-        writer.write([Job([alert(k)], FrameContext(frame=seen, drawing=YARD))])
+        writer.write([WriteJob([alert(k)], FrameContext(frame=seen, drawing=YARD))])
         times.append(time.perf_counter() - started)
     outbox.close()
     return times

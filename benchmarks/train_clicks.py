@@ -38,7 +38,7 @@ from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.crops import cut_out, wider
 from surveil.features.classify.store import ClassifierStore
 from surveil.types import Alert, Bytes
-from surveil.versions import Role
+from surveil.versions import VersionRole
 
 FILM = "intel/one-by-one-person-detection.mp4"
 PAUSES = ((0, 62), (196, 236), (448, 503), (690, 745), (864, 921), (1196, 1243), (1358, 1390))
@@ -207,7 +207,7 @@ def main() -> None:
             before = daemon.overwritten()
             time.sleep(took)
             without = daemon.overwritten() - before
-        shadow = ClassifierStore(folder / "state", SET).path(Role.SHADOW)
+        shadow = ClassifierStore(folder / "state", SET).path(VersionRole.SHADOW)
         assert shadow is not None
         accuracy = tried(Classifier(shadow), others)
     print(

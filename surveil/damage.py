@@ -36,7 +36,7 @@ class Damaged(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class DamageReport:
     """One damaged thing, for an alert."""
 
     kind: Damaged
@@ -49,7 +49,7 @@ class DamageCounts:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts = dict.fromkeys(Damaged, 0)
-        self._untold: list[Report] = []
+        self._untold: list[DamageReport] = []
 
     def add(self, kind: Damaged, n: int = 1) -> None:
         """Count damaged things."""
@@ -61,15 +61,15 @@ class DamageCounts:
         log.error("damaged data set aside", kind=kind.value, what=text)
         with self._lock:
             self._counts[kind] += 1
-            self._untold.append(Report(kind=kind, text=text))
+            self._untold.append(DamageReport(kind=kind, text=text))
 
-    def take(self) -> list[Report]:
+    def take(self) -> list[DamageReport]:
         """Return what was not told yet."""
         with self._lock:
             untold, self._untold = self._untold, []
         return untold
 
-    def put_back(self, reports: Sequence[Report]) -> None:
+    def put_back(self, reports: Sequence[DamageReport]) -> None:
         """Tell them later."""
         with self._lock:
             self._untold[:0] = reports

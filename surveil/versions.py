@@ -26,7 +26,7 @@ PERIOD_S = 5.0
 """How often a running daemon looks for new versions."""
 
 
-class Role(StrEnum):
+class VersionRole(StrEnum):
     """What a version is used for: the name of its pointer."""
 
     CURRENT = "current"
@@ -67,7 +67,7 @@ class VersionedStore:
             raise StateError(f"{self.folder}: cannot be read: {error.strerror}") from None
         return sorted(filter(self._name.fullmatch, names), key=self._number)
 
-    def current(self, role: Role = Role.CURRENT) -> str | None:
+    def current(self, role: VersionRole = VersionRole.CURRENT) -> str | None:
         """Return the file name in use, or of another role; None when there is none."""
         pointer = self.folder / role
         try:
@@ -82,12 +82,12 @@ class VersionedStore:
             raise DamagedPointerError(f"{pointer}: does not name a version; {self._remedy}")
         return name
 
-    def path(self, role: Role = Role.CURRENT) -> Path | None:
+    def path(self, role: VersionRole = VersionRole.CURRENT) -> Path | None:
         """Return the file in use, or of another role; None when there is none."""
         name = self.current(role)
         return None if name is None else self.folder / name
 
-    def damage(self, role: Role = Role.CURRENT) -> str:
+    def damage(self, role: VersionRole = VersionRole.CURRENT) -> str:
         """Return why the version in use cannot be read; empty when it can, or there is none."""
         try:
             path = self.path(role)
@@ -97,16 +97,16 @@ class VersionedStore:
             return str(error)
         return ""
 
-    def publish(self, content: bytes, role: Role = Role.CURRENT, *, reuse: bool = False) -> str:
+    def publish(self, content: bytes, role: VersionRole = VersionRole.CURRENT, *, reuse: bool = False) -> str:
         """Store a new version and point to it; return its file name. Pointers that cannot be read are replaced.
 
         `reuse`: content that is stored already is not stored again.
         """
-        before = self._readable(Role.CURRENT)
+        before = self._readable(VersionRole.CURRENT)
         try:
             name = self._point_to(content, role, self._known(content) if reuse else "")
-            for other in Role:
-                if other is not Role.CURRENT and not self._is_of_use(other):
+            for other in VersionRole:
+                if other is not VersionRole.CURRENT and not self._is_of_use(other):
                     (self.folder / other).unlink(missing_ok=True)
             self._prune(before)
         except OSError as error:
@@ -131,13 +131,13 @@ class VersionedStore:
                 why = f" ({error})"
                 continue
             try:
-                self._point(Role.CURRENT, name)
+                self._point(VersionRole.CURRENT, name)
             except OSError as error:
                 raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
             return name
         raise StateError(f"{self._what}: there is no version before {current or 'any'} to roll back to{why}")
 
-    def recover(self, role: Role = Role.CURRENT) -> str:
+    def recover(self, role: VersionRole = VersionRole.CURRENT) -> str:
         """Set aside the version of a role, which is damaged, and use the newest before it that can be read.
 
         Returns what was done, in words. A shadow has none before it.
@@ -149,13 +149,13 @@ class VersionedStore:
         except OSError as error:
             raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
         which = f"{self.folder / (damaged or role)} is damaged"
-        if role is Role.CURRENT:
+        if role is VersionRole.CURRENT:
             with suppress(StateError):
                 return f"{which}, version {self.rollback()} is used"
         self.unpoint(role)
         return f"{which}, none is used"
 
-    def unpoint(self, role: Role) -> bool:
+    def unpoint(self, role: VersionRole) -> bool:
         """Remove a pointer; return whether it was there."""
         try:
             (self.folder / role).unlink()
@@ -165,19 +165,19 @@ class VersionedStore:
             raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
         return True
 
-    def _readable(self, role: Role) -> str | None:
+    def _readable(self, role: VersionRole) -> str | None:
         with suppress(StateError):
             return self.current(role)
         return None
 
-    def _is_of_use(self, role: Role) -> bool:
+    def _is_of_use(self, role: VersionRole) -> bool:
         """Whether a role beside the current one points to another version."""
-        return self._readable(role) not in (None, self._readable(Role.CURRENT))
+        return self._readable(role) not in (None, self._readable(VersionRole.CURRENT))
 
     def _known(self, content: bytes) -> str:
         return next((v for v in reversed(self.versions()) if (self.folder / v).read_bytes() == content), "")
 
-    def _point_to(self, content: bytes, role: Role, known: str) -> str:
+    def _point_to(self, content: bytes, role: VersionRole, known: str) -> str:
         name = known or self._store(content)
         try:
             self._point(role, name)
@@ -194,11 +194,11 @@ class VersionedStore:
         write_atomically(self.folder / name, content)
         return name
 
-    def _point(self, role: Role, name: str) -> None:
+    def _point(self, role: VersionRole, name: str) -> None:
         write_atomically(self.folder / role, f"{name}\n".encode("ascii"))
 
     def _prune(self, before: str | None) -> None:
-        needed = {before, *(self._readable(role) for role in Role)}
+        needed = {before, *(self._readable(role) for role in VersionRole)}
         for name in self.versions()[:-KEEP]:
             if name not in needed:
                 (self.folder / name).unlink(missing_ok=True)
@@ -208,7 +208,9 @@ class VersionedStore:
 
 
 @contextmanager
-def recovering(store: VersionedStore, kind: Damaged, role: Role = Role.CURRENT) -> Iterator[None]:
+def recovering(
+    store: VersionedStore, kind: Damaged, role: VersionRole = VersionRole.CURRENT
+) -> Iterator[None]:
     """Put another version into use where the block meets a damaged one; the next look picks it up.
 
     Raises what the block raises.

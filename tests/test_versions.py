@@ -6,7 +6,7 @@ import pytest
 
 from surveil.errors import ModelError, StateError
 from surveil.filesystem import appearing, write_atomically
-from surveil.versions import ModelReloader, Role, VersionedStore
+from surveil.versions import ModelReloader, VersionedStore, VersionRole
 
 
 def check(path):
@@ -19,7 +19,7 @@ def store(tmp_path):
     return VersionedStore(tmp_path / "models" / "yard", ".bin", check, "camera yard", "roll back")
 
 
-def spoil(store, how, role=Role.CURRENT):
+def spoil(store, how, role=VersionRole.CURRENT):
     pointer = store.folder / role
     if how == "missing version":
         pointer.write_text("0099.bin\n")
@@ -71,10 +71,10 @@ def test_what_cannot_be_read_says_where_and_what_helps(store, how):
 @pytest.mark.parametrize("how", UNREADABLE, ids=repr)
 def test_a_bad_pointer_to_a_shadow_goes_with_the_next_version(store, how):
     store.publish(b"one")
-    store.publish(b"two", Role.SHADOW)
-    spoil(store, how, Role.SHADOW)
+    store.publish(b"two", VersionRole.SHADOW)
+    spoil(store, how, VersionRole.SHADOW)
     store.publish(b"three")
-    assert (store.path().read_bytes(), store.current(Role.SHADOW)) == (b"three", None)
+    assert (store.path().read_bytes(), store.current(VersionRole.SHADOW)) == (b"three", None)
 
 
 def test_rolling_back_passes_over_damaged_versions(store):
@@ -110,15 +110,15 @@ def test_a_refused_deployment_leaves_no_version_behind(store):
 
 def test_the_same_content_is_stored_once_where_that_is_wanted(store):
     store.publish(b"one", reuse=True)
-    store.publish(b"two", Role.SHADOW, reuse=True)
+    store.publish(b"two", VersionRole.SHADOW, reuse=True)
     assert store.publish(b"two", reuse=True) == "0002.bin"
-    assert (store.versions(), store.current(Role.SHADOW)) == (["0001.bin", "0002.bin"], None)
+    assert (store.versions(), store.current(VersionRole.SHADOW)) == (["0001.bin", "0002.bin"], None)
     assert store.publish(b"two") == "0003.bin"
 
 
 def test_only_old_versions_that_nothing_points_to_are_removed(store):
     store.publish(b"0")
-    store.publish(b"shadow", Role.SHADOW)
+    store.publish(b"shadow", VersionRole.SHADOW)
     for k in range(8):
         store.publish(b"%d" % k)
     assert store.versions() == ["0002.bin", *(f"{k:04d}.bin" for k in range(6, 11))]
@@ -128,9 +128,9 @@ def test_only_old_versions_that_nothing_points_to_are_removed(store):
 
 
 def test_a_pointer_is_removed_once(store):
-    store.publish(b"one", Role.SHADOW)
-    assert store.unpoint(Role.SHADOW)
-    assert not store.unpoint(Role.SHADOW)
+    store.publish(b"one", VersionRole.SHADOW)
+    assert store.unpoint(VersionRole.SHADOW)
+    assert not store.unpoint(VersionRole.SHADOW)
 
 
 def test_a_file_is_written_whole_with_its_mode(tmp_path):

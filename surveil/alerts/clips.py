@@ -33,7 +33,7 @@ class HeldPackets(Protocol):
         """Let go."""
 
 
-class Recorder(Protocol):
+class ClipRecorder(Protocol):
     """A camera's packet ring. Times are monotonic s of arrival, as `Frame.arrived`."""
 
     def secure(self, since: float) -> HeldPackets:
@@ -47,7 +47,7 @@ class Recorder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingClip:
     """An end alert that waits for its clip."""
 
     alert: Alert
@@ -71,7 +71,7 @@ class Clips:
         self,
         state_dir: Path,
         settings: Mapping[str, EvidenceSettings] | None = None,
-        recorders: Mapping[str, Recorder] | None = None,
+        recorders: Mapping[str, ClipRecorder] | None = None,
         make_room: Callable[[int], bool] | None = None,
         masked: frozenset[str] = frozenset(),
         metrics: Metrics | None = None,
@@ -86,7 +86,7 @@ class Clips:
         self._masked = masked
         self._metrics = metrics
         self._held: dict[str, _Held] = {}
-        self._waiting: list[Waiting] = []
+        self._waiting: list[WaitingClip] = []
         self._ready: list[Alert] = []
         """Made, but not committed."""
 
@@ -96,7 +96,7 @@ class Clips:
         return frozenset(self._settings)
 
     def keep(
-        self, camera: str, settings: EvidenceSettings, recorder: Recorder | None, *, masked: bool = False
+        self, camera: str, settings: EvidenceSettings, recorder: ClipRecorder | None, *, masked: bool = False
     ) -> None:
         """Make clips of a camera from now on, or no more."""
         if not settings.clip:
@@ -150,7 +150,7 @@ class Clips:
         if held is None:
             return _missing(alert, "the start was not recorded")
         until = min(moment + settings.post_s, held.since + settings.max_clip_s)
-        self._waiting.append(Waiting(alert, held.since, until, until))
+        self._waiting.append(WaitingClip(alert, held.since, until, until))
         return None
 
     def due(self, now: float) -> list[Alert]:
@@ -176,7 +176,7 @@ class Clips:
         hold = self._recorders[alert.camera].secure(since) if room else None
         self._held[alert.event_id] = _Held(alert.camera, hold, since)
 
-    def _finish(self, waiting: Waiting) -> Alert:
+    def _finish(self, waiting: WaitingClip) -> Alert:
         alert = waiting.alert
         held = self._held.pop(alert.event_id, None)
         relative = Evidence.folder(alert) / f"{Evidence.stem(alert)}.mp4"
@@ -195,7 +195,7 @@ class Clips:
         said = {"clip_note": "; ".join(notes)} if notes else {}
         return replace(alert, evidence={**alert.evidence, "clip": relative.as_posix(), **said})
 
-    def _write(self, camera: str, relative: Path, waiting: Waiting) -> tuple[str, ...]:
+    def _write(self, camera: str, relative: Path, waiting: WaitingClip) -> tuple[str, ...]:
         path = self._root / relative
         if not self._make_room(ROOM_BYTES):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -17,7 +17,7 @@ import numpy as np
 import structlog
 
 from surveil.alerts.drawing import Drawing, annotate, beside
-from surveil.alerts.pictures import Failure, Pictures
+from surveil.alerts.pictures import EvidencePictures, Failure
 from surveil.alerts.settings import EvidenceSettings
 from surveil.metrics import Metrics
 from surveil.types import NO_FINDINGS, Alert, Bytes, Findings, Frame, ReferencePicture, Track
@@ -80,7 +80,7 @@ class Evidence:
         picture = context.frame.picture.bgr()
         if context.hide:
             picture = context.hide(picture)
-        with Pictures(self._root, self._settings.quality, self._make_room) as pictures:
+        with EvidencePictures(self._root, self._settings.quality, self._make_room) as pictures:
             clean = self._clean(alerts, picture, pictures)
             made = [self._with_pictures(a, picture, context, clean, pictures) for a in alerts]
             failed = pictures.settle()
@@ -103,7 +103,7 @@ class Evidence:
         epoch = f"-e{alert.details['epoch']}" if "epoch" in alert.details else ""
         return f"{time}-{safe_name(alert.rule)}-{safe_name(alert.id)[:13]}{epoch}"
 
-    def _clean(self, alerts: Sequence[Alert], picture: Bytes, pictures: Pictures) -> str | None:
+    def _clean(self, alerts: Sequence[Alert], picture: Bytes, pictures: EvidencePictures) -> str | None:
         """Store the picture without drawings once for all alerts of the frame; return its path."""
         if not self._settings.clean:
             return None
@@ -111,7 +111,12 @@ class Evidence:
         return pictures.add(self.folder(first) / f"{self.stem(first)}-clean.jpg", picture)
 
     def _with_pictures(
-        self, alert: Alert, picture: Bytes, context: FrameContext, clean: str | None, pictures: Pictures
+        self,
+        alert: Alert,
+        picture: Bytes,
+        context: FrameContext,
+        clean: str | None,
+        pictures: EvidencePictures,
     ) -> Alert:
         if alert.phase != "start":
             return alert

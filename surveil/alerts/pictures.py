@@ -43,7 +43,7 @@ class _Progress:
     lost: dict[Path, Failure] = field(default_factory=dict)
 
 
-class Pictures:
+class EvidencePictures:
     """Stores pictures below `root`. Owned by one thread, in a `with` block that its helpers do not outlive.
 
     Space is made by the owner alone. `add` waits when `_IN_HAND` pictures are not encoded yet.

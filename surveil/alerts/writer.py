@@ -38,7 +38,7 @@ class Attach(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class WriteJob:
     """The alerts of one frame, what belongs to it, and what became of its signals."""
 
     alerts: Sequence[Alert]
@@ -116,7 +116,7 @@ class AlertWriter:
         """Join the events of cameras by these sites (camera → site) from the next commit on; call it while paused."""
         self._incidents.sites = sites
 
-    def write(self, jobs: Sequence[Job]) -> list[Alert]:
+    def write(self, jobs: Sequence[WriteJob]) -> list[Alert]:
         """Store the evidence of all jobs, then commit all their alerts as one; return those that were new.
 
         On the disk when it returns. Raises StateError when the database cannot be written.
@@ -165,7 +165,7 @@ class AlertWriter:
                 undo()
             raise
 
-    def _take(self, work: UnitOfWork, job: Job) -> None:
+    def _take(self, work: UnitOfWork, job: WriteJob) -> None:
         """Add what is new and not withheld, with its evidence."""
         work.counts.update(job.counts)
         known = self._outbox.committer.known([a.id for a in job.alerts]) if job.alerts else set()

@@ -19,7 +19,7 @@ from surveil.fleet.rayprocess import TOKEN
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FleetFinding:
     """One thing that was looked at."""
 
     what: str
@@ -27,7 +27,7 @@ class Finding:
     text: str
 
 
-def look(config: Config, fleet: FleetSettings) -> list[Finding]:
+def look(config: Config, fleet: FleetSettings) -> list[FleetFinding]:
     """Return what is well and what is not."""
     return [
         _ray(),
@@ -40,22 +40,22 @@ def look(config: Config, fleet: FleetSettings) -> list[Finding]:
     ]
 
 
-def _ray() -> Finding:
+def _ray() -> FleetFinding:
     try:
         version = importlib.metadata.version("ray")
     except importlib.metadata.PackageNotFoundError:
-        return Finding("Ray", good=False, text=f"is missing; install it with `{command(Extra.FLEET)}`")
-    return Finding("Ray", good=version.startswith("2.60."), text=f"{version}; made for 2.60")
+        return FleetFinding("Ray", good=False, text=f"is missing; install it with `{command(Extra.FLEET)}`")
+    return FleetFinding("Ray", good=version.startswith("2.60."), text=f"{version}; made for 2.60")
 
 
-def _address(fleet: FleetSettings) -> Finding:
+def _address(fleet: FleetSettings) -> FleetFinding:
     host = fleet.listen.rpartition(":")[0].strip("[]")
     where = "loopback" if ipaddress.ip_address(host).is_loopback else "a private network"
     text = f"{fleet.listen} is on {where}; whoever reaches Ray's ports and has the token may run programs"
-    return Finding("address", good=True, text=text)
+    return FleetFinding("address", good=True, text=text)
 
 
-def _open_ports() -> Finding:
+def _open_ports() -> FleetFinding:
     """Ray listens on all addresses, whatever it is told: only a firewall keeps others out."""
     found = open_to_others()
     if found.hidden:
@@ -63,59 +63,59 @@ def _open_ports() -> Finding:
             f"not known, the sockets of Ray's processes {_listed(found.hidden)} cannot be read; "
             "run this as the user of the service, or as root"
         )
-        return Finding("ports", good=False, text=text)
+        return FleetFinding("ports", good=False, text=text)
     if not found.ports:
-        return Finding("ports", good=True, text="no process of Ray's listens on more than loopback")
+        return FleetFinding("ports", good=True, text="no process of Ray's listens on more than loopback")
     text = (
         f"Ray listens on all addresses, without TLS, at {_listed(found.ports)}; the units let in whom "
         "IPAddressAllow names, without them use a firewall"
     )
-    return Finding("ports", good=True, text=text)
+    return FleetFinding("ports", good=True, text=text)
 
 
 def _listed(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(numbers)))
 
 
-def _pages(config: Config) -> Finding:
+def _pages(config: Config) -> FleetFinding:
     http = config.http
     if http.is_loopback or http.certificate:
         how = "loopback" if http.is_loopback else "TLS"
-        return Finding("pages", good=True, text=f"{http.listen} is served by {how}")
+        return FleetFinding("pages", good=True, text=f"{http.listen} is served by {how}")
     text = f"{http.listen} takes its token without TLS; set http.certificate and http.key"
-    return Finding("pages", good=False, text=text)
+    return FleetFinding("pages", good=False, text=text)
 
 
-def _token(config: Config) -> Finding:
+def _token(config: Config) -> FleetFinding:
     path = config.state_dir / TOKEN
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError as error:
-        return Finding(
+        return FleetFinding(
             "token", good=False, text=f"{path}: {error.strerror}; copy it from the head, mode 0600"
         )
     text = f"{path} has mode {mode:04o}" + ("" if mode == 0o600 else "; run chmod 600 on it")
-    return Finding("token", good=mode == 0o600, text=text)
+    return FleetFinding("token", good=mode == 0o600, text=text)
 
 
-def _store(fleet: FleetSettings) -> Finding:
+def _store(fleet: FleetSettings) -> FleetFinding:
     try:
         usable(fleet.store, "fleet.store")
     except SurveilError as error:
-        return Finding("store", good=False, text=str(error))
-    return Finding("store", good=True, text=f"{fleet.store} can be written")
+        return FleetFinding("store", good=False, text=str(error))
+    return FleetFinding("store", good=True, text=f"{fleet.store} can be written")
 
 
-def _daemon(config: Config) -> Iterator[Finding]:
+def _daemon(config: Config) -> Iterator[FleetFinding]:
     try:
         report = ask(config.state_dir, {"do": "status"})
     except StateError as error:
-        yield Finding("daemon", good=False, text=str(error))
+        yield FleetFinding("daemon", good=False, text=str(error))
         return
     same = report["digest"] == config.digest[:12]
     text = f"answers as {report['node']}, watches {len(report['reading'])} cameras"
-    yield Finding("daemon", good=True, text=text)
-    yield Finding(
+    yield FleetFinding("daemon", good=True, text=text)
+    yield FleetFinding(
         "configuration",
         good=same,
         text="is the one that the daemon runs" if same else "differs from the daemon's: reload it",

@@ -106,7 +106,7 @@ class Member:
             signal.signal(number, end)
 
 
-class Head(Member):
+class FleetHead(Member):
     """The node with the coordinator."""
 
     is_head = True

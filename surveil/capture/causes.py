@@ -101,7 +101,7 @@ LogLine = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class CameraRefusal:
     """A camera's answer in our words."""
 
     status: int
@@ -109,15 +109,15 @@ class Refusal:
     words: str
 
 
-def refusal(status: int) -> Refusal:
+def refusal(status: int) -> CameraRefusal:
     """Return what a status of RTSP or HTTP means."""
     cause, words = _BY_STATUS.get(status, (Cause.OTHER, f"the camera answers with status {status}"))
     if status // 100 == 5 and cause is Cause.OTHER:
         words = f"internal error of the camera ({status}): restart it if the error persists"
-    return Refusal(status, cause, words)
+    return CameraRefusal(status, cause, words)
 
 
-def refusal_in(lines: Iterable[str]) -> Refusal | None:
+def refusal_in(lines: Iterable[str]) -> CameraRefusal | None:
     """Return the last refusal that FFmpeg's log tells of, if any."""
     found = [match for line in lines if (match := _STATUS.search(line))]
     return refusal(int(found[-1]["code"])) if found else None

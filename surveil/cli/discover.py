@@ -18,7 +18,7 @@ from surveil.cli.common import complain, console, errors, print_json, show_table
 from surveil.config import edit
 from surveil.discovery.camera import FoundCamera
 from surveil.discovery.device import Login
-from surveil.discovery.entries import Entry, advice, entries, login_of
+from surveil.discovery.entries import CameraEntry, advice, entries, login_of
 from surveil.discovery.find import each_problem, find
 from surveil.errors import StateError
 
@@ -122,7 +122,7 @@ def _search(
         ) from error
 
 
-def _show(found: Sequence[FoundCamera], made: Sequence[Entry]) -> None:
+def _show(found: Sequence[FoundCamera], made: Sequence[CameraEntry]) -> None:
     table = Table("address", "maker", "model", "serial", "stream", "codec", "size", "fps", "key frames")
     for camera in found:
         for stream in camera.streams:
@@ -147,7 +147,7 @@ def _notes(camera: FoundCamera) -> list[str]:
     return [*camera.notes, *wrong]
 
 
-def _values(made: Sequence[Entry], login: Login | None) -> dict[str, dict[str, object]]:
+def _values(made: Sequence[CameraEntry], login: Login | None) -> dict[str, dict[str, object]]:
     words = login_of(login.user, f"${{file:{SECRET}}}") if login else ""
     return {entry.name: entry.value(words) for entry in made}
 
@@ -159,7 +159,7 @@ def _taken(file: Path | None) -> list[str]:
     return edit.camera_names(file.read_text(encoding="utf-8"))
 
 
-def _print(made: Sequence[Entry], values: dict[str, dict[str, object]]) -> None:
+def _print(made: Sequence[CameraEntry], values: dict[str, dict[str, object]]) -> None:
     """Print the entries for the configuration."""
     console.print("cameras:", markup=False)
     for entry in made:

@@ -50,9 +50,9 @@ def start(config: ConfigPath = DEFAULT_CONFIG, ip: Ip = "") -> None:
     """
     settings, fleet = _read(config)
     _ray(settings)
-    from surveil.app.fleetrun import Head  # noqa: PLC0415 - needs Ray
+    from surveil.app.fleetrun import FleetHead  # noqa: PLC0415 - needs Ray
 
-    raise typer.Exit(Head(settings, fleet, ip or rayprocess.own_address(fleet.listen)).run())
+    raise typer.Exit(FleetHead(settings, fleet, ip or rayprocess.own_address(fleet.listen)).run())
 
 
 def join(

@@ -35,7 +35,7 @@ from surveil.errors import EXIT_FAILED, ConfigError, StateError
 from surveil.extras import Extra, command
 from surveil.features.counting import times
 from surveil.recording import bundle
-from surveil.recording.export import Exported, Part, export
+from surveil.recording.export import Exported, ExportPart, export
 from surveil.recording.files import verify as verify_index
 from surveil.recording.footage import Footage, read_footage, recorded_cameras
 from surveil.recording.index import DATABASE, Index
@@ -297,7 +297,7 @@ def _table(found: list[Footage]) -> Table:
     return table
 
 
-def _line(part: Part) -> str:
+def _line(part: ExportPart) -> str:
     gap = f" after a gap: {part.gap}" if part.gap else ""
     return f"{part.film} {part.offset_s:.1f} s: {_local(part.start)}, {part.seconds:.1f} s{gap}"
 

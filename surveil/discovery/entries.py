@@ -17,7 +17,7 @@ MOST_NAME = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CameraEntry:
     """One camera of the configuration."""
 
     name: str
@@ -45,7 +45,7 @@ def login_of(user: str, reference: str) -> str:
     return f"{quote(user, safe='')}:{reference}"
 
 
-def entries(found: Iterable[FoundCamera], taken: Iterable[str] = ()) -> list[Entry]:
+def entries(found: Iterable[FoundCamera], taken: Iterable[str] = ()) -> list[CameraEntry]:
     """Return an entry for each video source, named after its device; no two names alike, and none of `taken`."""
     names, made = set(taken), []
     for camera in found:
@@ -56,7 +56,9 @@ def entries(found: Iterable[FoundCamera], taken: Iterable[str] = ()) -> list[Ent
             names.add(name)
             detect = analysed(streams)
             record = streams[-1] if streams[-1] is not detect else None
-            made.append(Entry(name=name, comment=_comment(camera, detect), detect=detect, record=record))
+            made.append(
+                CameraEntry(name=name, comment=_comment(camera, detect), detect=detect, record=record)
+            )
     return made
 
 

@@ -27,7 +27,7 @@ _KEPT = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ShelfEntry:
     """One list."""
 
     epoch: int
@@ -44,7 +44,7 @@ class Shelf:
         self._store = store
         self._folder = store / part
 
-    def newest(self) -> Entry | None:
+    def newest(self) -> ShelfEntry | None:
         """Return the newest list; None where nobody has put anything."""
         found = self._lists()
         if not found:
@@ -54,7 +54,7 @@ class Shelf:
             parts = read_json(self._path(epoch, number).read_bytes())
         except (OSError, ValueError) as error:
             raise StateError(f"{self._path(epoch, number)}: cannot be read: {error}") from error
-        return Entry(epoch, number, {str(name): str(digest) for name, digest in parts.items()})
+        return ShelfEntry(epoch, number, {str(name): str(digest) for name, digest in parts.items()})
 
     def get(self, digest: str) -> bytes:
         """Return a file by its SHA-256."""
@@ -67,7 +67,7 @@ class Shelf:
             raise StateError(f"{path}: is damaged; remove it, and its node puts it there again")
         return content
 
-    def put(self, epoch: int, parts: Mapping[str, bytes]) -> Entry:
+    def put(self, epoch: int, parts: Mapping[str, bytes]) -> ShelfEntry:
         """Store files as the newest of this epoch."""
         self._check()
         digests = {name: digest_of(content) for name, content in parts.items()}
@@ -83,7 +83,7 @@ class Shelf:
             self._sweep()
         except OSError as error:
             raise StateError(f"{self._folder}: cannot be written: {error.strerror}") from error
-        return Entry(epoch, number, digests)
+        return ShelfEntry(epoch, number, digests)
 
     def _sweep(self) -> None:
         """Remove old lists, and the files that none of the others names."""

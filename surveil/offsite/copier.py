@@ -18,12 +18,12 @@ from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
 from surveil.offsite.metrics import KINDS, OffsiteMetrics
 from surveil.offsite.places import Place
-from surveil.offsite.queue import Backlog, Waiting, open_queue
+from surveil.offsite.queue import OffsiteBacklog, Waiting, open_queue
 
 log = structlog.get_logger(__name__)
 _LOOK_S = 2.0
 """How often new files are looked for."""
-_NOTHING = Backlog(files=0, bytes=0, oldest_s=0.0)
+_NOTHING = OffsiteBacklog(files=0, bytes=0, oldest_s=0.0)
 
 
 class Copier:

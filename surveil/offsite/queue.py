@@ -54,7 +54,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class OffsiteBacklog:
     """What waits of one kind."""
 
     files: int
@@ -119,13 +119,13 @@ class CopyQueue:
         """It is not here any more."""
         self._update("DELETE FROM files WHERE id = ?", file)
 
-    def backlog(self) -> dict[str, Backlog]:
+    def backlog(self) -> dict[str, OffsiteBacklog]:
         """Return what waits, by kind."""
         query = """SELECT CASE WHEN folder >= 'recordings' THEN 'recordings' ELSE 'evidence' END, count(*), sum(size),
             min(seen_s) FROM files WHERE NOT is_copied GROUP BY 1"""
         with self._ours():
             found = self._db.execute(query).fetchall()
-        return {kind: Backlog(files=n, bytes=size, oldest_s=oldest) for kind, n, size, oldest in found}
+        return {kind: OffsiteBacklog(files=n, bytes=size, oldest_s=oldest) for kind, n, size, oldest in found}
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ from surveil.alerts.database import DamagedError
 from surveil.alerts.drawing import Drawing
 from surveil.alerts.evidence import FrameContext
 from surveil.alerts.rows import Entry
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.clock import Clock, Stop
 from surveil.engine import Step
 from surveil.errors import StateError
@@ -202,20 +202,20 @@ class CommitStage:
         self._flushed = self._clock.monotonic()
         self._write([])
 
-    def _write(self, jobs: list[Job]) -> list[Alert]:
+    def _write(self, jobs: list[WriteJob]) -> list[Alert]:
         """Commit alerts with all signals so far: none is in the ledger later than what it led to."""
         counts = self.books.take()
         try:
-            return self._writer.write([*jobs, Job((), None, counts)])
+            return self._writer.write([*jobs, WriteJob((), None, counts)])
         except StateError:
             self.books.put_back(counts)
             raise
 
-    def _job(self, outcome: CommitRequest) -> Job:
+    def _job(self, outcome: CommitRequest) -> WriteJob:
         alerts = outcome.step.alerts
         slot, places = outcome.slot, outcome.places
         if slot is None or places is None or not isinstance(slot.item, Frame):
-            return Job(alerts, None, outcome.counts)
+            return WriteJob(alerts, None, outcome.counts)
         picture = slot.frame.picture
         drawing = places.drawing(picture.width, picture.height)
         state = slot.state
@@ -230,7 +230,7 @@ class CommitStage:
             hide_before=places.hide,
             findings=findings,
         )
-        return Job(alerts, context, outcome.counts)
+        return WriteJob(alerts, context, outcome.counts)
 
     def _show(self, outcomes: Sequence[CommitRequest], new: Sequence[Alert]) -> None:
         now = self._clock.monotonic()

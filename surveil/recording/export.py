@@ -31,7 +31,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class ExportPart:
     """A stretch of a film that comes from one recording, and what its seconds are on the clock."""
 
     film: str
@@ -53,7 +53,7 @@ class Exported:
     """The films that were written, and what they are made of."""
 
     films: tuple[Path, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[ExportPart, ...]
 
 
 def export(
@@ -166,7 +166,7 @@ class _Films:
         self._target = target
         self._films: list[tuple[_Film, Path]] = []
         """Each with a recording that it is made of."""
-        self.parts: list[Part] = []
+        self.parts: list[ExportPart] = []
 
     def add(
         self, segment: Segment, path: Path, source: InputContainer, since_s: float, until_s: float
@@ -179,7 +179,7 @@ class _Films:
             return
         film = self._film_for(segment, path, source)
         offset, base, seconds = film.copy(chain([head], packets))
-        part = Part(
+        part = ExportPart(
             film=film.path.name, offset_s=offset, seconds=seconds, start=segment.start + base, source=segment.path,
             gap=segment.gap if self.parts else "", skew_s=segment.skew_s,
         )  # fmt: skip

@@ -20,7 +20,7 @@ from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings, OutboxSettings
 from surveil.alerts.sinks import SINKS, make_sink
 from surveil.alerts.sinks.base import SinkSettings
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.clock import Stop, SystemClock
 
 from .helpers import alert, frame, make_writer
@@ -59,7 +59,7 @@ def main(state_dir: Path, first: int) -> None:
     for n in itertools.count(first):
         for phase in ("start", "end"):
             counts = {Entry("gate", "intrusion", "opened"): 1} if phase == "start" else {}
-            new = writer.write([Job([alert(n, phase)], FrameContext(frame=picture), counts)])
+            new = writer.write([WriteJob([alert(n, phase)], FrameContext(frame=picture), counts)])
             # Nothing is said before the first commit of this life, so that a kill comes after one.
             for committed in (*ended, *new):
                 print(committed.id, flush=True)

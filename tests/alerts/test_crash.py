@@ -245,14 +245,14 @@ from tests.alerts.helpers import alert, frame, make_writer
 from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.clock import SystemClock
 folder = Path(sys.argv[1])
 outbox = Outbox.open(folder / "outbox.db", ["ops"], SystemClock())
 writer = make_writer(outbox, folder, Evidence(folder, EvidenceSettings()))
 for n in range(3):
     os.write(1, b"before")
-    writer.write([Job([alert(n)], FrameContext(frame=frame()))])
+    writer.write([WriteJob([alert(n)], FrameContext(frame=frame()))])
     os.write(1, b"after.")
 """
 CALLS = "write,fsync,fdatasync,pwrite64,rename,renameat,renameat2"

@@ -12,7 +12,7 @@ from surveil.alerts.evidence import Evidence, FrameContext, safe_name
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.metrics import Metrics
 from surveil.types import ReferencePicture
 
@@ -145,8 +145,8 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
     writer = make_writer(
         outbox, tmp_path, evidence(tmp_path), wake=lambda: woken.append(1), metrics=Metrics(registry)
     )
-    job = Job([alert(0)], FrameContext(frame=frame()), {Entry("gate", "intrusion", "opened"): 1})
-    (new,) = writer.write([job, Job([], None, {Entry("gate", "intrusion", "joined"): 4})])
+    job = WriteJob([alert(0)], FrameContext(frame=frame()), {Entry("gate", "intrusion", "opened"): 1})
+    (new,) = writer.write([job, WriteJob([], None, {Entry("gate", "intrusion", "joined"): 4})])
     assert (tmp_path / new.evidence["snapshot"]).exists()
     assert outbox.queue.next("ops").alert == new
     assert woken == [1]
@@ -161,11 +161,11 @@ def test_the_writer_commits_evidence_alert_and_books_as_one(tmp_path, outbox: Ou
 
 def test_an_alert_that_is_there_already_makes_no_new_evidence(tmp_path, outbox: Outbox):
     writer = make_writer(outbox, tmp_path, evidence(tmp_path))
-    writer.write([Job([alert(0)], FrameContext(frame=frame()))])
+    writer.write([WriteJob([alert(0)], FrameContext(frame=frame()))])
     before = sorted(tmp_path.rglob("*.jpg"))
     for path in before:
         path.unlink()
-    assert writer.write([Job([alert(0)], FrameContext(frame=frame()))]) == []
+    assert writer.write([WriteJob([alert(0)], FrameContext(frame=frame()))]) == []
     assert not list(tmp_path.rglob("*.jpg"))
 
 

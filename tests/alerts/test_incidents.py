@@ -20,7 +20,7 @@ from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.alertmanager import AlertmanagerSettings
 from surveil.alerts.sinks.apprise import AppriseSettings
 from surveil.alerts.sinks.grafana import GrafanaSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.config import load
 from surveil.errors import StateError
 
@@ -197,7 +197,7 @@ def write(writer: AlertWriter, *alerts) -> None:
         outcome = (
             {Entry(one.camera, one.rule, o): 1 for o in ("raised", "opened")} if one.phase == "start" else {}
         )
-        writer.write([Job([one], counts=outcome)])
+        writer.write([WriteJob([one], counts=outcome)])
 
 
 def test_the_books_balance_and_each_sink_hears_of_one_event(writer, tmp_path, clock):

@@ -18,7 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.privacy import YuNet, blur, make_hide
 from surveil.alerts.retention import Retention
 from surveil.alerts.settings import EvidenceSettings
-from surveil.alerts.writer import AlertWriter, Job
+from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.clock import ManualClock
 from surveil.errors import Cause, ConfigError, SourceError
 from surveil.metrics import Metrics
@@ -51,11 +51,11 @@ def pictures(folder: Path) -> list[str]:
 
 def test_evidence_is_deleted_by_running_time_and_not_by_the_wall_clock(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, EvidenceSettings(keep_days=2, clean=False))
-    writer.write([Job([alert(0)], FrameContext(frame=frame()))])
+    writer.write([WriteJob([alert(0)], FrameContext(frame=frame()))])
     clock.set_wall(T0 + 400 * DAY)
     assert retention.sweep() == 0
     clock.advance(1.5 * DAY)
-    writer.write([Job([alert(60)], FrameContext(frame=frame()))])
+    writer.write([WriteJob([alert(60)], FrameContext(frame=frame()))])
     clock.advance(1.0 * DAY)
     take_all(outbox)
     assert retention.sweep() == 1
@@ -68,7 +68,7 @@ def test_evidence_beyond_its_bytes_goes_oldest_first(tmp_path, clock):
     outbox, writer, retention = world(tmp_path, clock, settings)
     for n in range(12):
         clock.advance(1)
-        writer.write([Job([alert(n)], FrameContext(frame=noisy(640, 360)))])
+        writer.write([WriteJob([alert(n)], FrameContext(frame=noisy(640, 360)))])
     take_all(outbox)
     while retention.sweep():
         pass
@@ -113,7 +113,7 @@ def test_on_a_full_disk_the_oldest_evidence_makes_room(small_disk, clock):
     outbox, writer, retention = world(small_disk, clock, settings)
     for n in range(30):
         clock.advance(1)
-        (new,) = writer.write([Job([alert(n)], FrameContext(frame=noisy(640, 360)))])
+        (new,) = writer.write([WriteJob([alert(n)], FrameContext(frame=noisy(640, 360)))])
         assert (small_disk / new.evidence["snapshot"]).is_file()
     assert retention.deleted > 0
     assert "221349" in pictures(small_disk)
@@ -131,13 +131,13 @@ def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(smal
     with hog.open("wb") as file:
         free = os.statvfs(small_disk).f_bavail * 4096
         file.write(b"x" * (free - 200_000))
-    first = writer.write([Job([alert(0)], FrameContext(frame=noisy(1280, 720)))])
-    second = writer.write([Job([alert(1)], FrameContext(frame=noisy(1280, 720)))])
+    first = writer.write([WriteJob([alert(0)], FrameContext(frame=noisy(1280, 720)))])
+    second = writer.write([WriteJob([alert(1)], FrameContext(frame=noisy(1280, 720)))])
     assert [(a.rule, a.phase) for a in first] == [("intrusion", "start"), ("storage", "start")]
     assert first[0].evidence == {"snapshot": "missing: No space left on device"}
     assert [a.rule for a in second] == ["intrusion"]
     hog.unlink()
-    third = writer.write([Job([alert(2)], FrameContext(frame=noisy(1280, 720)))])
+    third = writer.write([WriteJob([alert(2)], FrameContext(frame=noisy(1280, 720)))])
     assert [(a.rule, a.phase, a.text) for a in third][1] == ("storage", "end", "evidence is stored again")
     assert (small_disk / third[0].evidence["snapshot"]).is_file()
     assert outbox.queue.counts()["ops"]["pending"] == 5
@@ -233,10 +233,10 @@ def test_the_end_alert_waits_for_its_clip_and_names_it(tmp_path, clock):
     ring = Ring()
     outbox, writer = clip_world(tmp_path, clock, ring)
     began = clock.monotonic()
-    assert len(writer.write([Job([alert(0)])])) == 1
+    assert len(writer.write([WriteJob([alert(0)])])) == 1
     assert ring.held == [began - 5]
     clock.advance(10)
-    assert writer.write([Job([alert(0, "end")])]) == []
+    assert writer.write([WriteJob([alert(0, "end")])]) == []
     clock.advance(2)
     assert writer.tick() == []
     clock.advance(2)
@@ -251,10 +251,10 @@ def test_the_end_alert_waits_for_its_clip_and_names_it(tmp_path, clock):
 def test_overlapping_events_have_clips_of_their_own(tmp_path, clock):
     ring = Ring()
     outbox, writer = clip_world(tmp_path, clock, ring)
-    writer.write([Job([alert(0)])])
+    writer.write([WriteJob([alert(0)])])
     clock.advance(1)
-    writer.write([Job([alert(1)])])
-    writer.write([Job([alert(0, "end"), alert(1, "end")])])
+    writer.write([WriteJob([alert(1)])])
+    writer.write([WriteJob([alert(0, "end"), alert(1, "end")])])
     first, second = writer.finish()
     assert first.evidence["clip"] != second.evidence["clip"]
     assert len(ring.asked) == 2
@@ -270,8 +270,8 @@ def test_overlapping_events_have_clips_of_their_own(tmp_path, clock):
 )
 def test_an_end_without_a_clip_says_why_and_nothing_half_written_is_left(tmp_path, clock, error, why):
     outbox, writer = clip_world(tmp_path, clock, Ring(error))
-    writer.write([Job([alert(0)])])
-    writer.write([Job([alert(0, "end")])])
+    writer.write([WriteJob([alert(0)])])
+    writer.write([WriteJob([alert(0, "end")])])
     end, *_ = writer.finish()
     assert end.evidence == {"clip": why}
     assert not [p for p in tmp_path.rglob("*") if "tmp" in p.name or p.suffix == ".mp4"]
@@ -283,8 +283,8 @@ def test_a_clip_that_the_disk_does_not_take_is_counted_and_an_alert(tmp_path, cl
     outbox, writer = clip_world(tmp_path, clock, ring, metrics=Metrics(registry))
     told = []
     for n in range(3):
-        writer.write([Job([alert(n)])])
-        writer.write([Job([alert(n, "end")])])
+        writer.write([WriteJob([alert(n)])])
+        writer.write([WriteJob([alert(n, "end")])])
         told.append([(a.rule, a.phase) for a in writer.finish()])
         ring.error = None if n else ring.error
     event_end = ("intrusion", "end")
@@ -295,8 +295,8 @@ def test_a_clip_that_the_disk_does_not_take_is_counted_and_an_alert(tmp_path, cl
 
 def test_a_camera_with_a_store_mask_has_no_clip_and_says_so(tmp_path, clock):
     outbox, writer = clip_world(tmp_path, clock, Ring(), masked=frozenset({"gate"}))
-    writer.write([Job([alert(0)])])
-    (end,) = writer.write([Job([alert(0, "end")])])
+    writer.write([WriteJob([alert(0)])])
+    (end,) = writer.write([WriteJob([alert(0, "end")])])
     assert end.evidence == {
         "clip": "missing: stored pictures of this camera are masked, and packets cannot be"
     }
@@ -307,8 +307,8 @@ def test_what_is_to_be_said_of_a_clip_stands_beside_it(tmp_path, clock):
     ring = Ring()
     ring.notes = ("only the part after a change", "browsers may refuse it")
     outbox, writer = clip_world(tmp_path, clock, ring)
-    writer.write([Job([alert(0)])])
-    writer.write([Job([alert(0, "end")])])
+    writer.write([WriteJob([alert(0)])])
+    writer.write([WriteJob([alert(0, "end")])])
     clock.advance(60)
     (end,) = writer.tick()
     assert end.evidence["clip"].endswith(".mp4")
@@ -320,9 +320,9 @@ def test_a_clip_is_never_longer_than_it_may_be(tmp_path, clock):
     ring = Ring()
     outbox, writer = clip_world(tmp_path, clock, ring)
     began = clock.monotonic()
-    writer.write([Job([alert(0)])])
+    writer.write([WriteJob([alert(0)])])
     clock.advance(600)
-    writer.write([Job([alert(0, "end")])])
+    writer.write([WriteJob([alert(0, "end")])])
     writer.tick()
     assert ring.asked == [(began - 5, began + 55)]
     outbox.close()

@@ -5,7 +5,7 @@ from collections import Counter
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
 from surveil.alerts.storm import StormCap, StormSettings
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.clock import ManualClock
 
 from .helpers import T0, alert, make_writer
@@ -76,7 +76,7 @@ def test_the_books_of_a_storm_balance_across_kills(tmp_path):
         made["ends"] += len(outbox.end_open_events(clock.wall()))
         for n in range(life * 100, life * 100 + 50):
             for phase in ("start", "end")[: 1 if n % 50 == 49 else 2]:
-                writer.write([Job([alert(n, phase, t_wall=clock.wall())])])
+                writer.write([WriteJob([alert(n, phase, t_wall=clock.wall())])])
                 made[phase] += 1
         for connection in (outbox.db.writer, outbox.db.acks):  # Each life ends without a word.
             connection.close()

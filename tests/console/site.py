@@ -20,7 +20,7 @@ from surveil.app.console import DaemonView, probe_one
 from surveil.clock import ManualClock, SystemClock
 from surveil.config import load
 from surveil.console.auth.parts import make_auth
-from surveil.console.auth.passwords import Cost, Passwords
+from surveil.console.auth.passwords import Passwords, ScryptCost
 from surveil.console.context import Parts
 from surveil.console.drafts import Drafts
 from surveil.console.drawnon import DrawnOn
@@ -123,7 +123,7 @@ class Site:
             self.folder,
             self.clock,
             Metrics(CollectorRegistry()),
-            Passwords(Cost(log_n=4, p=1)),
+            Passwords(ScryptCost(log_n=4, p=1)),
         )
         self.signer = make_signer(self.folder)
         self.trainings = Trainings(self.folder)

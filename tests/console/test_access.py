@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from surveil.console.access import Role, Scope
 from surveil.console.auth.database import ConsoleDb
-from surveil.console.auth.passwords import Cost, Passwords
+from surveil.console.auth.passwords import Passwords, ScryptCost
 from surveil.console.auth.sessions import COOKIE, IDLE_S, LONGEST_S
 from surveil.console.auth.users import Users
 from surveil.console.endpoint import Endpoint
@@ -332,7 +332,7 @@ def test_a_weak_password_is_refused(tmp_path, password):
 
 def test_of_two_first_visits_at_once_one_is_the_first(tmp_path):
     """A password takes its time to be hashed, in which another visitor may come."""
-    users = Users(ConsoleDb(tmp_path), Passwords(Cost(log_n=14)))
+    users = Users(ConsoleDb(tmp_path), Passwords(ScryptCost(log_n=14)))
     both = threading.Barrier(2)
 
     def visit(name):

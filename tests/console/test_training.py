@@ -11,7 +11,7 @@ import pytest
 from surveil.console.access import Role
 from surveil.console.training.job import JobState, Trainings
 from surveil.features.classify.store import ClassifierStore
-from surveil.versions import Role as Use
+from surveil.versions import VersionRole
 from tests.alerts.helpers import T0
 from tests.console.live import LiveSite, show
 from tests.console.test_access import cookie, log_in
@@ -149,7 +149,7 @@ def test_from_twenty_judged_pictures_a_class_to_a_classifier_in_the_shadow_and_b
     deployed = site.change("POST", "/training/sets/shapes/deploy", {"shadow": True}).json
     assert (deployed["in_use"], deployed["shadow"]) == ("", "0001")
     store = ClassifierStore(site.folder, "shapes")
-    card = store.deploy(store.path(Use.SHADOW), shadow=True)
+    card = store.deploy(store.path(VersionRole.SHADOW), shadow=True)
     assert card.positive == "cross"
     assert site.change("POST", "/training/sets/shapes/deploy", {}).json["in_use"] == "0001"
     nothing_before = site.change("POST", "/training/sets/shapes/rollback", {})

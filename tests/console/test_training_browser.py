@@ -6,7 +6,7 @@ import pytest
 
 import surveil.console
 from surveil.features.classify.store import ClassifierStore
-from surveil.versions import Role
+from surveil.versions import VersionRole
 from tests.console.browser import opened
 from tests.console.site import Site
 from tests.console.test_browser import problems, until
@@ -48,7 +48,7 @@ def test_pictures_are_clicked_into_classes_trained_on_and_used(browser, site):
         assert problems(page) == []
         page.get_by_role("button", name="Deploy to shadow mode").click()
         page.get_by_text("Version 0001 in shadow mode").wait_for()
-        assert ClassifierStore(site.folder, "shapes").path(Role.SHADOW)
+        assert ClassifierStore(site.folder, "shapes").path(VersionRole.SHADOW)
         page.get_by_role("button", name="Deploy", exact=False).last.click()
         page.get_by_text("Version 0001 in use").wait_for()
 

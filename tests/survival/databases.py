@@ -13,7 +13,7 @@ from surveil.alerts.arming import ArmingChannel, disarm
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump
 from surveil.alerts.rows import Entry, StoredAlert
-from surveil.alerts.writer import Job
+from surveil.alerts.writer import WriteJob
 from surveil.clock import ManualClock
 from surveil.features.health.channel import ViewChannel
 from tests.alerts.helpers import alert, make_writer
@@ -61,7 +61,7 @@ def used(path: Path) -> tuple[set[str], set[str], Outbox]:
         switches.read()
         views.take()
     outbox.end_open_events(clock.wall())
-    writer.write([Job([NEW])])
+    writer.write([WriteJob([NEW])])
     writer.tick()
     got = {sink: set(_delivered(outbox, sink)) for sink in SINKS}
     outbox.queue.counts(), outbox.ledger.totals(), outbox.queue.oldest_pending_s(), outbox.evidence.sizes()

@@ -17,7 +17,7 @@ _LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class ScryptCost:
     """What a guess costs: 128 · 2^log_n · r bytes of memory, `p` times."""
 
     log_n: int = 15
@@ -33,8 +33,8 @@ class Cost:
 class Passwords:
     """Hashes and checks passwords, one at a time: each takes 32 MiB. Any thread may call any method."""
 
-    def __init__(self, cost: Cost | None = None) -> None:
-        self._cost = cost or Cost()
+    def __init__(self, cost: ScryptCost | None = None) -> None:
+        self._cost = cost or ScryptCost()
         self._one = threading.Lock()
         self._nobodys = ""
         """What the passwords of those who are not there are compared with; made when it is first needed."""
@@ -53,7 +53,7 @@ class Passwords:
         given = stored or self._nobodys
         try:
             kind, log_n, r, p, salt, key = given.split("$")
-            cost = Cost(int(log_n), int(r), int(p))
+            cost = ScryptCost(int(log_n), int(r), int(p))
             if kind != "scrypt" or not (1 <= cost.log_n <= 20 and 1 <= cost.r <= 32 and 1 <= cost.p <= 16):
                 return False
             found = self._derive(password, base64.b64decode(salt), cost)
@@ -62,7 +62,7 @@ class Passwords:
             return False
         return same and stored is not None
 
-    def _derive(self, password: str, salt: bytes, cost: Cost) -> bytes:
+    def _derive(self, password: str, salt: bytes, cost: ScryptCost) -> bytes:
         with self._one:
             return hashlib.scrypt(
                 password.encode(),

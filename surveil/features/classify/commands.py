@@ -23,7 +23,7 @@ from surveil.cli.common import (
 from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.store import ClassifierStore, names
-from surveil.versions import Role
+from surveil.versions import VersionRole
 
 Name = Annotated[str, typer.Argument(help="Name of the classifier.", autocompletion=complete.classifiers)]
 
@@ -63,7 +63,7 @@ def deploy(
     if why := store.damage():
         warn(f"the deployed one cannot be read: {why}")
     store.deploy(chosen, shadow)
-    path = store.path(Role.SHADOW if shadow else Role.CURRENT)
+    path = store.path(VersionRole.SHADOW if shadow else VersionRole.CURRENT)
     _tell(name, path, "runs in shadow mode" if shadow else "is in use", json=json)
 
 
@@ -127,7 +127,7 @@ def classifiers(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) ->
 def _about(store: ClassifierStore) -> dict[str, Any]:
     current, shadow, card, damage = None, None, None, ""
     try:
-        shadow = store.path(Role.SHADOW)
+        shadow = store.path(VersionRole.SHADOW)
         current = store.path()
         path = current or shadow or (store.trained if store.trained.is_file() else None)
         card = None if path is None else asdict(read_card(path))

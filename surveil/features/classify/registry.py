@@ -21,7 +21,7 @@ from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.metrics import ClassifierMetrics
 from surveil.features.classify.store import ClassifierStore
 from surveil.metrics import Metrics
-from surveil.versions import ModelReloader, Role, recovering
+from surveil.versions import ModelReloader, VersionRole, recovering
 
 log = structlog.get_logger(__name__)
 
@@ -115,18 +115,21 @@ class ClassifierKeeper:
 
     def _deployed(self, name: str) -> _Deployed:
         store = ClassifierStore(self._state_dir, name)
-        return _Deployed(_pointed(store, Role.CURRENT), _pointed(store, Role.SHADOW))
+        return _Deployed(_pointed(store, VersionRole.CURRENT), _pointed(store, VersionRole.SHADOW))
 
     def _put(self, name: str, _cameras: tuple[str, ...], found: _Deployed, before: _Deployed | None) -> str:
         known, old = before or _Deployed(), self._classifiers.get(name) or InUse(None)
         store = ClassifierStore(self._state_dir, name)
-        current = self._loaded(store, Role.CURRENT, (found.current, known.current, old.current))
-        shadow = self._loaded(store, Role.SHADOW, (found.shadow, known.shadow, old.shadow))
+        current = self._loaded(store, VersionRole.CURRENT, (found.current, known.current, old.current))
+        shadow = self._loaded(store, VersionRole.SHADOW, (found.shadow, known.shadow, old.shadow))
         self._classifiers.put(name, InUse(current, shadow))
         return found.words()
 
     def _loaded(
-        self, store: ClassifierStore, role: Role, versions: tuple[Path | None, Path | None, Classifier | None]
+        self,
+        store: ClassifierStore,
+        role: VersionRole,
+        versions: tuple[Path | None, Path | None, Classifier | None],
     ) -> Classifier | None:
         """Return what runs in a role. `versions`: the file now, the file before, what runs."""
         path, before, old = versions
@@ -143,7 +146,7 @@ class ClassifierKeeper:
         return model
 
 
-def _pointed(store: ClassifierStore, role: Role) -> Path | None:
+def _pointed(store: ClassifierStore, role: VersionRole) -> Path | None:
     """Return the file of a role. A pointer that is damaged is an error once: it is replaced."""
     with recovering(store, Damaged.CLASSIFIER, role):
         return store.path(role)

@@ -10,7 +10,7 @@ from pathlib import Path
 from surveil.errors import ModelError, StateError
 from surveil.features.classify.classifier import Card, Classifier
 from surveil.models.files import check_name
-from surveil.versions import Role, VersionedStore
+from surveil.versions import VersionedStore, VersionRole
 
 
 def names(state_dir: Path) -> tuple[str, ...]:
@@ -60,10 +60,10 @@ class ClassifierStore(VersionedStore):
             content = file.read_bytes()
         except OSError as error:
             raise ModelError(f"{file}: the model cannot be read: {error.strerror}") from None
-        self.publish(content, Role.SHADOW if shadow else Role.CURRENT, reuse=True)
+        self.publish(content, VersionRole.SHADOW if shadow else VersionRole.CURRENT, reuse=True)
         return card
 
     def withdraw(self) -> None:
         """Remove the pointer to the shadow. Raises StateError when there is none."""
-        if not self.unpoint(Role.SHADOW):
+        if not self.unpoint(VersionRole.SHADOW):
             raise StateError(f"{self.name}: no classifier runs in shadow mode")

@@ -15,7 +15,7 @@ from surveil.console.endpoint import Message
 from surveil.console.refusal import Refusal, not_found
 from surveil.console.training.job import Job, JobState, Wanted
 from surveil.errors import ModelError, StateError
-from surveil.versions import Role
+from surveil.versions import VersionRole
 
 if TYPE_CHECKING:
     from surveil.features.classify.classifier import Card
@@ -121,7 +121,7 @@ def model_of(call: Call, name: str) -> ModelAnswer:
     """Return the classifier of a data set."""
     store = store_of(call, name)
     try:
-        in_use, shadow = store.current(), store.current(Role.SHADOW)
+        in_use, shadow = store.current(), store.current(VersionRole.SHADOW)
         card, damage = _card(store), ""
     except (ModelError, StateError) as error:
         in_use, shadow, card, damage = None, None, None, str(error)

@@ -29,7 +29,7 @@ from surveil.offline.classify.trainer import train as train_head
 from surveil.offline.normality.gate import Condition
 
 
-class Placement(StrEnum):
+class TrainPlacement(StrEnum):
     """How a picture is fitted into the network's square."""
 
     LETTERBOX = "letterbox"
@@ -60,7 +60,7 @@ FalseAlarms = Annotated[
 MissCost = Annotated[
     float, typer.Option(min=0, help="Choose the threshold by the cost of a miss; a false alarm costs 1.")
 ]
-Placed = Annotated[Placement, typer.Option(help="Method of fitting pictures into a square.")]
+Placed = Annotated[TrainPlacement, typer.Option(help="Method of fitting pictures into a square.")]
 Clahe = Annotated[float, typer.Option(min=0, max=40, help="Contrast: clip limit of CLAHE; 0: off.")]
 Denoise = Annotated[float, typer.Option(min=0, max=100, help="Strength of the noise filter; 0: off.")]
 Size = Annotated[int, typer.Option(min=32, max=1024, help="Side of the network's input, px.")]
@@ -116,7 +116,7 @@ def train(
     positive: Positive = "",
     false_alarms: FalseAlarms = None,
     miss_cost: MissCost = 1.0,
-    placement: Placed = Placement.LETTERBOX,
+    placement: Placed = TrainPlacement.LETTERBOX,
     clahe: Clahe = 0.0,
     denoise: Denoise = 0.0,
     size: Size = 224,
@@ -215,7 +215,7 @@ def _finetuner(resume: bool) -> Callable[..., Trained]:
     return run
 
 
-def _preprocess(size: int, placement: Placement, clahe: float, denoise: float) -> CropPreprocess:
+def _preprocess(size: int, placement: TrainPlacement, clahe: float, denoise: float) -> CropPreprocess:
     try:
         return CropPreprocess(size, placement.value, clahe, denoise)
     except ModelError as error:
