@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import threading
 import time
 from contextlib import closing, contextmanager
 
@@ -18,6 +17,7 @@ from surveil.offsite.copier import Copier
 from surveil.offsite.places import make_place
 from surveil.offsite.remote import S3Place
 from tests.alerts.servers import find, free_port, make_certificate, needs
+from tests.offsite.silent import copy_and_give_up
 from tests.optional import package
 
 package("obstore")
@@ -203,23 +203,9 @@ def test_over_https_only_a_server_of_a_known_authority_gets_the_files(there, tmp
 
 def test_a_server_that_says_nothing_does_not_hold_up_the_end(tmp_path):
     (tmp_path / "a").write_bytes(b"x")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        place, failed = S3Place(settings(silent.getsockname()[1], region="eu-west-3")), []
-
-        def put():
-            try:
-                place.put(tmp_path / "a", "a")
-            except OSError as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=put)
-        thread.start()
-        with silent.accept()[0] as link:
-            assert b"/eu-west-3/s3/" in link.recv(65536)
-            place.abort()
-            thread.join(5)
-            assert not thread.is_alive()
-            assert failed
+    copy_and_give_up(
+        lambda port: S3Place(settings(port, region="eu-west-3")), tmp_path / "a", b"/eu-west-3/s3/"
+    )
 
 
 def test_settings_say_what_they_lack():

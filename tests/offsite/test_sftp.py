@@ -1,7 +1,6 @@
 """A second place by SFTP: a real server on loopback, whose key is checked."""
 
 import asyncio
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from surveil.alerts.settings import OffsiteSettings
 from surveil.offsite.remote import SftpPlace
+from tests.offsite.silent import copy_and_give_up
 from tests.optional import package
 
 asyncssh = package("asyncssh")
@@ -169,30 +169,14 @@ def test_a_server_that_was_away_is_connected_to_again(server, tmp_path, key):
 
 
 def test_a_server_that_takes_nothing_more_does_not_hold_up_the_end(tmp_path, key):
-    """It accepts the connection and says nothing."""
     (tmp_path / "a").write_bytes(b"x")
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        its = OffsiteSettings(
-            url=f"sftp://nvr@127.0.0.1:{silent.getsockname()[1]}/a",
-            password=SecretStr("x"),
-            known_hosts=tmp_path / "h",
-        )
-        (tmp_path / "h").write_text("")
-        place, failed = SftpPlace(its), []
+    (tmp_path / "h").write_text("")
 
-        def put():
-            try:
-                place.put(tmp_path / "a", "a")
-            except OSError as error:
-                failed.append(error)
+    def place(port):
+        url = f"sftp://nvr@127.0.0.1:{port}/a"
+        return SftpPlace(OffsiteSettings(url=url, password=SecretStr("x"), known_hosts=tmp_path / "h"))
 
-        thread = threading.Thread(target=put)
-        thread.start()
-        with silent.accept()[0]:
-            place.abort()
-            thread.join(5)
-            assert not thread.is_alive()
-            assert failed
+    copy_and_give_up(place, tmp_path / "a", b"SSH-2.0-")
 
 
 def test_a_key_logs_in_without_a_password(server, tmp_path, key):
