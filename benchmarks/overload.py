@@ -200,14 +200,15 @@ def throughput(detector: Detector, pairs: int) -> None:
     command = "python -m benchmarks.overload throughput"
     print(
         row(
-            "pictures/s through detect under overload beside bare `session.run`",
+            "pictures/s through the detect stage under overload beside bare `session.run`",
             "≥ 0.95",
             ratios,
             command,
             at_least=True,
         )
     )
-    print(row("median age at inference, twice the load, 8 cameras, in rounds", "≤ 1.5", ages, command))
+    load = "8 cameras at twice the load, in units of the time for one frame of each camera"
+    print(row(f"median age of a frame at inference, {load}", "≤ 1.5", ages, command))
 
 
 def fairness(detector: Detector, pairs: int) -> None:
@@ -233,7 +234,7 @@ def fairness(detector: Detector, pairs: int) -> None:
     command = "python -m benchmarks.overload fairness"
     print(
         row(
-            "quiet cameras' analyses/s beside 8 busy ones at 2.75 × the load, by those alone",
+            "analysed frames/s of quiet cameras beside 8 busy ones at 2.75 × the load, divided by those alone",
             "≥ 0.97",
             ratios,
             command,
@@ -263,7 +264,7 @@ def latency(detector: Detector, pairs: int) -> None:
     command = "python -m benchmarks.overload latency"
     print(
         row(
-            "capture → alert committed, p99 at half the load, in (detect interval + inference)",
+            "p99 from capture to committed alert at half the load, in units of detect interval + inference",
             "≤ 2",
             ratios,
             command,
