@@ -63,8 +63,8 @@ class HttpSettings(Settings):
     )
     hosts: tuple[str, ...] = Field(
         default=(),
-        description="Host names of the pages, for example behind a reverse proxy. On loopback, other names than "
-        "`localhost` are refused to prevent DNS rebinding.",
+        description="Host names under which the pages are served, for example behind a reverse proxy. On loopback, "
+        "other names than these and `localhost` are refused, to prevent DNS rebinding.",
     )
 
     console: bool = Field(
@@ -73,16 +73,18 @@ class HttpSettings(Settings):
     )
     public_url: str = Field(
         default="",
-        description="Address of the console as browsers reach it. If set, every message carries a signed link to "
-        "the page of its event; a test message, one that shows whether these links work.",
+        description="Address at which browsers reach the console. If set, every message has a signed link to the page "
+        "of its event. A test message has a link that shows whether these links work.",
     )
     grafana_url: str = Field(
         default="",
-        description="Address of Grafana as browsers reach it. If set, cameras and events link to their charts.",
+        description="Address at which browsers reach Grafana. If set, cameras and events in the console link to their "
+        "charts.",
     )
     link_days: float = Field(default=7, gt=0, le=366, description="Validity of signed links.")
     certificate: Path | None = Field(
-        default=None, description="Certificate chain (PEM) for TLS; all pages are then served by https only."
+        default=None,
+        description="Certificate chain (PEM) for TLS. If set, all pages are served by https only.",
     )
     key: Path | None = Field(default=None, description="Private key (PEM) of the certificate.")
     proxy: ProxySettings | None = Field(
@@ -90,7 +92,8 @@ class HttpSettings(Settings):
     )
     audit_sink: str = Field(
         default="",
-        description="Sink that gets every entry of the audit log, at least once, and no alerts. Default: none.",
+        description="Name of a sink that receives every entry of the audit log, at least once, and no alerts. "
+        "Default: none.",
     )
     audit_days: float = Field(default=365, gt=0, le=3660, description="Retention of the console's audit log.")
 

@@ -77,7 +77,7 @@ class AlertMetrics:
         self.alerts = make.counter("surveil_alerts", "Alerts committed.", "camera", "rule")
         self.rule_errors = make.counter(
             "surveil_rule_errors",
-            "Exceptions in a rule; the other rules were not affected.",
+            "Exceptions in a rule; the other rules are not affected.",
             "camera",
             "rule",
         )
@@ -122,7 +122,7 @@ class AnalysisMetrics:
         self.crops = make.counter("surveil_detector_crops", "Crops given to the detector.", "camera")
         self.crops_cut = make.counter(
             "surveil_detector_crops_cut",
-            "Crops with more candidates than the model hands out, or more objects than are kept.",
+            "Crops in which there may have been more objects than the model returns or surveil keeps.",
             "camera",
         )
         self.batch = make.histogram(
@@ -143,7 +143,7 @@ class AnalysisMetrics:
         )  # fmt: skip
         self.late_age = make.histogram(
             "surveil_late_frame_age_seconds",
-            "Age when its analysis starts of a frame that was kept encoded while the camera was idle.", "camera",
+            "Age, when its analysis starts, of a frame that was kept encoded while the camera was idle.", "camera",
             buckets=AGE_S,
         )  # fmt: skip
         for stage in STAGES:
@@ -172,7 +172,10 @@ class CaptureMetrics:
 
     def __init__(self, make: Make) -> None:
         self.camera_state = make.gauge(
-            "surveil_camera_state", "1 for the state the camera is in, else 0.", "camera", "state"
+            "surveil_camera_state",
+            "1 for the current state of the camera, 0 for the others.",
+            "camera",
+            "state",
         )
         self.disconnects = make.counter(
             "surveil_camera_disconnects", "Disconnects, by cause.", "camera", "cause"
@@ -180,22 +183,22 @@ class CaptureMetrics:
         self.connects = make.counter("surveil_camera_connects", "Successful connects.", "camera")
         self.address_changes = make.counter(
             "surveil_camera_address_changes",
-            "Times that the camera was found at another address by its serial number.",
+            "How often the camera was found at another address by its serial number.",
             "camera",
         )
         self.decode_mode = make.gauge(
             "surveil_decode_mode",
-            "1 for the way in which the camera is decoded (`full`, `on_demand`) and the reason, else 0.",
+            "1 for the current mode of decoding (`full`, `on_demand`) and its reason, 0 for the others.",
             "camera", "mode", "why",
         )  # fmt: skip
         self.kept = make.gauge(
             "surveil_capture_kept_bytes",
-            "Encoded video kept for a look while the camera is decoded on demand, at the last key frame.",
+            "Encoded video kept in memory while the camera is decoded on demand, as of the last key frame.",
             "camera",
         )
         self.lag = make.gauge(
             "surveil_capture_lag_seconds",
-            "Time that pictures wait to be decoded: the backlog of this host.",
+            "Time for which pictures wait to be decoded: the backlog of this host.",
             "camera",
         )
         self.clock_skew = make.gauge(
@@ -206,7 +209,7 @@ class CaptureMetrics:
         )
         self.capture_bytes = make.counter("surveil_capture_bytes", "Encoded video received.", "camera")
         self.decode_info = make.gauge(
-            "surveil_capture_info", "1; codec, resolution, decoder and transport of the stream.",
+            "surveil_capture_info", "Always 1; the labels are codec, resolution, decoder and transport of the stream.",
             "camera", "codec", "resolution", "decoder", "transport",
         )  # fmt: skip
 

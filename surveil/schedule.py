@@ -104,8 +104,8 @@ class ScheduleSettings(Settings):
     )
     windows: list[Annotated[str, AfterValidator(_window)]] = Field(
         min_length=1,
-        description="Weekly windows in which rules alert, such as `mon-fri 18:00-06:00` or `sat,sun "
-        "00:00-24:00`. A window that ends before it begins ends the next day.",
+        description="Weekly windows in which rules may alert, such as `mon-fri 18:00-06:00` or `sat,sun 00:00-24:00`. "
+        "If the end of a window is earlier than its beginning, the window ends the next day.",
     )
 
 

@@ -32,8 +32,8 @@ class CameraWatchSettings(Settings):
         default=30.0,
         ge=0,
         le=86_400,
-        description="Total time without video before the alert, since the camera last sent for `back_after_s` "
-        "without interruption.",
+        description="Total time without video after which the alert is raised. Interruptions add up until the camera "
+        "has sent video for `back_after_s` without one.",
     )
     back_after_s: float = Field(
         default=10.0, ge=0, le=3600, description="Time with video after which the camera is back."

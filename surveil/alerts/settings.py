@@ -42,8 +42,8 @@ class OutboxSettings(Settings):
     max_pending: int = Field(
         default=100_000,
         ge=1,
-        description="Maximum undelivered alerts per sink. Further start alerts become dead letters (reason "
-        "`overflow`) and can be retried; an end whose start is kept is kept.",
+        description="Maximum number of undelivered alerts per sink. Further start alerts become dead letters (reason "
+        "`overflow`), which can be retried. An end alert is kept if its start is.",
     )
     expire_after_days: float = Field(
         default=7.0,
@@ -81,7 +81,7 @@ class EvidenceSettings(Settings):
     max_bytes: int = Field(
         default=10_000_000_000,
         ge=1_000_000,
-        description="Maximum size of all evidence; the oldest is deleted first.",
+        description="Maximum size of the camera's evidence; the oldest is deleted first.",
     )
     min_free_bytes: int = Field(
         default=67_108_864,
@@ -90,7 +90,7 @@ class EvidenceSettings(Settings):
     )
     clip: bool = Field(
         default=False,
-        description="Store a clip (MP4) of the packets around each event. The end alert names it.",
+        description="Store a clip (MP4) of each event. The end alert names it.",
     )
     pre_s: float = Field(default=5.0, ge=0, le=60, description="Pre-roll of a clip.")
     post_s: float = Field(default=5.0, ge=0, le=60, description="Post-roll of a clip.")
@@ -100,7 +100,8 @@ class EvidenceSettings(Settings):
     )
     blur_faces_model: Annotated[Path, AfterValidator(_face_model)] | None = Field(
         default=None,
-        description="A YuNet face model (ONNX) that finds faces instead of the built-in one; blurs them, too.",
+        description="YuNet face model (ONNX) to use instead of the built-in one. Setting it also switches blurring "
+        "on.",
     )
 
     @property
@@ -114,7 +115,8 @@ class OffsiteSettings(Settings):
 
     path: Path | None = Field(
         default=None,
-        description="Folder of a mounted disk or share. What is deleted here stays there. Default: no second place.",
+        description="Folder of a mounted disk or share. Copies stay there when the originals are deleted. Default: no "
+        "second place.",
     )
     url: str = Field(
         default="",
@@ -148,7 +150,8 @@ class OffsiteSettings(Settings):
     recordings: bool = Field(default=True, description="Copy recordings.")
     same_disk: bool = Field(
         default=False,
-        description="Allow a folder on the disk of the state directory, as when nothing is mounted.",
+        description="Allow a folder on the same disk as the state directory. Otherwise it is refused, because an "
+        "unmounted share looks the same.",
     )
     backoff_s: float = Field(default=2.0, gt=0, le=60, description="First pause after a failed copy.")
     backoff_max_s: float = Field(

@@ -39,7 +39,8 @@ class StormSettings(Settings):
         default=240,
         ge=0,
         le=100_000,
-        description="Maximum events per camera and hour; further ones are summarised in a digest. 0: no limit.",
+        description="Maximum number of events per camera and hour; further events are summarised in a digest. 0: no "
+        "limit.",
     )
 
 

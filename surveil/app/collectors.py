@@ -69,7 +69,7 @@ class OutboxCollector(Collector):
                 alerts.add_metric([sink, state], n)
         oldest = GaugeMetricFamily(
             "surveil_outbox_oldest_pending_seconds",
-            "Age of the oldest alert not yet delivered, in running time; 0 when nothing waits.",
+            "Age of the oldest alert not yet delivered, in running time; 0 if none waits.",
             labels=["sink"],
         )
         for sink, age in self._oldest_s().items():
@@ -93,8 +93,8 @@ class LedgerCollector(Collector):
         """Read the ledger in one snapshot: raised = opened + joined + suppressed + pending."""
         family = GaugeMetricFamily(
             "surveil_ledger_signals",
-            "Signals of configured rules since the database was created: `raised`, and each outcome; the two sides "
-            "are equal in every scrape.",
+            "Signals of configured rules since the database was created, by outcome. `raised` equals the "
+            "sum of the others in every scrape.",
             labels=["camera", "rule", "outcome", "reason"],
         )
         rules = self._rules()
@@ -117,7 +117,7 @@ class EventCollector(Collector):
         """Count the open events of every rule that is configured, and of whatever else is open."""
         counts = Counter({(camera, rule): 0 for camera, rules in self._rules().items() for rule in rules})
         counts.update((alert.camera, alert.rule) for alert in self._open_events())
-        family = GaugeMetricFamily("surveil_event_open", "Events open now.", labels=["camera", "rule"])
+        family = GaugeMetricFamily("surveil_event_open", "Open events.", labels=["camera", "rule"])
         for key, n in counts.items():
             family.add_metric(key, n)
         yield family
@@ -133,12 +133,12 @@ class RuleCollector(Collector):
         """Ask the switches and the schedules."""
         armed = GaugeMetricFamily(
             "surveil_rule_armed",
-            "0 while the rule is disarmed and does not alert.",
+            "1 while the rule is armed, 0 while it is disarmed and does not alert.",
             labels=["camera", "rule"],
         )
         scheduled = GaugeMetricFamily(
             "surveil_rule_scheduled",
-            "0 outside the rule's schedule, when it does not alert.",
+            "1 within the rule's schedule, 0 outside it, when the rule does not alert.",
             labels=["camera", "rule"],
         )
         for state in self._states():
@@ -175,7 +175,7 @@ class DamageCollector(Collector):
         """Read the counts."""
         family = CounterMetricFamily(
             "surveil_state_damaged",
-            "Things found damaged in the state directory since the start, and set aside, by kind.",
+            "Damaged data found in the state directory since the start and set aside, by kind.",
             labels=["kind"],
         )
         for kind, n in self._counts().items():

@@ -273,12 +273,12 @@ class LeaseCollector(Collector):
         """Read the leases."""
         epoch = GaugeMetricFamily(
             "surveil_camera_lease_epoch",
-            "Epoch of the camera's lease; it rises whenever another node of the fleet takes over.",
+            "Epoch of the camera's lease; it rises whenever another node of the fleet takes the camera over.",
             labels=["camera"],
         )
         owner = GaugeMetricFamily(
             "surveil_camera_owner",
-            "1 while this node's lease of the camera is fresh, 0 while it watches without.",
+            "1 while this node has a fresh lease on the camera, 0 while it watches the camera without one.",
             labels=["camera"],
         )
         for name, number, fresh in self._holdings():
@@ -291,7 +291,7 @@ class LeaseCollector(Collector):
         age.add_metric([], self._age_s())
         late = GaugeMetricFamily(
             "surveil_fleet_store_failing_seconds",
-            "Time for which what cameras have learned could not be carried to or from the shared store; 0: it can.",
+            "Time for which the shared store could not be read or written; 0 while it works.",
         )
         late.add_metric([], self._store_late_s())
         yield from (epoch, owner, age, late)

@@ -57,9 +57,10 @@ class CaptureSettings(Settings):
     serial: str = Field(
         "",
         max_length=128,
-        description="Serial number, as `surveil cameras discover` shows it. A camera that is not at its address is "
-        "searched for by ONVIF, and read where it answers. Each ONVIF device that answers is asked for its number "
-        "with this camera's login, hashed; any that answers with this number is read with it. Default: no search.",
+        description="Serial number, as `surveil cameras discover` shows it. If the camera is not at its address, it "
+        "is searched for by ONVIF and read at the address at which it answers. The search sends this "
+        "camera's login, hashed, to each ONVIF device that answers; a device that gives this serial "
+        "number is read with the login. Default: no search.",
     )
     rotate: Literal[0, 90, 180, 270] = Field(
         0,
@@ -73,23 +74,24 @@ class CaptureSettings(Settings):
     )
     open_timeout_s: Annotated[float, Field(ge=0.2, le=10.0)] = Field(
         2.0,
-        description="Timeout of opening a camera. Opening may take twice as long, and so may stopping the "
-        "daemon meanwhile.",
+        description="Timeout of opening a camera. Opening may take up to twice this time; the daemon may take as long "
+        "to stop meanwhile.",
     )
     read_timeout_s: Annotated[float, Field(ge=0.2, le=1.5)] = Field(
-        1.5, description="Read timeout; twice this time without video is a stall."
+        1.5, description="Read timeout. A stream without video for twice this time is stalled."
     )
     keyframe_timeout_s: Annotated[float, Field(ge=5, le=120)] = Field(
         30.0, description="Reconnect after this long without a key frame."
     )
     undecodable_s: Annotated[float, Field(ge=0.5, le=30)] = Field(
         3.0,
-        description="Reconnect after this long with errors and without a picture (the codec may have changed).",
+        description="Reconnect after this long with decoding errors and without a picture, because the codec may have "
+        "changed.",
     )
     degraded_after_s: Annotated[float, Field(ge=0.5, le=60)] = Field(
         5.0,
-        description="Time of nothing but damaged pictures after which they are analysed all the same and marked "
-        "as degraded.",
+        description="Time with nothing but damaged pictures, after which they are analysed nevertheless and marked as "
+        "degraded.",
     )
     catch_up_lag_s: Annotated[float, Field(ge=0.2, le=5)] = Field(
         1.0, description="Lag behind real time beyond which only key frames are decoded."
@@ -102,19 +104,19 @@ class CaptureSettings(Settings):
     )
     decode: Literal["auto", "full"] = Field(
         "auto",
-        description="`auto`: on demand where that gives the same pictures (a live stream whose key frames stand "
-        "alone): while nothing moves only key frames are decoded, and what came between them once something does; "
-        "`full`: every picture at once.",
+        description="`auto`: decode on demand if that gives the same pictures (a live stream whose key frames can be "
+        "decoded alone). While nothing moves, only key frames are decoded; when something moves, the "
+        "pictures between them are decoded, too. `full`: decode every picture at once.",
     )
     idle_reaction_s: Annotated[float, Field(ge=0.2, le=4)] = Field(
         1.0,
-        description="Longest time between two pictures that are looked at while nothing moves, with decoding on "
-        "demand (a key frame up to 15 % later counts). Best equal to the camera's key frame interval.",
+        description="With decoding on demand: maximum time between two analysed pictures while nothing moves (a key "
+        "frame may be up to 15 % later). Best equal to the camera's key frame interval.",
     )
     fps: Annotated[float, Field(gt=0, le=240)] = Field(
         10.0,
-        description="Frame rate of a directory of images, and requested of a webcam and a snapshot address "
-        "(at least one in 2 s).",
+        description="Frame rate of a directory of images. Also the rate that is requested of a webcam or a snapshot "
+        "address (at least one picture in 2 s).",
     )
     repeat: bool = Field(False, description="Play a file or directory repeatedly.")
 
@@ -141,7 +143,7 @@ class RecordSettings(Settings):
 
     mode: Literal["off", "events", "continuous"] = Field(
         default="off",
-        description="`continuous`: all video is kept; `events`: video around events is kept; `off`: none is.",
+        description="`continuous`: keep all video; `events`: keep the video around events; `off`: record nothing.",
     )
     keep_days: float = Field(
         default=7.0, gt=0, le=3650, description="Days of running time after which recordings are deleted."
@@ -156,5 +158,9 @@ class RecordSettings(Settings):
         ge=0,
         description="Free disk space that recordings leave to everything else; at most a tenth of the disk.",
     )
-    pre_s: float = Field(default=10.0, ge=0, le=600, description="Pre-roll that an event keeps.")
-    post_s: float = Field(default=10.0, ge=0, le=600, description="Post-roll that an event keeps.")
+    pre_s: float = Field(
+        default=10.0, ge=0, le=600, description="Recorded time before an event that is kept with it."
+    )
+    post_s: float = Field(
+        default=10.0, ge=0, le=600, description="Recorded time after an event that is kept with it."
+    )

@@ -121,7 +121,7 @@ class LogSettings(Settings):
 
     format: Literal["auto", "human", "json", "journal"] = Field(
         default="auto",
-        description="`human` on a terminal, `journal` fields under systemd, else `json` lines; `auto` chooses.",
+        description="`auto`: `human` text on a terminal, `journal` fields under systemd, otherwise `json` lines.",
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Minimum level of log messages."
@@ -146,7 +146,7 @@ class PlacementSettings(Settings):
         default=None,
         gt=0,
         le=1000,
-        description="Share of a node's `capacity` that the camera takes. Default: its CPU time, measured.",
+        description="Part of a node's `capacity` that the camera takes. Default: its measured CPU time in cores.",
     )
 
 
@@ -171,20 +171,21 @@ class FleetSettings(Settings):
         default="", pattern=r"^[A-Za-z0-9._-]{0,63}$", description="Name of this node. Default: `instance`."
     )
     store: Path = Field(
-        description="Folder that all nodes share, for what cameras have learned. Without it nothing new is placed."
+        description="Folder that all nodes share, for learned models. A coordinator that starts without it places no "
+        "camera."
     )
     on_lost_coordinator: Literal["watch", "stop"] = Field(
         default="watch",
-        description="What a node does without the coordinator: `watch` on, so that two nodes may watch one camera, or "
-        "`stop` after 8 s, so that none may.",
+        description="What a node does without the coordinator. `watch`: it continues to watch its cameras, so that "
+        "two nodes may watch one camera. `stop`: it stops after 8 s, so that no node may watch a camera.",
     )
     listen: str = Field(
         default="127.0.0.2:6379",
-        description="Address and port of the head. Who reaches them may run programs: loopback or a private network.",
+        description="Address of the head, on loopback or a private network: anyone who reaches it may run programs.",
     )
     nodes: dict[Label, NodeSettings] = Field(
         default_factory=dict,
-        description="Labels and capacity of nodes, by name; a node that is not here may join.",
+        description="Labels and capacity of nodes, by name. Nodes that are not named here may join, too.",
     )
 
     @field_validator("listen")
@@ -299,13 +300,13 @@ class FileSettings(Settings):
     version: Literal[1] = Field(description="Version of the file format.")
     instance: Instance = Field(
         default="",
-        description="Name of this daemon where several meet: MQTT client ids and topics, unique ids of Home Assistant, "
-        "Alertmanager's labels, Grafana's tags. Default: the host name.",
+        description="Name that tells several daemons apart: in MQTT client ids and topics, Home Assistant's unique "
+        "ids, Alertmanager's labels and Grafana's tags. Default: the host name.",
     )
     defaults: CameraDefaults = Field(
         default_factory=CameraDefaults,
-        description="Settings for all cameras, merged recursively: a camera's own values win, lists are "
-        "replaced.",
+        description="Settings for all cameras. They are merged recursively with those of each camera: a camera's own "
+        "values have precedence, and lists are replaced.",
     )
     cameras: dict[CameraName, CameraSettings] = Field(default_factory=dict, description="Cameras by name.")
     model: ModelSettings = Field(default_factory=ModelSettings, description="The detection model.")

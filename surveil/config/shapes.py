@@ -74,8 +74,9 @@ class HiddenArea(Settings):
     points: FilePolygon = Field(description="Outline of the area: points [x, y] in fractions of the frame.")
     hide: Literal["detect", "store", "both"] = Field(
         default="both",
-        description="Where the area is blank. `detect`: for the detector; stored pictures show it. `store`: in "
-        "stored pictures; detection is unaffected and there are no clips. `both`: in both.",
+        description="Where the area is blanked. `detect`: for the detector; stored pictures show the area. `store`: "
+        "in stored pictures; the detector sees the area, and there are no clips. `both`: for the detector "
+        "and in stored pictures; there are no clips.",
     )
 
 

@@ -26,8 +26,9 @@ class DetectSettings(Settings):
         default=10.0,
         gt=0.0,
         le=3600.0,
-        description="Time between two looks of the detector where nothing moves, and between checks of stationary "
-        "objects. Where two looks saw all that has changed, it is six times as long.",
+        description="Time between two looks of the detector at a place where nothing moves, and between two checks of "
+        "a stationary object. It is six times as long if two looks have covered everything that has "
+        "changed.",
     )
     min_object_px: float = Field(
         default=40.0,
@@ -40,7 +41,7 @@ class DetectSettings(Settings):
         default=4,
         ge=1,
         le=32,
-        description="Maximum crops per frame; the others wait for the next frame.",
+        description="Maximum number of crops per frame; further crops wait for the next frame.",
     )
     scores: dict[str, Score] = Field(
         default_factory=dict,
@@ -66,8 +67,8 @@ class ModelSettings(Settings):
     )
     labels: Path | None = Field(
         default=None,
-        description="Text file with one class name per line. Default: the model's metadata, else the COCO "
-        "names.",
+        description="Text file with one class name per line. Default: the class names in the model's metadata, or "
+        "else those of COCO.",
     )
     channels: Channels | None = Field(
         default=None,
@@ -79,8 +80,8 @@ class ModelSettings(Settings):
     )
     placement: Placement | None = Field(
         default=None,
-        description="Placement of the picture in the input: letterboxed at the top left or in the centre, or "
-        "stretched.",
+        description="Placement of the picture in the model's input: letterboxed at the top left or in the centre, or "
+        "stretched. Default: the decoder's.",
     )
     size: int | None = Field(
         default=None,
@@ -91,7 +92,7 @@ class ModelSettings(Settings):
     )
     provider: Literal["auto", "cuda", "cpu"] = Field(
         default="auto",
-        description="Where the model runs; `auto` uses an NVIDIA GPU if it works, else the CPU.",
+        description="Where the model runs. `auto` uses an NVIDIA GPU if it works, or else the CPU.",
     )
     require_gpu: bool = Field(
         default=False,
@@ -105,7 +106,8 @@ class ModelSettings(Settings):
         default=1,
         ge=1,
         le=64,
-        description="CPU threads per inference. One gives the best throughput; more reduce the latency.",
+        description="CPU threads per inference. One thread gives the best throughput; more threads reduce the "
+        "latency.",
     )
     max_batch: int = Field(
         default=32,

@@ -20,12 +20,12 @@ class OffsiteMetrics(MetricsPart):
         )
         self.oldest = make.gauge(
             "surveil_offsite_oldest_pending_seconds",
-            "Age of the oldest file that is not at the second place yet; 0 without one.",
+            "Age of the oldest file that is not at the second place yet; 0 if there is none.",
         )
         self.bytes = make.counter("surveil_offsite_bytes", "Bytes copied to the second place.", "kind")
         self.files = make.counter(
             "surveil_offsite_files",
-            "Files by result; `lost`: deleted here before they were copied.",
+            "Files for the second place, by result. `lost`: deleted here before they were copied.",
             "result",
         )
         for kind in KINDS:

@@ -18,7 +18,9 @@ class RecordingMetrics(MetricsPart):
         )
         self.bytes = make.counter("surveil_recording_bytes", "Recorded video written.", "camera")
         self.seconds = make.counter("surveil_recording_seconds", "Recorded video time written.", "camera")
-        self.gaps = make.counter("surveil_recording_gaps", "Interruptions by reason.", "camera", "reason")
+        self.gaps = make.counter(
+            "surveil_recording_gaps", "Gaps in the recording, by reason.", "camera", "reason"
+        )
         self.dropped = make.counter(
             "surveil_recording_dropped_packets", "Packets dropped because the disk was too slow.", "camera"
         )

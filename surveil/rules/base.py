@@ -32,7 +32,8 @@ class RuleSettings(Settings):
     title: Title = Field(default="", description="Display name in alerts and pictures; by default the name.")
     schedule: str | None = Field(
         default=None,
-        description="Name of a schedule (`schedules`) outside which the rule does not alert. Default: always.",
+        description="Name of the schedule (`schedules`) within which the rule may alert. Default: the rule may always "
+        "alert.",
     )
     linger_s: float = Field(
         default=2.0, ge=0, le=600, description="Time without a signal after which an event ends."
@@ -41,14 +42,15 @@ class RuleSettings(Settings):
         default=0.0,
         ge=0,
         le=86_400,
-        description="Time after an alert in which no new event of the same zone and class opens. Suppressed "
-        "signals are counted.",
+        description="Time after an alert during which no new event of the same zone and class opens. The signals that "
+        "this suppresses are counted.",
     )
 
     decode: Literal["auto", "full"] = Field(
         default="auto",
-        description="`full`: every picture of the camera is decoded while the rule is armed and within its schedule, "
-        "from the next key frame on, so that no short visit is missed; `auto`: as the camera's `decode` says.",
+        description="`full`: while the rule is armed and within its schedule, every picture of the camera is decoded, "
+        "from the next key frame on, so that no short visit is missed. `auto`: the camera's `decode` "
+        "applies.",
     )
 
     @property
@@ -63,11 +65,12 @@ class ObjectRuleSettings(RuleSettings):
     classes: tuple[str, ...] = Field(
         default=("person",),
         min_length=1,
-        description="Classes of objects; `any` means all of them, and whatever moves on its own path (class `object`).",
+        description="Classes of objects. `any` means all classes, and also whatever moves on its own path (class "
+        "`object`).",
     )
     ignore: tuple[str, ...] = Field(
         default=IGNORED,
-        description="With `classes: [any]`: classes that are left out when the model is sure of them.",
+        description="With `classes: [any]`: classes that are ignored if the model is sure of them.",
     )
     min_score: float = Field(default=0.0, ge=0, le=1, description="Minimum score of the object.")
     min_height: float = Field(

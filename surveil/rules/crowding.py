@@ -17,7 +17,7 @@ class CrowdingSettings(ObjectRuleSettings):
 
     type: Literal["crowding"] = Field(default="crowding", description="Many objects are in a zone at once.")
     zone: str | None = Field(default=None, description="Zone. Default: the whole picture.")
-    count: int = Field(default=5, ge=2, le=1000, description="Number of objects that is a crowd.")
+    count: int = Field(default=5, ge=2, le=1000, description="Number of objects that count as a crowd.")
     after_s: float = Field(default=5.0, ge=0, le=3600, description="Time that the count must last.")
 
 

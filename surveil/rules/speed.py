@@ -53,7 +53,7 @@ class SpeedSettings(ObjectRuleSettings):
     scale: ScaleSettings = Field(description="Calibration to the ground.")
     min_kmh: float = Field(default=0.0, ge=0, le=300, description="Speed from which it is an event.")
     max_kmh: float = Field(default=300.0, gt=0, le=300, description="Speed up to which it is an event.")
-    after_s: float = Field(default=0.5, ge=0, le=3600, description="Time that it must last.")
+    after_s: float = Field(default=0.5, ge=0, le=3600, description="Time for which the condition must last.")
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:

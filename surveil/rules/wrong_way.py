@@ -34,7 +34,7 @@ class WrongWaySettings(ObjectRuleSettings):
         le=175,
         description="Deviation from the direction beyond which movement is wrong.",
     )
-    after_s: float = Field(default=1.0, ge=0, le=3600, description="Time that it must last.")
+    after_s: float = Field(default=1.0, ge=0, le=3600, description="Time for which the condition must last.")
 
     @model_validator(mode="after")
     def _is_an_arrow(self) -> Self:

@@ -14,15 +14,17 @@ class TrackSettings(Settings):
         default=0.45,
         gt=0,
         le=1,
-        description="Minimum score to start a track anywhere. Such detections are matched first. People and animals "
-        "are also followed below it (0.3 for 0.45) if found for two seconds where something came or moves by itself.",
+        description="Minimum score to start a track anywhere. Detections with this score are matched first. People "
+        "and animals with lower scores (from 0.3 if this is 0.45) are also tracked if they are detected "
+        "for two seconds at a place where something arrived or moves by itself.",
     )
     certain_score: float = Field(
         default=0.65,
         gt=0,
         le=1,
         description="Score that confirms a new track at once. Below it, a track is confirmed when it moves. People "
-        "and animals that never move, in a place where nothing ever moved, need half of the way from it to 1.",
+        "and animals that never move, in a place where nothing has ever moved, need a score half-way "
+        "between this value and 1.",
     )
     low_score: float = Field(
         default=0.2,
@@ -46,8 +48,8 @@ class TrackSettings(Settings):
         default=2.5,
         gt=0,
         le=60,
-        description="Time for which a missed track keeps its id. A stationary object that the detector seldom "
-        "finds is kept until the misses can hardly be chance.",
+        description="Time for which a missed track keeps its id. A stationary object that the detector finds only "
+        "sometimes is kept until so many misses are unlikely to be chance.",
     )
     coast_s: float = Field(
         default=0.2,

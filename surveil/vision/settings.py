@@ -12,15 +12,16 @@ class MotionSettings(Settings):
 
     enabled: bool = Field(
         default=True,
-        description="Run the detector only where something moves or an object is tracked, and periodically on "
-        "the rest. Off: it runs on every due frame: on all of it, on what moves and on the other parts in turn.",
+        description="Run the detector only where something moves or an object is tracked, and periodically on the "
+        "other parts of the picture. If off, the detector runs on every due frame: on the whole picture, "
+        "on what moves, and on the other parts in turn.",
     )
     threshold: int = Field(
         default=3,
         ge=2,
         le=60,
-        description="Change of brightness (of 255 levels, beyond three times the local noise) that counts as "
-        "motion. A lower value detects fainter motion and runs the detector more often.",
+        description="Change of brightness that counts as motion, in levels of 255 above three times the local noise. "
+        "A lower value detects fainter motion and runs the detector more often.",
     )
     global_share: float = Field(
         default=0.7,
@@ -33,8 +34,8 @@ class MotionSettings(Settings):
         default=15.0,
         ge=0.0,
         le=600.0,
-        description="Longest time that a change of the whole picture is ignored; after it, the change counts as "
-        "motion.",
+        description="Longest time for which a change of the whole picture is ignored. After that, the change counts "
+        "as motion.",
     )
     absorb_s: float = Field(
         default=3.0,

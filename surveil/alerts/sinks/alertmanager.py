@@ -63,9 +63,14 @@ class AlertmanagerSettings(SinkSettings):
 
     type: Literal["alertmanager"] = Field(default="alertmanager", description="Alertmanager's API v2.")
     url: SecretUrl = Field(description="Alertmanager's address, for example http://127.0.0.1:9093.")
-    resend_s: float = Field(default=60.0, ge=1, le=3600, description="How often an open event is sent again.")
+    resend_s: float = Field(
+        default=60.0, ge=1, le=3600, description="Interval at which an open event is sent again."
+    )
     min_firing_s: float = Field(
-        default=90.0, ge=0, le=3600, description="Shortest firing; keep it above Alertmanager's group_wait."
+        default=90.0,
+        ge=0,
+        le=3600,
+        description="Minimum time for which an alert fires; keep it above Alertmanager's `group_wait`.",
     )
     labels: Annotated[dict[str, str], AfterValidator(_label_names)] = Field(
         default={}, description="Further labels, for example severity or team."

@@ -33,7 +33,7 @@ class AppriseSettings(SinkSettings):
         default="apprise", description="Any of Apprise's services; needs `surveil install --extra apprise`."
     )
     url: SecretStr = Field(description="Apprise URL of one service, for example ntfy://ntfy.example/yard.")
-    picture: bool = Field(default=True, description="Attach the snapshot, where the service takes one.")
+    picture: bool = Field(default=True, description="Attach the snapshot, if the service accepts one.")
     ends: bool = Field(default=True, description="Also notify when an event ends.")
 
     @field_validator("url")

@@ -22,7 +22,8 @@ class SinkSettings(Settings):
         description="Timeout of one delivery, from connecting to the response.",
     )
     language: Language | None = Field(
-        default=None, description="Language of the texts of alerts: `en` or `zh`. Default: that of the file."
+        default=None,
+        description="Language of the texts of alerts: `en` or `zh`. Default: the top-level `language`.",
     )
 
 

@@ -76,21 +76,27 @@ class EmailSettings(SinkSettings):
     type: Literal["email"] = Field(default="email", description="Mail over SMTP.")
     host: Host = Field(min_length=1, description="Host of the mail server.")
     port: int | None = Field(
-        default=None, ge=1, le=65535, description="Default: 587, with `tls` 465, with `none` 25."
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of the server. Default: 587, or 465 with `security: tls`, or "
+        "25 with `security: none`.",
     )
     security: Literal["starttls", "tls", "none"] = Field(
-        default="starttls", description="`none` sends in the clear and takes no password; for a local relay."
+        default="starttls",
+        description="`starttls`, `tls`, or `none`. `none` sends in the clear, for a local relay, "
+        "and does not allow a password.",
     )
     username: str = Field(default="", description="User name; empty: no login.")
     password: SecretStr = Field(default=SecretStr(""), description="Password.")
     sender: Mailbox = Field(min_length=3, description="The From address.")
     recipients: Mailboxes = Field(
-        min_length=1, description="The To addresses, each an entry of its own or separated by commas."
+        min_length=1, description="The To addresses, as separate entries or separated by commas."
     )
     helo: Annotated[str, AfterValidator(_check_helo)] = Field(
         default="",
-        description="Name to greet the server with (EHLO). Default: the host name if it has a domain, else the "
-        "address in brackets (`[192.0.2.1]`).",
+        description="Name with which the server is greeted (EHLO). Default: the host name if it has a domain, or else "
+        "the address in brackets (`[192.0.2.1]`).",
     )
     picture: bool = Field(default=True, description="Attach the snapshot.")
     ca_file: Authorities | None = Field(

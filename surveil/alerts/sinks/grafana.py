@@ -44,7 +44,9 @@ class GrafanaSettings(SinkSettings):
     dashboard_uid: str = Field(
         default="", description="Annotate one dashboard only; empty: the whole organisation."
     )
-    tags: list[str] = Field(default=["surveil"], description="Tags beside camera, rule and instance.")
+    tags: list[str] = Field(
+        default=["surveil"], description="Further tags, in addition to camera, rule and instance."
+    )
     picture_base_url: BaseUrl = Field(default="", description="Base URL of links to pictures.")
     ca_file: Authorities | None = Field(
         default=None, description="CA certificates to trust instead of the system's (PEM)."

@@ -56,7 +56,9 @@ class MqttSettings(SinkSettings):
 
     type: Literal["mqtt"] = Field(default="mqtt", description="MQTT 5; needs `surveil install --extra mqtt`.")
     host: Host = Field(min_length=1, description="Host of the broker.")
-    port: int | None = Field(default=None, ge=1, le=65535, description="Default: 8883, without TLS 1883.")
+    port: int | None = Field(
+        default=None, ge=1, le=65535, description="Port of the broker. Default: 8883, or 1883 without TLS."
+    )
     tls: bool = Field(default=True, description="Encrypt, and check the broker's certificate.")
     ca_file: Authorities | None = Field(
         default=None, description="CA certificates to trust instead of the system's (PEM)."
@@ -70,8 +72,8 @@ class MqttSettings(SinkSettings):
 
     remote_arming: bool = Field(
         default=False,
-        description="Accept commands from the broker: anyone who may publish to `<camera>/armed/set` can disarm "
-        "a camera. Home Assistant gets a switch per camera. Needs a login; read docs/sinks.md "
+        description="Accept arming commands from the broker. Anyone who may publish to `<camera>/armed/set` can then "
+        "disarm a camera. Home Assistant shows a switch per camera. Needs a login; read docs/sinks.md "
         "first.",
     )
 

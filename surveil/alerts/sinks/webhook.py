@@ -75,12 +75,13 @@ class WebhookSettings(SinkSettings):
     )
     body: dict[str, str] | None = Field(
         default=None,
-        description="Fields to send instead of the alert's own; names such as `{camera}` are filled "
-        "in. A value that is one such name alone keeps its type.",
+        description="Fields to send instead of the alert's own. Names such as `{camera}` are replaced by values of "
+        "the alert. If a field consists of one such name alone, the value keeps its type.",
     )
     picture: Literal["none", "link", "multipart"] = Field(
         default="none",
-        description="`link` adds `picture` (path behind `picture_base_url`); `multipart` sends the JPEG.",
+        description="`link`: add the field `picture` with a link below `picture_base_url`; `multipart`: send the "
+        "JPEG; `none`: send no picture.",
     )
     picture_base_url: BaseUrl = Field(default="", description="Base URL of links to pictures.")
     ca_file: Authorities | None = Field(

@@ -12,9 +12,9 @@ class ConsoleMetrics(MetricsPart):
     """Logins and the audit log."""
 
     def __init__(self, make: Make) -> None:
-        self.logins = make.counter("surveil_console_logins", "Logins to the console by result.", "result")
+        self.logins = make.counter("surveil_console_logins", "Logins to the console, by result.", "result")
         self.audit = make.counter(
-            "surveil_console_audit_entries", "Entries of the audit log by result.", "result"
+            "surveil_console_audit_entries", "Entries of the audit log, by result.", "result"
         )
         for result in LOGINS:
             self.logins.labels(result)

@@ -12,7 +12,7 @@ class LiveMetrics(MetricsPart):
         self.viewers = make.gauge("surveil_live_viewers", "Viewers of the live picture.", "camera")
         self.dropped = make.counter(
             "surveil_live_dropped",
-            "Pictures not sent to viewers that did not keep up, counted for each viewer.",
+            "Pictures not sent to viewers that were too slow, counted for each viewer.",
             "camera",
         )
 

@@ -11,7 +11,7 @@ class ClassifierMetrics(MetricsPart):
     def __init__(self, make: Make) -> None:
         self.in_use = make.gauge(
             "surveil_classifier_in_use",
-            "1 while a classifier that rules name is deployed; 0: its rules cannot signal.",
+            "1 while a classifier that rules name is deployed, 0 while it is not: its rules are inactive.",
             "model",
         )
         self.looks = make.counter(
@@ -20,12 +20,13 @@ class ClassifierMetrics(MetricsPart):
         )  # fmt: skip
         self.shadow = make.counter(
             "surveil_classifier_shadow_looks",
-            "Crops classified by a shadow, by class of the classifier in use and class of the shadow.",
+            "Crops classified in shadow mode, by class of the classifier in use and class of the shadow.",
             "camera", "model", "label", "shadow_label",
         )  # fmt: skip
         self.drift = make.gauge(
             "surveil_classifier_drift_ratio",
-            "Distance of running scores from those of the validation split: 0 alike, 1 disjoint.",
+            "Distance of current scores from those of the validation split (Kolmogorov-Smirnov): 0 for "
+            "equal, 1 for disjoint distributions.",
             "camera", "model",
         )  # fmt: skip
         self.seconds = make.histogram(

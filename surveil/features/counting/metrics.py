@@ -16,7 +16,7 @@ class CountMetrics(MetricsPart):
             "camera", "line", "direction", "label",
         )  # fmt: skip
         self.occupancy = make.gauge(
-            "surveil_zone_occupancy", "Objects now in a zone.", "camera", "zone", "label"
+            "surveil_zone_occupancy", "Objects in a zone now.", "camera", "zone", "label"
         )
         self.dwell = make.histogram(
             "surveil_zone_dwell_seconds", "Dwell time of objects in a zone.", "camera", "zone", "label",

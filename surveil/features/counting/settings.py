@@ -16,7 +16,7 @@ class CountingSettings(Settings):
     lines: tuple[str, ...] | None = Field(default=None, description="Lines to count at. Default: all.")
     zones: tuple[str, ...] | None = Field(default=None, description="Zones to count in. Default: all.")
     classes: tuple[str, ...] = Field(
-        default=("person",), min_length=1, description="Classes to count, each separately."
+        default=("person",), min_length=1, description="Classes to count; each is counted separately."
     )
     anchor: Literal["foot", "centre"] = Field(
         default="foot", description="Reference point of the box: bottom centre or centre."

@@ -15,7 +15,7 @@ class HealthMetrics(MetricsPart):
         )
         self.changed = make.gauge(
             "surveil_picture_changed_timestamp_seconds",
-            "When a different view was last accepted as the reference, Unix time; 0: never since the start.",
+            "Unix time at which a different view was last accepted as the reference; 0 if never since the start.",
             "camera",
         )
 

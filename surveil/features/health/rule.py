@@ -34,7 +34,7 @@ class PictureSettings(RuleSettings):
         description="The picture is frozen, dark, bright, blurred, covered, moved or noisy.",
     )
     states: tuple[PictureState, ...] = Field(
-        default=tuple(WORDS), min_length=1, description="Faults that are events."
+        default=tuple(WORDS), min_length=1, description="Faults that raise events."
     )
     after_s: float = Field(default=0.0, ge=0, le=86_400, description="Time from a raised fault to an event.")
 

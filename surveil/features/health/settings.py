@@ -42,13 +42,13 @@ class HealthSettings(Settings):
         default=0.24,
         gt=0,
         le=1,
-        description="Covered: this share of the picture shows nothing of the reference.",
+        description="Covered: at least this share of the picture no longer shows the view of the reference.",
     )
     moved_above: float = Field(
         default=0.012,
         gt=0,
         le=0.5,
-        description="Moved: the picture is shifted by this share of its width.",
+        description="Moved: the picture is shifted by at least this share of its width.",
     )
     noise_above: float = Field(
         default=5.0,
@@ -64,8 +64,9 @@ class HealthSettings(Settings):
     )
     hold_moved: bool = Field(
         default=True,
-        description="Hold rules about zones, lines, objects and normality, and counting, while the camera is "
-        "moved. Without a `picture` rule for it, a rule `camera_moved` is added.",
+        description="While the picture is `moved`, hold counting and the rules that depend on the view: those about "
+        "zones, lines, left and removed objects and normality. If no `picture` rule alerts on it, a rule "
+        "`camera_moved` is added.",
     )
     accept_after_s: float = Field(
         default=1800.0,

@@ -10,11 +10,11 @@ class NormalityMetrics(MetricsPart):
 
     def __init__(self, make: Make) -> None:
         self.surprise = make.gauge(
-            "surveil_normality_surprise", "How unusual the last frame was, powers of ten.", "camera"
+            "surveil_normality_surprise", "How unusual the last frame was, in powers of ten.", "camera"
         )
         self.threshold = make.gauge(
             "surveil_normality_threshold",
-            "Surprise at which an alarm is raised, powers of ten; infinite without a model.",
+            "Surprise at which an alarm is raised, in powers of ten; +Inf without a model.",
             "camera",
         )
         self.alerting = make.gauge(
@@ -22,31 +22,32 @@ class NormalityMetrics(MetricsPart):
         )
         self.state = make.gauge(
             "surveil_normality_state",
-            "1 for the state that learned normality is in, else 0.",
+            "1 for the current state of learned normality, 0 for the others.",
             "camera",
             "state",
         )
         self.drift = make.gauge(
             "surveil_normality_drift_ratio",
-            "Share of high scores as a multiple of the share during learning: 1 unchanged, over 5 invalid.",
+            "Share of high scores, as a multiple of that during learning: 1 is unchanged, above 5 the model "
+            "is invalid.",
             "camera",
         )
         self.shadowed = make.counter(
-            "surveil_normality_shadowed", "Alarms that `shadow` kept from being raised.", "camera"
+            "surveil_normality_shadowed", "Alarms that were not raised because of `shadow`.", "camera"
         )
         self.model = make.gauge(
             "surveil_normality_model_timestamp_seconds",
-            "Last footage that the model in use has learned from, Unix time; 0 without a model.",
+            "Unix time of the newest footage that the model in use has learned from; 0 without a model.",
             "camera",
         )
         self.learned = make.gauge(
             "surveil_normality_learned_seconds",
-            "Footage behind the model in use and learned since.",
+            "Footage that the model in use has learned from, and footage learned since then.",
             "camera",
         )
         self.progress = make.gauge(
             "surveil_normality_progress_ratio",
-            "Footage seen, as a share of what calibrating the budget takes.",
+            "Footage seen, as a share of what the calibration of the budget needs.",
             "camera",
         )
         self.held = make.counter(

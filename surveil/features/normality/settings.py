@@ -37,14 +37,14 @@ class NormalitySettings(Settings):
         "is learned.",
     )
     half_life_days: float = Field(
-        14.0, gt=0, le=3650, allow_inf_nan=False, description="Age at which footage counts half."
+        14.0, gt=0, le=3650, allow_inf_nan=False, description="Age at which footage has half its weight."
     )
     max_age_days: float = Field(
         60.0,
         gt=0,
         le=3650,
         allow_inf_nan=False,
-        description="Age of the newest footage beyond which a model no longer alerts.",
+        description="A model no longer alerts if its newest footage is older than this.",
     )
     exclude_hours: tuple[Annotated[str, Field(max_length=11)], ...] = Field(
         (),

@@ -37,18 +37,20 @@ class PerimeterSettings(RuleSettings):
         default=2.0,
         ge=0.5,
         le=20,
-        description="Least way through the zone, in lengths of what moves: the longer side of its box, about the "
-        "height of a body, upright or lying.",
+        description="Minimum distance moved through the zone, in lengths of the moving region. Its length is the "
+        "longer side of its box: about the height of a body, upright or lying.",
     )
     metres: float | None = Field(
-        default=None, gt=0, le=100, description="Least way through the zone in metres instead; needs 'scale'."
+        default=None,
+        gt=0,
+        le=100,
+        description="Minimum distance moved through the zone in metres, instead of "
+        "`distance`; needs `scale`.",
     )
-    scale: ScaleSettings | None = Field(
-        default=None, description="How far things are from each other on the ground."
-    )
+    scale: ScaleSettings | None = Field(default=None, description="Calibration to the ground.")
     ignore: tuple[str, ...] = Field(
         default=IGNORED,
-        description="Classes that are left out when the model is sure of them. Empty: nothing is, so that animals and "
+        description="Classes that are ignored if the model is sure of them. If empty, nothing is ignored: animals and "
         "vehicles are intrusions, too.",
     )
 
