@@ -25,7 +25,12 @@ _PERSON = "person"
 
 
 def add_model(
-    file: Annotated[Path, typer.Argument(help="An ONNX file; a file of weights is expected beside it.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="An ONNX file. If it has a separate file of weights, that file must be beside it."
+        ),
+    ],
     name: Annotated[str | None, typer.Option(help="Name of the model; default: the file's name.")] = None,
     labels: Annotated[Path | None, typer.Option(help="Text file with one class name per line.")] = None,
     size: Annotated[
@@ -40,7 +45,7 @@ def add_model(
     decoder: Annotated[str, typer.Option(help="Decoder of the outputs (`surveil models list`).")] = "auto",
     picture: Annotated[
         Path | None,
-        typer.Option(help="JPEG to write: a drawn picture with people, and what the model finds."),
+        typer.Option(help="JPEG to write: a drawn picture of people, with the boxes that the model finds."),
     ] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     *,
@@ -48,7 +53,7 @@ def add_model(
 ) -> None:
     """Add a detection model: recognise its format, run it and store it with its SHA-256.
 
-    Shows what was chosen and why. What the file does not say can be named by options.
+    Shows what was chosen and why. Use the options for what the file does not state.
 
     Example: `surveil models add yolox_s.onnx --name people --picture found.jpg`
     """

@@ -24,11 +24,12 @@ def adopt(
     *,
     show: Annotated[bool, typer.Option("--show", help="Print the new file; change nothing.")] = False,
 ) -> None:
-    """Move what was set in the console into the configuration file, comments kept.
+    """Move the settings of the console into the configuration file. Comments are kept.
 
-    Cameras, zones, lines, masks and rules become part of the file. Passwords of cameras move to the folder `passwords`
-    beside it, with the owner, the group and at most the rights of the file, and are named as `${file:passwords/NAME}`.
-    The file is checked before it is written; then the draft is deleted. The daemon runs on with the same settings.
+    Cameras, zones, lines, masks and rules become part of the file. Passwords of cameras move to the folder
+    `passwords` beside it, with the owner, the group and at most the permissions of the file, which refers to them
+    as `${file:passwords/NAME}`. The file is checked before it is written; then the draft is deleted. The daemon
+    continues with the same settings.
 
     Example: `surveil config adopt -c /etc/surveil/config.yaml`
     """

@@ -23,9 +23,10 @@ def backup(
 ) -> None:
     """Back up alerts, counts and models while the daemon runs.
 
-    Includes users and what was set in the console. Each database is copied as a consistent snapshot; the daemon does
-    not wait. Pictures, clips and recordings are included only with `--evidence`. The configuration file and its secrets
-    are not included; passwords of cameras that were added in the console are, so only the owner may read the backup.
+    Includes users and the settings of the console. Each database is copied as a consistent snapshot; the daemon
+    does not wait. Pictures, clips and recordings are included only with `--evidence`. The configuration file and
+    its secrets are not included. The passwords of cameras that were added in the console are included, so only the
+    owner may read the backup.
 
     Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """

@@ -65,9 +65,9 @@ def check(
 ) -> None:
     """Check the configuration and the model; with --probe also cameras, sinks and this machine.
 
-    Prints all mistakes at once, each with its line and a remedy. `--probe` opens all cameras at the same time
-    for some seconds, as `surveil run` would, and shows for each what it sends, its estimated cost, why it fails
-    and which settings to improve. It also connects to the sinks and the second place, and looks at this machine.
+    Prints all mistakes at once, each with its line and a remedy. `--probe` opens all cameras at the same time for
+    some seconds, as `surveil run` would, and shows for each what it sends, its estimated cost, why it fails and
+    which settings to improve. It also connects to the sinks and the second place, and checks this machine.
 
     Exit codes: 0: good; 78: mistake in the configuration; 1: the model cannot run on this machine (no GPU where
     one is required). With --probe, the lowest of: 3: the model or its GPU cannot be used; 4: this machine

@@ -55,7 +55,7 @@ def discover(
     write: Annotated[
         Path | None,
         typer.Option(
-            help="Add the cameras to this configuration file, comments kept; new where there is none."
+            help="Add the cameras to this configuration file. Comments are kept; a missing file is created."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -52,7 +52,7 @@ def evaluate(
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Write the model that was learned to this file; --model reads it for another --budget."
+            help="Write the learned model to this file; use it with --model to try another --budget."
         ),
     ] = None,
     scores: Annotated[
@@ -65,18 +65,19 @@ def evaluate(
     objects: Annotated[
         bool,
         typer.Option(
-            "--objects", help="Follow objects as the daemon does: normality learns and judges them, too."
+            "--objects",
+            help="Track objects as the daemon does, so that normality learns and judges them, too.",
         ),
     ] = False,
     json: AsJson = False,
 ) -> None:
     """Evaluate rules on labelled recordings, learned normality on footage, or a classifier on pictures.
 
-    Rules: the recordings go through the daemon's code, as in `surveil replay`. Shown are events found, late and
-    missed, false alarms per hour, P_miss and the F1 measures of i-LIDS, of each type of rule and each condition.
-    Normality: without --model, learns a model from the dataset's `normal:`. With --objects the built-in model
-    follows what moves, and tracked objects are learned and judged as in the daemon; that takes several times as
-    long. A classifier is evaluated on pictures that it was not trained on. Exit code 1 if a gate fails.
+    Rules: the recordings go through the daemon's code, as in `surveil replay`. The output has the events found,
+    late and missed, the false alarms per hour, P_miss and the F1 measures of i-LIDS, for each type of rule and each
+    condition. Normality: without --model, learns a model from the dataset's `normal:`. With --objects, the built-in
+    model tracks objects, and they are learned and judged as in the daemon; this takes several times as long. A
+    classifier is evaluated on pictures that it was not trained on. Exit code 1 if a gate fails.
 
     Examples: `surveil evaluate gate.yaml --gate "recall>=0.9,night.false_per_hour<=1" --report gate`;
     `surveil evaluate shelf --model shelf --gate "accuracy>=0.95"`;

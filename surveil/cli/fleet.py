@@ -34,10 +34,11 @@ _REFRESH_S = 2.0
 Ip = Annotated[
     str,
     typer.Option(
-        "--ip", help="Address of this machine as other nodes reach it. Default: the one towards the head."
+        "--ip",
+        help="Address at which other nodes reach this machine. Default: that of the interface towards the head.",
     ),
 ]
-Off = Annotated[bool, typer.Option("--off", help="Let the node have cameras again.")]
+Off = Annotated[bool, typer.Option("--off", help="End the draining: the node may have cameras again.")]
 
 
 def start(config: ConfigPath = DEFAULT_CONFIG, ip: Ip = "") -> None:
@@ -77,10 +78,10 @@ def join(
 def status(
     config: ConfigPath = DEFAULT_CONFIG,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it until Ctrl-C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Repeat the output until Ctrl-C.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Show nodes and cameras: who watches what, by which epoch, and what waits where.
+    """Show the cameras with their nodes and epochs, and the alerts that wait on each node.
 
     Example: `surveil fleet status --watch`
     """
@@ -103,7 +104,7 @@ def move(
     node: Annotated[str, typer.Argument(help="Name of the node; empty: any.")] = "",
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> None:
-    """Let a node watch a camera as long as it can.
+    """Move a camera to a node, for as long as that node can watch it.
 
     Example: `surveil fleet move yard east-1`
     """
@@ -124,7 +125,7 @@ def drain(
 
 
 def rebalance(config: ConfigPath = DEFAULT_CONFIG) -> None:
-    """Forget what was moved by hand and place again.
+    """Forget all moves by hand and place the cameras again.
 
     Example: `surveil fleet rebalance`
     """

@@ -9,10 +9,10 @@ from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, print_json, r
 
 
 def privacy(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
-    """Print a data-protection sheet of the configuration, to complete and file.
+    """Print a data-protection sheet of the configuration, for you to complete.
 
-    Lists what each camera detects, hides and stores, for how long, who receives what, and which points need a
-    decision. Holds no passwords and no addresses of cameras.
+    The sheet lists what each camera detects, hides and stores, for how long, who receives what, and which points
+    need a decision. It has no passwords and no addresses of cameras.
 
     Example: `surveil privacy -c /etc/surveil/config.yaml > data-protection.md`
     """

@@ -66,7 +66,7 @@ def recordings(
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """List what is recorded, and what is missing with the reason.
+    """List recordings, and gaps with their reasons.
 
     Works while the daemon runs. With `--verify` every file is compared with the index; exit code 1 if something is
     wrong.
@@ -113,11 +113,11 @@ def export_video(
 ) -> None:
     """Export a camera's recording as MP4, without re-encoding.
 
-    Begins at the key frame before the start. What is missing is left out; the output names it. Where the camera changed
-    its codec or picture size, a second film is written (`-2`). Works while the daemon runs.
+    The film begins at the key frame before the start. Gaps are left out, and the output names them. If the camera
+    changed its codec or picture size, a second film is written (`-2`). Works while the daemon runs.
 
-    A bundle says when each second was recorded and by which clock, and is signed with a key of this machine. Tell the
-    receiver the fingerprint of that key in another way; `surveil verify` checks the bundle against it.
+    A bundle says when each second was recorded and by which clock, and is signed with a key of this machine. Give
+    the receiver the fingerprint of that key by a different route; `surveil verify` checks the bundle against it.
 
     Examples: `surveil export gate --from 2026-03-01T14:00 --to 2026-03-01T14:10 -o gate.mp4`;
     `surveil export gate --from 2h --bundle -o gate.zip`
@@ -151,10 +151,10 @@ def verify_bundle(
     *,
     json: AsJson = False,
 ) -> None:
-    """Verify that a bundle is what was exported: SHA-256 of each file, the signature, and the key that signed.
+    """Verify that a bundle is unchanged: the SHA-256 of each file, the signature, and the key that signed it.
 
-    Needs neither a configuration nor a daemon, but `surveil install --extra export`. Without `--key` a bundle is
-    good whatever key has signed it: compare the fingerprint that is printed. Exit code 1 if something is wrong.
+    Needs neither a configuration nor a daemon, but `surveil install --extra export`. Without `--key`, a bundle that
+    any key has signed is accepted: compare the printed fingerprint. Exit code 1 if something is wrong.
 
     Example: `surveil verify gate.zip --key SHA256:9ZKpC0...`
     """

@@ -170,7 +170,7 @@ COMMANDS: dict[str, CommandLine | CommandGroup] = {
         {
             "adopt": CommandLine(
                 "adopt:adopt",
-                "Move what was set in the console into the configuration file, comments kept.",
+                "Move the settings of the console into the configuration file. Comments are kept.",
             ),
         },
     ),
@@ -183,11 +183,11 @@ COMMANDS: dict[str, CommandLine | CommandGroup] = {
             "join": CommandLine("fleet:join", "Run a node of a fleet: Ray and this machine's agent."),
             "status": CommandLine(
                 "fleet:status",
-                "Show nodes and cameras: who watches what, by which epoch, and what waits where.",
+                "Show the cameras with their nodes and epochs, and the alerts that wait on each node.",
             ),
-            "move": CommandLine("fleet:move", "Let a node watch a camera as long as it can."),
+            "move": CommandLine("fleet:move", "Move a camera to a node, for as long as that node can watch it."),
             "drain": CommandLine("fleet:drain", "Take all cameras from a node, for example before maintenance."),
-            "rebalance": CommandLine("fleet:rebalance", "Forget what was moved by hand and place again."),
+            "rebalance": CommandLine("fleet:rebalance", "Forget all moves by hand and place the cameras again."),
             "check": CommandLine(
                 "fleet:check",
                 "Check what a node of a fleet needs: Ray, addresses, token, store, and the daemon's control socket."
@@ -203,15 +203,15 @@ COMMANDS: dict[str, CommandLine | CommandGroup] = {
             "token": CommandLine("users:token", "Make a token for a program that uses the API."),
         },
     ),
-    "recordings": CommandLine("recordings:recordings", "List what is recorded, and what is missing with the reason."),
+    "recordings": CommandLine("recordings:recordings", "List recordings, and gaps with their reasons."),
     "export": CommandLine("recordings:export_video", "Export a camera's recording as MP4, without re-encoding."),
     "verify": CommandLine(
         "recordings:verify_bundle",
-        "Verify that a bundle is what was exported: SHA-256 of each file, the signature, and the key that signed.",
+        "Verify that a bundle is unchanged: the SHA-256 of each file, the signature, and the key that signed it.",
     ),
     "why": CommandLine("why:why", "Explain why a camera did or did not alert at a time."),
     "privacy": CommandLine(
-        "privacy:privacy", "Print a data-protection sheet of the configuration, to complete and file."
+        "privacy:privacy", "Print a data-protection sheet of the configuration, for you to complete."
     ),
     "backup": CommandLine("backup:backup", "Back up alerts, counts and models while the daemon runs."),
     "restore": CommandLine(

@@ -25,12 +25,12 @@ def take(
     output: Annotated[
         Path | None, typer.Option(help="JPEG to write. Default: CAMERA.jpg in this folder.")
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Without zones, lines, masks and grid.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Draw no zones, lines, masks and grid.")] = False,
 ) -> None:
     """Take a picture of a camera and draw its zones, lines, masks and a grid of tenths.
 
-    Opens the analysed stream as the daemon would; the daemon need not run. Read coordinates for config.yaml off the
-    grid. Areas that must not be stored are blanked.
+    Opens the analysed stream as the daemon would; the daemon need not run. Use the grid to read coordinates for
+    config.yaml. Areas that must not be stored are blanked.
 
     Example: `surveil cameras snapshot gate --output gate.jpg`
     """

@@ -100,13 +100,13 @@ def token(
     name: Name,
     config: ConfigPath = DEFAULT_CONFIG,
     called: Annotated[
-        str, typer.Option("--name", help="Name of the token; an old one of this name ends.")
+        str, typer.Option("--name", help="Name of the token. An existing token of this name is revoked.")
     ] = "default",
     scope: Annotated[
         list[Scope] | None,
         typer.Option(help="What the token may be used for. Repeatable; default: all that the user may do."),
     ] = None,
-    days: Annotated[float, typer.Option(min=0.01, max=3660, help="How long it is valid.")] = 365,
+    days: Annotated[float, typer.Option(min=0.01, max=3660, help="How long the token is valid.")] = 365,
 ) -> None:
     """Make a token for a program that uses the API. It is printed once.
 

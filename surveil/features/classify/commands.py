@@ -46,7 +46,7 @@ def deploy(
 ) -> None:
     """Deploy a trained classifier. A running daemon loads it within seconds.
 
-    A classifier that did not hold on its test pictures is deployed with a warning that says why.
+    A classifier that was unreliable on its test pictures is deployed with a warning that says why.
 
     With --shadow it runs beside the deployed classifier and raises no alerts;
     `surveil_classifier_shadow_looks_total` compares the two. Deploy it again without --shadow to use it.

@@ -21,9 +21,9 @@ def accept(
 ) -> None:
     """Accept the current view as the new reference after moving a camera on purpose.
 
-    A moved camera raises an alert. Its rules about zones and lines, learned normality and counting are paused until the
-    camera is turned back or the view is accepted. First check that zones and lines still fit. Exit code 1 if no running
-    daemon takes it within 5 s; the next start then learns the view.
+    A moved camera raises an alert. Its rules about zones and lines, learned normality and counting are paused until
+    the camera is turned back or the view is accepted. First check that zones and lines still fit. Exit code 1 if no
+    running daemon accepts the view within 5 s; the daemon then learns the view at its next start.
 
     Example: `surveil cameras accept yard`
     """

@@ -109,7 +109,7 @@ def evaluate_camera(
     model: ModelPath = None,
     budget: Budget = 0.5,
 ) -> None:
-    """Compare a new model with the deployed one on held-out footage. Exit code 1 if it is worse.
+    """Compare a new model with the deployed one on held-out footage. Exit code 1 if the new model is worse.
 
     Example: `surveil normality evaluate yard held-out.yaml --model new.npz`
     """
