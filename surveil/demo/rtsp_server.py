@@ -39,6 +39,8 @@ class RtspServer:
     """Serves one clip at `rtsp://127.0.0.1:port/cam`. Use as a context manager; `port` 0 takes a free one."""
 
     path = "/cam"
+    host = "127.0.0.1"
+    """Loopback: nothing else protects the camera."""
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class RtspServer:
 
     def listen(self) -> None:
         """Accept clients, on the same port as before if there was one."""
-        listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        listener = socket.create_server((self.host, self.port), backlog=64)
         self.port = listener.getsockname()[1]
         self._listener = listener
         self._spawn(lambda: self._accept(listener), "rtsp-accept")
@@ -105,7 +107,7 @@ class RtspServer:
     @property
     def url(self) -> str:
         """Address without credentials."""
-        return f"rtsp://127.0.0.1:{self.port}{self.path}"
+        return f"rtsp://{self.host}:{self.port}{self.path}"
 
     def sessions(self) -> list[RtspSession]:
         """Return the clients connected now."""

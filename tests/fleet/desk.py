@@ -1,6 +1,6 @@
 """The way between agents and a coordinator without Ray: agents in processes of their own, lines that lose things.
 
-`python -m tests.fleet.desk STATE_DIR PORT` runs an agent at the end of a line.
+`python -m tests.fleet.desk STATE_DIR HOST PORT` runs an agent at the end of a line.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Desk:
 class Line:
     """The way from one agent to the desk. `desk`, `loses` and `mixed` may be changed at any time."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, host: str) -> None:
         self.desk, self.loses = desk, Loss.NOTHING
         self.mixed = False
         """Whether the other end is of another version: it leaves out some fields and adds others."""
@@ -82,8 +82,8 @@ class Line:
             def handle_error(self, _request, _address):
                 """The line is closed without an answer: the agent sees that the coordinator is lost."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
+        self._server = Server((host, 0), Handler)
+        self.address = self._server.server_address
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 
@@ -111,10 +111,10 @@ class Line:
         self._server.server_close()
 
 
-def call(port: int, report):
+def call(address: tuple[str, int], report):
     """Report over a line. Raises CoordinatorLostError."""
     try:
-        with socket.create_connection(("127.0.0.1", port), _CALL_S) as peer, peer.makefile("rwb") as stream:
+        with socket.create_connection(address, _CALL_S) as peer, peer.makefile("rwb") as stream:
             stream.write(json.dumps(report).encode() + b"\n")
             stream.flush()
             return json.loads(stream.readline())
@@ -123,8 +123,8 @@ def call(port: int, report):
 
 
 def main() -> None:
-    folder, port = Path(sys.argv[1]), int(sys.argv[2])
-    Agent(folder, lambda report: call(port, report), SystemClock()).run(Stop())
+    folder, address = Path(sys.argv[1]), (sys.argv[2], int(sys.argv[3]))
+    Agent(folder, lambda report: call(address, report), SystemClock()).run(Stop())
 
 
 if __name__ == "__main__":

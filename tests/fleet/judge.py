@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 from collections import defaultdict
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,27 +22,45 @@ _WINDOW_S = 0.4
 """Longer than two pictures: a session that is read takes something in each."""
 _ACKED = 120
 """Where tcp_info of linux/tcp.h has `tcpi_bytes_acked`."""
+OWN = Path("/proc/net/tcp")
+"""The TCP sockets of this machine."""
+Peer = tuple[str, int]
+"""Address and port of a reader."""
 
 
 class JudgedCamera(RtspServer):
     """A camera that knows how much each session's peer has taken."""
 
-    def taken(self) -> dict[int, int]:
-        """Bytes taken by the port of the peer."""
+    def __init__(self, clip: Path, host: str) -> None:
+        super().__init__(RtpClip(clip), transports=("tcp",))
+        self.host = host
+
+    def taken(self) -> dict[Peer, int]:
+        """Bytes taken by each peer."""
         found = {}
         for session in self.sessions():
             with suppress(OSError):
-                port = session._socket.getpeername()[1]
+                peer = session._socket.getpeername()
                 info = session._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKED + 8)
-                found[port] = struct.unpack_from("Q", info, _ACKED)[0]
+                found[peer] = struct.unpack_from("Q", info, _ACKED)[0]
         return found
 
 
 class Judge:
-    """Looks at all cameras several times a second. A context manager."""
+    """Looks at all cameras several times a second. A context manager.
 
-    def __init__(self, clip: Path, names: list[str]) -> None:
-        self.cameras = {name: JudgedCamera(RtpClip(clip), transports=("tcp",)) for name in names}
+    Args:
+        clip: what all cameras show.
+        names: of the cameras.
+        host: where they listen.
+        tables: of the TCP sockets of all readers.
+    """
+
+    def __init__(
+        self, clip: Path, names: list[str], host: str = "127.0.0.1", tables: Iterable[Path] = (OWN,)
+    ) -> None:
+        self.cameras = {name: JudgedCamera(clip, host) for name in names}
+        self._tables = tuple(tables)
         self.windows: dict[str, list[tuple[float, int]]] = defaultdict(list)
         """For each camera when a look was, and how many sessions had taken something since the one before."""
         self._clock, self._stop = SystemClock(), Stop()
@@ -78,12 +97,12 @@ class Judge:
         return longest
 
     def _run(self) -> None:
-        before: dict[str, dict[int, int]] = {name: {} for name in self.cameras}
+        before: dict[str, dict[Peer, int]] = {name: {} for name in self.cameras}
         while not self._stop.wait(_WINDOW_S):
-            unread = _unread()
+            unread = _unread(self._tables)
             for name, camera in self.cameras.items():
-                now = {port: acked - unread.get(port, 0) for port, acked in camera.taken().items()}
-                reading = sum(n > before[name].get(port, n) for port, n in now.items())
+                now = {peer: acked - unread.get(peer, 0) for peer, acked in camera.taken().items()}
+                reading = sum(n > before[name].get(peer, n) for peer, n in now.items())
                 self.windows[name].append((self.now(), reading))
                 before[name] = now
 
@@ -100,10 +119,13 @@ class Judge:
             camera.__exit__()
 
 
-def _unread() -> dict[int, int]:
-    """Bytes that wait unread by local port."""
+def _unread(tables: Iterable[Path]) -> dict[Peer, int]:
+    """Bytes that wait unread at each reader."""
     found = {}
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    for line in (line for table in tables for line in table.read_text().splitlines()[1:]):
         fields = line.split()
-        found[int(fields[1].split(":")[1], 16)] = int(fields[4].split(":")[1], 16)
+        host, port = fields[1].split(":")
+        # A word in the order of this machine's bytes, which is little-endian.
+        peer = socket.inet_ntoa(bytes.fromhex(host)[::-1]), int(port, 16)
+        found[peer] = int(fields[4].split(":")[1], 16)
     return found

@@ -13,8 +13,10 @@ from surveil.errors import StateError
 from surveil.fleet.control import ask
 from surveil.fleet.placer import CameraLoad
 from tests import forked
+from tests.fleet import clock
 from tests.fleet.desk import Desk, Line
 from tests.fleet.judge import Judge
+from tests.fleet.network import DESK, Network, Place
 from tests.integration.world import Process, wait_for
 
 _NOWHERE = "rtsp://127.0.0.1:9/cam"
@@ -22,17 +24,22 @@ _NOWHERE = "rtsp://127.0.0.1:9/cam"
 
 
 class Machine:
-    """A node: one daemon and one agent, each a process of its own, and a state directory."""
+    """A node: one daemon and one agent, each a process of its own, and a state directory.
 
-    def __init__(self, path: Path, desk: Desk) -> None:
-        self.path, self.name, self.folder = path, path.parent.name, path.parent
+    `place`: its network and its boot time; None: those of the tests.
+    """
+
+    def __init__(self, path: Path, desk: Desk, place: Place | None = None) -> None:
+        self.path, self.name, self.folder, self.place = path, path.parent.name, path.parent, place
         self.state = self.folder / "state"
-        self.line = Line(desk)
+        self.clock = self.folder / "clock"
+        clock.make(self.clock)
+        self.line = Line(desk, DESK if place else "127.0.0.1")
         self.start()
         self.start_agent()
 
     def start(self) -> None:
-        self.daemon = Process(self.path)
+        self.daemon = Process(self.path, by=(*within(self.place), "--clock", str(self.clock)))
 
     def restart(self) -> None:
         """Start the daemon and wait until it answers."""
@@ -43,7 +50,8 @@ class Machine:
         self.daemon.end(signal.SIGKILL)
 
     def start_agent(self) -> None:
-        command = ["-m", "tests.fleet.desk", str(self.state), str(self.line.port)]
+        host, port = self.line.address
+        command = [*within(self.place), "tests.fleet.desk", str(self.state), host, str(port)]
         with (self.folder / "agent.log").open("ab") as log:
             self.agent = forked.Child(command, stdout=log, stderr=log)
 
@@ -63,6 +71,11 @@ class Machine:
         self.line.close()
 
 
+def within(place: Place | None) -> tuple[str, ...]:
+    """Return what runs a module at a place, as after `python`."""
+    return ("-m", "tests.fleet.within", *(("--like", str(place.pid)) if place else ()))
+
+
 @contextmanager
 def frozen(child: forked.Child) -> Iterator[None]:
     """Stop a process and let it go on."""
@@ -79,6 +92,7 @@ class Fleet:
     Args:
         folder: below which each machine has its own; `node0/state` and so on may be there already.
         reached: for each camera that not all machines reach the names of those that do.
+        network: has a place for each machine; None: all are on loopback.
     """
 
     def __init__(
@@ -89,6 +103,7 @@ class Fleet:
         webhook: str,
         machines: int = 3,
         reached: Mapping[str, list[str]] | None = None,
+        network: Network | None = None,
     ) -> None:
         self.judge, self.store = judge, folder / "store"
         self.store.mkdir()
@@ -99,7 +114,8 @@ class Fleet:
         }
         self.desk = Desk(loads, self.store)
         paths = [config(f"node{i}", folder, judge, policy, webhook, reached=reached) for i in range(machines)]
-        self.machines = [Machine(path, self.desk) for path in paths]
+        places = network.places if network else [None] * machines
+        self.machines = [Machine(path, self.desk, place) for path, place in zip(paths, places, strict=True)]
 
     def settle(self, timeout_s: float = 90.0) -> None:
         """Wait until every camera has one reader."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+
+from tests.fleet.clock import Step
 
 Alerts = list[dict]
 
@@ -38,11 +40,11 @@ def twice(nodes: Mapping[str, Alerts], arrived: Iterable[dict]) -> set[str]:
     return {key for found in (ids, owners) for key, several in found.items() if len(several) > 1}
 
 
-def overtaken(nodes: Mapping[str, Alerts]) -> int:
+def overtaken(nodes: Mapping[str, Alerts], steps: Sequence[Step] = ()) -> int:
     """How many starts have a lower epoch than one before them: of a node that another had replaced."""
     starts = sorted(
-        (alert["t_wall"], alert["camera"], alert["details"]["epoch"])
-        for alerts in nodes.values()
+        (_right(node, alert["t_wall"], steps), alert["camera"], alert["details"]["epoch"])
+        for node, alerts in nodes.items()
         for alert in _of_cameras(alerts)
     )
     highest: dict[str, int] = {}
@@ -61,6 +63,12 @@ def unended(nodes: Mapping[str, Alerts], owners: Mapping[str, str]) -> set[str]:
         for alert in _of_cameras(alerts)
         if alert["event_id"] not in _ended(alerts) and owners.get(alert["camera"]) != node
     }
+
+
+def _right(node: str, t_wall: float, steps: Sequence[Step]) -> float:
+    for step in steps:
+        t_wall = step.right(node, t_wall)
+    return t_wall
 
 
 def _of_cameras(alerts: Alerts) -> Alerts:

@@ -22,7 +22,7 @@ PASSWORD = "s3cret-Pa55"
 class Webhook:
     """A receiver on loopback that remembers alerts and their keys; `answer` may be changed at any time."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.alerts, self.keys, self.answer = [], [], 204
         outer = self
 
@@ -38,9 +38,9 @@ class Webhook:
             def log_message(self, *args):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer((host, 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
+        self.url = f"http://{host}:{self._server.server_address[1]}/alerts"
 
     def starts(self, rule):
         return [a for a in self.alerts if a["rule"] == rule and a["phase"] == "start"]
@@ -56,14 +56,19 @@ class Webhook:
 
 
 class Process:
-    """`surveil run` as the service manager would start it; with `fork=False` it has a command line of its own."""
+    """`surveil run` as the service manager would start it; with `fork=False` it has a command line of its own.
 
-    def __init__(self, config: Path, cwd: Path | None = None, *, fork: bool = True, **environment: str):
+    `by`: what runs a module, as after `python`.
+    """
+
+    def __init__(
+        self, config: Path, cwd: Path | None = None, *, fork: bool = True, by=("-m",), **environment: str
+    ):
         self.token = ""
         """Of the pages, where the configuration sets one."""
         self.log = config.with_suffix(".log")
         self._file = self.log.open("ab")
-        command, whole = ["-m", "surveil", "run", "-c", str(config)], {**os.environ, **environment}
+        command, whole = [*by, "surveil", "run", "-c", str(config)], {**os.environ, **environment}
         if fork:
             self.child = forked.Child(command, stdout=self._file, stderr=self._file, env=whole, cwd=cwd)
         else:

@@ -8,8 +8,8 @@ one for the whole. Ends with 1 when
 - two nodes read one camera under `stop`; under `watch` while all nodes had contact, or for more than 10 s after;
 - an alert was lost or told twice, or an event was left without an end.
 
-With `--ray` (which needs Ray) the faults are those of Ray's processes. Faults that fill a disk need `unshare` to give
-each node a small file system.
+Where `unshare` may make namespaces each node has a small file system, which can be filled, a network of its own, whose
+links are cut, and another boot time. With `--ray` (which needs Ray) the faults are those of Ray's processes.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from surveil.demo.clip import write_clip
 from surveil.demo.scene import DrawnScene
 from tests import forked
 from tests.fleet import outcome
-from tests.fleet.judge import Judge
+from tests.fleet.judge import OWN, Judge
 from tests.fleet.machines import Fleet
+from tests.fleet.network import PLANT, Network
 from tests.fleet.ray_machines import SHORT_CHECKS, RayFleet
 from tests.integration.world import Webhook, wait_for
 from tests.system.fleet_faults import Faults
@@ -44,7 +45,8 @@ _HOLD_S = (1.0, 25.0)
 _GIVES_WAY_S = 10.0
 _CAMERAS = ["gate", "yard", "dock", "hall"]
 _REACHED = {"hall": ["node0", "node1"]}
-_OWN_MOUNTS = "SURVEIL_TEST_OWN_MOUNTS"
+_OWN_NAMESPACES = "SURVEIL_TEST_OWN_NAMESPACES"
+_MACHINES = 3
 _STATE_MB = 32
 
 
@@ -87,7 +89,7 @@ class Trial:
             "told_twice": len(outcome.twice(nodes, arrived)),
             "unended": len(outcome.unended(nodes, owners)),
         }
-        overtaken = outcome.overtaken(nodes)
+        overtaken = outcome.overtaken(nodes, self._faults.steps)
         self.well &= bool(arrived) and not any(found.values()) and not (self._policy == "stop" and overtaken)
         tell(
             alerts=len({alert["id"] for alert in arrived}), **found, of_a_replaced_node=overtaken,
@@ -106,21 +108,24 @@ def run(folder: Path, args: argparse.Namespace) -> bool:
     dice, policy, ray = random.Random(args.seed), args.policy, args.ray
     clip = folder / "passing.mp4"
     write_clip(clip, DrawnScene.passing(seed=3, people=2, size=(640, 360)))
-    small = os.environ.get(_OWN_MOUNTS) == "1" and not ray
-    if small:
+    apart = os.environ.get(_OWN_NAMESPACES) == "1" and not ray
+    if apart:
         _mount(folder)
     with ExitStack() as stack:
-        hook = stack.enter_context(Webhook())
-        judge = stack.enter_context(Judge(clip, _CAMERAS))
+        network = stack.enter_context(Network(_MACHINES)) if apart else None
+        host = PLANT if apart else "127.0.0.1"
+        tables = [place.sockets for place in network.places] if network else [OWN]
+        hook = stack.enter_context(Webhook(host))
+        judge = stack.enter_context(Judge(clip, _CAMERAS, host, tables))
         if ray:
             checks = {} if args.usual_checks else SHORT_CHECKS
             fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url, checks))
             fleet.settle()
             faults = RayFaults(fleet, dice)
         else:
-            fleet = stack.enter_context(Fleet(folder, judge, policy, hook.url, reached=_REACHED))
+            fleet = stack.enter_context(Fleet(folder, judge, policy, hook.url, _MACHINES, _REACHED, network))
             fleet.settle(120)
-            faults = Faults(fleet, dice, small=small)
+            faults = Faults(fleet, dice, small=apart)
         trial = Trial(fleet, hook, faults, dice, policy)
         kinds = _drawn([args.only] if args.only else sorted(faults.kinds), dice)
         for i, kind in zip(range(1, args.faults + 1), kinds, strict=False):
@@ -136,21 +141,24 @@ def _drawn(kinds: list[str], dice: random.Random) -> Iterator[str]:
 
 
 def _mount(folder: Path) -> None:
-    for i in range(3):
+    for i in range(_MACHINES):
         state = folder / f"node{i}" / "state"
         state.mkdir(parents=True)
         options = f"size={_STATE_MB}m,mode=0700"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(state)], check=True)
 
 
-def _own_mounts() -> None:
-    """Go on in a mount namespace of our own, where the machine lets us: what is mounted there ends with us."""
+def _own_namespaces() -> None:
+    """Go on in namespaces of our own, where the machine lets us: what is mounted and plugged there ends with us."""
     unshare = shutil.which("unshare")
-    if _OWN_MOUNTS in os.environ or unshare is None:
+    if _OWN_NAMESPACES in os.environ or unshare is None:
         return
-    prefix = [unshare, "--map-root-user", "--mount"]
-    allowed = subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
-    os.environ[_OWN_MOUNTS] = str(int(allowed))
+    prefix = [unshare, "--map-root-user", "--mount", "--net"]
+    allowed = all(
+        subprocess.run(one, capture_output=True, check=False).returncode == 0
+        for one in ([*prefix, unshare, "--net", "--time", "true"], ["ip", "-Version"])
+    )
+    os.environ[_OWN_NAMESPACES] = str(int(allowed))
     if allowed:
         os.execv(unshare, [*prefix, sys.executable, "-m", "tests.system.fleet", *sys.argv[1:]])
 
@@ -167,7 +175,7 @@ def main() -> None:
     )
     parser.add_argument("--keep", action="store_true", help="keep the nodes' folders and logs")
     args = parser.parse_args()
-    _own_mounts()
+    _own_namespaces()
     forked.start()
     folder = tempfile.mkdtemp(prefix="fleet-")
     try:

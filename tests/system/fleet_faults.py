@@ -8,12 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from surveil.app.node import LEASES
+from tests.fleet import clock
 from tests.fleet.desk import Desk, Loss
 from tests.fleet.machines import Fleet, Machine, frozen
+from tests.fleet.network import Way
 from tests.integration.world import wait_for
 
 Meanwhile = Callable[[], None]
 _BALLAST = "ballast"
+_STEP_S = 3600.0
 
 
 class Faults:
@@ -28,6 +31,8 @@ class Faults:
     def __init__(self, fleet: Fleet, dice: random.Random, *, small: bool) -> None:
         self._fleet, self._dice = fleet, dice
         orders = [machine.state / LEASES for machine in fleet.machines]
+        self.steps: list[clock.Step] = []
+        """Which clocks were wrong, and when."""
         self._old_orders = [(path, path.read_bytes()) for path in orders if path.exists()]
         keeping: dict[str, Callable[[Meanwhile], None]] = {
             "daemon killed": self._daemon_killed,
@@ -36,6 +41,7 @@ class Faults:
             "node drained": self._drained,
             "store away": self._store_away,
             "version mix": self._mixed,
+            "clock stepped": self._clock_stepped,
         }
         if small:
             keeping["disk full"] = self._disk_full
@@ -50,6 +56,13 @@ class Faults:
             "two heads": self._two_heads,
         }
         """Those in which a node that watches hears nothing of the coordinator that counts."""
+        if fleet.machines[0].place:
+            self.without_contact |= {
+                "network of the fleet cut": lambda meanwhile: self._unplugged(Way.BOTH, meanwhile),
+                "nothing reaches a node": lambda meanwhile: self._unplugged(Way.TO_THE_NODE, meanwhile),
+                "nothing comes from a node": lambda meanwhile: self._unplugged(Way.FROM_THE_NODE, meanwhile),
+                "node off all networks": self._alone,
+            }
         self.kinds = keeping | self.without_contact
 
     def _any(self) -> Machine:
@@ -91,7 +104,26 @@ class Faults:
         meanwhile()
         ballast.unlink()
 
+    def _clock_stepped(self, meanwhile: Meanwhile) -> None:
+        machine, ahead_s = self._any(), self._dice.choice((-_STEP_S, _STEP_S))
+        with clock.stepped(machine.clock, machine.name, ahead_s, self.steps):
+            meanwhile()
+
     # The way between.
+
+    def _unplugged(self, way: Way, meanwhile: Meanwhile) -> None:
+        link = self._any().place.fleet
+        link.cut(way)
+        meanwhile()
+        link.mend(way)
+
+    def _alone(self, meanwhile: Meanwhile) -> None:
+        place = self._any().place
+        for link in (place.fleet, place.plant):
+            link.cut(Way.BOTH)
+        meanwhile()
+        for link in (place.fleet, place.plant):
+            link.mend(Way.BOTH)
 
     def _cut(self, loses: Loss, meanwhile: Meanwhile) -> None:
         line = self._any().line

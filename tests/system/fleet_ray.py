@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
+from tests.fleet.clock import Step
 from tests.fleet.ray_machines import RayFleet, RayNode
 from tests.integration.world import wait_for
 
@@ -26,6 +27,8 @@ class RayFaults:
 
     def __init__(self, fleet: RayFleet, dice: random.Random) -> None:
         self._fleet, self._dice = fleet, dice
+        self.steps: list[Step] = []
+        """None: clocks are right."""
         self.without_contact: dict[str, Callable[[Meanwhile], None]] = {
             "daemon frozen": self._daemon_frozen,
             "node killed": self._node_killed,
