@@ -41,6 +41,8 @@ _CORRECTABLE = re.compile(
 )
 _TOO_BIG = re.compile(r"\b5\.(3\.4|2\.3)\b")
 _MOST_SAID = 160
+NOT_ASCII = (553, b"5.6.7 the server does not offer SMTPUTF8, which addresses beyond ASCII need")
+"""What is said of a recipient that the server cannot be told of (RFC 6531, 3.5)."""
 
 
 class SmtpStage(StrEnum):
@@ -170,6 +172,10 @@ class Session(smtplib.SMTP):
             yield lambda _challenge: password
         else:
             yield lambda challenge: f"{user} {hmac.new(password.encode(), challenge, 'md5').hexdigest()}"
+
+    def knows(self, address: str) -> bool:
+        """Return whether the server can be told of an address."""
+        return address.isascii() or self.has_extn("smtputf8")
 
     def most_bytes(self) -> int | None:
         """Return how large a message may be, where the server announces it (RFC 1870)."""

@@ -54,6 +54,35 @@ def test_a_recipient_that_is_greylisted_gets_the_mail_later_and_the_other_gets_i
     assert [to for to, _ in server.mails] == [[FIRST], [SECOND], [FIRST, SECOND]]
 
 
+@pytest.mark.parametrize("refused", ["first", "second", "third"])
+def test_a_server_that_leaves_in_the_middle_of_the_recipients_has_mailed_none(refused):
+    third = "third@example.org"
+    with MailServer(
+        {"RCPT": lambda line: "421 4.3.2 shutting down" if refused in line else "250 ok"}
+    ) as server:
+        sink = mail(server, recipients=[FIRST, SECOND, third])
+        with pytest.raises(RetryLater, match="SMTP 421") as caught:
+            sink.deliver(Delivery(alert(0)))
+        assert "have the message" not in str(caught.value)
+        server.answers.clear()
+        sink.deliver(Delivery(alert(0)))
+    assert [to for to, _ in server.mails] == [[FIRST, SECOND, third]]
+
+
+def test_who_does_not_exist_is_final_though_the_server_leaves_then():
+    def answer(line: str) -> str:
+        return "550 5.1.1 no such user" if "first" in line else "421 4.7.0 too many errors"
+
+    with MailServer({"RCPT": answer}) as server:
+        sink = mail(server)
+        with pytest.raises(RetryLater, match=r"421 4\.7\.0"):
+            sink.deliver(Delivery(alert(0)))
+        server.answers.clear()
+        with pytest.raises(PartlyRejected, match=r"first@example\.org"):
+            sink.deliver(Delivery(alert(0)))
+    assert [to for to, _ in server.mails] == [[SECOND]]
+
+
 def test_a_recipient_that_does_not_exist_is_not_passed_over():
     with MailServer({"RCPT": for_second("550 5.1.1 no such user")}) as server:
         with pytest.raises(PartlyRejected, match=r"SMTP 550 5.1.1 no such user \(to second@example.org\)"):
@@ -147,9 +176,24 @@ def test_the_sender_is_one_address():
         settings(25, sender="a@x, b@x")
 
 
-def test_an_address_beyond_ascii_says_what_the_server_lacks():
-    with MailServer() as server, pytest.raises(RetryLater, match="SMTPUTF8"):
-        mail(server, recipients=["wächter@example.org"]).deliver(Delivery(alert(0)))
+def test_an_address_beyond_ascii_says_what_the_server_lacks_and_the_others_get_the_mail():
+    def sink_of(server):
+        return mail(server, recipients=["wächter@example.org", SECOND])
+
+    with MailServer() as server:
+        with pytest.raises(RetryLater, match="SMTPUTF8"):
+            mail(server, recipients=["wächter@example.org"]).deliver(Delivery(alert(0)))
+        assert not server.mails
+        sink = sink_of(server)
+        with pytest.raises(RetryLater, match="1 of 2 recipients have the message"):
+            sink.deliver(Delivery(alert(0)))
+        with pytest.raises(RetryLater, match="wächter"):
+            sink.probe()
+    assert [to for to, _ in server.mails] == [[SECOND]]
+    with MailServer(extensions=("SMTPUTF8",)) as server:
+        assert sink_of(server).probe() == "connected"
+        sink_of(server).deliver(Delivery(alert(0)))
+    assert [to for to, _ in server.mails] == [["wächter@example.org", SECOND]]
 
 
 # What a refusal means.

@@ -30,7 +30,7 @@ from surveil.alerts.mailboxes import Mailbox, Mailboxes, bare
 from surveil.alerts.payload import to_dict
 from surveil.alerts.rows import UPDATE
 from surveil.alerts.sinks.base import BaseSink, SinkSettings
-from surveil.alerts.smtp import Session, SmtpRefusal, SmtpStage
+from surveil.alerts.smtp import NOT_ASCII, Session, SmtpRefusal, SmtpStage
 from surveil.errors import PartlyRejected, Rejected, RetryLater
 from surveil.titles import local_and_utc
 from surveil.types import Alert
@@ -201,20 +201,31 @@ class EmailSink(BaseSink):
         return refused
 
     def _hand_over(self, session: Session, message: EmailMessage, to: list[str]) -> dict[str, SmtpRefusal]:
+        """Send a message to those whose addresses the server understands; return who does not have it."""
+        beyond = [one for one in to if not session.knows(one)]
+        refused = {one: SmtpRefusal.of(SmtpStage.RECIPIENT, *NOT_ASCII) for one in beyond}
+        if known := [one for one in to if one not in refused]:
+            refused |= self._offer(session, message, known)
+        return refused
+
+    def _offer(self, session: Session, message: EmailMessage, to: list[str]) -> dict[str, SmtpRefusal]:
         try:
-            refused = session.send_message(message, self._sender, to)
+            said = session.send_message(message, self._sender, to)
         except smtplib.SMTPRecipientsRefused as error:
-            refused = error.recipients
-        return {one: SmtpRefusal.of(SmtpStage.RECIPIENT, *why) for one, why in refused.items()}
+            # After a 421 smtplib leaves at once: nobody has the message, whoever was accepted or not yet named.
+            *_, last = error.recipients.values()
+            said = {one: error.recipients.get(one, last) for one in to}
+        return {one: SmtpRefusal.of(SmtpStage.RECIPIENT, *why) for one, why in said.items()}
 
     def _ask(self, session: Session) -> dict[str, SmtpRefusal]:
         """Ask for sender and recipients as for a message, and take it back; return who was refused."""
         refused: dict[str, SmtpRefusal] = {}
-        code, answer = session.mail(self._sender)
+        beyond_ascii = ("SMTPUTF8",) if session.has_extn("smtputf8") else ()
+        code, answer = session.mail(self._sender, beyond_ascii)
         if code >= 400:
             raise smtplib.SMTPSenderRefused(code, answer, self._sender)
         for one in self._recipients:
-            code, answer = session.rcpt(one)
+            code, answer = session.rcpt(one) if session.knows(one) else NOT_ASCII
             if code >= 400:
                 refused[one] = SmtpRefusal.of(SmtpStage.RECIPIENT, code, answer)
         session.rset()
