@@ -38,6 +38,8 @@ _CREDENTIALS = (401, 403, 407)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _MOST_SAID = 200
 """Characters of a refusal's reason that are quoted."""
+_INTERIM = 102
+"""Statuses from here to 199 announce another answer (RFC 9110, 15.2)."""
 _SEGMENT = 4
 """Characters that a part of a path must have to be cut out of what a receiver says."""
 USER_AGENT = f"surveil/{__version__}"
@@ -130,6 +132,7 @@ def _exchange(
     deadline = Deadline(server.context.clock, server.context.stop, server.timeout_s)
     secure = parts.scheme == "https"
     connection = http.client.HTTPConnection(host, _port(parts))
+    connection.response_class = _FinalResponse
     # A connection of its own for every alert: no stale ones, and alerts are rare.
     tls = (server.tls or tls_context(None)) if secure else None
     sock = open_socket(host, _port(parts), deadline, tls)
@@ -144,16 +147,29 @@ def _exchange(
             connection.request(method, target, body=body, headers=sent)
         with connection.getresponse() as answer:
             answer_headers = {k.lower(): v for k, v in answer.getheaders()}
-            body = b""
-            # The status is the answer; a body that breaks off changes nothing.
-            with contextlib.suppress(ConnectionError, http.client.IncompleteRead):
-                body = answer.read(_MAX_ANSWER)
-            return Response(answer.status, answer_headers, body)
+            return Response(answer.status, answer_headers, _body(answer))
     except ConnectionError as error:
         why = error.strerror or "the connection was closed without an answer"
         raise ClosedError(f"{host}:{_port(parts)}: {why}") from error
     finally:
         sock.shut()
+
+
+class _FinalResponse(http.client.HTTPResponse):
+    """The final answer: what is said before it (`103 Early Hints`) is passed over as `100 Continue` is."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, http.client.CONTINUE if _INTERIM <= status < 200 else status, reason
+
+
+def _body(answer: http.client.HTTPResponse) -> bytes:
+    """Return the body, as far as it comes: the status is the answer, and a body that does not end changes nothing."""
+    found = bytearray()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        while len(found) < _MAX_ANSWER and (more := answer.read1(_MAX_ANSWER - len(found))):
+            found += more
+    return bytes(found)
 
 
 def _port(parts: SplitResult) -> int:

@@ -27,8 +27,11 @@ pytestmark = pytest.mark.rig
 
 
 @contextmanager
-def answering(answer: bytes, *, read: int = 65_536) -> Iterator[str]:
-    """A server that answers every request by these bytes after reading up to `read`; gives its address."""
+def answering(answer: bytes, *, read: int = 65_536, stays: bool = False) -> Iterator[str]:
+    """A server that answers every request by these bytes after reading up to `read`; gives its address.
+
+    `stays`: it keeps the connection open until the client has closed it.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -40,6 +43,8 @@ def answering(answer: bytes, *, read: int = 65_536) -> Iterator[str]:
             with connection:
                 if connection.recv(read):
                     connection.sendall(answer)
+                    if stays:
+                        connection.recv(1)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -145,6 +150,40 @@ def test_foreign_numbers_that_are_none_are_no_bug(body):
 def test_a_body_that_breaks_off_does_not_change_what_the_status_says(end):
     with answering(b"HTTP/1.1 200 OK\r\n" + end, read=20) as url:
         make_sink(WebhookSettings(url=url), Context()).deliver(Delivery(alert(0)))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"\r\nok",
+        b"Content-Length: 100\r\n\r\nab",
+        b"Content-Length: -5\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n",
+    ],
+    ids=["no length", "wrong length", "odd length", "no last chunk"],
+)
+def test_a_body_that_does_not_end_does_not_change_what_the_status_says(end):
+    with answering(b"HTTP/1.1 200 OK\r\n" + end, stays=True) as url:
+        make_sink(WebhookSettings(url=url, timeout_s=0.2), Context()).deliver(Delivery(alert(0)))
+    with (
+        answering(b"HTTP/1.1 400 No\r\n" + end, stays=True) as url,
+        pytest.raises(Rejected, match="HTTP 400"),
+    ):
+        make_sink(WebhookSettings(url=url, timeout_s=0.2), Context()).deliver(Delivery(alert(0)))
+
+
+@pytest.mark.parametrize("before", [b"100 Continue", b"102 Processing", b"103 Early Hints\r\nLink: </a>"])
+@pytest.mark.parametrize("status", [200, 400])
+def test_what_is_announced_before_the_answer_is_none(before, status):
+    with answering(
+        b"HTTP/1.1 %b\r\n\r\nHTTP/1.1 %d x\r\nContent-Length: 0\r\n\r\n" % (before, status)
+    ) as url:
+        sink = make_sink(WebhookSettings(url=url), Context())
+        if status == 200:
+            sink.deliver(Delivery(alert(0)))
+            return
+        with pytest.raises(Rejected, match="HTTP 400"):
+            sink.deliver(Delivery(alert(0)))
 
 
 def multipart(tmp_path, url, **context):
