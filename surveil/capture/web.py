@@ -25,6 +25,9 @@ _FORMATS = "mpjpeg,mjpeg,jpeg_pipe,hls,mpegts,flv,live_flv,mov,matroska,webm,h26
 _CHUNK = 65_536
 _LONGEST_PAUSE_S = 2.0
 """Between two snapshots: a capture must end within seconds."""
+_MOST_EMPTY = 3
+"""Snapshots in a row without a picture before the stream is lost."""
+_NO_JPEG = "the camera sends no JPEG as its snapshot: check the path of the address"
 _PAGE = "the camera sent a web page instead of video: check the path of the address"
 _FATAL = (Cause.REDIRECTED, Cause.CERTIFICATE)
 
@@ -128,6 +131,10 @@ class WebSource(NetworkSource):
             self._note(error)
             return None
 
+    def lacks_picture(self) -> None:
+        """Take note that there is no picture in what was to be a snapshot."""
+        self._note(source_error(Cause.NO_VIDEO, self._url, _NO_JPEG))
+
     @property
     def has_failed(self) -> bool:
         """Whether reading went wrong."""
@@ -212,6 +219,8 @@ class _JpegFile:
         self._source = source
         self._body: WebBody | None = body
         self._is_snapshot = body.content_type.startswith("image/")
+        self._in_body = self._empty = 0
+        """Pictures in the body so far; bodies in a row that had none."""
         self._cutter = JpegCutter()
         self._ready: deque[bytes] = deque()
         self.waiting = 0
@@ -243,14 +252,20 @@ class _JpegFile:
             return False
         data = self._source.read_body(self._body, _CHUNK)
         if not data:
-            return self._ask_again()
-        self._ready += self._cutter.feed(data)
+            return self._ask_again(self._body)
+        found = self._cutter.feed(data)
+        self._in_body += len(found)
+        self._ready += found
         return True
 
-    def _ask_again(self) -> bool:
-        body, self._body = self._body, None
-        if body is not None:
-            self._source.release(body)
+    def _ask_again(self, ended: WebBody) -> bool:
+        self._body = None
+        self._source.release(ended)
+        # Some servers call a picture by another type than its own.
+        self._is_snapshot |= self._in_body == 1 and not ended.content_type.startswith("multipart/")
+        self._empty, self._in_body = 0 if self._in_body else self._empty + 1, 0
+        if self._is_snapshot and self._empty >= _MOST_EMPTY:
+            self._source.lacks_picture()
         if not self._is_snapshot or self._source.has_failed:
             return False
         pause_s = self._source.snapshot_interval_s - (self._source.monotonic() - self._asked)

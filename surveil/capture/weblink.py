@@ -101,6 +101,8 @@ class WebClient:
             place = self._checked(url)
             response = self._ask(place)
             there = response.getheader("Location") if response.status in _MOVED else None
+            if self._login and response.status != 401:
+                self._login.worked()
             if there is None and response.status != 401:
                 return self._good(response, url)
             if there is None and not self._can_log_in(response):
@@ -150,7 +152,7 @@ class WebClient:
         target = (place.path or "/") + (f"?{place.query}" if place.query else "")
         lines = [
             f"GET {target} HTTP/1.1", f"Host: {place.netloc}", f"User-Agent: surveil/{__version__}", "Accept: */*",
-            "Connection: close",
+            "Accept-Encoding: identity", "Connection: close",
         ]  # fmt: skip
         if self._login and (header := self._login.header("GET", target)):
             lines.append(f"Authorization: {header}")

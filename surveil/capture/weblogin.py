@@ -27,10 +27,16 @@ class _Digest:
     opaque: str
     qop: bool
     is_session: bool
+    is_stale: bool
+    """The login before was good, but its nonce too old."""
 
 
 class WebLogin:
-    """Answers the challenges of one server. Owned by the thread that reads it."""
+    """Answers the challenges of one server. Owned by the thread that reads it.
+
+    Each answer that is refused counts towards the lock of the account, and most servers send a new nonce with each
+    refusal. So one answer is given, and another one only where the server says that the first was merely stale.
+    """
 
     def __init__(self, user: str, password: str) -> None:
         self._user = user
@@ -38,18 +44,25 @@ class WebLogin:
         self._digest: _Digest | None = None
         self._basic = False
         self._uses = 0
+        self._answered = 0
+        """Challenges since the server last let somebody in."""
 
     def take(self, challenges: Sequence[str]) -> bool:
-        """Take a 401's challenges; return whether one of them can be answered that was not answered before."""
+        """Take a 401's challenges; return whether one of them is to be answered."""
         digests = [made for text in challenges if (made := _read(text))]
         digests.sort(key=lambda digest: list(_HASHES).index(digest.algorithm))
         if digests:
-            is_new = self._digest is None or digests[0].nonce != self._digest.nonce
             self._digest, self._uses = digests[0], 0
-            return is_new
-        is_new = not self._basic and any(text.lower().startswith("basic") for text in challenges)
-        self._basic = self._basic or is_new
-        return is_new
+        elif not self._basic:
+            self._basic = any(text.lower().startswith("basic") for text in challenges)
+        can = bool(digests) or self._basic
+        may = self._answered < (2 if digests and digests[0].is_stale else 1)
+        self._answered += 1
+        return can and may
+
+    def worked(self) -> None:
+        """Take note that the server has let somebody in."""
+        self._answered = 0
 
     def header(self, method: str, target: str) -> str | None:
         """Return the Authorization header of a request; None before the server has asked for one."""
@@ -101,6 +114,7 @@ def _read(challenge: str) -> _Digest | None:
         opaque=fields.get("opaque", ""),
         qop="auth" in qops,
         is_session=plain != algorithm,
+        is_stale=fields.get("stale", "").lower() == "true",
     )
 
 

@@ -102,6 +102,8 @@ class Device:
             if self.skew_s is None:
                 self._take_date(headers)
             raise LoginRefused(self._why_refused())
+        if self._web is not None:
+            self._web.worked()
         try:
             root = markup.parse(data)
         except markup.MarkupError as error:

@@ -127,6 +127,35 @@ def test_a_snapshot_is_asked_for_again_and_again(with_length: bool) -> None:
         assert server.asked[:5] == ["/snap.jpg?x=1"] * 5
 
 
+@pytest.mark.parametrize("kind", ["application/octet-stream", "text/plain", "text/html", ""])
+def test_a_snapshot_of_another_type_is_one_all_the_same(kind: str) -> None:
+    typed = {"Content_Type": kind} if kind else {}
+    with WebServer(lambda request: request.answer(200, JPEGS[0], **typed)) as server:
+        assert pictures_of(server.at("/snap"), 4, fps=100) == 4
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>busy</html>", JPEGS[0][:-200], b"\x1f\x8b" + bytes(100)])
+@pytest.mark.parametrize("good", [0, 2])
+def test_a_snapshot_without_a_picture_is_told(body: bytes, good: int) -> None:
+    def answer(request: WebRequest) -> None:
+        sent = JPEGS[0] if len(server.asked) <= good else body
+        request.answer(200, sent, Content_Type="image/jpeg")
+
+    with WebServer(answer) as server:
+        error = error_of(server.at("/snap.jpg"), fps=100)
+        assert (error.cause, "no JPEG" in str(error)) == ("no_video", True), str(error)
+        assert len(server.asked) == good + 3
+
+
+def test_one_broken_snapshot_among_good_ones_loses_nothing() -> None:
+    def answer(request: WebRequest) -> None:
+        cut = -200 if len(server.asked) % 3 == 0 else None
+        request.answer(200, JPEGS[0][:cut], Content_Type="image/jpeg")
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/snap.jpg"), 6, fps=100) == 6
+
+
 def test_a_snapshot_that_ends_is_told_as_what_it_is() -> None:
     def answer(request: WebRequest) -> None:
         if len(server.asked) < 3:
@@ -237,12 +266,49 @@ def test_a_login_is_made_once_and_only_when_asked_for(challenge: str, begins: st
         assert len(server.asked) == 2
 
 
-def test_a_wrong_password_is_tried_once() -> None:
-    challenge = {"WWW_Authenticate": 'Digest realm="x", nonce="n"'}
-    with WebServer(lambda request: request.answer(401, **challenge)) as server:
+DIGEST = 'Digest realm="x", nonce="{}", qop="auth"'
+
+
+@pytest.mark.parametrize(
+    ("challenges", "tries"),
+    [
+        (['Digest realm="x", nonce="n"'], 1),
+        ([DIGEST], 1),
+        ([DIGEST + ", algorithm=SHA-256", DIGEST, 'Basic realm="x"'], 1),
+        ([DIGEST + ", stale=false"], 1),
+        ([DIGEST + ", stale=TRUE"], 2),
+        (['Basic realm="x"'], 1),
+    ],
+    ids=["one nonce", "ever new nonces", "several ways", "not stale", "always stale", "basic"],
+)
+def test_a_wrong_password_is_tried_once(challenges: list[str], tries: int) -> None:
+    def refuse(request: WebRequest) -> None:
+        request.send_response(401)
+        for challenge in challenges:
+            request.send_header("WWW-Authenticate", challenge.format(len(server.asked)))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with WebServer(refuse) as server:
         error = error_of(server.at("/video", "joe:wrong"))
-        assert (error.cause, len(server.logins)) == ("unauthorized", 1)
+        assert (error.cause, len(server.logins)) == ("unauthorized", tries)
         assert "wrong" not in str(error)
+
+
+@pytest.mark.parametrize("stale", [", stale=true", ""])
+def test_a_nonce_that_has_expired_is_replaced(stale: str) -> None:
+    """Each lasts for two requests."""
+
+    def answer(request: WebRequest) -> None:
+        given = re.search(r'nonce="(\d+)"', request.headers.get("Authorization", ""))
+        if given and len(server.asked) - int(given[1]) <= 2:
+            request.answer(200, JPEGS[0], Content_Type="image/jpeg")
+        else:
+            challenge = DIGEST.format(len(server.asked)) + (stale if given else "")
+            request.answer(401, WWW_Authenticate=challenge)
+
+    with WebServer(answer) as server:
+        assert pictures_of(server.at("/snap.jpg", "joe:p"), 7, fps=100) == 7
 
 
 @pytest.mark.parametrize(
