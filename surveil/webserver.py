@@ -1,9 +1,9 @@
 """The HTTP server under the pages: uvicorn, with bounds on what a client may hold.
 
 A connection costs a file descriptor, and cameras, sinks and the database need those. So there is a cap on
-connections, and at the cap a newcomer takes the place of the one that has been waiting longest without a request: a
-probe or a scrape sends its request at once and gets through, however many connections idle. Times are bounded, too:
-for the handshake of TLS, for the head of a request, for idling, for a client that does not read.
+connections, and at the cap a newcomer takes the place of the one that has been waiting longest without a whole
+request: a probe or a scrape sends its own at once and gets through, however many connections idle. Times are bounded,
+too: for the handshake of TLS, for the head of a request, for idling, for a client that does not read.
 """
 
 from __future__ import annotations
@@ -120,13 +120,19 @@ class ClientConnection(H11Protocol):
         return cycle is None or self.cycle.response_complete
 
     @property
+    def receives(self) -> bool:
+        """Whether there is the head of a request, and its body has not come whole."""
+        return not self.waits and self.cycle.more_body
+
+    @property
     def stalls(self) -> bool:
         """Whether the client has not read what was sent."""
         return not self.waits and self.flow.write_paused
 
     def _make_room(self) -> None:
         others = [c for c in self.connections if isinstance(c, ClientConnection) and c is not self]
-        chosen = [c for c in others if c.waits] or [c for c in others if c.stalls] or [self]
+        waiting = [c for c in others if c.waits] or [c for c in others if c.receives]
+        chosen = waiting or [c for c in others if c.stalls] or [self]
         min(chosen, key=lambda c: c._since).cut()  # noqa: SLF001 - of the same class
 
     def cut(self) -> None:
