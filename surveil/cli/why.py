@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -39,13 +39,15 @@ def moment(text: str, now: datetime) -> datetime:
     try:
         if not _TIME.fullmatch(text):
             return datetime.fromisoformat(text).astimezone()
-        hour, minute, *_ = (int(part) for part in text.split(":"))
-        found = now.astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0)
-    except ValueError as error:
+        clock = time.fromisoformat(text if text.index(":") == 2 else f"0{text}")
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
             f"{text!r} is not a time; write for example 14:03 or '2026-11-30 14:03'"
         ) from error
-    return found if found <= now else found - timedelta(days=1)
+    # Each day with its own offset: the clock may have been changed since. An hour that was skipped is on no day.
+    days = [now.astimezone().date() - timedelta(days=n) for n in range(3)]
+    found = (datetime.combine(day, clock).replace(fold=fold).astimezone() for day in days for fold in (1, 0))
+    return next(one for one in found if one <= now and one.time() == clock)
 
 
 def why(

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -154,9 +155,39 @@ def test_a_time_is_the_last_one_of_that_name():
     assert (
         moment("2026-11-29 14:03", now).timestamp() == datetime(2026, 11, 29, 14, 3).astimezone().timestamp()
     )
-    for text in ("25:00", "then", "14"):
+    for text in ("25:00", "then", "14", "14:60", "0001-01-01"):
         with pytest.raises(typer.BadParameter, match="is not a time"):
             moment(text, now)
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize(
+    ("now", "text", "meant"),
+    [
+        ("2026-10-25 09:00", "01:30", "2026-10-24 23:30"),
+        ("2026-10-25 09:00", "23:00", "2026-10-24 21:00"),
+        ("2026-10-25 09:00", "02:30", "2026-10-25 01:30"),
+        ("2026-10-25 01:10", "02:30", "2026-10-25 00:30"),
+        ("2026-10-25 09:00", "03:30", "2026-10-25 02:30"),
+        ("2026-03-29 08:00", "01:30", "2026-03-29 00:30"),
+        ("2026-03-29 08:00", "02:30", "2026-03-28 01:30"),
+        ("2026-03-29 08:00", "22:00", "2026-03-28 21:00"),
+        ("2026-03-29 22:30", "00:15", "2026-03-29 22:15"),
+    ],
+)
+def test_a_time_is_that_of_its_own_day_where_the_clock_was_changed_since(now, text, meant):
+    """Both clocks are in UTC; at 01:00 UTC summer time begins and ends."""
+    found = moment(text, datetime.fromisoformat(f"{now}+00:00"))
+    assert found.astimezone(UTC) == datetime.fromisoformat(f"{meant}+00:00")
 
 
 def test_the_command_explains(tmp_path, camera):
