@@ -30,12 +30,12 @@ MOST_LOOKS, OUTLIERS = 64, 5
 """Looks that are remembered. One in so many may see it elsewhere: its legs were hidden."""
 DOUBT = 5.6
 """The median of the looks must be so many standard errors beyond: 4.5 of a mean; once in days by chance."""
-JITTER_WEIGHT, MOST_JITTER = 0.07, 0.15
+JITTER_WEIGHT, MOST_JITTER = 0.11, 0.15
 """Weight of one look in the running mean of the jitter; above this it is no jitter: the object turns round."""
 FIRST_JITTER = 0.01
 """With this the mean begins: in a few looks, jitter looks like somebody who sets off or enters the picture."""
-SECOND_DIFFERENCE = 1.954
-"""Mean absolute second difference of independent normal values, in their standard deviations."""
+THIRD_DIFFERENCE = 3.568
+"""Mean absolute third difference of independent normal values, in their standard deviations."""
 STEADY_S = 0.4
 """Looks nearer to each other than this err together: boxes are filtered."""
 SHRINK_S = 10.0
@@ -269,7 +269,7 @@ def _look(walk: _Walk, track: Track, here: Point, line: Line, t: float) -> None:
     whole = (here[0], top + (here[1] - top) * walk.height / height)
     away = signed_distance(line, here) / walk.height
     walk.looks.append(_Look(t, here, away, signed_distance(line, whole) / walk.height))
-    if len(walk.looks) > 2:
+    if len(walk.looks) > 3:
         walk.jitter += (_unsteady(walk.looks) - walk.jitter) * JITTER_WEIGHT
     walk.track = track
     if walk.side == 0.0 and abs(away) >= SETTLED:
@@ -280,15 +280,16 @@ def _look(walk: _Walk, track: Track, here: Point, line: Line, t: float) -> None:
 
 
 def _unsteady(looks: Sequence[_Look]) -> float:
-    """Return how far the last look is from a straight line through two before, as a standard deviation, heights.
+    """Return how far the last look is from a parabola through three before, as a standard deviation, heights.
 
-    The larger of neighbouring looks and of every second one: filtered boxes waver slowly.
+    Who sets off or stops is not unsteady. The larger of neighbouring looks and of every second one: filtered boxes
+    waver slowly.
     """
     found = 0.0
     for step in (1, 2):
-        if len(looks) > 2 * step:
-            a, b, c = (looks[-1 - n * step].away for n in (2, 1, 0))
-            found = max(found, abs(a - 2 * b + c) / SECOND_DIFFERENCE)
+        if len(looks) > 3 * step:
+            a, b, c, d = (looks[-1 - n * step].away for n in (3, 2, 1, 0))
+            found = max(found, abs(d - a + 3 * (b - c)) / THIRD_DIFFERENCE)
     return found
 
 

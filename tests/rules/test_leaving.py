@@ -48,10 +48,11 @@ WALKS, RUNS = (0.5, 1.2), (1.5, 3.0)
     ("fps", "heights_s", "whole", "entering"),
     [
         (2.5, WALKS, 40, 39),
-        (5.0, WALKS, 25, 16),
+        (5.0, WALKS, 31, 26),
+        (10.0, WALKS, 10, 10),
         (2.5, RUNS, 38, 36),
         (5.0, RUNS, 40, 37),
-        (10.0, RUNS, 32, 27),
+        (10.0, RUNS, 38, 35),
     ],
 )
 def test_whoever_sets_off_and_leaves_after_two_looks_beyond_has_crossed(fps, heights_s, whole, entering):
