@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from benchmarks.idle_cpu import FILM, empty_picture
-from benchmarks.on_demand import FPS, encode, film
+from benchmarks.rehearsal import FPS, encode, film
 from benchmarks.streams import SIZES, Program, cameras, configure, machine, row
 from surveil.types import Bytes
 

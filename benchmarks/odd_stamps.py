@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.on_demand import FPS, AsIfLive, Played, Rehearsal, configuration, encode, film, footage
+from benchmarks.idle_cpu import FILM
+from benchmarks.rehearsal import FPS, AsIfLive, Played, Rehearsal, configuration, encode, film
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival
 from surveil.clock import ManualClock
@@ -115,7 +116,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         clip = Path(work) / "clip.mp4"
-        recording = footage(asked.footage)["one-by-one"]
+        recording = asked.footage / FILM
         encode(film(recording, asked.seconds), clip, codec="h264", coding="vbr", gop_s=GOP_S, grain=0)
         detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
         for decode in ("full", "auto"):

@@ -1,9 +1,12 @@
 """Decoding on demand beside decoding in full: the same alerts? `python -m benchmarks.on_demand FOLDER`.
 
-Every clip of the footage in FOLDER is encoded as cameras encode (H.264 or H.265, CRF, capped VBR or CBR, key frames
-every 1, 2 or 4 s, grain), and played through the whole pipeline as a live stream in virtual time: once decoded on
-demand and once in full. Printed are the events of both, each difference, and how late alerts were. `--stays N`
-plays N drawn cases of somebody who stays for 1.2 groups of pictures or for part of one instead.
+Films are encoded as cameras encode (H.264 or H.265, CRF, capped VBR or CBR, key frames every 1, 2 or 4 s, grain), and
+played through the whole pipeline as live streams in virtual time: once decoded on demand and once in full. Printed
+are the events of both, each difference, and how late alerts were.
+
+Without more, the films are the recordings in FOLDER, UCSD Ped2's test clips, and a drawn yard. `--suites things
+tampering perimeter yard` plays the drawn films of `benchmarks.rules` instead, each after a time in which nothing moves.
+`--stays N` plays N drawn cases of somebody who stays for 1.2 groups of pictures or for part of one.
 """
 
 from __future__ import annotations
@@ -13,310 +16,157 @@ import logging
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice, repeat
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import structlog
-import yaml
-from prometheus_client import CollectorRegistry
 
-from surveil.alerts.outbox import Outbox
-from surveil.app.assembly import make_pipeline
-from surveil.app.camera_runtime import why_full
-from surveil.app.evidence_store import EvidenceStore
-from surveil.capture.avsource import AvSource
-from surveil.capture.loop import CaptureLoop
-from surveil.capture.settings import StreamSettings
-from surveil.capture.source import Arrival
-from surveil.clock import ManualClock, Stop
-from surveil.config import Config, load
-from surveil.detect.detector import Detector
+from benchmarks.rehearsal import FPS, Played, differences, encode, film, play_both
+from benchmarks.rules.drawn import CAMERAS, MADE, DrawnFilm
+from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
-from surveil.features.base import Shared
-from surveil.lane import FrameCounters
-from surveil.metrics import Metrics
 from surveil.models.store import ModelStore, open_detector
-from surveil.types import Alert, Bytes
+from surveil.types import Bytes
 
-FPS = 15
-YARD = [[0.05, 0.3], [0.95, 0.3], [0.95, 1.0], [0.05, 1.0]]
-OBJECTS = ["person", "car"]
-RULES = [
-    {"type": "intrusion", "zone": "yard", "classes": OBJECTS, "after_s": 0.5},
-    {"type": "presence", "classes": OBJECTS},
-    {"type": "line_crossing", "line": "middle", "classes": OBJECTS},
-    {"type": "left_object", "after_s": 8.0},
-    {"type": "picture"},
-]
-CODINGS = {
-    "crf": {"crf": "23"},
-    "vbr": {"crf": "23", "maxrate": "2500k", "bufsize": "2000k"},
-    "cbr": {"b": "2000k", "maxrate": "2000k", "bufsize": "2000k"},
-}
-INTERVAL_S = 0.2
-"""Of analysed frames."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """What one way of decoding gave."""
-
-    alerts: tuple[Alert, ...]
-    late_s: tuple[float, ...]
-    """By how much each alert came after the frame that shows it."""
-    books: FrameCounters
-    modes: tuple[str, ...]
-    damages: int
-    """How often pictures were taken for damaged."""
-    connections: int
-
-
-class AsIfLive(AvSource):
-    """A file as a camera sends it, in virtual time: before each packet everybody works off what there is."""
-
-    def __init__(self, settings: StreamSettings, clock: ManualClock, work: Callable[[], None]) -> None:
-        super().__init__(settings)
-        self._clock, self._work = clock, work
-        self._began = clock.monotonic()
-
-    def read(self) -> Arrival | None:
-        """Return the next packet at its moment."""
-        self._work()
-        arrival = super().read()
-        if arrival is not None and arrival.stamp is not None:
-            self._clock.advance(max(0.0, self._began + arrival.stamp - self._clock.monotonic()))
-        return arrival
-
-    def _ended(self) -> None:
-        """The film is over."""
-
-
-class Rehearsal:
-    """One camera with the whole pipeline behind it, on one thread and in virtual time."""
-
-    def __init__(
-        self,
-        config: Config,
-        detector: Detector,
-        folder: Path,
-        source: Callable[[StreamSettings, ManualClock, Callable[[], None]], AsIfLive] = AsIfLive,
-    ) -> None:
-        self._source = source
-        self._clock, self._metrics = ManualClock(), Metrics(CollectorRegistry())
-        (self._name,) = config.cameras
-        self._camera = config.cameras[self._name]
-        self._outbox = Outbox.open(folder / "surveil.db", [], self._clock, config.outbox)
-        evidence = EvidenceStore(folder, self._outbox, config.storm, self._metrics, self._clock, clips=False)
-        evidence.keep(self._camera)
-        shared = Shared(self._metrics, self._clock)
-        self._alerts: list[Alert] = []
-        self._late: list[float] = []
-        self.stages = make_pipeline(config, detector, evidence.writer, shared, on_alerts=self._note)
-        self._modes: list[str] = []
-
-    def play(self, clip: Path) -> Played:
-        """Play a clip to its end."""
-        ring, settings = self.stages.ring, self._camera.stream.model_copy(update={"url": "rtsp://192.0.2.1/"})
-        source = self._source(settings.model_copy(update={"url": str(clip)}), self._clock, self.work)
-        loop = CaptureLoop(
-            self._name, settings, ring.put, ring.lose, self._metrics, self._clock, Stop(),
-            wants=ring.wants, taker=ring, full=lambda: why_full(self._camera, {}, 0.0), make=lambda _: source,
-        )  # fmt: skip
-        loop.run()
-        self.work()
-        self.stages.commit.close()
-        books = ring.books()[self._name]
-        self._outbox.close()
-        mode = loop.status.decode
-        return Played(
-            alerts=tuple(self._alerts),
-            late_s=tuple(self._late),
-            books=books,
-            modes=(mode.mode, mode.value) if mode else (),
-            damages=self._count("capture_damage"),
-            connections=self._count("camera_connects"),
-        )
-
-    def _count(self, what: str) -> int:
-        found = self._metrics.registry.get_sample_value(f"surveil_{what}_total", {"camera": self._name})
-        return int(found or 0)
-
-    def work(self) -> None:
-        """Take everything there is through the stages."""
-        stages = self.stages
-        while slot := stages.ring.poll():
-            stages.prepare.process(slot)
-            if len(stages.detect.inbox):
-                stages.detect.process(stages.detect.inbox.take(1))
-            self._analyse()
-        self._analyse()
-
-    def _analyse(self) -> None:
-        stages = self.stages
-        while len(stages.analyse.inbox):
-            for item in stages.analyse.inbox.take(1):
-                stages.analyse.process(item)
-        while len(stages.commit.inbox):
-            stages.commit.process(stages.commit.inbox.take(1))
-
-    def _note(self, alerts: Sequence[Alert]) -> None:
-        self._alerts += alerts
-        self._late += [self._clock.wall() - alert.t_wall for alert in alerts]
-
-
-def configuration(folder: Path, **camera: object) -> Config:
-    """Write and load the configuration of one camera."""
-    whole = {
-        "url": "rtsp://192.0.2.1/",
-        "zones": {"yard": YARD},
-        "lines": {"middle": [[0.5, 0.0], [0.5, 1.0]]},
-        "rules": RULES,
-        **camera,
-    }
-    path = folder / "config.yaml"
-    path.write_text(
-        yaml.safe_dump({"version": 1, "cameras": {"yard": whole}, "state_dir": str(folder / "state")})
-    )
-    return load(path)
-
-
-def play_both(clip: Path, detector: Detector, **camera: object) -> tuple[Played, Played]:
-    """Play a clip decoded on demand and in full."""
-    played = []
-    for decode in ("auto", "full"):
-        with tempfile.TemporaryDirectory() as folder:
-            config = configuration(Path(folder), decode=decode, **camera)
-            played.append(Rehearsal(config, detector, Path(folder)).play(clip))
-    return played[0], played[1]
-
-
-def differences(demand: Played, full: Played) -> list[str]:
-    """Name the alerts of one that the other has not, and those that are more than an analysed frame apart."""
-    found = []
-    rest = list(demand.alerts)
-    for alert in full.alerts:
-        same = [a for a in rest if (a.rule, a.phase, a.label) == (alert.rule, alert.phase, alert.label)]
-        near = min(same, key=lambda a: abs(a.t - alert.t), default=None)
-        if near is None or abs(near.t - alert.t) > 2.0:
-            found.append(f"missing: {alert.phase} of {alert.rule} {alert.label} at {alert.t:.2f} s")
-            continue
-        rest.remove(near)
-        if abs(near.t - alert.t) > INTERVAL_S + 0.01:
-            found.append(f"{alert.phase} of {alert.rule} {alert.label} at {alert.t:.2f} s: at {near.t:.2f} s")
-    return found + [f"added: {a.phase} of {a.rule} {a.label} at {a.t:.2f} s" for a in rest]
-
-
-# Clips as cameras encode them.
-
-
-def encode(
-    pictures: Iterator[Bytes], path: Path, *, codec: str, coding: str, gop_s: float, grain: int
-) -> None:
-    """Encode BGR pictures at 15 fps without B frames."""
-    noise = np.random.default_rng(5)
-    keyint = round(gop_s * FPS)
-    with av.open(str(path), "w") as out:
-        name = {"h264": "libx264", "hevc": "libx265"}[codec]
-        stream = out.add_stream(name, rate=FPS)
-        own = {"x264-params": f"keyint={keyint}:min-keyint={keyint}:scenecut=0:bframes=0:ref=1:weightp=0"}
-        if codec == "hevc":
-            own = {"x265-params": f"keyint={keyint}:min-keyint={keyint}:scenecut=0:bframes=0:log-level=none"}
-        stream.options = {"preset": "veryfast", **CODINGS[coding], **own}
-        stream.pix_fmt = "yuv420p"
-        for number, picture in enumerate(pictures):
-            if not number:
-                stream.height, stream.width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
-            added = noise.normal(0, grain, picture.shape[:2])[..., None] if grain else 0.0
-            noisy = np.clip(picture + added, 0, 255).astype(np.uint8)[: stream.height, : stream.width]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noisy), format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            out.mux(stream.encode(frame))
-        out.mux(stream.encode(None))
-
-
-def film(path: Path, seconds: float) -> Iterator[Bytes]:
-    """Yield the pictures of a recording at 15 fps, from its beginning."""
-    shown = -1
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        rate = float(stream.average_rate or 25)
-        for number, frame in enumerate(container.decode(stream)):
-            picture = frame.to_ndarray(format="bgr24")
-            while shown < number / rate * FPS and shown < seconds * FPS:
-                shown += 1
-                yield picture
-            if shown >= seconds * FPS:
-                return
-
-
-def footage(folder: Path) -> dict[str, Path]:
-    """Return the recordings that are there."""
-    names = {
-        "vtest": "vtest/vtest.avi",
-        "one-by-one": "intel/one-by-one-person-detection.mp4",
-        "cars": "intel/car-detection.mp4",
-        "bag": "abandoned_bag/video4.avi",
-    }
-    return {name: folder / path for name, path in names.items() if (folder / path).exists()}
-
-
-def compare(folder: Path, seconds: float, only: Sequence[str]) -> None:
-    """Play every clip in every coding and print what differs."""
-    totals: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as work:
-        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
-        for name, recording in footage(folder).items():
-            for codec, coding, gop_s, grain in CASES:
-                label = f"{name} {codec} {coding} GOP {gop_s:g} s grain {grain}"
-                if only and not any(word in label for word in only):
-                    continue
-                clip = Path(work) / "clip.mp4"
-                encode(film(recording, seconds), clip, codec=codec, coding=coding, gop_s=gop_s, grain=grain)
-                demand, full = play_both(clip, detector)
-                _tell(label, demand, full, totals)
-    print("in all:", ", ".join(f"{name} {n}" for name, n in totals.items()))
-
-
-CASES = [
+Film = Callable[[], Iterator[Bytes]]
+"""Gives BGR pictures, 15 a second, from the beginning."""
+CODINGS = [
     ("h264", "crf", 1.0, 0),
     ("h264", "vbr", 2.0, 3),
     ("h264", "cbr", 4.0, 3),
     ("hevc", "crf", 2.0, 0),
     ("hevc", "cbr", 1.0, 3),
 ]
+"""Codec, rate, seconds between key frames, grain."""
+NAMES = {
+    "vtest": "vtest/vtest.avi",
+    "one-by-one": "intel/one-by-one-person-detection.mp4",
+    "cars": "intel/car-detection.mp4",
+    "bag": "abandoned_bag/video4.avi",
+}
+LATE_S = 0.5
+"""Alerts may be so much more than a group of pictures later than in full."""
+PAUSE_S = 16.0
+STAY_RULES = [{"type": "presence", "classes": ["person"]}]
 
 
-def _tell(label: str, demand: Played, full: Played, totals: Counter[str]) -> None:
+# Films.
+
+
+def films(folder: Path) -> dict[str, Film]:
+    """Return the films that can be made."""
+    found: dict[str, Film] = {
+        name: lambda path=folder / path: film(path, float("inf"))
+        for name, path in NAMES.items()
+        if (folder / path).exists()
+    }
+    if (folder / "ucsd_ped2").exists():
+        found["ped2"] = lambda: ped2(folder, "testing")
+    return found | {"yard": drawn_yard}
+
+
+def drawn_yard() -> Iterator[Bytes]:
+    """Yield a drawn yard: nobody is there at first, and now and then somebody is."""
+    scene = DrawnScene.default(seed=3, size=(960, 540), fps=FPS, seconds=60.0)
+    return still_first(PAUSE_S, FPS, (scene.frame(i) for i in range(scene.frames)))
+
+
+def still_first(seconds: float, fps: float, pictures: Iterable[Bytes]) -> Iterator[Bytes]:
+    """Yield the first of the pictures for a while, then all."""
+    rest = iter(pictures)
+    first = next(rest)
+    return chain(repeat(first, round(seconds * fps)), rest)
+
+
+def ped2(folder: Path, part: str, most: int = 99) -> Iterator[Bytes]:
+    """Yield clips of UCSD Ped2's `testing` or `training`, each after a pause in which nobody is there."""
+    clips = sorted((folder / "ucsd_ped2" / part / "frames").iterdir())
+    for clip in clips[:most]:
+        pictures = [cv2.imread(str(path)) for path in sorted(clip.iterdir())]
+        empty = np.median(np.stack(pictures[::8]), axis=0).astype(np.uint8)
+        yield from repeat(empty, round(PAUSE_S * FPS))
+        yield from (pictures[number * 10 // FPS] for number in range(len(pictures) * FPS // 10))
+
+
+# What is compared.
+
+
+def compare(folder: Path, seconds: float, only: Sequence[str]) -> None:
+    """Play every film in every coding and print what differs."""
+    totals = Counter[str]()
+    with tempfile.TemporaryDirectory() as work:
+        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        clip = Path(work) / "clip.mp4"
+        for name, made in films(folder).items():
+            for codec, coding, gop_s, grain in CODINGS:
+                label = f"{name} {codec} {coding} GOP {gop_s:g} s grain {grain}"
+                if only and not any(word in label for word in only):
+                    continue
+                pictures = islice(made(), round(seconds * FPS))
+                encode(pictures, clip, codec=codec, coding=coding, gop_s=gop_s, grain=grain)
+                _tell(label, *play_both(clip, detector), gop_s, totals)
+    _tell_all(totals)
+
+
+def suites(names: Sequence[str], seeds: range, gop_s: float) -> None:
+    """Play the drawn films of some suites and print what differs."""
+    with tempfile.TemporaryDirectory() as work:
+        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        for name in names:
+            totals = Counter[str]()
+            for one in chain.from_iterable(MADE[name](seed) for seed in seeds):
+                clip = Path(work) / "clip.mp4"
+                _write(one, clip, gop_s)
+                camera = {
+                    "rules": CAMERAS[name].rules,
+                    "zones": CAMERAS[name].zones,
+                    "lines": CAMERAS[name].lines,
+                }
+                both = play_both(clip, detector, idle_reaction_s=gop_s, **camera)
+                _tell(f"{one.suite} {one.name} GOP {gop_s:g} s", *both, gop_s, totals)
+            _tell_all(totals)
+
+
+def _write(one: DrawnFilm, clip: Path, gop_s: float) -> None:
+    coloured = (p if p.ndim == 3 else cv2.cvtColor(p, cv2.COLOR_GRAY2BGR) for p in one.pictures)
+    pictures = still_first(PAUSE_S, one.fps, coloured)
+    encode(pictures, clip, codec="h264", coding="vbr", gop_s=gop_s, grain=2, fps=round(one.fps))
+
+
+def _tell(label: str, demand: Played, full: Played, gop_s: float, totals: Counter[str]) -> None:
     found = differences(demand, full)
     equal = {(a.rule, a.phase, a.label, a.t) for a in demand.alerts} & {
         (a.rule, a.phase, a.label, a.t) for a in full.alerts
     }
-    totals.update(alerts=len(full.alerts), equal=len(equal), different=len(found))
-    books = demand.books
-    idle = sum(n for reason, n in books.dropped.items() if reason.value == "idle")
+    idle = sum(n for reason, n in demand.books.dropped.items() if reason.value == "idle")
     late = max(demand.late_s, default=0.0)
+    if late > gop_s + LATE_S:
+        found.append(f"late: {late:.2f} s")
+    totals.update(alerts=len(full.alerts), equal=len(equal), different=len(found))
     print(
         f"{label}: {'/'.join(demand.modes)}, {len(full.alerts)} alerts in full, {len(demand.alerts)} on demand, "
-        f"{len(equal)} at the same time; {idle / max(1, books.received):.0%} not decoded, latest {late:.2f} s",
+        f"{len(equal)} at the same time; {idle / max(1, demand.books.received):.0%} not decoded, latest {late:.2f} s",
         flush=True,
     )
     for line in found:
-        print("   ", line)
+        print("   ", line, flush=True)
+
+
+def _tell_all(totals: Counter[str]) -> None:
+    print("in all:", ", ".join(f"{name} {n}" for name, n in totals.items()), flush=True)
 
 
 # Drawn stays.
 
 
-def stays(count: int, gop_s: float) -> None:
-    """Play drawn cases of somebody who is there for 1.2 groups of pictures, and for half of one."""
+def stays(count: int, gop_s: float, shares: Sequence[float]) -> None:
+    """Play drawn cases of somebody who is there for some groups of pictures, or for a part of one."""
     with tempfile.TemporaryDirectory() as work:
         detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
-        for share in (1.2, 0.5):
+        for share in shares:
             alerted = Counter[str]()
             for seed in range(count):
                 clip = Path(work) / "clip.mp4"
@@ -332,13 +182,8 @@ def stays(count: int, gop_s: float) -> None:
             )
 
 
-STAY_RULES = [{"type": "presence", "classes": ["person"]}]
-
-
 def _visit(seed: int, stay_s: float) -> Iterator[Bytes]:
     """Yield 18 s of a drawn yard in which somebody stands for a while, from a random moment on."""
-    from surveil.demo.scene import DrawnScene  # noqa: PLC0415 - only here
-
     dice = random.Random(seed)
     scene = DrawnScene.passing(seed=seed, people=1, size=(640, 360))
     empty = scene.frame(0)
@@ -359,19 +204,26 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path, nargs="?", help="where the footage lies")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each recording")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each film")
     parser.add_argument("--only", nargs="*", default=[], help="words of the cases that are played")
+    parser.add_argument("--suites", nargs="+", default=[], choices=sorted(MADE), help="drawn films instead")
+    parser.add_argument("--seeds", type=int, default=2, help="of drawn films")
     parser.add_argument("--stays", type=int, default=0, help="drawn cases of each length of stay")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=[1.2, 0.5], help="lengths of stays, in GOPs"
+    )
     parser.add_argument("--gop", type=float, default=2.0, help="of the drawn cases, s")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if given.stays:
-        stays(given.stays, given.gop)
+        stays(given.stays, given.gop, given.shares)
+    elif given.suites:
+        suites(given.suites, range(given.seeds), given.gop)
     elif given.folder is not None:
         compare(given.folder, given.seconds, given.only)
     else:
-        parser.error("FOLDER or --stays is wanted")
+        parser.error("FOLDER, --suites or --stays is wanted")
 
 
 if __name__ == "__main__":

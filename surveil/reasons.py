@@ -57,8 +57,6 @@ class DecodeWhy(StrEnum):
     """Key frames and their groups give the same pictures alone."""
     SETTING = "setting"
     """The settings ask for every picture: `decode: full`, or no motion gate."""
-    FEATURE = "feature"
-    """A feature of the camera needs every picture, such as learned normality."""
     RULE = "rule"
     """An armed rule asks for every picture: `decode: full`."""
     SOURCE = "source"

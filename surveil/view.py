@@ -28,6 +28,8 @@ class FrameView:
         """Of the camera, open as of the frame before."""
         self.found: list[Finding] = []
         """By the analysers that looked before."""
+        self.asleep = False
+        """The camera sleeps: nothing moved since the frame before, and nobody decoded the pictures between them."""
         self._lumas: dict[tuple[int, int], Bytes] = {}
 
     def hiding(self, areas: Sequence[Polygon]) -> FrameView:
@@ -35,7 +37,7 @@ class FrameView:
         if not areas:
             return self
         other = FrameView(hiding(self.frame, areas), self.tracks, self.motion, self.events)
-        other.found = self.found
+        other.found, other.asleep = self.found, self.asleep
         return other
 
     @property

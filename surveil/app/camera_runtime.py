@@ -19,7 +19,6 @@ from surveil.capture.source import Source
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
 from surveil.features.counting.settings import CountingSettings
-from surveil.features.registry import FEATURES
 from surveil.lane import Lost
 from surveil.metrics import Metrics
 from surveil.pipeline.work import Analyser, Work
@@ -128,9 +127,6 @@ def why_full(camera: CameraConfig, off: Mapping[str, WhyOff], t_wall: float) -> 
 
     if camera.stream.decode == "full" or not camera.motion.enabled:
         return DecodeWhy.SETTING
-    features = (feature for feature in FEATURES.values() if feature.every_picture)
-    if any(feature.needs(camera) is not None for feature in features):
-        return DecodeWhy.FEATURE
     return DecodeWhy.RULE if any(map(wants_all, camera.rules)) else None
 
 

@@ -116,8 +116,6 @@ class Feature:
     """What of a camera's settings its analyser or its crops are made of: equal needs, no new ones. None: the
     camera does not use the feature."""
     analyser: Callable[[CameraParts, Shared], Analyser] | None = None
-    every_picture: bool = False
-    """Its analyser compares pictures a fraction of a second apart: its cameras are decoded in full."""
     crops: Callable[[CameraParts, Shared], CropSource] | None = None
     second_stage: Callable[[Shared], SecondStage] | None = None
     """Runs further models on what `crops` cut out."""

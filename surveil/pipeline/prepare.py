@@ -70,6 +70,7 @@ class PrepareStage:
     def _look(self, frame: Frame, work: Work, meters: Meters) -> None:
         view, motion = work.watched or work.watch(frame)
         work.watched = None  # it would keep the picture until the next
+        view.asleep = work.asleep is not None
         work.motion = motion
         picture, size = view.picture, (view.picture.width, view.picture.height)
         if motion.gate not in QUIET or work.stirred is None:

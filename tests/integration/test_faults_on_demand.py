@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.on_demand import play_both
+from benchmarks.rehearsal import play_both
 from surveil.detect.settings import ModelSettings
 from surveil.models.store import ModelStore, open_detector
 from surveil.ring import Drop

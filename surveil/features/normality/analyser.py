@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import structlog
 
 from surveil.clock import Every
+from surveil.features.normality.flow import STILL_S
 from surveil.features.normality.learning import DAMAGED, LIGHT, LearningPause, PauseReason
 from surveil.features.normality.metrics import NormalityMetrics
 from surveil.features.normality.plane import plane_size
@@ -50,15 +52,15 @@ def why_pause(view: FrameView) -> LearningPause | None:
 class NormalityAnalyser:
     """Judges the frames of one camera. Owned, with its scene, by the holder of the camera's slot.
 
-    `unstored`: areas (fractions of the frame) that must not be stored. What is usual is learned with pictures of
-    it, and those are stored.
+    `fps`: the rate of analysis. `unstored`: areas (fractions of the frame) that must not be stored. What is usual is
+    learned with pictures of it, and those are stored.
     """
 
-    wants_all = False
-    """It has its camera decoded in full: see `Feature.every_picture`."""
-
-    def __init__(self, scene: SceneNormality, metrics: Metrics, unstored: Sequence[Polygon] = ()) -> None:
+    def __init__(
+        self, scene: SceneNormality, metrics: Metrics, fps: float, unstored: Sequence[Polygon] = ()
+    ) -> None:
         self.scene = scene
+        self._interval_s = 1.0 / fps
         self._camera = scene.camera
         self._unstored = unstored
         own = metrics.of(NormalityMetrics)
@@ -78,13 +80,33 @@ class NormalityAnalyser:
         self._told: tuple[NormalityState, str] | None = None
         self._scene_said: NormalityStatus | None = None
 
+    @property
+    def wants_all(self) -> bool:
+        """Whether pictures far apart are not enough now, although nothing moves."""
+        return self.scene.wants_all
+
     def observe(self, view: FrameView) -> NormalityResult | None:
         """Judge one frame; None for a damaged one, which would look like motion."""
+        if view.asleep:
+            self._pass_over(view)
         result = self._judge(view.hiding(self._unstored))
         if result is not None:
             self._show(result)
         self._count_held(view.frame.t)
         return result
+
+    def _pass_over(self, view: FrameView) -> None:
+        """Learn and judge what nobody decoded, because nothing moved: frames as still as the one before them."""
+        frame = view.frame
+        if self._t is None or frame.t - self._t > STILL_S:
+            return
+        size, hold = (frame.picture.width, frame.picture.height), why_pause(view)
+        for t in np.arange(
+            self._t + self._interval_s, frame.t - self._interval_s / 2, self._interval_s
+        ).tolist():
+            t_wall = frame.t_wall - (frame.t - t)
+            self.scene.observe(None, t, t_wall, size, view.tracks, hold, still=True)
+            self._count_held(t)
 
     def lost(self) -> None:
         """Note that the stream was interrupted."""

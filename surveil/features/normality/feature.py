@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def _needs(camera: CameraParts) -> object:
     settings = camera.section(NormalitySettings)
-    return (settings, camera.unstored) if settings.enabled else None
+    return (settings, camera.unstored, camera.detect.fps) if settings.enabled else None
 
 
 def _analyser(camera: CameraParts, shared: Shared) -> Analyser:
@@ -36,7 +36,7 @@ def _analyser(camera: CameraParts, shared: Shared) -> Analyser:
     from surveil.features.normality.scene import Scenes  # noqa: PLC0415
 
     scene = shared.get(Scenes).of(camera.name, camera.section(NormalitySettings))
-    return NormalityAnalyser(scene, shared.metrics, camera.unstored)
+    return NormalityAnalyser(scene, shared.metrics, camera.detect.fps, camera.unstored)
 
 
 def _leave(camera: str, shared: Shared) -> None:
@@ -84,7 +84,6 @@ NORMALITY = Feature(
     rules={"anomaly": RuleKind(AnomalySettings, Anomaly)},
     needs=_needs,
     analyser=_analyser,
-    every_picture=True,
     leave=_leave,
     keeper=_keeper,
     metrics=_metrics,

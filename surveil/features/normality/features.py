@@ -117,6 +117,11 @@ class FeatureExtractor:
         """The background as it is now, half resolution."""
         return self._background
 
+    @property
+    def is_still(self) -> bool:
+        """Whether it saw for itself that nothing moves, and nothing has moved since."""
+        return self._standing is not None
+
     def wants(self, t: float) -> bool:
         """Whether it has to see the frame of stream time `t` (s), although somebody else saw nothing move in it.
 

@@ -22,8 +22,9 @@ MIN_DT_S = 0.075
 """Frames closer than this to the last pair are skipped, so that 25 or 30 fps give about 10 pairs a second."""
 MAX_DT_S = 0.5
 """No flow over a longer gap: things have moved further than flow can follow."""
-STILL_S = 2.0
-"""Two frames this far apart that do not differ have nothing moving between them, if somebody else watched."""
+STILL_S = 5.0
+"""Two frames this far apart that do not differ have nothing moving between them, if somebody else watched: as seldom as
+a camera is looked at while it sleeps."""
 LOOK_BACK_S = 0.2
 """The frame difference spans about this long, so that slow things show, too."""
 DIFFERENCE = 8.0

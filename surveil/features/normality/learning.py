@@ -124,9 +124,14 @@ class Learning:
             self._learner.gap()
         self.holding = reason
 
+    @property
+    def is_sketching(self) -> bool:
+        """Whether it looks at the background now, which takes pictures close together."""
+        return self._sketch is not None and self.holding is None
+
     def sketch(self, plane: Bytes, t: float) -> Geometry | None:
         """Look at the background; return what was found, once."""
-        if self._sketch is None or self.holding is not None:
+        if self._sketch is None or not self.is_sketching:
             return None
         self._sketch.add(plane, t)
         if len(self._sketch) < SKETCH:

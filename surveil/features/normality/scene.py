@@ -57,6 +57,8 @@ class SceneNormality:
         self._invalid = ""
         self._last_over = -1e18
         self._last: NormalityResult | None = None
+        self._is_blind = False
+        """The last frame did not show what the model knows."""
         self._offered: tuple[LoadedModel, bool] | None = None
         self.dwell = Dwell()
         self.drift = DriftWatch()
@@ -109,6 +111,19 @@ class SceneNormality:
         known = self._extractor is not None and self._frame == frame and self._offered is None
         return not known or self._extractor is None or self._extractor.wants(t)
 
+    @property
+    def wants_all(self) -> bool:
+        """Whether it has to see the next frames close together, although nothing moves.
+
+        For the background that it learns, until it has seen for itself that nothing moves, and where an alarm begins.
+        """
+        if self._extractor is None:
+            return self.learning.is_sketching
+        if self._is_blind:
+            return False
+        begins = self._last is not None and not self._last.over and self._last.score >= self._last.threshold
+        return begins or not self._extractor.is_still
+
     def observe(
         self,
         plane: Bytes | None,
@@ -149,12 +164,13 @@ class SceneNormality:
         if self._frame != frame:
             self._resolution(frame)
         self.learning.pause(hold, t_wall)
+        self._is_blind = hold is not None and hold.blind
         if self._extractor is None:
             return self._sketching(plane, t)
         covered = hold is not None and hold.blind and hold.reason is not PauseReason.MOVED
         if not covered and plane is not None and self._looks_elsewhere(plane, t):
             return nothing(t, self.status(t_wall))
-        if hold is not None and hold.blind:
+        if hold is not None and self._is_blind:
             return self._blind(t, hold)
         features = (
             self._extractor.still(t) if plane is None else self._extractor.observe(plane, t, still=still)
