@@ -23,7 +23,7 @@ def certificate_doubts(settings: HttpSettings, now: float) -> Iterator[str]:
         return
     name = f"http.certificate: {settings.certificate}"
     try:
-        until = _shaken(settings.certificate, settings.key, None)
+        until = shaken(settings.certificate, settings.key, settings.certificate, None)
     except ssl.SSLCertVerificationError as error:
         yield f"{name}: {error.verify_message}: browsers refuse it; renew it"
         return
@@ -31,7 +31,7 @@ def certificate_doubts(settings: HttpSettings, now: float) -> Iterator[str]:
         yield f"{name}: expires in {max(0.0, until - now) / _DAY_S:.0f} days: renew it"
     for host in _hosts(settings):
         try:
-            _shaken(settings.certificate, settings.key, host)
+            shaken(settings.certificate, settings.key, settings.certificate, host)
         except ssl.SSLCertVerificationError:
             yield f"{name}: is not for {host}: browsers refuse it there; name {host} in it"
 
@@ -43,14 +43,15 @@ def _hosts(settings: HttpSettings) -> list[str]:
     return list(dict.fromkeys([*told, *settings.hosts]))
 
 
-def _shaken(certificate: Path, key: Path, host: str | None) -> float:
-    """Shake hands by a certificate as a client that trusts it; return when it expires, Unix s.
+def shaken(certificate: Path, key: Path, authority: Path, host: str | None) -> float:
+    """Shake hands by a certificate as a client that trusts `authority` would; return when it expires, Unix s.
 
-    Raises SSLCertVerificationError where the client refuses it.
+    `host`: name or address that it must be for; None: any. Raises SSLCertVerificationError where the client refuses it,
+    other SSLErrors and OSError where the files cannot be used.
     """
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     server.load_cert_chain(certificate, key)
-    client.load_verify_locations(certificate)
+    client.load_verify_locations(authority)
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     client.check_hostname = host is not None
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()

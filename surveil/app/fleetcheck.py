@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import ipaddress
+import ssl
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from surveil.app.certificate import shaken
 from surveil.app.open_ports import open_to_others
 from surveil.app.state_dir import usable
 from surveil.config import Config
@@ -15,7 +17,7 @@ from surveil.config.file import FleetSettings
 from surveil.errors import StateError, SurveilError
 from surveil.extras import Extra, command
 from surveil.fleet.control import ask
-from surveil.fleet.rayprocess import TOKEN
+from surveil.fleet.rayprocess import TOKEN, own_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ def look(config: Config, fleet: FleetSettings) -> list[FleetFinding]:
     return [
         _ray(),
         _address(fleet),
+        _tls(fleet),
         _open_ports(),
         _pages(config),
         _token(config),
@@ -55,6 +58,24 @@ def _address(fleet: FleetSettings) -> FleetFinding:
     return FleetFinding("address", good=True, text=text)
 
 
+def _tls(fleet: FleetSettings) -> FleetFinding:
+    """Shake hands as another node would: Ray does not say why it refuses a certificate."""
+    if fleet.certificate is None or fleet.key is None or fleet.authority is None:
+        text = "is off: use a tunnel, or give fleet.certificate, fleet.key and fleet.authority"
+        return FleetFinding("TLS", good=True, text=text)
+    what = f"fleet.certificate: {fleet.certificate}"
+    try:
+        own = own_address(fleet.listen)
+        shaken(fleet.certificate, fleet.key, fleet.authority, own)
+    except ssl.SSLCertVerificationError as error:
+        text = f"{what} is refused: {error.verify_message}; have the authority sign one for {own}"
+        return FleetFinding("TLS", good=False, text=text)
+    except OSError as error:
+        text = f"{what} cannot be used: {error.strerror or error}; give PEM files that this user may read"
+        return FleetFinding("TLS", good=False, text=text)
+    return FleetFinding("TLS", good=True, text=f"{what} is for {own}")
+
+
 def _open_ports() -> FleetFinding:
     """Ray listens on all addresses, whatever it is told: only a firewall keeps others out."""
     found = open_to_others()
@@ -67,7 +88,7 @@ def _open_ports() -> FleetFinding:
     if not found.ports:
         return FleetFinding("ports", good=True, text="no process of Ray's listens on more than loopback")
     text = (
-        f"Ray listens on all addresses, without TLS, at {_listed(found.ports)}; the units let in whom "
+        f"Ray listens on all addresses at {_listed(found.ports)}; the units let in whom "
         "IPAddressAllow names, without them use a firewall"
     )
     return FleetFinding("ports", good=True, text=text)

@@ -43,7 +43,11 @@ class Member:
         self._listen()
         self.prepare()
         processes = rayprocess.start_ray(
-            head=self._head, own_ip=self._own_ip, token=self._token, temp=self._folder(), is_head=self.is_head
+            head=self._head,
+            own_ip=self._own_ip,
+            token=self._token,
+            temp=rayprocess.FOLDER,
+            is_head=self.is_head,
         )
         try:
             return self._serve(processes)
@@ -93,10 +97,6 @@ class Member:
             if processes.poll() is not None:
                 raise StateError(f"Ray has not come up on this node: it ended with {processes.returncode}")
             self._clock.sleep(1.0, self._stop)
-
-    def _folder(self) -> Path:
-        """Return where Ray keeps its session: below /tmp, since its sockets need short paths."""
-        return Path("/tmp/surveil-ray")  # noqa: S108 - of the unit's own: PrivateTmp
 
     def _listen(self) -> None:
         def end(_number: int, _frame: FrameType | None) -> None:

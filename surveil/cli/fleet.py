@@ -25,6 +25,7 @@ from surveil.config.file import FleetSettings
 from surveil.errors import ConfigError, StateError
 from surveil.extras import Extra, command
 from surveil.fleet import rayprocess
+from surveil.fleet.rayprocess import RayTls
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -50,7 +51,7 @@ def start(config: ConfigPath = DEFAULT_CONFIG, ip: Ip = "") -> None:
     Example: `surveil fleet start -c /etc/surveil/config.yaml`
     """
     settings, fleet = _read(config)
-    _ray(settings)
+    _ray(settings, fleet)
     from surveil.app.fleetrun import FleetHead  # noqa: PLC0415 - needs Ray
 
     raise typer.Exit(FleetHead(settings, fleet, ip or rayprocess.own_address(fleet.listen)).run())
@@ -68,7 +69,7 @@ def join(
     Example: `surveil fleet join 10.0.0.1:6379 --ip 10.0.0.2`
     """
     settings, fleet = _read(config)
-    _ray(settings)
+    _ray(settings, fleet)
     from surveil.app.fleetrun import Member  # noqa: PLC0415 - needs Ray
 
     head = address or fleet.listen
@@ -159,9 +160,9 @@ def _read(path: Path) -> tuple[Config, FleetSettings]:
     return settings, settings.fleet
 
 
-def _ray(settings: Config) -> ModuleType:
+def _ray(settings: Config, fleet: FleetSettings) -> ModuleType:
     """Return the module that needs Ray. Raises StateError with the remedy where Ray is missing."""
-    rayprocess.settle(settings.state_dir / rayprocess.TOKEN)
+    rayprocess.settle(settings.state_dir / rayprocess.TOKEN, _tls(fleet))
     try:
         from surveil.fleet import ray_backend  # noqa: PLC0415
     except ImportError as error:
@@ -169,9 +170,16 @@ def _ray(settings: Config) -> ModuleType:
     return ray_backend
 
 
+def _tls(fleet: FleetSettings) -> RayTls | None:
+    """Return what Ray's connections are encrypted by; None: by nothing."""
+    if fleet.certificate is None or fleet.key is None or fleet.authority is None:
+        return None
+    return RayTls(certificate=fleet.certificate, key=fleet.key, authority=fleet.authority)
+
+
 def _connected(path: Path) -> Any:
     settings, fleet = _read(path)
-    backend = _ray(settings)
+    backend = _ray(settings, fleet)
     backend.connect(fleet.listen, rayprocess.own_address(fleet.listen))
     return backend.ask_coordinator
 

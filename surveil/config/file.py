@@ -9,7 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
 
@@ -187,6 +187,20 @@ class FleetSettings(Settings):
         default_factory=dict,
         description="Labels and capacity of nodes, by name. Nodes that are not named here may join, too.",
     )
+    certificate: Path | None = Field(
+        default=None,
+        description="Certificate (PEM) of this node, for its address: Ray's connections use TLS. Default: no TLS.",
+    )
+    key: Path | None = Field(default=None, description="Private key (PEM) of the certificate.")
+    authority: Path | None = Field(
+        default=None, description="Certificate (PEM) of the authority that has signed those of all nodes."
+    )
+
+    @model_validator(mode="after")
+    def _all_of_tls(self) -> Self:
+        if len({self.certificate is None, self.key is None, self.authority is None}) > 1:
+            raise ValueError("'certificate', 'key' and 'authority' belong together: give all three")
+        return self
 
     @field_validator("listen")
     @classmethod

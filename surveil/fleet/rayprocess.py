@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.errors import StateError
@@ -16,6 +17,8 @@ from surveil.listening import split_address
 
 TOKEN = "fleet.token"  # noqa: S105 - the name of a file
 """In the state directory: who has it, and reaches Ray's ports, may run programs."""
+FOLDER = Path("/tmp/surveil-ray")  # noqa: S108 - of the unit's own: PrivateTmp
+"""Where Ray keeps its session: its sockets need short paths."""
 _LAST_HEAD = "ray_current_cluster"
 """In Ray's folder: the address of the head that it has started last."""
 _REACH_S = 2.0
@@ -23,8 +26,30 @@ _OBJECTS_MB = 78
 """Ray's smallest store of objects; no objects are kept in it."""
 
 
-def settle(token: Path) -> None:
-    """Set this process up for Ray; before Ray is imported, since it reads its environment then."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RayTls:
+    """Files (PEM) by which the nodes prove to each other who they are."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+    def environment(self) -> dict[str, str]:
+        """Return what tells Ray of them."""
+        return {
+            "RAY_USE_TLS": "1",
+            "RAY_TLS_SERVER_CERT": str(self.certificate),
+            "RAY_TLS_SERVER_KEY": str(self.key),
+            "RAY_TLS_CA_CERT": str(self.authority),
+        }
+
+
+def settle(token: Path, tls: RayTls | None = None) -> None:
+    """Set this process, and those that it starts, up for Ray; before Ray is imported: it reads its environment then.
+
+    `tls`: None: connections are not encrypted, whatever the environment says.
+    """
+    os.environ.update({"RAY_USE_TLS": "0"} if tls is None else tls.environment())
     os.environ.update(environment(token))
 
 

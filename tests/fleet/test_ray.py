@@ -4,8 +4,11 @@ Needs Ray, which is no part of the usual environment: `.ci/run` puts it beside, 
 """
 
 import importlib.util
+import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from contextlib import suppress
@@ -13,6 +16,7 @@ from contextlib import suppress
 import pytest
 
 from surveil.fleet.rayprocess import TOKEN
+from tests.fleet.authority import Authority
 from tests.fleet.judge import Judge
 from tests.fleet.machines import config
 from tests.integration.world import wait_for
@@ -61,11 +65,31 @@ def surveil(*words):
     return done.stdout
 
 
+def encrypt(path, tls):
+    """Let Ray's connections use TLS."""
+    whole = json.loads(path.read_text())
+    whole["fleet"] |= tls
+    path.write_text(json.dumps(whole))
+
+
+def speaks_tls(fleet):
+    """Whether the head shakes hands with a node that has a certificate."""
+    context = ssl.create_default_context(cafile=fleet["authority"])
+    context.load_cert_chain(fleet["certificate"], fleet["key"])
+    host, port = HEAD.split(":")
+    with (
+        socket.create_connection((host, int(port)), 5) as plain,
+        context.wrap_socket(plain, server_hostname=host) as encrypted,
+    ):
+        return bool(encrypted.cipher())
+
+
 def in_ray(path, code):
     """Run a line that prints a process id in a process that is connected to the fleet; None: it could not."""
     program = (
-        "import sys, json\nfrom pathlib import Path\nfrom surveil.fleet import rayprocess\n"
-        f"rayprocess.settle(Path({str(path.parent / 'state' / TOKEN)!r}))\nfrom surveil.fleet import ray_backend\n"
+        "from pathlib import Path\n"
+        "from surveil.cli.fleet import _read, _ray\n"
+        f"ray_backend = _ray(*_read(Path({str(path)!r})))\n"
         f"import ray\nray_backend.connect({HEAD!r}, '127.0.0.2')\n{code}"
     )
     done = subprocess.run(
@@ -84,6 +108,10 @@ def test_a_fleet_comes_up_by_its_commands_and_outlives_its_coordinator_and_an_ag
     (tmp_path / "store").mkdir()
     with Judge(clip, ["gate", "yard"]) as judge, Commands(tmp_path) as commands:
         paths = [config(f"node{i}", tmp_path, judge, "stop", "http://127.0.0.1:9/x", HEAD) for i in range(2)]
+        authority = Authority(tmp_path / "tls")
+        # On loopback the check takes the head's address for that of every node.
+        for path in paths:
+            encrypt(path, authority.settings(path.parent.name, "127.0.0.2", "127.0.0.3"))
         for path in paths:
             commands.start(f"daemon-{path.parent.name}", "run", "-c", path)
         head = commands.start("head", "fleet", "start", "-c", paths[0])
@@ -96,9 +124,8 @@ def test_a_fleet_comes_up_by_its_commands_and_outlives_its_coordinator_and_an_ag
         node = commands.start("node", "fleet", "join", HEAD, "--ip", "127.0.0.3", "-c", paths[1])
         wait_for(lambda: commands.says("node", "in the fleet"), 120)
         wait_for(judge.read_once, 60)
-        status = surveil("fleet", "status", "-c", paths[0])
-        assert "node0" in status
-        assert "node1" in status
+        assert speaks_tls(json.loads(paths[1].read_text())["fleet"])
+        wait_for(lambda: all(n in surveil("fleet", "status", "-c", paths[0]) for n in ("node0", "node1")), 60)
         assert "bad" not in surveil("fleet", "check", "-c", paths[1])
         began = judge.now()
         for line in (COORDINATOR, AGENT):
