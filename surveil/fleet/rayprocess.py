@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.errors import StateError
+from surveil.fleet.messages import VALID_S
 from surveil.listening import split_address
 
 TOKEN = "fleet.token"  # noqa: S105 - the name of a file
@@ -22,6 +23,9 @@ FOLDER = Path("/tmp/surveil-ray")  # noqa: S108 - of the unit's own: PrivateTmp
 _LAST_HEAD = "ray_current_cluster"
 """In Ray's folder: the address of the head that it has started last."""
 _REACH_S = 2.0
+_HEAD_LOST = "RAY_gcs_rpc_server_reconnect_timeout_s"
+"""How long Ray on a node waits for the head before it ends, to be started anew: 60 s by default. A head that comes back
+knows none of the nodes, and without it a lease ends after its validity: to wait longer only keeps cameras unwatched."""
 _OBJECTS_MB = 78
 """Ray's smallest store of objects; no objects are kept in it."""
 
@@ -56,6 +60,7 @@ def settle(token: Path, tls: RayTls | None = None) -> None:
 def environment(token: Path) -> dict[str, str]:
     """Return the environment of every process of Ray here: a token, and no statistics of usage."""
     return {
+        _HEAD_LOST: str(round(VALID_S)),
         **os.environ,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token),

@@ -19,12 +19,14 @@ from surveil.errors import StateError
 from surveil.fleet.control import ask
 from surveil.fleet.rayprocess import TOKEN
 from tests.fleet.judge import Judge
-from tests.fleet.machines import config
+from tests.fleet.machines import config, within
+from tests.fleet.network import Network, Place
 from tests.integration.world import Process, wait_for
 
-HEAD = "127.0.0.2:26379"
+_PORT = 26379
 _MARK = "SURVEIL_TEST_NODE"
 _RESTART_S = 5.0
+_NODES = 3
 SHORT_CHECKS = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
@@ -34,12 +36,19 @@ SHORT_CHECKS = {
 
 
 class RayNode:
-    """A daemon, and a command that keeps Ray's processes. A supervisor starts the command again."""
+    """A daemon, and a command that keeps Ray's processes. A supervisor starts the command again.
 
-    def __init__(self, path: Path, number: int, checks: Mapping[str, str]) -> None:
+    Args:
+        path: of the configuration.
+        where: what the command does, and at which address.
+        checks: environment of Ray's processes.
+        place: its network and its boot time; None: those of the tests.
+    """
+
+    def __init__(self, path: Path, where: list[str], checks: Mapping[str, str], place: Place | None) -> None:
         self.path, self.name, self.state = path, path.parent.name, path.parent / "state"
-        address = f"127.0.0.{2 + number}"
-        self._command = ["start", "--ip", address] if number == 0 else ["join", HEAD, "--ip", address]
+        self.place = place
+        self._command = [*within(place), "surveil", "fleet", *where, "-c", str(path)]
         self._checks, self._stop = checks, Stop()
         self._supervisor = threading.Thread(target=self._supervise, name=f"supervisor-{self.name}")
         self.start()
@@ -47,7 +56,7 @@ class RayNode:
     # The daemon.
 
     def start(self) -> None:
-        self.daemon = Process(self.path)
+        self.daemon = Process(self.path, by=within(self.place))
 
     def kill(self) -> None:
         self.daemon.end(signal.SIGKILL)
@@ -79,7 +88,7 @@ class RayNode:
         while not self._stop:
             with (self.path.parent / "ray.log").open("ab") as log:
                 child = subprocess.Popen(
-                    [sys.executable, "-m", "surveil", "fleet", *self._command, "-c", str(self.path)],
+                    [sys.executable, *self._command],
                     stdout=log,
                     stderr=log,
                     env={**os.environ, **self._checks, _MARK: str(self.path)},
@@ -111,15 +120,31 @@ class RayNode:
 
 
 class RayFleet:
-    """Three nodes under Ray. A context manager. `checks`: environment of Ray's processes."""
+    """Three nodes under Ray. A context manager.
+
+    `checks`: environment of Ray's processes; `network` has a place for each node, None: all are on loopback.
+    """
 
     def __init__(
-        self, folder: Path, judge: Judge, policy: str, webhook: str, checks: Mapping[str, str]
+        self,
+        folder: Path,
+        judge: Judge,
+        policy: str,
+        webhook: str,
+        checks: Mapping[str, str],
+        network: Network | None = None,
     ) -> None:
         self.judge = judge
         (folder / "store").mkdir()
-        paths = [config(f"node{i}", folder, judge, policy, webhook, HEAD) for i in range(3)]
-        self.machines = [RayNode(path, number, checks) for number, path in enumerate(paths)]
+        places = network.places if network else [None] * _NODES
+        addresses = [place.fleet.there if place else f"127.0.0.{2 + i}" for i, place in enumerate(places)]
+        at = f"{addresses[0]}:{_PORT}"
+        paths = [config(f"node{i}", folder, judge, policy, webhook, at) for i in range(_NODES)]
+        commands = [["start"], *[["join", at]] * (_NODES - 1)]
+        self.machines = [
+            RayNode(path, [*command, "--ip", address], checks, place)
+            for path, command, address, place in zip(paths, commands, addresses, places, strict=True)
+        ]
         head, *others = self.machines
         head.supervise()
         wait_for((head.state / TOKEN).exists, 60)

@@ -30,6 +30,7 @@ from typing import Any
 from surveil.clock import Stop, SystemClock
 from surveil.demo.clip import write_clip
 from surveil.demo.scene import DrawnScene
+from surveil.fleet import rayprocess
 from tests import forked
 from tests.fleet import outcome
 from tests.fleet.judge import OWN, Judge
@@ -108,10 +109,10 @@ def run(folder: Path, args: argparse.Namespace) -> bool:
     dice, policy, ray = random.Random(args.seed), args.policy, args.ray
     clip = folder / "passing.mp4"
     write_clip(clip, DrawnScene.passing(seed=3, people=2, size=(640, 360)))
-    apart = os.environ.get(_OWN_NAMESPACES) == "1" and not ray
-    if apart:
-        _mount(folder)
+    apart = os.environ.get(_OWN_NAMESPACES) == "1"
     with ExitStack() as stack:
+        if apart:
+            _mount(folder, stack)
         network = stack.enter_context(Network(_MACHINES)) if apart else None
         host = PLANT if apart else "127.0.0.1"
         tables = [place.sockets for place in network.places] if network else [OWN]
@@ -119,7 +120,7 @@ def run(folder: Path, args: argparse.Namespace) -> bool:
         judge = stack.enter_context(Judge(clip, _CAMERAS, host, tables))
         if ray:
             checks = {} if args.usual_checks else SHORT_CHECKS
-            fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url, checks))
+            fleet = stack.enter_context(RayFleet(folder, judge, policy, hook.url, checks, network))
             fleet.settle()
             faults = RayFaults(fleet, dice)
         else:
@@ -140,12 +141,19 @@ def _drawn(kinds: list[str], dice: random.Random) -> Iterator[str]:
         yield from dice.sample(kinds, k=len(kinds))
 
 
-def _mount(folder: Path) -> None:
+def _mount(folder: Path, until: ExitStack) -> None:
+    """Give each node a small file system, and Ray another folder than that of other runs, until `until` is closed."""
     for i in range(_MACHINES):
         state = folder / f"node{i}" / "state"
         state.mkdir(parents=True)
-        options = f"size={_STATE_MB}m,mode=0700"
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(state)], check=True)
+        _mount_at(state, f"size={_STATE_MB}m,mode=0700", until)
+    rayprocess.FOLDER.mkdir(exist_ok=True)
+    _mount_at(rayprocess.FOLDER, "mode=0755", until)
+
+
+def _mount_at(path: Path, options: str, until: ExitStack) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)], check=True)
+    until.callback(subprocess.run, ["umount", "--lazy", str(path)], check=True)
 
 
 def _own_namespaces() -> None:

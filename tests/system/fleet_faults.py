@@ -11,10 +11,9 @@ from surveil.app.node import LEASES
 from tests.fleet import clock
 from tests.fleet.desk import Desk, Loss
 from tests.fleet.machines import Fleet, Machine, frozen
-from tests.fleet.network import Way
 from tests.integration.world import wait_for
+from tests.system.fleet_networks import Meanwhile, network_faults
 
-Meanwhile = Callable[[], None]
 _BALLAST = "ballast"
 _STEP_S = 3600.0
 
@@ -57,12 +56,7 @@ class Faults:
         }
         """Those in which a node that watches hears nothing of the coordinator that counts."""
         if fleet.machines[0].place:
-            self.without_contact |= {
-                "network of the fleet cut": lambda meanwhile: self._unplugged(Way.BOTH, meanwhile),
-                "nothing reaches a node": lambda meanwhile: self._unplugged(Way.TO_THE_NODE, meanwhile),
-                "nothing comes from a node": lambda meanwhile: self._unplugged(Way.FROM_THE_NODE, meanwhile),
-                "node off all networks": self._alone,
-            }
+            self.without_contact |= network_faults(self._any)
         self.kinds = keeping | self.without_contact
 
     def _any(self) -> Machine:
@@ -110,20 +104,6 @@ class Faults:
             meanwhile()
 
     # The way between.
-
-    def _unplugged(self, way: Way, meanwhile: Meanwhile) -> None:
-        link = self._any().place.fleet
-        link.cut(way)
-        meanwhile()
-        link.mend(way)
-
-    def _alone(self, meanwhile: Meanwhile) -> None:
-        place = self._any().place
-        for link in (place.fleet, place.plant):
-            link.cut(Way.BOTH)
-        meanwhile()
-        for link in (place.fleet, place.plant):
-            link.mend(Way.BOTH)
 
     def _cut(self, loses: Loss, meanwhile: Meanwhile) -> None:
         line = self._any().line

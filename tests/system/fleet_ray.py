@@ -11,8 +11,8 @@ from contextlib import suppress
 from tests.fleet.clock import Step
 from tests.fleet.ray_machines import RayFleet, RayNode
 from tests.integration.world import wait_for
+from tests.system.fleet_networks import Meanwhile, network_faults
 
-Meanwhile = Callable[[], None]
 _PROGRAMS = {
     "agent": "ray::AgentActor",
     "coordinator": "ray::CoordinatorActor",
@@ -36,6 +36,8 @@ class RayFaults:
         for program in _PROGRAMS:
             self.without_contact[f"{program} killed"] = lambda m, p=program: self._killed(p, m)
             self.without_contact[f"{program} frozen"] = lambda m, p=program: self._frozen(p, m)
+        if fleet.machines[0].place:
+            self.without_contact |= network_faults(self._any)
         self.kinds = {"daemon killed": self._daemon_killed} | self.without_contact
 
     def _any(self) -> RayNode:
