@@ -5,7 +5,6 @@ Classifiers do not belong to one camera: what is deployed on one node comes to a
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
@@ -13,22 +12,20 @@ from pathlib import Path
 
 import structlog
 
-from surveil.alerts.arming import ArmingChannel, Switches, parse
+from surveil.app.carried import Carried, CarriedArming, CarriedCounts, CarriedModel
 from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
-from surveil.features.normality.store import NormalityStore
 from surveil.fleet.roster import Roster, read_roster
-from surveil.fleet.shelf import Shelf, digest_of
+from surveil.fleet.shelf import Shelf
 
 log = structlog.get_logger(__name__)
 _PERIOD_S = 5.0
-_MODEL, _ARMING = "normality", "arming"
 Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
 
 
 class LearnedCarrier:
-    """Carries normality models, arming and classifiers.
+    """Carries normality models, arming, counts and classifiers.
 
     On a thread of its own, which nobody waits for: a shared folder may hang.
     """
@@ -39,10 +36,14 @@ class LearnedCarrier:
         store: Path,
         holdings: Holdings,
         classifiers: Callable[[], Collection[str]] = tuple,
+        now: Callable[[], float] = boot_s,
     ) -> None:
         """`holdings` yields camera, epoch and whether the lease is fresh; `classifiers` names those that rules need."""
-        self._folder, self._store, self._holdings = folder, store, holdings
+        self._now = now
+        self._store, self._holdings = store, holdings
         self._classifiers = SharedClassifiers(folder, store, classifiers)
+        kinds: tuple[Carried, ...] = (CarriedModel(folder), CarriedArming(folder), CarriedCounts(folder))
+        self._kinds = {kind.name: kind for kind in kinds}
         self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
         """By camera: the epoch for which the store was read, and what is the same here and there."""
         self._failing_since: float | None = None
@@ -56,7 +57,7 @@ class LearnedCarrier:
     def late_s(self) -> float:
         """Return for how long the store could not be used, s."""
         since = self._failing_since
-        return 0.0 if since is None else boot_s() - since
+        return 0.0 if since is None else self._now() - since
 
     def run_once(self) -> None:
         """Take and put what is due. Raises StateError, when the rest is done."""
@@ -78,14 +79,18 @@ class LearnedCarrier:
 
     def _run(self, stop: Stop) -> None:
         while not SystemClock().sleep(_PERIOD_S, stop):
-            try:
-                self.run_once()
-            except StateError as error:
-                self._tell(error)
-            except Exception:
-                log.exception("what cameras have learned not carried")
-            else:
-                self._tell(None)
+            self.try_once()
+
+    def try_once(self) -> None:
+        """Take and put what is due; log when trouble begins and ends."""
+        try:
+            self.run_once()
+        except StateError as error:
+            self._tell(error)
+        except Exception:
+            log.exception("what cameras have learned not carried")
+        else:
+            self._tell(None)
 
     def _carry(self, camera: str, epoch: int) -> None:
         shelf = Shelf(self._store, f"learned/{camera}")
@@ -98,55 +103,48 @@ class LearnedCarrier:
 
     def _put(self, shelf: Shelf, camera: str, epoch: int, known: Mapping[str, str]) -> Mapping[str, str]:
         """Store what has changed here; return what is the same here and there."""
-        parts = self._parts(camera)
-        digests = {name: digest_of(content) for name, content in parts.items()}
-        return known if digests == known else shelf.put(epoch, parts).parts
+        here = self._here(camera)
+        # What a node of another version carries beside stays there.
+        others = {name: digest for name, digest in known.items() if _kind(name) not in self._kinds}
+        if {**others, **here} == known:
+            return known
+        stored = shelf.stored()
+        new = {
+            name: self._kinds[_kind(name)].content(camera, name)
+            for name, digest in here.items()
+            if digest not in stored
+        }
+        return shelf.put(epoch, new, {**others, **here}).parts
 
     def _take(self, shelf: Shelf, camera: str) -> Mapping[str, str]:
         """Use what the store has; return what is the same here and there."""
         entry = shelf.newest()
         if entry is None:
             return {}
-        own = {name: digest_of(content) for name, content in self._parts(camera).items()}
-        wanted = {name: shelf.get(digest) for name, digest in entry.parts.items() if own.get(name) != digest}
-        if _MODEL in wanted:
-            NormalityStore(self._folder, camera).publish(wanted[_MODEL], reuse=True)
-        if _ARMING in wanted:
-            self._arm(camera, parse(wanted[_ARMING].decode()))
-        if wanted:
-            log.info("what the camera has learned taken over", camera=camera, parts=sorted(wanted))
+        own = self._here(camera)
+        wanted = {name: digest for name, digest in entry.parts.items() if own.get(name) != digest}
+        for name, kind in self._kinds.items():
+            parts = {part: shelf.get(digest) for part, digest in wanted.items() if _kind(part) == name}
+            if parts:
+                kind.take(camera, parts)
+                log.info("what the camera has learned taken over", camera=camera, kind=name, parts=len(parts))
         return entry.parts
 
-    def _parts(self, camera: str) -> dict[str, bytes]:
-        """Return what there is here to carry."""
-        path = NormalityStore(self._folder, camera).path()
-        try:
-            model = {} if path is None else {_MODEL: path.read_bytes()}
-        except OSError as error:
-            raise StateError(f"{path}: cannot be read: {error.strerror}") from error
-        board = ArmingChannel(self._folder / "surveil.db")
-        try:
-            switches = board.read()
-        finally:
-            board.close()
-        own = sorted((*key, one.since, one.until) for key, one in switches.items() if key[0] == camera)
-        return model | {_ARMING: json.dumps(own).encode()}
-
-    def _arm(self, camera: str, theirs: Switches) -> None:
-        def change(switches: Switches) -> Switches:
-            return {**{key: one for key, one in switches.items() if key[0] != camera}, **theirs}
-
-        board = ArmingChannel(self._folder / "surveil.db")
-        try:
-            board.change(change, SystemClock().wall())
-        finally:
-            board.close()
+    def _here(self, camera: str) -> Mapping[str, str]:
+        """Return the SHA-256 of all that there is here to carry, by name."""
+        return {
+            name: digest for kind in self._kinds.values() for name, digest in kind.digests(camera).items()
+        }
 
     def _tell(self, error: StateError | None) -> None:
         """Log when trouble begins and ends."""
         if error is not None and self._failing_since is None:
-            self._failing_since = boot_s()
+            self._failing_since = self._now()
             log.error("shared store cannot be used, retrying", why=str(error))
         elif error is None and self._failing_since is not None:
             self._failing_since = None
             log.info("shared store is there again")
+
+
+def _kind(part: str) -> str:
+    return part.split("/", 1)[0]

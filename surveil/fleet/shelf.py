@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 
 from surveil.errors import StateError
 from surveil.filesystem import make_folders, read_json, write_atomically
@@ -67,13 +68,25 @@ class Shelf:
             raise StateError(f"{path}: is damaged; remove it, and its node puts it there again")
         return content
 
-    def put(self, epoch: int, parts: Mapping[str, bytes]) -> ShelfEntry:
-        """Store files as the newest of this epoch."""
+    def stored(self) -> Collection[str]:
+        """Return the SHA-256 of the files that are there."""
+        try:
+            return {path.name for path in (self._folder / "objects").iterdir()}
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise StateError(f"{self._folder}: cannot be read: {error.strerror}") from error
+
+    def put(
+        self, epoch: int, parts: Mapping[str, bytes], kept: Mapping[str, str] = MappingProxyType({})
+    ) -> ShelfEntry:
+        """Store files as the newest of this epoch, beside `kept`: SHA-256 by name of some that are there."""
         self._check()
-        digests = {name: digest_of(content) for name, content in parts.items()}
+        new = {name: digest_of(content) for name, content in parts.items()}
+        digests = {**kept, **new}
         try:
             for name, content in parts.items():
-                path = self._folder / "objects" / digests[name]
+                path = self._folder / "objects" / new[name]
                 if not path.exists():
                     make_folders(path.parent)
                     write_atomically(path, content)

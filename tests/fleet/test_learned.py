@@ -1,7 +1,9 @@
 """What a camera has learned moves with it, and the newest is that of the highest epoch."""
 
 import json
+from contextlib import closing
 
+import numpy as np
 import pytest
 
 from surveil.alerts.arming import ArmingChannel, disarm
@@ -9,6 +11,9 @@ from surveil.alerts.outbox import Outbox
 from surveil.app.learned import LearnedCarrier
 from surveil.clock import ManualClock
 from surveil.errors import StateError
+from surveil.features.counting.live import GRID
+from surveil.features.counting.rollup import Key, Rollup, Sum
+from surveil.features.counting.store import DATABASE, CountStore
 from surveil.features.normality.store import NormalityStore
 from surveil.fleet.shelf import Shelf
 
@@ -22,9 +27,16 @@ class Node:
         folder.mkdir()
         self.folder, self.held = folder, {}
         Outbox.open(folder / "surveil.db", [], ManualClock()).close()
+        self._now = 1000.0
         self.carrier = LearnedCarrier(
-            folder, store, lambda: [(name, epoch, True) for name, epoch in self.held.items()]
+            folder,
+            store,
+            lambda: [(name, epoch, True) for name, epoch in self.held.items()],
+            now=lambda: self._now,
         )
+
+    def passes(self, seconds):
+        self._now += seconds
 
     @property
     def models(self):
@@ -44,6 +56,20 @@ class Node:
         board = ArmingChannel(self.folder / "surveil.db")
         board.change(disarm(keys, NOW), NOW)
         board.close()
+
+    def count(self, hour, n, camera="yard"):
+        """Count n crossings in the hour that begins then, as a daemon does."""
+        rollup = Rollup()
+        rollup.sums[Key(camera=camera, hour=hour, kind="crossing", place="door", direction="in")] = Sum(n=n)
+        rollup.maps[camera, hour // 86_400 * 86_400] = np.full(GRID[::-1], n, np.float32)
+        with closing(CountStore(self.folder / DATABASE)) as store:
+            store.add(rollup)
+
+    def counted(self, camera="yard"):
+        """Crossings by hour, and the sum of the map of all days."""
+        with closing(CountStore(self.folder / DATABASE)) as store:
+            hours = {key.hour: total.n for key, total in store.hours(camera, 0, 1e12)}
+            return hours, float(store.map(camera, 0, 1e12).max())
 
     def carry(self, **held):
         self.held = held
@@ -94,6 +120,99 @@ def test_what_was_learned_while_the_store_was_away_gets_there_later(nodes, store
     east.carry(yard=5)
     west.carry(yard=6)
     assert west.model() == b"meanwhile"
+
+
+DAY = 86_400
+NOON = 20_000 * DAY + 12 * 3600
+
+
+def test_counts_go_on_where_the_camera_moves_to(nodes):
+    east, west = nodes
+    for day in range(4):
+        east.count(NOON - day * DAY, 10 + day)
+    east.count(NOON, 7, camera="gate")
+    east.carry(yard=5)
+    east.carry(yard=5)
+    west.carry(yard=6)
+    assert west.counted() == ({NOON - day * DAY: 10 + day for day in range(4)}, 10 + 11 + 12 + 13)
+    assert west.counted("gate")[0] == {}
+    west.count(NOON, 5)
+    west.count(NOON + 3600, 1)
+    west.carry(yard=6)
+    east.carry(yard=7)
+    assert east.counted()[0][NOON] == 15
+    assert east.counted()[0][NOON + 3600] == 1
+    assert east.counted()[0][NOON - 3 * DAY] == 13
+    assert east.counted("gate")[0] == {NOON: 7}
+
+
+def test_what_was_counted_by_a_node_that_was_cut_off_is_not_added(nodes):
+    """Both have counted the same people."""
+    east, west = nodes
+    east.count(NOON, 10)
+    east.carry(yard=5)
+    east.carry(yard=5)
+    west.carry(yard=6)
+    for node in nodes:
+        node.count(NOON, 3)
+    west.carry(yard=6)
+    east.carry(yard=5)
+    east.carry(yard=7)
+    assert east.counted()[0] == {NOON: 13}
+
+
+def test_settled_days_are_neither_read_nor_stored_again(nodes, store):
+    east, _ = nodes
+    for day in range(40):
+        east.count(NOON - day * DAY, 1)
+    east.carry(yard=5)
+    east.carry(yard=5)
+    objects = store / "learned" / "yard" / "objects"
+    before = {path: path.stat().st_mtime_ns for path in objects.iterdir()}
+    east.count(NOON, 1)
+    east.carry(yard=5)
+    after = {path: path.stat().st_mtime_ns for path in objects.iterdir()}
+    assert len(after.keys() - before.keys()) == 1
+    assert all(after[path] == at for path, at in before.items())
+
+
+def test_what_a_node_of_another_version_carries_stays_in_the_store(nodes, store):
+    east, west = nodes
+    Shelf(store, "learned/yard").put(4, {"later": b"of another version"})
+    east.carry(yard=5)
+    east.disarm(("yard", "intrusion"))
+    east.carry(yard=5)
+    west.carry(yard=6)
+    west.disarm(("yard", "loitering"))
+    west.carry(yard=6)
+    parts = Shelf(store, "learned/yard").newest().parts
+    assert Shelf(store, "learned/yard").get(parts["later"]) == b"of another version"
+
+
+def test_a_damaged_day_is_refused(nodes, store):
+    east, _ = nodes
+    Shelf(store, "learned/yard").put(4, {f"counts/{NOON // DAY}": b"[]"})
+    with pytest.raises(StateError, match="a day of counts"):
+        east.carry(yard=5)
+
+
+def test_an_hour_without_the_store_is_told_and_loses_nothing(nodes, store):
+    east, west = nodes
+    east.carry(yard=5)
+    store.rename(store.with_name("away"))
+    for n in range(720):
+        if n % 60 == 0:
+            east.models.publish(b"model %d" % n)
+            east.count(NOON, 1)
+        east.carrier.try_once()
+        east.passes(5.0)
+    assert 3590 <= east.carrier.late_s() <= 3600
+    store.with_name("away").rename(store)
+    east.carrier.try_once()
+    assert east.carrier.late_s() == 0
+    west.carry(yard=6)
+    assert west.model() == b"model 660"
+    assert west.counted()[0] == {NOON: 12}
 
 
 def test_a_shelf_keeps_few_and_notices_damage(store):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,28 @@ ORDER BY hour, camera, kind, place, direction, label
 """  # noqa: S608 - our own constant
 _TABLES = {"hours": 9, "maps": 4}
 """Columns of each."""
+_DAY_S = 86_400
+_DAYS = f"""
+SELECT hour / {_DAY_S} FROM hours WHERE camera = ? AND NOT ({_NO_HOUR})
+UNION SELECT day / {_DAY_S} FROM maps WHERE camera = ? AND NOT ({_NO_MAP}) ORDER BY 1
+"""  # noqa: S608 - our own constants
+_HOURS_OF = f"""
+SELECT hour, kind, place, direction, label, n, seconds, peak FROM hours
+WHERE camera = ? AND hour >= ? AND hour < ? AND NOT ({_NO_HOUR}) ORDER BY hour, kind, place, direction, label
+"""  # noqa: S608 - our own constant
+_MAPS_OF = f"""
+SELECT day, cells FROM maps WHERE camera = ? AND day >= ? AND day < ? AND NOT ({_NO_MAP}) ORDER BY day
+"""  # noqa: S608 - our own constant
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfCounts:
+    """What was counted at one camera on one day of UTC."""
+
+    hours: tuple[tuple[int, str, str, str, str, int, float, float], ...]
+    """The columns of `hours` without the camera, ordered by the key."""
+    maps: tuple[tuple[int, bytes], ...]
+    """The Unix time at which a local day begins, and its cells, float32."""
 
 
 class CountStore:
@@ -85,12 +107,17 @@ class CountStore:
     def add(self, rollup: Rollup) -> None:
         """Add sums and maps to what is stored, all or nothing."""
         rows = [(*astuple(key), *astuple(total)) for key, total in rollup.sums.items()]
+        with self._transaction() as cursor:
+            cursor.executemany(_ADD, rows)
+            for (camera, day), cells in rollup.maps.items():
+                self._add_map(cursor, camera, day, cells)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Cursor]:
         with _ours(self._path), closing(self._db.cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
-                cursor.executemany(_ADD, rows)
-                for (camera, day), cells in rollup.maps.items():
-                    self._add_map(cursor, camera, day, cells)
+                yield cursor
             except ERRORS:
                 cursor.execute("ROLLBACK")
                 raise
@@ -128,6 +155,38 @@ class CountStore:
         with _ours(self._path):
             first, last = self._db.execute(query, (camera, camera)).fetchone()
         return None if first is None else (first, last)
+
+    def days(self, camera: str) -> list[int]:
+        """Return the days of UTC with counts of a camera, numbered from 1970-01-01, in order."""
+        with _ours(self._path):
+            return [day for (day,) in self._db.execute(_DAYS, (camera, camera))]
+
+    def day(self, camera: str, day: int) -> DayOfCounts:
+        """Return all that was counted at a camera on a day of UTC."""
+        span = (camera, day * _DAY_S, (day + 1) * _DAY_S)
+        with _ours(self._path):
+            return DayOfCounts(
+                tuple(self._db.execute(_HOURS_OF, span)), tuple(self._db.execute(_MAPS_OF, span))
+            )
+
+    def replace_day(self, camera: str, day: int, counts: DayOfCounts) -> None:
+        """Put a day of UTC in the place of what was counted then; what does not belong to it is left out."""
+        since, until = day * _DAY_S, (day + 1) * _DAY_S
+        hours = [(camera, *row) for row in counts.hours if since <= row[0] < until]
+        maps = [
+            (camera, start, GRID[0], cells)
+            for start, cells in counts.maps
+            if since <= start < until and _cells(cells) is not None
+        ]
+        with self._transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM hours WHERE camera = ? AND hour >= ? AND hour < ?", (camera, since, until)
+            )
+            cursor.execute(
+                "DELETE FROM maps WHERE camera = ? AND day >= ? AND day < ?", (camera, since, until)
+            )
+            cursor.executemany(_ADD, hours)
+            cursor.executemany("INSERT INTO maps VALUES (?, ?, ?, ?)", maps)
 
     def cameras(self) -> list[str]:
         """Return the cameras that were counted at."""

@@ -1,0 +1,87 @@
+"""The counts of a camera as they move between machines: a part for each day of UTC, which is replaced as a whole.
+
+The machine that takes a camera over counts on from what was counted before, so its day has that of the machine before.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+from surveil.errors import StateError
+from surveil.features.counting.store import DATABASE, CountStore, DayOfCounts
+from surveil.filesystem import read_json
+
+_UNSETTLED = 2
+"""How many of the newest days may still change: days of maps begin at local midnight."""
+_FILES = (DATABASE, f"{DATABASE}-wal")
+
+
+class CountedDays:
+    """The days in one state directory, numbered from 1970-01-01. One thread's; every method raises StateError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[str, tuple[list[int], dict[int, str]]] = {}
+        """By camera: when the files had changed as its days were read, and what was found."""
+
+    def digests(self, camera: str) -> Mapping[int, str]:
+        """Return the SHA-256 of each day of a camera. Years are read once, and then what may have changed."""
+        changed = [_changed_at(self._folder / name) for name in _FILES]
+        before, known = self._read.get(camera, ([0, 0], {}))
+        if changed == before:
+            return known
+        with closing(CountStore(self._folder / DATABASE, reading=True)) as store:
+            days = store.days(camera)
+            settled = {day: known[day] for day in days[:-_UNSETTLED] if day in known}
+            others = {day: _digest(store, camera, day) for day in days if day not in settled}
+        self._read[camera] = changed, settled | others
+        return settled | others
+
+    def content(self, camera: str, day: int) -> bytes:
+        """Return one day of a camera."""
+        with closing(CountStore(self._folder / DATABASE, reading=True)) as store:
+            return _encoded(store.day(camera, day))
+
+    def take(self, camera: str, days: Mapping[int, bytes]) -> None:
+        """Put these days in the place of those that are here."""
+        self._read.pop(camera, None)
+        with closing(CountStore(self._folder / DATABASE)) as store:
+            for day, content in days.items():
+                store.replace_day(camera, day, _decoded(content))
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _digest(store: CountStore, camera: str, day: int) -> str:
+    return sha256(_encoded(store.day(camera, day))).hexdigest()
+
+
+def _encoded(day: DayOfCounts) -> bytes:
+    maps = [(start, base64.b64encode(cells).decode("ascii")) for start, cells in day.maps]
+    return json.dumps({"hours": day.hours, "maps": maps}, separators=(",", ":")).encode()
+
+
+def _decoded(content: bytes) -> DayOfCounts:
+    try:
+        plain = read_json(content)
+        hours = tuple(
+            (int(hour), str(kind), str(place), str(way), str(label), int(n), float(seconds), float(peak))
+            for hour, kind, place, way, label, n, seconds, peak in plain["hours"]
+        )
+        maps = tuple((int(start), base64.b64decode(cells, validate=True)) for start, cells in plain["maps"])
+    except (ValueError, TypeError, KeyError, binascii.Error) as error:
+        raise StateError(f"a day of counts cannot be read: {error}") from error
+    return DayOfCounts(hours, maps)
