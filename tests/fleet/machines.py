@@ -93,6 +93,7 @@ class Fleet:
         folder: below which each machine has its own; `node0/state` and so on may be there already.
         reached: for each camera that not all machines reach the names of those that do.
         network: has a place for each machine; None: all are on loopback.
+        more: settings of every camera beside, or in the place of, the usual ones.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Fleet:
         machines: int = 3,
         reached: Mapping[str, list[str]] | None = None,
         network: Network | None = None,
+        more: Mapping[str, object] | None = None,
     ) -> None:
         self.judge, self.store = judge, folder / "store"
         self.store.mkdir()
@@ -113,7 +115,9 @@ class Fleet:
             for name in judge.cameras
         }
         self.desk = Desk(loads, self.store)
-        paths = [config(f"node{i}", folder, judge, policy, webhook, reached=reached) for i in range(machines)]
+        paths = [
+            config(f"node{i}", folder, judge, policy, webhook, "", reached, more) for i in range(machines)
+        ]
         places = network.places if network else [None] * machines
         self.machines = [Machine(path, self.desk, place) for path, place in zip(paths, places, strict=True)]
 
@@ -124,6 +128,10 @@ class Fleet:
     def owner(self, camera: str) -> Machine | None:
         seat = self.desk.coordinator._seats.get(camera)
         return next((machine for machine in self.machines if seat and machine.name == seat.node), None)
+
+    def epoch(self, camera: str) -> int:
+        """Return the epoch of the present owner."""
+        return self.desk.coordinator._seats.get(camera).epoch
 
     def moved(self, camera: str, away: Machine) -> None:
         """Wait until another machine has the camera, and every camera is read again."""
@@ -146,6 +154,7 @@ def config(
     webhook: str,
     head: str = "",
     reached: Mapping[str, list[str]] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Path:
     """Write the configuration of a node below `folder`; return its path."""
     yard = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
@@ -155,6 +164,7 @@ def config(
             "detect": {"fps": 2},
             "zones": {"yard": yard},
             "rules": [{"type": "intrusion", "zone": "yard", "after_s": 0.5, "linger_s": 0.5}],
+            **(more or {}),
         }
         for camera, server in judge.cameras.items()
     }

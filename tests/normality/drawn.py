@@ -96,9 +96,9 @@ def geometry() -> Geometry:
 
 
 @cache
-def model(seconds: float = 65.0, fps: float = 10.0) -> LoadedModel:
-    """A model of the yard, learned once."""
+def model(seconds: float = 65.0, fps: float = 10.0, t_wall: float = 1_700_000_000.0) -> LoadedModel:
+    """A model of the yard, learned once, from `t_wall` (Unix s) on."""
     learner = Learner("yard", FRAME, geometry())
     for plane, t in frames(seconds, fps):
-        learner.observe(plane, t, 1_700_000_000 + t)
+        learner.observe(plane, t, t_wall + t)
     return fingerprint(learner.freeze().fit())

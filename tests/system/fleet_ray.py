@@ -31,7 +31,8 @@ class RayFaults:
         """None: clocks are right."""
         self.without_contact: dict[str, Callable[[Meanwhile], None]] = {
             "daemon frozen": self._daemon_frozen,
-            "node killed": self._node_killed,
+            "node killed": lambda m: self._node_killed(self._dice.choice(self._fleet.machines[1:]), m),
+            "node with the head killed": lambda m: self._node_killed(self._fleet.machines[0], m),
         }
         for program in _PROGRAMS:
             self.without_contact[f"{program} killed"] = lambda m, p=program: self._killed(p, m)
@@ -52,8 +53,7 @@ class RayFaults:
     def _daemon_frozen(self, meanwhile: Meanwhile) -> None:
         self._freeze([self._any().daemon.child.pid], meanwhile)
 
-    def _node_killed(self, meanwhile: Meanwhile) -> None:
-        machine = self._any()
+    def _node_killed(self, machine: RayNode, meanwhile: Meanwhile) -> None:
         machine.kill()
         self._signal(machine.processes(), signal.SIGKILL)
         meanwhile()
