@@ -56,6 +56,19 @@ _RANDOM = re.compile(
     r"|(?=[a-z]*\d+[a-z]+\d)[a-z0-9]{14,}|(?=[A-Z]*\d+[A-Z]+\d)[A-Z0-9]{14,})(?![A-Za-z0-9])"
 )
 """A part of a path that is a key and no word."""
+_KEY_FOLLOWS = re.compile(
+    r"pass(word|wd|phrase)?|p(s)?wd?|(api[-_]?)?keys?|(access[-_]?)?tokens?|auth|secrets?|sig|login|session|sid|user(name)?|usr",
+    re.IGNORECASE,
+)
+"""A part of a path behind which a credential stands, as in `/token/…`."""
+_USUAL = re.compile(r"(?i:h26[45]|mp[34]|mpe?g\d|(ch|cam|av|live|stream)\d+|\d+(p|fps)|%2f)")
+"""What is no sign of a key in the path of a camera."""
+_CHANGE = re.compile(
+    r"(?<=[a-z])(?=[A-Z])|(?<=[A-Za-z])(?=\d+[A-Za-z])|(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z\d])(?=%[0-9A-Fa-f]{2})"
+)
+"""Where lower case, upper case and digits take turns, but for the number at the end of a word."""
+_LEAST_KEY, _LEAST_CHANGES, _WORD = 8, 3, 5
+"""Characters and changes that a key has at least; with more characters than this from one to the next it is words."""
 _NO_WORD = re.compile(r"(?=.*[A-Za-z])(?=.*\d|.*[a-z].*[A-Z]|.*[^\w]).{8,}$", re.DOTALL)
 _LOGIN = re.compile(r"""://[^\s"'<>]*@""")
 _LEAST_CODED = 4
@@ -73,6 +86,11 @@ class _Parts:
     """Path, query and fragment."""
     hidden: str = ""
     """What may be any of them."""
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it names a file of this host, which its user chose a name for."""
+        return not self.before and not self.login
 
 
 def _split(url: str) -> _Parts:
@@ -109,7 +127,8 @@ def _cut(text: str) -> tuple[str, str]:
 def redact(url: str) -> str:
     """Return `url` without login, fragment, and values of parameters that may be credentials."""
     parts = _split(url)
-    shown = "".join(text if kind is _Kind.PLAIN or not text else MASK for text, kind in _pieces(parts.rest))
+    pieces = _pieces(parts.rest, is_file=parts.is_file)
+    shown = "".join(text if kind is _Kind.PLAIN or not text else MASK for text, kind in pieces)
     return f"{parts.before}{MASK + '@' if parts.login else ''}{parts.host}{shown}"
 
 
@@ -125,13 +144,15 @@ def secrets_of(url: str) -> list[str]:
     password = "".join(behind)
     found = {
         text
-        for text, kind in _pieces(parts.rest)
+        for text, kind in _pieces(parts.rest, is_file=parts.is_file)
         if len(text) > SHOWN and (kind is _Kind.SECRET or (kind is _Kind.UNKNOWN and _NO_WORD.match(text)))
     }
     found |= {parts.login, password if behind else user}
     if parts.hidden:
         found |= {
-            text for text, kind in _pieces(_cut(parts.login + "@" + parts.hidden)[1]) if kind is _Kind.SECRET
+            text
+            for text, kind in _pieces(_cut(parts.login + "@" + parts.hidden)[1], is_file=False)
+            if kind is _Kind.SECRET
         }
         found |= {parts.hidden}
     # A library that stops at a raw `#` or `@` in the password repeats a part of it, as a host or a path.
@@ -146,12 +167,12 @@ class _Kind(Enum):
     SECRET = auto()
 
 
-def _pieces(rest: str) -> Iterator[tuple[str, _Kind]]:
+def _pieces(rest: str, *, is_file: bool) -> Iterator[tuple[str, _Kind]]:
     """Yield the parts of path, query and fragment, and what each may be."""
     text, hash_, fragment = rest.partition("#")
     done, doubt = 0, _Kind.UNKNOWN  # behind a credential everything may be a part of it
     for pair in _PAIR.finditer(text):
-        yield from _words(text[done : pair.start()], doubt, in_query="?" in text[:done])
+        yield from _words(text[done : pair.start()], doubt, in_query="?" in text[:done], is_file=is_file)
         name, value = pair["name"], pair["value"]
         is_credential, is_plain = _CREDENTIAL.search(name) is not None, name.lower() in _PLAIN
         if is_credential:
@@ -163,23 +184,51 @@ def _pieces(rest: str) -> Iterator[tuple[str, _Kind]]:
         is_shown = not is_credential and (len(value) <= SHOWN or is_word)
         yield value, _Kind.PLAIN if is_shown else doubt
         done = pair.end()
-    yield from _words(text[done:], doubt, in_query="?" in text[:done])
+    yield from _words(text[done:], doubt, in_query="?" in text[:done], is_file=is_file)
     if hash_:
         yield "#", _Kind.PLAIN
         yield fragment, doubt
 
 
-def _words(text: str, doubt: _Kind, *, in_query: bool) -> Iterator[tuple[str, _Kind]]:
+def _words(text: str, doubt: _Kind, *, in_query: bool, is_file: bool) -> Iterator[tuple[str, _Kind]]:
     """Yield what stands between parameters: words of the path, which are shown, and of the query."""
     path, mark, query = ("", "", text) if in_query else text.partition("?")
+    before = ""
+    for part in re.split(r"(/)", path):
+        yield from _parts_of_path(part, before) if not is_file else _keys(part)
+        before = before if part == "/" else part
+    yield mark, _Kind.PLAIN
+    for word in re.split(r"([?&;_,/])", query):
+        yield word, _Kind.PLAIN if len(word) <= SHOWN or word.lower() in _PLAIN else doubt
+
+
+def _parts_of_path(part: str, before: str) -> Iterator[tuple[str, _Kind]]:
+    """Yield one part of a camera's path; `before`: the part in front of it."""
+    name, colon, value = part.partition(":")
+    if colon and len(value) > SHOWN and not _USUAL.fullmatch(name):
+        yield name + colon, _Kind.PLAIN
+        yield value, _Kind.SECRET
+    elif len(part) > SHOWN and (_KEY_FOLLOWS.fullmatch(before) or _is_key(part)):
+        yield part, _Kind.SECRET
+    else:
+        yield from _keys(part)
+
+
+def _is_key(part: str) -> bool:
+    """Whether letters and digits take turns as in no word."""
+    rest = _USUAL.sub("", part)
+    changes = len(_CHANGE.findall(rest))
+    return changes >= _LEAST_CHANGES and _LEAST_KEY <= sum(map(str.isalnum, rest)) <= _WORD * changes
+
+
+def _keys(path: str) -> Iterator[tuple[str, _Kind]]:
+    """Yield a part of a path; what in it can be nothing but a key is secret."""
     done = 0
     for key in _RANDOM.finditer(path):
         yield path[done : key.start()], _Kind.PLAIN
         yield key[0], _Kind.SECRET
         done = key.end()
-    yield path[done:] + mark, _Kind.PLAIN
-    for word in re.split(r"([?&;_,/])", query):
-        yield word, _Kind.PLAIN if len(word) <= SHOWN or word.lower() in _PLAIN else doubt
+    yield path[done:], _Kind.PLAIN
 
 
 def scrub(text: str, url: str) -> str:

@@ -98,6 +98,21 @@ PATHS = [
     f"{WHOLE.lower()}12/live",
     f"live/{WHOLE}?enableSrtp",
     f"api/9f86d081884c7d65/{WHOLE}/mjpeg",
+    f"live/{A}{B}",
+    f"{A}{B}/live",
+    f"live/{A}{B}.jpg",
+    f"cgi-bin/{A}%00{B}/x",
+    f"live/{A}-{B}-{C}",
+    f"live/{A}_{B}_{C}",
+    f"live/{A}.{B}.{C}/",
+    f"app/{A.lower()}-{B.lower()}-{C.lower()}",
+    f"{WHOLE.lower()}/live",
+    f"{WHOLE.upper()}/live",
+    f"admin/{A}{B}/ch1",
+    f"admin:{A}/ch1",
+    f"token/{A}",
+    f"api-key/{A.lower()}/live",
+    f"user/admin/pass/{A}/x",
 ]
 SHAPES = [
     *[(f"rtsp://admin:{p}@192.0.2.7:554/cam", p) for p in LOGINS],
@@ -251,4 +266,19 @@ def test_masking_leaves_the_words_around_it() -> None:
     assert redact("rtsp://192.0.2.7/Streaming/Channels/101?transportmode=1&profile=Profile_1") == (
         "rtsp://192.0.2.7/Streaming/Channels/101?transportmode=1&profile=Profile_1"
     )
-    assert redact("rtsp://192.0.2.7/h264Preview_01_main") == "rtsp://192.0.2.7/h264Preview_01_main"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["h264Preview_01_main", "Streaming/Channels/101", "axis-media/media.amp", "live/ch00_0", "videoMain", "av0_0",
+     "MediaInput/h264/stream_1", "ISAPI/Streaming/channels/102/httpPreview", "LiveMedia/ch1/Media1", "AVStream1_1",
+     "cam1ch2s3/x", "live0ch1", "mpeg4cif", "H264Ch1Sub", "0/onvif/profile1/media.smp", "Src/MediaInput/h264/stream_1",
+     "unicast/c1/s0/live", "rtsp_live1", "hls/live2x.m3u8", "1080p25fps2ch", "VideoInput/1/h264/1", "vod/mp4:yard.mp4",
+     "cgi-bin/mjpg/video.cgi", "stream2main"],
+)  # fmt: skip
+def test_the_paths_of_cameras_are_shown(path: str) -> None:
+    assert redact(f"rtsp://192.0.2.7/{path}") == f"rtsp://192.0.2.7/{path}"
+
+
+def test_the_names_of_files_are_shown() -> None:
+    assert redact("/home/user/clips/yard-A1b2C3d4.mp4") == "/home/user/clips/yard-A1b2C3d4.mp4"
