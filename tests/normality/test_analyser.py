@@ -33,14 +33,14 @@ class Counted(ArrayPicture):
 
 
 def watch(
-    analyser: NormalityAnalyser, motion: Motion | None, scene, *, asleep=False
+    analyser: NormalityAnalyser, motion: Motion | None, scene, *, asleep=False, late=False
 ) -> tuple[list[NormalityResult], int]:
     """Results, and how many frames had to be scaled."""
     Counted.scaled = 0
     found = []
     for i, (grey, t) in enumerate(scene):
         picture = Counted(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR))
-        frame = Frame(camera="yard", seq=i, t=t, t_wall=WALL + t, picture=picture)
+        frame = Frame(camera="yard", seq=i, t=t, t_wall=WALL + t, picture=picture, late=late)
         view = FrameView(frame, (), motion)
         view.asleep = asleep
         found.append(analyser.observe(view))
@@ -143,6 +143,16 @@ def test_a_camera_that_sleeps_learns_and_calibrates_as_one_that_is_decoded_in_fu
     assert fits[0].peaks.seconds == pytest.approx(fits[1].peaks.seconds, abs=0.01)
     assert fits[0].threshold(2000).value == pytest.approx(fits[1].threshold(2000).value, rel=0.01)
     assert seldom[-1].sustained == pytest.approx(often[-1].sustained, rel=0.01)
+
+
+def test_nothing_of_what_moves_first_is_lost_where_a_camera_wakes(analyser):
+    """Whenever it begins between two looks; in full, the frame before it may have been one that was not looked at."""
+    watch(analyser, STILL, empty(2))
+    watch(analyser, STILL, frames(5, 1, 202.8, ()), asleep=True)
+    before = analyser.scene.learning.seconds
+    watch(analyser, STILL, frames(0.8, 5, 207.0, ()), late=True)
+    watch(analyser, Motion(GateDecision.MOTION, SOMETHING, 0.1), frames(2, 5, 207.8, WALKERS), late=True)
+    assert analyser.scene.learning.seconds - before == pytest.approx(2.8, abs=0.01)
 
 
 def test_time_in_which_learning_is_held_is_counted_while_a_camera_sleeps():

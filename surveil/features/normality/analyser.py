@@ -120,7 +120,8 @@ class NormalityAnalyser:
         size = (frame.picture.width, frame.picture.height)
         still = is_still(view.motion)
         luma = None
-        if not still or self.scene.wants(frame.t, size):
+        # One of the late frames is the first in which something moves: it takes the one before it to say how.
+        if not still or frame.late or self.scene.wants(frame.t, size):
             plane = plane_size(*size)
             luma = view.luma(plane.width, plane.height)
         return self.scene.observe(
