@@ -124,6 +124,13 @@ class Daemon:
         name = "surveil_frames_dropped_total"
         return {reason: self.program.series(name, f'reason="{reason}"') for reason in reasons}
 
+    def late(self) -> dict[float, float]:
+        """Return how many frames that had waited encoded were at most so old (s) when their analysis started."""
+        name = "surveil_late_frame_age_seconds_bucket"
+        return {limit: self.program.series(name, f'le="{limit:.1f}"') for limit in (1.0, 2.0, GOP_S + 2)} | {
+            inf: self.program.series(name, 'le="+Inf"')
+        }
+
 
 def _defaults(source: Path) -> dict[str, object]:
     has_demand = (source / "surveil" / "capture" / "backlog.py").exists()
@@ -218,16 +225,19 @@ def burst(given: argparse.Namespace) -> None:
             daemon = Daemon(Path(work) / "burst", urls, ROOT)
             with daemon.program as program:
                 daemon.wait_until_asleep()
-                before = daemon.dropped()
+                before, late = daemon.dropped(), daemon.late()
                 time.sleep(90.0)
                 after, sums = daemon.dropped(), program.metrics()
-                for limit in ("2.0", "5.0", "+Inf"):
-                    old = program.series("surveil_late_frame_age_seconds_bucket", f'le="{limit}"')
-                    print(f"late frames of at most {limit} s: {old:.0f}")
+                late = {limit: count - late[limit] for limit, count in daemon.late().items()}
     dropped = {reason: after[reason] - before[reason] for reason in after}
     balance = sums["surveil_frames_received_total"] - sums["surveil_frames_processed_total"]
     balance -= sum(after.values()) + sums.get("surveil_frames_waiting", 0.0)
     print(f"dropped {dropped}; received - processed - dropped - waiting: {balance:.0f} (frames in flight)")
+    print("late frames:", ", ".join(f"{count:.0f} of at most {limit} s" for limit, count in late.items()))
+    older = 1 - late[GOP_S + 2] / max(1.0, late[inf])
+    command = f"python -m benchmarks.many_idle burst FOOTAGE --cameras {given.cameras}"
+    title = f"share of late frames older than GOP + 2 s, {given.cameras} cameras that wake at once"
+    print(row(title, "≤ 0", [older], command))
 
 
 def main() -> None:

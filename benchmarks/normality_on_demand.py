@@ -21,7 +21,7 @@ import numpy as np
 import structlog
 
 from benchmarks.on_demand import ped2, still_first
-from benchmarks.rehearsal import FPS, Played, Rehearsal, differences, encode, play_both
+from benchmarks.rehearsal import FPS, Played, Rehearsal, delay_s, differences, encode, play_both
 from surveil.detect.detector import Detector
 from surveil.detect.settings import ModelSettings
 from surveil.features.normality.model import SceneModel
@@ -78,11 +78,10 @@ def tell_learned(models: list[SceneModel]) -> None:
 
 def tell_played(what: str, demand: Played, full: Played) -> None:
     """Print the share that was not decoded, and what differs."""
-    idle = sum(n for reason, n in demand.books.dropped.items() if reason.value == "idle")
     print(
-        f"{what}: {'/'.join(demand.modes)}, {idle / demand.books.received:.0%} of {demand.books.received} pictures not "
+        f"{what}: {'/'.join(demand.modes)}, {demand.idle:.0%} of {demand.books.received} pictures not "
         f"decoded; {len(full.alerts)} alerts in full, {len(demand.alerts)} on demand, at most "
-        f"{max(demand.late_s, default=0.0):.2f} s late",
+        f"{delay_s(demand, full):.2f} s later",
         flush=True,
     )
     for line in differences(demand, full):
@@ -96,12 +95,13 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path, help="where the footage lies")
     parser.add_argument("--clips", type=int, default=12, help="of either part")
+    parser.add_argument("--model", type=Path, help="ONNX file of another detector, such as a quicker one")
     parser.add_argument("--gop", type=float, default=1.0, help="s")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as work:
-        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        detector = open_detector(ModelSettings(file=given.model), ModelStore(Path(work) / "models"))
         clip = Path(work) / "clip.mp4"
         normal = still_first(QUIET_S, FPS, ped2(given.folder, "training", given.clips))
         demand, full, scenes = played(normal, clip, given.gop, detector, None)

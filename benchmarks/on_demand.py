@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import structlog
 
-from benchmarks.rehearsal import FPS, Played, differences, encode, film, play_both
+from benchmarks.rehearsal import FPS, Played, delay_s, differences, encode, film, play_both
 from benchmarks.rules.drawn import CAMERAS, MADE, DrawnFilm
 from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
@@ -94,11 +94,11 @@ def ped2(folder: Path, part: str, most: int = 99) -> Iterator[Bytes]:
 # What is compared.
 
 
-def compare(folder: Path, seconds: float, only: Sequence[str]) -> None:
+def compare(folder: Path, seconds: float, only: Sequence[str], model: Path | None) -> None:
     """Play every film in every coding and print what differs."""
     totals = Counter[str]()
     with tempfile.TemporaryDirectory() as work:
-        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        detector = open_detector(ModelSettings(file=model), ModelStore(Path(work) / "models"))
         clip = Path(work) / "clip.mp4"
         for name, made in films(folder).items():
             for codec, coding, gop_s, grain in CODINGS:
@@ -111,10 +111,10 @@ def compare(folder: Path, seconds: float, only: Sequence[str]) -> None:
     _tell_all(totals)
 
 
-def suites(names: Sequence[str], seeds: range, gop_s: float) -> None:
+def suites(names: Sequence[str], seeds: range, gop_s: float, model: Path | None) -> None:
     """Play the drawn films of some suites and print what differs."""
     with tempfile.TemporaryDirectory() as work:
-        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        detector = open_detector(ModelSettings(file=model), ModelStore(Path(work) / "models"))
         for name in names:
             totals = Counter[str]()
             for one in chain.from_iterable(MADE[name](seed) for seed in seeds):
@@ -141,14 +141,13 @@ def _tell(label: str, demand: Played, full: Played, gop_s: float, totals: Counte
     equal = {(a.rule, a.phase, a.label, a.t) for a in demand.alerts} & {
         (a.rule, a.phase, a.label, a.t) for a in full.alerts
     }
-    idle = sum(n for reason, n in demand.books.dropped.items() if reason.value == "idle")
-    late = max(demand.late_s, default=0.0)
+    late = delay_s(demand, full)
     if late > gop_s + LATE_S:
         found.append(f"late: {late:.2f} s")
     totals.update(alerts=len(full.alerts), equal=len(equal), different=len(found))
     print(
         f"{label}: {'/'.join(demand.modes)}, {len(full.alerts)} alerts in full, {len(demand.alerts)} on demand, "
-        f"{len(equal)} at the same time; {idle / max(1, demand.books.received):.0%} not decoded, latest {late:.2f} s",
+        f"{len(equal)} at the same time; {demand.idle:.0%} not decoded, at most {late:.2f} s later",
         flush=True,
     )
     for line in found:
@@ -162,10 +161,10 @@ def _tell_all(totals: Counter[str]) -> None:
 # Drawn stays.
 
 
-def stays(count: int, gop_s: float, shares: Sequence[float]) -> None:
+def stays(count: int, gop_s: float, shares: Sequence[float], model: Path | None) -> None:
     """Play drawn cases of somebody who is there for some groups of pictures, or for a part of one."""
     with tempfile.TemporaryDirectory() as work:
-        detector = open_detector(ModelSettings(), ModelStore(Path(work) / "models"))
+        detector = open_detector(ModelSettings(file=model), ModelStore(Path(work) / "models"))
         for share in shares:
             alerted = Counter[str]()
             for seed in range(count):
@@ -212,16 +211,17 @@ def main() -> None:
     parser.add_argument(
         "--shares", type=float, nargs="+", default=[1.2, 0.5], help="lengths of stays, in GOPs"
     )
+    parser.add_argument("--model", type=Path, help="ONNX file of another detector, such as a quicker one")
     parser.add_argument("--gop", type=float, default=2.0, help="of the drawn cases, s")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     if given.stays:
-        stays(given.stays, given.gop, given.shares)
+        stays(given.stays, given.gop, given.shares, given.model)
     elif given.suites:
-        suites(given.suites, range(given.seeds), given.gop)
+        suites(given.suites, range(given.seeds), given.gop, given.model)
     elif given.folder is not None:
-        compare(given.folder, given.seconds, given.only)
+        compare(given.folder, given.seconds, given.only, given.model)
     else:
         parser.error("FOLDER, --suites or --stays is wanted")
 

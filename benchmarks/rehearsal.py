@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import yaml
 from prometheus_client import CollectorRegistry
@@ -28,7 +29,7 @@ from surveil.clock import ManualClock, Stop
 from surveil.config import Config, load
 from surveil.detect.detector import Detector
 from surveil.features.base import Shared
-from surveil.lane import FrameCounters
+from surveil.lane import Drop, FrameCounters
 from surveil.metrics import Metrics
 from surveil.types import Alert, Bytes
 
@@ -47,8 +48,34 @@ CODINGS = {
     "vbr": {"crf": "23", "maxrate": "2500k", "bufsize": "2000k"},
     "cbr": {"b": "2000k", "maxrate": "2000k", "bufsize": "2000k"},
 }
+ROOM = 64
+"""Pixels by which grain is shifted at most."""
 INTERVAL_S = 0.2
 """Of analysed frames."""
+APART_S = 2.0
+"""Alerts further apart are not of the same event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An alert, and by how much it came after the frame that shows it."""
+
+    alert: Alert
+    late_s: float
+
+    @property
+    def t(self) -> float:
+        """Stream time of the frame, s."""
+        return self.alert.t
+
+    def is_like(self, other: Told) -> bool:
+        """Whether both are the same but for their times."""
+        (a, b) = (self.alert, other.alert)
+        return (a.rule, a.phase, a.label) == (b.rule, b.phase, b.label)
+
+    def __str__(self) -> str:
+        """Say what is told, and of when."""
+        return f"{self.alert.phase} of {self.alert.rule} {self.alert.label} at {self.t:.2f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +90,16 @@ class Played:
     damages: int
     """How often pictures were taken for damaged."""
     connections: int
+
+    @property
+    def told(self) -> list[Told]:
+        """The alerts with their delays."""
+        return [Told(*one) for one in zip(self.alerts, self.late_s, strict=True)]
+
+    @property
+    def idle(self) -> float:
+        """Share of the pictures that nobody decoded."""
+        return self.books.dropped[Drop.IDLE] / max(1, self.books.received)
 
 
 class AsIfLive(AvSource):
@@ -188,23 +225,55 @@ def play_both(
     return played[0], played[1]
 
 
+def pairs(demand: Played, full: Played) -> tuple[list[tuple[Told, Told | None]], list[Told]]:
+    """Return every alert in full with the nearest like it on demand, and what else there is on demand."""
+    found, rest = [], demand.told
+    for told in full.told:
+        near = min(filter(told.is_like, rest), key=lambda other: abs(other.t - told.t), default=None)
+        if near is not None and abs(near.t - told.t) > APART_S:
+            near = None
+        if near is not None:
+            rest.remove(near)
+        found.append((told, near))
+    return found, rest
+
+
 def differences(demand: Played, full: Played) -> list[str]:
     """Name the alerts of one that the other has not, and those that are more than an analysed frame apart."""
-    found = []
-    rest = list(demand.alerts)
-    for alert in full.alerts:
-        same = [a for a in rest if (a.rule, a.phase, a.label) == (alert.rule, alert.phase, alert.label)]
-        near = min(same, key=lambda a: abs(a.t - alert.t), default=None)
-        if near is None or abs(near.t - alert.t) > 2.0:
-            found.append(f"missing: {alert.phase} of {alert.rule} {alert.label} at {alert.t:.2f} s")
-            continue
-        rest.remove(near)
-        if abs(near.t - alert.t) > INTERVAL_S + 0.01:
-            found.append(f"{alert.phase} of {alert.rule} {alert.label} at {alert.t:.2f} s: at {near.t:.2f} s")
-    return found + [f"added: {a.phase} of {a.rule} {a.label} at {a.t:.2f} s" for a in rest]
+    found, rest = pairs(demand, full)
+    missing = [f"missing: {told}" for told, near in found if near is None]
+    apart = [
+        f"{told}: at {near.t:.2f} s"
+        for told, near in found
+        if near and abs(near.t - told.t) > INTERVAL_S + 0.01
+    ]
+    return missing + apart + [f"added: {told}" for told in rest]
+
+
+def delay_s(demand: Played, full: Played) -> float:
+    """Return by how much the alert that is the latest comes later than in full."""
+    return max((near.late_s - told.late_s for told, near in pairs(demand, full)[0] if near), default=0.0)
 
 
 # Clips as cameras encode them.
+
+
+class Grain:
+    """The noise of a sensor: any other part of one large field for every picture, as drawing takes long."""
+
+    def __init__(self, strength: float) -> None:
+        self._dice, self._strength = np.random.default_rng(5), strength
+        self._field = np.zeros((0, 0, 3), np.int16)
+
+    def on(self, picture: Bytes) -> Bytes:
+        """Return a BGR picture with noise in it."""
+        rows, columns = picture.shape[:2]
+        if self._field.shape[0] < rows or self._field.shape[1] < columns:
+            grey = self._dice.normal(0, self._strength, (rows + ROOM, columns + ROOM, 1)).round()
+            self._field = np.repeat(grey.astype(np.int16), 3, axis=2)
+        y, x = (int(v) for v in self._dice.integers(0, ROOM, 2))
+        part = self._field[y : y + rows, x : x + columns]
+        return np.asarray(cv2.add(picture, part, dtype=cv2.CV_8U), np.uint8)
 
 
 def encode(
@@ -218,7 +287,7 @@ def encode(
     fps: int = FPS,
 ) -> None:
     """Encode BGR pictures without B frames."""
-    noise = np.random.default_rng(5)
+    grains = Grain(grain) if grain else None
     keyint = round(gop_s * fps)
     with av.open(str(path), "w") as out:
         name = {"h264": "libx264", "hevc": "libx265"}[codec]
@@ -231,9 +300,9 @@ def encode(
         for number, picture in enumerate(pictures):
             if not number:
                 stream.height, stream.width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
-            added = noise.normal(0, grain, picture.shape[:2])[..., None] if grain else 0.0
-            noisy = np.clip(picture + added, 0, 255).astype(np.uint8)[: stream.height, : stream.width]
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(noisy), format="bgr24")
+            noisy = grains.on(picture) if grains else picture
+            even = np.ascontiguousarray(noisy[: stream.height, : stream.width])
+            frame = av.VideoFrame.from_ndarray(even, format="bgr24")
             frame.pts, frame.time_base = number, Fraction(1, fps)
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))

@@ -21,6 +21,8 @@ QUICK_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 """Bounds of buckets for what takes milliseconds."""
 AGE_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Bounds of buckets for how old a frame is."""
+LATE_S = (0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
+"""Of one that was kept encoded: it is as old as a group of pictures and some 2 s at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ class AnalysisMetrics:
         self.late_age = make.histogram(
             "surveil_late_frame_age_seconds",
             "Age, when its analysis starts, of a frame that was kept encoded while the camera was idle.", "camera",
-            buckets=AGE_S,
+            buckets=LATE_S,
         )  # fmt: skip
         for stage in STAGES:
             self.stage.labels(stage)
