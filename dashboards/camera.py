@@ -15,7 +15,7 @@ def dashboard() -> dict[str, Any]:
     return frame.frame(
         "surveil-camera",
         "Camera",
-        "One camera: does it see, does surveil look, and what came of it.",
+        "One camera: its picture, the analysis of its frames, and its events.",
         [
             ("State", _state()),
             ("Events", _events()),
@@ -40,11 +40,11 @@ def _state() -> list[Panel]:
         ),
         kit.number(
             "Decoder", "none", query(f"surveil_capture_info{{{ONE}}}", "{{decoder}} over {{transport}}"),
-            why="What decodes it, and how it arrives.", show_name=True, base="text", empty="not open",
+            why="Decoder and transport of the stream.", show_name=True, base="text", empty="not open",
         ),
         kit.number(
             "Analysed", "cps", query(f"sum(rate(surveil_frames_processed_total{{{ONE}}}[$__rate_interval]))"),
-            why="Frames analysed a second; `detect.fps` of the camera is what is asked for.",
+            why="Frames analysed per second; `detect.fps` of the camera is the requested rate.",
             base="red", limits=[(0.5, "green")], decimals=1,
         ),
         kit.number(
@@ -54,7 +54,8 @@ def _state() -> list[Panel]:
         ),
         kit.number(
             "Clock", "s", query(f"max(surveil_camera_clock_skew_seconds{{{ONE}}})"),
-            why="Camera clock minus host clock. Many cameras tell none; seconds spoil their recordings.",
+            why="Camera clock minus host clock. Many cameras send no time. A difference of seconds makes the "
+            "times in recordings wrong.",
             limits=[(-1e9, "red"), (-5, "yellow"), (-1, "green"), (1, "yellow"), (5, "red")], empty="not told",
         ),
         kit.timeline(
@@ -95,13 +96,14 @@ def _events() -> list[Panel]:
             why="By rule, in each interval, crossings included.", bars=True, width=6,
         ),
         kit.levels(
-            "Signals since the database was made", "none",
+            "Signals since the database was created", "none",
             query(
                 f'sum by (rule, outcome) (surveil_ledger_signals{{{ONE},outcome!="raised"}}) > 0',
                 "{{rule}}: {{outcome}}",
                 at_once=True,
             ),
-            why="What became of them, by rule; true over restarts.", empty="no rule has said anything", width=6,
+            why="Outcome of signals, by rule; the totals survive restarts.", empty="no rule has raised a signal",
+            width=6,
         ),
         kit.lines(
             "What became of signals", "cps",
@@ -119,7 +121,7 @@ def _events() -> list[Panel]:
                 f"sum by (reason) (rate(surveil_alerts_withheld_total{{{ONE}}}[$__rate_interval]))",
                 "withheld: {{reason}}",
             ),
-            why="Why signals made no event, and alerts that the storm cap withheld.", width=6,
+            why="Why signals opened no event, and alerts that the rate limit withheld.", width=6,
         ),
     ]  # fmt: skip
 
@@ -141,13 +143,14 @@ def _frames() -> list[Panel]:
         kit.lines(
             "Age of a frame", "s",
             *(query(_age(q), f"{q:.0%}") for q in (0.5, 0.95, 0.99)),
-            why="From its arrival, and what the stream was behind, to its analysis. The objective is half a second.",
+            why="Time from the arrival of a frame to its analysis, plus the lag of the stream. The objective is "
+            "half a second.",
             limits=[(0.5, "red")],
         ),
         kit.heat(
             "Age of a frame, all of them", "s",
             f"sum by (le) (increase(surveil_frame_age_seconds_bucket{{{ONE}}}[$__rate_interval]))",
-            why="How the ages are spread: a second band is a second cause.", width=8,
+            why="Distribution of the ages. A second band means a second cause.", width=8,
         ),
     ]  # fmt: skip
 
@@ -156,7 +159,7 @@ def _motion() -> list[Panel]:
     return [
         kit.lines(
             "Motion", "percentunit", query(f"max(surveil_motion_ratio{{{ONE}}})", "moving"),
-            why="Share of the picture that moved. Near 1: the light changed, or the camera.", high=1,
+            why="Share of the picture that moved. Near 1, the light has changed or the camera was moved.", high=1,
         ),
         kit.lines(
             "Why the detector looked", "cps",
@@ -170,7 +173,7 @@ def _motion() -> list[Panel]:
             query(f"sum(rate(surveil_detector_crops_total{{{ONE}}}[$__rate_interval]))", "crops"),
             query(f"sum(rate(surveil_detections_total{{{ONE}}}[$__rate_interval]))", "detections"),
             query(f"max(surveil_tracks{{{ONE}}})", "tracks now"),
-            why="What the detector was given, what it found, and how many objects are followed.",
+            why="Crops given to the detector, objects found, and objects tracked.",
         ),
     ]  # fmt: skip
 
@@ -184,7 +187,7 @@ def _stream() -> list[Panel]:
         kit.lines(
             "Behind real time", "s", query(f"max(surveil_capture_lag_seconds{{{ONE}}})", "behind"),
             query(f"max(surveil_camera_clock_skew_seconds{{{ONE}}})", "camera's clock ahead"),
-            why="A stream that falls behind and stays there is a link or a decoder that is too slow.",
+            why="If a stream falls behind and stays behind, the link or the decoder is too slow.",
             width=6, low=None, limits=[(0.5, "red")],
         ),
         kit.lines(
@@ -192,13 +195,14 @@ def _stream() -> list[Panel]:
             query(
                 f"sum by (cause) (increase(surveil_camera_disconnects_total{{{ONE}}}[$__interval])) > 0", "{{cause}}"
             ),
-            why="Times the stream was lost, by cause, in each interval.", bars=True, width=6,
+            why="How often the stream was lost, by cause, in each interval.", bars=True, width=6,
         ),
         kit.lines(
             "Damage and openings", "none",
             query(f"sum(increase(surveil_capture_damage_total{{{ONE}}}[$__interval]))", "damage"),
             query(f"sum(increase(surveil_camera_connects_total{{{ONE}}}[$__interval]))", "opened"),
-            why="Loss, corruption and holes in time; and how often the stream was opened.", bars=True, width=6,
+            why="Packet loss, corruption and missing pictures, and how often the stream was opened.", bars=True,
+            width=6,
         ),
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ def dashboard() -> dict[str, Any]:
     return frame.frame(
         "surveil-fleet",
         "Fleet",
-        "What needs me now: open events, cameras that do not watch, alerts that are not delivered.",
+        "What needs attention now: open events, cameras without a picture, alerts that are not delivered.",
         [
             ("What needs me now", _now()),
             ("Cameras", _cameras()),
@@ -38,12 +38,12 @@ def _now() -> list[Panel]:
     return [
         kit.number(
             "Open events", "none", query(f"sum(surveil_event_open{{{ALL}}})"),
-            why="Events that have begun and not ended. What is over at once, a line crossing, is never open.",
+            why="Events that have begun and not ended. Momentary events, such as a line crossing, are never open.",
             limits=[(1, "orange")], width=3,
         ),
         kit.number(
             "Cameras without a picture", "none", query(f"count({states.dark_cameras(ALL)}) or vector(0)"),
-            why="Cameras that the configuration wants and that give no picture now.", limits=[(1, "red")], width=3,
+            why="Cameras that are enabled and give no picture now.", limits=[(1, "red")], width=3,
         ),
         kit.number(
             "Daemons that do not answer", "none", query('count(up{job="surveil"} == 0) or vector(0)'),
@@ -51,7 +51,7 @@ def _now() -> list[Panel]:
         ),
         kit.number(
             "Alerts that wait", "none", query(f"sum(surveil_outbox_pending{{{ALL}}})"),
-            why="Committed and not yet taken by their sinks; none is lost.",
+            why="Alerts that are committed and not yet accepted by their sinks. None is lost.",
             limits=[(1, "yellow"), (10, "red")], width=3,
         ),
         kit.number(
@@ -61,7 +61,7 @@ def _now() -> list[Panel]:
         kit.number(
             "Room for evidence", "percentunit",
             query(f"min(surveil_state_free_bytes{{{ALL}}} / surveil_state_size_bytes{{{ALL}}})"),
-            why="Free share of the fullest disk with a state directory. Under 5 % an alert fires.",
+            why="Free share of the fullest disk with a state directory. An alert fires below 5 %.",
             base="red", limits=[(0.05, "yellow"), (0.2, "green")], width=3,
         ),
         kit.number(
@@ -71,7 +71,7 @@ def _now() -> list[Panel]:
         ),
         kit.number(
             "Frames missed, worst camera", "percentunit", query(f"max({_MISSED})"),
-            why="Share of the frames that were due and were not analysed. Over a fifth, an alert fires.",
+            why="Share of the frames that were due and were not analysed. An alert fires above a fifth.",
             limits=[(0.05, "yellow"), (0.2, "red")], width=3, decimals=0,
         ),
         kit.timeline(
@@ -87,7 +87,7 @@ def _now() -> list[Panel]:
         ),
         kit.alert_list(
             "Alerts about surveil itself",
-            why="Whether it watches: the shipped Prometheus rules. Each alert links to its section of the runbook.",
+            why="Alerts of the shipped Prometheus rules. Each alert links to its section of the runbook.",
             height=9,
         ),
         kit.timeline(
@@ -96,7 +96,7 @@ def _now() -> list[Panel]:
                 f"max by (alertname, instance, camera, sink) (ALERTS{{{_OWN}}})",
                 "{{alertname}} {{camera}}{{sink}} {{instance}}",
             ),
-            why="When each of them fired. Needs the rules of prometheus/surveil.rules.yml.",
+            why="When each alert fired. Needs the rules in prometheus/surveil.rules.yml.",
             values=states.FIRING, height=6,
         ),
     ]  # fmt: skip
@@ -135,8 +135,8 @@ def _cameras() -> list[Panel]:
                     "none",
                 ),
             },
-            why="Frames analysed a second; frames that were due and were not analysed; how old a frame is when it is "
-            "analysed; how far the stream is behind; losses and events in the chosen time.",
+            why="Frames analysed per second; frames that were due and were not analysed; age of a frame when it "
+            "is analysed; lag of the stream; losses and events in the chosen time.",
             limits={
                 "missed": [(0.05, "yellow"), (0.2, "red")],
                 "age, 99 %": [(0.5, "yellow"), (2, "red")],
@@ -161,12 +161,12 @@ def _delivery() -> list[Panel]:
         kit.lines(
             "Oldest undelivered alert", "s",
             query(f"max by (sink) (surveil_outbox_oldest_pending_seconds{{{ALL}}})", "{{sink}}"),
-            why="How long the alert that waits longest has waited. After a quarter of an hour an alert fires.",
+            why="Age of the oldest alert that waits. An alert fires after a quarter of an hour.",
             limits=[(60, "yellow"), (900, "red")], width=6,
         ),
         kit.lines(
             "Alerts that wait", "none", query(f"sum by (sink) (surveil_outbox_pending{{{ALL}}})", "{{sink}}"),
-            why="By sink. Over 10 and growing, an alert fires.", limits=[(10, "red")], width=6,
+            why="By sink. An alert fires above 10 if the number is growing.", limits=[(10, "red")], width=6,
         ),
         kit.lines(
             "Attempts to deliver", "none",
@@ -174,7 +174,7 @@ def _delivery() -> list[Panel]:
                 f"sum by (sink, result) (increase(surveil_delivery_attempts_total{{{ALL}}}[$__interval])) > 0",
                 "{{sink}}: {{result}}",
             ),
-            why="By sink and result, in each interval. `retry` comes again, `rejected` is a dead letter.", bars=True,
-            width=6,
+            why="By sink and result, in each interval. `retry` is sent again later, `rejected` is a dead letter.",
+            bars=True, width=6,
         ),
     ]  # fmt: skip

@@ -16,7 +16,7 @@ def dashboard() -> dict[str, Any]:
     return frame.frame(
         "surveil-pipeline",
         "Pipeline",
-        "The machine behind the cameras: where the time goes, what the model costs, what waits.",
+        "The machine behind the cameras: time in each stage, cost of the model, waiting alerts.",
         [
             ("What runs", _what()),
             ("Time from picture to alert", _time()),
@@ -47,7 +47,7 @@ def _what() -> list[Panel]:
         ),
         kit.number(
             "Runs on", "none", query(f"surveil_execution_provider_info{{{ONE}}}", "{{provider}}"),
-            why="The ONNX Runtime provider that is really used.", show_name=True, base="text", width=3,
+            why="The ONNX Runtime provider in use.", show_name=True, base="text", width=3,
         ),
         kit.number(
             "As wanted", "none",
@@ -55,7 +55,7 @@ def _what() -> list[Panel]:
                 f'count(surveil_execution_provider_info{{{ONE},wanted="cuda",provider="CPUExecutionProvider"}}) '
                 "or vector(0)"
             ),
-            why="A model that should be on the GPU and runs on the CPU is correct and slow.",
+            why="A model that should run on the GPU but runs on the CPU gives the same results, slower.",
             values={0: ("yes", "green"), 1: ("no, on the CPU", "red")},
         ),
         kit.number(
@@ -87,8 +87,8 @@ def _time() -> list[Panel]:
             "Burn rate of the objectives", "none",
             query(_burn("surveil_frame_age_seconds", "0.5"), "frames older than 0.5 s"),
             query(_burn("surveil_capture_to_alert_seconds", "1.0"), "alerts later than 1 s"),
-            why="Share of the late ones in multiples of the 1 % that the objective allows. At 1 the budget just lasts; "
-            "at 14.4 for an hour an alert fires.",
+            why="Share of late frames or alerts, as a multiple of the 1 % that the objective allows. At 1 the "
+            "error budget just lasts. At 14.4 for an hour, an alert fires.",
             limits=[(1, "yellow"), (14.4, "red")], width=12,
         ),
         kit.lines(
@@ -98,7 +98,7 @@ def _time() -> list[Panel]:
                 f"(rate(surveil_frame_age_seconds_bucket{{{ONE}}}[$__rate_interval])))",
                 "{{camera}}",
             ),
-            why="One camera alone is its stream or its network; all together are the machine.",
+            why="If one camera is late, the cause is its stream or network. If all are late, it is the machine.",
             limits=[(0.5, "red")], width=12,
         ),
     ]  # fmt: skip
@@ -113,13 +113,13 @@ def _stages() -> list[Panel]:
                 f"(rate(surveil_stage_seconds_bucket{{{ONE}}}[$__rate_interval])))",
                 "{{stage}}",
             ),
-            why="Of one frame, without waiting.",
+            why="Time for one frame, without waiting.",
         ),
         kit.lines(
             "How busy the stages are", "percentunit",
             query(f"sum by (stage) (rate(surveil_stage_seconds_sum{{{ONE}}}[$__rate_interval]))", "{{stage}}"),
-            why="Seconds of work a second. `detect`, `analyse` and `commit` are one thread each: at 100 % it is full. "
-            "`prepare` has one thread for each core.",
+            why="Seconds of work per second. `detect`, `analyse` and `commit` have one thread each, which is "
+            "fully used at 100 %. `prepare` has one thread per core.",
             limits=[(0.8, "yellow"), (1, "red")],
         ),
         kit.lines(
@@ -137,7 +137,7 @@ def _stages() -> list[Panel]:
         kit.heat(
             "Batch sizes", "none",
             f"sum by (le) (increase(surveil_detector_batch_size_bucket{{{ONE}}}[$__rate_interval]))",
-            why="Crops in one call: 1 on a CPU; on a GPU, many when it is busy.", width=8,
+            why="Crops per call: 1 on a CPU; many on a busy GPU.", width=8,
         ),
         kit.lines(
             "Crops by camera", "cps",
@@ -168,7 +168,7 @@ def _outbox() -> list[Panel]:
         ),
         kit.lines(
             "Frames that wait", "none", query(f"sum by (camera) (surveil_frames_waiting{{{ONE}}})", "{{camera}}"),
-            why="In the ring or in flight: two at most for a camera.", width=6, stacked=True,
+            why="Frames in the ring or in flight, at most two per camera.", width=6, stacked=True,
         ),
         kit.lines(
             "Outbox", "none",
@@ -180,7 +180,7 @@ def _outbox() -> list[Panel]:
         kit.lines(
             "Oldest undelivered alert", "s",
             query(f"max by (sink) (surveil_outbox_oldest_pending_seconds{{{ONE}}})", "{{sink}}"),
-            why="How long the alert that waits longest has waited, by sink. After a quarter of an hour an alert fires.",
+            why="Age of the oldest alert that waits, by sink. An alert fires after a quarter of an hour.",
             limits=[(60, "yellow"), (900, "red")], width=6,
         ),
         kit.lines(
@@ -188,12 +188,12 @@ def _outbox() -> list[Panel]:
             query(
                 f"sum by (reason) (increase(surveil_evidence_errors_total{{{ONE}}}[$__interval]))", "{{reason}}"
             ),
-            why="By reason, in each interval. The alerts go on without a picture.", bars=True, width=6,
+            why="By reason, in each interval. Alerts continue without a picture.", bars=True, width=6,
         ),
         kit.lines(
             "Bugs in rules", "none",
             query(f"sum by (camera) (increase(surveil_rule_errors_total{{{ONE}}}[$__interval]))", "{{camera}}"),
-            why="Exceptions inside rules, by camera: anything here is worth a report.", bars=True, width=6,
+            why="Exceptions in rules, by camera. Each of them is a bug: please report it.", bars=True, width=6,
         ),
         kit.lines(
             "Books of signals", "none",
@@ -203,12 +203,13 @@ def _outbox() -> list[Panel]:
                 f'- sum(surveil_ledger_signals{{{ONE},outcome!="raised"}}))',
                 "unaccounted for",
             ),
-            why="Every signal of a rule that is configured opened an event, joined one, was suppressed, or waits. "
-            "Anything unaccounted for is a bug.", width=6,
+            why="Every signal of a configured rule has opened an event, joined one, was suppressed, or is "
+            "pending. Anything unaccounted for is a bug.", width=6,
         ),
         kit.lines(
             "Evidence", "bytes", query(f"sum by (camera) (surveil_evidence_bytes{{{ONE}}})", "{{camera}}"),
-            why="Pictures and clips stored; `evidence.max_bytes` of each camera is the most.", stacked=True, width=6,
+            why="Size of stored pictures and clips, limited by `evidence.max_bytes` of each camera.", stacked=True,
+            width=6,
         ),
     ]  # fmt: skip
 
@@ -222,7 +223,7 @@ def _recordings() -> list[Panel]:
         ),
         kit.lines(
             "Recordings", "bytes", query(f"sum by (camera) (surveil_recording_stored_bytes{{{ONE}}})", "{{camera}}"),
-            why="On the disk; `record.max_bytes` of each camera is the most.", stacked=True, width=6,
+            why="Size of recordings on the disk, limited by `record.max_bytes` of each camera.", stacked=True, width=6,
         ),
         kit.levels(
             "Recordings go back", "s",
@@ -230,7 +231,7 @@ def _recordings() -> list[Panel]:
                 f"time() - (max by (camera) (surveil_recording_oldest_timestamp_seconds{{{ONE}}}) > 0)",
                 "{{camera}}", at_once=True,
             ),
-            why="Age of the oldest recording; `record.keep_days` at most.", empty="no recording", width=6,
+            why="Age of the oldest recording, limited by `record.keep_days`.", empty="no recording", width=6,
         ),
         kit.lines(
             "Interruptions of recordings", "none",
@@ -247,17 +248,18 @@ def _recordings() -> list[Panel]:
         kit.lines(
             "Not at the second place", "bytes",
             query(f"sum by (kind) (surveil_offsite_pending_bytes{{{ONE}}})", "{{kind}}"),
-            why="What a thief of the machine has alone.", stacked=True, width=6,
+            why="What exists only on this machine and would be lost if it were stolen.", stacked=True, width=6,
         ),
         kit.lines(
             "Oldest file that is not at the second place", "s",
             query(f"max(surveil_offsite_oldest_pending_seconds{{{ONE}}})", "age"),
-            why="After a quarter of an hour an alert fires.", limits=[(60, "yellow"), (900, "red")], width=6,
+            why="An alert fires after a quarter of an hour.", limits=[(60, "yellow"), (900, "red")], width=6,
         ),
         kit.lines(
             "Copies to the second place", "none",
             query(f"sum by (result) (increase(surveil_offsite_files_total{{{ONE}}}[$__interval]))", "{{result}}"),
-            why="Files in each interval. `retry`: the place did not take it; `lost`: deleted here before that.",
+            why="Files in each interval. `retry`: the second place did not accept the file; `lost`: the file "
+            "was deleted here before it was copied.",
             bars=True, width=6, colours={"copied": "green", "retry": "yellow", "lost": "red"},
         ),
     ]  # fmt: skip
@@ -267,7 +269,7 @@ def _machine() -> list[Panel]:
     return [
         kit.lines(
             "Cores in use", "none", query(f"rate(process_cpu_seconds_total{{{JOB}}}[$__rate_interval])", "daemon"),
-            why="CPU seconds a second of the whole daemon, decoding included.", width=6,
+            why="CPU seconds per second of the whole daemon, decoding included.", width=6,
         ),
         kit.lines(
             "Memory", "bytes", query(f"process_resident_memory_bytes{{{JOB}}}", "resident"),
@@ -276,13 +278,13 @@ def _machine() -> list[Panel]:
         kit.lines(
             "Open files", "percentunit",
             query(f"process_open_fds{{{JOB}}} / process_max_fds{{{JOB}}}", "of what is allowed"),
-            why="Sockets and files, as a share of what the system lets the daemon open.",
+            why="Open sockets and files, as a share of the daemon's limit.",
             limits=[(0.8, "red")], width=6,
         ),
         kit.lines(
             "Disk with the state", "bytes",
             query(f"surveil_state_free_bytes{{{ONE}}}", "free"), query(f"surveil_state_size_bytes{{{ONE}}}", "size"),
-            why="Under 5 % free, or full within a day, an alert fires.", width=6,
+            why="An alert fires if less than 5 % is free, or if the disk will be full within a day.", width=6,
         ),
     ]  # fmt: skip
 
@@ -293,13 +295,13 @@ def _gpu() -> list[Panel]:
             "Busy", "percentunit",
             query(f"surveil_gpu_utilization_ratio{{{ONE}}}", "GPU {{gpu}} computes"),
             query(f"surveil_gpu_decoder_utilization_ratio{{{ONE}}}", "GPU {{gpu}} decodes"),
-            why="Share of the last moments in which the GPU worked, for everybody. Empty without a GPU.", high=1,
+            why="Recent utilisation of the GPU by all processes. Empty without a GPU.", high=1,
         ),
         kit.lines(
             "Memory of the GPU", "bytes",
             query(f"surveil_gpu_memory_used_bytes{{{ONE}}}", "GPU {{gpu}} in use"),
             query(f"surveil_gpu_memory_size_bytes{{{ONE}}}", "GPU {{gpu}} size"),
-            why="In use by everybody, of what there is.",
+            why="Memory in use by all processes, and total memory.",
         ),
         kit.lines(
             "Temperature of the GPU", "celsius", query(f"surveil_gpu_temperature_celsius{{{ONE}}}", "GPU {{gpu}}"),

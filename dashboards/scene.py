@@ -15,7 +15,7 @@ def dashboard() -> dict[str, Any]:
     return frame.frame(
         "surveil-scene",
         "Counting and normality",
-        "What the cameras see when nothing alarms: counts, occupancy, dwell, and how usual it is.",
+        "What the cameras see without an alarm: counts, occupancy, dwell times and surprise.",
         [
             ("Counting", _counting()),
             ("Learned normality", _normality()),
@@ -44,7 +44,7 @@ def _counting() -> list[Panel]:
                 "{{camera}}: {{line}} {{direction}}, {{label}}",
                 at_once=True,
             ),
-            why="The same, in total, by class.", empty="no line was crossed",
+            why="Objects that crossed a line, in total, by class.", empty="no line was crossed",
         ),
         kit.lines(
             "Occupancy", "none",
@@ -78,17 +78,19 @@ def _normality() -> list[Panel]:
         kit.lines(
             "Surprise", "none", query(f"max by (camera) (surveil_normality_surprise{{{SOME}}})", "{{camera}}"),
             query(f"max by (camera) (surveil_normality_threshold{{{SOME}}} < Inf)", "{{camera}}: threshold"),
-            why="How unusual the last frame was, in powers of ten: 3 is one frame in a thousand. From the threshold on "
-            "it is an alarm; without a model there is none.", width=12,
+            why="How unusual the last frame was, in powers of ten: 3 is one frame in a thousand. Values above "
+            "the threshold are alarms. Without a model there is no threshold.", width=12,
         ),
         kit.lines(
             "Drift", "none", query(f"max by (camera) (surveil_normality_drift_ratio{{{SOME}}})", "{{camera}}"),
-            why="High scores in multiples of what was learned. Over 5 the model no longer fits and stops alerting.",
+            why="Share of high scores, as a multiple of that during learning. Above 5 the model no longer fits "
+            "and stops alerting.",
             limits=[(5, "red")], width=12,
         ),
         kit.timeline(
             "What it is doing", query(states.normality_state(SOME), "{{camera}}"),
-            why="Learning, alerting by extrapolation (provisional), ready, or invalid: then the model is not used.",
+            why="Learning; alerting more often than the budget (provisional); ready; or invalid, when the model "
+            "is not used.",
             values=states.NORMALITY, width=12, height=6, empty="normality is not enabled",
         ),
         kit.timeline(
@@ -99,7 +101,7 @@ def _normality() -> list[Panel]:
         kit.lines(
             "Alarms kept back by shadow", "none",
             query(f"sum by (camera) (increase(surveil_normality_shadowed_total{{{SOME}}}[$__interval]))", "{{camera}}"),
-            why="What it would have said, while `shadow` is set.", bars=True, width=12, height=6,
+            why="Alarms that were not raised because `shadow` is set.", bars=True, width=12, height=6,
         ),
         kit.lines(
             "Not learned from", "s",
@@ -107,19 +109,20 @@ def _normality() -> list[Panel]:
                 f"sum by (camera, reason) (increase(surveil_normality_held_seconds_total{{{SOME}}}[$__interval]))",
                 "{{camera}}: {{reason}}",
             ),
-            why="Footage that was left out, by reason, in each interval. Nine tenths of a day: an alert fires.",
+            why="Footage that was not learned from, by reason, in each interval. An alert fires at nine tenths "
+            "of a day.",
             bars=True, width=12, height=6,
         ),
         kit.lines(
             "How far it is", "percentunit",
             query(f"max by (camera) (surveil_normality_progress_ratio{{{SOME}}})", "{{camera}}"),
-            why="Footage seen, as a share of the footage that calibrating the budget takes.",
+            why="Footage seen, as a share of what the calibration of the budget needs.",
             width=12, height=6,
         ),
         kit.lines(
             "Footage behind it", "s",
             query(f"max by (camera) (surveil_normality_learned_seconds{{{SOME}}})", "{{camera}}"),
-            why="What the model in use has learned from, and what has been seen since.", width=12, height=6,
+            why="Footage that the model in use has learned from, and footage learned since.", width=12, height=6,
         ),
     ]  # fmt: skip
 
@@ -133,14 +136,15 @@ def _classifiers() -> list[Panel]:
                 f"(rate(surveil_classifier_looks_total{{{SOME}}}[$__rate_interval]))",
                 "{{camera}}, {{model}}: {{label}}",
             ),
-            why="What a classifier was shown, by the class it said.", stacked=True,
+            why="Crops classified, by class.", stacked=True,
         ),
         kit.lines(
             "Drift of classifiers", "percentunit",
             query(
                 f"max by (camera, model) (surveil_classifier_drift_ratio{{{SOME}}})", "{{camera}}: {{model}}"
             ),
-            why="How far its scores are from those it was validated on: 0 alike, 100 % elsewhere.", high=1,
+            why="Distance of the scores from those of the validation: 0 for equal, 100 % for disjoint "
+            "distributions.", high=1,
         ),
         kit.lines(
             "A shadow beside the one in use", "cps",
@@ -149,13 +153,13 @@ def _classifiers() -> list[Panel]:
                 f"(rate(surveil_classifier_shadow_looks_total{{{SOME}}}[$__rate_interval]))",
                 "{{model}}: {{label}} → {{shadow_label}}",
             ),
-            why="What the classifier in use said → what the shadow said of the same crop. Deploy it when it is right "
-            "where they differ.",
+            why="Class of the classifier in use → class of the shadow for the same crop. Deploy the shadow if "
+            "it is right where they differ.",
         ),
         kit.timeline(
             "In use", query('max by (model) (surveil_classifier_in_use{instance="$instance"})', "{{model}}"),
-            why="Classifiers that rules name. One that is not deployed sees nothing.", values=states.IN_USE,
-            width=12, empty="no rule names a classifier",
+            why="Classifiers that rules name. The rules of a classifier that is not deployed are inactive.",
+            values=states.IN_USE, width=12, empty="no rule names a classifier",
         ),
         kit.lines(
             "Time of one call", "s",
@@ -167,6 +171,6 @@ def _classifiers() -> list[Panel]:
                 )
                 for q in (0.5, 0.95)
             ),
-            why="Of a classifier on a batch of crops, for all cameras: it is part of the stage `detect`.", width=12,
+            why="Time of a classifier for a batch of crops of all cameras; part of the stage `detect`.", width=12,
         ),
     ]  # fmt: skip
