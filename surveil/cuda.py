@@ -1,4 +1,4 @@
-"""The GPU as ONNX Runtime and FFmpeg share it. Only the driver's own library is spoken to."""
+"""The CUDA context that ONNX Runtime and FFmpeg share. Uses only the driver's own library."""
 
 from __future__ import annotations
 

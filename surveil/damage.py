@@ -1,4 +1,4 @@
-"""What was found damaged on the disk and set aside, counted for the whole process.
+"""Data that was found damaged on the disk and set aside, counted for the whole process.
 
 One damaged thing must not keep the rest from working: who finds it puts it aside, adds it here, says so once and
 goes on.

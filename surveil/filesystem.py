@@ -1,4 +1,4 @@
-"""Files that appear whole, whether a path may be written, and JSON from files and peers.
+"""Atomic files, checks of whether a path is writable, and JSON from files and peers.
 
 A file that appears whole is written beside its place, synced, renamed, and its folder is synced. Mode 0640; what fails
 leaves nothing behind.

@@ -1,4 +1,4 @@
-"""Parts of a picture that nobody may see: blanked in whatever form the picture is asked for."""
+"""Hidden parts of a picture: blanked in every form in which the picture is requested."""
 
 from __future__ import annotations
 

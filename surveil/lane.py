@@ -1,4 +1,4 @@
-"""One camera's side of the frame ring: what waits, what is in flight, the counters. Guarded by the ring's lock."""
+"""One camera's part of the frame ring: the waiting frame, the slot, the counters. Guarded by the ring's lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the pages are served: address and token. Apart from the server, so that a configuration is read without it."""
+"""Settings of the pages: address and token. Separate from the server, so that they are read without it."""
 
 from __future__ import annotations
 

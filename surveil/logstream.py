@@ -1,4 +1,4 @@
-"""Where log lines go: never waits, never fails, never floods. What cannot be written is dropped and counted.
+"""The log stream: never waits, never fails, never floods. Lines that cannot be written are dropped and counted.
 
 A log is read by people when something is wrong, which is when its disk is full or its reader is gone. Alerts must go
 on then.

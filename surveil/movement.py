@@ -1,4 +1,4 @@
-"""What objects do in places: who is still the same, who has crossed a line, who stays how long.
+"""Movement of objects: joining broken tracks, line crossings, stays.
 
 Track ids break: an object is hidden and comes back under a new one. What is counted is mended first, so
 that neither a crossing nor a stay is lost or counted twice. Pure; times are stream times in seconds.

@@ -1,4 +1,4 @@
-"""What a count of rare events says about their rate: exact bounds of a Poisson mean (F. Garwood, Biometrika, 1936)."""
+"""Exact bounds of a Poisson mean from a count of rare events (F. Garwood, Biometrika, 1936)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of signals, and why events end: closed sets, because they are metric labels."""
+"""Outcomes of signals and reasons why events end: closed sets, because they are metric labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cuts credentials out of addresses and messages, before they reach a log, an alert or a page.
+"""Removes credentials from addresses and messages before they reach a log, an alert or a page.
 
 Two ways, since each misses something. By structure: an address is parsed as a library would and as its writer
 meant it, and what may be a credential in either reading is masked. By text: a known secret is masked in every

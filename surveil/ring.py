@@ -1,4 +1,4 @@
-"""The hand-over of frames from the cameras to the analysis.
+"""The frame ring: hands frames from the cameras to the analysis.
 
 A camera has one lane and one slot: at most one frame waits and at most one is in flight. `put` never
 makes a live camera wait: the newest frame replaces the one that waits, and that is counted. `take`

@@ -1,4 +1,4 @@
-"""What systemd is told: READY, STATUS, RELOADING, STOPPING, WATCHDOG.
+"""Notifications to systemd: READY, STATUS, RELOADING, STOPPING, WATCHDOG.
 
 The protocol is one datagram of `KEY=value` lines to the socket in `NOTIFY_SOCKET` (sd_notify(3)); without
 it every call does nothing.

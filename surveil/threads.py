@@ -1,4 +1,4 @@
-"""Threads that cannot be forgotten: every one belongs to a group, is watched, and is joined.
+"""Thread groups: every thread belongs to one, is watched, and is joined.
 
 A failed core thread stops the program with a non-zero exit, because a daemon that runs without one of
 its stages looks healthy and sees nothing.

@@ -1,4 +1,4 @@
-"""Display names of cameras, rules, zones and lines. Metrics, labels, topics and paths are made of their ids."""
+"""Display names of cameras, rules, zones and lines. Metrics, labels, topics and paths use ids instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The values that travel between stages: frozen, slotted, arrays read-only.
+"""The values that are passed between stages: frozen, slotted, arrays read-only.
 
 Boxes are x1 y1 x2 y2 in pixels of the original frame, origin top left. `t` is in seconds on the
 stream's own time line and never steps; `t_wall` is Unix seconds, for people and sinks.

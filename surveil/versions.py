@@ -1,4 +1,4 @@
-"""Versions of models: files that never change, pointers that say which are in use, and who runs which.
+"""Versioned stores of models: files that never change, and pointers to the versions in use.
 
     FOLDER/0001.npz 0002.npz …   current, shadow (each a line with a file name)
 

@@ -1,4 +1,4 @@
-"""The HTTP side of the daemon: /metrics, /livez, /readyz, /status and the evidence.
+"""The HTTP pages of the daemon: /metrics, /livez, /readyz, /status and the evidence.
 
 Serves what others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
 told otherwise; evidence and status need the bearer token where one is set, and one must be set away from loopback.

@@ -1,4 +1,4 @@
-"""The HTTP server under the pages: uvicorn, with bounds on what a client may hold.
+"""The HTTP server of the pages: uvicorn with limits on connections.
 
 A connection costs a file descriptor, and cameras, sinks and the database need those. So there is a cap on
 connections, and at the cap a newcomer takes the place of the one that has been waiting longest without a whole

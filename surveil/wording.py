@@ -1,4 +1,4 @@
-"""Texts for people that can be said in another language: English, with the template and the values it is made of.
+"""Translatable texts for people: English, with the template and the values from which it is made.
 
     text = say("{label} in {zone}", label="person", zone="yard")
 

@@ -1,1 +1,1 @@
-"""Alerts on their way out: evidence, the outbox that survives anything but the disk, couriers and sinks."""
+"""Alerts from the engine to the receivers: evidence, the outbox, couriers and sinks."""

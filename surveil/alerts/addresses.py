@@ -1,4 +1,4 @@
-"""Addresses, headers and labels that can be sent: what never could is a mistake of the configuration file.
+"""Validation of addresses, headers and labels of sinks: what can never be sent is a configuration error.
 
 No check repeats the value: most of them are, or hold, credentials.
 """

@@ -1,4 +1,4 @@
-"""What an operator does with the outbox while the daemon runs or not: list, show, retry, purge, check."""
+"""Operations on the outbox, whether the daemon runs or not: list, show, retry, purge, check."""
 
 from __future__ import annotations
 

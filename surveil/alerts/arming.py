@@ -1,4 +1,4 @@
-"""The operator's switches: which rules may not alert, since when and until when.
+"""The arming state: which rules may not alert, since when and until when.
 
 A rule alerts unless it was disarmed. The switches are kept in the outbox's database, so they survive a
 restart; whoever has the file may change them, and the running daemon takes them from there.

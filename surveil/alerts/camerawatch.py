@@ -1,4 +1,4 @@
-"""A camera is an alerting thing too: lost, and back.
+"""Alerts about cameras: lost, and back again.
 
 Pure: states and times come in. An alert starts when no picture has come for `after_s`, and ends when pictures
 have come for `back_after_s` without a break, so that a camera that flaps is one event. Nor does a shorter return

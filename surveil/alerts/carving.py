@@ -1,4 +1,4 @@
-"""Rows of a table straight from the pages of a SQLite file, where the tree above them is damaged.
+"""Reads rows of a table from the pages of a SQLite file whose tree is damaged.
 
 A leaf page of a table says itself where its rows are (sqlite.org/fileformat2.html, 1.6 and 2.1).
 """

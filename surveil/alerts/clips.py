@@ -1,4 +1,4 @@
-"""Clips: the camera's own packets around an event as MP4, never encoded anew, named by the end alert.
+"""Clips: the camera's own packets around an event as MP4, without re-encoding, named by the end alert.
 
 The pre-roll is secured when the event starts. The end alert waits until `post_s` have been recorded, and is
 committed after the clip is synced, or says why there is none. Each event has a clip of its own.

@@ -1,4 +1,4 @@
-"""One courier for each sink: it owns the sink's connection and its back-off, and delays nobody else.
+"""One courier per sink: it owns the sink's connection and its back-off, and delays no other sink.
 
 `run_once` delivers one alert and raises nothing a sink may raise; `run` repeats it until the end is asked
 for, and then makes one more short pass.

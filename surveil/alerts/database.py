@@ -1,4 +1,4 @@
-"""The outbox's SQLite file: opening it, its schema versions, what to do when it is damaged, and operators' channel."""
+"""The outbox's SQLite file: opening, schema versions, handling of damage, and the operator channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a courier hands to a sink, and what a sink may know of the world."""
+"""What a courier hands to a sink, and what a sink may know about the installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alerts about the daemon's own storage: a disk that takes no more evidence, a database that was damaged.
+"""Alerts about the daemon's own storage: a full disk, a damaged database.
 
 Pure. The disk's starts with the first picture or clip that is missing, and is read from what the alerts say of theirs.
 It ends when one of the same kind is stored: a picture may still fit where a clip does not.

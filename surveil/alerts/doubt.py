@@ -1,4 +1,4 @@
-"""Pictures that a receiver may not be able to take: the alert is worth more, and goes without.
+"""Pictures that a receiver may not accept: the alert is then sent without the picture.
 
 Some receivers announce no limit and cut the connection when a message is too large. That looks like any other lost
 connection, so a picture is suspected only after two of them, and the limit learned from it is forgotten in time.

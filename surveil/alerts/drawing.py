@@ -1,4 +1,4 @@
-"""The annotated picture: what was seen, where, by which rule, readable at any resolution.
+"""The annotated picture: what was seen, where and by which rule, readable at any resolution.
 
 The text stands in a bar below the picture and never covers it. Small pictures are enlarged first.
 """

@@ -1,4 +1,4 @@
-"""Pictures of what an alert is about: written whole and synced before the alert that names them.
+"""Pictures of alerts: written completely and synced before the alert that names them.
 
 When there is no room for one, the alert goes on and says `missing:` and why.
 """

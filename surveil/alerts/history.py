@@ -1,4 +1,4 @@
-"""The events of an outbox, newest first, and what people say of them: read and judged while the daemon runs.
+"""The events of an outbox, newest first, with verdicts: read and judged while the daemon runs.
 
 Pages are cut by the time and the row of the last event that was shown, never by a count: the millionth costs what the
 first does.

@@ -1,4 +1,4 @@
-"""What MQTT's retained topics say of cameras and zones, and how Home Assistant learns of them. Pure."""
+"""Retained MQTT topics for cameras and zones, and Home Assistant's discovery of them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small tables beside the alerts: what became of signals, and the files of evidence."""
+"""The small tables beside the alerts: outcomes of signals, and files of evidence."""
 
 from __future__ import annotations
 

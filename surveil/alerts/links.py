@@ -1,4 +1,4 @@
-"""Stored pictures: where they lie, whether they are still there, and links for those who look at them in a browser."""
+"""Stored pictures: their paths, whether they still exist, and links to them for browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mail addresses in settings: one for each entry, checked, and as the envelope wants them."""
+"""Mail addresses in settings: split into single addresses, checked, and formatted for the envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The place where alerts are handed over: SQLite, and it survives anything but the disk.
+"""The outbox: SQLite, in which alerts wait for their sinks. It survives everything except loss of the disk.
 
 An alert is committed with one row for each sink in one synced transaction. It leaves only when its sink
 has said yes, or said never, or after days of running time. Everything is counted from the database, so the

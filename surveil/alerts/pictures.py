@@ -1,4 +1,4 @@
-"""The pictures of a frame's alerts on their way to the disk: one is encoded and synced while the next is drawn.
+"""Writing the pictures of a frame's alerts: one is encoded and synced while the next is drawn.
 
 When the disk is full, the oldest evidence makes room.
 """

@@ -1,4 +1,4 @@
-"""What must not be stored: masked areas are blanked, faces are blurred, in every picture that is written."""
+"""Privacy of stored pictures: masked areas are blanked and faces are blurred before a picture is written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What couriers ask of the outbox: the next alert for their sink, and what became of it there."""
+"""The couriers' view of the outbox: the next alert for their sink, and the result of its delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An alert from its row: whole where the row is, else what its columns still say.
+"""An alert from its row: complete if the row is intact, otherwise from the columns that can be read.
 
 A damaged record costs its details, not the alert: somebody was there, and that is told.
 """

@@ -1,4 +1,4 @@
-"""Switches for a camera's rules at the broker: `ON` and `OFF` come in, and go onto the operator's switch board.
+"""Remote arming over MQTT: `ON` and `OFF` from the broker become the operator's arming state.
 
 A remote control of the daemon, and so off unless it is asked for.
 """

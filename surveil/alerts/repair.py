@@ -1,4 +1,4 @@
-"""Rows of the outbox that SQLite can read and the program could not use: put right, or left out, before it runs.
+"""Rows of the outbox that SQLite can read but the program cannot use: corrected or dropped at start.
 
 A damaged row costs what it says, never the start. What decides about an alert's way errs towards sending it again.
 """

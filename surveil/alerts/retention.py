@@ -1,4 +1,4 @@
-"""How long evidence stays: by age, by bytes, and by the space that is left.
+"""Retention of evidence: by age, by size, and by free disk space.
 
 Age is the outbox's own count of running time, so a clock step deletes nothing. When the disk is full the
 oldest evidence of all cameras goes first; the space of `min_free_bytes` stays for the outbox. What belongs to an alert

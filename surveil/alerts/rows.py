@@ -1,4 +1,4 @@
-"""The outbox's statements. Each function works inside the caller's transaction and knows no lock."""
+"""SQL statements of the outbox. Each function works inside the caller's transaction and takes no lock."""
 
 from __future__ import annotations
 

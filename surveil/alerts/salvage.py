@@ -1,4 +1,4 @@
-"""A database that SQLite cannot make sense of: telling it from a sound one, and taking over what can still be read.
+"""Damaged databases: detecting them, and copying the rows that can still be read.
 
 What is intact is delivered. The tables are read by their keys from both ends, around the pages that are damaged; where
 the first page itself is, that of a fresh database takes its place, which has the same tables at the same places.

@@ -1,4 +1,4 @@
-"""A cap on alerts per camera and hour, with a digest of what was withheld: "and 37 more since 14:02".
+"""A rate limit of alerts per camera and hour, with a digest of the withheld ones: "and 37 more since 14:02".
 
 Pure: the time comes in with the alerts. An hour begins with its first alert. What is withheld is counted in the
 ledger (`withheld`: `storm`, and `storm_end` for their ends) and told by the digest, itself an alert; the ends of

@@ -1,4 +1,4 @@
-"""What the commit stage calls: evidence, then the alerts as one group, then the couriers are woken."""
+"""The commit stage's writer: stores evidence, commits the alerts as one group, and wakes the couriers."""
 
 from __future__ import annotations
 

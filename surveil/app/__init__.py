@@ -1,1 +1,1 @@
-"""Wires everything together: the only package that knows all concrete classes."""
+"""Assembles the daemon: the only package that knows all concrete classes."""

@@ -1,4 +1,4 @@
-"""Writes what a replay saw as a video: boxes, zones, lines and alerts."""
+"""Writes the result of a replay as a video: boxes, zones, lines and alerts."""
 
 from __future__ import annotations
 

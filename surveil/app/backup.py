@@ -1,4 +1,4 @@
-"""A copy of what the daemon keeps, taken while it runs, and put back.
+"""Backup of the daemon's state while it runs, and restore.
 
 A backup is a tar file of everything in the state directory: databases as SQLite's online copies, each of one moment,
 and all else as it is; pictures, clips and recordings only where they are asked for. The configuration is no part of it,

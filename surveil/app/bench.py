@@ -1,4 +1,4 @@
-"""What this machine can carry: each part of a camera's cost, measured beside the bare call it stands on."""
+"""Benchmark of this machine: the cost of each part of a camera beside the bare library call."""
 
 from __future__ import annotations
 

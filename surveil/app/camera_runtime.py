@@ -1,4 +1,4 @@
-"""One camera: what it has in threads, and what of it is made from its settings."""
+"""One camera at run time: its threads, and the objects that are made from its settings."""
 
 from __future__ import annotations
 

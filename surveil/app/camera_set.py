@@ -1,4 +1,4 @@
-"""The cameras: what each has in the pipeline, and how one comes, goes, and changes.
+"""The set of cameras: adding, removing and changing cameras in the pipeline.
 
 Start, reload and stop use the same verbs, and a camera that none of them names is not touched: its connection,
 its slot and its open events live on.

@@ -1,4 +1,4 @@
-"""What browsers will say of the certificate of the pages, before they do. Without network: OpenSSL talks to itself."""
+"""Checks the certificate of the pages as a browser would, without network: OpenSSL talks to itself."""
 
 from __future__ import annotations
 

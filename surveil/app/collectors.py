@@ -1,4 +1,4 @@
-"""Metrics that are facts elsewhere: read at each scrape, under one lock or in one query, so they balance."""
+"""Metrics whose values are kept elsewhere: read at each scrape, under one lock or in one query, so they balance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the alert writer stores for each camera: pictures, clips, and for how long."""
+"""The stores of the alert writer for each camera: pictures, clips, retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `surveil fleet check` looks at."""
+"""The checks of `surveil fleet check`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `surveil fleet start` and `surveil fleet join` run: Ray on this machine, and what lives in it."""
+"""The work of `surveil fleet start` and `surveil fleet join`: Ray on this machine, and the actors in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts what systemd needs where it belongs, and takes it away again. Both may be repeated; neither touches state."""
+"""Installs and removes what systemd needs. Both may be repeated; neither touches state."""
 
 from __future__ import annotations
 

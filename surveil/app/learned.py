@@ -1,4 +1,4 @@
-"""What a camera has learned moves with it: taken from the store when a lease begins, put there when it changes.
+"""Learned state that moves with a camera: read from the shared store with a lease, and written on changes.
 
 Classifiers do not belong to one camera: what is deployed on one node comes to all.
 """

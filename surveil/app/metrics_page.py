@@ -1,4 +1,4 @@
-"""The page about the metrics, made from the metrics themselves, so that it cannot be wrong.
+"""Generates the page about the metrics from the metrics themselves.
 
 A registry is filled as the daemon fills its own, with one camera and one sink; what it exposes is told.
 """

@@ -1,4 +1,4 @@
-"""Which TCP ports the processes of Ray have opened on this machine, as the kernel tells it."""
+"""The TCP ports that processes of Ray have opened on this machine, according to the kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of the daemon that are made together and end together."""
+"""Parts of the daemon that are created together and end together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data-protection sheet of the running configuration: what is filmed, kept, sent, and what the operator must add.
+"""The data-protection sheet: what the configuration records, stores and sends, and what the operator must add.
 
 It states facts of the configuration. What the law asks of them is the operator's to judge.
 """

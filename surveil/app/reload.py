@@ -1,4 +1,4 @@
-"""Brings a running daemon to what its configuration file says now.
+"""Applies the changed configuration file to the running daemon.
 
 The new file is checked whole before anything happens: a bad one is refused and the old goes on. Of a good one only
 what differs is touched; what a running daemon cannot change is named, and waits for a restart.

@@ -1,4 +1,4 @@
-"""A classifier that is deployed, or rolled back to, on one node of a fleet comes to all by the shared store.
+"""Classifiers that are deployed or rolled back on one node reach all nodes through the shared store.
 
     STATE/classifiers/NAME/shared   SHA-256 of the version that was the same here and there
 

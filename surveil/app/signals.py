@@ -1,4 +1,4 @@
-"""What signals ask of the daemon, as a queue that the main thread serves between two looks."""
+"""Unix signals as a queue that the main thread serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of everything that the daemon keeps."""
+"""The state directory: the folder with everything that the daemon keeps."""
 
 from __future__ import annotations
 

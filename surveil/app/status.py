@@ -1,4 +1,4 @@
-"""What the daemon tells of itself: to the pages and to the service manager."""
+"""The status of the daemon, for the pages and for systemd."""
 
 from __future__ import annotations
 

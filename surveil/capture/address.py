@@ -1,4 +1,4 @@
-"""Addresses of cameras that can never work, told when the file is read. Pure; no message repeats a part of a login."""
+"""Detects camera addresses that can never work, when the file is read. Pure; no message repeats a login."""
 
 from __future__ import annotations
 

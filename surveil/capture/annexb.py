@@ -1,4 +1,4 @@
-"""H.264 and H.265 with start codes (annex B of both), made of the form with lengths that files and RTMP have. Pure."""
+"""H.264 and H.265 with start codes (Annex B), made from the length-prefixed form of files and RTMP. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What network streams and files have in common: a PyAV container with one video stream.
+"""Common part of network streams and files: a PyAV container with one video stream.
 
 Damage is taken from FFmpeg's log of the reading thread: packets missing from RTP are reported nowhere
 else, and H.265 pictures are never flagged as corrupt (30 % of the payloads destroyed: none of 42 was).

@@ -1,4 +1,4 @@
-"""Packets of an idle camera, kept encoded until something moves: then they are decoded as if they had never waited.
+"""Encoded packets of an idle camera, kept until something moves and then decoded as if they had not waited.
 
 Asleep, only the pictures are decoded that are looked at: key frames, and where those are too far apart, the picture
 that is due between them. What came after the look before the last is kept, so that nothing is lost when the last

@@ -1,4 +1,4 @@
-"""How long a camera that was lost is left alone before it is tried again."""
+"""Back-off: the pause before a lost camera is tried again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns what foreign libraries raise, and the status a camera answers with, into a `SourceError`.
+"""Converts exceptions of libraries and status codes of cameras into a `SourceError`.
 
 It has a cause, and a message without credentials.
 """

@@ -1,4 +1,4 @@
-"""Whether a camera is the one that it was: its certificate is kept when it is first seen, and a change is refused."""
+"""Certificate pinning: a camera's first certificate is kept, and a different one is refused."""
 
 from __future__ import annotations
 

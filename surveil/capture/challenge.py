@@ -1,4 +1,4 @@
-"""How a camera wants to be logged in to: asked once more without a login, after it has refused one.
+"""Finds out how a camera wants to be logged in to, by one more request without a login after a refusal.
 
 FFmpeg knows Basic and Digest with MD5, sends nothing where it is asked for anything else, takes the last challenge
 where there are several, and says "unauthorized" of all that.

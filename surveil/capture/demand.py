@@ -1,4 +1,4 @@
-"""Whether a connection is decoded in full or on demand: learned from its first groups of pictures, and told."""
+"""Decides whether a connection is decoded in full or on demand, from its first GOPs, and reports it."""
 
 from __future__ import annotations
 

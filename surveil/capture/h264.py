@@ -1,4 +1,4 @@
-"""What H.264 says of itself in its headers: pictures that are missing, and pictures a player can start at. Pure.
+"""Reads H.264 headers: missing pictures, and pictures at which a player can start. Pure.
 
 FFmpeg does not report pictures that were left out before the RTP layer: with one reference picture it decodes
 the rest of the group without a warning. Time stamps do not tell either, since a camera may change its rate

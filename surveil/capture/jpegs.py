@@ -1,4 +1,4 @@
-"""JPEGs in whatever a web server wraps them: found by their own markers, whatever boundaries and lengths say. Pure.
+"""Finds JPEGs in any HTTP wrapping by their own markers, ignoring boundaries and lengths. Pure.
 
 Cameras name a boundary that they do not send, forget the first, leave out types or lengths, or give wrong ones.
 """

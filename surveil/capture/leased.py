@@ -1,4 +1,4 @@
-"""A source that is read only while that is allowed."""
+"""A source that is read only while this node holds a lease."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeps one stream open for ever and posts its pictures; a camera that is lost is tried again after a pause."""
+"""Keeps one stream open and posts its pictures; a lost camera is tried again after a pause."""
 
 from __future__ import annotations
 

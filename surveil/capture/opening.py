@@ -1,4 +1,4 @@
-"""Which source a camera's address means. A kind of source is imported when a camera needs it."""
+"""Chooses the source for a camera's address. A kind of source is imported when a camera needs it."""
 
 from __future__ import annotations
 

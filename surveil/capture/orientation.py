@@ -1,4 +1,4 @@
-"""Pictures the right way up and in their right shape, whatever way the camera hangs and whatever its pixels are.
+"""Rotates pictures upright and corrects non-square pixels.
 
 The picture is turned before anything looks: a detector finds nobody who lies on his side or is squeezed by a third.
 Nothing is converted or copied before it is asked for.

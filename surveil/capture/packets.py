@@ -1,4 +1,4 @@
-"""The last encoded packets of a stream, from which clips of events are cut without encoding anything.
+"""The last encoded packets of a stream, from which clips are cut without re-encoding.
 
 It stores bytes and numbers, never PyAV's packets: muxing changes those, and a stream used as a template
 after its container was closed on another thread crashes the interpreter.

@@ -1,4 +1,4 @@
-"""How a camera's streams are opened, read, decoded and recorded."""
+"""Settings for opening, reading, decoding and recording a camera's streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the capture loop reads from, whatever it is."""
+"""The interface of a source, from which the capture loop reads."""
 
 from __future__ import annotations
 

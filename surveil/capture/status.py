@@ -1,4 +1,4 @@
-"""What a capture shows of itself: one state, counters, and one log line per change."""
+"""The status of a capture: one state, counters, and one log line per change."""
 
 from __future__ import annotations
 

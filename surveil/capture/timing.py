@@ -1,4 +1,4 @@
-"""Time of a stream: `t` that never steps, and how far reading is behind. Pure.
+"""Stream time: `t`, which never steps, and the lag of reading. Pure.
 
 Owned by the capture thread. Everything is in seconds: `stamp` is the stream's own time, `arrived` a
 monotonic clock.

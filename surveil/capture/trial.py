@@ -1,4 +1,4 @@
-"""Learns, while a connection is decoded in full, whether its key frames and groups of pictures stand alone.
+"""Tests, while a connection is decoded in full, whether its key frames and GOPs can be decoded alone.
 
 Nothing is taken from what the stream says of itself: a decoder beside the stream's own is given each key frame alone
 and then its group, and must give the very same pictures.

@@ -1,4 +1,4 @@
-"""Cameras that are read over HTTP: streams that FFmpeg reads, rows of JPEGs however they are wrapped, and snapshots."""
+"""Cameras over HTTP: streams that FFmpeg reads, sequences of JPEGs, and snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET from a camera's web server: from that server alone, with its login, its certificate and a deadline.
+"""GET requests to a camera's web server: only to that server, with login, pinned certificate and deadline.
 
 FFmpeg's own client follows a camera to any host and protocol that it names, asks for no certificate, and knows no
 login by SHA-256.

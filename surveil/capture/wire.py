@@ -1,4 +1,4 @@
-"""HTTP answers within a time: a timeout of the socket alone begins anew with each byte that comes."""
+"""HTTP responses under a deadline: a socket timeout alone starts again with each byte."""
 
 from __future__ import annotations
 

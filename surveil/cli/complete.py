@@ -1,4 +1,4 @@
-"""What a shell's Tab key offers: names from the configuration that the line names, or the default one.
+"""Shell completion: names from the configuration on the command line, or from the default one.
 
 The file is read and not checked: a shell has none of the secrets of the service, and names need none. Where nothing
 can be read, nothing is offered.

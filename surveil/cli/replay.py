@@ -1,4 +1,4 @@
-"""`surveil replay`: what would the configuration have said of a recording?"""
+"""`surveil replay`: the alerts that a configuration would have raised on a recording."""
 
 from __future__ import annotations
 

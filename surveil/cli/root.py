@@ -1,4 +1,4 @@
-"""The commands, in the order in which somebody meets them: a table, so that each is imported when it is used."""
+"""The commands in the order in which a user meets them: a table, so that each is imported when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The help of commands, and errors of how they are called, in Chinese. Imported where the terminal speaks it."""
+"""Help and usage errors in Chinese. Imported only with SURVEIL_LANGUAGE=zh or a Chinese locale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only shows when the parts of the file are looked at together."""
+"""Checks that involve several parts of the configuration file."""
 
 from __future__ import annotations
 

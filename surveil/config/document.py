@@ -1,4 +1,4 @@
-"""YAML → a tree in which every value knows its line and its path.
+"""Parses YAML into a tree in which every value knows its line and its path.
 
 PyYAML's composer gives the marks; the rest is stricter than YAML: duplicate keys and tags are errors, only
 `true` and `false` are booleans and `22:00` stays text (YAML 1.1 would read 1320), and size, depth and the

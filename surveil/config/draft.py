@@ -1,4 +1,4 @@
-"""What the console has set: cameras and sections of cameras in the state directory, laid over the configuration file.
+"""The console's draft: cameras and sections of cameras in the state directory, which override the file.
 
 A section of a draft replaces the same section of the file; a camera that the draft has alone is one more, and one that
 it removes is left out. The file itself is never written: `surveil config adopt` moves a draft into it.

@@ -1,4 +1,4 @@
-"""Changes to a configuration file that its owner wrote: comments, order and rights stay."""
+"""Edits a configuration file in place: comments, order and permissions are kept."""
 
 from __future__ import annotations
 

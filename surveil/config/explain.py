@@ -1,4 +1,4 @@
-"""pydantic's errors → problems with a line, a path and a remedy."""
+"""Converts pydantic's errors into problems with a line, a path and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a configuration file may say. Sections of other modules are one import and one field here.
+"""The schema of the configuration file. A section of another module is one import and one field here.
 
 Only the border uses these models; the running code gets the frozen values of `running`.
 """

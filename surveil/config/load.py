@@ -1,4 +1,4 @@
-"""From a file to a checked `Config`, or every mistake in it."""
+"""Loads a file into a checked `Config`, or reports every mistake in it."""
 
 from __future__ import annotations
 

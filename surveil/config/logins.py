@@ -1,4 +1,4 @@
-"""Logins of cameras that were entered in the console: in files of their own, which their user alone may read.
+"""Logins of cameras that were entered in the console: in separate files that only their owner may read.
 
 A draft names such a file as a configuration does, by `${file:PATH}`. Each login gets a new file, so that one that is
 refused, or a crash half way, leaves the login in use as it was.

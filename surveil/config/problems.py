@@ -1,4 +1,4 @@
-"""Mistakes in a configuration, collected so that all of them are told at once."""
+"""Mistakes in a configuration, collected so that all of them are reported at once."""
 
 from __future__ import annotations
 

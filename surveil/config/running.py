@@ -1,4 +1,4 @@
-"""The configuration as the running code sees it: frozen, complete, without references to look up."""
+"""The configuration as the running code uses it: frozen, complete, with all references resolved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`${env:NAME}`, `${file:PATH}` and `${credential:NAME}` in strings, and what must never be printed.
+"""Resolves `${env:NAME}`, `${file:PATH}` and `${credential:NAME}`, and knows what must never be printed.
 
 `$${` writes a literal `${`. Within the user:password part of a URL the value is percent-encoded, so that a
 password may hold any character.

@@ -1,4 +1,4 @@
-"""What a person or a program may do."""
+"""Permissions: what a user or a program may do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer is made from: the parts of the console, and the call that is answered."""
+"""The context of a request: the parts of the console, and the request itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is set in the console: checked by the loader, kept in the state directory, applied by the reload there is."""
+"""The draft of the console: checked by the loader, stored in the state directory, applied by a reload."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large a camera's picture was when its shapes were drawn: on another they may be in the wrong place."""
+"""The picture size on which a camera's shapes were drawn: with another size they may be in the wrong place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An endpoint of the API: who may call it, what it takes, and how its function becomes an answer.
+"""An endpoint of the API: who may call it, its parameters, and how the result becomes a response.
 
 A handler's annotations say what it takes: `body` and `query` are models that the request is checked against, and the
 returned model is the answer. The OpenAPI document is made from the same annotations.

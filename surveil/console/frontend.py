@@ -1,4 +1,4 @@
-"""The files of the front end: read once, compressed once, and cached by browsers for ever under a name with their hash.
+"""Front-end files: read once, compressed once, and cached by browsers forever under a name with their hash.
 
 Every page is `index.html`, in which `__ASSETS__` is replaced by the folder of this version; modules and styles name
 each other by relative paths in it.

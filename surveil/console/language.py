@@ -1,4 +1,4 @@
-"""Which language a browser asks for, and errors in it."""
+"""The language that a browser requests, and error messages in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of cameras that were asked for in the console: each on a thread of its own, a few at a time, within a limit.
+"""Probes of cameras for the console: each on its own thread, a few at a time, with a time limit.
 
 What a probe found, and its picture, stay in memory for some minutes and are never stored.
 """

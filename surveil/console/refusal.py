@@ -1,4 +1,4 @@
-"""Why a request is refused, as the API says it."""
+"""Refused requests: the reason in the form of the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every endpoint of the API with what it needs: the table that the server, the document and the tests are made of."""
+"""Every endpoint of the API with its requirements: the table for the server, the document and the tests."""
 
 from __future__ import annotations
 

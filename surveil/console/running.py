@@ -1,4 +1,4 @@
-"""What the console asks of the running daemon."""
+"""The interface of the running daemon that the console uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers that keep other sites out: what an answer says, and what a changing request must say."""
+"""Protection against other sites: headers of responses, and headers that changing requests must have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs pictures in batches: of which sizes, warmed up, one run at a time."""
+"""Runs pictures in batches: batch sizes, warm-up, one run at a time."""
 
 from __future__ import annotations
 

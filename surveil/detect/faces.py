@@ -1,4 +1,4 @@
-"""Faces in a picture, found with the embedded BlazeFace: where they are, never whose."""
+"""Finds faces in a picture with the embedded BlazeFace. It does not recognise persons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a loaded graph to its input and its decoder: by name, or by the shapes of its outputs."""
+"""Recognises the input and the decoder of a loaded graph, by name or by the shapes of its outputs."""
 
 from __future__ import annotations
 

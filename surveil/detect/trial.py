@@ -1,4 +1,4 @@
-"""A trial on a picture with people: can what a decoder reads from a model's outputs be boxes at all?
+"""Tests a model on a picture with people: can the decoded outputs be boxes at all?
 
 Formats of one shape differ in their values only: boxes in pixels read as 0..1, or the other way round, are all
 smaller than a pixel or all outside, and nobody is ever found. The picture is drawn (see `surveil.demo`).

@@ -1,4 +1,4 @@
-"""What was found out about one device, and the questions that lead to it."""
+"""What is known about one device, and the ONVIF requests for it."""
 
 from __future__ import annotations
 

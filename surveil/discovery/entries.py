@@ -1,4 +1,4 @@
-"""From what was found to entries of `cameras:`; the password is a reference, never a text."""
+"""Converts found devices into entries of `cameras:`, with the password as a reference, never as text."""
 
 from __future__ import annotations
 

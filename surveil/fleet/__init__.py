@@ -1,1 +1,1 @@
-"""Many machines: which node watches which camera, and the lease that keeps a camera single."""
+"""Many machines: which node watches which camera, and the lease that gives a camera to one node only."""

@@ -1,4 +1,4 @@
-"""The agent of a node: brings the daemon's report to the coordinator and comes back with orders.
+"""The agent of a node: brings the daemon's report to the coordinator and returns with its orders.
 
 It decides nothing and remembers nothing. A daemon that is frozen makes no report, so its leases end by themselves.
 """

@@ -1,4 +1,4 @@
-"""What a node tells the coordinator and what it is told: frozen values that travel as JSON.
+"""Messages between nodes and the coordinator: frozen values that travel as JSON.
 
 Times of a node are seconds of its boot-time clock, which counts suspended time and never steps.
 """

@@ -1,4 +1,4 @@
-"""Which node has which camera, for people: the coordinator writes it into the store, and every node reads it there.
+"""Which node has which camera: the coordinator writes it to the store, and every node reads it there.
 
 A hint and never an order: what a node may read, its leases say.
 """

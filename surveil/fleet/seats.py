@@ -1,4 +1,4 @@
-"""Who may read which camera, as the coordinator knows it: one seat per camera, handed on when nobody can hold it.
+"""The coordinator's record of leases: one seat per camera, given on when no node can hold the lease any more.
 
 A seat is renewed with every answer to its node that names the camera. It is free when its node has said that it reads
 the camera no more, or when every lease that was granted on it has ended. Pure: the caller brings the time.

@@ -1,4 +1,4 @@
-"""What is shared in the folder that all nodes see: files by their content, and lists of them.
+"""The shared store: files that are named by their content, and lists of them.
 
     STORE/learned/CAMERA/000001000000007-000002.json   epoch and number: the parts by name, each by its SHA-256
     STORE/learned/CAMERA/objects/SHA-256

@@ -1,4 +1,4 @@
-"""The terms of coordinators: each start of one takes the next, so that of two the newer can be told.
+"""Terms of coordinators: each start takes the next number, so that the newer of two can be identified.
 
 A term is a file in the shared store that only one process can create. Nothing else of a coordinator has to survive: who
 reads what, the nodes tell it.

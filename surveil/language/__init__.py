@@ -1,4 +1,4 @@
-"""Catalogues of what is said in other languages than English. Each is read when it is first needed."""
+"""Catalogues of texts in other languages than English. Each is read when it is first needed."""
 
 from __future__ import annotations
 

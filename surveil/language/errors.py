@@ -1,4 +1,4 @@
-"""Errors and warnings of commands in Chinese, found by their English: nothing else is left where secrets were cut out.
+"""Errors and warnings of commands in Chinese, found by their English text after secrets were cut out.
 
 A message that is not known stays in English; so does the place at its beginning, which editors read.
 """

@@ -1,4 +1,4 @@
-"""The further files of a model: weights that an exporter stored outside of the graph, by name, beside it."""
+"""Additional files of a model: weights that an exporter stored outside the graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of models: names, hashes, descriptions, and writing that is whole or not at all."""
+"""Files of models: names, hashes, descriptions, and atomic writing."""
 
 from __future__ import annotations
 

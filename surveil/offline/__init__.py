@@ -1,1 +1,1 @@
-"""Work on recorded footage and crops: learning, training, evaluation. The daemon imports none of it."""
+"""Work on recorded footage and crops: learning, training, evaluation. Not imported by the daemon."""

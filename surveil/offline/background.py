@@ -1,4 +1,4 @@
-"""Work beside a running daemon that must not cost it a frame: the lowest priority there is."""
+"""Work beside a running daemon at the lowest priority, so that it costs the daemon no frame."""
 
 from __future__ import annotations
 

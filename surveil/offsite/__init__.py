@@ -1,4 +1,4 @@
-"""A second place for evidence and recordings: what is taken with the machine is there already.
+"""The second place: copies of evidence and recordings that are safe when the machine is stolen.
 
 Files are copied once they are whole, by one thread, from a queue on disk. Imported only where a second place is set.
 """

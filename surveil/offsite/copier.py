@@ -1,4 +1,4 @@
-"""The thread that copies evidence and recordings to the second place, with a back-off while that does not answer."""
+"""The thread that copies evidence and recordings to the second place, with a back-off while it is unavailable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where copies go: a folder of a mounted disk or share, of an SFTP server, or of an S3 bucket."""
+"""Destinations of copies: a folder of a mounted disk or share, of an SFTP server, or of an S3 bucket."""
 
 from __future__ import annotations
 

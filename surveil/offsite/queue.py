@@ -1,4 +1,4 @@
-"""Which files are not at the second place yet: one row for a file, in SQLite, so that a crash forgets none."""
+"""The queue of files that are not at the second place yet: one row per file in SQLite, so that a crash forgets none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loops around the engine: prepare → detect → analyse → commit, each one class with `process` and `run`.
+"""The stages around the engine: prepare → detect → analyse → commit, each one class with `process` and `run`.
 
 `process` does the work and is all that a replay calls; `run` is the thread's loop around it.
 """

@@ -1,4 +1,4 @@
-"""The last stage: evidence and alerts go on the disk, then the slot goes back to the ring."""
+"""The commit stage: evidence and alerts are written to disk, then the slot returns to the ring."""
 
 from __future__ import annotations
 

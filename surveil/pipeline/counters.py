@@ -1,4 +1,4 @@
-"""The ledger of signals: every signal that a rule raised has one outcome, or waits for it.
+"""The ledger of signals: every raised signal has one outcome or is pending.
 
 raised == opened + joined + suppressed + pending, for every rule, in every snapshot and across restarts.
 """

@@ -1,4 +1,4 @@
-"""What was decided about every camera's frames, minute by minute: why there was an alert, or none.
+"""Decisions about every camera's frames, minute by minute: why there was an alert, or none.
 
 Counts and best scores, no pictures. The analyse thread fills the present minutes; those that are over may be taken by
 another thread.

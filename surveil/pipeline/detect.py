@@ -1,4 +1,4 @@
-"""The stage that runs every model: whatever is ready as one batch."""
+"""The detect stage: runs every model on the waiting crops as one batch."""
 
 from __future__ import annotations
 

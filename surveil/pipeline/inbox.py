@@ -1,4 +1,4 @@
-"""What stands between two stages: holds slots, at most one a camera, so a put never blocks."""
+"""The queue between two stages: holds slots, at most one per camera, so a put never blocks."""
 
 from __future__ import annotations
 

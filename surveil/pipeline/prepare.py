@@ -1,4 +1,4 @@
-"""The first stage: looks at the small picture, decides whether the models look, and fills their inputs.
+"""The prepare stage: the brightness plane, the motion gate, and the inputs of the models.
 
 What is kept encoded is decoded here: far apart while nothing moves, every picture once something does.
 Identical workers, as many as cores; a camera's state travels with its slot, so no two work on one camera.

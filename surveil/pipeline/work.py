@@ -1,4 +1,4 @@
-"""What travels with a camera's slot from stage to stage."""
+"""The analysis state that travels with a camera's slot from stage to stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a fragmented MP4 is whole, and how long that lasts (ISO/IEC 14496-12). Reads headers only."""
+"""Finds the complete part of a fragmented MP4 and its duration (ISO/IEC 14496-12). Reads headers only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An export that can be handed over and verified: one ZIP with films, what they are, their SHA-256, and a signature.
+"""A verifiable export: one ZIP with films, their description, their SHA-256, and a signature.
 
 `SHA256SUMS` lists every other file and is signed with Ed25519 (RFC 8032). The key is made once and stays in the state
 directory; its public half lies in the bundle, and whoever was told its fingerprint knows which machine has signed. A

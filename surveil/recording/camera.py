@@ -1,4 +1,4 @@
-"""One camera's recording: where one file ends and the next begins, and why something is missing between them."""
+"""One camera's recording: where files begin and end, and the reasons of gaps between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where recordings lie, what a crash left of them, and whether the index is right."""
+"""Files of recordings: their paths, repair after a crash, and verification of the index."""
 
 from __future__ import annotations
 

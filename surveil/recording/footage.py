@@ -1,4 +1,4 @@
-"""What there is of a camera between two moments, and what is missing."""
+"""The recordings of a camera between two times, and the gaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded: one row for a file, in SQLite. The files are the truth: the index can be made again from them."""
+"""The index of recordings: one row per file in SQLite. It can be rebuilt from the files, which are authoritative."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long recordings stay: by age, by bytes, by events, and by the space that is left.
+"""Retention of recordings: by age, by size, by events, and by free disk space.
 
 Recordings leave more of the disk free than evidence does (`record.min_free_bytes`), so evidence never goes because of
 them. Age is running time, as for evidence: a clock step deletes nothing.

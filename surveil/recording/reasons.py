@@ -1,4 +1,4 @@
-"""Why a recording does not continue the one before it."""
+"""Reasons why a recording does not continue the previous one."""
 
 from __future__ import annotations
 

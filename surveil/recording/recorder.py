@@ -1,4 +1,4 @@
-"""The thread that writes the recordings of all cameras, and deletes those whose time is over."""
+"""The thread that writes the recordings of all cameras, and deletes those beyond the limits."""
 
 from __future__ import annotations
 

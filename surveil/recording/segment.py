@@ -1,4 +1,4 @@
-"""One file of a recording while it is written: fragmented MP4, a second to a fragment, each in one write.
+"""One file of a recording while it is written: fragmented MP4, one fragment per second, each in one write.
 
 What was written plays, whatever happens to the process afterwards; FFmpeg makes the fragments in memory and the file is
 written here, so that an error of the disk is known at once and takes back the fragment that it cut off.

@@ -1,4 +1,4 @@
-"""Where a capture hands its packets to the recorder: bounded, and nobody waits for anybody."""
+"""Hands packets from a capture to the recorder: bounded, without either waiting for the other."""
 
 from __future__ import annotations
 

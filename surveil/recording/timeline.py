@@ -1,4 +1,4 @@
-"""The media time of one recording: by the camera's stamps, or by arrival where those are of no use. Pure."""
+"""The media time of one recording: by the camera's time stamps, or by arrival if those are useless. Pure."""
 
 from __future__ import annotations
 

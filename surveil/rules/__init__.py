@@ -1,4 +1,4 @@
-"""Rules: each is one file, settings and behaviour together, and one line in `CORE_RULES`.
+"""Rules: each is one file with its settings and behaviour, and one line in `CORE_RULES`.
 
 A rule looks at one scene and *signals* what is true in it; `surveil.events` turns signals into events. The rules
 of features are named by `surveil.features.registry`.

@@ -1,4 +1,4 @@
-"""What all rules share: settings, the filter of objects, and where things are."""
+"""Common part of all rules: settings, the filter of objects, zones and lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Too many in one place."""
+"""The rule `crowding`: too many objects in one place."""
 
 from __future__ import annotations
 

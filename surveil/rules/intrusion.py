@@ -1,4 +1,4 @@
-"""Somebody is in a zone: one event per zone and class, from the first who comes to the last who leaves."""
+"""The rule `intrusion`: one event per zone and class, from the first arrival to the last departure."""
 
 from __future__ import annotations
 

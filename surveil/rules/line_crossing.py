@@ -1,4 +1,4 @@
-"""Somebody crosses a line: each crossing is one event.
+"""The rule `line_crossing`: each crossing of a line is one event.
 
 Directions are named as they look in the picture: a line that is more upright than level is crossed to the
 `left` or `right`, a more level one `up` or `down`. The order of its two points does not matter.

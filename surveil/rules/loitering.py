@@ -1,4 +1,4 @@
-"""Somebody stays in a zone for longer than he should."""
+"""The rule `loitering`: an object stays in a zone for longer than allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What moves on its own path, whatever the model takes it for: the finding that rules share.
+"""The finding about regions that move on their own path, whatever their class, for all rules.
 
 `surveil.features.perimeter` finds it. Rules with `classes: [any]` take each mover for one more object.
 """

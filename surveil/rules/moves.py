@@ -1,4 +1,4 @@
-"""How objects move: what the rules about speed and direction share."""
+"""Motion of objects: the common part of the rules about speed and direction."""
 
 from __future__ import annotations
 

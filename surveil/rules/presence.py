@@ -1,4 +1,4 @@
-"""A class of objects that should not be here at all, or not now."""
+"""The rule `presence`: an object of a class that should not be here, or not now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Something moves too fast or too slowly, in km/h on the ground: driving too fast, running, standing queues."""
+"""The rule `speed`: an object moves too fast or too slowly, in km/h on the ground (speeding, running, queues)."""
 
 from __future__ import annotations
 

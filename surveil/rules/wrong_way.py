@@ -1,4 +1,4 @@
-"""Something moves against the way that it should go."""
+"""The rule `wrong_way`: an object moves against the allowed direction."""
 
 from __future__ import annotations
 

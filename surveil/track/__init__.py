@@ -1,1 +1,1 @@
-"""Tracking: detections of one frame after the other become objects with an id, in seconds, not frames."""
+"""Tracking: detections of successive frames become objects with an id. All times are in seconds."""

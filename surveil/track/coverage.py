@@ -1,4 +1,4 @@
-"""Where the detector looked in one frame, and what is known of the places besides."""
+"""Coverage: where the detector looked in one frame, and what is known about the other places."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a new object is one: what speaks for it over time, beside the detector's word in one look."""
+"""Confirms new objects by the evidence for them over time, beside the detector's score in one look."""
 
 from __future__ import annotations
 

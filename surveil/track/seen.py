@@ -1,4 +1,4 @@
-"""The detections of one frame, as the tracker wants them."""
+"""The detections of one frame, in the form that the tracker needs."""
 
 from __future__ import annotations
 

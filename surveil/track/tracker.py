@@ -1,4 +1,4 @@
-"""Following objects from frame to frame.
+"""The tracker: follows objects from frame to frame.
 
 Two-stage association after ByteTrack (Zhang et al., ECCV 2022): sure detections are matched first, then
 weak ones may continue what is left. Different from it: the filter and every limit run in seconds, so

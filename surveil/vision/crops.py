@@ -1,4 +1,4 @@
-"""Crops: squares of a frame that a detector looks at, at most so large that small things are still found.
+"""Crops: squares of a frame for the detector, not larger than lets small objects be found.
 
 A detector squeezes what it is given into one small square. Given a whole 4K picture it sees nobody; given a
 crop near native scale it sees a person of 40 px, and given one that is closer, surer ones. Crops cost, so places

@@ -1,4 +1,4 @@
-"""Which objects need no look in this frame: they were found lately, and move as foreseen.
+"""Objects that need no look in this frame, because they were found recently and move as predicted.
 
 The tracker's filter says where an object is until the next look, and the brightness plane whether that is so: it
 moves where it should, or stands still where it should, and nothing else is near. Edges of zones and lines are where

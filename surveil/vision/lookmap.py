@@ -1,4 +1,4 @@
-"""When each place of a picture was last looked at, and whether there is anything new in it since."""
+"""When each place of a picture was last looked at, and whether anything has changed there since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The motion gate: whether the detector looks at a frame, and where something moved."""
+"""The motion gate: decides whether the detector looks at a frame, and where something moved."""
 
 from __future__ import annotations
 

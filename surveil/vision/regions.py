@@ -1,4 +1,4 @@
-"""Which parts of a frame the detector looks at: what moves, what is followed, and the rest in turn."""
+"""Chooses the parts of a frame for the detector: moving regions, tracked objects, and the rest in turn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an object stood still when it was last found: does the place still look as it did then?
+"""Whether the place of a stationary object still looks as it did when the object was last found.
 
 A detector whose score hovers around its threshold finds a parked car now and then. What the picture shows in
 its place tells whether it is still there, however often the detector has missed it. Of places that people have

@@ -1,4 +1,4 @@
-"""Where alerts go. A sink is one file, settings and behaviour together, and one line in `SINKS`.
+"""Sinks. A sink is one file with its settings and behaviour, and one line in `SINKS`.
 
 Optional libraries (paho-mqtt, apprise) are imported by the sink that is used, not by its module.
 """

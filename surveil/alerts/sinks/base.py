@@ -1,4 +1,4 @@
-"""What a sink is, and the settings all sinks share."""
+"""The interface of a sink, and the settings that all sinks share."""
 
 from __future__ import annotations
 

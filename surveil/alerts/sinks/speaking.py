@@ -1,4 +1,4 @@
-"""A sink that is told of alerts in its own language."""
+"""A sink that receives alerts in its own language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`surveil check --probe`: what every part of a configuration really does here, all parts side by side.
+"""`surveil check --probe`: tries every part of a configuration on this machine, all parts in parallel.
 
 Nothing is changed: no alert is made, no file is written, and a daemon that runs is not disturbed.
 """

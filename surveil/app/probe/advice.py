@@ -1,4 +1,4 @@
-"""What works, but costs more than it must or will fail one day. Pure."""
+"""Advice about settings that work but cost too much or will fail later. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This machine: what the daemon would find here."""
+"""Checks of this machine, as the daemon would find it."""
 
 from __future__ import annotations
 

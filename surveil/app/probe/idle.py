@@ -1,4 +1,4 @@
-"""What decoding on demand takes of a camera at which nothing moves. Pure."""
+"""Estimate of the cost of decoding on demand while nothing moves. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of one part each: the model, a sink, a camera with its streams side by side."""
+"""Probes of one part each: the model, a sink, a camera with its streams in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a probe found. These fields are the JSON of `surveil check --probe --json`; None means: not known."""
+"""The result of a probe. Its fields are the JSON of `surveil check --probe --json`; None means unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes all parts of a configuration side by side, and estimates what its cameras take."""
+"""Probes all parts of a configuration in parallel, and estimates the cost of its cameras."""
 
 from __future__ import annotations
 

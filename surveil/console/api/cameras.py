@@ -1,4 +1,4 @@
-"""The cameras as of now."""
+"""The current state of the cameras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of the configuration: which one is changed, and what became of it."""
+"""Changes of the configuration: the base that was edited, and the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deliveries: what waits, what is dead and may be tried again, and the ledger of signals."""
+"""Deliveries: pending ones, dead letters and their retry, and the ledger of signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Picture health of a camera: what is wrong with its picture now, and what was, with pictures before and after."""
+"""Picture health of a camera: current and past faults, with pictures from before and after."""
 
 from __future__ import annotations
 

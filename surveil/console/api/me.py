@@ -1,4 +1,4 @@
-"""Who is logged in, and what the front end must know first."""
+"""The logged-in user, and what the front end must know first."""
 
 from __future__ import annotations
 

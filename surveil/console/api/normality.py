@@ -1,4 +1,4 @@
-"""What is usual in front of a camera: how far learning is, why it is held, by hour and place; and its new view."""
+"""Normality of a camera: learning progress, learning pauses, maps and hours, and accepting a new view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Probes of cameras: what an address really sends, with advice and a picture, before or after it is configured."""
+"""Probes of cameras: the stream at an address, with advice and a picture, before or after it is configured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded of a camera: ranges and holes, and each file as the browser plays it."""
+"""Recordings of a camera: ranges and gaps, and each file for the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cameras that are set up in the console: added, changed, removed; as drafts, until they are adopted."""
+"""Cameras that are added, changed and removed in the console, as a draft until it is adopted."""
 
 from __future__ import annotations
 

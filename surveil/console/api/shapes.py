@@ -1,4 +1,4 @@
-"""What is drawn on a camera: zones, lines, masks, and the rules beside them."""
+"""Zones, lines and masks of a camera, and the rules on them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who asks: users, sessions, tokens, proxies; and the audit log of what they did."""
+"""Authentication: users, sessions, tokens, proxies; and the audit log of their actions."""

@@ -1,4 +1,4 @@
-"""How often somebody may try a password: by account and by address, with waits that double."""
+"""Limits on password attempts, by account and by address, with doubling pauses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The audit log: who looked at what evidence, and who changed what."""
+"""The audit log: who viewed which evidence, and who changed what."""
 
 from __future__ import annotations
 

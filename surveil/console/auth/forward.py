@@ -1,4 +1,4 @@
-"""Carries the audit log to a sink, entry after entry, at least once: the log itself is what waits.
+"""Sends the audit log to a sink, entry by entry, at least once; the log itself is the queue.
 
 The sink gets nothing else, so that its connection and its file have one owner.
 """

@@ -1,4 +1,4 @@
-"""Says who asks, and whether they may.
+"""Identifies the caller of a request and checks their permission.
 
 By the first that applies: a token, a trusted proxy, a session, and on loopback everybody while there are no users.
 Users that were lost with a damaged database are not no users.

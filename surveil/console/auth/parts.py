@@ -1,4 +1,4 @@
-"""Everything about who may: made together, of one database."""
+"""The objects for authentication, created together on one database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passwords as scrypt hashes that say their own cost."""
+"""Passwords as scrypt hashes that contain their cost parameters."""
 
 from __future__ import annotations
 

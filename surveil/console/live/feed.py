@@ -1,4 +1,4 @@
-"""One camera's live pictures for all its viewers: remuxed once and encoded once, however many look.
+"""One camera's live pictures for all its viewers: remuxed and encoded once, however many viewers there are.
 
 A feed belongs to the event loop, but for its ends: the tap is filled by the capture thread, and the look takes its
 pictures on the thread that holds the frame.

@@ -1,4 +1,4 @@
-"""All live feeds and all viewers, and the way from the threads of the daemon to the event loop.
+"""All live feeds and viewers, and the path from the threads of the daemon to the event loop.
 
 Other threads append and ring; the event loop comes for it at most so often, and does everything else. Without a
 viewer nothing is appended, rung or remuxed.

@@ -1,4 +1,4 @@
-"""What viewers are told besides pictures: states and events, as the API has them."""
+"""Messages to viewers besides pictures: states and events, as in the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a browser has to know of a stream before its first picture, from the stream's own parameter sets. Pure.
+"""What a browser needs to know of a stream before its first picture, from its parameter sets. Pure.
 
 Samples in MP4 carry no parameter sets: those stand in the header, and a change of them is a change of header.
 """

@@ -1,4 +1,4 @@
-"""Pictures of what may be seen, for cameras and browsers that cannot do with video.
+"""Still pictures with hidden areas blanked, for cameras and browsers that cannot use video.
 
 They are taken from the frames that are analysed, where the right to touch a picture is, and only while somebody
 looks; everything else about them happens on a thread of the web server.

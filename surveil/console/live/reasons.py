@@ -1,4 +1,4 @@
-"""Why a camera is shown in pictures and not as video: a closed set, which the front end has words for."""
+"""Reasons why a camera is shown as still pictures: a closed set, for which the front end has texts."""
 
 from __future__ import annotations
 

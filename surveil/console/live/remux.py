@@ -1,4 +1,4 @@
-"""H.264 as a camera sent it, in pieces that a browser plays: nothing is decoded or encoded. Pure."""
+"""H.264 as the camera sent it, in fragments that a browser plays, without decoding or encoding. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that go on until one side has enough."""
+"""Streaming responses, which end when either side closes."""
 
 from __future__ import annotations
 

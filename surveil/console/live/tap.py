@@ -1,4 +1,4 @@
-"""Where a capture hands its packets to the live view: nobody waits for anybody, whatever viewers do.
+"""Hands packets from a capture to the live view without either waiting for the other.
 
 Packets are kept in groups that begin at key frames, each of which knows the next. The capture thread holds the newest
 alone, so that a viewer's first picture need not wait for a key frame; what no reader holds any more is gone.

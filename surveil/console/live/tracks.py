@@ -1,4 +1,4 @@
-"""What is followed in a frame, as it is drawn over the picture."""
+"""The tracks of a frame, as they are drawn over the picture."""
 
 from __future__ import annotations
 

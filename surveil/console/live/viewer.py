@@ -1,4 +1,4 @@
-"""What waits for one viewer, within bounds: a viewer that does not keep up loses pictures and nothing else.
+"""The bounded queue of one viewer: a slow viewer loses pictures and nothing else.
 
 All of it belongs to the event loop.
 """

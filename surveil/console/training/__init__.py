@@ -1,1 +1,1 @@
-"""Training by clicks: data sets, crops, the training that runs, and what came of it. Imported by its first request."""
+"""Training by clicks: data sets, crops, the running training and its result. Imported by its first request."""

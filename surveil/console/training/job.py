@@ -1,4 +1,4 @@
-"""The training that runs: `surveil train` as a process of its own, one at a time.
+"""The running training: `surveil train` as a separate process, one at a time.
 
 STATE/training/job.jsonl has a line about the job, then what the process writes: progress as JSON, and errors as text.
 The process inherits the lock on this file, so a daemon that was restarted meanwhile knows that it still runs.

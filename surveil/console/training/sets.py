@@ -1,4 +1,4 @@
-"""Data sets that verdicts and clicks fill: what is in them, and what they lack to be trained on."""
+"""Data sets that verdicts and clicks fill: their contents, and what is missing for training."""
 
 from __future__ import annotations
 

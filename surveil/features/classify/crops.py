@@ -1,4 +1,4 @@
-"""What rules want a classifier to look at, cut out of a frame and made ready in the prepare stage."""
+"""Crops of a frame for classifiers, cut and prepared in the prepare stage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a picture of any size to the network's input: the one function for training and for running."""
+"""Converts a picture of any size to the network's input: one function for training and for running."""
 
 from __future__ import annotations
 

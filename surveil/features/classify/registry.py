@@ -1,4 +1,4 @@
-"""The classifiers that run: loaded in the background, handed to whoever prepares and runs crops.
+"""The running classifiers: loaded in the background, used by the stages that prepare and run crops.
 
 Deploying, rolling back and withdrawing replace a pointer in the store; the keeper looks at the pointers and
 puts what they name on the shelf. A running daemon needs no restart.

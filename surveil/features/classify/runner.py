@@ -1,4 +1,4 @@
-"""Runs your own classifiers on the crops that wait in the slots: one call of each model for all of them."""
+"""Runs classifiers on all waiting crops, with one call per model."""
 
 from __future__ import annotations
 

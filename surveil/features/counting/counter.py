@@ -1,4 +1,4 @@
-"""Where counts are taken down: metrics at once, the hours on disk now and then."""
+"""Records counts: in metrics at once, and by hour on disk once a minute."""
 
 from __future__ import annotations
 

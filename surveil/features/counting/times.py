@@ -1,4 +1,4 @@
-"""Hours and days on a clock on the wall, and what an operator writes for them.
+"""Hours and days in local time, and the times that an operator writes.
 
 `zone`: a time zone, or None for the one this machine is set to. Days are 23 or 25 hours long when the clocks
 change, and hours of zones that are half an hour off begin at half past of UTC.

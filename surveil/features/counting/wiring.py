@@ -1,4 +1,4 @@
-"""Counting as the configuration wants it: neither its code nor its database is opened before a camera counts."""
+"""Wires counting to the configuration: code and database are loaded only if a camera counts."""
 
 from __future__ import annotations
 

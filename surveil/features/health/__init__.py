@@ -1,1 +1,1 @@
-"""Picture health: is what a camera shows still worth looking at?"""
+"""Picture health: whether the picture of a camera is usable."""

@@ -1,4 +1,4 @@
-"""The operator accepts the new view of a camera: from a command, through the outbox's database, to the daemon.
+"""Accepting the new view of a camera: from a command, through the outbox's database, to the daemon.
 
 The switches of rules go the same way: anyone who may write the file may ask.
 """

@@ -1,4 +1,4 @@
-"""`surveil cameras …`: what is to be said about a single camera while the daemon runs."""
+"""`surveil cameras …`: commands about a single camera while the daemon runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A flag that takes its time: what is true for a moment only does not count."""
+"""A flag with delays: a condition that is true only for a moment does not count."""
 
 from __future__ import annotations
 

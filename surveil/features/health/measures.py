@@ -1,4 +1,4 @@
-"""Numbers that tell a healthy picture from a sick one, on a small brightness plane.
+"""Measures of picture health on a small brightness plane.
 
 Everything is relative to a *reference* of the same camera, and built so that light cancels out: gradients are
 divided by their local energy, sharpness is a ratio of two bands, and brightness is compared after a common

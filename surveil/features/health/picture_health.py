@@ -1,4 +1,4 @@
-"""Whether the picture can still be trusted: frozen, dark, bright, blurred, covered, moved, noise.
+"""Detects faults of the picture: frozen, dark, bright, blurred, covered, moved, noise.
 
 Runs on the gate's brightness plane. Cheap sums are taken of it two or three times a second; structure is
 compared with a slowly learned reference at every second look, on a mean of about a second, in which rain,

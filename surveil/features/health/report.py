@@ -1,4 +1,4 @@
-"""What picture health says about one frame."""
+"""The finding of picture health for one frame."""
 
 from __future__ import annotations
 

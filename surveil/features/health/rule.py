@@ -1,4 +1,4 @@
-"""The picture itself is sick: frozen, dark, bright, blurred, covered, moved, noise."""
+"""The rule `picture`: frozen, dark, bright, blurred, covered, moved, noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures: what is usual where, and why something is not. OpenCV only; arrays in, arrays out."""
+"""Draws what is usual at each place, and why something is not. OpenCV only; arrays in, arrays out."""
 
 from __future__ import annotations
 

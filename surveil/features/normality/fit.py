@@ -1,4 +1,4 @@
-"""From what was learned to a model: held-out scores by leaving folds out, then everything for use."""
+"""Fits a model to what was learned: held-out scores by leaving folds out, then all data for use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must be known of a scene before its motion can be pooled: background and size of people by row.
+"""Geometry of a scene, needed before motion can be pooled: background, and size of people by row.
 
 The height of people only sizes the pooling window; where too few whole people are seen the default
 window is used. The background is a median over a bounded, evenly thinned sample.

@@ -1,4 +1,4 @@
-"""The learned model of one camera: sums, tails, peaks, examples. What is in the file is what is here."""
+"""The learned model of one camera: sums, tails, peaks, examples. The file has the same content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where nothing ever is: how seldom a place was occupied, in decades, of what is there now.
+"""The attribute `place`: how seldom a place was occupied, in decades, for what is there now.
 
 A place that never saw anything has no usual speed or direction of its own and is judged by the scene's: a person who
 walks over the lawn would be as usual as on the path. The seconds in which a place was occupied are sums that the

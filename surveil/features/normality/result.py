@@ -1,4 +1,4 @@
-"""What the run-time object says about one frame."""
+"""The result of the run-time object for one frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How wide the silhouette of what is there is for its height: people are narrow, what they ride or push is not.
+"""Width of a silhouette for its height: people are narrow, what they ride or push is not.
 
 For every pixel of the foreground, the lengths of the run of its row and of its column, in heights of a person at that
 row. Their ratio is a property of the place inside a silhouette, so it needs no cutting of groups into people: two who

@@ -1,4 +1,4 @@
-"""Numbers to words: how rare, and what is unusual."""
+"""Texts for numbers: how rare something is, and what is unusual."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What moves on its own path through a zone where nobody should be, whatever the model takes it for."""
+"""Perimeter: anything that moves on its own path through a zone that must be empty."""

@@ -1,4 +1,4 @@
-"""The analyser: from the gate's motion and the small plane to what moves on its own path."""
+"""The analyser: finds what moves on its own path, from the gate's motion and the brightness plane."""
 
 from __future__ import annotations
 

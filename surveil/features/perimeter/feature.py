@@ -1,4 +1,4 @@
-"""The rule `perimeter`, and what finds what moves on its own path for every rule with `classes: [any]`."""
+"""The feature `perimeter`: its rule, and the analyser for all rules with `classes: [any]`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following what moves from frame to frame, and telling a way of its own from swaying, drifting and flicker."""
+"""Tracks moving regions, and distinguishes a path from swaying, drifting and flicker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Something moves on its own path through a zone where nobody should be, whatever the model takes it for."""
+"""The rule `perimeter`: something moves on its own path through a zone that must be empty."""
 
 from __future__ import annotations
 

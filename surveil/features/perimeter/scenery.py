@@ -1,4 +1,4 @@
-"""What a place looks like when nobody is there: a slow background of the small brightness plane.
+"""The scene without people: a slow background of the small brightness plane.
 
 The motion gate's own background takes in within seconds what moves slowly. This one keeps a crawling body apart
 from the ground for a minute, and says of a change whether it is a thing or only light.

@@ -1,4 +1,4 @@
-"""Telling rain and snow from everything else that flickers, such as leaves in gusts."""
+"""Distinguishes rain and snow from other flicker, such as leaves in gusts."""
 
 from __future__ import annotations
 

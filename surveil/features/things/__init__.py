@@ -1,1 +1,1 @@
-"""Things that were put down or taken away."""
+"""Left and removed objects."""

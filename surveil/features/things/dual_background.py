@@ -1,4 +1,4 @@
-"""Two backgrounds of the small brightness plane: what is there now and still, and what is there as a rule.
+"""Two backgrounds of the brightness plane: what is still there now, and what is usually there.
 
 A pixel where they differ for long belongs to something that was put down or taken away (after Porikli,
 Ivanov and Haga, Robust Abandoned Object Detection Using Dual Foregrounds, 2008). Unlike there, the short

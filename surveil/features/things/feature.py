@@ -1,4 +1,4 @@
-"""Things that were left behind or taken away."""
+"""The feature of left and removed objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The things that a picture shows: put down or taken away."""
+"""The finding: left and removed objects in a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Something was put down and stays, while nobody attends it."""
+"""The rule `left_object`: an object was put down and is unattended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Something that belongs to the scene is gone."""
+"""The rule `removed_object`: an object that belongs to the scene is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Things that were put down and stay, and things that are gone: blobs where the two backgrounds differ.
+"""Left and removed objects: regions in which the two backgrounds differ.
 
 This module only says what the picture shows; whether a thing is attended, or is a person standing still,
 the rules `left_object` and `removed_object` decide with the tracks.

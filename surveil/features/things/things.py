@@ -1,4 +1,4 @@
-"""What the rules about left and removed things share: which blobs are things, and who is near them."""
+"""Common part of the rules about left and removed objects: which regions are objects, and who is near them."""
 
 from __future__ import annotations
 

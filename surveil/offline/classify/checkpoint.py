@@ -1,4 +1,4 @@
-"""How far a fine-tuning has come, in a file of plain arrays (no pickle), so that it can go on after a crash."""
+"""Checkpoints of a fine-tuning as plain arrays (no pickle), from which it continues after a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of fine-tuning: small at first, small at last, and the mean of what they pass through.
+"""The learning rate of fine-tuning: small at first and at the end; and the mean of the weights.
 
 Needs the extra `train`.
 """

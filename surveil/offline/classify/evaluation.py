@@ -1,4 +1,4 @@
-"""What an evaluation found, for people, for scripts and for a gate; and what its data cannot carry."""
+"""The result of an evaluation, for people, scripts and a gate; and the limits of its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network sees in a picture: numbers that tell classes apart, from the embedded EfficientNet-Lite0."""
+"""Features of a picture for the classifier, from the embedded EfficientNet-Lite0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a verdict on an alert means as a picture to train on."""
+"""Converts a verdict on an alert into a picture to train on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part that is learned: a regularised linear classifier on the network's features, with honest probabilities.
+"""The trained part: a regularised linear classifier on the network's features, with calibrated probabilities.
 
 Multinomial logistic regression with class weights and an L2 penalty, by L-BFGS; then one temperature, fitted on
 pictures that were not learned from (C. Guo and others, *On Calibration of Modern Neural Networks*, 2017).

@@ -1,4 +1,4 @@
-"""How good a classifier is: figures with intervals, calibration, and a threshold with a reason."""
+"""Figures of merit of a classifier: intervals, calibration, and the choice of a threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a classifier should not be deployed: its threshold does not hold on the test split, or it tells nothing apart."""
+"""Objections to deploying a classifier: an unreliable threshold on the test split, or scores that hardly differ."""
 
 from __future__ import annotations
 

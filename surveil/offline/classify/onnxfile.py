@@ -1,4 +1,4 @@
-"""Writes the trained classifier: the network, the head and everything that is known about it in one ONNX file.
+"""Writes the trained classifier: network, head and all metadata in one ONNX file.
 
 An ONNX file is a protocol buffer, and two of those appended are merged: repeated fields are joined, the graph is
 merged into the graph. So the head is a few nodes appended to the network's bytes, without a need for the `onnx`

@@ -1,4 +1,4 @@
-"""What training makes: a model's file with its card, judged on pictures that it has not learned from."""
+"""The result of a training: a model file with its card, judged on pictures that it has not learned from."""
 
 from __future__ import annotations
 

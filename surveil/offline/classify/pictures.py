@@ -1,4 +1,4 @@
-"""Reads pictures as people have them: turned by EXIF, grey, 16-bit, CMYK, with transparency, or damaged."""
+"""Reads pictures of all kinds: rotated by EXIF, grey, 16-bit, CMYK, with transparency, or damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training begins with: options, and a data set that is checked and divided."""
+"""The input of a training: options, and a data set that is checked and split."""
 
 from __future__ import annotations
 

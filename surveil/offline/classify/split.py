@@ -1,4 +1,4 @@
-"""Divides a data set into training, validation and test so that the test says something.
+"""Splits a data set into training, validation and test so that the test is meaningful.
 
 What belongs together stays together: near-duplicates, pictures of one group (crops of one photo), and
 pictures that one camera took within `GAP_S` of each other. Pictures with a time are cut by time, the

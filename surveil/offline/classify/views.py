@@ -1,4 +1,4 @@
-"""What the network sees of a data set: every picture as it is, and variations of those to learn from."""
+"""The pictures of a data set for the network: each as it is, and with variations for training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`DATASET.yaml`: labelled footage to learn from and to judge on. Every mistake at once.
+"""`DATASET.yaml`: labelled footage for learning and judging. All mistakes are reported at once.
 
     name: corridor
     fps: 10                      # of folders of images

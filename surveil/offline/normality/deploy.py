@@ -1,4 +1,4 @@
-"""What is said of a model before it is deployed: what it has seen, and whether it is better than the one in use."""
+"""The check before a model is deployed: its footage, and whether it is better than the one in use."""
 
 from __future__ import annotations
 

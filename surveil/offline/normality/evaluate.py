@@ -1,4 +1,4 @@
-"""`surveil evaluate`: how well a model tells abnormal from normal on labelled footage.
+"""`surveil evaluate`: how well a model separates abnormal from normal on labelled footage.
 
 Frames are scored as the daemon scores them, in order, with nothing but the past; no figure is
 normalised per clip. Frames before the first score of a clip (one, where flow needs two) are left out

@@ -1,4 +1,4 @@
-"""Frames of recordings for learning and evaluation: the daemon's own sources, read one after the other."""
+"""Frames of recordings for learning and evaluation, from the daemon's own sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The objects in a recording, followed as the daemon follows them at its defaults."""
+"""The objects in a recording, tracked as the daemon tracks them at its defaults."""
 
 from __future__ import annotations
 

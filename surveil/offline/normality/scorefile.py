@@ -1,4 +1,4 @@
-"""The scores of an evaluation as CSV, a line for every frame: for thresholds and figures of one's own."""
+"""The scores of an evaluation as CSV, one line per frame, for further analysis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budgets beside each other: the threshold of each, what it finds, and whether a daemon would alert at it."""
+"""A table of budgets: the threshold of each, what it finds, and whether a daemon would alert at it."""
 
 from __future__ import annotations
 

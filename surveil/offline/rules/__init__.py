@@ -1,1 +1,1 @@
-"""Evaluation of rules: recordings with labelled events, beside what the daemon would alert on them."""
+"""Evaluation of rules: the alerts of the daemon on recordings, compared with labelled events."""

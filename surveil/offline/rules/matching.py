@@ -1,4 +1,4 @@
-"""Which alert is about which labelled event: found, late or missed; false, repeated or not counted. Pure."""
+"""Matches alerts to labelled events: found, late or missed; false, repeated or not counted. Pure."""
 
 from __future__ import annotations
 

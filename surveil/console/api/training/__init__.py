@@ -1,1 +1,1 @@
-"""Training by clicks. What learns and runs classifiers is imported by the first request, not with the console."""
+"""Training by clicks. The code that learns and runs classifiers is imported by the first request."""

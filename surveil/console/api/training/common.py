@@ -1,4 +1,4 @@
-"""What the endpoints of training share: the data set in the path, and who sees what of it."""
+"""Common parts of the training endpoints: the data set in the path, and who may see which part of it."""
 
 from __future__ import annotations
 

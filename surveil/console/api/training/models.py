@@ -1,4 +1,4 @@
-"""Classifiers that are made of data sets: trained, told about, tried in the shadow, put into use and taken back."""
+"""Classifiers of data sets: training, report, shadow mode, deployment and rollback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data sets to train classifiers on: what is in them, and pictures that are judged and removed."""
+"""Data sets for classifiers: their contents, and judging and removing pictures."""
 
 from __future__ import annotations
 

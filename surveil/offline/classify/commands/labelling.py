@@ -1,4 +1,4 @@
-"""`surveil alerts label`: what an alert was becomes a picture to train on."""
+"""`surveil alerts label`: the verdict on an alert becomes a picture to train on."""
 
 from __future__ import annotations
 

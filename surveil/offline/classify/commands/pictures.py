@@ -1,4 +1,4 @@
-"""`surveil evaluate` on pictures, and how a trained classifier is shown and held to a gate."""
+"""`surveil evaluate` on pictures; and showing a trained classifier and testing it against a gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings through the daemon's code: what it alerts on each, beside the labels, with pictures of what went wrong."""
+"""Plays recordings through the daemon's code and compares the alerts with the labels, with pictures of errors."""
 
 from __future__ import annotations
 
