@@ -1,6 +1,6 @@
 """Learned state that moves with a camera: read from the shared store with a lease, and written on changes.
 
-Classifiers do not belong to one camera: what is deployed on one node comes to all.
+Classifiers and the data sets that verdicts fill do not belong to one camera: they come to all nodes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,8 +17,12 @@ from surveil.app.carried import Carried, CarriedArming, CarriedCounts, CarriedMo
 from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
+from surveil.features.classify.store import FEEDBACK
 from surveil.fleet.roster import Roster, read_roster
-from surveil.fleet.shelf import Shelf
+from surveil.fleet.shelf import VERDICTS, Shelf
+
+if TYPE_CHECKING:
+    from surveil.app.shared_verdicts import SharedVerdicts
 
 log = structlog.get_logger(__name__)
 _PERIOD_S = 5.0
@@ -25,7 +30,7 @@ Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
 
 
 class LearnedCarrier:
-    """Carries normality models, arming, counts and classifiers.
+    """Carries normality models, arming, counts, classifiers and data sets.
 
     On a thread of its own, which nobody waits for: a shared folder may hang.
     """
@@ -40,12 +45,15 @@ class LearnedCarrier:
     ) -> None:
         """`holdings` yields camera, epoch and whether the lease is fresh; `classifiers` names those that rules need."""
         self._now = now
-        self._store, self._holdings = store, holdings
+        self._folder, self._store, self._holdings = folder, store, holdings
         self._classifiers = SharedClassifiers(folder, store, classifiers)
         kinds: tuple[Carried, ...] = (CarriedModel(folder), CarriedArming(folder), CarriedCounts(folder))
         self._kinds = {kind.name: kind for kind in kinds}
         self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
         """By camera: the epoch for which the store was read, and what is the same here and there."""
+        self._verdict_folders = (folder / FEEDBACK, store / VERDICTS)
+        self._verdicts: SharedVerdicts | None = None
+        """None: no node has a data set."""
         self._failing_since: float | None = None
         self.roster = Roster()
         """Who has which camera, as of the last look. Any thread may read it."""
@@ -66,13 +74,21 @@ class LearnedCarrier:
             del self._known[name]
         due: list[Callable[[], None]] = [partial(self._carry, camera, epoch) for camera, epoch, _ in held]
         failed: list[StateError] = []
-        for carry in (*due, self._classifiers.run_once, self._look_up):
+        for carry in (*due, self._classifiers.run_once, self._share_verdicts, self._look_up):
             try:
                 carry()
             except StateError as error:
                 failed.append(error)
         if failed:
             raise failed[0]
+
+    def _share_verdicts(self) -> None:
+        if self._verdicts is None and any(path.is_dir() for path in self._verdict_folders):
+            from surveil.app.shared_verdicts import SharedVerdicts  # noqa: PLC0415 - loads what trains, for data sets alone
+
+            self._verdicts = SharedVerdicts(self._folder, self._store)
+        if self._verdicts is not None:
+            self._verdicts.run_once()
 
     def _look_up(self) -> None:
         self.roster = read_roster(self._store)

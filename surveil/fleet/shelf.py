@@ -3,6 +3,7 @@
     STORE/learned/CAMERA/000001000000007-000002.json   epoch and number: the parts by name, each by its SHA-256
     STORE/learned/CAMERA/objects/SHA-256
     STORE/classifiers/NAME/…                           the same; the epoch counts deployments
+    STORE/verdicts/NAME/…                              the same; the epoch counts changes of a data set
 
 The list with the highest epoch is the newest, whatever any clock says: a node that was cut off cannot overwrite what
 its successor has put there.
@@ -23,6 +24,7 @@ from surveil.filesystem import make_folders, read_json, write_atomically
 from surveil.fleet.terms import TERMS
 
 _LIST = re.compile(r"(\d{15,})-(\d{6,})\.json")
+VERDICTS = "verdicts"
 _KEPT = 3
 """Lists of a camera that are kept."""
 

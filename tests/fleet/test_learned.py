@@ -16,6 +16,8 @@ from surveil.features.counting.rollup import Key, Rollup, Sum
 from surveil.features.counting.store import DATABASE, CountStore
 from surveil.features.normality.store import NormalityStore
 from surveil.fleet.shelf import Shelf
+from surveil.offline.classify import dataset
+from surveil.offline.classify.feedback import feedback_folder
 
 NOW = 1_700_000_000.0
 
@@ -174,6 +176,16 @@ def test_settled_days_are_neither_read_nor_stored_again(nodes, store):
     after = {path: path.stat().st_mtime_ns for path in objects.iterdir()}
     assert len(after.keys() - before.keys()) == 1
     assert all(after[path] == at for path, at in before.items())
+
+
+def test_data_sets_are_shared_once_there_are_any(nodes):
+    east, west = nodes
+    east.carry()
+    folder = feedback_folder(east.folder) / "intrusion"
+    dataset.add(folder, np.zeros((8, 8, 3), np.uint8), "false", camera="yard")
+    east.carry()
+    west.carry()
+    assert [item.label for item in dataset.listed(feedback_folder(west.folder) / "intrusion")] == ["false"]
 
 
 def test_what_a_node_of_another_version_carries_stays_in_the_store(nodes, store):

@@ -12,6 +12,9 @@ from surveil.features.classify.classifier import Card, Classifier
 from surveil.models.files import check_name
 from surveil.versions import VersionedStore, VersionRole
 
+FEEDBACK = "feedback"
+"""In the state directory: the data sets that verdicts fill."""
+
 
 def names(state_dir: Path) -> tuple[str, ...]:
     """Return the names of the classifiers that are there, deployed or only trained. Raises StateError."""

@@ -138,7 +138,7 @@ def _manifest(folder: Path) -> list[Item]:
             if _is_removal(raw):
                 found.pop(raw["path"], None)
                 continue
-            item = _item(raw)
+            item = item_of(raw)
         except (ValueError, TypeError) as error:
             wrong.append(f"{path}:{number}: {error}")
             continue
@@ -162,7 +162,8 @@ def _is_removal(raw: Any) -> bool:
     return isinstance(raw, dict) and set(raw) == {"path", "removed"} and raw["removed"] is True
 
 
-def _item(raw: Any) -> Item:
+def item_of(raw: Any) -> Item:
+    """Return the picture of a manifest's line. Raises ValueError or TypeError where it makes no sense."""
     if not isinstance(raw, dict) or set(raw) - _KEYS or not {"path", "sha256", "label"} <= set(raw):
         raise ValueError(f"must be an object with {', '.join(sorted(_KEYS))}")
     item = Item(**raw)
@@ -257,6 +258,14 @@ def append(folder: Path, item: Item) -> None:
         _begin_manifest(folder, item.path)
     with (folder / MANIFEST).open("a", encoding="utf-8") as file:
         file.write(_line(item))
+
+
+def store(folder: Path, item: Item, content: bytes) -> None:
+    """Store a picture of another data set, in the place of what is there by its path. Raises OSError on a full disk."""
+    path = folder / item.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    append(folder, item)
 
 
 def remove(folder: Path, item: Item) -> None:

@@ -12,7 +12,7 @@ from surveil.alerts.evidence import safe_name
 from surveil.errors import ConfigError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.crops import wider
-from surveil.features.classify.store import ClassifierStore
+from surveil.features.classify.store import FEEDBACK, ClassifierStore
 from surveil.offline.classify.collect import from_feedback
 from surveil.offline.classify.dataset import Item
 from surveil.types import Alert
@@ -42,7 +42,7 @@ def add_feedback(
 
 def feedback_folder(state_dir: Path) -> Path:
     """Return where the data sets are that verdicts fill, one for each rule or classifier."""
-    return state_dir / "feedback"
+    return state_dir / FEEDBACK
 
 
 def clean_picture(alert: Alert, state_dir: Path) -> Path:
