@@ -173,6 +173,12 @@ def _stored(config: Config) -> Iterator[tuple[str, str, str]]:
             folder,
             "until replaced",
         )
+    if config.fleet is not None:
+        yield (
+            "copies for the nodes of the fleet: learned normality, counts, pictures that verdicts added to data sets",
+            str(config.fleet.store),
+            "until replaced, removed or taken out",
+        )
     yield "decisions: counters by minute", f"{folder}/decisions.db", "24 hours"
     yield (
         "data sets of labelled pictures, where you make them",

@@ -112,3 +112,10 @@ def test_the_sheet_says_where_copies_lie_and_asks_who_deletes_them(tmp_path):
     assert ("copies of evidence and recordings", "/mnt/nas", "until you delete them there") in sheet.stored
     assert any("copies lie in /mnt/nas" in question for question in sheet.questions)
     assert not any("copies" in what for what, _, _ in sheet_of(tmp_path, {"gate": {"url": "a.mp4"}}).stored)
+
+
+def test_the_sheet_says_what_lies_in_the_folder_that_the_nodes_of_a_fleet_share(tmp_path):
+    stored = sheet_of(tmp_path, {"gate": {"url": "a.mp4"}}, fleet={"store": "/srv/shared"}).stored
+    assert [what.split(":")[0] for what, where, _ in stored if where == "/srv/shared"] == [
+        "copies for the nodes of the fleet"
+    ]

@@ -65,6 +65,21 @@ def unended(nodes: Mapping[str, Alerts], owners: Mapping[str, str]) -> set[str]:
     }
 
 
+def begun_twice(nodes: Mapping[str, Alerts]) -> set[str]:
+    """Events that a node began while another of the same rule and place had no end."""
+    found = set()
+    for alerts in nodes.values():
+        going_on: dict[tuple[str, str, str], str] = {}
+        for alert in alerts:
+            what = alert["camera"], alert["rule"], alert["key"]
+            if alert["phase"] == "start":
+                found |= {alert["event_id"]} if what in going_on else set()
+                going_on[what] = alert["event_id"]
+            elif going_on.get(what) == alert["event_id"]:
+                del going_on[what]
+    return found
+
+
 def _right(node: str, t_wall: float, steps: Sequence[Step]) -> float:
     for step in steps:
         t_wall = step.right(node, t_wall)

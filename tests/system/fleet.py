@@ -6,7 +6,7 @@ Prints a line for each fault: what, the longest gap and the longest overlap of a
 one for the whole. Ends with 1 when
 
 - two nodes read one camera under `stop`; under `watch` while all nodes had contact, or for more than 10 s after;
-- an alert was lost or told twice, or an event was left without an end.
+- an alert was lost or told twice, an event was left without an end, or begun again before its end.
 
 Where `unshare` may make namespaces each node has a small file system, which can be filled, a network of its own, whose
 links are cut, and another boot time. With `--ray` (which needs Ray) the faults are those of Ray's processes.
@@ -89,6 +89,7 @@ class Trial:
             "lost": len(outcome.lost(nodes, arrived)),
             "told_twice": len(outcome.twice(nodes, arrived)),
             "unended": len(outcome.unended(nodes, owners)),
+            "begun_twice": len(outcome.begun_twice(nodes)),
         }
         overtaken = outcome.overtaken(nodes, self._faults.steps)
         self.well &= bool(arrived) and not any(found.values()) and not (self._policy == "stop" and overtaken)
