@@ -36,6 +36,8 @@ _SINK_IS_DOWN = (408, 425, 429, 502, 503, 504)
 _CREDENTIALS = (401, 403, 407)
 """Wrong credentials are the operator's to mend: the alerts wait."""
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
+_REASONS = ("message", "error", "description", "errmsg", "msg")
+"""Where JSON has the reason of a refusal."""
 _MOST_SAID = 200
 """Characters of a refusal's reason that are quoted."""
 _INTERIM = 102
@@ -53,7 +55,7 @@ class Response:
     headers: Mapping[str, str]
     body: bytes
     said: str = ""
-    """The reason that the body gives, on one line and without what was sent in URL and headers."""
+    """What the body says, on one line and without what was sent in URL and headers: the reason of a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +185,14 @@ def _host_header(parts: SplitResult) -> str:
 
 
 def _said(response: Response, url: str, sent: Iterable[str]) -> str:
-    """Return why a receiver refuses, as its body says; nothing of a page in HTML."""
-    if response.status < 400 or b"<" in response.body[:200]:
+    """Return why a receiver refuses, should it do so, as its body says; nothing of a page in HTML."""
+    if b"<" in response.body[:200]:
         return ""
     text = response.body.decode("utf-8", "replace")
     with contextlib.suppress(ValueError):
         found = read_json(text)
         if isinstance(found, dict):
-            found = found.get("message") or found.get("error") or text * bool(found)
+            found = next((why for name in _REASONS if (why := found.get(name))), text * bool(found))
         text = found if isinstance(found, str) else text
     text = "".join(c if c.isprintable() else " " for c in text)
     parts = urlsplit(url)
@@ -224,6 +226,26 @@ def judge(response: Response, place: str, now: float) -> None:
     if status >= 500:
         raise RetryLater(text, after_s=retry_after(response.headers.get("retry-after"), now), suspect=True)
     raise Rejected(f"{text}: {response.said}" if response.said else text)
+
+
+def judge_body(response: Response, place: str, accepted: Mapping[str, object]) -> None:
+    """Raise RetryLater where a 2xx answer refuses in its body, as some chat services do.
+
+    It refuses by `ok` or `success` that is false, by an `errcode` other than 0, and where it lacks a field of
+    `accepted` or has another value there.
+    """
+    found: object = None
+    with contextlib.suppress(ValueError):
+        found = read_json(response.body)
+    said = found if isinstance(found, dict) else {}
+    refuses = any(said.get(name) is False for name in ("ok", "success")) or said.get("errcode") not in (
+        None,
+        0,
+        "0",
+    )
+    if refuses or any(said.get(name) != value for name, value in accepted.items()):
+        text = f"{place}: HTTP {response.status}, and the body refuses"
+        raise RetryLater(f"{text}: {response.said}" if response.said else text, suspect=True)
 
 
 def _elsewhere(response: Response) -> str:

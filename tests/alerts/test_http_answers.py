@@ -117,6 +117,46 @@ def test_a_receiver_that_repeats_what_was_sent_tells_no_secret():
         assert secret not in str(caught.value)
 
 
+REFUSED = [
+    ({}, b'{"ok": false, "error_code": 400, "description": "Bad Request: chat not found"}', "chat not found"),
+    ({}, b'{"ok": false, "error": "invalid_auth"}', "invalid_auth"),
+    ({}, b'{"errcode": 93000, "errmsg": "invalid key"}', "invalid key"),
+    ({}, b'{"success": false}', "success"),
+    ({"code": 0}, b'{"code": 19024, "msg": "Key Words Not Found"}', "Key Words Not Found"),
+    ({"code": 0}, b"{}", "the body refuses"),
+    ({"code": 0}, b"ok", "ok"),
+    ({"status": "done"}, b'{"status": "queued"}', "queued"),
+]
+TAKEN = [
+    ({}, b'{"ok": true}'),
+    ({}, b'{"errcode": 0, "errmsg": "ok"}'),
+    ({}, b'{"errcode": "0"}'),
+    ({}, b'{"code": 200, "msg": "success"}'),
+    ({}, b'["ok", false]'),
+    ({}, b"ok: false"),
+    ({}, b"[" * 100_000),
+    ({}, b""),
+    ({"code": 0}, b'{"code": 0, "msg": "success", "data": {}}'),
+    ({"taken": True, "by": "ops"}, b'{"taken": true, "by": "ops"}'),
+]
+
+
+@pytest.mark.parametrize(("accepted", "body", "reason"), REFUSED)
+def test_an_alert_that_a_body_refuses_with_status_200_is_not_delivered(accepted, body, reason):
+    with Receiver(body=body) as receiver:
+        sink = make_sink(WebhookSettings(url=receiver.url, accepted=accepted), Context())
+        with pytest.raises(RetryLater, match="HTTP 200, and the body refuses") as caught:
+            sink.deliver(Delivery(alert(0)))
+    assert reason in str(caught.value)
+    assert caught.value.suspect
+
+
+@pytest.mark.parametrize(("accepted", "body"), TAKEN)
+def test_other_bodies_with_status_200_are_a_delivery(accepted, body):
+    with Receiver(body=body) as receiver:
+        make_sink(WebhookSettings(url=receiver.url, accepted=accepted), Context()).deliver(Delivery(alert(0)))
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [

@@ -24,6 +24,7 @@ from surveil.alerts.http import (
     Server,
     basic_auth,
     judge,
+    judge_body,
     place_of,
     reach,
     request,
@@ -77,6 +78,11 @@ class WebhookSettings(SinkSettings):
         default=None,
         description="Fields to send instead of the alert's own. Names such as `{camera}` are replaced by values of "
         "the alert. If a field consists of one such name alone, the value keeps its type.",
+    )
+    accepted: dict[str, bool | int | str] = Field(
+        default={},
+        description="Fields and values that the JSON body of a 2xx answer must have, for receivers that refuse with "
+        "status 200: `{code: 0}`. Otherwise the alert is sent again.",
     )
     picture: Literal["none", "link", "multipart"] = Field(
         default="none",
@@ -151,6 +157,7 @@ class WebhookSink(BaseSink):
         if data and response.status == _TOO_LARGE:
             response = self._post(alert, b"", f"{len(data)} bytes: HTTP {_TOO_LARGE}")
         judge(response, place_of(self._url), self.context.clock.wall())
+        judge_body(response, place_of(self._url), self._settings.accepted)
 
     def _post(self, alert: Alert, picture: bytes, omitted: str) -> Response:
         body, content_type = self._content(alert, picture, omitted)
