@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil import __version__
-from surveil.alerts.database import BUSY_TIMEOUT_S, foreign_errors
+from surveil.alerts.database import BUSY_TIMEOUT_S, DamagedError, foreign_errors, migrations
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.salvage import damage
 from surveil.app.state_dir import StateLock, usable
@@ -48,6 +48,8 @@ class Copied:
     bytes: int
     before: str = ""
     """Where what was there before a restore is now."""
+    damaged: tuple[str, ...] = ()
+    """Databases that could not be read, and were copied byte by byte."""
 
 
 def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
@@ -56,11 +58,13 @@ def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
         raise StateError(f"{state_dir}: nothing to back up: no {OUTBOX}; check the state directory")
     try:
         with appearing(file, _MODE) as beside, tarfile.open(beside, "w") as archive:
-            for path in _files(state_dir, evidence=evidence):
-                _add(archive, path, state_dir)
+            files = _files(state_dir, evidence=evidence)
+            damaged = [
+                str(path.relative_to(state_dir)) for path in files if not _add(archive, path, state_dir)
+            ]
             names = archive.getnames()
             _add_list(archive, names)
-        return Copied(files=len(names), bytes=file.stat().st_size)
+        return Copied(files=len(names), bytes=file.stat().st_size, damaged=tuple(damaged))
     except OSError as error:
         raise StateError(f"{error.filename or file}: cannot be copied: {error.strerror or error}") from error
 
@@ -69,7 +73,8 @@ def _files(state_dir: Path, *, evidence: bool) -> Iterator[Path]:
     """Yield all files but those that are left out; what says which version is in use before the versions."""
     left_out = _PASSING if evidence else _PASSING | _PICTURES
     for top in sorted(state_dir.iterdir()):
-        if top.name in left_out or top.name.startswith((".", _BEFORE)):
+        # A backup that was written here would be in all that follow.
+        if top.name in left_out or top.name.startswith((".", _BEFORE)) or top.suffix == ".tar":
             continue
         below = sorted(top.rglob("*"), key=lambda path: (path.name not in _POINTERS, path))
         for path in (top, *below):
@@ -77,12 +82,19 @@ def _files(state_dir: Path, *, evidence: bool) -> Iterator[Path]:
                 yield path
 
 
-def _add(archive: tarfile.TarFile, path: Path, base: Path) -> None:
+def _add(archive: tarfile.TarFile, path: Path, base: Path) -> bool:
+    """Add a file; return whether it is whole."""
     name = str(path.relative_to(base))
     if path.suffix == ".db":
-        _add_database(archive, path, name)
+        try:
+            _add_database(archive, path, name)
+        except DamagedError:
+            # It costs no more than itself, and may be read in part some day.
+            _add_file(archive, path, name)
+            return False
     else:
         _add_file(archive, path, name)
+    return True
 
 
 def _add_database(archive: tarfile.TarFile, path: Path, name: str) -> None:
@@ -150,6 +162,12 @@ def _unpack(file: Path, folder: Path) -> Copied:
         raise StateError(f"{file}: is not a backup of surveil: it lacks {OUTBOX}")
     if why := damage(folder / OUTBOX):
         raise StateError(f"{file}: the {OUTBOX} in it is damaged: {why}")
+    with closing(sqlite3.connect(folder / OUTBOX)) as db:
+        version, known = db.execute("PRAGMA user_version").fetchone()[0], migrations()[-1][0]
+    if version > known:
+        raise StateError(
+            f"{file}: was written by a newer surveil (schema {version}, this one knows up to {known}): upgrade first"
+        )
     return Copied(files=len(members), bytes=sum(member.size for member in members))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from surveil.app import backup as copies
-from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config
+from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json, read_config, warn
 
 
 def backup(
@@ -31,6 +31,8 @@ def backup(
     Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """
     copied = copies.backup(read_config(config).state_dir, file, evidence=evidence)
+    if copied.damaged:
+        warn(f"damaged and copied as they are: {', '.join(copied.damaged)}")
     if json:
         print_json(copied)
     else:

@@ -126,6 +126,36 @@ def test_what_was_there_before_is_kept(state, tmp_path):
     assert (folder / "before-restore" / "evidence" / "yard" / "a.jpg").exists()
 
 
+def test_a_damaged_database_is_copied_as_it_is_and_the_rest_whole(state, tmp_path):
+    folder, _ = state
+    (folder / "counts.db").write_bytes(b"no database at all" * 500)
+    config = tmp_path / "config.yaml"
+    config.write_text(config_text("rtsp://127.0.0.1:9/x", folder))
+    code, text = surveil("backup", tmp_path / "b.tar", "-c", config, "--json")
+    assert (code, json.loads(text)["damaged"]) == (0, ["counts.db"])
+    again = tmp_path / "again"
+    restore(tmp_path / "b.tar", again)
+    assert (again / "counts.db").read_bytes() == (folder / "counts.db").read_bytes()
+    assert check(again / "surveil.db").problems == ()
+
+
+def test_a_backup_in_the_state_directory_is_in_no_other(state):
+    folder, _ = state
+    assert len({backup(folder, folder / name).files for name in ("1.tar", "2.tar")}) == 1
+
+
+def test_a_backup_of_a_newer_surveil_changes_nothing(state, tmp_path):
+    folder, _ = state
+    with closing(sqlite3.connect(folder / "surveil.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    backup(folder, tmp_path / "b.tar")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "surveil.db").write_bytes(b"")
+    with pytest.raises(StateError, match="newer surveil"):
+        restore(tmp_path / "b.tar", tmp_path / "here", replace=True)
+    assert not (tmp_path / "here" / "before-restore").exists()
+
+
 @pytest.mark.parametrize("what", ["text", "cut", "other files", "a path outside", "a damaged database"])
 def test_what_is_no_backup_changes_nothing(state, tmp_path, what):
     folder, _ = state
