@@ -114,12 +114,16 @@ class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, 
     """The sink cannot take the alert now.
 
     `suspect`: the trouble may be this very alert (an HTTP 500), not the sink, so that others may go first.
+    `partly`: some recipients have it by now, so that the sink works, and new alerts need not wait.
     """
 
-    def __init__(self, message: str, after_s: float | None = None, *, suspect: bool = False) -> None:
+    def __init__(
+        self, message: str, after_s: float | None = None, *, suspect: bool = False, partly: bool = False
+    ) -> None:
         super().__init__(message)
         self.after_s = after_s
         self.suspect = suspect
+        self.partly = partly
 
 
 class Rejected(SurveilError):  # noqa: N818 - as above

@@ -73,6 +73,8 @@ class Courier:
         self._tell_at = 0.0
         self._answers = True
         """Whether the last failure was of one alert: the sink itself answers, and is maintained during the pause."""
+        self._takes_new = False
+        """Whether the pause is only for what some recipients have already: new alerts go at once."""
         self._failed_at_maintenance = False
         self._refusals, self._bugs = LogThrottle(clock), LogThrottle(clock)
         for result in RESULTS:
@@ -92,7 +94,7 @@ class Courier:
             while not stop:
                 if pause_s := self._idle_s():
                     self._clock.sleep(pause_s, stop)
-                elif not self._try_once() and not self.waits_s():
+                elif not self._try_once() and (self._takes_new or not self.waits_s()):
                     self._wake.wait(_IDLE_S)
                     self._wake.clear()
             self._last_pass()
@@ -101,7 +103,7 @@ class Courier:
 
     def _idle_s(self) -> float:
         """Return for how many seconds there is nothing to do because of a back-off."""
-        left = self.waits_s()
+        left = 0.0 if self._takes_new else self.waits_s()
         if self._answers and self._sink.maintain_every_s is not None:
             left = min(left, max(0.0, self._maintain_at - self._clock.monotonic()))
         return left
@@ -109,7 +111,8 @@ class Courier:
     def run_once(self) -> bool:
         """Maintain what the sink keeps, deliver one alert if one is due; return whether one was tried."""
         self._maintain()
-        delivery = None if self.waits_s() else self._queue.next(self.name)
+        waits = self.waits_s() > 0
+        delivery = None if waits and not self._takes_new else self._queue.next(self.name, new=waits)
         if delivery is None:
             return False
         self._attempt(delivery)
@@ -167,6 +170,7 @@ class Courier:
         self._queue.failed(self.name, delivery.seq, _words(error), suspect=suspect)
         self._answers = error.suspect
         self._back_off(str(error), error.after_s)
+        self._takes_new = error.partly
 
     def _bug(self, delivery: Delivery, error: Exception) -> None:
         self._count("error")
@@ -215,7 +219,7 @@ class Courier:
         pause *= 1 - 0.25 * self._rng.random()
         pause = max(pause, min(after_s or 0.0, 3600.0))
         self._failures += 1
-        self._failed_at_maintenance = False
+        self._takes_new = self._failed_at_maintenance = False
         now = self._clock.monotonic()
         self._resume_at = now + pause
         if self._failures == 1 or now >= self._tell_at:

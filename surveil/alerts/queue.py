@@ -26,14 +26,14 @@ class DeliveryQueue:
         self._expiries: dict[str, Every] = {}
         """When a sink's old alerts are looked for again, by running time."""
 
-    def next(self, sink: str) -> Delivery | None:
+    def next(self, sink: str, *, new: bool = False) -> Delivery | None:
         """Return what `sink` should be given now, or None: oldest first, those that failed on their own last.
 
-        An end waits for its start. Alerts that are too old become dead letters first.
+        An end waits for its start. Alerts that are too old become dead letters first. `new`: only what was never tried.
         """
         with self._db.lock, foreign_errors():
             self._expire(sink)
-            row = self._db.acks.execute(rows.NEXT, (sink,)).fetchone()
+            row = self._db.acks.execute(rows.NEXT_NEW if new else rows.NEXT, (sink,)).fetchone()
         return None if row is None else Delivery(self._db.alert_of(row[1:]), attempts=row[0], seq=row[1])
 
     def delivered(self, sink: str, seq: int) -> None:

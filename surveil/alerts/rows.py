@@ -20,6 +20,8 @@ WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM deliveries e
     WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')
 ORDER BY d.suspect_failures, d.alert LIMIT 1"""  # noqa: S608 - our own constant, as below
+NEXT_NEW = NEXT.replace("AND NOT EXISTS", "AND d.attempts = 0 AND NOT EXISTS")
+"""The same of those that were never tried."""
 OPEN = f"SELECT {COLUMNS} FROM open_events o JOIN alerts a ON a.seq = o.alert ORDER BY a.seq"  # noqa: S608
 LATEST = f"""
 SELECT {COLUMNS} FROM alerts a

@@ -134,6 +134,33 @@ def test_an_end_reaches_those_who_have_the_start_and_the_books_balance(tmp_path,
     outbox.close()
 
 
+def test_a_mailbox_that_stays_full_delays_no_alert_to_the_others(tmp_path, clock):
+    outbox = Outbox.open(tmp_path / "surveil.db", ["mail"], clock)
+    with MailServer({"RCPT": for_second("452 4.2.2 mailbox full")}) as server:
+        courier = Courier("mail", mail(server), outbox, clock, OutboxSettings(), rng=random.Random(1))
+        for n in range(8):
+            outbox.committer.commit([alert(n)])
+            assert courier.run_once()
+            assert len(server.mails) == n + 1
+            assert not courier.run_once()
+            clock.advance(courier.waits_s())
+            assert courier.run_once()
+        pause_s = courier.waits_s()
+        assert pause_s > 200
+        server.answers = {"MAIL": "451 4.3.0 down"}
+        outbox.committer.commit([alert(9)])
+        assert courier.run_once()
+        outbox.committer.commit([alert(10)])
+        assert not courier.run_once()
+        server.answers.clear()
+        for _ in range(12):
+            clock.advance(courier.waits_s())
+            courier.run_once()
+    assert outbox.queue.counts()["mail"] == {"pending": 0, "delivered": 10, "dead": 0}
+    assert [to for to, _ in server.mails].count([FIRST]) == 8
+    outbox.close()
+
+
 @pytest.mark.parametrize(
     "recipients",
     [
