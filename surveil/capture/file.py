@@ -23,7 +23,7 @@ IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".p
 
 
 _HOPELESS_PACKETS = 25
-"""So many packets in a row that cannot be decoded are no damage that passes."""
+"""So many packets in a row that cannot be decoded are no damage that passes, nor held back by the decoder."""
 _TS_PACKET = 188
 
 
@@ -40,8 +40,8 @@ class FileSource(AvSource):
         super().__init__(settings)
         self._began = 0
         """Byte of the file at which the container begins."""
-        self._bad = 0
-        """Packets in a row that could not be decoded."""
+        self._bad = self._mute = 0
+        """Packets in a row that could not be decoded; that gave no picture: not every decoder complains."""
         self._rest: Rest | None = None
         self._good = 0
         """Byte of the file at which the last one that could be decoded begins."""
@@ -49,11 +49,12 @@ class FileSource(AvSource):
     def read(self) -> Arrival | None:
         """Return the next packet. Raises SourceError (damaged) when the end could not be decoded."""
         arrival = super().read()
-        if self._bad and (arrival is None or self._bad >= _HOPELESS_PACKETS):
+        is_hopeless = self._mute >= _HOPELESS_PACKETS
+        if is_hopeless or (self._bad and arrival is None):
             if self._begin_again():
                 return super().read()
-            if arrival is None and self._bad >= _HOPELESS_PACKETS:
-                words = f"the last {self._bad} pictures cannot be decoded: it is damaged, or cut off"
+            if arrival is None and is_hopeless:
+                words = f"the last {self._mute} pictures cannot be decoded: it is damaged, or cut off"
                 raise source_error(Cause.DAMAGED, self._url, words)
         return arrival
 
@@ -62,10 +63,10 @@ class FileSource(AvSource):
         position = arrival.packet.pos
         decoded = super().decode(arrival)
         if decoded.shots:
-            self._bad = 0
+            self._bad = self._mute = 0
             self._good = self._good if position is None else self._began + position
-        elif decoded.broken:
-            self._bad += 1
+        else:
+            self._bad, self._mute = self._bad + decoded.broken, self._mute + 1
         return decoded
 
     def _begin_again(self) -> bool:
@@ -73,7 +74,8 @@ class FileSource(AvSource):
         if self._container.format.name != "mpegts" or self._good <= self._began:
             return False
         self.close()
-        self._began, self._bad = self._good // _TS_PACKET * _TS_PACKET, 0
+        self._began = self._good // _TS_PACKET * _TS_PACKET
+        self._bad = self._mute = 0
         self.open()
         return True
 

@@ -100,7 +100,17 @@ def test_the_film_is_played_and_not_what_stands_before_it(folder, plain, name, c
     assert len(frames) == 60
 
 
-@pytest.mark.parametrize("codecs", [("h264", "hevc"), ("hevc", "h264"), ("hevc", "h264", "hevc")])
+@pytest.mark.parametrize(
+    "codecs",
+    [
+        ("h264", "hevc"),
+        ("hevc", "h264"),
+        ("hevc", "h264", "hevc"),
+        ("mpeg2video", "h264"),
+        ("h264", "mpeg2video"),
+        ("mpeg2video", "h264", "hevc"),
+    ],
+)
 def test_parts_of_several_codecs_in_one_stream_are_all_played(folder, codecs) -> None:
     whole = folder / f"{'-'.join(codecs)}.ts"
     parts = [make_clip(folder / f"{codec}.ts", codec, seconds=4.0) for codec in codecs]

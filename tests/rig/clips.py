@@ -17,6 +17,7 @@ _ENCODERS = {
     "h264": ("libx264", "yuv420p", {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"}),
     "hevc": ("libx265", "yuv420p", {"preset": "ultrafast", "x265-params": "bframes=0:log-level=none"}),
     "mjpeg": ("mjpeg", "yuvj420p", {"huffman": "default"}),
+    "mpeg2video": ("mpeg2video", "yuv420p", {"bf": "0"}),
 }
 
 
