@@ -64,7 +64,7 @@ class Backlog(Protocol):
 
     @property
     def t(self) -> float:
-        """Stream time of the oldest picture that nobody has seen, s; infinite where there is none."""
+        """Stream time of the oldest picture that was not taken, s; infinite if there is none."""
 
     @property
     def awake(self) -> bool:
@@ -77,7 +77,7 @@ class Backlog(Protocol):
         """Take note that nothing follows: what is kept is looked at for a last time."""
 
     def drop(self) -> int:
-        """Forget everything; return how many pictures nobody has seen."""
+        """Forget everything; return how many pictures were not taken."""
 
     def look(self) -> Frame | None:
         """Return the picture to look at next, decoded; None: none is due, or it is awake."""
@@ -99,7 +99,7 @@ class Backlog(Protocol):
 class Slot(Generic[State]):
     """The right to work on one camera, and what travels with it from stage to stage.
 
-    Whoever holds it owns `state` and the frame's picture; it goes back with `FrameRing.give_back`.
+    The holder owns `state` and the frame's picture; it goes back with `FrameRing.give_back`.
     """
 
     camera: str
@@ -126,7 +126,7 @@ class Lane(Generic[State]):
     backlog: Backlog | None = None
     slot_is_home: bool = True
     is_announced: bool = False
-    """Somebody was told that it is ready, and has not come yet."""
+    """A thread was told that it is ready, and has not taken it yet."""
     successor: State | None = None
     """Takes the place of the slot's state once the slot is home."""
     next_due: float = float("-inf")
@@ -137,7 +137,7 @@ class Lane(Generic[State]):
     dropped: dict[Drop, int] = field(default_factory=lambda: dict.fromkeys(Drop, 0))
 
     def is_ready(self) -> bool:
-        """Whether somebody may take something now."""
+        """Whether something may be taken now."""
         has_any = self.waiting is not None or self.lost is not None
         return self.slot_is_home and (has_any or self.has_kept())
 
@@ -172,7 +172,7 @@ class Lane(Generic[State]):
         return None if self.is_due(frame.t) else Drop.DECIMATED
 
     def forget_kept(self) -> None:
-        """Let go of the backlog; what nobody has seen of it is lost."""
+        """Drop the backlog; pictures that were not taken are lost."""
         backlog, self.backlog = self.backlog, None
         if backlog is not None:
             self.count(Drop.LOST, backlog.drop())

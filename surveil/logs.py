@@ -108,7 +108,7 @@ def _detect(stream: TextIO) -> Format:
 def _goes_to_journal(stream: TextIO) -> bool:
     """Whether the journal reads `stream`: systemd.exec(5) has JOURNAL_STREAM as its device:inode.
 
-    Whoever is started by a service inherits the variable, with whatever stream.
+    Child processes of a service inherit the variable, with any stream.
     """
     try:
         there = os.fstat(stream.fileno())

@@ -219,7 +219,7 @@ class FrameRing(Generic[State]):
         self._return(slot, lost=False)
 
     def give_up(self, slot: Slot[State]) -> None:
-        """Return a slot whose frame nobody has looked at: it counts as dropped, lost."""
+        """Return a slot whose frame was not analysed: it counts as dropped, lost."""
         self._return(slot, lost=True)
 
     def _return(self, slot: Slot[State], *, lost: bool) -> None:

@@ -116,7 +116,7 @@ class ThreadGroup:
 
     @property
     def left(self) -> list[str]:
-        """Names of the threads that nobody has joined."""
+        """Names of the threads that were not joined."""
         return [thread.name for thread in self._threads]
 
 

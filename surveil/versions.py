@@ -280,7 +280,7 @@ class ModelReloader(Generic[User, Version]):
     def reporting(self, name: str, text: str) -> Iterator[None]:
         """Report any exception of the block after `text`, once until all is well again.
 
-        One model that cannot be used, for a reason that nobody foresaw, must not end what watches with the others.
+        One model that cannot be used, for an unexpected reason, must not end the work with the others.
         """
         try:
             yield

@@ -154,7 +154,7 @@ class Web:
         return FileResponse(path, headers={"cache-control": cache}, filename=saved)
 
     def _page(self, path: str, page: Callable[[Request], Awaitable[Response]]) -> Route:
-        """Return the route of a page that not everybody may see, and not any number at once."""
+        """Return the route of a page that needs the token, with a limit on requests at once."""
         return Route(path, Limited(request_response(self._guarded(page)), PAGES_AT_ONCE), methods=["GET"])
 
     def _guarded(

@@ -101,7 +101,7 @@ class Retried:
 
 
 def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()) -> Retried:
-    """Make dead letters pending again, their age counted anew.
+    """Make dead letters pending again, with a new age.
 
     `prefixes`: only of alerts whose id, or whose event's id, begins so. The other alerts of an event come along, so
     that its end still follows its start.
@@ -125,7 +125,7 @@ def retry(path: Path, *, sink: str | None = None, prefixes: tuple[str, ...] = ()
 
 
 def purge(path: Path, *, sink: str | None = None, state: str = "dead") -> int:
-    """Give up what is `dead` or `pending` for a sink, or for all: delete what nobody waits for; return how many.
+    """Give up what is `dead` or `pending` for a sink, or for all: delete those that no sink waits for; return how many.
 
     Totals stay in the books: what was pending counts as dead.
     """

@@ -1,7 +1,7 @@
 """The arming state: which rules may not alert, since when and until when.
 
 A rule alerts unless it was disarmed. The switches are kept in the outbox's database, so they survive a
-restart; whoever has the file may change them, and the running daemon takes them from there.
+restart; anyone who may write the file may change them, and the running daemon reads them from there.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class _Watched:
 
 
 class CameraWatch:
-    """Turns cameras' states into alerts. Owned by whoever calls `step`."""
+    """Turns cameras' states into alerts. Owned by the thread that calls `step`."""
 
     def __init__(self, settings: CameraWatchSettings, sinks: Mapping[str, tuple[str, ...] | None]) -> None:
         self._settings = settings

@@ -89,7 +89,7 @@ def open_beside(path: Path, schema: str, *, reading: bool) -> sqlite3.Connection
 
 @contextmanager
 def closed_on_error(db: sqlite3.Connection) -> Iterator[None]:
-    """Close a connection whose owner cannot be made: nobody else would."""
+    """Close a connection whose owner cannot be made, because no other code would."""
     try:
         yield
     except BaseException:
@@ -108,7 +108,7 @@ def connect_existing(path: Path) -> sqlite3.Connection:
 class OutboxDb:
     """The outbox's database: its two connections, their lock, and the clock that alerts and evidence age by.
 
-    Whoever uses a connection holds the lock. `writer` syncs before a commit returns; what goes through `acks` survives
+    The user of a connection holds the lock. `writer` syncs before a commit returns; what goes through `acks` survives
     the process, and losing it with the power only repeats a delivery under the same id.
     """
 
@@ -277,7 +277,7 @@ def is_damaged(path: Path) -> bool:
 
 
 def set_aside(path: Path, stamp: str) -> Path:
-    """Rename a damaged database and its log, so that somebody may look at it; return its new name."""
+    """Rename a damaged database and its log, so that it can be examined; return its new name."""
     target, n = path.with_name(f"{path.name}.damaged-{stamp}"), 1
     while target.exists():
         n += 1
@@ -299,7 +299,7 @@ class OperatorChannel:
 
     Owned by one thread. Raises StateError without one.
 
-    It has a connection of its own: reading waits for nobody, least of all for a commit on a slow disk.
+    It has a connection of its own: reading does not wait, not even for a commit on a slow disk.
     """
 
     def __init__(self, path: Path) -> None:

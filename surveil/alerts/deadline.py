@@ -86,7 +86,7 @@ class DeadlineSocket:
                 continue
 
     def close(self) -> None:
-        """Do nothing: http.client closes before it has read the answer. Whoever opened it calls `shut`."""
+        """Do nothing: http.client closes before it has read the answer. The caller that opened it calls `shut`."""
 
     def shut(self) -> None:
         """Close the socket."""

@@ -156,7 +156,7 @@ class History:
     ) -> tuple[dict[Entry, int], dict[str, dict[str, int]]]:
         """Return what became of signals, and how many deliveries of each sink are in each state.
 
-        Of `cameras` when given: then without the deliveries that were deleted since, whose cameras nobody knows.
+        Of `cameras` when given: then without the deliveries that were deleted since, whose cameras are unknown.
         """
         deliveries: dict[str, dict[str, int]] = {}
         with self._opened() as db:

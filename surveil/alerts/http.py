@@ -34,7 +34,7 @@ _MAX_ANSWER = 65_536
 _SINK_IS_DOWN = (408, 425, 429, 502, 503, 504)
 """Statuses that speak of the receiver, not of the alert."""
 _CREDENTIALS = (401, 403, 407)
-"""Wrong credentials are the operator's to mend: the alerts wait."""
+"""The operator must correct wrong credentials: the alerts wait."""
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _REASONS = ("message", "error", "description", "errmsg", "msg")
 """Where JSON has the reason of a refusal."""
@@ -210,7 +210,7 @@ def judge(response: Response, place: str, now: float) -> None:
 
     The reason that the receiver gives is in the message where the answer is final.
     408, 425, 429, 502 to 504: the receiver cannot now (`Retry-After` is honoured). 401, 403, 407: the
-    credentials are wrong, alerts wait until the operator mends them. Other 5xx: perhaps this alert's fault,
+    credentials are wrong, alerts wait until the operator corrects them. Other 5xx: perhaps this alert's fault,
     so others may go first. 404 and 410 and every other 4xx, and redirects: never.
     """
     status = response.status

@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 def end_id(event_id: str) -> str:
-    """Return the id of the alert that ends an event: the same one, whoever ends it."""
+    """Return the id of the alert that ends an event: the same id, however the event ends."""
     try:
         return str(uuid.uuid5(uuid.UUID(event_id), "end"))
     except ValueError:

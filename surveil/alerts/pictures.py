@@ -65,7 +65,7 @@ class EvidencePictures:
         self._helpers.shutdown()
 
     def add(self, relative: Path, picture: Bytes) -> str:
-        """Take a picture, uint8 BGR, that nobody changes any more; return its path, for the alert to name."""
+        """Take a picture, uint8 BGR, that is not changed any more; return its path, for the alert to name."""
         if len(self._now.encoding) == _IN_HAND:
             self._stage()
         self._now.encoding.append((relative, self._helpers.submit(_encode, picture, self._quality)))

@@ -1,6 +1,6 @@
 """An alert from its row: complete if the row is intact, otherwise from the columns that can be read.
 
-A damaged record costs its details, not the alert: somebody was there, and that is told.
+A damaged record loses its details, but the alert is still delivered.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from surveil.errors import RetryLater, StateError
 log = structlog.get_logger(__name__)
 _WORDS = {b"ON": arm, b"OFF": disarm}
 _MOST_WAITING = 100
-"""Commands beyond it are dropped: somebody floods the topic."""
+"""Further commands are dropped: a client floods the topic."""
 
 
 class RemoteArming:

@@ -1,7 +1,7 @@
 """Signed links to one event, which work without a login until they expire.
 
 A link is made when an alert is delivered and is the same at every attempt: nothing of it is stored but the key, in the
-state directory. Whoever has the key can make links; deleting it makes all links of before useless.
+state directory. Anyone who has the key can make links; deleting it makes all earlier links useless.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def make_signer(state_dir: Path) -> Signer:
     except OSError as error:
         raise StateError(f"{path}: the key of links cannot be used: {error.strerror}") from error
     if len(key) != _KEY_BYTES:
-        raise StateError(f"{path}: is no key: delete it, then links of before lead nowhere")
+        raise StateError(f"{path}: is no key: delete it; links that were sent before then stop working")
     return Signer(key)
 
 

@@ -245,7 +245,7 @@ def make_pipeline(
 def make_places(camera: CameraConfig) -> PictureOverlay:
     """Return what is drawn into the camera's pictures, and hidden in them. Raises ConfigError."""
     hide = _hide(camera)
-    # Where an area that must not be stored went nobody knows, so nothing of a moved picture is.
+    # The hidden area of a moved picture is at an unknown place, so no part of the picture is stored.
     return PictureOverlay(
         zones=camera.zones,
         lines=camera.lines,

@@ -46,7 +46,7 @@ class Bell:
 
     def __init__(self) -> None:
         self.couriers: tuple[Courier, ...] = ()
-        """Replaced as a whole: whoever rings sees the old ones or the new."""
+        """Replaced as a whole: a caller that rings sees either the old or the new ones."""
 
     def ring(self) -> None:
         """Say that there is work."""

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS minutes (
 class DecisionRecorder:
     """Writes the minutes that are over. Owned by the main thread.
 
-    Nothing depends on them: a database that fails loses them, and a damaged one is begun anew.
+    Nothing depends on them: a database that fails loses them, and a damaged one is replaced by a new one.
     """
 
     def __init__(self, state_dir: Path, take: Callable[[], list[Minute]], clock: Clock) -> None:

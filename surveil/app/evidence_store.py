@@ -67,7 +67,7 @@ class CameraRecorder:
 
 
 def recorded_s(camera: CameraConfig) -> float | None:
-    """Return how much of a camera's packets is kept, s; None where there are none or nobody wants clips."""
+    """Return how much of a camera's packets is kept, s; None if there are none or no clips are wanted."""
     evidence = camera.evidence
     is_webcam = device_number((camera.record or camera.stream).url) is not None
     if not camera.enabled or not evidence.clip or is_webcam:
@@ -127,7 +127,7 @@ class EvidenceStore:
             self._retention.keep(camera.name, camera.evidence)
             self._evidence.keep(camera.name, camera.evidence)
             if self._makes_clips:
-                # Packets cannot be masked without encoding them anew (docs/adr/0014).
+                # Packets cannot be masked without re-encoding (docs/adr/0014).
                 self._clips.keep(camera.name, camera.evidence, recorder, masked=camera.hides)
 
     def drop(self, camera: str) -> None:

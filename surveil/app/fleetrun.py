@@ -39,7 +39,7 @@ class Member:
         self._stop, self._clock = Stop(), SystemClock()
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT (0), or until Ray ends here (1: another start may mend it)."""
+        """Run until SIGTERM or SIGINT (0), or until Ray ends here (1: another start may help)."""
         self._listen()
         self.prepare()
         processes = rayprocess.start_ray(

@@ -101,7 +101,7 @@ class Installer:
         return made | dict(self.shared)
 
     def _link(self) -> Iterator[InstallStep]:
-        """Put the program on everybody's PATH, unless it is there, or something else of that name is."""
+        """Put the program on the PATH of all users, unless a program of that name is there."""
         real = self._real(_LINK)
         if self.program.parent in _ON_PATH:
             return

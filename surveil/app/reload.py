@@ -113,7 +113,7 @@ def _rescheduled(old: Config, new: Config) -> set[str]:
 
 
 def _changeable(old: CameraConfig, new: CameraConfig) -> bool:
-    """Whether a camera can live through the change; fields that nobody has said this of cannot."""
+    """Whether a camera can live through the change; only for fields that are listed for it."""
     differ = {f.name for f in fields(CameraConfig) if getattr(old, f.name) != getattr(new, f.name)}
     return old.enabled and new.enabled and differ <= CHANGEABLE
 
@@ -146,7 +146,7 @@ def _giving_way() -> Iterator[None]:
 
 
 def unforeseen(error: Exception) -> str:
-    """Return a line about an exception that nobody foresaw, without secrets."""
+    """Return a line about an unexpected exception, without secrets."""
     text = f"{type(error).__name__}: {error}" if not isinstance(error, SurveilError) else str(error)
     return str(logs.scrub(text))
 

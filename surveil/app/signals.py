@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class ProcessRequest(Enum):
-    """What somebody outside wants."""
+    """What a signal requests."""
 
     END = auto()
     """SIGTERM or SIGINT; a second one ends the process at once."""

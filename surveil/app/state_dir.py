@@ -38,7 +38,7 @@ def usable(folder: Path, setting: str = "state_dir") -> Path:
 def configured(folder: Path, file: Path) -> Path:
     """Do the same for the state directory that the configuration `file` names.
 
-    Raises ConfigError where the file is to be mended, StateError where a later start may succeed.
+    Raises ConfigError if the file must be corrected, StateError if a later start may succeed.
     """
     try:
         return usable(folder)

@@ -131,7 +131,7 @@ class EncodedBacklog:
 
     @property
     def t(self) -> float:
-        """Stream time of the oldest picture that nobody has seen, s; infinite where there is none."""
+        """Stream time of the oldest picture that was not taken, s; infinite if there is none."""
         with self._lock:
             return next((p.t for p in self._packets if p.seq > self._seen), float("inf"))
 
@@ -155,7 +155,7 @@ class EncodedBacklog:
                 self._targets.append(last)
 
     def drop(self) -> int:
-        """Forget everything; return how many pictures nobody has seen."""
+        """Forget everything; return how many pictures were not taken."""
         with self._lock:
             last = self._packets[-1].seq if self._packets else self._seen
             unseen, self._seen = max(0, last - self._seen), max(last, self._seen)

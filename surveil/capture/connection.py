@@ -100,7 +100,7 @@ class Connection:
         self._check_progress(now)
 
     def _keep(self, arrival: Arrival, now: float) -> None:
-        """Follow a packet that somebody else decodes when it is wanted. Raises SourceError."""
+        """Follow a packet that is decoded elsewhere, if at all. Raises SourceError."""
         assert self._demand is not None
         assert self._demand.backlog is not None
         backlog = self._demand.backlog
@@ -199,7 +199,7 @@ class Connection:
         return "catching_up" if self._catching_up else "streaming"
 
     def _check_progress(self, now: float) -> None:
-        """Open anew what sends, but nothing that can be used. Raises SourceError (damaged)."""
+        """Reopen a stream that sends nothing usable. Raises SourceError (damaged)."""
         if not self._source.live:
             return
         if self._broken and now - self._last_good > self._settings.undecodable_s:

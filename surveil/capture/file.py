@@ -97,7 +97,7 @@ class FileSource(AvSource):
 
 
 class Rest:
-    """A file from one of its bytes on, as PyAV reads it. Whoever makes it closes it."""
+    """A file from one of its bytes on, as PyAV reads it. The caller that makes it closes it."""
 
     def __init__(self, path: Path, began: int) -> None:
         self._file = path.open("rb")

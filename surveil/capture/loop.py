@@ -168,7 +168,7 @@ class CaptureLoop:
         return Demand(self._camera, self._settings, self, self._taker, full)
 
     def _lose(self, error: SourceError) -> float:
-        """Tell everybody; return how long to wait."""
+        """Report the loss to all that need it; return how long to wait."""
         self.status.lost(error)
         self._tell_lost(error.cause, final=False)
         delay_s = self._backoff.delay_s(self._streamed_s, None if self._is_recording else error.cause)

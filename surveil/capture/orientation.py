@@ -1,6 +1,6 @@
 """Rotates pictures upright and corrects non-square pixels.
 
-The picture is turned before anything looks: a detector finds nobody who lies on his side or is squeezed by a third.
+The picture is turned before any analysis: a detector does not find people who lie on their side or are squeezed.
 Nothing is converted or copied before it is asked for.
 """
 

@@ -45,7 +45,7 @@ class WebLogin:
         self._basic = False
         self._uses = 0
         self._answered = 0
-        """Challenges since the server last let somebody in."""
+        """Challenges since the last successful login."""
 
     def take(self, challenges: Sequence[str]) -> bool:
         """Take a 401's challenges; return whether one of them is to be answered."""
@@ -61,7 +61,7 @@ class WebLogin:
         return can and may
 
     def worked(self) -> None:
-        """Take note that the server has let somebody in."""
+        """Note a successful login."""
         self._answered = 0
 
     def header(self, method: str, target: str) -> str | None:

@@ -105,7 +105,7 @@ def _show(added: ModelFile, detector: Detector, hint: str) -> None:
 
 
 def _hint(store: ModelStore, settings: ModelSettings, detector: Detector) -> str:
-    """Return what to try where a model that knows people finds nobody in the picture that has some."""
+    """Return what to try if a model with the class person finds no one in the picture with people."""
     if _PERSON not in detector.labels or people(detector):
         return ""
     best, found = max(

@@ -14,7 +14,7 @@ from surveil.cli.common import errors, shows_progress
 from surveil.clock import Clock, Every, SystemClock
 
 LINE_S = 10.0
-"""Where nobody watches, a line of progress is written this often."""
+"""Without a terminal, a line of progress is written this often."""
 JSON_LINE_S = 0.5
 """The same for a program that reads it."""
 

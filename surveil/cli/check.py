@@ -113,7 +113,7 @@ def _told_as_json(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _without_traceback(file: Path) -> Iterator[None]:
-    """Tell in a line what nobody foresaw: `check` is there to say what is wrong."""
+    """Report an unexpected exception in one line: `check` is there to say what is wrong."""
     try:
         yield
     except (SurveilError, BrokenPipeError, typer.Exit, typer.Abort, typer.BadParameter):

@@ -103,7 +103,7 @@ def complain(what: str) -> None:
 def open_detector(config: Config) -> Detector:
     """Open the model that the configuration names.
 
-    Raises ConfigError when the file is to be mended, ModelError when anything else is wrong.
+    Raises ConfigError if the file must be corrected, ModelError if anything else is wrong.
     """
     from surveil.models import store  # noqa: PLC0415 - most commands run no model
 
@@ -133,5 +133,5 @@ def _plain(value: Any) -> Any:
 
 
 def shows_progress() -> bool:
-    """Whether somebody watches: progress bars are for terminals."""
+    """Whether output goes to a terminal, which shows progress bars."""
     return sys.stderr.isatty() and not os.environ.get("NO_PROGRESS")

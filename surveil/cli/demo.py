@@ -150,7 +150,7 @@ class _Receiver:
 
 
 def _watch(daemon: Daemon, receiver: _Receiver, seconds: float) -> None:
-    """Show what the daemon sees until the time is over, or somebody interrupts."""
+    """Show what the daemon sees until the time is over or the user interrupts."""
     end = daemon.clock.monotonic() + seconds
     console.print(f"console   http://{daemon.address}/console/", soft_wrap=True)
     console.print(f"metrics   http://{daemon.address}/metrics", soft_wrap=True)

@@ -95,7 +95,7 @@ def model_store(config: Path) -> ModelStore:
 
 
 def _is_there(config: Path) -> bool:
-    """Whether to read the configuration: nobody asked for the default one."""
+    """Whether to read the configuration: the default one is optional."""
     return config != DEFAULT_CONFIG or config.exists()
 
 

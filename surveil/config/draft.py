@@ -94,7 +94,7 @@ def _lay_camera(section: YamlNode, name: str, camera: YamlNode) -> list[str]:
 def read_draft(file: Path) -> dict[str, dict[str, Plain]]:
     """Return the cameras of a draft with their sections; none where there is no draft.
 
-    Raises ConfigError for one that cannot be read: whoever writes the next one would lose what is in it.
+    Raises ConfigError for one that cannot be read, because the next one that is written would lose its content.
     """
     if not file.exists():
         return {}
@@ -103,7 +103,7 @@ def read_draft(file: Path) -> dict[str, dict[str, Plain]]:
     cameras = root.get("cameras") if root else None
     if problems.found or (root is not None and not (cameras and isinstance(cameras.value, dict))):
         why = problems.show(str(file)) or [f"{file}: has no mapping of cameras"]
-        raise ConfigError([f"{line}; mend the draft of the console, or delete it" for line in why])
+        raise ConfigError([f"{line}; correct the draft of the console, or delete it" for line in why])
     return {
         name: {key: plain(value) for key, value in camera.children.items()}
         for name, camera in (cameras.children.items() if cameras else ())

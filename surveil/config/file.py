@@ -208,7 +208,7 @@ class FleetSettings(Settings):
         host, _ = split_address(value)
         address = ipaddress.ip_address(host)
         if not address.is_private or address.is_unspecified:
-            raise ValueError(f"{host} is no loopback or private address: whoever reaches it may run programs")
+            raise ValueError(f"{host} is no loopback or private address: all who reach it may run programs")
         if host in _REPLACED:
             raise ValueError(
                 f"Ray takes another address of this machine for {host}: write 127.0.0.2 for loopback"

@@ -57,7 +57,7 @@ def load(
 
     Raises:
         ConfigError: with all mistakes, each as `file:line: path: what is wrong`. Nothing else: a running daemon
-            reads a file that somebody has just edited, and has cameras to watch.
+            reads a file that was just edited, and has cameras to watch.
     """
     secrets = Secrets(environ=env, base=path.parent, needed=needs_secrets)
     try:

@@ -93,7 +93,7 @@ class CameraConfig:
     def recorded(self) -> RecordSettings:
         """By which settings it is recorded: mode `off` where it cannot be.
 
-        Packets cannot be masked without encoding them anew (docs/adr/0014), and a webcam gives none.
+        Packets cannot be masked without re-encoding (docs/adr/0014), and a webcam gives none.
         """
         is_webcam = device_number((self.record or self.stream).url) is not None
         can_be = self.enabled and not self.hides and not is_webcam
@@ -266,7 +266,7 @@ def _masks(masks: Mapping[str, list[tuple[float, float]] | HiddenArea]) -> dict[
 def _told_anyway(settings: CameraSettings) -> list[RuleSettings]:
     """Return the rule that says that the camera was moved, where that holds other rules and none says so.
 
-    What is held back must be known to somebody.
+    A rule that is held must be known to the operator.
     """
     told = any(isinstance(rule, PictureSettings) and "moved" in rule.states for rule in settings.rules)
     sections = _sections(settings)

@@ -42,7 +42,7 @@ class Scope(StrEnum):
 
 
 class Origin(StrEnum):
-    """How somebody was recognised."""
+    """How the caller was identified."""
 
     LOOPBACK = "loopback"
     SESSION = "session"

@@ -41,7 +41,7 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One request of somebody who may make it."""
+    """One permitted request."""
 
     parts: Parts
     identity: Identity

@@ -22,7 +22,7 @@ _HEADING_BIN = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """Somebody's picture, scaled and placed."""
+    """A person's picture, scaled and placed."""
 
     walker: Walker
     bgr: NDArray[np.float32]

@@ -30,7 +30,7 @@ _SHOES: tuple[Colour, ...] = ((0.05, 0.05, 0.06), (0.70, 0.70, 0.70), (0.10, 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clothing:
-    """What somebody looks like."""
+    """The appearance of a person."""
 
     skin: Colour
     hair: Colour

@@ -27,7 +27,7 @@ _SEND_TIMEOUT_S = 2
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may see the stream; no user: everybody."""
+    """Who may see the stream; without a user, everyone."""
 
     user: str = ""
     password: str = ""

@@ -15,7 +15,7 @@ CYCLE_M = 1.38
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footstep:
-    """Where somebody is and how he stands there."""
+    """Position and posture of a person."""
 
     x: float
     z: float

@@ -118,7 +118,7 @@ class Device:
             return
 
     def _can_log_in(self, headers: http.client.HTTPMessage) -> bool:
-        """Whether a digest is asked for. The password itself is sent to nobody."""
+        """Whether a digest is asked for. The password itself is never sent."""
         asked = [
             text for text in headers.get_all("WWW-Authenticate") or [] if text.lower().startswith("digest")
         ]

@@ -47,7 +47,7 @@ _ELSEWHERE = frozenset(
         Cause.CERTIFICATE,
     }
 )
-"""What a camera that is not at its address looks like: nobody is there, or another device."""
+"""Causes that mean that the camera is not at its address: no device is there, or another one."""
 
 
 class Searcher:

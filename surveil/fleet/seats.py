@@ -45,7 +45,7 @@ class Seats:
         return iter(self._seats.items())
 
     def get(self, camera: str) -> Seat | None:
-        """Return the seat of a camera; None: nobody can be reading it with a fresh lease."""
+        """Return the seat of a camera; None: no node can be reading it with a fresh lease."""
         return self._seats.get(camera)
 
     def of_node(self, node: str) -> Mapping[str, Seat]:

@@ -48,7 +48,7 @@ class Shelf:
         self._folder = store / part
 
     def newest(self) -> ShelfEntry | None:
-        """Return the newest list; None where nobody has put anything."""
+        """Return the newest list; None if there is none."""
         found = self._lists()
         if not found:
             return None

@@ -144,7 +144,7 @@ class ModelStore:
     def resolve(self, name: str) -> ModelFile:
         """Return the model of that name. Raises `ModelError`, with the nearest name, when there is none.
 
-        One whose description is damaged is recognised anew from its file.
+        If its description is damaged, it is recognised from its file.
         """
         own, damaged = self._own()
         known = {model.name: model for model in (*own, *embedded().values())}

@@ -11,7 +11,7 @@ _FIRST_TO_GO = 1000
 
 
 def lowest_priority() -> None:
-    """Give this process CPU and disk only where nobody else wants them, and let it be the first to go for memory.
+    """Use CPU and disk only where no other process wants them, and be the first to be killed for memory.
 
     Under SCHED_IDLE the kernel derives the idle class of input and output as well. What the system refuses is left as
     it is. Raises nothing.

@@ -52,7 +52,7 @@ class Copier:
         self._skipped: Collection[str] = ()
         """Files that were being written at the last look."""
         self._vanished = set(self._queue.folders())
-        """Folders that the queue knows and nobody has looked at yet."""
+        """Folders that the queue knows and that were not scanned yet."""
         self._looks = Every(_LOOK_S)
         self._failures, self._resume_at = 0, float("-inf")
         self._told = LogThrottle(clock, 600.0)

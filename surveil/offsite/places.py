@@ -53,7 +53,7 @@ class MountedPlace:
         return f"{shutil.disk_usage(self._path).free / 1e9:.1f} GB free"
 
     def abort(self) -> None:
-        """Do nothing: a copy is done soon, or hangs where nobody can end it."""
+        """Do nothing: a copy is done soon, or hangs and cannot be ended."""
 
     def close(self) -> None:
         """Do nothing: nothing is held."""

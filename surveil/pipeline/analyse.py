@@ -266,6 +266,6 @@ class AnalyseStage:
                 self._offer(CommitRequest(camera=camera, step=step))
 
     def _leave(self, camera: str, t_wall: float) -> None:
-        """Count nobody as being there any more."""
+        """Count no object as present any more."""
         if self._observer:
             self._observer.lose(camera, t_wall)

@@ -43,7 +43,7 @@ class SignalCounters:
         return entries if step.alerts else Counter()
 
     def take(self) -> Counter[Entry]:
-        """Return what the database does not have yet, for whoever writes it there."""
+        """Return what the database does not have yet, for the thread that writes it there."""
         with self._lock:
             taken, self._unwritten = self._unwritten, Counter()
         return taken

@@ -16,7 +16,7 @@ from surveil.types import Detections, GateDecision
 
 MINUTE_S = 60
 _MOST = 10_000
-"""Minutes that wait to be taken; the oldest goes where nobody takes them."""
+"""Minutes that wait to be taken; the oldest is dropped if none are taken."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class Verified:
     faults: tuple[str, ...]
     """What is wrong, with the name of the file."""
     key: str
-    """Fingerprint of the key that signed it; empty: nobody did, or the signature is wrong."""
+    """Fingerprint of the key that signed it; empty: it is unsigned, or the signature is wrong."""
 
     @property
     def is_good(self) -> bool:

@@ -23,7 +23,7 @@ from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
 _PAUSE_S = 0.5
-"""How often packets are fetched: nobody wakes the thread, so that captures do not spend time on it."""
+"""How often packets are fetched: captures do not wake the thread, which would cost them time."""
 _SWEEP_S = 10.0
 
 

@@ -41,7 +41,7 @@ class BundleSigner:
             ) from error
         if len(raw) != _BYTES:
             raise StateError(
-                f"{path}: is no key: delete it, and tell the new fingerprint to whoever knows the old one"
+                f"{path}: is no key: delete it, and give the new fingerprint to everyone who has the old one"
             )
         self._key = Ed25519PrivateKey.from_private_bytes(raw)
 

@@ -13,7 +13,7 @@ from surveil.types import Scene, Signal
 from surveil.wording import say
 
 FORGET_S = 5.0
-"""Whoever leaves the zone for less than this has not left it."""
+"""An object that leaves the zone for less than this has not left it."""
 
 
 class LoiteringSettings(ObjectRuleSettings):
@@ -36,7 +36,7 @@ class Loitering:
         self._visits = Visits(FORGET_S)
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
-        """Yield one signal per class that has somebody who stays."""
+        """Yield one signal per class with an object that stays."""
         there = within(self.settings, self._zone, scene)
         self._visits.update(there, scene.t, list(wanted(self.settings, scene)))
         stays = [t for t in there if self._visits.of(t.id).dwell_s >= self.settings.after_s]

@@ -48,5 +48,5 @@ class Moves:
         return (x, y)
 
     def clear(self) -> None:
-        """Forget where everybody was."""
+        """Forget all positions."""
         self._paths.clear()

@@ -75,7 +75,7 @@ class Speed:
         self._moves = Moves()
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
-        """Yield one signal per class that has somebody who is too fast or too slow."""
+        """Yield one signal per class with an object that is too fast or too slow."""
         there = within(self.settings, self._zone, scene)
         self._moves.update([(track, self._on_ground(track, scene)) for track in there], scene.t)
         speeds = {track.id: self._kmh(track) for track in there}

@@ -55,7 +55,7 @@ class WrongWay:
         self._moves = Moves()
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
-        """Yield one signal per class that has somebody who goes the wrong way."""
+        """Yield one signal per class with an object that goes the wrong way."""
         there = within(self.settings, self._zone, scene)
         self._moves.update([(track, track.foot) for track in there], scene.t)
         way = self._way(size_of(scene))

@@ -264,6 +264,6 @@ def test_a_damaged_draft_is_not_written_over_and_its_passwords_stay(site, text):
     draft_file(site.folder).write_text(text)
     answer = added(site, id="shed")
     assert (answer.status, answer.code) == (422, "configuration")
-    assert "mend the draft of the console, or delete it" in answer.json["error"]["message"]
+    assert "correct the draft of the console, or delete it" in answer.json["error"]["message"]
     assert draft_file(site.folder).read_text() == text
     assert len(logins(site)) == 1

@@ -97,8 +97,8 @@ def test_a_folder_without_classes_asks_for_one(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--label", "full", "--start", "2026-03-01"), "--start is of one video"),
-        (("--interval", "0-1=full"), "--interval is of one video"),
+        (("--label", "full", "--start", "2026-03-01"), "--start applies to one video"),
+        (("--interval", "0-1=full"), "--interval applies to one video"),
     ],
 )
 def test_times_of_one_video_are_refused_for_several_before_anything_is_added(tmp_path, words, said):
@@ -111,7 +111,7 @@ def test_a_source_that_is_missing_among_several_is_named_before_anything_is_adde
     said = refused(
         ConfigError, "dataset", "collect", tmp_path / "set", film(tmp_path / "a"), "yard", "--label", "x"
     )
-    assert said.startswith("yard: there is no such video or folder; a running camera")
+    assert said.startswith("yard: there is no such video or folder; collect from a running camera")
     assert not (tmp_path / "set").exists()
 
 

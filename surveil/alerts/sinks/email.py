@@ -213,7 +213,7 @@ class EmailSink(BaseSink):
         try:
             said = session.send_message(message, self._sender, to)
         except smtplib.SMTPRecipientsRefused as error:
-            # After a 421 smtplib leaves at once: nobody has the message, whoever was accepted or not yet named.
+            # After a 421 smtplib leaves at once: no recipient has the message, accepted or not.
             *_, last = error.recipients.values()
             said = {one: error.recipients.get(one, last) for one in to}
         return {one: SmtpRefusal.of(SmtpStage.RECIPIENT, *why) for one, why in said.items()}

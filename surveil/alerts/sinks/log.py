@@ -32,7 +32,7 @@ class LogSink(BaseSink):
         super().__init__(context)
 
     def probe(self) -> str:
-        """Need nobody."""
+        """Nothing to set up."""
         return "always there"
 
     def deliver(self, delivery: Delivery) -> None:

@@ -133,7 +133,7 @@ class MqttSink(BaseSink):
         """Topics of cameras and zones, kept over connections: those that went are emptied."""
 
     def probe(self) -> str:
-        """Connect and log in as a guest, publish an empty message that nobody waits for, and leave."""
+        """Connect and log in as a guest, publish an empty message that no client expects, and leave."""
         deadline = self._deadline()
         with self._guest(deadline) as broker:
             self._publish(broker, f"{self._base}/probe", b"", deadline)

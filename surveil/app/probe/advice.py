@@ -14,7 +14,7 @@ from surveil.detect.session import CPU
 
 _LARGE_PX = 1280 * 960
 _FAR = 0.08
-"""Share of the picture's height; somebody of 1.75 m is as high about 20 m from a lens that sees 60° up and down."""
+"""Share of the picture's height; a person of 1.75 m is as high at about 20 m from a lens that sees 60° up and down."""
 _FAST = 3.5
 """So many times as many pictures as are analysed are too many."""
 _LONG_GOP_S = 4.0

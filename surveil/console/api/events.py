@@ -219,7 +219,7 @@ def place_of(cursor: str | None) -> Cursor | None:
         place = Cursor(float(t_wall), int(row))
         if math.isfinite(place.t_wall) and 0 <= place.row < 2**63:
             return place
-    raise Refusal(422, "invalid", "the cursor is none that was given out", remedy="begin at the first page")
+    raise Refusal(422, "invalid", "the cursor is unknown", remedy="begin at the first page")
 
 
 def _file(call: Call, alert: Alert, kind: str) -> Response:

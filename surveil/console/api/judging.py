@@ -42,7 +42,7 @@ def judge(call: Call, body: VerdictBody) -> EventAnswer:
 
 
 def acknowledge(call: Call) -> EventAnswer:
-    """Note that somebody has seen the event."""
+    """Note that a user has seen the event."""
     record = found(call)
     call.parts.history.acknowledge(record.start.event_id, call.parts.clock.wall())
     return _changed(call, record)

@@ -19,7 +19,7 @@ from surveil.errors import SurveilError
 
 _FIRST = "first visit"
 _UNKNOWN = "unknown"
-"""What the audit log has for a name that nobody has: now and then it is somebody's password."""
+"""Written to the audit log instead of an unknown name, which may be a password."""
 _CHECKED_AT_ONCE = threading.BoundedSemaphore(2)
 """Passwords: each takes a fraction of a second and 32 MiB."""
 

@@ -64,7 +64,7 @@ class Recordings(Message):
 def recordings(call: Call, query: RecordingsQuery) -> Recordings:
     """Return what is recorded of a camera between two moments, and what is missing in between.
 
-    One that is configured no more may still have recordings; they are not shown, since nobody knows what it hid.
+    One that is configured no more may still have recordings; they are not shown, since it is unknown what it hid.
     """
     folder, camera = _state_dir(call), str(call.request.path_params["camera"])
     if not call.identity.sees(camera):

@@ -49,7 +49,7 @@ class Audit:
         """Set with every entry; cleared by who forwards them."""
 
     def note(self, *, user: str, origin: str, address: str, action: str, subject: str, status: int) -> None:
-        """Add an entry, also to the program's log: what the disk refuses is there, and nobody is made blind by it."""
+        """Add an entry, also to the daemon's log, which has what the disk refuses; no request fails because of it."""
         now = self._clock.wall()
         log.info(
             "audit", user=user, origin=origin, address=address, action=action, subject=subject, status=status

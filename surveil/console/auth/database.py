@@ -112,7 +112,7 @@ def _lost_words(moved: Path) -> str:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file, for nobody but its owner to change; what root makes belongs to the owner of the folder."""
+    """Make the file, which only its owner may change; what root makes belongs to the owner of the folder."""
     is_new = not path.exists()
     keep_private(path)
     if is_new and os.geteuid() == 0:

@@ -1,6 +1,6 @@
 """Identifies the caller of a request and checks their permission.
 
-By the first that applies: a token, a trusted proxy, a session, and on loopback everybody while there are no users.
+By the first that applies: a token, a trusted proxy, a session, and on loopback all callers while there are no users.
 Users that were lost with a damaged database are not no users.
 """
 
@@ -35,7 +35,7 @@ class Peer:
     by_proxy: bool
     """A trusted proxy sent it, with its secret."""
     is_safe: bool
-    """Nobody on the way can read it: TLS, this machine, or a trusted proxy."""
+    """The connection cannot be read on its way: TLS, this machine, or a trusted proxy."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Gatekeeper:
 
     @property
     def is_open(self) -> bool:
-        """Whether everybody on this machine may do everything: on loopback, until there are users."""
+        """Whether all users of this machine may do everything: on loopback, until there are users."""
         return self._may_be_open and not self._users.any() and not self._users.were_lost()
 
     def peer(self, request: Request) -> Peer:
@@ -84,7 +84,7 @@ class Gatekeeper:
         )
 
     def identify(self, request: Request, role: Role | None, scope: Scope, *, changes: bool) -> Identity:
-        """Return who asks. Raises Refusal for somebody who may not do what needs this role and scope."""
+        """Return the caller. Raises Refusal if the caller lacks this role or scope."""
         peer = self.peer(request)
         if not peer.is_safe:
             raise Refusal(

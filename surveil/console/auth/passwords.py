@@ -47,7 +47,7 @@ class Passwords:
         return f"scrypt${cost.log_n}${cost.r}${cost.p}${_text(salt)}${_text(key)}"
 
     def holds(self, password: str, stored: str | None) -> bool:
-        """Whether a password is the one that was stored; as slow for somebody who is not there (None)."""
+        """Whether a password is the one that was stored; as slow for an unknown user (None)."""
         if stored is None and not self._nobodys:
             self._nobodys = self.hash(secrets.token_urlsafe(16))
         given = stored or self._nobodys

@@ -47,7 +47,7 @@ class Sessions:
             row = db.execute(query, (hash_of(secret), now - IDLE_S, now - LONGEST_S)).fetchone()
             user = find_user(db, row[0]) if row else None
         if row is not None and now - float(row[1]) >= _NOTE_S:
-            # A full disk logs nobody out.
+            # A full disk ends no session.
             with suppress(StateError), self._db.writing() as db:
                 db.execute("UPDATE sessions SET seen = ? WHERE hash = ?", (now, hash_of(secret)))
         return user

@@ -27,7 +27,7 @@ TOKEN_MARK = "svt_"  # noqa: S105 - what tokens begin with, so that scanners for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Somebody who may log in."""
+    """A user who may log in."""
 
     name: str
     role: Role
@@ -49,7 +49,7 @@ class Token:
 
 
 class Users:
-    """Everybody who may log in. Any thread may call any method; all raise StateError."""
+    """All users who may log in. Any thread may call any method; all raise StateError."""
 
     def __init__(self, db: ConsoleDb, passwords: Passwords) -> None:
         self._db = db
@@ -90,7 +90,7 @@ class Users:
             return db.execute("DELETE FROM users WHERE name = ?", (name,)).rowcount > 0
 
     def all(self) -> list[User]:
-        """Return everybody, by name."""
+        """Return all users, by name."""
         with self._db.reading() as db:
             rows = db.execute("SELECT name, role, cameras, made FROM users ORDER BY name").fetchall()
         return [user for row in rows if (user := _user(row)) is not None]
@@ -101,7 +101,7 @@ class Users:
             return _has_users(db)
 
     def were_lost(self) -> bool:
-        """Whether there were users, whose database was damaged and set aside, and nobody has been added since."""
+        """Whether there were users, whose database was damaged and set aside, and none has been added since."""
         with self._db.reading() as db:
             return db.execute("SELECT 1 FROM marks WHERE name = ?", (USERS_LOST,)).fetchone() is not None
 

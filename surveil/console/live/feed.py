@@ -127,7 +127,7 @@ class CameraFeed:
         return bool(self._subscriptions or self._waiters)
 
     def await_picture(self, waiter: asyncio.Future[Jpeg]) -> None:
-        """Have a picture taken for somebody who waits for one."""
+        """Have a picture taken for a caller that waits for one."""
         self._waiters.append(waiter)
         self._follow_demand()
 
@@ -137,7 +137,7 @@ class CameraFeed:
         self._follow_demand()
 
     def _follow_demand(self) -> None:
-        """Read packets and take pictures only while somebody wants them."""
+        """Read packets and take pictures only while there are viewers."""
         self._viewers.set(len(self._subscriptions))
         wants_video = any(one.wants_video for one in self._subscriptions) and not self.secrecy.hides
         if wants_video and self._reader is None:
@@ -210,7 +210,7 @@ class CameraFeed:
         return self._remuxer.why_not if one.wants_video else WhyPictures.ASKED
 
     def _begin(self, one: Subscription) -> None:
-        """Begin video or pictures with what there is, so that nobody looks at nothing."""
+        """Begin video or pictures with what there is, so that a viewer sees something at once."""
         one.is_new = False
         viewer = one.viewer
         viewer.forget(self.camera)

@@ -67,7 +67,7 @@ class LiveHub:
         self._closed = False
         # The rest belongs to the event loop.
         self._watched: frozenset[str] = frozenset()
-        """Cameras that somebody watches; read by any thread."""
+        """Cameras with viewers; read by any thread."""
         self._viewers: dict[Viewer, tuple[str, ...]] = {}
         self._told: Told | None = None
         self._known: dict[str, CameraState] = {}

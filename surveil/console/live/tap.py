@@ -28,7 +28,7 @@ class _Group:
 
 
 def _nobody() -> None:
-    """Wake nobody."""
+    """Wake no thread."""
 
 
 class PacketTap:
@@ -60,7 +60,7 @@ class PacketTap:
         return PacketReader(self._newest)
 
     def stop_waking(self) -> None:
-        """Nobody reads any more."""
+        """End reading."""
         self.wake = _nobody
 
 

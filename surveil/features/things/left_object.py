@@ -46,7 +46,7 @@ class LeftObjectSettings(ThingSettings):
 
 @dataclass(slots=True)
 class _Attendance:
-    """Since when nobody is near, and who was last."""
+    """Since when no person is near, and who was last."""
 
     near_since: float | None
     alone_since: float | None = None
@@ -66,7 +66,7 @@ class LeftObject:
         self._attended: dict[int, _Attendance] = {}
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
-        """Yield one signal per thing that nobody attends."""
+        """Yield one signal per unattended object."""
         things = list(self._things.seen(scene))
         for gone in self._attended.keys() - {thing.id for thing in things}:
             del self._attended[gone]

@@ -110,7 +110,7 @@ class Things:
         self._lately.clear()
 
     def _is_explained(self, thing: StaticObject, movers: list[Track]) -> bool:
-        """Whether it is somebody who stands still; once explained, always."""
+        """Whether it is a person who stands still; once explained, always."""
         if not self._explained.get(thing.id, False):
             same = any(iou(past.box, thing.box) >= COVERS for past in self._past.values())
             self._explained[thing.id] = same or any(_covers(track, thing) for track in movers)

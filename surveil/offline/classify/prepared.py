@@ -25,7 +25,7 @@ FEWEST = 5
 
 
 def quiet(_what: str, _share: float) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

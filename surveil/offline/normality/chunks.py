@@ -54,7 +54,7 @@ def read_chunk(path: Path) -> Iterator[Packed]:
 
 
 def wall_of(path: Path) -> float:
-    """Return the Unix time of the chunk's first frame; 0 when nobody knew. Raises ConfigError."""
+    """Return the Unix time of the chunk's first frame; 0 if unknown. Raises ConfigError."""
     return float(_read(path, "wall")["wall"])
 
 

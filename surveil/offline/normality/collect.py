@@ -146,7 +146,7 @@ class FootageCollector:
     def take(self, picture: Picture, t: float, t_wall: float, source: str = "") -> bool:
         """Take the next frame, of stream time `t` (s); return whether the folder has grown.
 
-        `t_wall` is Unix s, 0 when nobody knows; a `source` with a name is a recording that can be taken up again.
+        `t_wall` is Unix s, 0 if unknown; a `source` with a name is a recording that can be taken up again.
         """
         picture = self._visible(picture)
         if self._extractor is None:
@@ -226,7 +226,7 @@ def learn_collected(
 ) -> LoadedModel:  # fmt: skip
     """Return a model of what was collected. Raises ConfigError when there is nothing.
 
-    `start_wall` (Unix s) is for recordings, of which nobody knew the time; what `base` has learned fades with
+    `start_wall` (Unix s) is for recordings without a known time; what `base` has learned fades with
     `half_life_days`.
     """
     frame, geometry = read_geometry(folder / "geometry.npz", camera)

@@ -188,14 +188,14 @@ def _check(options: CollectOptions) -> None:
     """Refuse what cannot be meant before anything is added. Raises ConfigError."""
     places = [Path(source) for source in options.sources]
     wrong = [
-        f"{place}: there is no such video or folder; a running camera is collected from in a call of its own"
+        f"{place}: there is no such video or folder; collect from a running camera in a separate command"
         for place in places
         if len(places) > 1 and not place.exists()
     ]
     if options.start is not None and (len(places) > 1 or _is_by_class(options, places[0])):
-        wrong.append("--start is of one video: collect each video with a time in a call of its own")
+        wrong.append("--start applies to one video: collect each video with a time separately")
     if options.intervals and len(places) > 1:
-        wrong.append("--interval is of one video: collect each video with intervals in a call of its own")
+        wrong.append("--interval applies to one video: collect each video with intervals separately")
     if wrong:
         raise ConfigError(wrong)
 
