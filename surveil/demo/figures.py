@@ -1,4 +1,4 @@
-"""People, drawn: what somebody looks like, and his picture from one side at one moment of his walk.
+"""Drawn people: their appearance, and their picture from one side at one moment of a walk.
 
 A figure is some forty tapered capsules around the joints of a `Pose`, drawn orthographically with a
 depth buffer, softened where they meet, lit by a sun and a sky, and given creases where limbs meet.

@@ -1,4 +1,4 @@
-"""XML from devices that nobody vouches for: bounded, without document types, read by local names."""
+"""XML from untrusted devices: bounded, without document types, read by local names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stay: foreground that has been there for a while: somebody who stands where everybody walks, a thing left behind."""
+"""Stay: foreground that has been there for a while, such as a person who stands still or an object left behind."""
 
 from __future__ import annotations
 
