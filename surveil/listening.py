@@ -81,7 +81,7 @@ class HttpSettings(Settings):
         description="Address at which browsers reach Grafana. If set, cameras and events in the console link to their "
         "charts.",
     )
-    link_days: float = Field(default=7, gt=0, le=366, description="Validity of signed links.")
+    link_days: float = Field(default=7, gt=0, le=366, description="Days for which signed links are valid.")
     certificate: Path | None = Field(
         default=None,
         description="Certificate chain (PEM) for TLS. If set, all pages are served by https only.",
@@ -95,7 +95,9 @@ class HttpSettings(Settings):
         description="Name of a sink that receives every entry of the audit log, at least once, and no alerts. "
         "Default: none.",
     )
-    audit_days: float = Field(default=365, gt=0, le=3660, description="Retention of the console's audit log.")
+    audit_days: float = Field(
+        default=365, gt=0, le=3660, description="Days for which the console's audit log is kept."
+    )
 
     @field_validator("listen")
     @classmethod

@@ -123,6 +123,12 @@ def test_the_reference_page_is_made_from_the_settings():
     assert (ROOT / "docs" / "configuration.md").read_text() == reference()
 
 
+def test_the_reference_has_settings_by_their_names_in_the_file_and_those_of_inner_sections():
+    rows = set(re.findall(r"^\| `(\w+)` \|", reference(), re.MULTILINE))
+    assert {"class", "secret_header", "capacity", "metres"} <= rows
+    assert [name for name in rows if name.endswith("_")] == []
+
+
 def test_the_schema_describes_every_setting():
     for name, definition in schema()["$defs"].items():
         for key, value in definition.get("properties", {}).items():

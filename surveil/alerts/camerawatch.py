@@ -36,7 +36,10 @@ class CameraWatchSettings(Settings):
         "has sent video for `back_after_s` without one.",
     )
     back_after_s: float = Field(
-        default=10.0, ge=0, le=3600, description="Time with video after which the camera is back."
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="Time of uninterrupted video after which the camera counts as back.",
     )
 
 

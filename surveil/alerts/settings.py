@@ -49,14 +49,14 @@ class OutboxSettings(Settings):
         default=7.0,
         gt=0,
         le=3650,
-        description="Running time after which an undelivered alert becomes a dead letter. Clock steps, replays "
-        "and times without power do not count.",
+        description="Days of running time after which an undelivered alert becomes a dead letter. Clock steps, "
+        "replays and times without power do not count.",
     )
     keep_days: float = Field(
         default=30.0,
         gt=0,
         le=3650,
-        description="Running time for which finished alerts stay listed.",
+        description="Days of running time for which finished alerts stay listed.",
     )
     backoff_s: float = Field(default=1.0, gt=0, le=60, description="First pause after a failed delivery.")
     backoff_max_s: float = Field(
@@ -77,7 +77,9 @@ class EvidenceSettings(Settings):
         description="Store pictures that explain an alert, such as the heat map of an anomaly.",
     )
     quality: int = Field(default=85, ge=30, le=100, description="JPEG quality.")
-    keep_days: float = Field(default=30.0, gt=0, le=3650, description="Days after which evidence is deleted.")
+    keep_days: float = Field(
+        default=30.0, gt=0, le=3650, description="Days of running time after which evidence is deleted."
+    )
     max_bytes: int = Field(
         default=10_000_000_000,
         ge=1_000_000,

@@ -69,8 +69,8 @@ class CaptureSettings(Settings):
     )
     hwaccel: Literal["auto", "none", "cuda"] = Field(
         "none",
-        description="Decode on a GPU: `auto` if one works, `cuda` or fail. Frames are copied back to main "
-        "memory, so it pays off for many or large streams.",
+        description="`none`: decode on the CPU; `auto`: on a GPU if one works; `cuda`: on a GPU or not at all. Frames "
+        "are copied back to main memory, so a GPU pays off only for many or large streams.",
     )
     open_timeout_s: Annotated[float, Field(ge=0.2, le=10.0)] = Field(
         2.0,

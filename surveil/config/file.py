@@ -334,7 +334,7 @@ class FileSettings(Settings):
     )
     outbox: OutboxSettings = Field(default_factory=OutboxSettings, description="Storage of waiting alerts.")
     state_dir: Path = Field(
-        default=Path("/var/lib/surveil"), description="Directory of the database and the evidence."
+        default=Path("/var/lib/surveil"), description="Folder of databases, evidence, recordings and models."
     )
     http: HttpSettings = Field(
         default_factory=HttpSettings, description="Address of metrics, health checks and evidence."

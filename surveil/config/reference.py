@@ -167,7 +167,7 @@ def _table(settings: type[Settings | BaseModel]) -> str:
     rows = ["| setting | default | meaning |", "|---|---|---|"]
     for name, field in settings.model_fields.items():
         meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-        rows.append(f"| `{name}` | {_shown(field)} | {meaning}{_range(field)} |")
+        rows.append(f"| `{field.alias or name}` | {_shown(field)} | {meaning}{_range(field)} |")
     return "\n".join(rows)
 
 

@@ -22,10 +22,10 @@ class CountingSettings(Settings):
         default="foot", description="Reference point of the box: bottom centre or centre."
     )
     min_dwell_s: float = Field(
-        default=1.0, ge=0, le=3600, description="Minimum stay in a zone that counts as a visit."
+        default=1.0, ge=0, le=3600, description="Minimum time in a zone that counts as a stay."
     )
     patience_s: float = Field(
-        default=2.0, gt=0, le=600, description="Longest absence that does not end a visit."
+        default=2.0, gt=0, le=600, description="Longest absence that does not end a stay."
     )
     heatmap: bool = Field(default=True, description="Store a heat map of object positions per day.")
     keep_days: int = Field(

@@ -72,5 +72,5 @@ class HealthSettings(Settings):
         default=1800.0,
         ge=10,
         le=604_800,
-        description="Time after which a picture that stays covered, moved or blurred becomes the reference.",
+        description="Time after which a view that stays covered, moved or blurred becomes the reference.",
     )
