@@ -15,6 +15,9 @@ from surveil.errors import ConfigError
 from surveil.filesystem import check_regular
 from surveil.settings import Settings
 
+_REPLACED = frozenset({"127.0.0.1", "::1"})
+"""Addresses of loopback for which Ray puts an address that others can reach; it leaves 127.0.0.2 alone."""
+
 
 class ProxySettings(Settings):
     """A reverse proxy that terminates TLS, and may have asked for the password itself."""
@@ -164,6 +167,19 @@ def split_address(listen: str) -> tuple[str, int]:
     if not colon or not (port.isascii() and port.isdecimal()):
         raise ValueError(f"{listen!r} is not ADDRESS:PORT, such as 127.0.0.1:9108")
     return host.strip("[]"), int(port)
+
+
+def check_private(listen: str) -> str:
+    """Return the address of a fleet's head; raise ValueError unless it is on loopback or a private network."""
+    host, _ = split_address(listen)
+    address = ipaddress.ip_address(host)
+    if not address.is_private or address.is_unspecified:
+        raise ValueError(f"{host} is no loopback or private address: all who reach it may run programs")
+    if host in _REPLACED:
+        raise ValueError(
+            f"Ray takes another address of this machine for {host}: write 127.0.0.2 for loopback"
+        )
+    return listen
 
 
 def bind(listen: str) -> socket.socket:

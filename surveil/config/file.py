@@ -5,13 +5,12 @@ Only the border uses these models; the running code gets the frozen values of `r
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, create_model, model_validator
 
 from surveil.alerts.camerawatch import CameraWatchSettings
 from surveil.alerts.disk import SYSTEM
@@ -24,7 +23,7 @@ from surveil.capture.settings import CaptureSettings, RecordSettings
 from surveil.config.shapes import FileLine, FileZone, Mask
 from surveil.detect.settings import DetectSettings, ModelSettings
 from surveil.features.registry import FEATURES, RULES
-from surveil.listening import HttpSettings, split_address
+from surveil.listening import HttpSettings, check_private
 from surveil.schedule import ScheduleSettings
 from surveil.settings import Settings, Title
 from surveil.track.settings import TrackSettings
@@ -128,8 +127,6 @@ class LogSettings(Settings):
     )
 
 
-_REPLACED = frozenset({"127.0.0.1", "::1"})
-"""Addresses of loopback for which Ray puts an address that others can reach; it leaves 127.0.0.2 alone."""
 Label = Annotated[str, Field(min_length=1, max_length=63)]
 
 
@@ -179,7 +176,7 @@ class FleetSettings(Settings):
         description="What a node does without the coordinator. `watch`: it continues to watch its cameras, so that "
         "two nodes may watch one camera. `stop`: it stops after 8 s, so that no node may watch a camera.",
     )
-    listen: str = Field(
+    listen: Annotated[str, AfterValidator(check_private)] = Field(
         default="127.0.0.2:6379",
         description="Address of the head, on loopback or a private network: anyone who reaches it may run programs.",
     )
@@ -201,19 +198,6 @@ class FleetSettings(Settings):
         if len({self.certificate is None, self.key is None, self.authority is None}) > 1:
             raise ValueError("'certificate', 'key' and 'authority' belong together: give all three")
         return self
-
-    @field_validator("listen")
-    @classmethod
-    def _private(cls, value: str) -> str:
-        host, _ = split_address(value)
-        address = ipaddress.ip_address(host)
-        if not address.is_private or address.is_unspecified:
-            raise ValueError(f"{host} is no loopback or private address: all who reach it may run programs")
-        if host in _REPLACED:
-            raise ValueError(
-                f"Ray takes another address of this machine for {host}: write 127.0.0.2 for loopback"
-            )
-        return value
 
 
 class CoreCameraSettings(CaptureSettings):
