@@ -5,6 +5,7 @@ Needs Ray. What ends is started again, as the units do.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -40,15 +41,18 @@ class RayNode:
 
     Args:
         path: of the configuration.
-        where: what the command does, and at which address.
+        does: what the command does.
+        address: at which the other nodes reach it.
         checks: environment of Ray's processes.
         place: its network and its boot time; None: those of the tests.
     """
 
-    def __init__(self, path: Path, where: list[str], checks: Mapping[str, str], place: Place | None) -> None:
+    def __init__(
+        self, path: Path, does: list[str], address: str, checks: Mapping[str, str], place: Place | None
+    ) -> None:
         self.path, self.name, self.state = path, path.parent.name, path.parent / "state"
-        self.place = place
-        self._command = [*within(place), "surveil", "fleet", *where, "-c", str(path)]
+        self.place, self._does, self._address = place, does, address
+        self._command = self._fleet_command(does, path)
         self._checks, self._stop = checks, Stop()
         self._supervisor = threading.Thread(target=self._supervise, name=f"supervisor-{self.name}")
         self.start()
@@ -72,6 +76,23 @@ class RayNode:
 
     def supervise(self) -> None:
         self._supervisor.start()
+
+    def lead(self) -> None:
+        """Be a head beside the other, at an address of its own."""
+        whole = json.loads(self.path.read_text())
+        whole["fleet"]["listen"] = f"{self._address}:{_PORT}"
+        own = self.path.with_name("head.yaml")
+        own.write_text(json.dumps(whole))
+        self._command = self._fleet_command(["start"], own)
+        self._sweep()
+
+    def follow(self) -> None:
+        """Begin again as what it was made to be."""
+        self._command = self._fleet_command(self._does, self.path)
+        self._sweep()
+
+    def _fleet_command(self, does: list[str], path: Path) -> list[str]:
+        return [*within(self.place), "surveil", "fleet", *does, "--ip", self._address, "-c", str(path)]
 
     def processes(self, *words: str) -> list[int]:
         """Those of this node whose command line begins with, or whose program is, one of `words`; none: all."""
@@ -134,15 +155,15 @@ class RayFleet:
         checks: Mapping[str, str],
         network: Network | None = None,
     ) -> None:
-        self.judge = judge
-        (folder / "store").mkdir()
+        self.judge, self.store = judge, folder / "store"
+        self.store.mkdir()
         places = network.places if network else [None] * _NODES
         addresses = [place.fleet.there if place else f"127.0.0.{2 + i}" for i, place in enumerate(places)]
         at = f"{addresses[0]}:{_PORT}"
         paths = [config(f"node{i}", folder, judge, policy, webhook, at) for i in range(_NODES)]
         commands = [["start"], *[["join", at]] * (_NODES - 1)]
         self.machines = [
-            RayNode(path, [*command, "--ip", address], checks, place)
+            RayNode(path, command, address, checks, place)
             for path, command, address, place in zip(paths, commands, addresses, places, strict=True)
         ]
         head, *others = self.machines

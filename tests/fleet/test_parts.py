@@ -18,7 +18,7 @@ from surveil.fleet.agent import Agent
 from surveil.fleet.control import ControlSocket, ask
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.cost import CostMeter
-from surveil.fleet.messages import RENEW_S, NodeReport
+from surveil.fleet.messages import RENEW_S, VALID_S, NodeReport
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.terms import highest_term, take_term
 from surveil.listening import bind
@@ -53,6 +53,14 @@ def test_the_token_is_made_once_and_for_its_owner_alone(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     made = rayprocess.environment(path)
     assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
+
+
+def test_a_node_waits_no_longer_for_a_lost_head_than_a_lease_is_valid_unless_told_so(tmp_path, monkeypatch):
+    name = "RAY_gcs_rpc_server_reconnect_timeout_s"
+    monkeypatch.delenv(name, raising=False)
+    assert rayprocess.environment(tmp_path)[name] == f"{VALID_S:.0f}"
+    monkeypatch.setenv(name, "30")
+    assert rayprocess.environment(tmp_path)[name] == "30"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
+from surveil.fleet.terms import highest_term
 from tests.fleet.clock import Step
 from tests.fleet.ray_machines import RayFleet, RayNode
 from tests.integration.world import wait_for
@@ -34,6 +35,7 @@ class RayFaults:
             "node killed": lambda m: self._node_killed(self._dice.choice(self._fleet.machines[1:]), m),
             "node with the head killed": lambda m: self._node_killed(self._fleet.machines[0], m),
         }
+        self.without_contact["two heads"] = self._two_heads
         for program in _PROGRAMS:
             self.without_contact[f"{program} killed"] = lambda m, p=program: self._killed(p, m)
             self.without_contact[f"{program} frozen"] = lambda m, p=program: self._frozen(p, m)
@@ -58,6 +60,20 @@ class RayFaults:
         self._signal(machine.processes(), signal.SIGKILL)
         meanwhile()
         machine.start()
+
+    def _two_heads(self, meanwhile: Meanwhile) -> None:
+        """A node becomes a second head. In the end the first is started again, and the node joins it."""
+        first, second, *_ = self._fleet.machines
+        self._new_term(second.lead)
+        meanwhile()
+        second.follow()
+        self._new_term(first.follow)
+
+    def _new_term(self, start: Callable[[], None]) -> None:
+        """Start a head and wait for its coordinator."""
+        term = highest_term(self._fleet.store)
+        start()
+        wait_for(lambda: highest_term(self._fleet.store) != term, 180)
 
     def _killed(self, program: str, meanwhile: Meanwhile) -> None:
         self._signal(self._chosen(program), signal.SIGKILL)
