@@ -1,4 +1,4 @@
-"""What a camera has learned, by kind: how each is read, and taken in, in the state directory of a node."""
+"""The kinds of learned state that move with a camera, each as a node reads it and takes it over."""
 
 from __future__ import annotations
 

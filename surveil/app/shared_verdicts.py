@@ -1,4 +1,4 @@
-"""Pictures to train on, which verdicts have added to data sets on one node of a fleet, come to all by the shared store.
+"""Data sets that verdicts fill, the same on all nodes of a fleet: their pictures travel by the shared store.
 
     STATE/feedback/NAME/shared.json   the class of each picture as it was the same here and there, by SHA-256
 

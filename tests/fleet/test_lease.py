@@ -136,6 +136,24 @@ def test_cameras_of_a_dead_node_are_read_again_within_fourteen_seconds() -> None
     assert all(len(readers) == 1 for readers in sim.readers().values())
 
 
+def test_a_lost_node_moves_its_own_cameras_alone_and_its_return_only_what_balances() -> None:
+    """Through reports, leases and orders, with nodes that come to know of it one after another."""
+    sim = Sim(Policy.STOP, nodes=6, cameras=36)
+    sim.run(20)
+    before = sim.readers()
+    own = {camera for camera, readers in before.items() if readers == ["node0"]}
+    sim.nodes[0].dead = True
+    sim.run(14)
+    without = sim.readers()
+    assert {camera for camera in before if before[camera] != without[camera]} == own
+    sim.nodes[0].restart(sim.now)
+    sim.run(30)
+    after = sim.readers()
+    moved = [camera for camera in without if without[camera] != after[camera]]
+    assert {after[camera][0] for camera in moved} == {"node0"}
+    assert len(moved) <= 36 / 6
+
+
 def test_a_cut_off_node_that_watches_on_gives_way_at_the_next_contact() -> None:
     sim = Sim(Policy.WATCH)
     sim.run(20)

@@ -1,6 +1,6 @@
-"""The counts of a camera as they move between machines: a part for each day of UTC, which is replaced as a whole.
+"""Counts that move with a camera between machines: one part for each day of UTC, which is replaced as a whole.
 
-The machine that takes a camera over counts on from what was counted before, so its day has that of the machine before.
+A machine that takes a camera over continues its counts, so its day includes what was counted before it.
 """
 
 from __future__ import annotations
