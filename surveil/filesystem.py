@@ -79,6 +79,7 @@ def sync_folder(path: Path) -> None:
 
 def keep_private(database: Path) -> None:
     """Create a database file, or take an old one, with mode 0640; SQLite gives its log the mode of the file."""
+    clear_logs(database)
     # What cannot be created or is somebody else's is for SQLite to report when it opens the file.
     with suppress(OSError):
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
@@ -86,6 +87,18 @@ def keep_private(database: Path) -> None:
             file = database.with_name(database.name + suffix)
             if file.exists():
                 file.chmod(0o640)
+
+
+def clear_logs(database: Path) -> None:
+    """Move aside what lies in the place of a database's log and is no file.
+
+    SQLite waits for a pipe for ever, and opens nothing beside a folder or a link that leads nowhere.
+    """
+    for suffix in ("-wal", "-shm", "-journal"):
+        file = database.with_name(database.name + suffix)
+        with suppress(OSError):
+            if not file.is_file() and (file.is_symlink() or file.exists()):
+                file.rename(file.with_name(f"{file.name}.damaged"))
 
 
 def temporary(path: Path) -> Path:

@@ -284,7 +284,7 @@ def set_aside(path: Path, stamp: str) -> Path:
         target = path.with_name(f"{path.name}.damaged-{stamp}-{n}")
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
-        if source.exists():
+        if source.exists() or source.is_symlink():
             source.rename(target.with_name(target.name + suffix))
     return target
 

@@ -6,6 +6,7 @@ the first page itself is, that of a fresh database takes its place, which has th
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -18,6 +19,7 @@ import structlog
 
 from surveil.alerts.database import BUSY_TIMEOUT_S, ERRORS, as_text, migrations, run_migrations
 from surveil.alerts.records import COLUMNS, alert_of, moment_of, number_of, text_of
+from surveil.filesystem import clear_logs
 
 log = structlog.get_logger(__name__)
 PAGE = 4096
@@ -38,9 +40,10 @@ def damage(path: Path, unlike: Callable[[sqlite3.Connection], str] | None = None
     `unlike` says in what the tables are not those that belong there; the outbox's by default.
     """
     if not path.exists():
-        return ""
+        return "it is a link to itself" if _is_circle(path) else ""
     if not path.is_file():
         return "it is not a file"
+    clear_logs(path)
     try:
         with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as db:
             db.text_factory = as_text
@@ -58,6 +61,14 @@ def damage(path: Path, unlike: Callable[[sqlite3.Connection], str] | None = None
         is_damage = may_write if code == sqlite3.SQLITE_READONLY else code not in _NOT_DAMAGE
         return str(error) if is_damage else ""
     return "" if found == "ok" else str(found)
+
+
+def _is_circle(path: Path) -> bool:
+    try:
+        path.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 @cache

@@ -1,6 +1,7 @@
 """Damaged databases: the daemon's start survives every one, and delivers every alert that is intact."""
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 
@@ -90,6 +91,36 @@ def test_an_alert_whose_record_is_damaged_is_told_without_its_details_and_the_ot
     assert found.counts()[Damaged.ALERT] == before + 1
     assert any(one.alert.text == LOST for one in list_alerts(path))
     assert show(path, damaged.id)
+
+
+SIDE = {
+    "folder": lambda file: file.mkdir(),
+    "link to nowhere": lambda file: file.symlink_to("/nonexistent/x"),
+    "link to itself": lambda file: file.symlink_to(file.name),
+    "pipe": os.mkfifo,
+    "bytes": lambda file: file.write_bytes(b"\x37\x7f\x06\x82" * 999),
+}
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("put", SIDE.values(), ids=SIDE)
+def test_whatever_lies_in_the_place_of_its_log_costs_no_alert(path, waiting, put, suffix):
+    put(path.with_name(path.name + suffix))
+    outbox = Outbox.open(path, SINKS, ManualClock())
+    told = set()
+    while (delivery := outbox.queue.next("ops")) is not None:
+        told.add(delivery.alert.id)
+        outbox.queue.delivered("ops", delivery.seq)
+    outbox.close()
+    assert waiting <= told
+
+
+def test_a_link_to_itself_is_set_aside(path):
+    path.unlink()
+    path.symlink_to(path.name)
+    outbox = Outbox.open(path, SINKS, ManualClock())
+    assert outbox.queue.next("ops") is not None
+    outbox.close()
 
 
 def test_an_open_event_whose_record_is_damaged_is_ended(path):
