@@ -207,11 +207,18 @@ def _parts_of_path(part: str, before: str) -> Iterator[tuple[str, _Kind]]:
     name, colon, value = part.partition(":")
     if colon and len(value) > SHOWN and not _USUAL.fullmatch(name):
         yield name + colon, _Kind.PLAIN
-        yield value, _Kind.SECRET
-    elif len(part) > SHOWN and (_KEY_FOLLOWS.fullmatch(before) or _is_key(part)):
+        yield value, _no_word(value)
+    elif len(part) > SHOWN and _KEY_FOLLOWS.fullmatch(before):
+        yield part, _no_word(part)
+    elif _is_key(part):
         yield part, _Kind.SECRET
     else:
         yield from _keys(part)
+
+
+def _no_word(value: str) -> _Kind:
+    """Return how secret a value is that stands where a credential would: messages would lose a word."""
+    return _Kind.SECRET if _CHANGE.search(value) else _Kind.UNKNOWN
 
 
 def _is_key(part: str) -> bool:

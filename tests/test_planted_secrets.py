@@ -280,5 +280,12 @@ def test_the_paths_of_cameras_are_shown(path: str) -> None:
     assert redact(f"rtsp://192.0.2.7/{path}") == f"rtsp://192.0.2.7/{path}"
 
 
+def test_messages_keep_the_words_that_stand_where_a_credential_would() -> None:
+    url = "rtsp://192.0.2.7/user/camera1/login/video/ch:main"
+    assert redact(url) == "rtsp://192.0.2.7/user/***/login/***/ch:***"
+    assert secrets_of(url) == []
+    assert secrets_of("rtsp://192.0.2.7/token/hunter22/x") == ["hunter22"]
+
+
 def test_the_names_of_files_are_shown() -> None:
     assert redact("/home/user/clips/yard-A1b2C3d4.mp4") == "/home/user/clips/yard-A1b2C3d4.mp4"
