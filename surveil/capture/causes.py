@@ -174,6 +174,8 @@ def open_error(error: BaseException, url: str, logs: Sequence[LogLine]) -> Sourc
         )
     if refused := refusal_in(line[2] for line in logs):
         words = refused.words
+    elif isinstance(error, av.error.HTTPBadRequestError):  # FFmpeg logs statuses above 400 only
+        words = refusal(400).words
     return SourceError(cause, scrub(f"{redact(url)}: {words}", url))
 
 

@@ -18,6 +18,8 @@ _CHALLENGE = re.compile(r"^WWW-Authenticate:\s*(\w+)(.*)$", re.IGNORECASE | re.M
 _ALGORITHM = re.compile(r"""algorithm\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 _MOST_READS = 4
 
+_KNOWN = ("Basic", "Digest MD5", "Digest MD5-sess")
+"""What FFmpeg answers, in these letters: the login itself was refused then, and is not tried again soon."""
 NO_LOGIN = "the camera requires a login: write user:password@ before the host in its address"
 _OTHER_LOGIN = (
     "the camera requires a login by {ways}, which is not supported over RTSP: choose Digest with MD5, or Basic, in the "
@@ -31,7 +33,7 @@ def explain_refusal(url: str, timeout_s: float) -> tuple[Cause, str] | None:
     if parts.username is None:
         return Cause.UNAUTHORIZED, NO_LOGIN
     ways = _ways(_ask(parts.hostname or "", _port(parts.scheme, parts.port), url, timeout_s))
-    if ways and ways[-1] not in ("Basic", "Digest MD5"):
+    if ways and ways[-1] not in _KNOWN:
         return Cause.UNSUPPORTED, _OTHER_LOGIN.format(ways=" or ".join(dict.fromkeys(ways)))
     return None
 
@@ -45,7 +47,7 @@ def _way(scheme: str, rest: str) -> str:
     if scheme.lower() != "digest":
         return scheme.capitalize()
     algorithm = _ALGORITHM.search(rest)
-    return f"Digest {(algorithm[1] if algorithm else 'MD5').upper()}"
+    return f"Digest {algorithm[1] if algorithm else 'MD5'}"
 
 
 def _port(scheme: str, port: int | None) -> int:

@@ -18,6 +18,7 @@ from tests.rig.rtsp_camera import Camera
 pytestmark = [pytest.mark.rig, pytest.mark.usefixtures("no_file_left_open")]
 SHA256 = 'WWW-Authenticate: Digest realm="x", nonce="1", algorithm="SHA-256"\r\n'
 MD5 = 'WWW-Authenticate: Digest realm="x", nonce="1"\r\n'
+SESSION = MD5.replace("\r", ", algorithm=MD5-sess\r")
 
 
 def refusal_of(url: str, **settings: object) -> SourceError:
@@ -28,7 +29,7 @@ def refusal_of(url: str, **settings: object) -> SourceError:
     return caught.value
 
 
-@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP"])
+@pytest.mark.parametrize("method", ["DESCRIBE", "SETUP", "PLAY"])
 @pytest.mark.parametrize(
     ("status", "cause", "words"),
     [
@@ -39,6 +40,7 @@ def refusal_of(url: str, **settings: object) -> SourceError:
         (461, "unsupported", "transport: udp"),
         (500, "other", "restart it"),
         (455, "other", "status 455"),
+        (400, "other", "does not understand the request (400)"),
     ],
 )
 def test_a_status_is_told_in_words(method: str, status: int, cause: str, words: str) -> None:
@@ -55,6 +57,8 @@ def test_a_status_is_told_in_words(method: str, status: int, cause: str, words: 
         ("joe:right", SHA256, "unsupported", "SHA-256"),
         ("joe:right", MD5 + SHA256, "unsupported", "SHA-256"),
         ("joe:right", "WWW-Authenticate: Bearer\r\n", "unsupported", "Bearer"),
+        ("joe:wrong", SESSION, "unauthorized", "user name or password refused: correct the login"),
+        ("joe:right", MD5.replace("\r", ", algorithm=md5\r"), "unsupported", "md5"),
     ],
 )
 def test_a_login_that_cannot_be_made_is_no_wrong_password(

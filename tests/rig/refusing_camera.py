@@ -15,6 +15,7 @@ _SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
     "a=rtpmap:96 H264/90000\r\na=control:t0\r\n"
 )
+_LINK = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1\r\n"
 
 
 class RefusingCamera:
@@ -74,4 +75,5 @@ class RefusingCamera:
             return f"RTSP/1.0 {self._status} No\r\nCSeq: {cseq}\r\n{self._headers}\r\n"
         body = _SDP if method == "DESCRIBE" else ""
         kind = f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n" if body else ""
+        kind += _LINK if method == "SETUP" else ""
         return f"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{kind}\r\n{body}"
