@@ -169,8 +169,9 @@ class EmailSink(BaseSink):
                     self._under_way.popitem(last=False)
             text = f"{self._place}: {_list({one: refused[one] for one in way.left})}"
             if waiting < of:
-                count = f"{of - waiting} of {of} recipients have the message"
-                raise RetryLater(f"{text}; {count}", suspect=True, partly=True)
+                raise RetryLater(
+                    f"{text}; {of - waiting} of {of} recipients have the message", suspect=True, partly=True
+                )
             raise RetryLater(text)
         self._under_way.pop(alert_id, None)
         if way.never:
