@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 from pathlib import Path
@@ -17,6 +18,8 @@ from surveil.settings import Settings
 
 _REPLACED = frozenset({"127.0.0.1", "::1"})
 """Addresses of loopback for which Ray puts an address that others can reach; it leaves 127.0.0.2 alone."""
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+"""As browsers send it: in ASCII (xn--…)."""
 
 
 class ProxySettings(Settings):
@@ -101,6 +104,16 @@ class HttpSettings(Settings):
     audit_days: float = Field(
         default=365, gt=0, le=3660, description="Days for which the console's audit log is kept."
     )
+
+    @field_validator("hosts")
+    @classmethod
+    def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if not _HOST.fullmatch(one):
+                raise ValueError(
+                    f"{one!r} is no host name: leave out scheme, port and path, and use no wildcard"
+                )
+        return value
 
     @field_validator("listen")
     @classmethod

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
 
 from surveil.listening import HttpSettings
 from surveil.web import Web, is_known
@@ -109,6 +110,24 @@ def test_a_name_of_ours_can_be_named(client):
     named = client(hosts=["nvr.example"])
     assert named.get("/status", headers={"host": "NVR.example.:443"}).status_code == 200
     assert named.get("/status", headers={"host": "evil.example"}).status_code == 421
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "nvr.example:9108",
+        "https://nvr.example",
+        "nvr.example/",
+        "*.example",
+        "nvr example",
+        "",
+        "[::1]",
+        "früh.example",
+    ],
+)
+def test_what_no_browser_sends_as_a_name_is_refused(host):
+    with pytest.raises(ValidationError, match="leave out scheme, port and path"):
+        HttpSettings(hosts=[host])
 
 
 def test_away_from_loopback_prometheus_may_ask_by_any_name(client):
