@@ -19,6 +19,7 @@ from surveil.features.health.report import PictureFault
 from surveil.features.health.rule import PictureRule, PictureSettings
 from surveil.features.health.settings import HealthSettings
 from surveil.metrics import Metrics
+from surveil.pipeline.work import CALM_S
 from surveil.rules.base import Places
 from surveil.types import Findings, Frame, Observation, Scene
 from tests.vision.drawn import SIZE, Camera, ground, person
@@ -293,6 +294,30 @@ def test_a_picture_that_stops_living_is_frozen_where_it_is_looked_at_once_a_seco
         watch.plane(last, step=1.0)
     assert set(watch.raised) == {"frozen"}
     assert watch.raised["frozen"] - began <= 6.0
+
+
+def frozen_told_at(began, gop_s=None):
+    """When a picture is told to be frozen that stands still from `began` on; while calm it is looked at every GOP."""
+    watch, last, stirred = Watch(), None, 0.0
+    while "frozen" not in watch.raised and watch.t < 60.0:
+        if last is None and watch.t >= began:
+            last = watch.camera.plane(SCENE)
+        watch.plane(watch.camera.plane(SCENE) if last is None else last, step=0.0)
+        stirred = watch.t if watch.health.wants_all else stirred
+        is_calm = gop_s is not None and watch.t - stirred >= CALM_S
+        watch.t = round(watch.t + (gop_s - watch.t % gop_s if is_calm else 0.2), 3)
+    return watch.raised.get("frozen", float("inf"))
+
+
+@lru_cache
+def frozen_told_in_full_at(began):
+    return frozen_told_at(began)
+
+
+@pytest.mark.parametrize("gop_s", [1.0, 2.0, 4.0])
+def test_a_picture_that_freezes_soon_after_a_camera_fell_asleep_is_frozen(gop_s):
+    """Before, it became what is usual between key frames, and was never told with one every 2 s."""
+    assert frozen_told_at(15.1, gop_s) <= frozen_told_in_full_at(15.1) + gop_s + 0.5
 
 
 def test_a_camera_that_wakes_is_not_frozen_because_its_key_frames_differ_more_than_other_pictures():

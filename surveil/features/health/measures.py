@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveil.types import Bytes, Floats
+from surveil.vision.background import rate
 
 SMALL = (160, 90)
 """Width and height of the plane on which structure is compared."""
@@ -42,6 +43,10 @@ JUDGED_MIN = 48
 """Where fewer blocks can be judged, a loss counts as if so many could: one car must not cover an empty yard."""
 Blocks = NDArray[np.float32]
 """float32 (9, 16)."""
+LEARN_S = 60.0
+"""Time constant of the reference."""
+READY_S = 4.0
+"""The reference is not compared with before it has been learned for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +214,34 @@ def _at(values: NDArray[Any], share: float) -> Any:
 def at_least(plane: Bytes, level: int) -> Bytes:
     """Return 1 where `plane` is at least `level`, else 0."""
     return np.asarray(cv2.threshold(plane, level - 1, 1, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+class Reference:
+    """What the picture usually looks like."""
+
+    def __init__(self) -> None:
+        self._learned_s = 0.0
+        self._sums: list[Floats] = []
+        self.sharpness = 0.0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether enough was learned to compare with."""
+        return self._learned_s >= READY_S
+
+    @property
+    def structure(self) -> Structure:
+        """The mean structure."""
+        return Structure(*self._sums)
+
+    def learn(self, now: Structure, sharpness: float, dt: float, trust: float = 1.0) -> None:
+        """Move towards the picture of the last `dt` s: a plain mean at first, a running one later."""
+        parts = [now.picture, now.gx, now.gy, now.texture, now.level]
+        self._learned_s += dt
+        if not self._sums:
+            self._sums, self.sharpness = [part.copy() for part in parts], sharpness
+            return
+        weight = trust * max(dt / self._learned_s, rate(dt, LEARN_S))
+        for mean, part in zip(self._sums, parts, strict=True):
+            cv2.accumulateWeighted(part, mean, weight)
+        self.sharpness += weight * (sharpness - self.sharpness)

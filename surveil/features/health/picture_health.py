@@ -19,7 +19,7 @@ from surveil.features.health import measures as pm
 from surveil.features.health.held import Held
 from surveil.features.health.report import HealthReport, PictureFault
 from surveil.features.health.settings import HealthSettings
-from surveil.types import Bytes, Floats
+from surveil.types import Bytes
 from surveil.vision.background import rate
 
 LOOK_S = 0.4
@@ -34,10 +34,6 @@ RECENT_S = 2.0
 QUIET = 0.3
 """Share of those frames that must be without life; usual grain is taken in the same way. Two of five looks: with two
 of four, a key frame every two seconds kept a frozen picture alive for seven."""
-LEARN_S = 60.0
-"""Time constant of the reference."""
-READY_S = 4.0
-"""The reference is not compared with before it has been learned for this long."""
 USUAL = 300
 """Evaluations whose grain is remembered: four minutes."""
 LATELY_S = 6.6
@@ -56,17 +52,16 @@ GRAIN_MIN, COARSE_MIN, COARSE_SHARE = 0.004, 0.03, 0.2
 RIPPLES_S = 20.0
 """An encoder's ripples may be all that is left of a frozen picture, or of a quiet one after a busy time: the
 latter does not last."""
+GAP_S = 5.0
+DOUBT = 0.1
+"""Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
 ELSEWHERE, ELSEWHERE_STILL = 0.75, 0.5
 """Share that must be lost for a camera to look elsewhere, and to go on doing so."""
 RICH = 0.5
 SHIFTED = 0.45
 """Correlation that the shifted picture must reach to have been found again."""
-GAP_S = 5.0
 UNDISTURBED = 0.95
 """Correlation of two whole pictures from which nothing of them can be lost: a block in twenty would show."""
-DOUBT = 0.1
-"""Weight of a picture of which much is lost already, in the reference: a car that parks is learned in the end."""
-
 
 LOOKS = (PictureFault.BLURRED, PictureFault.COVERED, PictureFault.MOVED)
 """States that are told by comparing with the usual view."""
@@ -105,13 +100,15 @@ class PictureHealth:
         self._apart = False
         self._previous: Bytes | None = None
         self._t = self._t_evaluated = 0.0
-        self._reference = Reference()
+        self._reference = pm.Reference()
         self.accepted = 0
         """How often a view that differs was taken for the usual one."""
         self._report = HealthReport()
         self._odd_s = self._ripples_s = 0.0
         self._is_doubtful = False
         """Whether it may be frozen, as far as pictures far apart can tell."""
+        self._is_new = False
+        """Whether too little has been seen of pictures so far apart to tell anything by them."""
         self._shift: tuple[float, float] | None = None
 
     def update(self, luma: Bytes, t: float) -> HealthReport:
@@ -184,7 +181,7 @@ class PictureHealth:
             truth = self._judge_structure(measures, dt)
         if not truth and self._is_frozen(measures, t, dt):
             truth.add(PictureFault.FROZEN)
-        else:
+        elif not (self._is_new and self._held[PictureFault.FROZEN].is_on):
             self._usual[self._apart].append((t, measures["grain"], measures["coarse"]))
         self._accept(dt if truth.intersection(LOOKS) else 0.0)
         raised = tuple(state for state in PictureFault if self._is_raised(state, truth, dt))
@@ -198,8 +195,10 @@ class PictureHealth:
     def _is_raised(self, state: PictureFault, truth: set[PictureFault], dt: float) -> bool:
         """Tell whether a state is raised, `dt` s after it was last asked."""
         held = self._held[state]
-        if state is PictureFault.FROZEN and self._is_doubtful and not truth:
-            held.expect(dt)
+        is_open = self._is_doubtful or (self._apart and self._is_new)
+        if state is PictureFault.FROZEN and is_open and not truth:
+            if self._is_doubtful:
+                held.expect(dt)
             return held.is_on
         return held.update(now=state in truth, dt=dt)
 
@@ -240,22 +239,32 @@ class PictureHealth:
 
         What is usual is what the quieter times of the last minutes had, the last seconds left out.
         """
-        past = [usual for at, *usual in self._usual[self._apart] if t - at > LATELY_S]
-        if len(past) < LEAST_USUAL:
+        usual = self._usually(t, apart=self._apart)
+        self._is_new = usual is None
+        # Key frames differ more than pictures close together: what is usual of those is enough for a doubt.
+        other = usual or self._usually(t, apart=False)
+        self._is_doubtful = (
+            self._apart and other is not None and _is_below(measures["grain"], other[0], DOUBTFUL)
+        )
+        if usual is None:
             self._ripples_s = 0.0
             return False
-        usual = np.quantile(np.array(past), 0.2, axis=0)
-        measures["usual_grain"], measures["usual_coarse"] = float(usual[0]), float(usual[1])
-        self._is_doubtful = self._apart and bool(
-            usual[0] > GRAIN_MIN and measures["grain"] < DOUBTFUL * usual[0]
-        )
+        measures["usual_grain"], measures["usual_coarse"] = usual
         if measures["lively"] >= LIVELY:
             self._ripples_s = 0.0
             return False
         ripples = usual[1] > COARSE_MIN and measures["coarse"] < COARSE_SHARE * usual[1]
         self._ripples_s = self._ripples_s + dt if ripples else max(0.0, self._ripples_s - dt)
-        gone = usual[0] > GRAIN_MIN and measures["grain"] < self._settings.frozen_share * usual[0]
-        return bool(gone or self._ripples_s >= RIPPLES_S)
+        gone = _is_below(measures["grain"], usual[0], self._settings.frozen_share)
+        return gone or self._ripples_s >= RIPPLES_S
+
+    def _usually(self, t: float, *, apart: bool) -> tuple[float, float] | None:
+        """Return the usual grain and coarse change of pictures that are `apart` or not; None: not known yet."""
+        past = [usual for at, *usual in self._usual[apart] if t - at > LATELY_S]
+        if len(past) < LEAST_USUAL:
+            return None
+        grain, coarse = np.quantile(np.array(past), 0.2, axis=0)
+        return float(grain), float(coarse)
 
     def accept(self) -> None:
         """Take what the camera shows from now on for the usual view."""
@@ -270,44 +279,18 @@ class PictureHealth:
             self._take()
 
     def _take(self) -> None:
-        self._reference = Reference()
+        self._reference = pm.Reference()
         self._odd_s = 0.0
         self.accepted += 1
 
 
-class Reference:
-    """What the picture usually looks like."""
-
-    def __init__(self) -> None:
-        self._learned_s = 0.0
-        self._sums: list[Floats] = []
-        self.sharpness = 0.0
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether enough was learned to compare with."""
-        return self._learned_s >= READY_S
-
-    @property
-    def structure(self) -> pm.Structure:
-        """The mean structure."""
-        return pm.Structure(*self._sums)
-
-    def learn(self, now: pm.Structure, sharpness: float, dt: float, trust: float = 1.0) -> None:
-        """Move towards the picture of the last `dt` s: a plain mean at first, a running one later."""
-        parts = [now.picture, now.gx, now.gy, now.texture, now.level]
-        self._learned_s += dt
-        if not self._sums:
-            self._sums, self.sharpness = [part.copy() for part in parts], sharpness
-            return
-        weight = trust * max(dt / self._learned_s, rate(dt, LEARN_S))
-        for mean, part in zip(self._sums, parts, strict=True):
-            cv2.accumulateWeighted(part, mean, weight)
-        self.sharpness += weight * (sharpness - self.sharpness)
+def _is_below(grain: float, usual: float, share: float) -> bool:
+    """Whether a camera that has grain has less than a share of it."""
+    return usual > GRAIN_MIN and grain < share * usual
 
 
 def compare(
-    reference: Reference,
+    reference: pm.Reference,
     now: pm.Structure,
     sharpness: float,
     settings: HealthSettings,
