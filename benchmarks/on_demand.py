@@ -5,7 +5,8 @@ played through the whole pipeline as live streams in virtual time: once decoded 
 are the events of both, each difference, and how late alerts were.
 
 Without more, the films are the recordings in FOLDER, UCSD Ped2's test clips, and a drawn yard. `--suites things
-tampering perimeter yard` plays the drawn films of `benchmarks.rules` instead, each after a time in which nothing moves.
+tampering perimeter yard` plays the drawn films of `benchmarks.rules` instead, each after a time in which nothing moves,
+and `--suites faults` cameras that are tampered with while nobody is there.
 `--stays N` plays N drawn cases of somebody who stays for 1.2 groups of pictures or for part of one.
 """
 
@@ -17,6 +18,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import chain, islice, repeat
 from pathlib import Path
 
@@ -24,7 +26,8 @@ import cv2
 import numpy as np
 import structlog
 
-from benchmarks.rehearsal import FPS, Played, delay_s, differences, encode, film, play_both
+from benchmarks.health import SICK
+from benchmarks.rehearsal import FPS, Grain, Played, delay_s, differences, encode, film, play_both
 from benchmarks.rules.drawn import CAMERAS, MADE, DrawnFilm
 from surveil.demo.scene import DrawnScene
 from surveil.detect.settings import ModelSettings
@@ -49,7 +52,8 @@ NAMES = {
 }
 LATE_S = 0.5
 """Alerts may be so much more than a group of pictures later than in full."""
-PAUSE_S = 16.0
+PAUSE_S, FAULT_S = 16.0, 26.3
+GRAIN = 2
 STAY_RULES = [{"type": "presence", "classes": ["person"]}]
 
 
@@ -75,10 +79,19 @@ def drawn_yard() -> Iterator[Bytes]:
 
 
 def still_first(seconds: float, fps: float, pictures: Iterable[Bytes]) -> Iterator[Bytes]:
-    """Yield the first of the pictures for a while, then all."""
-    rest = iter(pictures)
+    """Yield the first of the pictures with grain for a while, then all."""
+    rest, grain = iter(pictures), Grain(GRAIN)
     first = next(rest)
-    return chain(repeat(first, round(seconds * fps)), rest)
+    return chain((grain.on(first) for _ in range(round(seconds * fps))), rest)
+
+
+def faults(seed: int) -> Iterator[DrawnFilm]:
+    """Yield what can be done to a camera before which nobody is."""
+    scene = DrawnScene.passing(seed=seed + 60, size=(640, 360), fps=10, seconds=1.0)
+    for state, make in SICK.items():
+        empty, effect, grain = scene.frame(0), make(3 * seed + 9), Grain(GRAIN)
+        pictures = (effect(grain.on(empty), t / 10 - FAULT_S) for t in range(round((FAULT_S + 14.0) * 10)))
+        yield DrawnFilm(suite="faults", name=f"{state}-{seed}", pictures=pictures, fps=10, conditions=())
 
 
 def ped2(folder: Path, part: str, most: int = 99) -> Iterator[Bytes]:
@@ -89,6 +102,9 @@ def ped2(folder: Path, part: str, most: int = 99) -> Iterator[Bytes]:
         empty = np.median(np.stack(pictures[::8]), axis=0).astype(np.uint8)
         yield from repeat(empty, round(PAUSE_S * FPS))
         yield from (pictures[number * 10 // FPS] for number in range(len(pictures) * FPS // 10))
+
+
+SUITES = {**MADE, "faults": faults}
 
 
 # What is compared.
@@ -117,14 +133,12 @@ def suites(names: Sequence[str], seeds: range, gop_s: float, model: Path | None)
         detector = open_detector(ModelSettings(file=model), ModelStore(Path(work) / "models"))
         for name in names:
             totals = Counter[str]()
-            for one in chain.from_iterable(MADE[name](seed) for seed in seeds):
-                clip = Path(work) / "clip.mp4"
+            for one in chain.from_iterable(SUITES[name](seed) for seed in seeds):
+                clip, camera = (
+                    Path(work) / "clip.mp4",
+                    asdict(CAMERAS["tampering" if name == "faults" else name]),
+                )
                 _write(one, clip, gop_s)
-                camera = {
-                    "rules": CAMERAS[name].rules,
-                    "zones": CAMERAS[name].zones,
-                    "lines": CAMERAS[name].lines,
-                }
                 both = play_both(clip, detector, idle_reaction_s=gop_s, **camera)
                 _tell(f"{one.suite} {one.name} GOP {gop_s:g} s", *both, gop_s, totals)
             _tell_all(totals)
@@ -132,8 +146,8 @@ def suites(names: Sequence[str], seeds: range, gop_s: float, model: Path | None)
 
 def _write(one: DrawnFilm, clip: Path, gop_s: float) -> None:
     coloured = (p if p.ndim == 3 else cv2.cvtColor(p, cv2.COLOR_GRAY2BGR) for p in one.pictures)
-    pictures = still_first(PAUSE_S, one.fps, coloured)
-    encode(pictures, clip, codec="h264", coding="vbr", gop_s=gop_s, grain=2, fps=round(one.fps))
+    pictures = coloured if one.suite == "faults" else still_first(PAUSE_S, one.fps, coloured)
+    encode(pictures, clip, codec="h264", coding="vbr", gop_s=gop_s, grain=0, fps=round(one.fps))
 
 
 def _tell(label: str, demand: Played, full: Played, gop_s: float, totals: Counter[str]) -> None:
@@ -205,7 +219,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", help="where the footage lies")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each film")
     parser.add_argument("--only", nargs="*", default=[], help="words of the cases that are played")
-    parser.add_argument("--suites", nargs="+", default=[], choices=sorted(MADE), help="drawn films instead")
+    parser.add_argument("--suites", nargs="+", default=[], choices=sorted(SUITES), help="drawn films instead")
     parser.add_argument("--seeds", type=int, default=2, help="of drawn films")
     parser.add_argument("--stays", type=int, default=0, help="drawn cases of each length of stay")
     parser.add_argument(
