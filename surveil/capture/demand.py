@@ -67,7 +67,7 @@ class Demand:
         """Keep a packet, or return False: then it is to be decoded. `well`: nothing is being caught up with."""
         if arrival.key:
             if self._trial is not None:
-                self._trial.begin_group(now)
+                self._trial.begin_group(now, presented(arrival))
             self._turn(arrival, well=well)
         if self.backlog is None:
             return False
@@ -85,7 +85,7 @@ class Demand:
             if not arrival.key:
                 return
             self._trial = KeyFrameTrial(self._decoder_of(arrival), now)
-            self._trial.begin_group(now)
+            self._trial.begin_group(now, presented(arrival))
         self._trial.take(arrival, self._keeper.data_of(arrival), presented(arrival), decoded, now)
 
     def missed(self) -> None:

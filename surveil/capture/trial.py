@@ -45,6 +45,7 @@ class KeyFrameTrial:
         """Nothing of the group so far was damaged, and all of it was the same."""
         self._is_compared = False
         self._began = self._key_at = now
+        self._key_shown: float | None = None
         self._gop_s = 0.0
         self._bytes = self._most_bytes = self._same = 0
         self._latest = float("-inf")
@@ -65,15 +66,24 @@ class KeyFrameTrial:
         if self.verdict is None and self._is_clean:
             self._try(arrival, data)
 
-    def begin_group(self, now: float) -> None:
-        """Take note of a key frame before it is decoded: the group before is complete."""
+    def begin_group(self, now: float, shown: float | None) -> None:
+        """Take note of a key frame, to be shown at `shown` s, before it is decoded: the group before is complete."""
         if self._is_clean and self._is_compared:
-            self._gop_s = max(self._gop_s, now - self._key_at)
+            self._gop_s = max(self._gop_s, self._length_s(now, shown))
             self._most_bytes = max(self._most_bytes, self._bytes)
             self._same += 1
             if self._same >= _GROUPS:
                 self.verdict = self.verdict or DecodeWhy.PROVEN
-        self._key_at, self._bytes, self._is_clean, self._is_compared = now, 0, True, False
+        self._key_at, self._key_shown = now, shown
+        self._bytes, self._is_clean, self._is_compared = 0, True, False
+
+    def _length_s(self, now: float, shown: float | None) -> float:
+        """Return how long the group was: by its stamps, if these are about right. A busy machine reads packets late."""
+        arrived_s = now - self._key_at
+        if shown is None or self._key_shown is None:
+            return arrived_s
+        stamped_s = shown - self._key_shown
+        return stamped_s if 0.5 * arrived_s <= stamped_s <= 2.0 * arrived_s else arrived_s
 
     def _note(self, shown: float | None, shots: Sequence[Shot]) -> None:
         self._number += 1

@@ -75,12 +75,15 @@ def clip(tmp_path_factory):
 
 
 class Cut(AsIfLive):
-    """A camera whose connection breaks at a moment of the film, once."""
+    """A camera whose connection breaks at a moment of the film, or whose machine is busy from one on for .5 s, once."""
 
-    cut_s = float("inf")
+    cut_s = busy_s = float("inf")
 
     def read(self):
         arrival = super().read()
+        if arrival is not None and arrival.stamp is not None and arrival.stamp >= self.busy_s:
+            self._clock.advance(0.5)
+            self.busy_s = float("inf")
         if arrival is not None and arrival.stamp is not None and arrival.stamp >= self.cut_s:
             raise SourceError(Cause.RESET, "cut")
         return arrival
@@ -89,7 +92,17 @@ class Cut(AsIfLive):
 class Viewer:
     """One camera, its ring, and an analysis that looks at motion only: on one thread, in virtual time."""
 
-    def __init__(self, path, *, fps=5.0, cut_s=float("inf"), full=None, held=(0.0, 0.0), **settings):
+    def __init__(
+        self,
+        path,
+        *,
+        fps=5.0,
+        cut_s=float("inf"),
+        busy_s=float("inf"),
+        full=None,
+        held=(0.0, 0.0),
+        **settings,
+    ):
         self.clock, self.ring = ManualClock(), FrameRing()
         self.held = [self.clock.monotonic() + moment for moment in held]
         gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
@@ -106,7 +119,7 @@ class Viewer:
         metrics.add_camera("gate", ())
         stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
         source = Cut(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
-        source.cut_s = cut_s
+        source.cut_s, source.busy_s = cut_s, busy_s
         self.loop = CaptureLoop(
             "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
             wants=self.ring.wants, taker=self.ring, full=full if callable(full) else lambda: full,
@@ -180,6 +193,12 @@ def test_who_stays_for_a_look_is_seen_from_the_same_frame_on_as_with_every_pictu
 
 def test_while_nothing_moves_only_key_frames_are_looked_at(clip):
     idle = [frame for frame in Viewer(clip()).seen if frame.t > 6.0]
+    assert [frame.t for frame in idle] == pytest.approx([*range(7, 16), 15.93], abs=0.01)
+
+
+def test_key_frames_that_a_busy_machine_read_late_are_not_taken_for_far_apart(clip):
+    """Before, a group of 1 s was taken for one of 1.5 s, and was looked at between its key frames ever after."""
+    idle = [frame for frame in Viewer(clip(), busy_s=1.95, idle_reaction_s=0.9).seen if frame.t > 6.0]
     assert [frame.t for frame in idle] == pytest.approx([*range(7, 16), 15.93], abs=0.01)
 
 
