@@ -61,18 +61,25 @@ def empty_picture(film: Path) -> Bytes:
 def write_clip(film: Path, path: Path, size: tuple[int, int], gop_s: float) -> None:
     """Encode the still scene."""
     picture = cv2.resize(empty_picture(film), size, interpolation=cv2.INTER_CUBIC)
-    rate, keyint = RATE_BPS[size[1]], round(gop_s * FPS)
     with tempfile.TemporaryDirectory() as folder:
         still = Path(folder) / "still.png"
         cv2.imwrite(str(still), picture)
         argv = [
             "ffmpeg", "-y", "-loglevel", "error", "-loop", "1", "-framerate", str(FPS), "-i", str(still),
-            "-t", str(SECONDS), "-vf", "noise=alls=5:allf=t", "-c:v", "libx264", "-preset", "veryfast",
-            "-profile:v", "main", "-pix_fmt", "yuv420p", "-b:v", str(rate), "-maxrate", str(rate * 5 // 4),
-            "-bufsize", str(rate), "-x264-params",
-            f"ref=1:weightp=0:bframes=0:keyint={keyint}:min-keyint={keyint}:scenecut=0", str(path),
+            "-t", str(SECONDS), "-vf", "noise=alls=5:allf=t", *like_a_camera(size[1], round(gop_s * FPS)),
+            str(path),
         ]  # fmt: skip
         subprocess.run(argv, check=True)
+
+
+def like_a_camera(height: int, keyint: int) -> list[str]:
+    """Return how ffmpeg encodes as cameras do, at the rate of a height."""
+    rate = RATE_BPS[height]
+    return [
+        "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "main", "-pix_fmt", "yuv420p",
+        "-b:v", str(rate), "-maxrate", str(rate * 5 // 4), "-bufsize", str(rate), "-x264-params",
+        f"ref=1:weightp=0:bframes=0:keyint={keyint}:min-keyint={keyint}:scenecut=0",
+    ]  # fmt: skip
 
 
 def daemon(config: Path, count: int, window_s: float, settle_s: float) -> tuple[float, float]:
@@ -81,12 +88,7 @@ def daemon(config: Path, count: int, window_s: float, settle_s: float) -> tuple[
         [sys.executable, "-m", "surveil", "run", "-c", str(config)], config.with_suffix(".log"), ROOT
     ) as it:
         it.wait_until_steady(10 * count)
-        deadline = time.monotonic() + 90
-        while _on_demand(it) < count:
-            if time.monotonic() > deadline:
-                raise TimeoutError("the cameras are not decoded on demand")
-            time.sleep(0.5)
-        time.sleep(20.0)  # gate and picture health settle
+        it.wait_until_on_demand(count)
         _wait_until_seen(it, settle_s - 20.0)
         return _measured([it], window_s), it.rss_mb()
 
@@ -99,11 +101,6 @@ def _wait_until_seen(program: Program, patience_s: float) -> None:
         if looks == before:
             return
         time.sleep(min(_RARE_S, max(0.0, deadline - time.monotonic())))
-
-
-def _on_demand(program: Program) -> int:
-    """Return how many cameras sleep: their pictures are counted as idle."""
-    return int(program.series("surveil_decode_mode", 'mode="on_demand"'))
 
 
 def decoders(urls: list[str], folder: Path, window_s: float) -> float:

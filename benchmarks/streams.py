@@ -191,6 +191,18 @@ class Program:
                 raise TimeoutError(f"the daemon does not analyse:\n{self._log.read_text()[-2000:]}")
             time.sleep(0.5)
 
+    def wait_until_on_demand(self, cameras: int, settle_s: float = 20.0, patience_s: float = 90.0) -> None:
+        """Wait until so many cameras are decoded on demand, and gate and picture health have settled.
+
+        Decoding changes at a different moment in each run before that. Raises TimeoutError.
+        """
+        deadline = time.monotonic() + patience_s
+        while self.series("surveil_decode_mode", 'mode="on_demand"') < cameras:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the cameras are not decoded on demand")
+            time.sleep(0.5)
+        time.sleep(settle_s)
+
 
 def interval(ratios: Sequence[float]) -> tuple[float, float]:
     """Return the 90 % bootstrap interval of the median."""
