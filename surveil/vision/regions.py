@@ -13,17 +13,16 @@ from surveil.detect.labels import LIVING, needs_close_look
 from surveil.geometry import areas, intersection
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 from surveil.vision.crops import SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
-from surveil.vision.foresight import NO_EDGES, Foresight, ahead
+from surveil.vision.foresight import NO_EDGES, Foresight, Reach, ahead
 from surveil.vision.lookmap import LookMap
 
 OWN_SHARE = 0.7
 """A movement belongs to somebody who is followed when this share of it lies in his place."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
-LARGE_AGAIN_S = 1.0
-"""An area too large for one crop is seen whole every time, and in tiles this often."""
-CLOSE_MARGIN = 0.1
-"""The same where a look is spared: what moves beside somebody may be somebody else."""
+LARGE_AGAIN_S, KNOWN_AGAIN_S = 1.0, 3.0
+"""An area too large for one crop is seen whole every time, and in tiles this often: where something moves that belongs
+to nobody who is followed, and where nothing does."""
 SELDOM = 6
 """Where nothing has changed since the last looks, idle looks are so many times rarer."""
 
@@ -69,6 +68,7 @@ class RegionPlanner:
         self._size = (0, 0)
         self._looks = self._close_looks = LookMap((1, 1))
         self._tiles: list[Crop] = []
+        self._reach = Reach()
 
     def plan(
         self,
@@ -116,7 +116,7 @@ class RegionPlanner:
         crops = self._crops(wanted, t)
         if is_off:
             return ((0, 0, *self._size), *self._beside_the_whole(crops))
-        crops += self._second_looks(crops, t)
+        crops += self._second_looks(crops, wanted.loose, t)
         return (*self._looks.oldest(crops, self._max_crops - len(tile)), *tile)
 
     def _wanted(self, motion: Motion, tracks: Sequence[Track], t: float, foresight: Foresight) -> _Wanted:
@@ -127,14 +127,14 @@ class RegionPlanner:
         places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
         lives = np.array([track.label in LIVING for track in tracks], np.bool_)
         moving: BoolMap = _shares(motion.boxes, places) >= OWN_SHARE
-        inner: BoolMap = (
-            _shares(motion.boxes, _grown(expected[visible], self._size, CLOSE_MARGIN)) >= OWN_SHARE
-        )
+        inner = self._reach.own(tracks, expected[visible], motion.boxes)
         waits = foresight.waits(tracks, expected[visible], np.any(inner, axis=0), self._size, t)
         waits &= ~np.any(moving & ~inner, axis=0) & (motion.gate is not GateDecision.OFF)
         own = moving & (lives | waits)
         settled = np.array([track.is_settled and not self._due(track, t) for track in tracks], np.bool_)
+        waits |= ~lives & _carried(expected[visible], waits & lives)
         due = ~waits & (own.any(axis=0) | ~settled)
+        self._reach.note(tracks, expected[visible], motion.boxes, moving & due)
         unsure = np.array(
             [needs_close_look(k.label, k.score, doubted=k.missed or not k.id) for k in tracks], np.bool_
         )
@@ -191,17 +191,16 @@ class RegionPlanner:
         self._t_tile = t
         return self._looks.oldest(new or self._tiles, 1)
 
-    def _second_looks(self, crops: Sequence[Crop], t: float) -> list[Crop]:
+    def _second_looks(self, crops: Sequence[Crop], loose: Floats, t: float) -> list[Crop]:
         """Return tiles of crops that are larger than the limit, where small things were not seen lately."""
-        found: list[Crop] = []
-        for crop in crops:
-            if max(crop[2] - crop[0], crop[3] - crop[1]) > self._limits.limit * SLACK:
-                found += [
-                    c
-                    for c in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
-                    if self._looks.age(c, t) >= LARGE_AGAIN_S
-                ]
-        return found
+        large = [c for c in crops if max(c[2] - c[0], c[3] - c[1]) > self._limits.limit * SLACK]
+        unknown = _shares(loose, as_boxes(large)).any(axis=0)
+        return [
+            tile
+            for crop, again_s in zip(large, np.where(unknown, LARGE_AGAIN_S, KNOWN_AGAIN_S), strict=True)
+            for tile in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
+            if self._looks.age(tile, t) >= again_s
+        ]
 
     def _due(self, track: Track, t: float) -> bool:
         """Tell whether a stationary object must be checked again."""
@@ -218,6 +217,11 @@ def _shares(boxes: Floats, outer: Floats) -> Floats:
     )
 
 
+def _carried(places: Floats, by: BoolMap) -> BoolMap:
+    """Return which of `places` (n, 4) px lie with most of their area in one of those that are chosen by `by`."""
+    return np.asarray((_shares(places, places[by]) >= OWN_SHARE).any(axis=1))
+
+
 def _padded(boxes: Floats, size: tuple[int, int]) -> Floats:
     """Return float32 (n, 4): the boxes with their margins, inside the frame."""
     grown = _grown(boxes, size)
@@ -229,10 +233,10 @@ def _visible(boxes: Floats) -> BoolMap:
     return np.asarray((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))
 
 
-def _grown(boxes: Floats, size: tuple[int, int], margin: float = MARGIN) -> Floats:
+def _grown(boxes: Floats, size: tuple[int, int]) -> Floats:
     """Return float32 (n, 4): the boxes with their margins, cut at the border of the frame."""
     longer = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:, None]
-    pad = np.clip(margin * longer, 8.0, 160.0)
+    pad = np.clip(MARGIN * longer, 8.0, 160.0)
     edge = np.array([*size, *size], np.float32)
     return np.asarray(np.clip(boxes + np.concatenate([-pad, -pad, pad, pad], axis=1), 0.0, edge))
 

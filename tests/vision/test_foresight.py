@@ -55,9 +55,19 @@ def test_who_does_not_move_where_he_should_is_looked_at():
     assert len(crops([walker()], [], gate=GateDecision.TRACK)) == 1
 
 
-def test_who_stands_is_looked_at_until_he_is_stationary():
-    assert len(crops([walker(velocity=(2.0, 0.0))], [BOX])) == 1
-    assert crops([walker(velocity=(2.0, 0.0), stationary=True)], [BOX]) == ()
+def test_who_moves_on_the_spot_is_looked_at_as_often_as_who_walks():
+    slow = {"velocity": (2.0, 0.0)}
+    assert crops([walker(**slow)], [BOX]) == ()
+    assert len(crops([walker(**slow, t_last=9.6)], [BOX])) == 1
+
+
+def test_who_stands_and_moves_in_his_place_is_looked_at_every_second_and_at_once_when_he_leaves_it():
+    stands = {"velocity": (0.0, 0.0), "stationary": True}
+    assert crops([walker(**stands, t_last=9.2)], [BOX]) == ()
+    assert len(crops([walker(**stands, t_last=9.0)], [BOX])) == 1
+    assert len(crops([walker(**stands, t_last=9.2, score=0.7)], [BOX])) == 1, "hardly sure"
+    leaves = (BOX[0], BOX[1], BOX[2] + 60.0, BOX[3])
+    assert len(crops([walker(**stands)], [leaves])) == 1
 
 
 def test_something_that_appears_is_looked_at_and_nothing_else():
@@ -70,6 +80,24 @@ def test_what_moves_beside_somebody_is_not_taken_for_him():
     x1, _, _, y2 = moved()
     beside = (x1 - 70.0, y2 - 100.0, x1 - 20.0, y2)
     assert len(crops([walker()], [moved(), beside])) == 1
+
+
+def test_what_moved_beside_somebody_at_his_last_look_is_his_own():
+    shadow = (moved()[2], 540.0, moved()[2] + 70.0, 600.0)
+    planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=60.0)
+    for i in range(12, 0, -1):
+        planner.plan(Motion(GateDecision.IDLE, np.zeros((0, 4), np.float32), 0.0), (), SIZE, 10.2 - 0.2 * i)
+    motion = Motion(GateDecision.MOTION, np.array([moved(), shadow], np.float32), 0.1)
+    assert planner.plan(motion, [walker(t_last=9.4)], SIZE, 10.2, Foresight()), "it is new"
+    assert planner.plan(motion, [walker(t_last=10.2)], SIZE, 10.4, Foresight()) == ()
+
+
+def test_what_somebody_carries_waits_with_him_and_is_no_meeting():
+    carried = (620.0, 380.0, 690.0, 450.0)
+    bag = walker(2, carried, label="backpack", score=0.4)
+    assert crops([walker(), bag], [moved()]) == ()
+    dog = walker(2, carried, label="dog")
+    assert len(crops([walker(), dog], [moved()])) == 1
 
 
 def test_two_who_meet_are_looked_at_and_two_apart_are_not():
@@ -124,11 +152,7 @@ def test_a_small_picture_that_is_one_crop_is_not_looked_at_either():
     size, box = (480, 360), (200.0, 100.0, 250.0, 250.0)
     motion = Motion(GateDecision.MOTION, np.array([box], np.float32), 0.1)
     looks = [
-        len(
-            planner.plan(
-                motion, [walker(box=box, velocity=(0.0, 0.0), t_last=t_last, stationary=True)], size, t
-            )
-        )
+        len(planner.plan(motion, [walker(box=box, velocity=(0.0, 0.0), t_last=t_last)], size, t))
         for t, t_last in ((9.8, 9.2), (10.0, 9.8), (10.2, 9.8), (10.4, 9.8), (10.6, 10.4))
     ]
     assert looks == [1, 0, 0, 1, 0]

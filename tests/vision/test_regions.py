@@ -30,8 +30,8 @@ def track(box, *, stationary=False, missed=False):
         label="person",
         box=box,
         score=0.8,
-        t_first=0.0,
-        t_last=0.0,
+        t_first=-5.0,
+        t_last=-2.0,
         stationary=stationary,
         missed=missed,
     )
