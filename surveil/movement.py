@@ -219,7 +219,7 @@ class Crossings:
         objects = self._identities.update([track for track, _ in points], t)
         ready = []
         for track, point in points:
-            walk = self._walks.setdefault(objects[track.id], _Walk(track=track, at=point, t=t))
+            walk = self._walks.get(objects[track.id]) or self._begun(objects[track.id], track, point, t)
             walk.t = t
             # Where an object is that was not found just now is a guess: missed, overlooked or not looked for.
             if not (track.missed or track.guessed):
@@ -248,6 +248,13 @@ class Crossings:
         self._walks.clear()
         self._identities.clear()
         return crossed
+
+    def _begun(self, number: int, track: Track, point: Point, t: float) -> _Walk:
+        """Begin with a new object. Beside one whose box jitters, it may be the same one under a second id."""
+        beside = (w.jitter for w in self._walks.values() if feet_apart(w.track.box, track.box) <= REACH)
+        walk = _Walk(track=track, at=point, t=t, jitter=max(beside, default=FIRST_JITTER))
+        self._walks[number] = walk
+        return walk
 
     def _crossed(self, ready: Sequence[tuple[_Walk, float | None]]) -> list[tuple[Track, str]]:
         """Let objects settle on the other side since the given times; return those who have crossed."""

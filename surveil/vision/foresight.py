@@ -79,8 +79,9 @@ NO_EDGES = Foresight()
 class Reach:
     """How far the motion of each object of one camera reaches beyond its box: its shadow moves as well, and its bag.
 
-    Somebody else may walk beside an object that is not looked at. What moves no farther from it than at its last
-    look, where nobody else was found, is its own. Mutable; owned by the planner.
+    Somebody else may walk beside an object that is not looked at. What moves no farther from it than it did when it was
+    last looked at is its own; whoever the detector found there is followed, and has a place of his own. Mutable; owned
+    by the planner.
     """
 
     def __init__(self) -> None:

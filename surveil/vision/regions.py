@@ -23,6 +23,8 @@ MARGIN = 0.3
 LARGE_AGAIN_S, KNOWN_AGAIN_S = 1.0, 3.0
 """An area too large for one crop is seen whole every time, and in tiles this often: where something moves that belongs
 to nobody who is followed, and where nothing does."""
+CARRIED = 0.5
+"""What somebody carries is at most this part of his own area: a car behind him is larger."""
 SELDOM = 6
 """Where nothing has changed since the last looks, idle looks are so many times rarer."""
 
@@ -218,8 +220,9 @@ def _shares(boxes: Floats, outer: Floats) -> Floats:
 
 
 def _carried(places: Floats, by: BoolMap) -> BoolMap:
-    """Return which of `places` (n, 4) px lie with most of their area in one of those that are chosen by `by`."""
-    return np.asarray((_shares(places, places[by]) >= OWN_SHARE).any(axis=1))
+    """Return which of `places` (n, 4) px lie in one of those that are chosen by `by`, and are half as large at most."""
+    smaller = areas(places)[:, None] <= CARRIED * areas(places[by])[None]
+    return np.asarray((smaller & (_shares(places, places[by]) >= OWN_SHARE)).any(axis=1))
 
 
 def _padded(boxes: Floats, size: tuple[int, int]) -> Floats:

@@ -33,3 +33,16 @@ def crossings(seed, jitter_px, fps):
 @pytest.mark.parametrize("fps", [2.5, 5.0, 10.0])
 def test_whoever_has_just_come_to_a_line_and_stands_on_it_has_not_crossed(fps):
     assert sum(crossings(seed, 10.0, fps) for seed in range(STANDS)) == 0
+
+
+def test_a_second_id_of_whoever_stands_on_a_line_has_not_crossed_it_either():
+    rule = LineCrossing(LineCrossingSettings(line="kerb"), Places({}, {"kerb": ((0.0, 0.5), (1.0, 0.5))}))
+    dice, whole = np.random.default_rng(3), np.array(track(1, 0.5, 0.5).box)
+    first = [
+        replace(track(1, 0.5, 0.5), box=tuple((whole + dice.normal(0, 10, 4)).tolist())) for _ in range(30)
+    ]
+    shown = {look * 0.4: [one] for look, one in enumerate(first)}
+    for t, by in ((12.0, -14.0), (12.4, 11.0), (15.6, 71.0)):
+        second = replace(track(2, 0.5, 0.5), box=tuple((whole + np.array([0, by, 0, by])).tolist()))
+        shown[t] = [first[-1], second]
+    assert [signal for t, tracks in shown.items() for signal in rule.signals(scene(t, *tracks))] == []

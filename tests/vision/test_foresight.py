@@ -96,6 +96,8 @@ def test_what_somebody_carries_waits_with_him_and_is_no_meeting():
     carried = (620.0, 380.0, 690.0, 450.0)
     bag = walker(2, carried, label="backpack", score=0.4)
     assert crops([walker(), bag], [moved()]) == ()
+    car = walker(2, (605.0, 300.0, 695.0, 590.0), label="car", score=0.4)
+    assert len(crops([walker(), car], [moved()])) == 1
     dog = walker(2, carried, label="dog")
     assert len(crops([walker(), dog], [moved()])) == 1
 
