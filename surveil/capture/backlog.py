@@ -10,61 +10,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 from surveil.capture.damage import Damage
 from surveil.capture.decoder import DecodedPackets, PacketDecoder
+from surveil.capture.pace import KeptPacket, Pace
 from surveil.errors import SourceError
 from surveil.types import Frame, Picture
 
-SLACK = 1.15
-"""A look may come so much later than wanted, where a key frame comes then."""
 _BEHIND_S = 1.5
 """Beyond a group of pictures: what has waited for longer is given up."""
-_LEAST_BYTES = 4 << 20
-_GROUPS = 3
-"""Groups of pictures that may be kept: the one since the last look, the one that comes, and one for a late look."""
-
-
-class KeptPacket(NamedTuple):
-    """One encoded picture with everything that its frame has beside the picture. A tuple: there are many."""
-
-    seq: int
-    data: bytes
-    key: bool
-    t: float
-    t_wall: float
-    arrived: float
-    lag_s: float
-    broken: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How far apart key frames come and looks may be."""
-
-    gop_s: float
-    reaction_s: float
-    gop_bytes: int
-
-    def due(self, packet: KeptPacket, last_look: float, last_key: float) -> bool:
-        """Whether to look at a packet's picture while nothing moves: a key frame unless the next is early enough."""
-        latest = last_look + SLACK * self.reaction_s
-        if packet.key:
-            return packet.t + self.gop_s > latest
-        return packet.t >= last_look + self.reaction_s and last_key + self.gop_s > latest
-
-    @property
-    def is_of_keys(self) -> bool:
-        """Whether all looks are at key frames, because these come often enough."""
-        return self.gop_s <= SLACK * self.reaction_s
-
-    @property
-    def most_bytes(self) -> int:
-        """More is never kept."""
-        return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
 
 
 class EncodedBacklog:
@@ -114,6 +69,7 @@ class EncodedBacklog:
                 return
             if not self._packets and self._seen < 0:
                 self._seen = packet.seq - 1
+            self._pace.follow(packet)
             self._packets.append(packet)
             self.bytes += len(packet.data)
             if not self.awake:

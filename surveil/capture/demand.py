@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
+from surveil.capture.backlog import EncodedBacklog
 from surveil.capture.decoder import Coding, PacketDecoder
+from surveil.capture.pace import KeptPacket, Pace
 from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Arrival, Decoded
 from surveil.capture.trial import Groups, KeyFrameTrial

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from surveil.capture.backlog import KeptPacket
 from surveil.capture.backoff import Backoff
 from surveil.capture.connection import Connection
 from surveil.capture.demand import BacklogTaker, Demand
 from surveil.capture.h264 import is_idr, length_size_of
 from surveil.capture.opening import is_recording, make_source
+from surveil.capture.pace import KeptPacket
 from surveil.capture.packets import PacketTaker, Parameters, StoredPacket
 from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings

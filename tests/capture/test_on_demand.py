@@ -15,9 +15,10 @@ from benchmarks.rehearsal import AsIfLive
 from surveil.alerts.arming import Disarmed
 from surveil.app.arming import Arming
 from surveil.app.camera_runtime import why_full
-from surveil.capture.backlog import EncodedBacklog, KeptPacket, Pace
+from surveil.capture.backlog import EncodedBacklog
 from surveil.capture.decoder import Coding, PacketDecoder
 from surveil.capture.loop import CaptureLoop
+from surveil.capture.pace import KeptPacket, Pace
 from surveil.capture.settings import StreamSettings
 from surveil.clock import ManualClock, Stop, SystemClock
 from surveil.config import load
@@ -207,6 +208,39 @@ def test_where_key_frames_are_far_apart_it_is_looked_in_between(clip):
     assert np.diff(seen[:-1]) == pytest.approx(1.0, abs=0.01)  # the end is looked at, too
     seldom = [frame.t for frame in Viewer(clip(gop=60), idle_reaction_s=4.0).seen if frame.t > 11.9]
     assert seldom[:-1] == pytest.approx([12.0], abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def growing(tmp_path_factory):
+    """A camera that lengthens its groups from 1 s to 8 s in a quiet scene; somebody is there from 11.4 to 13 s."""
+    seconds = [*range(8), 16, 17, 18, 19, 20, 21, 22, 23]
+    return make_clip(
+        tmp_path_factory.mktemp("growing") / "clip.mp4", "h264", SIZE, seconds=24, gop=1000,
+        scene=scene((11.4, 13.0)), options={"forced-idr": "1"}, keys=[FPS * second for second in seconds],
+    )  # fmt: skip
+
+
+def test_a_camera_that_lengthens_its_groups_in_a_quiet_scene_is_looked_at_as_often_as_before(growing):
+    """Before, a key frame that was overdue was waited for, and whoever came and went until then was never seen."""
+    demand, full = both(growing)
+    assert full.moved
+    assert pictures(demand.moved) == pictures(full.moved)
+    looks = [frame.t for frame in demand.seen if frame.t > 6.0]
+    assert max(np.diff(looks)) <= 1.15 + 1 / FPS + 1e-3
+    assert demand.is_balanced()
+
+
+def test_a_longer_group_fades_once_groups_are_short_again():
+    pace = Pace(gop_s=1.0, reaction_s=1.0, gop_bytes=0)
+    for seq in range(11 * FPS):
+        pace.follow(kept(seq, gop=10 * FPS))
+    assert (pace.gop_s, pace.gop_bytes) == (pytest.approx(10.0), 10 * FPS * 1000)
+    for seq in range(20 * FPS, 40 * FPS):
+        pace.follow(kept(seq, gop=FPS))
+    assert 1.15 < pace.gop_s < 7.0
+    for seq in range(40 * FPS, 180 * FPS):
+        pace.follow(kept(seq, gop=FPS))
+    assert pace.is_of_keys
 
 
 def test_key_frames_closer_than_need_be_are_passed_over(clip):
@@ -429,7 +463,7 @@ def test_a_camera_that_sleeps_keeps_neither_decoder_nor_picture(tmp_path):
         stream = film.streams.video[0]
         data = [bytes(packet) for packet in film.demux(stream) if packet.size]
         decoder = PacketDecoder(Coding.of(stream), StreamSettings(url="rtsp://192.0.2.1/"))
-    looked = EncodedBacklog("gate", decoder, Pace(gop_s=0.1, reaction_s=0.1, gop_bytes=1000), 5.0)
+    looked = EncodedBacklog("gate", decoder, Pace(gop_s=0.2, reaction_s=0.2, gop_bytes=1000), 5.0)
     looked.awake = False
     kept_mb = []
     for number, packet in enumerate(data):

@@ -10,7 +10,7 @@ from surveil.app.probe.idle import idle_pace
 from surveil.app.probe.report import CameraReport, Check, HostReport, ModelReport, StreamReport
 from surveil.app.probe.run import BASE_BYTES, estimate
 from surveil.app.probe.sight import Sight
-from surveil.capture.backlog import KeptPacket, Pace
+from surveil.capture.pace import KeptPacket, Pace
 from surveil.config import load
 
 GOOD = StreamReport(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 Scene = Callable[[int, int, int], NDArray[np.uint8]]
@@ -52,8 +53,12 @@ def make_clip(
     gop: int = 15,
     scene: Scene = walking_square,
     options: dict[str, str] | None = None,
+    keys: Collection[int] = (),
 ) -> Path:
-    """Encode `scene` to `path` with a key frame every `gop` frames and no B-frames; return `path`."""
+    """Encode `scene` to `path` with a key frame every `gop` frames and no B-frames; return `path`.
+
+    `keys`: numbers of frames that are key frames, too; they are IDRs with the option `forced-idr`.
+    """
     encoder, pixels, defaults = _ENCODERS[codec]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(encoder, rate=fps, options=defaults | (options or {}))
@@ -64,6 +69,8 @@ def make_clip(
         for number in range(round(seconds * fps)):
             frame = av.VideoFrame.from_ndarray(scene(number, *size), format="rgb24")
             frame.pts = number
+            if number in keys:
+                frame.pict_type = PictureType.I
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

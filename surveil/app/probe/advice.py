@@ -8,7 +8,7 @@ from dataclasses import replace
 from surveil import extras
 from surveil.app.probe.idle import idle_cores, is_on_demand
 from surveil.app.probe.report import Advice, Budget, CameraReport, HostReport, ModelReport, StreamReport
-from surveil.capture.backlog import SLACK
+from surveil.capture.pace import SLACK
 from surveil.config import CameraConfig, Config
 from surveil.detect.session import CPU
 

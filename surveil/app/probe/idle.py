@@ -7,7 +7,7 @@ from math import ceil, floor
 
 from surveil.app.camera_runtime import why_full
 from surveil.app.probe.report import StreamReport
-from surveil.capture.backlog import SLACK
+from surveil.capture.pace import SLACK
 from surveil.config import CameraConfig
 
 
@@ -23,7 +23,7 @@ class IdlePace:
 
 
 def idle_pace(fps: float, gop_s: float, reaction_s: float) -> IdlePace:
-    """Return what `surveil.capture.backlog.Pace` makes of key frames `gop_s` apart."""
+    """Return what `surveil.capture.pace.Pace` makes of key frames `gop_s` apart."""
     latest_s = SLACK * reaction_s
     if gop_s <= latest_s:
         looks = 1 / (gop_s * floor(latest_s / gop_s))

@@ -1,0 +1,72 @@
+"""When to look at a camera that is decoded on demand while nothing moves, and how much of it to keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import inf
+from typing import NamedTuple
+
+SLACK = 1.15
+"""A look may come so much later than wanted, where a key frame comes then."""
+_FORGET_S = 30.0
+"""The length of a longer group fades this fast: a key frame that was lost must not count for ever."""
+_LEAST_BYTES = 4 << 20
+_GROUPS = 3
+"""Groups of pictures that may be kept: the one since the last look, the one that comes, and one for a late look."""
+
+
+class KeptPacket(NamedTuple):
+    """One encoded picture with everything that its frame has beside the picture. A tuple: there are many."""
+
+    seq: int
+    data: bytes
+    key: bool
+    t: float
+    t_wall: float
+    arrived: float
+    lag_s: float
+    broken: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """How far apart key frames come and looks may be. Mutable: cameras may lengthen their groups in a quiet scene.
+
+    `gop_s`, `gop_bytes`: the longest and the largest group of pictures so far.
+    """
+
+    gop_s: float
+    reaction_s: float
+    gop_bytes: int
+    _key_t: float = field(default=inf, init=False)
+    """Stream time of the last key frame, s; infinite before the first."""
+    _bytes: int = field(default=0, init=False)
+    """Of the group that comes."""
+
+    def follow(self, packet: KeptPacket) -> None:
+        """Take note of a packet, each in order: how long groups are."""
+        since_key = max(0.0, packet.t - self._key_t)
+        if packet.key:
+            self.gop_s -= max(0.0, self.gop_s - since_key) * min(1.0, since_key / _FORGET_S)
+            self.gop_bytes = max(self.gop_bytes, self._bytes)
+            self._key_t, self._bytes = packet.t, 0
+        self.gop_s = max(self.gop_s, since_key)
+        self._bytes += len(packet.data)
+
+    def due(self, packet: KeptPacket, last_look: float, last_key: float) -> bool:
+        """Whether to look at a packet's picture while nothing moves: a key frame unless the next is early enough."""
+        latest = last_look + SLACK * self.reaction_s
+        if packet.key:
+            return packet.t + self.gop_s > latest
+        is_no_key_near = last_key + self.gop_s > latest or packet.t > latest
+        return packet.t >= last_look + self.reaction_s and is_no_key_near
+
+    @property
+    def is_of_keys(self) -> bool:
+        """Whether all looks are at key frames, because these come often enough."""
+        return self.gop_s <= SLACK * self.reaction_s
+
+    @property
+    def most_bytes(self) -> int:
+        """More is never kept."""
+        return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
