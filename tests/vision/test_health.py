@@ -296,17 +296,24 @@ def test_a_picture_that_stops_living_is_frozen_where_it_is_looked_at_once_a_seco
     assert watch.raised["frozen"] - began <= 6.0
 
 
-def frozen_told_at(began, gop_s=None):
-    """When a picture is told to be frozen that stands still from `began` on; while calm it is looked at every GOP."""
+def stood_still(began, end=float("inf"), gop_s=None, until_s=60.0, *, wakes=True):
+    """Watch a picture that stands still from `began` to `end`; while calm it is looked at every GOP."""
     watch, last, stirred = Watch(), None, 0.0
-    while "frozen" not in watch.raised and watch.t < 60.0:
+    while watch.t < until_s:
         if last is None and watch.t >= began:
             last = watch.camera.plane(SCENE)
-        watch.plane(watch.camera.plane(SCENE) if last is None else last, step=0.0)
-        stirred = watch.t if watch.health.wants_all else stirred
+        is_still = began <= watch.t < end
+        watch.plane(last if is_still else watch.camera.plane(SCENE), step=0.0)
+        wants_all = watch.health.wants_all and (wakes or watch.t < end)
+        stirred = watch.t if wants_all else stirred
         is_calm = gop_s is not None and watch.t - stirred >= CALM_S
         watch.t = round(watch.t + (gop_s - watch.t % gop_s if is_calm else 0.2), 3)
-    return watch.raised.get("frozen", float("inf"))
+    return watch
+
+
+def frozen_told_at(began, gop_s=None):
+    """When a picture is told to be frozen that stands still from `began` on."""
+    return stood_still(began, gop_s=gop_s, until_s=30.0).raised.get("frozen", float("inf"))
 
 
 @lru_cache
@@ -318,6 +325,30 @@ def frozen_told_in_full_at(began):
 def test_a_picture_that_freezes_soon_after_a_camera_fell_asleep_is_frozen(gop_s):
     """Before, it became what is usual between key frames, and was never told with one every 2 s."""
     assert frozen_told_at(15.1, gop_s) <= frozen_told_in_full_at(15.1) + gop_s + 0.5
+
+
+@lru_cache
+def frozen_cleared_in_full_at(end):
+    return stood_still(15.1, end).cleared["frozen"]
+
+
+@pytest.mark.parametrize("gop_s", [1.0, 2.0, 4.0])
+def test_a_picture_that_lives_again_is_not_called_frozen_for_good_while_its_camera_sleeps(gop_s):
+    """Before, it was called so for as long as it was not known how much key frames usually differ: for ever."""
+    watch = stood_still(15.1, 40.1, gop_s)
+    assert list(watch.cleared) == ["frozen"]
+    assert watch.cleared["frozen"] <= frozen_cleared_in_full_at(40.1) + gop_s + 0.5
+    assert watch.report.states == ()
+
+
+def test_a_picture_that_lives_again_is_not_called_frozen_where_pictures_come_far_apart_only():
+    watch = stood_still(15.1, 40.1, 2.0, wakes=False)
+    assert watch.cleared["frozen"] <= 40.1 + 12.0
+
+
+def test_a_picture_that_stays_frozen_is_called_so_while_its_camera_sleeps():
+    watch = stood_still(15.1, gop_s=2.0, until_s=90.0)
+    assert (list(watch.raised), watch.cleared) == (["frozen"], {})
 
 
 def test_a_camera_that_wakes_is_not_frozen_because_its_key_frames_differ_more_than_other_pictures():

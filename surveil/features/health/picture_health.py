@@ -45,6 +45,9 @@ LEARNED = 13
 DOUBTFUL = 0.5
 """Key frames that differ by less than this share of what is usual may be of a frozen picture, which an encoder goes on
 refining: pictures between them tell."""
+ONE_LOOK = 0.45
+"""Share of the patience to clear that one look may take where pictures so far apart tell little: those between them,
+which are asked for then, outweigh it."""
 LIVELY = 0.8
 """Mean change of a block (levels) that shows life, wherever it is but in the rows of a clock."""
 GRAIN_MIN, COARSE_MIN, COARSE_SHARE = 0.004, 0.03, 0.2
@@ -136,7 +139,13 @@ class PictureHealth:
         They tell of it sooner than pictures far apart, once it is known how they usually differ.
         """
         is_learning = len(self._usual[False]) < LEARNED
-        return is_learning or self._is_doubtful or not self._report.suspected <= set(self._report.states)
+        is_unsure = self._is_doubtful or (self._tells_little and self._held[PictureFault.FROZEN].is_on)
+        return is_learning or is_unsure or not self._report.suspected <= set(self._report.states)
+
+    @property
+    def _tells_little(self) -> bool:
+        """Whether pictures are far apart, and it is not known how such pictures usually differ."""
+        return self._apart and self._is_new
 
     def _start(self, luma: Bytes, t: float) -> None:
         """Begin again after a hole; the reference stays, the view is most likely the same."""
@@ -195,11 +204,14 @@ class PictureHealth:
     def _is_raised(self, state: PictureFault, truth: set[PictureFault], dt: float) -> bool:
         """Tell whether a state is raised, `dt` s after it was last asked."""
         held = self._held[state]
-        is_open = self._is_doubtful or (self._apart and self._is_new)
-        if state is PictureFault.FROZEN and is_open and not truth:
+        if state is PictureFault.FROZEN and not truth:
             if self._is_doubtful:
                 held.expect(dt)
-            return held.is_on
+                return held.is_on
+            if self._tells_little:
+                if not held.is_on:
+                    return False
+                dt = min(dt, ONE_LOOK * self._settings.clear_s)
         return held.update(now=state in truth, dt=dt)
 
     def _judge_frames(self, measures: Mapping[str, float]) -> set[PictureFault]:
