@@ -140,7 +140,7 @@ class FrameRing(Generic[State]):
             lane.received += 1
             lane.count(Drop.IDLE, idle)
             lane.pass_over(frame.t)
-            if frame.damaged:
+            if frame.damaged and not frame.degraded:
                 lane.dropped[Drop.DAMAGED] += 1
                 return False
             self._load(lane, frame)

@@ -29,7 +29,7 @@ class EncodedBacklog:
     """
 
     def __init__(self, camera: str, decoder: PacketDecoder, pace: Pace, patience_s: float) -> None:
-        self._camera, self._decoder, self._pace, self._patience_s = camera, decoder, pace, patience_s
+        self._camera, self._decoder, self._pace = camera, decoder, pace
         self._lock = threading.Lock()
         self._packets: deque[KeptPacket] = deque()
         self._targets: deque[int] = deque()
@@ -140,8 +140,9 @@ class EncodedBacklog:
         shown, broken = self._through([p for p in group if not goes_on or p.seq >= (self._next or 0)])
         if shown is None:
             return None
-        damaged = broken or any(p.broken for p in group)
-        return self._frame(group[-1], shown, damaged=damaged)
+        broken |= any(p.broken for p in group)
+        self._damage.update(group[-1].arrived, key=not goes_on, broken=broken)
+        return self._frame(group[-1], shown)
 
     def _group_of(self, seq: int) -> list[KeptPacket]:
         """Return the packets from the last key frame at or before a packet to it."""
@@ -189,7 +190,7 @@ class EncodedBacklog:
         """Be ready for a key frame after what was not decoded."""
         self._decoder.flush()
         self._fed.clear()
-        self._next, self._damage, self._broken = None, Damage(self._patience_s), False
+        self._next, self._broken = None, False
 
     # Awake.
 
@@ -233,10 +234,7 @@ class EncodedBacklog:
             self._broken = False
             if one.number > self._seen:
                 self._seen = one.number
-                damage = self._damage
-                self._shown.append(
-                    self._frame(packet, one.picture, damaged=damage.damaged, degraded=damage.degraded)
-                )
+                self._shown.append(self._frame(packet, one.picture))
 
     def _sleep(self, key: KeptPacket) -> None:
         """Fall asleep at the key frame that is next: it is looked at first."""
@@ -286,7 +284,7 @@ class EncodedBacklog:
             self.failure = error
             return DecodedPackets((), broken=True)
 
-    def _frame(self, packet: KeptPacket, picture: Picture, *, damaged: bool, degraded: bool = False) -> Frame:
+    def _frame(self, packet: KeptPacket, picture: Picture) -> Frame:
         return Frame(
             camera=self._camera,
             seq=packet.seq,
@@ -295,7 +293,7 @@ class EncodedBacklog:
             picture=picture,
             arrived=packet.arrived,
             lag_s=packet.lag_s,
-            damaged=damaged,
-            degraded=degraded,
+            damaged=self._damage.damaged,
+            degraded=self._damage.degraded,
             late=self._catches_up,
         )

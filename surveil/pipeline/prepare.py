@@ -104,7 +104,7 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
     look = backlog.look()
     if look is None:
         return False
-    if look.damaged:
+    if look.damaged and not look.degraded:
         return ring.admit_look(slot, look, backlog.stay())
     slot.state.watched = _watched(look, slot.state)
     if slot.state.watched is not None:

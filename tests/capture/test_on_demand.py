@@ -76,9 +76,13 @@ def clip(tmp_path_factory):
 
 
 class Cut(AsIfLive):
-    """A camera whose connection breaks at a moment of the film, or whose machine is busy from one on for .5 s, once."""
+    """A camera whose connection breaks at a moment of the film, or whose machine is busy from one on for .5 s, once.
+
+    `torn`: whether a packet (number, whether it is a key frame) is damaged.
+    """
 
     cut_s = busy_s = float("inf")
+    torn = staticmethod(lambda _number, _key: False)
 
     def read(self):
         arrival = super().read()
@@ -87,7 +91,9 @@ class Cut(AsIfLive):
             self.busy_s = float("inf")
         if arrival is not None and arrival.stamp is not None and arrival.stamp >= self.cut_s:
             raise SourceError(Cause.RESET, "cut")
-        return arrival
+        if arrival is None or arrival.stamp is None:
+            return arrival
+        return arrival._replace(broken=self.torn(round(arrival.stamp * FPS), arrival.key))
 
 
 class Viewer:
@@ -100,6 +106,7 @@ class Viewer:
         fps=5.0,
         cut_s=float("inf"),
         busy_s=float("inf"),
+        torn=Cut.torn,
         full=None,
         held=(0.0, 0.0),
         **settings,
@@ -120,7 +127,7 @@ class Viewer:
         metrics.add_camera("gate", ())
         stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
         source = Cut(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
-        source.cut_s, source.busy_s = cut_s, busy_s
+        source.cut_s, source.busy_s, source.torn = cut_s, busy_s, torn
         self.loop = CaptureLoop(
             "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
             wants=self.ring.wants, taker=self.ring, full=full if callable(full) else lambda: full,
@@ -283,6 +290,35 @@ def test_what_was_kept_when_the_camera_was_lost_is_looked_at_before_the_loss(cli
     assert pictures(demand.moved) == pictures(full.moved)
     assert max(frame.t for frame in demand.moved) > 10.5
     assert demand.is_balanced()
+
+
+def test_a_camera_whose_key_frames_are_all_damaged_is_analysed_after_a_while_though_it_sleeps(clip):
+    """Before, every look was dropped as damaged for as long as that went on: nobody was seen any more."""
+    torn = {"torn": lambda number, key: key and number > 8 * FPS, "degraded_after_s": 2.0}
+    demand, full = both(clip((13.2, 16.0)), fps=float(FPS), **torn)
+    looks = [frame for frame in demand.seen if frame.t > 8.5]
+    assert [frame.t for frame in looks if frame.t < 13.0] == pytest.approx([12.0], abs=0.01)
+    assert all(frame.degraded for frame in looks)
+    assert full.moved
+    assert pictures(demand.moved) == pictures(full.moved)
+
+
+def test_a_look_after_a_damaged_one_in_the_same_group_is_damaged_though_nothing_more_was_lost(clip):
+    with av.open(str(clip(gop=60))) as film:
+        stream = film.streams.video[0]
+        packets = [(bytes(packet), packet.is_keyframe) for packet in film.demux(stream) if packet.size]
+        decoder = PacketDecoder(Coding.of(stream), StreamSettings(url="rtsp://192.0.2.1/"))
+    looked = EncodedBacklog("gate", decoder, Pace(gop_s=4.0, reaction_s=1.0, gop_bytes=0), 5.0)
+    looked.awake = False
+    damaged = {}
+    for number, (data, key) in enumerate(packets[:76]):
+        sent = data[: len(data) // 2] + bytes(len(data) // 2) if number == 20 else data
+        t = number / FPS
+        looked.append(KeptPacket(number, sent, key, t, t, t, 0.0, broken=False))
+        if (frame := looked.look()) is not None:
+            damaged[round(frame.t)] = frame.damaged
+            looked.stay()
+    assert damaged == {0: False, 1: False, 2: True, 3: True, 4: False, 5: False}
 
 
 def test_an_analysis_that_is_held_up_goes_on_at_a_key_frame_and_counts_what_it_gave_up(clip):
