@@ -27,8 +27,11 @@ class Carried(Protocol):
     def content(self, camera: str, part: str, /) -> bytes:
         """Return a part that is here."""
 
-    def take(self, camera: str, parts: Mapping[str, bytes]) -> None:
-        """Use these parts from now on."""
+    def growing(self, camera: str) -> Mapping[str, str]:
+        """Return the parts to which this node will add, as they are now, by name."""
+
+    def take(self, camera: str, part: str, content: bytes, begun: Mapping[str, str], /) -> None:
+        """Use a part from now on; `begun`: what `growing` returned when the lease began."""
 
 
 class CarriedModel:
@@ -52,9 +55,13 @@ class CarriedModel:
         except OSError as error:
             raise StateError(f"{path}: {part} cannot be read: {error.strerror}") from error
 
-    def take(self, camera: str, parts: Mapping[str, bytes]) -> None:
+    def growing(self, _camera: str) -> Mapping[str, str]:
+        """Return nothing: a model is replaced as a whole."""
+        return {}
+
+    def take(self, camera: str, _part: str, content: bytes, _begun: Mapping[str, str], /) -> None:
         """Deploy it."""
-        NormalityStore(self._folder, camera).publish(parts[self.name], reuse=True)
+        NormalityStore(self._folder, camera).publish(content, reuse=True)
 
 
 class CarriedArming:
@@ -80,9 +87,13 @@ class CarriedArming:
             sorted((*key, one.since, one.until) for key, one in switches.items() if key[0] == camera)
         ).encode()
 
-    def take(self, camera: str, parts: Mapping[str, bytes]) -> None:
+    def growing(self, _camera: str) -> Mapping[str, str]:
+        """Return nothing: switches are replaced as a whole."""
+        return {}
+
+    def take(self, camera: str, _part: str, content: bytes, _begun: Mapping[str, str], /) -> None:
         """Switch as they say."""
-        theirs = parse(parts[self.name].decode())
+        theirs = parse(content.decode())
 
         def change(switches: Switches) -> Switches:
             return {**{key: one for key, one in switches.items() if key[0] != camera}, **theirs}
@@ -110,9 +121,14 @@ class CarriedCounts:
         """Return a day."""
         return self._days.content(camera, self._day(part))
 
-    def take(self, camera: str, parts: Mapping[str, bytes]) -> None:
-        """Put these days in the place of those that are here."""
-        self._days.take(camera, {self._day(part): content for part, content in parts.items()})
+    def growing(self, camera: str) -> Mapping[str, str]:
+        """Return the newest days."""
+        return {f"{self.name}/{day}": content for day, content in self._days.newest(camera).items()}
+
+    def take(self, camera: str, part: str, content: bytes, begun: Mapping[str, str], /) -> None:
+        """Put a day in the place of the one that is here, and add what was counted here since the lease began."""
+        before = {self._day(name): day for name, day in begun.items() if name.startswith(f"{self.name}/")}
+        self._days.take(camera, self._day(part), content, before)
 
     def _day(self, part: str) -> int:
         try:

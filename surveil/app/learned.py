@@ -6,13 +6,16 @@ Classifiers and the data sets that verdicts fill do not belong to one camera: th
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
+from surveil.app.agreed import Agreed, AgreedFiles
 from surveil.app.carried import Carried, CarriedArming, CarriedCounts, CarriedModel
 from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _PERIOD_S = 5.0
+_LAST_S = 2.0
+"""How long the last round may take when the daemon stops: what it does not reach is put after the next start."""
 Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
 
 
@@ -49,18 +54,28 @@ class LearnedCarrier:
         self._classifiers = SharedClassifiers(folder, store, classifiers)
         kinds: tuple[Carried, ...] = (CarriedModel(folder), CarriedArming(folder), CarriedCounts(folder))
         self._kinds = {kind.name: kind for kind in kinds}
-        self._known: dict[str, tuple[int, Mapping[str, str]]] = {}
-        """By camera: the epoch for which the store was read, and what is the same here and there."""
+        self._files = AgreedFiles(folder)
+        self._agreed: dict[str, Agreed] = {}
+        """By camera that is held, once the store was read in this run."""
         self._verdict_folders = (folder / FEEDBACK, store / VERDICTS)
         self._verdicts: SharedVerdicts | None = None
         """None: no node has a data set."""
         self._failing_since: float | None = None
+        self._ending = Stop()
+        self._thread: threading.Thread | None = None
         self.roster = Roster()
         """Who has which camera, as of the last look. Any thread may read it."""
 
-    def start(self, stop: Stop) -> None:
-        """Carry until `stop`."""
-        threading.Thread(target=self._run, args=(stop,), name="learned", daemon=True).start()
+    def start(self) -> None:
+        """Carry until the end."""
+        self._thread = threading.Thread(target=self._run, name="learned", daemon=True)
+        self._thread.start()
+
+    def end(self, patience_s: float) -> None:
+        """Put once more what is due, for a short while at most. Called when nothing is written here any more."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join(min(patience_s, _LAST_S))
 
     def late_s(self) -> float:
         """Return for how long the store could not be used, s."""
@@ -69,10 +84,11 @@ class LearnedCarrier:
 
     def run_once(self) -> None:
         """Take and put what is due. Raises StateError, when the rest is done."""
-        held = list(self._holdings())
-        for name in self._known.keys() - {camera for camera, _, _ in held}:
-            del self._known[name]
-        due: list[Callable[[], None]] = [partial(self._carry, camera, epoch) for camera, epoch, _ in held]
+        held = {camera: epoch for camera, epoch, _ in self._holdings()}
+        due: list[Callable[[], None]] = [
+            *(partial(self._leave, camera) for camera in self._agreed.keys() - held.keys()),
+            *(partial(self._carry, camera, epoch) for camera, epoch in held.items()),
+        ]
         failed: list[StateError] = []
         for carry in (*due, self._classifiers.run_once, self._share_verdicts, self._look_up):
             try:
@@ -93,9 +109,10 @@ class LearnedCarrier:
     def _look_up(self) -> None:
         self.roster = read_roster(self._store)
 
-    def _run(self, stop: Stop) -> None:
-        while not SystemClock().sleep(_PERIOD_S, stop):
+    def _run(self) -> None:
+        while not SystemClock().sleep(_PERIOD_S, self._ending):
             self.try_once()
+        self.try_once()
 
     def try_once(self) -> None:
         """Take and put what is due; log when trouble begins and ends."""
@@ -108,43 +125,68 @@ class LearnedCarrier:
         else:
             self._tell(None)
 
-    def _carry(self, camera: str, epoch: int) -> None:
-        shelf = Shelf(self._store, f"learned/{camera}")
-        since, known = self._known.get(camera, (0, {}))
-        if since:
-            known = self._put(shelf, camera, since, known)
-        if since != epoch:
-            known = self._take(shelf, camera)
-        self._known[camera] = epoch, known
+    def _leave(self, camera: str) -> None:
+        """Store what has changed here until another node may watch it."""
+        self._put(camera, self._agreed.pop(camera))
 
-    def _put(self, shelf: Shelf, camera: str, epoch: int, known: Mapping[str, str]) -> Mapping[str, str]:
+    def _carry(self, camera: str, epoch: int) -> None:
+        agreed = self._agreed.get(camera) or self._files.read(camera)
+        if agreed.began != epoch:
+            agreed = self._begin(camera, agreed, epoch)
+        if camera in self._agreed:
+            agreed = self._agreed[camera] = self._put(camera, agreed)
+        if camera not in self._agreed or agreed.epoch != epoch:
+            agreed = self._take(camera, agreed, epoch)
+            self._files.note(camera, agreed)
+            self._agreed[camera] = agreed
+
+    def _begin(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
+        """Note what is here when a lease begins: the store may be away for long."""
+        begun = {
+            name: content for kind in self._kinds.values() for name, content in kind.growing(camera).items()
+        }
+        agreed = replace(agreed, began=epoch, begun=begun)
+        self._files.note(camera, agreed)
+        if camera in self._agreed:
+            self._agreed[camera] = agreed
+        return agreed
+
+    def _put(self, camera: str, agreed: Agreed) -> Agreed:
         """Store what has changed here; return what is the same here and there."""
         here = self._here(camera)
         # What a node of another version carries beside stays there.
-        others = {name: digest for name, digest in known.items() if _kind(name) not in self._kinds}
-        if {**others, **here} == known:
-            return known
+        others = {name: digest for name, digest in agreed.parts.items() if _kind(name) not in self._kinds}
+        if {**others, **here} == agreed.parts:
+            return agreed
+        shelf = self._shelf(camera)
         stored = shelf.stored()
         new = {
             name: self._kinds[_kind(name)].content(camera, name)
             for name, digest in here.items()
             if digest not in stored
         }
-        return shelf.put(epoch, new, {**others, **here}).parts
+        put = replace(agreed, parts=shelf.put(agreed.epoch, new, {**others, **here}).parts)
+        self._files.note(camera, put)
+        return put
 
-    def _take(self, shelf: Shelf, camera: str) -> Mapping[str, str]:
-        """Use what the store has; return what is the same here and there."""
+    def _take(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
+        """Use what was changed in the store; return what is the same here and there."""
+        shelf = self._shelf(camera)
         entry = shelf.newest()
-        if entry is None:
-            return {}
+        parts = entry.parts if entry else {}
         own = self._here(camera)
-        wanted = {name: digest for name, digest in entry.parts.items() if own.get(name) != digest}
-        for name, kind in self._kinds.items():
-            parts = {part: shelf.get(digest) for part, digest in wanted.items() if _kind(part) == name}
-            if parts:
-                kind.take(camera, parts)
-                log.info("what the camera has learned taken over", camera=camera, kind=name, parts=len(parts))
-        return entry.parts
+        taken = Counter[str]()
+        for name, digest in parts.items():
+            kind = self._kinds.get(_kind(name))
+            if kind and not agreed.keeps(name, own.get(name), digest):
+                kind.take(camera, name, shelf.get(digest), agreed.begun)
+                taken[kind.name] += 1
+        for kind_name, count in taken.items():
+            log.info("what the camera has learned taken over", camera=camera, kind=kind_name, parts=count)
+        return replace(agreed, epoch=epoch, parts=parts)
+
+    def _shelf(self, camera: str) -> Shelf:
+        return Shelf(self._store, f"learned/{camera}")
 
     def _here(self, camera: str) -> Mapping[str, str]:
         """Return the SHA-256 of all that there is here to carry, by name."""

@@ -132,6 +132,7 @@ class FleetNode:
         def end(patience_s: float) -> bool:
             ended = serving.stop(patience_s)
             self._socket.close()
+            self._learned.end(patience_s)
             return ended
 
         return (Service("lease", serving.start, end),)
@@ -193,7 +194,7 @@ class FleetNode:
 
     def run(self, stop: Stop, beat: Callable[[], None]) -> None:
         """Answer until `stop`."""
-        self._learned.start(stop)
+        self._learned.start()
         while not stop:
             self._socket.serve_one(self._answer, _LOOK_S)
             self._leases.look(self._now())

@@ -1,12 +1,13 @@
 """What a camera has learned moves with it, and the newest is that of the highest epoch."""
 
 import json
-from contextlib import closing
+import threading
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
 
-from surveil.alerts.arming import ArmingChannel, disarm
+from surveil.alerts.arming import ArmingChannel, arm, disarm
 from surveil.alerts.outbox import Outbox
 from surveil.app.learned import LearnedCarrier
 from surveil.clock import ManualClock
@@ -18,6 +19,7 @@ from surveil.features.normality.store import NormalityStore
 from surveil.fleet.shelf import Shelf
 from surveil.offline.classify import dataset
 from surveil.offline.classify.feedback import feedback_folder
+from tests.integration.world import wait_for
 
 NOW = 1_700_000_000.0
 
@@ -27,12 +29,15 @@ class Node:
 
     def __init__(self, folder, store):
         folder.mkdir()
-        self.folder, self.held = folder, {}
+        self.folder, self.store, self.held = folder, store, {}
         Outbox.open(folder / "surveil.db", [], ManualClock()).close()
         self._now = 1000.0
+        self.restart()
+
+    def restart(self):
         self.carrier = LearnedCarrier(
-            folder,
-            store,
+            self.folder,
+            self.store,
             lambda: [(name, epoch, True) for name, epoch in self.held.items()],
             now=lambda: self._now,
         )
@@ -55,9 +60,14 @@ class Node:
         return keys
 
     def disarm(self, *keys):
-        board = ArmingChannel(self.folder / "surveil.db")
-        board.change(disarm(keys, NOW), NOW)
-        board.close()
+        self._switch(disarm(keys, NOW))
+
+    def arm(self, *keys):
+        self._switch(arm(keys, NOW))
+
+    def _switch(self, change):
+        with closing(ArmingChannel(self.folder / "surveil.db")) as board:
+            board.change(change, NOW)
 
     def count(self, hour, n, camera="yard"):
         """Count n crossings in the hour that begins then, as a daemon does."""
@@ -161,6 +171,133 @@ def test_what_was_counted_by_a_node_that_was_cut_off_is_not_added(nodes):
     east.carry(yard=5)
     east.carry(yard=7)
     assert east.counted()[0] == {NOON: 13}
+
+
+RULE = "yard", "intrusion"
+
+
+@contextmanager
+def away(store):
+    """Take the store away for a while."""
+    store.rename(store.with_name("away"))
+    yield
+    store.with_name("away").rename(store)
+
+
+@pytest.mark.parametrize("epoch", [5, 6])
+def test_a_restart_keeps_what_was_changed_here_since_the_store_was_written(nodes, epoch):
+    east, west = nodes
+    east.disarm(RULE)
+    east.models.publish(b"old")
+    east.count(NOON, 10)
+    for _ in range(2):
+        east.carry(yard=5)
+    east.arm(RULE)
+    east.models.publish(b"new")
+    east.count(NOON, 3)
+    east.restart()
+    for _ in range(2):
+        east.carry(yard=epoch)
+    assert not east.disarmed()
+    west.carry(yard=7)
+    for node in nodes:
+        assert (node.disarmed(), node.model(), node.counted()) == (set(), b"new", ({NOON: 13}, 13.0))
+
+
+def test_a_restart_without_the_store_keeps_what_was_changed_meanwhile(nodes, store):
+    east, _ = nodes
+    east.disarm(RULE)
+    east.count(NOON, 10)
+    for _ in range(2):
+        east.carry(yard=5)
+    with away(store):
+        east.arm(RULE)
+        for _ in range(2):
+            east.count(NOON, 2)
+            with pytest.raises(StateError, match="mount it"):
+                east.carry(yard=5)
+            east.restart()
+    for _ in range(2):
+        east.carry(yard=5)
+    assert not east.disarmed()
+    assert east.counted() == ({NOON: 14}, 14.0)
+
+
+def test_what_another_node_has_changed_since_is_taken_after_a_restart(nodes):
+    east, west = nodes
+    east.disarm(RULE)
+    for _ in range(2):
+        east.carry(yard=5)
+    for _ in range(2):
+        west.carry(yard=6)
+        west.arm(RULE)
+        west.models.publish(b"of west")
+    east.restart()
+    east.carry(yard=7)
+    assert not east.disarmed()
+    assert east.model() == b"of west"
+
+
+@pytest.mark.parametrize("before", [0, 4])
+def test_what_was_counted_after_a_move_without_the_store_is_added(nodes, store, before):
+    east, west = nodes
+    if before:
+        west.count(NOON, before)
+        for _ in range(2):
+            west.carry(yard=4)
+        east.carry(yard=5)
+    east.count(NOON, 10)
+    for _ in range(2):
+        east.carry(yard=5)
+    with away(store):
+        for _ in range(2):
+            with pytest.raises(StateError, match="mount it"):
+                west.carry(yard=6)
+            west.count(NOON, 3)
+            west.count(NOON + DAY, 1)
+            west.restart()
+    for _ in range(2):
+        west.carry(yard=6)
+    assert west.counted()[0] == {NOON: before + 16, NOON + DAY: 2}
+    assert west.counted()[1] == before + 18
+    east.carry(yard=7)
+    assert east.counted() == west.counted()
+
+
+def test_what_is_changed_until_a_camera_leaves_gets_there(nodes):
+    east, west = nodes
+    east.disarm(RULE)
+    for _ in range(2):
+        east.carry(yard=5)
+    east.arm(RULE)
+    east.carry()
+    west.carry(yard=6)
+    assert not west.disarmed()
+
+
+def test_what_is_changed_before_the_end_gets_there(nodes):
+    east, west = nodes
+    east.carry(yard=5)
+    east.carrier.start()
+    east.disarm(RULE)
+    east.carrier.end(60.0)
+    wait_for(lambda: all(thread.name != "learned" for thread in threading.enumerate()))
+    west.carry(yard=6)
+    assert west.disarmed() == {RULE}
+
+
+def test_a_damaged_note_of_what_was_shared_is_no_note(nodes):
+    east, west = nodes
+    east.carry(yard=5)
+    (note,) = (east.folder / "carried").iterdir()
+    for text in ("[]", "{", '{"epoch": 5, "parts": [], "began": 5, "begun": {}}'):
+        note.write_text(text)
+        east.restart()
+        east.disarm(RULE)
+        for _ in range(2):
+            east.carry(yard=5)
+        west.carry(yard=6)
+        assert west.disarmed() == east.disarmed()
 
 
 def test_settled_days_are_neither_read_nor_stored_again(nodes, store):

@@ -1,6 +1,7 @@
-"""Counts that move with a camera between machines: one part for each day of UTC, which is replaced as a whole.
+"""Counts that move with a camera between machines: one part for each day of UTC.
 
-A machine that takes a camera over continues its counts, so its day includes what was counted before it.
+A machine that takes a camera over continues its counts, so its day includes what was counted before it. A day that is
+taken replaces that of this machine, but for what was counted here since its lease began.
 """
 
 from __future__ import annotations
@@ -48,12 +49,25 @@ class CountedDays:
         with closing(CountStore(self._folder / DATABASE, reading=True)) as store:
             return _encoded(store.day(camera, day))
 
-    def take(self, camera: str, days: Mapping[int, bytes]) -> None:
-        """Put these days in the place of those that are here."""
+    def newest(self, camera: str) -> Mapping[int, str]:
+        """Return the days of a camera to which may be added, as JSON."""
+        days = sorted(self.digests(camera))[-_UNSETTLED:]
+        return {day: self.content(camera, day).decode("ascii") for day in days}
+
+    def take(self, camera: str, day: int, content: bytes, before: Mapping[int, str]) -> None:
+        """Put a day in the place of the one that is here; what was counted since `before` (see `newest`) is added."""
+        theirs = _decoded(content)
         self._read.pop(camera, None)
         with closing(CountStore(self._folder / DATABASE)) as store:
-            for day, content in days.items():
-                store.replace_day(camera, day, _decoded(content))
+            added = _since(store.day(camera, day), day, before)
+            store.replace_day(camera, day, DayOfCounts(theirs.hours + added.hours, theirs.maps + added.maps))
+
+
+def _since(own: DayOfCounts, day: int, before: Mapping[int, str]) -> DayOfCounts:
+    """Return what was counted on a day after `before`."""
+    if day in before:
+        return own.minus(_decoded(before[day].encode()))
+    return own if day > max(before, default=-1) else DayOfCounts((), ())
 
 
 def _changed_at(path: Path) -> int:

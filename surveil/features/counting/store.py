@@ -71,6 +71,20 @@ class DayOfCounts:
     maps: tuple[tuple[int, bytes], ...]
     """The Unix time at which a local day begins, and its cells, float32."""
 
+    def minus(self, before: DayOfCounts) -> DayOfCounts:
+        """Return what has been added since `before`; the peak is that of the whole hour."""
+        counted = {row[:5]: row[5:7] for row in before.hours}
+        hours = [
+            (*row[:5], row[5] - n, row[6] - seconds, row[7])
+            for row, (n, seconds) in ((row, counted.get(row[:5], (0, 0.0))) for row in self.hours)
+        ]
+        shown = dict(before.maps)
+        maps = [(start, _less(cells, shown.get(start))) for start, cells in self.maps]
+        return DayOfCounts(
+            tuple(row for row in hours if min(row[5:7]) >= 0 and any(row[5:7])),
+            tuple((start, cells) for start, cells in maps if any(cells)),
+        )
+
 
 class CountStore:
     """Hourly sums in one file. Used by one thread at a time.
@@ -170,14 +184,13 @@ class CountStore:
             )
 
     def replace_day(self, camera: str, day: int, counts: DayOfCounts) -> None:
-        """Put a day of UTC in the place of what was counted then; what does not belong to it is left out."""
+        """Put a day of UTC in the place of what was counted then; what does not belong to it is left out.
+
+        Rows of one hour, and maps of one day, are added.
+        """
         since, until = day * _DAY_S, (day + 1) * _DAY_S
         hours = [(camera, *row) for row in counts.hours if since <= row[0] < until]
-        maps = [
-            (camera, start, GRID[0], cells)
-            for start, cells in counts.maps
-            if since <= start < until and _cells(cells) is not None
-        ]
+        maps = [(start, _cells(raw)) for start, raw in counts.maps if since <= start < until]
         with self._transaction() as cursor:
             cursor.execute(
                 "DELETE FROM hours WHERE camera = ? AND hour >= ? AND hour < ?", (camera, since, until)
@@ -186,7 +199,9 @@ class CountStore:
                 "DELETE FROM maps WHERE camera = ? AND day >= ? AND day < ?", (camera, since, until)
             )
             cursor.executemany(_ADD, hours)
-            cursor.executemany("INSERT INTO maps VALUES (?, ?, ?, ?)", maps)
+            for start, cells in maps:
+                if cells is not None:
+                    self._add_map(cursor, camera, start, cells)
 
     def cameras(self) -> list[str]:
         """Return the cameras that were counted at."""
@@ -216,6 +231,12 @@ def _cells(raw: object) -> Floats | None:
         return None
     cells = np.frombuffer(raw, np.float32).reshape(GRID[::-1])
     return cells if np.isfinite(cells).all() else None
+
+
+def _less(raw: bytes, before: bytes | None) -> bytes:
+    """Return a stored map without what it had before."""
+    now, then = _cells(raw), _cells(before)
+    return raw if now is None or then is None else np.maximum(now - then, 0).astype(np.float32).tobytes()
 
 
 def _unlike(db: sqlite3.Connection) -> str:
