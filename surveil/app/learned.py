@@ -37,7 +37,7 @@ Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
 class LearnedCarrier:
     """Carries normality models, arming, counts, classifiers and data sets.
 
-    On a thread of its own, which nobody waits for: a shared folder may hang.
+    On a thread of its own, for which nobody waits long: a shared folder may hang.
     """
 
     def __init__(

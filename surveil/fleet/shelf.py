@@ -12,21 +12,30 @@ its successor has put there.
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
 from surveil.errors import StateError
-from surveil.filesystem import make_folders, read_json, write_atomically
+from surveil.filesystem import make_folders, read_json, sync_folder, write_atomically
 from surveil.fleet.terms import TERMS
 
 _LIST = re.compile(r"(\d{15,})-(\d{6,})\.json")
 VERDICTS = "verdicts"
 _KEPT = 3
 """Lists of a camera that are kept."""
+_SPARED_S = 3600.0
+"""How long a file may be there before a list names it: another node may be about to write one."""
+
+
+class LostError(StateError):
+    """What a list names is missing or damaged. Trying again is of no use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +62,29 @@ class Shelf:
         if not found:
             return None
         epoch, number = found[-1]
-        try:
-            parts = read_json(self._path(epoch, number).read_bytes())
-        except (OSError, ValueError) as error:
-            raise StateError(f"{self._path(epoch, number)}: cannot be read: {error}") from error
-        return ShelfEntry(epoch, number, {str(name): str(digest) for name, digest in parts.items()})
+        return ShelfEntry(epoch, number, _parts(self._path(epoch, number)))
 
     def get(self, digest: str) -> bytes:
         """Return a file by its SHA-256."""
         path = self._folder / "objects" / digest
         try:
             content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise LostError(f"{path}: is missing; its node puts it there again") from error
         except OSError as error:
             raise StateError(f"{path}: cannot be read: {error.strerror}") from error
         if digest_of(content) != digest:
-            raise StateError(f"{path}: is damaged; remove it, and its node puts it there again")
+            raise LostError(f"{path}: is damaged; remove it, and its node puts it there again")
         return content
 
     def stored(self) -> Collection[str]:
-        """Return the SHA-256 of the files that are there."""
+        """Return the SHA-256 of the files that are there and in a list: others may be removed at any time."""
+        named: set[str] = set()
+        for epoch, number in self._lists()[-_KEPT:]:
+            with suppress(StateError):
+                named.update(_parts(self._path(epoch, number)).values())
         try:
-            return {path.name for path in (self._folder / "objects").iterdir()}
+            return named & {path.name for path in (self._folder / "objects").iterdir()}
         except FileNotFoundError:
             return ()
         except OSError as error:
@@ -88,30 +99,35 @@ class Shelf:
         digests = {**kept, **new}
         try:
             for name, content in parts.items():
-                path = self._folder / "objects" / new[name]
-                if not path.exists():
-                    make_folders(path.parent)
-                    write_atomically(path, content)
+                self._store_object(new[name], content)
             number = max((n for e, n in self._lists() if e == epoch), default=0) + 1
             make_folders(self._folder)
-            write_atomically(self._path(epoch, number), json.dumps(digests).encode())
-            self._sweep()
+            path = self._path(epoch, number)
+            _write(path, json.dumps(digests).encode())
+            self._sweep(path.stat().st_mtime)
         except OSError as error:
             raise StateError(f"{self._folder}: cannot be written: {error.strerror}") from error
         return ShelfEntry(epoch, number, digests)
 
-    def _sweep(self) -> None:
-        """Remove old lists, and the files that none of the others names."""
+    def _store_object(self, digest: str, content: bytes) -> None:
+        path = self._folder / "objects" / digest
+        try:
+            os.utime(path)  # No node sweeps it away before a list names it.
+        except FileNotFoundError:
+            make_folders(path.parent)
+            _write(path, content)
+
+    def _sweep(self, now: float) -> None:
+        """Remove old lists, and old files that none of the others names; `now`: by the clock of the store (Unix s)."""
         lists = self._lists()
         for epoch, number in lists[:-_KEPT]:
             self._path(epoch, number).unlink(missing_ok=True)
-        kept = {
-            digest
-            for epoch, number in lists[-_KEPT:]
-            for digest in read_json(self._path(epoch, number).read_bytes()).values()
-        }
-        for path in (self._folder / "objects").iterdir():
-            if path.name not in kept and not path.name.startswith("."):
+        try:
+            kept = {d for one in lists[-_KEPT:] for d in _parts(self._path(*one)).values()}
+        except StateError:
+            return  # It is unknown what a damaged list names.
+        for path in (*(self._folder / "objects").glob("*"), *self._folder.glob(".*")):
+            if path.name not in kept and _written_at(path) < now - _SPARED_S:
                 path.unlink(missing_ok=True)
 
     def _lists(self) -> list[tuple[int, int]]:
@@ -134,6 +150,32 @@ class Shelf:
 
     def _path(self, epoch: int, number: int) -> Path:
         return self._folder / f"{epoch:015d}-{number:06d}.json"
+
+
+def _parts(path: Path) -> Mapping[str, str]:
+    """Return what a list names."""
+    try:
+        return {str(name): str(digest) for name, digest in read_json(path.read_bytes()).items()}
+    except OSError as error:
+        raise StateError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, AttributeError) as error:
+        raise StateError(f"{path}: is damaged: {error}; remove it, and the one before it is used") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that appears whole, also when another node writes the same at the same time."""
+    own = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    write_atomically(own, content)
+    own.rename(path)
+    sync_folder(path.parent)
+
+
+def _written_at(path: Path) -> float:
+    """Return when a file was written (Unix s); another node may have removed it: then never."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def digest_of(content: bytes) -> str:
