@@ -17,6 +17,7 @@ import structlog
 
 from surveil.app.agreed import Agreed, AgreedFiles
 from surveil.app.carried import Carried, CarriedArming, CarriedCounts, CarriedModel
+from surveil.app.rounds import do_all
 from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
@@ -89,14 +90,7 @@ class LearnedCarrier:
             *(partial(self._leave, camera) for camera in self._agreed.keys() - held.keys()),
             *(partial(self._carry, camera, epoch) for camera, epoch in held.items()),
         ]
-        failed: list[StateError] = []
-        for carry in (*due, self._classifiers.run_once, self._share_verdicts, self._look_up):
-            try:
-                carry()
-            except StateError as error:
-                failed.append(error)
-        if failed:
-            raise failed[0]
+        do_all((*due, self._classifiers.run_once, self._share_verdicts, self._look_up))
 
     def _share_verdicts(self) -> None:
         if self._verdicts is None and any(path.is_dir() for path in self._verdict_folders):

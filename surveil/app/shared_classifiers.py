@@ -9,10 +9,12 @@ do, that of the store stays: the first to get there wins.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from surveil.app.rounds import do_all
 from surveil.errors import StateError
 from surveil.features.classify.store import ClassifierStore, names
 from surveil.filesystem import write_atomically
@@ -37,20 +39,20 @@ class SharedClassifiers:
         self._digests: dict[tuple[Path, int], str] = {}
 
     def run_once(self) -> None:
-        """Take and put what has changed. Raises StateError."""
-        for name in sorted({*names(self._folder), *self._wanted()}):
-            self._share(ClassifierStore(self._folder, name), Shelf(self._store, f"classifiers/{name}"))
+        """Take and put what has changed. Raises StateError, when the other classifiers are done."""
+        do_all(partial(self._share, name) for name in sorted({*names(self._folder), *self._wanted()}))
 
-    def _share(self, here: ClassifierStore, there: Shelf) -> None:
+    def _share(self, name: str) -> None:
+        here, there = ClassifierStore(self._folder, name), Shelf(self._store, f"classifiers/{name}")
         entry, path = there.newest(), here.path()
-        theirs = entry.parts[_CURRENT] if entry else ""
+        theirs = entry.parts.get(_CURRENT, "") if entry else ""
         own, shared = self._digest(path), _shared(here)
         if own == theirs == shared:
             return
         if path and own != theirs and theirs in {"", shared} and self._is_whole(here, shared):
             there.put(entry.epoch + 1 if entry else 1, {_CURRENT: _content(path)})
             theirs = own
-        elif entry and own != theirs:
+        elif theirs and own != theirs:
             here.publish(there.get(theirs), reuse=True)
             log.info("classifier of the fleet is used", classifier=here.name)
         _note(here, theirs)

@@ -13,14 +13,16 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import structlog
 
+from surveil.app.rounds import do_all
 from surveil.errors import ConfigError, StateError
 from surveil.filesystem import read_json, write_atomically
-from surveil.fleet.shelf import VERDICTS, Shelf, ShelfEntry
+from surveil.fleet.shelf import VERDICTS, LostError, Shelf, ShelfEntry
 from surveil.offline.classify import dataset
 from surveil.offline.classify.dataset import Item
 from surveil.offline.classify.feedback import feedback_folder
@@ -68,24 +70,30 @@ class SharedVerdicts:
         """By data set, when the manifest had changed and what the store had when both were the same."""
 
     def run_once(self) -> None:
-        """Take and put what has changed. Raises StateError."""
-        for name in sorted({*_folders(self._sets), *_folders(self._store / VERDICTS)}):
-            shelf, folder = Shelf(self._store, f"{VERDICTS}/{name}"), self._sets / name
-            entry, changed = shelf.newest(), _changed_at(folder / dataset.MANIFEST)
-            if self._same.get(name) != (changed, entry):
-                try:
-                    same = self._share(folder, shelf, _read(shelf, entry))
-                except (ConfigError, OSError) as error:
-                    raise StateError(f"{folder}: cannot be shared: {error}") from error
-                if same:
-                    self._same[name] = changed, same
+        """Take and put what has changed. Raises StateError, when the other data sets are done."""
+        names = sorted({*_folders(self._sets), *_folders(self._store / VERDICTS)})
+        do_all(partial(self._look_at, name) for name in names)
+
+    def _look_at(self, name: str) -> None:
+        """Take and put what has changed in a data set."""
+        shelf, folder = Shelf(self._store, f"{VERDICTS}/{name}"), self._sets / name
+        entry, changed = shelf.newest(), _changed_at(folder / dataset.MANIFEST)
+        if self._same.get(name) != (changed, entry):
+            try:
+                same = self._share(folder, shelf, _read(shelf, entry))
+            except (ConfigError, OSError) as error:
+                raise StateError(f"{folder}: cannot be shared: {error}") from error
+            if same:
+                self._same[name] = changed, same
 
     def _share(self, folder: Path, shelf: Shelf, there: _Listed) -> ShelfEntry | None:
         """Bring both to what they are to be; return what the store has then, None: it lacks some yet."""
         here = _by_content(folder, dataset.listed(folder))
         own = {digest: items[0].label for digest, items in here.items()}
         wanted = merged(_shared(folder), own, there.classes)
-        self._follow(folder, shelf, wanted, here, there.items)
+        lost = self._follow(folder, shelf, wanted, here, there.items)
+        # A list that lacks them makes the nodes that have them put them again.
+        wanted = {digest: label for digest, label in wanted.items() if digest not in lost}
         if wanted != there.classes:
             known = {**there.items, **{digest: items[0] for digest, items in here.items()}}
             there = _put(folder, shelf, there.entry, wanted, known)
@@ -99,18 +107,30 @@ class SharedVerdicts:
         wanted: Classes,
         here: Mapping[str, Sequence[Item]],
         there: Mapping[str, Item],
-    ) -> None:
-        """Change what is here."""
+    ) -> Collection[str]:
+        """Change what is here; return the SHA-256 of the pictures that the store has lost."""
         fresh = {digest for digest, label in wanted.items() if label != _OUT} - here.keys()
-        for digest in fresh:
-            dataset.store(folder, replace(there[digest], label=wanted[digest]), shelf.get(digest))
+        lost = {digest for digest in fresh if not _fetch(folder, shelf, there[digest], wanted[digest])}
         for item in (item for items in here.values() for item in items):
             if wanted[item.sha256] == _OUT:
                 dataset.remove(folder, item)
             elif item.label != wanted[item.sha256]:
                 dataset.append(folder, replace(item, label=wanted[item.sha256]))
-        if fresh:
-            log.info("pictures of other nodes are in the data set", data_set=folder.name, pictures=len(fresh))
+        if fresh - lost:
+            count = len(fresh - lost)
+            log.info("pictures of other nodes are in the data set", data_set=folder.name, pictures=count)
+        return lost
+
+
+def _fetch(folder: Path, shelf: Shelf, item: Item, label: str) -> bool:
+    """Store a picture of the store here; return whether it is whole there."""
+    try:
+        content = shelf.get(item.sha256)
+    except LostError as error:
+        log.warning("picture of another node not taken", data_set=folder.name, why=str(error))
+        return False
+    dataset.store(folder, replace(item, label=label), content)
+    return True
 
 
 def merged(before: Classes, own: Classes, theirs: Classes) -> Classes:
@@ -157,6 +177,9 @@ def _read(shelf: Shelf, entry: ShelfEntry | None) -> _Listed:
         plain = read_json(shelf.get(entry.parts[_ITEMS]))
         items = [_picture(raw) for raw in plain["items"]]
         return _Listed(entry, {item.sha256: item for item in items}, [str(digest) for digest in plain["out"]])
+    except LostError as error:
+        log.warning("list of pictures is lost, and is written anew", why=str(error))
+        return _Listed(entry)
     except (ValueError, TypeError, KeyError) as error:
         raise StateError(f"the list of pictures in the store cannot be read: {error}") from error
 

@@ -16,7 +16,6 @@ import os
 import re
 import secrets
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -78,14 +77,12 @@ class Shelf:
         return content
 
     def stored(self) -> Collection[str]:
-        """Return the SHA-256 of the files that are there and in a list: others may be removed at any time."""
-        named: set[str] = set()
-        for epoch, number in self._lists()[-_KEPT:]:
-            with suppress(StateError):
-                named.update(_parts(self._path(epoch, number)).values())
+        """Return the SHA-256 of the files that are there and in the newest list; what others name may not be whole."""
         try:
+            entry = self.newest()
+            named = set(entry.parts.values()) if entry else set()
             return named & {path.name for path in (self._folder / "objects").iterdir()}
-        except FileNotFoundError:
+        except (LostError, FileNotFoundError):
             return ()
         except OSError as error:
             raise StateError(f"{self._folder}: cannot be read: {error.strerror}") from error
@@ -111,9 +108,9 @@ class Shelf:
 
     def _store_object(self, digest: str, content: bytes) -> None:
         path = self._folder / "objects" / digest
-        try:
+        if path.is_file() and path.read_bytes() == content:
             os.utime(path)  # No node sweeps it away before a list names it.
-        except FileNotFoundError:
+        else:
             make_folders(path.parent)
             _write(path, content)
 
@@ -159,7 +156,7 @@ def _parts(path: Path) -> Mapping[str, str]:
     except OSError as error:
         raise StateError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, AttributeError) as error:
-        raise StateError(f"{path}: is damaged: {error}; remove it, and the one before it is used") from error
+        raise LostError(f"{path}: is damaged: {error}; remove it, and the one before it is used") from error
 
 
 def _write(path: Path, content: bytes) -> None:

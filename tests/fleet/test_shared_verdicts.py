@@ -1,12 +1,15 @@
 """Pictures that verdicts have added on one node are trained on by all."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from surveil.app.shared_verdicts import SharedVerdicts, merged
 from surveil.errors import StateError
+from surveil.fleet import shelf as shelf_module
 from surveil.fleet.shelf import Shelf
 from surveil.fleet.terms import take_term
 from surveil.offline.classify import dataset
@@ -169,6 +172,59 @@ def test_of_two_nodes_that_write_at_a_time_nothing_is_lost(nodes, store):
     Shelf(store, "verdicts/intrusion").put(before.epoch + 1, {"items": content}, before.parts)
     share(east, west)
     assert east.labels() == west.labels() == ["true", "true"]
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, partial(Path.write_bytes, data=b"x")])
+def test_a_picture_that_the_store_has_lost_blocks_no_other_and_comes_back(nodes, store, damage):
+    east, west = nodes
+    for number in range(2):
+        item = east.judge(number, "true")
+    share(east)
+    damage(store / "verdicts" / "intrusion" / "objects" / item.sha256)
+    west.judge(7, "false")
+    share(west)
+    assert west.labels() == ["false", "true"]
+    share(east, west)
+    assert east.labels() == west.labels() == ["false", "true", "true"]
+
+
+def test_a_list_that_the_store_has_lost_is_written_anew(nodes, store):
+    east, west = nodes
+    east.judge(1, "true")
+    share(east)
+    shelf = Shelf(store, "verdicts/intrusion")
+    (store / "verdicts" / "intrusion" / "objects" / shelf.newest().parts["items"]).unlink()
+    west.judge(2, "false")
+    share(west, east, west)
+    assert east.labels() == west.labels() == ["false", "true"]
+
+
+def test_a_data_set_that_cannot_be_shared_keeps_no_other_from_it(nodes, store):
+    east, west = nodes
+    Shelf(store, "verdicts/bad").put(9, {"items": b"no json"})
+    east.judge(1, "true")
+    for node in nodes:
+        with pytest.raises(StateError, match="cannot be read"):
+            node.share()
+    assert west.labels() == ["true"]
+
+
+def test_of_nodes_that_put_pictures_at_a_time_none_loses_any(nodes, store, monkeypatch):
+    """The second one puts all of its own while the first has written its pictures, but not its list."""
+    east, west = nodes
+    east.judge(1, "true")
+    west.judge(2, "false")
+    write = shelf_module._write
+
+    def interrupted(path, content):
+        if path.suffix == ".json":
+            monkeypatch.setattr(shelf_module, "_write", write)
+            west.share()
+        write(path, content)
+
+    monkeypatch.setattr(shelf_module, "_write", interrupted)
+    share(east, west, east, west)
+    assert east.labels() == west.labels() == ["false", "true"]
 
 
 def test_who_has_changed_what():
