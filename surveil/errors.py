@@ -114,16 +114,23 @@ class RetryLater(SurveilError):  # noqa: N818 - named for what the caller does, 
     """The sink cannot take the alert now.
 
     `suspect`: the trouble may be this very alert (an HTTP 500), not the sink, so that others may go first.
-    `partly`: some recipients have it by now, so that the sink works, and new alerts need not wait.
+    `takes_new`: the sink works, and alerts that were never tried need not wait.
     """
 
     def __init__(
-        self, message: str, after_s: float | None = None, *, suspect: bool = False, partly: bool = False
+        self, message: str, after_s: float | None = None, *, suspect: bool = False, takes_new: bool = False
     ) -> None:
         super().__init__(message)
         self.after_s = after_s
         self.suspect = suspect
-        self.partly = partly
+        self.takes_new = takes_new
+
+
+class Refused(RetryLater):
+    """The sink has answered and refuses this alert, perhaps for good: a few more tries, then it is a dead letter."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, suspect=True, takes_new=True)
 
 
 class Rejected(SurveilError):  # noqa: N818 - as above

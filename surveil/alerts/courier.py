@@ -21,7 +21,7 @@ from surveil.alerts.rows import Dead
 from surveil.alerts.settings import OutboxSettings
 from surveil.alerts.sinks.base import Sink
 from surveil.clock import Clock, Stop
-from surveil.errors import PartlyRejected, Rejected, RetryLater, StateError
+from surveil.errors import PartlyRejected, Refused, Rejected, RetryLater, StateError
 from surveil.logs import LogThrottle, scrub
 from surveil.metrics import Metrics
 
@@ -35,6 +35,8 @@ _IDLE_S = 0.5
 """How often an idle courier looks for work it was not woken for, and for the end."""
 _PATIENCE = 3
 """Suspect failures of one alert before others go first."""
+_MOST_REFUSALS = 12
+"""Tries of an alert that the sink refuses: with the pauses of one sink, a quarter of an hour."""
 _TELL_EVERY_S = 600.0
 """How often a sink that stays away is logged."""
 RESULTS = ("delivered", "retry", "rejected", "error")
@@ -74,7 +76,9 @@ class Courier:
         self._answers = True
         """Whether the last failure was of one alert: the sink itself answers, and is maintained during the pause."""
         self._takes_new = False
-        """Whether the pause is only for what some recipients have already: new alerts go at once."""
+        """Whether the pause is only for what was tried already: new alerts go at once."""
+        self._new_refused = 0
+        """How many new alerts were refused since the last one that was taken: after a few, the sink takes none now."""
         self._failed_at_maintenance = False
         self._refusals, self._bugs = LogThrottle(clock), LogThrottle(clock)
         for result in RESULTS:
@@ -144,15 +148,8 @@ class Courier:
         except RetryLater as error:
             self._retry(delivery, error)
         except Rejected as error:
-            if n := self._refusals.take():
-                alert = delivery.alert.id
-                log.warning(
-                    "sink rejected alerts permanently", sink=self.name, times=n, last=alert, why=str(error)
-                )
-            self._count("rejected")
             self._succeeded()
-            reason = Dead.PARTIAL if isinstance(error, PartlyRejected) else Dead.REJECTED
-            self._queue.rejected(self.name, delivery.seq, _words(error), reason)
+            self._give_up(delivery, error)
         except Exception as error:  # noqa: BLE001 - a bug in a sink must not stop the others
             self._bug(delivery, error)
         else:
@@ -165,12 +162,29 @@ class Courier:
         return replace(delivery, alert=self._links.linked(delivery.alert)) if self._links else delivery
 
     def _retry(self, delivery: Delivery, error: RetryLater) -> None:
+        refused = isinstance(error, Refused)
+        if refused and delivery.suspect_failures + 1 >= _MOST_REFUSALS:
+            self._failures = 0
+            self._give_up(delivery, error)
+            return
         self._count("retry")
-        suspect = error.suspect and delivery.attempts + 1 >= _PATIENCE
+        suspect = error.suspect and (refused or delivery.attempts + 1 >= _PATIENCE)
         self._queue.failed(self.name, delivery.seq, _words(error), suspect=suspect)
         self._answers = error.suspect
         self._back_off(str(error), error.after_s)
-        self._takes_new = error.partly
+        self._new_refused += refused and not delivery.attempts
+        self._takes_new = error.takes_new and self._new_refused < _PATIENCE
+
+    def _give_up(self, delivery: Delivery, error: RetryLater | Rejected) -> None:
+        """Make the alert a dead letter."""
+        if n := self._refusals.take():
+            alert = delivery.alert.id
+            log.warning(
+                "sink rejected alerts permanently", sink=self.name, times=n, last=alert, why=str(error)
+            )
+        self._count("rejected")
+        reason = Dead.PARTIAL if isinstance(error, PartlyRejected) else Dead.REJECTED
+        self._queue.rejected(self.name, delivery.seq, _words(error), reason)
 
     def _bug(self, delivery: Delivery, error: Exception) -> None:
         self._count("error")
@@ -235,7 +249,7 @@ class Courier:
     def _succeeded(self) -> None:
         if self._failures:
             log.info("sink available again", sink=self.name, after_failures=self._failures)
-        self._failures = 0
+        self._failures = self._new_refused = 0
         self._failed_at_maintenance = False
 
     def _count(self, result: str, n: int = 1) -> None:

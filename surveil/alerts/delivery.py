@@ -22,6 +22,8 @@ class Delivery:
     alert: Alert
     attempts: int = 0
     """How often it was tried before."""
+    suspect_failures: int = 0
+    """How many of these tries failed for a reason that may lie in the alert."""
     seq: int = 0
     """Its row in the outbox."""
 

@@ -26,7 +26,7 @@ from surveil.alerts.addresses import is_ip
 from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.delivery import Context
 from surveil.alerts.doubt import ClosedError
-from surveil.errors import Rejected, RetryLater
+from surveil.errors import Refused, Rejected, RetryLater
 from surveil.filesystem import check_regular, read_json
 from surveil.redact import scrub
 
@@ -54,6 +54,8 @@ class Response:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    whole: bool = True
+    """Whether the body ended, and was not cut."""
     said: str = ""
     """What the body says, on one line and without what was sent in URL and headers: the reason of a refusal."""
 
@@ -149,7 +151,7 @@ def _exchange(
             connection.request(method, target, body=body, headers=sent)
         with connection.getresponse() as answer:
             answer_headers = {k.lower(): v for k, v in answer.getheaders()}
-            return Response(answer.status, answer_headers, _body(answer))
+            return Response(answer.status, answer_headers, *_body(answer))
     except ConnectionError as error:
         why = error.strerror or "the connection was closed without an answer"
         raise ClosedError(f"{host}:{_port(parts)}: {why}") from error
@@ -165,13 +167,19 @@ class _FinalResponse(http.client.HTTPResponse):
         return version, http.client.CONTINUE if _INTERIM <= status < 200 else status, reason
 
 
-def _body(answer: http.client.HTTPResponse) -> bytes:
-    """Return the body, as far as it comes: the status is the answer, and a body that does not end changes nothing."""
+def _body(answer: http.client.HTTPResponse) -> tuple[bytes, bool]:
+    """Return the body as far as it comes, and whether that is all of it.
+
+    The status is the answer: a body that does not end changes nothing.
+    """
     found = bytearray()
     with contextlib.suppress(OSError, http.client.HTTPException):
-        while len(found) < _MAX_ANSWER and (more := answer.read1(_MAX_ANSWER - len(found))):
+        while len(found) < _MAX_ANSWER:
+            more = answer.read1(_MAX_ANSWER - len(found))
+            if not more:
+                return bytes(found), not answer.length
             found += more
-    return bytes(found)
+    return bytes(found), False
 
 
 def _port(parts: SplitResult) -> int:
@@ -229,14 +237,17 @@ def judge(response: Response, place: str, now: float) -> None:
 
 
 def judge_body(response: Response, place: str, accepted: Mapping[str, object]) -> None:
-    """Raise RetryLater where a 2xx answer refuses in its body, as some chat services do.
+    """Raise Refused where a 2xx answer refuses in its body, as some chat services do.
 
     It refuses by `ok` or `success` that is false, by an `errcode` other than 0, and where it lacks a field of
-    `accepted` or has another value there.
+    `accepted` or has another value there. A body that breaks off or is too long says nothing: the status counts.
     """
     found: object = None
-    with contextlib.suppress(ValueError):
+    try:
         found = read_json(response.body)
+    except ValueError:
+        if not response.whole:
+            return
     said = found if isinstance(found, dict) else {}
     refuses = any(said.get(name) is False for name in ("ok", "success")) or said.get("errcode") not in (
         None,
@@ -245,7 +256,7 @@ def judge_body(response: Response, place: str, accepted: Mapping[str, object]) -
     )
     if refuses or any(said.get(name) != value for name, value in accepted.items()):
         text = f"{place}: HTTP {response.status}, and the body refuses"
-        raise RetryLater(f"{text}: {response.said}" if response.said else text, suspect=True)
+        raise Refused(f"{text}: {response.said}" if response.said else text)
 
 
 def _elsewhere(response: Response) -> str:

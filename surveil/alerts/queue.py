@@ -34,7 +34,11 @@ class DeliveryQueue:
         with self._db.lock, foreign_errors():
             self._expire(sink)
             row = self._db.acks.execute(rows.NEXT_NEW if new else rows.NEXT, (sink,)).fetchone()
-        return None if row is None else Delivery(self._db.alert_of(row[1:]), attempts=row[0], seq=row[1])
+        if row is None:
+            return None
+        attempts, suspect_failures, seq = row[:3]
+        alert = self._db.alert_of(row[2:])
+        return Delivery(alert, attempts=attempts, suspect_failures=suspect_failures, seq=seq)
 
     def delivered(self, sink: str, seq: int) -> None:
         """The sink has said yes."""

@@ -15,7 +15,7 @@ from surveil.reasons import Outcome, Reason
 from surveil.types import Alert
 
 NEXT = f"""
-SELECT d.attempts, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert
+SELECT d.attempts, d.suspect_failures, {COLUMNS} FROM deliveries d JOIN alerts a ON a.seq = d.alert
 WHERE d.sink = ? AND d.state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM deliveries e
     WHERE e.event_id = d.event_id AND e.sink = d.sink AND e.alert < d.alert AND e.state = 'pending')

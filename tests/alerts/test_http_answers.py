@@ -158,6 +158,69 @@ def test_other_bodies_with_status_200_are_a_delivery(accepted, body):
 
 
 @pytest.mark.parametrize(
+    "rest",
+    [
+        b'Content-Length: 100\r\n\r\n{"code": 0, ',
+        b'Transfer-Encoding: chunked\r\n\r\n9\r\n{"code": \r\n',
+        b"\r\n" + b'{"code": 0, "echo": "' + b"x" * 70_000 + b'"}',
+    ],
+    ids=["length", "chunked", "too long"],
+)
+def test_a_body_that_cannot_be_read_whole_refuses_nothing(rest):
+    with answering(b"HTTP/1.1 200 OK\r\n" + rest) as url:
+        make_sink(WebhookSettings(url=url, accepted={"code": 0}), Context()).deliver(Delivery(alert(0)))
+
+
+def test_an_alert_that_a_body_refuses_delays_no_other_and_is_given_up(tmp_path, clock):
+    def answer(got):
+        refuses = got.headers["Idempotency-Key"] == alert(0).id
+        return 200, {}, b'{"success": false, "error": "duplicate"}' if refuses else b'{"success": true}'
+
+    outbox = Outbox.open(tmp_path / "surveil.db", ["ops"], clock)
+    with Receiver(answer=answer) as receiver:
+        sink = make_sink(WebhookSettings(url=receiver.url), Context())
+        courier = Courier("ops", sink, outbox, clock, OutboxSettings(), rng=random.Random(1))
+        outbox.committer.commit([alert(0)])
+        for _ in range(11):
+            clock.advance(courier.waits_s())
+            assert courier.run_once()
+        assert courier.waits_s() > 200
+        for n in range(1, 5):
+            outbox.committer.commit([alert(n)])
+            assert courier.run_once()
+        assert outbox.queue.counts()["ops"] == {"pending": 1, "delivered": 4, "dead": 0}
+        assert not courier.run_once()
+        clock.advance(courier.waits_s())
+        assert courier.run_once()
+        keys = [got.headers["Idempotency-Key"] for got in receiver.got]
+    assert keys.count(alert(0).id) == 12
+    assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 4, "dead": 1}
+    (dead,) = outbox.db.read_aside("SELECT reason, error FROM deliveries WHERE state = 'dead'")
+    assert dead[0] == "rejected"
+    assert dead[1].endswith("HTTP 200, and the body refuses: duplicate")
+    outbox.close()
+
+
+def test_new_alerts_go_during_the_pause_of_a_refused_one_unless_all_are_refused(tmp_path, clock):
+    bodies = [b'{"ok": false}', b'{"ok": true}'] + [b'{"ok": false}'] * 9
+    outbox = Outbox.open(tmp_path / "surveil.db", ["ops"], clock)
+    with Receiver(answer=lambda _got: (200, {}, bodies.pop(0))) as receiver:
+        sink = make_sink(WebhookSettings(url=receiver.url), Context())
+        courier = Courier("ops", sink, outbox, clock, OutboxSettings(), rng=random.Random(1))
+        outbox.committer.commit([alert(n) for n in range(9)])
+        while courier.run_once():
+            pass
+        assert courier.waits_s() > 0
+        assert len(receiver.got) == 5
+        clock.advance(courier.waits_s())
+        assert courier.run_once()
+        assert receiver.got[-1].headers["Idempotency-Key"] == alert(5).id
+        assert not courier.run_once()
+    assert outbox.queue.counts()["ops"] == {"pending": 8, "delivered": 1, "dead": 0}
+    outbox.close()
+
+
+@pytest.mark.parametrize(
     ("value", "seconds"),
     [
         ("²", None),

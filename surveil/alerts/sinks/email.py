@@ -170,7 +170,9 @@ class EmailSink(BaseSink):
             text = f"{self._place}: {_list({one: refused[one] for one in way.left})}"
             if waiting < of:
                 raise RetryLater(
-                    f"{text}; {of - waiting} of {of} recipients have the message", suspect=True, partly=True
+                    f"{text}; {of - waiting} of {of} recipients have the message",
+                    suspect=True,
+                    takes_new=True,
                 )
             raise RetryLater(text)
         self._under_way.pop(alert_id, None)
