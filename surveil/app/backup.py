@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from surveil import __version__
@@ -23,8 +24,12 @@ from surveil.alerts.database import BUSY_TIMEOUT_S, DamagedError, foreign_errors
 from surveil.alerts.evidence import FOLDER
 from surveil.alerts.salvage import damage
 from surveil.app.state_dir import StateLock, usable
+from surveil.console.auth import database as console
 from surveil.errors import StateError
+from surveil.features.counting import store as counts
 from surveil.filesystem import appearing
+from surveil.offsite import queue as offsite
+from surveil.recording import index as recordings
 
 OUTBOX = "surveil.db"
 _PICTURES = frozenset({FOLDER, "recordings", "recordings.db", "collected"})
@@ -49,7 +54,7 @@ class Copied:
     before: str = ""
     """Where what was there before a restore is now."""
     damaged: tuple[str, ...] = ()
-    """Databases that could not be read, and were copied byte by byte."""
+    """Databases that were damaged when they were backed up."""
 
 
 def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
@@ -63,7 +68,7 @@ def backup(state_dir: Path, file: Path, *, evidence: bool = False) -> Copied:
                 str(path.relative_to(state_dir)) for path in files if not _add(archive, path, state_dir)
             ]
             names = archive.getnames()
-            _add_list(archive, names)
+            _add_list(archive, names, damaged)
         return Copied(files=len(names), bytes=file.stat().st_size, damaged=tuple(damaged))
     except OSError as error:
         raise StateError(f"{error.filename or file}: cannot be copied: {error.strerror or error}") from error
@@ -87,21 +92,24 @@ def _add(archive: tarfile.TarFile, path: Path, base: Path) -> bool:
     name = str(path.relative_to(base))
     if path.suffix == ".db":
         try:
-            _add_database(archive, path, name)
+            return _add_database(archive, path, name)
         except DamagedError:
-            # It costs no more than itself, and may be read in part some day.
+            # It costs no more than itself, and a daemon takes over from it what can be read.
             _add_file(archive, path, name)
+            log = path.with_name(path.name + "-wal")
+            if log.is_file():
+                _add_file(archive, log, f"{name}-wal")
             return False
-    else:
-        _add_file(archive, path, name)
+    _add_file(archive, path, name)
     return True
 
 
-def _add_database(archive: tarfile.TarFile, path: Path, name: str) -> None:
-    """Add the copy of a database as of one moment; writers do not wait for it."""
-    with tempfile.TemporaryDirectory() as folder, foreign_errors():
+def _add_database(archive: tarfile.TarFile, path: Path, name: str) -> bool:
+    """Add the copy of a database as of one moment, and return whether it is sound; writers do not wait for it."""
+    with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         with (
+            foreign_errors(),
             closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
@@ -109,6 +117,7 @@ def _add_database(archive: tarfile.TarFile, path: Path, name: str) -> None:
             target.execute("PRAGMA journal_mode=DELETE")
         copy.chmod(path.stat().st_mode)
         _add_file(archive, copy, name)
+        return not (damage(copy) if name == OUTBOX else damage(copy, lambda _: ""))
 
 
 def _add_file(archive: tarfile.TarFile, path: Path, name: str) -> None:
@@ -119,8 +128,8 @@ def _add_file(archive: tarfile.TarFile, path: Path, name: str) -> None:
         archive.addfile(info, content)
 
 
-def _add_list(archive: tarfile.TarFile, names: Sequence[str]) -> None:
-    content = json.dumps({"surveil": __version__, "files": names}).encode()
+def _add_list(archive: tarfile.TarFile, names: Sequence[str], damaged: Sequence[str]) -> None:
+    content = json.dumps({"surveil": __version__, "files": names, "damaged": damaged}).encode()
     info = tarfile.TarInfo(_LIST)
     info.size, info.mode = len(content), 0o640
     archive.addfile(info, io.BytesIO(content))
@@ -139,7 +148,7 @@ def restore(file: Path, state_dir: Path, *, replace: bool = False) -> Copied:
             before = _make_way(state_dir, replace=replace)
             for path in sorted(unpacked.iterdir()):
                 path.rename(state_dir / path.name)
-            return Copied(files=found.files, bytes=found.bytes, before=before)
+            return replaced(found, before=before)
     except OSError as error:
         raise StateError(
             f"{error.filename or file}: cannot be restored: {error.strerror or error}"
@@ -152,23 +161,42 @@ def _unpack(file: Path, folder: Path) -> Copied:
     try:
         with tarfile.open(file) as archive:
             members = [member for member in archive.getmembers() if member.name != _LIST]
-            listed = json.loads((archive.extractfile(_LIST) or io.BytesIO()).read())["files"]
-            if listed != [member.name for member in members]:
+            listed = json.loads((archive.extractfile(_LIST) or io.BytesIO()).read())
+            damaged = tuple(str(name) for name in listed.get("damaged", ()))
+            if listed["files"] != [member.name for member in members]:
                 raise StateError(f"{file}: is not a backup of surveil: it lacks files, or has others")
             archive.extractall(folder, members, filter="data")
-    except (tarfile.TarError, EOFError, KeyError, ValueError, TypeError) as error:
+    except (tarfile.TarError, EOFError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise StateError(f"{file}: is not a backup of surveil, or is damaged: {error}") from error
     if not (folder / OUTBOX).is_file():
         raise StateError(f"{file}: is not a backup of surveil: it lacks {OUTBOX}")
-    if why := damage(folder / OUTBOX):
+    if OUTBOX not in damaged and (why := damage(folder / OUTBOX)):
         raise StateError(f"{file}: the {OUTBOX} in it is damaged: {why}")
-    with closing(sqlite3.connect(folder / OUTBOX)) as db:
-        version, known = db.execute("PRAGMA user_version").fetchone()[0], migrations()[-1][0]
+    for name, known in _versions().items():
+        if name not in damaged and (folder / name).is_file():
+            _check_version(file, folder / name, known)
+    return Copied(files=len(members), bytes=sum(member.size for member in members), damaged=damaged)
+
+
+def _versions() -> dict[str, int]:
+    """Return database → the newest schema that this program knows."""
+    return {
+        OUTBOX: migrations()[-1][0],
+        console.NAME: console.VERSION,
+        counts.DATABASE: counts.VERSION,
+        offsite.DATABASE: offsite.VERSION,
+        recordings.DATABASE: recordings.VERSION,
+    }
+
+
+def _check_version(file: Path, database: Path, known: int) -> None:
+    with foreign_errors(), closing(sqlite3.connect(database)) as db:
+        version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > known:
         raise StateError(
-            f"{file}: was written by a newer surveil (schema {version}, this one knows up to {known}): upgrade first"
+            f"{file}: {database.name}: was written by a newer surveil "
+            f"(schema {version}, this one knows up to {known}): upgrade first"
         )
-    return Copied(files=len(members), bytes=sum(member.size for member in members))
 
 
 def _make_way(state_dir: Path, *, replace: bool) -> str:

@@ -26,7 +26,8 @@ def backup(
     Includes users and the settings of the console. Each database is copied as a consistent snapshot; the daemon
     does not wait. Pictures, clips and recordings are included only with `--evidence`. The configuration file and
     its secrets are not included. The passwords of cameras that were added in the console are included, so only the
-    owner may read the backup.
+    owner may read the backup. Exit code 1 if the outbox is damaged: the backup is written, and older ones should
+    be kept.
 
     Example: `surveil backup /var/backups/surveil.tar -c /etc/surveil/config.yaml`
     """
@@ -37,6 +38,8 @@ def backup(
         print_json(copied)
     else:
         console.print(f"{file}: {copied.files} files, {copied.bytes} bytes", soft_wrap=True)
+    if copies.OUTBOX in copied.damaged:
+        raise typer.Exit(1)
 
 
 def restore(
@@ -57,6 +60,10 @@ def restore(
     """
     state_dir = read_config(config).state_dir
     copied = copies.restore(file, state_dir, replace=replace)
+    if copied.damaged:
+        warn(
+            f"damaged when they were backed up: {', '.join(copied.damaged)}; the daemon recovers what can be read"
+        )
     if json:
         print_json(copied)
         return

@@ -18,13 +18,15 @@ from surveil.filesystem import keep_private
 
 DATABASE = "offsite.db"
 """In the state directory."""
-_SCHEMA = """
+VERSION = 1
+"""Of the tables; a newer surveil may have a higher one."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY, folder TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, seen_s REAL NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0, is_copied INTEGER NOT NULL DEFAULT 0, UNIQUE (folder, name)
 );
 CREATE INDEX IF NOT EXISTS waiting ON files (attempts, folder, id) WHERE NOT is_copied;
-PRAGMA user_version = 1;
+PRAGMA user_version = {VERSION};
 """
 _NEXT = """
 SELECT id, folder, name, size FROM files WHERE NOT is_copied

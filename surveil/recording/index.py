@@ -16,7 +16,9 @@ from surveil.recording.reasons import Gap
 
 DATABASE = "recordings.db"
 """In the state directory."""
-_SCHEMA = """
+VERSION = 1
+"""Of the tables; a newer surveil may have a higher one."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS segments (
     id INTEGER PRIMARY KEY, camera TEXT NOT NULL, path TEXT NOT NULL UNIQUE,
     start REAL NOT NULL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
@@ -26,7 +28,7 @@ CREATE INDEX IF NOT EXISTS by_time ON segments (camera, start);
 CREATE TABLE IF NOT EXISTS holds (
     event TEXT PRIMARY KEY, camera TEXT NOT NULL, since REAL NOT NULL, until REAL NOT NULL
 ) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = {VERSION};
 """
 _TABLES = {"segments": 11, "holds": 4}
 _COLUMNS = "id, camera, path, start, seconds, bytes, created_s, gap, codec, state, skew_s"

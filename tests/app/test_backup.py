@@ -139,19 +139,51 @@ def test_a_damaged_database_is_copied_as_it_is_and_the_rest_whole(state, tmp_pat
     assert check(again / "surveil.db").problems == ()
 
 
+@pytest.mark.parametrize("where", ["header", "page"])
+def test_a_damaged_outbox_is_backed_up_with_its_log_and_recovered_after_the_restore(tmp_path, where):
+    folder, again, config = tmp_path / "state", tmp_path / "again", tmp_path / "config.yaml"
+    database = folder / "surveil.db"
+    outbox = Outbox.open(database, ["ops"], ManualClock())
+    outbox.committer.commit([alert(n) for n in range(20)])
+    outbox.close()
+    with closing(sqlite3.connect(database)) as db:
+        root = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'alerts'").fetchone()[0]
+    raw = bytearray(database.read_bytes())
+    at = 0 if where == "header" else (root - 1) * 4096
+    raw[at : at + 100] = b"\xff" * 100
+    config.write_text(config_text("rtsp://127.0.0.1:9/x", folder))
+    with closing(sqlite3.connect(database)) as running, running:
+        running.execute("UPDATE deliveries SET error = 'in the log alone'")
+        running.commit()
+        database.write_bytes(raw)
+        code, text = surveil("backup", tmp_path / "b.tar", "-c", config, "--json")
+    assert (code, json.loads(text)["damaged"]) == (1, ["surveil.db"])
+    config.write_text(config_text("rtsp://127.0.0.1:9/x", again))
+    code, text = surveil("restore", tmp_path / "b.tar", "-c", config, "--json")
+    assert (code, json.loads(text)["damaged"]) == (0, ["surveil.db"])
+    recovered = Outbox.open(again / "surveil.db", ["ops"], ManualClock())
+    assert recovered.salvaged == 20
+    told = set(recovered.db.read_aside("SELECT error FROM deliveries WHERE alert <= 20"))
+    # Alerts that were found beside their damaged page are addressed anew.
+    assert told == {("in the log alone" if where == "header" else "",)}
+    recovered.close()
+    assert check(again / "surveil.db").problems == ()
+
+
 def test_a_backup_in_the_state_directory_is_in_no_other(state):
     folder, _ = state
     assert len({backup(folder, folder / name).files for name in ("1.tar", "2.tar")}) == 1
 
 
-def test_a_backup_of_a_newer_surveil_changes_nothing(state, tmp_path):
+@pytest.mark.parametrize("name", ["surveil.db", "counts.db", "console.db", "offsite.db"])
+def test_a_backup_of_a_newer_surveil_changes_nothing(state, tmp_path, name):
     folder, _ = state
-    with closing(sqlite3.connect(folder / "surveil.db")) as db:
+    with closing(sqlite3.connect(folder / name)) as db:
         db.execute("PRAGMA user_version = 99")
     backup(folder, tmp_path / "b.tar")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "surveil.db").write_bytes(b"")
-    with pytest.raises(StateError, match="newer surveil"):
+    with pytest.raises(StateError, match=f"{name}: was written by a newer surveil"):
         restore(tmp_path / "b.tar", tmp_path / "here", replace=True)
     assert not (tmp_path / "here" / "before-restore").exists()
 

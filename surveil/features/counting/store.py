@@ -19,7 +19,9 @@ from surveil.types import Floats
 
 DATABASE = "counts.db"
 """In the state directory; beside the outbox, since what is counted is neither synced nor delivered."""
-_SCHEMA = """
+VERSION = 1
+"""Of the tables; a newer surveil may have a higher one."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS hours (
     camera TEXT NOT NULL, hour INTEGER NOT NULL, kind TEXT NOT NULL, place TEXT NOT NULL,
     direction TEXT NOT NULL, label TEXT NOT NULL, n INTEGER NOT NULL, seconds REAL NOT NULL, peak REAL NOT NULL,
@@ -29,7 +31,7 @@ CREATE TABLE IF NOT EXISTS maps (
     camera TEXT NOT NULL, day INTEGER NOT NULL, columns INTEGER NOT NULL, cells BLOB NOT NULL,
     PRIMARY KEY (camera, day)
 ) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = {VERSION};
 """
 _ADD = """
 INSERT INTO hours VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
