@@ -97,8 +97,18 @@ def clear_logs(database: Path) -> None:
     for suffix in ("-wal", "-shm", "-journal"):
         file = database.with_name(database.name + suffix)
         with suppress(OSError):
-            if not file.is_file() and (file.is_symlink() or file.exists()):
-                file.rename(file.with_name(f"{file.name}.damaged"))
+            # One look: another process may make its log at any time.
+            if not stat.S_ISREG(file.lstat().st_mode):
+                file.rename(free_name(file.with_name(f"{file.name}.damaged")))
+
+
+def free_name(path: Path) -> Path:
+    """Return the path, or the first of `PATH-2`, `PATH-3` and so on that does not exist."""
+    found, n = path, 1
+    while os.path.lexists(found):
+        n += 1
+        found = path.with_name(f"{path.name}-{n}")
+    return found
 
 
 def temporary(path: Path) -> Path:

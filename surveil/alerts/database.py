@@ -18,7 +18,7 @@ from surveil.alerts.records import Row, alert_of
 from surveil.clock import Clock
 from surveil.damage import Damaged, found
 from surveil.errors import StateError
-from surveil.filesystem import keep_private
+from surveil.filesystem import free_name, keep_private
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -278,10 +278,7 @@ def is_damaged(path: Path) -> bool:
 
 def set_aside(path: Path, stamp: str) -> Path:
     """Rename a damaged database and its log, so that it can be examined; return its new name."""
-    target, n = path.with_name(f"{path.name}.damaged-{stamp}"), 1
-    while target.exists():
-        n += 1
-        target = path.with_name(f"{path.name}.damaged-{stamp}-{n}")
+    target = free_name(path.with_name(f"{path.name}.damaged-{stamp}"))
     for suffix in ("", "-wal", "-shm"):
         source = path.with_name(path.name + suffix)
         if source.exists() or source.is_symlink():

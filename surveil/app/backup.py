@@ -27,7 +27,7 @@ from surveil.app.state_dir import StateLock, usable
 from surveil.console.auth import database as console
 from surveil.errors import StateError
 from surveil.features.counting import store as counts
-from surveil.filesystem import appearing
+from surveil.filesystem import appearing, free_name
 from surveil.offsite import queue as offsite
 from surveil.recording import index as recordings
 
@@ -211,10 +211,7 @@ def _make_way(state_dir: Path, *, replace: bool) -> str:
         raise StateError(f"{state_dir}: already has a state ({named.name}): use --replace to move it aside")
     if not there:
         return ""
-    aside, n = state_dir / _BEFORE, 1
-    while aside.exists():
-        n += 1
-        aside = state_dir / f"{_BEFORE}-{n}"
+    aside = free_name(state_dir / _BEFORE)
     aside.mkdir(mode=0o750)
     for path in there:
         shutil.move(path, aside / path.name)

@@ -13,6 +13,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.records import LOST
 from surveil.clock import ManualClock
 from surveil.damage import Damaged, found
+from surveil.filesystem import clear_logs
 from tests.alerts.helpers import alert
 from tests.survival.databases import NEW, SINKS, run, sound, used
 
@@ -113,6 +114,38 @@ def test_whatever_lies_in_the_place_of_its_log_costs_no_alert(path, waiting, put
         outbox.queue.delivered("ops", delivery.seq)
     outbox.close()
     assert waiting <= told
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_second_folder_in_the_place_of_a_log_is_moved_too(path, suffix):
+    for _ in range(2):
+        (path.with_name(path.name + suffix) / "of somebody").mkdir(parents=True)
+        Outbox.open(path, SINKS, ManualClock()).close()
+    moved = path.with_name(f"{path.name}{suffix}.damaged")
+    assert (moved / "of somebody").is_dir()
+    assert (moved.with_name(f"{moved.name}-2") / "of somebody").is_dir()
+
+
+def test_a_log_that_appears_at_any_time_is_not_moved(tmp_path, monkeypatch):
+    log, looks = tmp_path / "surveil.db-wal", []
+
+    def appearing_after(look):
+        def looked(path, *how, **ways):
+            try:
+                return look(path, *how, **ways)
+            finally:
+                if str(path) == str(log):
+                    looks.append(path)
+                    os.close(os.open(log, os.O_CREAT))
+
+        return looked
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", appearing_after(os.stat))
+        patched.setattr(os, "lstat", appearing_after(os.lstat))
+        clear_logs(tmp_path / "surveil.db")
+    assert looks
+    assert log.is_file()
 
 
 def test_a_link_to_itself_is_set_aside(path):
