@@ -87,6 +87,8 @@ class ClientConnection(H11Protocol):
     most = MOST
     door: Doorway | None = None
     _timer: asyncio.TimerHandle | None = None
+    _open_since = 0.0
+    """When it was made, or its last request answered."""
     _since = 0.0
     """When it began to wait for the head of a request, or was last seen to send."""
     _unsent = 0
@@ -96,7 +98,7 @@ class ClientConnection(H11Protocol):
         super().connection_made(transport)
         if self.door is not None:
             self.door.let_in(transport.get_extra_info("socket").fileno())
-        self._since = self.loop.time()
+        self._since = self._open_since = self.loop.time()
         self._timer = self.loop.call_later(HEAD_S, self._look)
         if len(self.connections) > self.most:
             self._make_room()
@@ -110,7 +112,7 @@ class ClientConnection(H11Protocol):
     def on_response_complete(self) -> None:
         """Wait for the next request."""
         super().on_response_complete()
-        self._since = self.loop.time()
+        self._since = self._open_since = self.loop.time()
 
     @property
     def waits(self) -> bool:
@@ -131,9 +133,10 @@ class ClientConnection(H11Protocol):
 
     def _make_room(self) -> None:
         others = [c for c in self.connections if isinstance(c, ClientConnection) and c is not self]
-        waiting = [c for c in others if c.waits] or [c for c in others if c.receives]
+        # A probe that has not sent its request yet is younger than those that never send a whole one.
+        waiting = [c for c in others if c.waits or c.receives]
         chosen = waiting or [c for c in others if c.stalls] or [self]
-        min(chosen, key=lambda c: c._since).cut()  # noqa: SLF001 - of the same class
+        min(chosen, key=lambda c: c._open_since).cut()  # noqa: SLF001 - of the same class
 
     def cut(self) -> None:
         """Close the connection at once."""

@@ -144,6 +144,20 @@ def test_probes_and_scrapes_get_through_a_thousand_connections_that_send_no_whol
         assert len(connections(web)) <= webserver.most_connections()
 
 
+def test_a_probe_that_has_not_sent_its_request_yet_is_not_cut_for_another(web):
+    half = b"POST /read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\n{"
+    with contextlib.ExitStack() as open_ones:
+        old = [open_ones.enter_context(Client(web.address)) for _ in range(webserver.most_connections() - 1)]
+        for client in old:
+            client.socket.sendall(half)
+        wait_for(lambda: sum(c.cycle is not None for c in list(connections(web))) == len(old))
+        probe = open_ones.enter_context(Client(web.address))
+        for _ in range(20):
+            assert get(web, "/livez")[0] == 200
+        assert probe.ask("/livez")[0] == 200
+        assert old[0].is_cut()
+
+
 def get_safely(web, target):
     with urllib.request.urlopen(f"https://127.0.0.1:{web.address[1]}{target}", context=web.tls) as answer:
         return answer.status
