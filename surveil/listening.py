@@ -108,12 +108,14 @@ class HttpSettings(Settings):
     @field_validator("hosts")
     @classmethod
     def _names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for one in value:
-            if not _HOST.fullmatch(one):
+        names = tuple(_without_brackets(one) for one in value)
+        for one, name in zip(value, names, strict=True):
+            if not (_HOST.fullmatch(name) or is_address(name)):
                 raise ValueError(
-                    f"{one!r} is no host name: leave out scheme, port and path, and use no wildcard"
+                    f"{one!r} is no host name: leave out scheme, port and path, use no wildcard, and write letters "
+                    "beyond ASCII in Punycode (xn--…)"
                 )
-        return value
+        return names
 
     @field_validator("listen")
     @classmethod
@@ -165,6 +167,20 @@ class HttpSettings(Settings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach it."""
         return ipaddress.ip_address(split_address(self.listen)[0]).is_loopback
+
+
+def is_address(host: str) -> bool:
+    """Return whether a host is an IP address, without brackets."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _without_brackets(host: str) -> str:
+    inner = host.removeprefix("[").removesuffix("]")
+    return inner if host == f"[{inner}]" and is_address(inner) else host
 
 
 def _is_plain(address: str) -> bool:

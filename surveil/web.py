@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hmac
-import ipaddress
 import re
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from surveil.listening import HttpSettings
+from surveil.listening import HttpSettings, is_address
 from surveil.webserver import Limited, WebServer
 
 PAGES_AT_ONCE = 16
@@ -210,7 +209,7 @@ def is_known(header: str | None, hosts: frozenset[str]) -> bool:
     if header is None:
         return True
     host = _name_in(header)
-    return host == "localhost" or host.endswith(".localhost") or host in hosts or _is_address(host)
+    return host == "localhost" or host.endswith(".localhost") or host in hosts or is_address(host)
 
 
 def _name_in(header: str) -> str:
@@ -219,11 +218,3 @@ def _name_in(header: str) -> str:
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.partition(":")[0].rstrip(".")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

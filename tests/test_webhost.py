@@ -121,13 +121,20 @@ def test_a_name_of_ours_can_be_named(client):
         "*.example",
         "nvr example",
         "",
-        "[::1]",
+        "[nvr.example]",
+        "[::1",
+        "[::1]:9108",
         "früh.example",
     ],
 )
 def test_what_no_browser_sends_as_a_name_is_refused(host):
     with pytest.raises(ValidationError, match="leave out scheme, port and path"):
         HttpSettings(hosts=[host])
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "fd00::1", "[fd00::1]", "[::1]"])
+def test_an_address_may_be_named_as_a_host(host):
+    assert HttpSettings(hosts=[host]).hosts == (host.strip("[]"),)
 
 
 def test_away_from_loopback_prometheus_may_ask_by_any_name(client):
