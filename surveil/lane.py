@@ -80,7 +80,7 @@ class Backlog(Protocol):
         """Forget everything; return how many pictures were not taken."""
 
     def look(self) -> Frame | None:
-        """Return the picture to look at next, decoded; None: none is due, or it is awake."""
+        """Return the picture to look at next, decoded; None: none is due, or it is awake, maybe from now on."""
 
     def stay(self) -> int:
         """Sleep on after a look that showed nothing; return how many pictures before it were never decoded."""

@@ -34,7 +34,7 @@ class EncodedBacklog:
         self._packets: deque[KeptPacket] = deque()
         self._targets: deque[int] = deque()
         """Numbers of the packets that are to be looked at."""
-        self._ended = self._is_dropped = False
+        self._ended = self._is_dropped = self._is_full = False
         self._look_t = self._key_t = float("-inf")
         # Of the holder of the slot.
         self._seen = -1
@@ -52,19 +52,22 @@ class EncodedBacklog:
         self.awake = True
         self.bytes = 0
         self.overrun = False
-        """More came than may be kept."""
+        """More came than may be kept: it sleeps no more."""
         self.failure: SourceError | None = None
         """Why nothing more can be decoded in this connection."""
         self.bad_since: float | None = None
         """Since when (monotonic s of arrival) packets have given no picture."""
 
     def append(self, packet: KeptPacket) -> None:
-        """Keep a packet; the first is a key frame. After an overrun nothing more is."""
+        """Keep a packet; the first is a key frame. Where there is no room, nothing more is kept.
+
+        A camera that sleeps is woken first: then all of its group up to the next key frame can be decoded.
+        """
         with self._lock:
             if self._is_dropped:
                 return
-            self.overrun |= self.bytes + len(packet.data) > self._pace.most_bytes
-            if self.overrun:
+            self._make_room(len(packet.data))
+            if self._is_full:
                 self._skipped += 1
                 return
             if not self._packets and self._seen < 0:
@@ -74,6 +77,13 @@ class EncodedBacklog:
             self.bytes += len(packet.data)
             if not self.awake:
                 self._plan(packet)
+
+    def _make_room(self, size: int) -> None:
+        """Wake the camera for want of room for `size` bytes; awake, give up."""
+        wanted = self.bytes + size
+        if wanted > self._pace.most_bytes and not self.overrun:
+            self.overrun, self._is_full = True, self.awake
+        self._is_full |= self.overrun and wanted > self._pace.most_woken_bytes
 
     def _plan(self, packet: KeptPacket) -> None:
         """Decide whether a packet is looked at."""
@@ -95,7 +105,7 @@ class EncodedBacklog:
         """Whether there is anything to take, when the next picture is due at stream time `due_at` (s)."""
         with self._lock:
             if not self.awake:
-                return bool(self._targets)
+                return bool(self._targets) or self.overrun
             if self._shown:
                 return True
             if not self._packets or self._packets[-1].seq <= self._seen:
@@ -127,7 +137,9 @@ class EncodedBacklog:
     # For the holder of the slot: asleep.
 
     def look(self) -> Frame | None:
-        """Return the picture to look at next, decoded; None: none is due, or it is awake."""
+        """Return the picture to look at next, decoded; None: none is due, or it is awake, maybe from now on."""
+        if self.overrun and not self.awake:
+            self.wake()
         with self._lock:
             if self.awake or not self._targets:
                 return None
@@ -205,7 +217,7 @@ class EncodedBacklog:
                     return
                 self._show(self._guarded(self._decoder.drain))
                 self._fed.clear()
-            elif calm and packet.key and packet.seq > self._seen:
+            elif calm and packet.key and packet.seq > self._seen and not self.overrun:
                 self._show(self._guarded(self._decoder.drain))
                 self._sleep(packet)
             else:

@@ -68,5 +68,10 @@ class Pace:
 
     @property
     def most_bytes(self) -> int:
-        """More is never kept."""
+        """More is not kept."""
         return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
+
+    @property
+    def most_woken_bytes(self) -> int:
+        """More is never kept: a third beyond, while a camera that was woken for want of room catches up."""
+        return self.most_bytes * 4 // 3

@@ -103,7 +103,7 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
         return True
     look = backlog.look()
     if look is None:
-        return False
+        return backlog.awake and _next(ring, slot, backlog, calm=False)
     if look.damaged and not look.degraded:
         return ring.admit_look(slot, look, backlog.stay())
     slot.state.watched = _watched(look, slot.state)

@@ -217,23 +217,31 @@ def test_where_key_frames_are_far_apart_it_is_looked_in_between(clip):
     assert seldom[:-1] == pytest.approx([12.0], abs=0.01)
 
 
-@pytest.fixture(scope="module")
-def growing(tmp_path_factory):
-    """A camera that lengthens its groups from 1 s to 8 s in a quiet scene; somebody is there from 11.4 to 13 s."""
-    seconds = [*range(8), 16, 17, 18, 19, 20, 21, 22, 23]
-    return make_clip(
-        tmp_path_factory.mktemp("growing") / "clip.mp4", "h264", SIZE, seconds=24, gop=1000,
-        scene=scene((11.4, 13.0)), options={"forced-idr": "1"}, keys=[FPS * second for second in seconds],
-    )  # fmt: skip
+def growing(path, *visits, **options):
+    """Make a film of 24 s whose groups of 1 s become one of 8 s, from 8 s on, and are of 1 s again."""
+    given = {name.replace("_", "-"): value for name, value in options.items()} | {"forced-idr": "1"}
+    keys = [FPS * second for second in range(24) if second <= 8 or second >= 16]
+    return make_clip(path, "h264", SIZE, seconds=24, gop=1000, scene=scene(*visits), options=given, keys=keys)
 
 
-def test_a_camera_that_lengthens_its_groups_in_a_quiet_scene_is_looked_at_as_often_as_before(growing):
+def test_a_camera_that_lengthens_its_groups_in_a_quiet_scene_is_looked_at_as_often_as_before(tmp_path):
     """Before, a key frame that was overdue was waited for, and whoever came and went until then was never seen."""
-    demand, full = both(growing)
+    demand, full = both(growing(tmp_path / "clip.mp4", (11.4, 13.0)))
     assert full.moved
     assert pictures(demand.moved) == pictures(full.moved)
     looks = [frame.t for frame in demand.seen if frame.t > 6.0]
     assert max(np.diff(looks)) <= 1.15 + 1 / FPS + 1e-3
+    assert demand.is_balanced()
+
+
+def test_a_group_that_is_too_large_to_be_kept_is_decoded_to_its_end_and_so_is_all_that_follows(tmp_path):
+    """Before, nothing more of it was kept, and nobody was seen up to the next key frame."""
+    stuffed = "nal-hrd=cbr:filler=1:vbv-maxrate=8000:vbv-bufsize=8000"
+    path = growing(tmp_path / "clip.mp4", (14.2, 14.8), (20.2, 20.8), b="8000k", x264opts=stuffed)
+    demand, full = both(path)
+    assert [frame.t for frame in full.moved if 14 < frame.t < 15]
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert (demand.books.dropped[Drop.BEHIND], demand.loop.status.decode) == (0, DecodeWhy.OVERRUN)
     assert demand.is_balanced()
 
 
@@ -345,20 +353,22 @@ def kept(seq, *, gop=15, size=1000):
     return KeptPacket(seq, bytes(size), seq % gop == 0, seq / FPS, seq / FPS, seq / FPS, 0.0, broken=False)
 
 
-def backlog_of(count, **packet):
+def backlog_of(count, *, awake=True, **packet):
     decoder = PacketDecoder(Coding("h264", b"", None), StreamSettings(url="rtsp://192.0.2.1/"))
     made = EncodedBacklog("gate", decoder, Pace(gop_s=1.0, reaction_s=1.0, gop_bytes=2 << 20), 5.0)
+    made.awake = awake
     for seq in range(count):
         made.append(kept(seq, **packet))
     return made
 
 
-def test_what_is_kept_is_bounded_and_its_overrun_is_told():
-    assert not backlog_of(45, size=100_000).overrun
-    made = backlog_of(70, size=100_000)
+@pytest.mark.parametrize(("awake", "groups"), [(True, 3), (False, 4)])
+def test_what_is_kept_is_bounded_and_its_overrun_is_told(awake, groups):
+    assert not backlog_of(45, size=100_000, awake=awake).overrun
+    made = backlog_of(100, size=100_000, awake=awake)
     assert made.overrun
-    assert made.bytes <= 3 * (2 << 20)
-    assert made.drop() + made.take_skipped() == 70
+    assert (groups - 0.1) * (2 << 20) < made.bytes <= groups * (2 << 20)
+    assert made.drop() + made.take_skipped() == 100
     assert made.bytes == 0
 
 
