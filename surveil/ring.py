@@ -140,9 +140,6 @@ class FrameRing(Generic[State]):
             lane.received += 1
             lane.count(Drop.IDLE, idle)
             lane.pass_over(frame.t)
-            if frame.damaged and not frame.degraded:
-                lane.dropped[Drop.DAMAGED] += 1
-                return False
             self._load(lane, frame)
             return True
 

@@ -95,8 +95,8 @@ class PrepareStage:
 def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
     """Put the picture that is analysed next into the slot; return False where there is none.
 
-    A picture of a camera that sleeps is only looked at. Where it shows motion, everything since the look before is
-    decoded first.
+    A picture of a camera that sleeps is only looked at. Where it shows motion, or is damaged and shows nothing,
+    everything since the look before is decoded first.
     """
     t = backlog.t
     if backlog.awake and _next(ring, slot, backlog, calm=isfinite(t) and slot.state.calmed(t)):
@@ -104,8 +104,6 @@ def pull(ring: FrameRing[Work], slot: CameraSlot, backlog: Backlog) -> bool:
     look = backlog.look()
     if look is None:
         return backlog.awake and _next(ring, slot, backlog, calm=False)
-    if look.damaged and not look.degraded:
-        return ring.admit_look(slot, look, backlog.stay())
     slot.state.watched = _watched(look, slot.state)
     if slot.state.watched is not None:
         slot.state.asleep = backlog
@@ -126,7 +124,7 @@ def _watched(look: Frame, work: Work) -> tuple[FrameView, Motion] | None:
 
     They come before it to the gate, which has not seen it then.
     """
-    if not work.calmed(look.t):
+    if not work.calmed(look.t) or (look.damaged and not look.degraded):
         return None
     before, work.gate = work.gate, copy.deepcopy(work.gate)
     view, motion = work.watch(look)

@@ -305,10 +305,22 @@ def test_a_camera_whose_key_frames_are_all_damaged_is_analysed_after_a_while_tho
     torn = {"torn": lambda number, key: key and number > 8 * FPS, "degraded_after_s": 2.0}
     demand, full = both(clip((13.2, 16.0)), fps=float(FPS), **torn)
     looks = [frame for frame in demand.seen if frame.t > 8.5]
-    assert [frame.t for frame in looks if frame.t < 13.0] == pytest.approx([12.0], abs=0.01)
-    assert all(frame.degraded for frame in looks)
+    assert [frame.degraded for frame in looks] == [frame.t > 9.0 for frame in looks]
+    assert [frame.t for frame in looks if 11.95 < frame.t < 13.05] == pytest.approx([12.0, 13.0], abs=0.01)
     assert full.moved
     assert pictures(demand.moved) == pictures(full.moved)
+
+
+def test_what_comes_before_a_damaged_look_is_analysed_as_with_every_picture_decoded(clip):
+    """Before, it was passed over, and so was whoever would have been seen by that look."""
+    demand, full = both(clip((9.4, 10.6)), torn=lambda number, _: number == 10 * FPS)
+    assert [frame for frame in full.moved if 9.4 <= frame.t < 10.0]
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert pictures(f for f in demand.seen if 9 <= f.t < 10) == pictures(
+        f for f in full.seen if 9 <= f.t < 10
+    )
+    assert demand.books.dropped[Drop.DAMAGED] == full.books.dropped[Drop.DAMAGED] > 0
+    assert demand.is_balanced()
 
 
 def test_a_look_after_a_damaged_one_in_the_same_group_is_damaged_though_nothing_more_was_lost(clip):
