@@ -12,7 +12,7 @@ from surveil.clock import SystemClock
 from surveil.errors import StateError
 from surveil.features.counting.carry import CountedDays
 from surveil.features.normality.store import NormalityStore
-from surveil.fleet.shelf import digest_of
+from surveil.fleet.shelf import LostError, digest_of
 
 
 class Carried(Protocol):
@@ -31,7 +31,10 @@ class Carried(Protocol):
         """Return the parts to which this node will add, as they are now, by name."""
 
     def take(self, camera: str, part: str, content: bytes, begun: Mapping[str, str], /) -> None:
-        """Use a part from now on; `begun`: what `growing` returned when the lease began."""
+        """Use a part from now on; `begun`: what `growing` returned when the lease began.
+
+        Raises LostError when it makes no sense.
+        """
 
 
 class CarriedModel:
@@ -93,7 +96,10 @@ class CarriedArming:
 
     def take(self, camera: str, _part: str, content: bytes, _begun: Mapping[str, str], /) -> None:
         """Switch as they say."""
-        theirs = parse(content.decode())
+        try:
+            theirs = parse(content.decode())
+        except ValueError as error:
+            raise LostError(f"the arming in the store cannot be read: {error}") from error
 
         def change(switches: Switches) -> Switches:
             return {**{key: one for key, one in switches.items() if key[0] != camera}, **theirs}
@@ -134,4 +140,4 @@ class CarriedCounts:
         try:
             return int(part.removeprefix(f"{self.name}/"))
         except ValueError as error:
-            raise StateError(f"{part!r} is no day of counts") from error
+            raise LostError(f"{part!r} is no day of counts") from error

@@ -23,7 +23,7 @@ from surveil.clock import Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.features.classify.store import FEEDBACK
 from surveil.fleet.roster import Roster, read_roster
-from surveil.fleet.shelf import VERDICTS, Shelf
+from surveil.fleet.shelf import VERDICTS, LostError, Shelf
 
 if TYPE_CHECKING:
     from surveil.app.shared_verdicts import SharedVerdicts
@@ -167,14 +167,16 @@ class LearnedCarrier:
         """Use what was changed in the store; return what is the same here and there."""
         shelf = self._shelf(camera)
         entry = shelf.newest()
-        parts = entry.parts if entry else {}
+        parts = dict(entry.parts) if entry else {}
         own = self._here(camera)
         taken = Counter[str]()
-        for name, digest in parts.items():
+        for name, digest in [*parts.items()]:
             kind = self._kinds.get(_kind(name))
             if kind and not agreed.keeps(name, own.get(name), digest):
-                kind.take(camera, name, shelf.get(digest), agreed.begun)
-                taken[kind.name] += 1
+                if _took(kind, camera, name, partial(shelf.get, digest), agreed):
+                    taken[kind.name] += 1
+                else:
+                    del parts[name]  # What is here is put in its place.
         for kind_name, count in taken.items():
             log.info("what the camera has learned taken over", camera=camera, kind=kind_name, parts=count)
         return replace(agreed, epoch=epoch, parts=parts)
@@ -196,6 +198,16 @@ class LearnedCarrier:
         elif error is None and self._failing_since is not None:
             self._failing_since = None
             log.info("shared store is there again")
+
+
+def _took(kind: Carried, camera: str, part: str, get: Callable[[], bytes], agreed: Agreed) -> bool:
+    """Use a part of the store; return whether it is whole there."""
+    try:
+        kind.take(camera, part, get(), agreed.begun)
+    except LostError as error:
+        log.warning("part of what the camera has learned is lost", camera=camera, part=part, why=str(error))
+        return False
+    return True
 
 
 def _kind(part: str) -> str:

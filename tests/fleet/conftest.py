@@ -9,6 +9,7 @@ from surveil.app.node import FleetNode
 from surveil.clock import boot_s
 from surveil.config import load
 from surveil.fleet.terms import take_term
+from tests.fleet.carriers import Node
 
 
 @pytest.fixture
@@ -34,3 +35,9 @@ def make_node(tmp_path, store):
             return node
 
         yield make
+
+
+@pytest.fixture
+def carriers(tmp_path, store):
+    """Two state directories that share the store."""
+    return [Node(tmp_path / name, store) for name in ("east", "west")]

@@ -17,6 +17,7 @@ from pathlib import Path
 from surveil.errors import StateError
 from surveil.features.counting.store import DATABASE, CountStore, DayOfCounts
 from surveil.filesystem import read_json
+from surveil.fleet.shelf import LostError
 
 _UNSETTLED = 2
 """How many of the newest days may still change: days of maps begin at local midnight."""
@@ -97,5 +98,5 @@ def _decoded(content: bytes) -> DayOfCounts:
         )
         maps = tuple((int(start), base64.b64decode(cells, validate=True)) for start, cells in plain["maps"])
     except (ValueError, TypeError, KeyError, binascii.Error) as error:
-        raise StateError(f"a day of counts cannot be read: {error}") from error
+        raise LostError(f"a day of counts cannot be read: {error}") from error
     return DayOfCounts(hours, maps)
