@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from surveil.features.normality.store import NormalityStore
+from surveil.fleet.shelf import Shelf
 from tests.fleet.judge import Judge
 from tests.fleet.machines import Fleet
 from tests.integration.world import Webhook, wait_for
 from tests.normality.drawn import FRAME, WALKERS, Walker, model, picture
 from tests.rig.clips import make_clip
 
-pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.rig, pytest.mark.slow, pytest.mark.timeout(450)]
 FPS = 8
 RUNNER = (*WALKERS, Walker(0, 110, 110))
 LEARNS = {
@@ -29,6 +30,11 @@ AGAIN_S = 60.0
 def running(number, _width, _height):
     grey = picture(number / FPS, RUNNER)
     return np.ascontiguousarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
+
+
+def parts_in(store):
+    entry = Shelf(store, "learned/yard").newest()
+    return entry.parts if entry else {}
 
 
 def test_alerts_on_what_is_unusual_come_again_within_a_minute_of_a_move(tmp_path):
@@ -47,7 +53,7 @@ def test_alerts_on_what_is_unusual_come_again_within_a_minute_of_a_move(tmp_path
         epoch = fleet.epoch("yard")
         NormalityStore(first.state, "yard").deploy(model(40.0, t_wall=time.time() - AGAIN_S).model)
         wait_for(lambda: alerts_of(epoch), AGAIN_S)
-        wait_for(lambda: any((fleet.store / "learned" / "yard").glob("objects/*")))
+        wait_for(lambda: "normality" in parts_in(fleet.store))
         first.kill()
         fleet.moved("yard", first)
         wait_for(lambda: alerts_of(fleet.epoch("yard")), AGAIN_S)
