@@ -32,8 +32,8 @@ class Agreed:
     """SHA-256 (hex) by name of what was the same."""
     began: int = 0
     """Epoch of the lease that `begun` belongs to."""
-    begun: Mapping[str, str] = field(default_factory=dict)
-    """What was here when that lease began, by name: parts to which a node adds."""
+    begun: Mapping[str, str] | None = None
+    """What was here when that lease began, by name: parts to which a node adds. None: the store was read since."""
 
     def keeps(self, name: str, own: str | None, theirs: str) -> bool:
         """Whether a part of the store is to stay as it is here: it is the same, or was changed here alone."""
@@ -73,7 +73,13 @@ class AgreedFiles:
 
 
 def _agreed(plain: Any) -> Agreed:
-    return Agreed(int(plain["epoch"]), _texts(plain["parts"]), int(plain["began"]), _texts(plain["begun"]))
+    begun = plain["begun"]
+    return Agreed(
+        int(plain["epoch"]),
+        _texts(plain["parts"]),
+        int(plain["began"]),
+        None if begun is None else _texts(begun),
+    )
 
 
 def _texts(plain: Any) -> Mapping[str, str]:

@@ -14,6 +14,9 @@ from surveil.features.counting.carry import CountedDays
 from surveil.features.normality.store import NormalityStore
 from surveil.fleet.shelf import LostError, digest_of
 
+Begun = Mapping[str, str] | None
+"""What `growing` returned when the lease began; None: nothing is to be added to what is taken."""
+
 
 class Carried(Protocol):
     """One kind. One thread's; every method raises StateError."""
@@ -30,11 +33,8 @@ class Carried(Protocol):
     def growing(self, camera: str) -> Mapping[str, str]:
         """Return the parts to which this node will add, as they are now, by name."""
 
-    def take(self, camera: str, part: str, content: bytes, begun: Mapping[str, str], /) -> None:
-        """Use a part from now on; `begun`: what `growing` returned when the lease began.
-
-        Raises LostError when it makes no sense.
-        """
+    def take(self, camera: str, part: str, content: bytes, begun: Begun, /) -> None:
+        """Use a part from now on. Raises LostError when it makes no sense."""
 
 
 class CarriedModel:
@@ -62,7 +62,7 @@ class CarriedModel:
         """Return nothing: a model is replaced as a whole."""
         return {}
 
-    def take(self, camera: str, _part: str, content: bytes, _begun: Mapping[str, str], /) -> None:
+    def take(self, camera: str, _part: str, content: bytes, _begun: Begun, /) -> None:
         """Deploy it."""
         NormalityStore(self._folder, camera).publish(content, reuse=True)
 
@@ -94,7 +94,7 @@ class CarriedArming:
         """Return nothing: switches are replaced as a whole."""
         return {}
 
-    def take(self, camera: str, _part: str, content: bytes, _begun: Mapping[str, str], /) -> None:
+    def take(self, camera: str, _part: str, content: bytes, _begun: Begun, /) -> None:
         """Switch as they say."""
         try:
             theirs = parse(content.decode())
@@ -131,10 +131,13 @@ class CarriedCounts:
         """Return the newest days."""
         return {f"{self.name}/{day}": content for day, content in self._days.newest(camera).items()}
 
-    def take(self, camera: str, part: str, content: bytes, begun: Mapping[str, str], /) -> None:
+    def take(self, camera: str, part: str, content: bytes, begun: Begun, /) -> None:
         """Put a day in the place of the one that is here, and add what was counted here since the lease began."""
-        before = {self._day(name): day for name, day in begun.items() if name.startswith(f"{self.name}/")}
-        self._days.take(camera, self._day(part), content, before)
+        self._days.take(camera, self._day(part), content, None if begun is None else self._counts(begun))
+
+    def _counts(self, parts: Mapping[str, str]) -> Mapping[int, str]:
+        """Return the days among the parts."""
+        return {self._day(name): text for name, text in parts.items() if name.startswith(f"{self.name}/")}
 
     def _day(self, part: str) -> int:
         try:

@@ -124,15 +124,15 @@ class LearnedCarrier:
         self._put(camera, self._agreed.pop(camera))
 
     def _carry(self, camera: str, epoch: int) -> None:
-        agreed = self._agreed.get(camera) or self._files.read(camera)
+        agreed = self._agreed.get(camera)
+        if agreed and agreed.epoch == epoch:
+            self._agreed[camera] = self._put(camera, agreed)
+            return
+        self._agreed.pop(camera, None)
+        agreed = self._files.read(camera)
         if agreed.began != epoch:
             agreed = self._begin(camera, agreed, epoch)
-        if camera in self._agreed:
-            agreed = self._agreed[camera] = self._put(camera, agreed)
-        if camera not in self._agreed or agreed.epoch != epoch:
-            agreed = self._take(camera, agreed, epoch)
-            self._files.note(camera, agreed)
-            self._agreed[camera] = agreed
+        self._agreed[camera] = self._take(camera, agreed, epoch)
 
     def _begin(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
         """Note what is here when a lease begins: the store may be away for long."""
@@ -141,8 +141,6 @@ class LearnedCarrier:
         }
         agreed = replace(agreed, began=epoch, begun=begun)
         self._files.note(camera, agreed)
-        if camera in self._agreed:
-            self._agreed[camera] = agreed
         return agreed
 
     def _put(self, camera: str, agreed: Agreed) -> Agreed:
@@ -167,19 +165,33 @@ class LearnedCarrier:
         """Use what was changed in the store; return what is the same here and there."""
         shelf = self._shelf(camera)
         entry = shelf.newest()
-        parts = dict(entry.parts) if entry else {}
-        own = self._here(camera)
-        taken = Counter[str]()
-        for name, digest in [*parts.items()]:
-            kind = self._kinds.get(_kind(name))
-            if kind and not agreed.keeps(name, own.get(name), digest):
-                if _took(kind, camera, name, partial(shelf.get, digest), agreed):
-                    taken[kind.name] += 1
-                else:
-                    del parts[name]  # What is here is put in its place.
-        for kind_name, count in taken.items():
+        theirs = dict(entry.parts) if entry else {}
+        if entry and entry.epoch == epoch:  # It is from here: nobody else has had this lease.
+            agreed = replace(agreed, parts=theirs)
+        lost = self._use(camera, agreed, theirs, shelf)
+        parts = {name: digest for name, digest in theirs.items() if name not in lost}
+        agreed = replace(agreed, epoch=epoch, parts=parts, begun=None)
+        self._files.note(camera, agreed)
+        return agreed
+
+    def _use(self, camera: str, agreed: Agreed, theirs: Mapping[str, str], shelf: Shelf) -> Collection[str]:
+        """Take what was changed in the store; return the parts that it has lost: what is here takes their place."""
+        own, taken, lost = self._here(camera), dict[str, str](), set[str]()
+        try:
+            for name, digest in theirs.items():
+                kind = self._kinds.get(_kind(name))
+                if kind and not agreed.keeps(name, own.get(name), digest):
+                    if _took(kind, camera, name, partial(shelf.get, digest), agreed):
+                        taken[name] = digest
+                    else:
+                        lost.add(name)
+        finally:
+            # Also when the rest fails: what was counted here is not added twice.
+            if taken:
+                self._files.note(camera, replace(agreed, parts={**agreed.parts, **taken}))
+        for kind_name, count in Counter(map(_kind, taken)).items():
             log.info("what the camera has learned taken over", camera=camera, kind=kind_name, parts=count)
-        return replace(agreed, epoch=epoch, parts=parts)
+        return lost
 
     def _shelf(self, camera: str) -> Shelf:
         return Shelf(self._store, f"learned/{camera}")

@@ -92,6 +92,68 @@ def test_what_was_counted_after_a_move_without_the_store_is_added(carriers, stor
     assert east.counted() == west.counted()
 
 
+def test_what_was_counted_after_a_move_is_added_once_where_the_store_fails_meanwhile(carriers, store):
+    east, west = carriers
+    east.count(NOON, 10)
+    east.count(NOON + DAY, 20)
+    for _ in range(2):
+        east.carry(yard=5)
+    with away(store):
+        with pytest.raises(StateError, match="mount it"):
+            west.carry(yard=6)
+        west.count(NOON, 3)
+        west.count(NOON + DAY, 4)
+    parts = Shelf(store, "learned/yard").newest().parts
+    path = store / "learned" / "yard" / "objects" / parts[f"counts/{NOON // DAY + 1}"]
+    content = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    for _ in range(2):
+        with pytest.raises(StateError, match="cannot be read"):
+            west.carry(yard=6)
+        west.restart()
+    path.rmdir()
+    path.write_bytes(content)
+    for _ in range(2):
+        west.carry(yard=6)
+    assert west.counted() == ({NOON: 13, NOON + DAY: 24}, 37.0)
+
+
+def test_what_a_node_counts_that_was_cut_off_and_restarted_is_not_added(carriers):
+    """Both have counted the same people: it goes on by its old lease."""
+    east, west = carriers
+    for _ in range(2):
+        east.count(NOON, 5)
+        east.carry(yard=5)
+    west.carry(yard=6)
+    for node in carriers:
+        node.count(NOON, 3)
+    west.carry(yard=6)
+    for epoch in (5, 7):
+        east.restart()
+        east.carry(yard=epoch)
+    assert east.counted() == ({NOON: 13}, 13.0)
+
+
+def test_what_was_put_but_not_noted_stays(carriers):
+    """The daemon died between the two."""
+    east, _ = carriers
+    east.count(NOON, 5)
+    for _ in range(2):
+        east.carry(yard=5)
+    (note,) = (east.folder / "carried").iterdir()
+    before = note.read_bytes()
+    east.count(NOON, 3)
+    east.disarm(RULE)
+    east.carry(yard=5)
+    note.write_bytes(before)
+    east.arm(RULE)
+    east.count(NOON, 1)
+    east.restart()
+    east.carry(yard=5)
+    assert (east.counted(), east.disarmed()) == (({NOON: 9}, 9.0), set())
+
+
 def test_what_is_changed_until_a_camera_leaves_gets_there(carriers):
     east, west = carriers
     east.disarm(RULE)

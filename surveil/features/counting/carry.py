@@ -55,8 +55,11 @@ class CountedDays:
         days = sorted(self.digests(camera))[-_UNSETTLED:]
         return {day: self.content(camera, day).decode("ascii") for day in days}
 
-    def take(self, camera: str, day: int, content: bytes, before: Mapping[int, str]) -> None:
-        """Put a day in the place of the one that is here; what was counted since `before` (see `newest`) is added."""
+    def take(self, camera: str, day: int, content: bytes, before: Mapping[int, str] | None) -> None:
+        """Put a day in the place of the one that is here.
+
+        What was counted here since `before`, as `newest` returned it, is added; None: nothing is.
+        """
         theirs = _decoded(content)
         self._read.pop(camera, None)
         with closing(CountStore(self._folder / DATABASE)) as store:
@@ -64,8 +67,10 @@ class CountedDays:
             store.replace_day(camera, day, DayOfCounts(theirs.hours + added.hours, theirs.maps + added.maps))
 
 
-def _since(own: DayOfCounts, day: int, before: Mapping[int, str]) -> DayOfCounts:
+def _since(own: DayOfCounts, day: int, before: Mapping[int, str] | None) -> DayOfCounts:
     """Return what was counted on a day after `before`."""
+    if before is None:
+        return DayOfCounts((), ())
     if day in before:
         return own.minus(_decoded(before[day].encode()))
     return own if day > max(before, default=-1) else DayOfCounts((), ())
