@@ -125,14 +125,17 @@ class LearnedCarrier:
 
     def _carry(self, camera: str, epoch: int) -> None:
         agreed = self._agreed.get(camera)
-        if agreed and agreed.epoch == epoch:
-            self._agreed[camera] = self._put(camera, agreed)
-            return
-        self._agreed.pop(camera, None)
+        if agreed is None or agreed.epoch != epoch:
+            self._agreed.pop(camera, None)
+            self._agreed[camera] = agreed = self._follow(camera, epoch)
+        self._agreed[camera] = self._put(camera, agreed)
+
+    def _follow(self, camera: str, epoch: int) -> Agreed:
+        """Read the store for a lease that has begun, or after a start."""
         agreed = self._files.read(camera)
         if agreed.began != epoch:
             agreed = self._begin(camera, agreed, epoch)
-        self._agreed[camera] = self._take(camera, agreed, epoch)
+        return self._take(camera, agreed, epoch)
 
     def _begin(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
         """Note what is here when a lease begins: the store may be away for long."""

@@ -10,9 +10,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 import surveil.fleet
+from surveil.alerts.outbox import Outbox
 from surveil.app import node as node_module
-from surveil.clock import boot_s
+from surveil.clock import ManualClock, Stop, SystemClock, boot_s
+from surveil.features.normality.store import NormalityStore
 from surveil.fleet.messages import STOP_S, Orders
+from surveil.fleet.shelf import Shelf
+from surveil.threads import Heartbeats, ThreadGroup
+from tests.integration.world import wait_for
 
 BOOT = "from surveil.clock import boot_s; print(boot_s())"
 
@@ -49,6 +54,24 @@ def test_a_node_shows_that_it_watches_without_a_lease_for_as_long_as_it_does(mak
     follow(2)
     assert shown(node, "surveil_camera_owner") == {"yard": 1.0}
     assert shown(node, "surveil_camera_lease_epoch") == {"yard": 7}
+
+
+def test_a_node_that_stops_puts_what_was_changed_last(make_node, store, tmp_path):
+    """Counts are written when the pipeline ends, and so after the stop was asked for."""
+    node, folder = make_node("east"), tmp_path / "east"
+    Outbox.open(folder / "surveil.db", [], ManualClock()).close()
+    node._follow(Orders(number=1, asked=boot_s(), grants={"yard": 7}))
+    node.applied(node.narrow(node._whole).cameras)
+    clock, stop = SystemClock(), Stop()
+    (service,) = node.services(ThreadGroup(stop), clock, stop, Heartbeats(clock))
+    service.start()
+    stop.set()
+    models = NormalityStore(folder, "yard")
+    models.publish(b"model")
+    assert service.stop(60.0)
+    shelf = Shelf(store, "learned/yard")
+    entry = wait_for(shelf.newest)
+    assert shelf.get(entry.parts["normality"]) == b"model"
 
 
 def test_no_lease_knows_the_time_of_day():
