@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import surveil
+from surveil.alerts.smtp import NOT_ASCII, SmtpRefusal, SmtpStage
 from surveil.language.errors import in_chinese
 from tests.forked import run
 
@@ -22,8 +23,8 @@ ENGLISH = re.compile(r"(?<![`'{/\w-])[a-z]{3,} [a-z]{2,}")
 QUOTED = re.compile(r"`[^`]*`|make install PREFIX=\S+")
 RAISED = {
     "BadPictureError", "ConfigError", "DamagedError", "DamagedModel", "DamagedPointerError", "DeviceError",
-    "LoginRefused", "MarkupError", "ModelError", "Refusal", "Rejected", "RetryLater", "SourceError", "StateError",
-    "SurveilError", "TooLittleFootageError", "UnfitModel", "Unreachable", "ValueError", "_MissingError",
+    "LoginRefused", "MarkupError", "ModelError", "Refusal", "Refused", "Rejected", "RetryLater", "SourceError",
+    "StateError", "SurveilError", "TooLittleFootageError", "UnfitModel", "Unreachable", "ValueError", "_MissingError",
     "_TooMuchError", "kind", "source_error", "typer.BadParameter",
 }  # fmt: skip
 CALLED = {"complain", "problems.add", "self._say", "warn", "wrong.append"}
@@ -99,6 +100,16 @@ def missing():
     return {f"there is no such {call.args[0].value}" for call in calls}
 
 
+def damages():
+    """What is said to be wrong with databases."""
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and node.name in {"damage", "_unlike"}:
+                for one in ast.walk(node):
+                    if isinstance(one, ast.Return) and one.value:
+                        yield from (text for text in literals(one.value) if ENGLISH.search(text))
+
+
 def texts():
     """The errors of all modules: what follows the place, with `{}` for values; without what is added to another."""
     found = {
@@ -108,7 +119,7 @@ def texts():
         for text in texts_of(ast.parse(path.read_text()))
     }
     whole = {text for text in found if ENGLISH.search(text) and not text.startswith((", ", "; ", ": "))}
-    return whole | missing()
+    return whole | missing() | set(damages())
 
 
 def filled(text):
@@ -129,6 +140,18 @@ def lacking():
 
 def test_every_error_of_a_command_is_there_in_chinese():
     assert lacking() == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hooks.example:443: HTTP 200, and the body refuses: duplicate",
+        f"mail.example:25: {SmtpRefusal.of(SmtpStage.RECIPIENT, *NOT_ASCII)} (to jos\u00e9@mail.example)",
+        "b.tar: the surveil.db in it is damaged: it is a link to itself",
+    ],
+)
+def test_what_others_say_stands_in_a_chinese_sentence(line):
+    assert is_translated(line)
 
 
 @pytest.mark.rig
