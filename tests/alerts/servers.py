@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from surveil.clock import ManualClock
+
 from .helpers import Got
 
 
@@ -239,3 +241,49 @@ def forward(base: str, got: Got) -> tuple[int, dict[str, str], bytes]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, {}, error.read()
+
+
+class EndsAfter(ManualClock):
+    """Time that runs out once the answer was read, however slow the machine is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered = threading.Event()
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        # Before each write and read: two may be of the request, and the third is of the answer, which is there.
+        self._looks += self.answered.is_set()
+        return super().monotonic() + (3600 if self._looks > 3 else 0)
+
+
+@contextmanager
+def answering(answer: bytes, *, read: int = 65_536, stays: EndsAfter | None = None) -> Iterator[str]:
+    """A server that answers every request by these bytes after reading up to `read`; gives its address.
+
+    `stays`: it keeps the connection open until the client has closed it.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                if connection.recv(read):
+                    connection.sendall(answer)
+                    if stays:
+                        stays.answered.set()
+                        while connection.recv(read):
+                            pass
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/hook"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
