@@ -99,10 +99,9 @@ class Broker:
         Raises RefusedError when the broker does not take it, ClosedError when it ended the connection meanwhile, and
         RetryLater when it does not answer.
         """
+        if why := self.too_large(topic, payload, key):
+            raise RefusedError(why)
         properties = _properties(key)
-        size = 9 + len(topic.encode()) + len(payload) + (len(properties.pack()) if properties else 1)
-        if self.most_bytes is not None and size > self.most_bytes:
-            raise RefusedError(f"{size} bytes, the broker accepts at most {self.most_bytes}")
         retain = retain and self._retains
         info = self.client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         try:
@@ -118,6 +117,14 @@ class Broker:
             raise RetryLater(f"{self._login.place}: not published: {type(error).__name__}") from error
         if why := self._refused.pop(info.mid, ""):
             raise RefusedError(why)
+
+    def too_large(self, topic: str, payload: bytes, key: str = "") -> str:
+        """Return by how much a message exceeds what the broker accepts; empty if it does not."""
+        properties = _properties(key)
+        size = 9 + len(topic.encode()) + len(payload) + (len(properties.pack()) if properties else 1)
+        if self.most_bytes is None or size <= self.most_bytes:
+            return ""
+        return f"{size} bytes, the broker accepts at most {self.most_bytes}"
 
     def leave(self) -> None:
         """Disconnect in an orderly way: the broker does not publish the will."""

@@ -117,6 +117,30 @@ def test_a_picture_over_the_announced_packet_size_is_left_out_and_the_alert_says
 
 
 @needs("mosquitto", "openssl")
+@pytest.mark.parametrize(
+    ("details", "left"),
+    [
+        ({"events": ["x" * 1000] * 30, "event_count": 30}, {"event_count": 30}),
+        ({"events": ["x" * 1000] * 30, "why": "x" * 20_000}, {}),
+    ],
+)
+def test_an_alert_over_the_announced_packet_size_is_sent_with_fewer_details(
+    tmp_path, certificate, details, left
+):
+    port = free_port()
+    with mosquitto(tmp_path, port, *certificate, "max_packet_size 20000"), capture_logs() as lines:
+        sink = make_sink(mqtt_settings(port, certificate), Context(state_dir=tmp_path))
+        listener = Listener(port, certificate)
+        sink.deliver(Delivery(alert(0, details=details)))
+        body = json.loads(listener.wait("surveil/surveil/gate/alert"))
+        listener.close()
+        sink.close()
+    assert (body["id"], body["details"]) == (alert(0).id, left)
+    assert body["details_omitted"].endswith("bytes, the broker accepts at most 20000")
+    assert [line["event"] for line in lines] == ["alert too large for the broker, sent without some details"]
+
+
+@needs("mosquitto", "openssl")
 def test_a_picture_over_a_limit_that_is_not_announced_blocks_nothing(tmp_path, certificate):
     port, clock = free_port(), ManualClock()
     outbox = Outbox.open(tmp_path / "surveil.db", ["bus"], clock)

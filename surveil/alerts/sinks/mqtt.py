@@ -10,7 +10,8 @@ Delivered when the broker has taken the alert (QoS 1, a reason code below 0x80).
     <camera>/armed           with `remote_arming`: retained `ON`, or `OFF` while a rule is disarmed
     <camera>/armed/set       with `remote_arming`: `ON` and `OFF` are taken from here
 
-A picture that the broker does not take is left out, and the alert says so in `snapshot_omitted`.
+A picture that the broker does not take is left out, and the alert says so in `snapshot_omitted`; details that make the
+alert itself too large are left out, too, and `details_omitted` says so.
 What was retained of a camera or zone that left the configuration is emptied, so that it leaves Home Assistant, too.
 No thread of its own: the courier's thread reads and writes, while it delivers and in `maintain`.
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
@@ -199,8 +200,19 @@ class MqttSink(BaseSink):
         said = to_dict(alert) | {"event_type": kind}
         if omitted := self._publish_picture(broker, f"{camera}/snapshot", alert, deadline):
             said["snapshot_omitted"] = omitted
-        body = json.dumps(said, ensure_ascii=False).encode()
-        self._publish(broker, f"{camera}/alert", body, deadline, key=alert.id)
+        topic = f"{camera}/alert"
+        self._publish(broker, topic, self._fitting(broker, topic, said, alert.id), deadline, key=alert.id)
+
+    def _fitting(self, broker: Broker, topic: str, said: dict[str, object], key: str) -> bytes:
+        """Return the alert as JSON, without details if it is too large with them; whole if that is not enough."""
+        whole = _encoded(said)
+        if why := broker.too_large(topic, whole, key):
+            for details in _ever_fewer(said["details"]):
+                body = _encoded(said | {"details": details, "details_omitted": why})
+                if not broker.too_large(topic, body, key):
+                    self._tell_omission("alert too large for the broker, sent without some details", why)
+                    return body
+        return whole
 
     def _publish_picture(self, broker: Broker, topic: str, alert: Alert, deadline: Deadline) -> str:
         """Publish the alert's picture, if there is one; return why it was left out."""
@@ -226,14 +238,12 @@ class MqttSink(BaseSink):
         return ""
 
     def _omit(self, why: str) -> str:
-        if n := self._omissions.take():
-            log.warning(
-                "broker rejected the picture, alert sent without it",
-                sink=self.context.name,
-                times=n,
-                why=why,
-            )
+        self._tell_omission("broker rejected the picture, alert sent without it", why)
         return why
+
+    def _tell_omission(self, what: str, why: str) -> None:
+        if n := self._omissions.take():
+            log.warning(what, sink=self.context.name, times=n, why=why)
 
     def _publish(
         self, broker: Broker, topic: str, payload: bytes, deadline: Deadline, *, key: str = ""
@@ -319,3 +329,14 @@ class MqttSink(BaseSink):
             broker.leave()
         finally:
             broker.hang_up()
+
+
+def _encoded(fields: Mapping[str, object]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _ever_fewer(details: object) -> Iterator[dict[str, object]]:
+    """Yield details without lists, such as the events of an incident; then none."""
+    if isinstance(details, dict):
+        yield {name: value for name, value in details.items() if not isinstance(value, list)}
+    yield {}
