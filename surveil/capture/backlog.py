@@ -12,8 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from surveil.capture.damage import Damage
-from surveil.capture.decoder import DecodedPackets, PacketDecoder
+from surveil.capture.decoder import Damage, DecodedPackets, PacketDecoder
 from surveil.capture.pace import KeptPacket, Pace
 from surveil.errors import SourceError
 from surveil.types import Frame, Picture

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from surveil.capture.causes import source_error
-from surveil.capture.damage import Damage
+from surveil.capture.decoder import Damage
 from surveil.capture.demand import Demand
 from surveil.capture.picture import give_back
 from surveil.capture.settings import StreamSettings

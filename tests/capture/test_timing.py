@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveil.capture.backoff import Backoff
-from surveil.capture.damage import Damage
+from surveil.capture.decoder import Damage
 from surveil.capture.timing import Continuous, FileClock, Lag, ReadQueue, StreamClock
 
 
