@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from math import sqrt
 
 EVERY_S = 5.0
-WARM_S = 60.0
-"""After a start, memory grows for good reasons: caches and arenas fill."""
+WARM_S = 180.0
+"""After a start, memory grows for good reasons: caches and arenas fill, and cameras are tried for two groups each."""
 WIDTH, HEIGHT, EDGE = 900, 140, 46
 
 
