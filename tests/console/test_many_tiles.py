@@ -31,7 +31,7 @@ def test_a_camera_of_still_pictures_says_that_it_is_idle(browser, tmp_path):
         with Process(config) as daemon:
             with opened(browser) as page:
                 page.goto(f"{daemon.pages()}/console/")
-                page.get_by_text("Idle: one picture a GOP").wait_for()
+                page.get_by_text("Idle: one picture per GOP").wait_for()
             assert daemon.end() == 0
 
 
