@@ -138,6 +138,12 @@ def areas(boxes: NDArray[Real]) -> NDArray[Real]:
     return result
 
 
+def shares_in(boxes: NDArray[Real], outer: NDArray[Real]) -> NDArray[Real]:
+    """Return which share of each of `boxes` (n, 4) lies in each of `outer` (m, 4): (n, m)."""
+    inside_of = intersection(boxes[:, None], outer[None])
+    return np.asarray(inside_of / np.maximum(areas(boxes), 1e-9)[:, None], boxes.dtype)
+
+
 def homography(image: Sequence[Point], ground: Sequence[Point]) -> Doubles:
     """The 3x3 matrix that maps four points of the picture to four points of the ground plane.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from surveil.detect.labels import LIVING
-from surveil.geometry import Line, areas, intersection
+from surveil.geometry import Line, intersection, shares_in
 from surveil.types import BoolMap, Floats, Polygon, Track
 
 AGAIN_S = 0.55
@@ -96,15 +96,14 @@ class Reach:
         """
         around = self._around(tracks, places)
         walks = np.array([_walks(track) for track in tracks], np.bool_)
-        shares = intersection(boxes[:, None], around[None]) / np.maximum(areas(boxes), 1.0)[:, None]
-        return np.asarray(shares >= np.where(walks, MOST_OF_IT, ALL))
+        return np.asarray(shares_in(boxes, around) >= np.where(walks, MOST_OF_IT, ALL))
 
     def _around(self, tracks: Sequence[Track], places: Floats) -> Floats:
         usual = np.full(4, REACH_LEAST, np.float32)
         margins = np.array([self._margins.get(track.id, usual) for track in tracks], np.float32).reshape(
             -1, 4
         )
-        outwards = margins * _longer(places) * np.array([-1, -1, 1, 1], np.float32)
+        outwards = margins * np.maximum(_longer(places), 1.0) * np.array([-1, -1, 1, 1], np.float32)
         return np.asarray(places + outwards, np.float32)
 
     def note(self, tracks: Sequence[Track], places: Floats, boxes: Floats, moving: BoolMap) -> None:
@@ -150,7 +149,7 @@ def _meets(tracks: Sequence[Track], places: Floats) -> BoolMap:
 def _leaves(tracks: Sequence[Track], places: Floats, size: tuple[int, int]) -> BoolMap:
     """Return which of `places` go out of the picture, or will before the next look."""
     way = np.array([track.velocity for track in tracks], np.float32).reshape(-1, 2) * AGAIN_S
-    least = LEAVES * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None]
+    least = LEAVES * _longer(places)
     out = (places[:, :2] + way <= 0) & (way < -least) | (places[:, 2:] + way >= size) & (way > least)
     return np.asarray(out.any(axis=1))
 
@@ -159,7 +158,7 @@ def _anchors(tracks: Sequence[Track], places: Floats) -> Floats:
     """Return where the feet and the centres are and may be at the next look: float32 (n, 4) px."""
     x, middle = (places[:, 0] + places[:, 2]) / 2, (places[:, 1] + places[:, 3]) / 2
     way = np.abs(np.array([track.velocity for track in tracks], np.float32).reshape(-1, 2)) * AGAIN_S
-    around = BESIDE * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None] + way
+    around = BESIDE * _longer(places) + way
     return np.asarray(
         np.stack([x, middle, x, places[:, 3]], axis=1) + np.concatenate([-around, around], axis=1)
     )
@@ -174,17 +173,20 @@ def _beyond(place: Floats, boxes: Floats) -> Floats:
     """Return by how much `boxes` reach beyond `place` on each side, of its longer side."""
     low, high = place[:2] - boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0) - place[2:]
     return np.asarray(
-        np.clip(np.concatenate([low, high]) / _longer(place[None])[0], REACH_LEAST, REACH_MOST), np.float32
+        np.clip(
+            np.concatenate([low, high]) / np.maximum(_longer(place[None])[0], 1.0), REACH_LEAST, REACH_MOST
+        ),
+        np.float32,
     )
 
 
 def _longer(places: Floats) -> Floats:
-    sides: Floats = (places[:, 2:] - places[:, :2]).max(axis=1, initial=1.0)
+    sides: Floats = (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)
     return sides[:, None]
 
 
 def _grown(places: Floats) -> Floats:
-    pad = NEAR * (places[:, 2:] - places[:, :2]).max(axis=1, initial=0.0)[:, None]
+    pad = NEAR * _longer(places)
     return np.asarray(places + np.concatenate([-pad, -pad, pad, pad], axis=1), np.float32)
 
 

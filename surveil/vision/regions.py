@@ -10,7 +10,7 @@ from itertools import compress
 import numpy as np
 
 from surveil.detect.labels import LIVING, needs_close_look
-from surveil.geometry import areas, intersection
+from surveil.geometry import areas, shares_in
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 from surveil.vision.crops import SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
 from surveil.vision.foresight import NO_EDGES, Foresight, Reach, ahead
@@ -128,7 +128,7 @@ class RegionPlanner:
         visible = _visible(grown)
         places, tracks = grown[visible], list(compress(tracks, visible.tolist()))
         lives = np.array([track.label in LIVING for track in tracks], np.bool_)
-        moving: BoolMap = _shares(motion.boxes, places) >= OWN_SHARE
+        moving: BoolMap = shares_in(motion.boxes, places) >= OWN_SHARE
         inner = self._reach.own(tracks, expected[visible], motion.boxes)
         waits = foresight.waits(tracks, expected[visible], np.any(inner, axis=0), self._size, t)
         waits &= ~np.any(moving & ~inner, axis=0) & (motion.gate is not GateDecision.OFF)
@@ -161,7 +161,7 @@ class RegionPlanner:
 
     def _widened(self, crop: Crop, loose: Floats) -> Crop:
         """Return the crop at native scale where something in it belongs to nothing that is followed."""
-        if not _shares(loose, as_boxes([crop])).any():
+        if not shares_in(loose, as_boxes([crop])).any():
             return crop
         return square(crop, self._limits.native, self._size)
 
@@ -196,7 +196,7 @@ class RegionPlanner:
     def _second_looks(self, crops: Sequence[Crop], loose: Floats, t: float) -> list[Crop]:
         """Return tiles of crops that are larger than the limit, where small things were not seen lately."""
         large = [c for c in crops if max(c[2] - c[0], c[3] - c[1]) > self._limits.limit * SLACK]
-        unknown = _shares(loose, as_boxes(large)).any(axis=0)
+        unknown = shares_in(loose, as_boxes(large)).any(axis=0)
         return [
             tile
             for crop, again_s in zip(large, np.where(unknown, LARGE_AGAIN_S, KNOWN_AGAIN_S), strict=True)
@@ -212,17 +212,10 @@ class RegionPlanner:
         return self._looks.age(box, t) >= times * self._idle_interval_s - 1e-6
 
 
-def _shares(boxes: Floats, outer: Floats) -> Floats:
-    """Return which share of each of `boxes` (n, 4) lies in each of `outer` (m, 4): (n, m)."""
-    return np.asarray(
-        intersection(boxes[:, None], outer[None]) / np.maximum(areas(boxes), 1e-9)[:, None], np.float32
-    )
-
-
 def _carried(places: Floats, by: BoolMap) -> BoolMap:
     """Return which of `places` (n, 4) px lie in one of those that are chosen by `by`, and are half as large at most."""
     smaller = areas(places)[:, None] <= CARRIED * areas(places[by])[None]
-    return np.asarray((smaller & (_shares(places, places[by]) >= OWN_SHARE)).any(axis=1))
+    return np.asarray((smaller & (shares_in(places, places[by]) >= OWN_SHARE)).any(axis=1))
 
 
 def _padded(boxes: Floats, size: tuple[int, int]) -> Floats:
