@@ -89,3 +89,9 @@ def away(store):
     store.rename(store.with_name("away"))
     yield
     store.with_name("away").rename(store)
+
+
+def share(*nodes):
+    """Let each node take from the store and put there once, in this order."""
+    for node in nodes:
+        node.share()

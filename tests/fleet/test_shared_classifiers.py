@@ -6,6 +6,7 @@ from surveil.app.shared_classifiers import SharedClassifiers
 from surveil.errors import StateError
 from surveil.features.classify.store import ClassifierStore
 from surveil.fleet.terms import take_term
+from tests.fleet.carriers import share
 
 
 class Node:
@@ -33,11 +34,6 @@ class Node:
 @pytest.fixture
 def nodes(tmp_path, store):
     return [Node(tmp_path / name, store) for name in ("east", "west")]
-
-
-def share(*nodes):
-    for node in nodes:
-        node.share()
 
 
 def test_what_is_deployed_or_rolled_back_on_any_node_comes_to_all(nodes):

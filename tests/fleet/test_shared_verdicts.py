@@ -14,6 +14,7 @@ from surveil.fleet.shelf import Shelf
 from surveil.fleet.terms import take_term
 from surveil.offline.classify import dataset
 from surveil.offline.classify.feedback import feedback_folder
+from tests.fleet.carriers import share
 
 
 class Node:
@@ -45,11 +46,6 @@ class Node:
 @pytest.fixture
 def nodes(tmp_path, store):
     return [Node(tmp_path / name, store) for name in ("east", "west")]
-
-
-def share(*nodes):
-    for node in nodes:
-        node.share()
 
 
 def test_verdicts_of_all_nodes_come_to_all(nodes, tmp_path, store):
