@@ -35,7 +35,7 @@ from surveil.app.status import StatusReporter
 from surveil.capture.certificates import FOLDER as CERTIFICATES
 from surveil.capture.certificates import Pins
 from surveil.capture.picture import give_back
-from surveil.clock import Clock, Stop, SystemClock
+from surveil.clock import Clock, Every, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.cuda import gpu_present
 from surveil.damage import found as damage
@@ -60,6 +60,8 @@ log = structlog.get_logger(__name__)
 
 _LOOK_S = 1.0
 """How often the main thread looks after stages and cameras."""
+_TRIM_S = 60.0
+"""How often memory is given back: pages, viewers and alerts leave holes in the heap, too."""
 _FAILED = 1
 
 
@@ -98,6 +100,7 @@ class Daemon:
         self.registry, self.detector = CollectorRegistry(), detector
         self.metrics = metrics = Metrics(self.registry)
         self._stuck: list[str] = []
+        self._trim = Every(_TRIM_S)
         self._requests = Requests()
         self._beats, self._group = Heartbeats(clock), ThreadGroup(self.stop)
         check_certificate(config.http)
@@ -231,11 +234,12 @@ class Daemon:
             notifier.status(self.status.summary())
         self.cameras.watch()
         self._watches.look()
+        if self._trim.due(self.clock.monotonic()):
+            give_back()
 
     def start(self) -> None:
         """Start every thread, from sink to source."""
         self._services.start()
-        give_back()
 
     def end(self) -> bool:
         """Stop from source to sink; return whether every thread ended."""

@@ -1,7 +1,9 @@
 """The live stream of a page over HTTP: cameras are sent what a test wants, and nothing waits for a clock."""
 
+import gc
 import io
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -212,6 +214,28 @@ def test_video_ends_when_a_reload_hides_something(site, packets):
         Shower(feed)(size=(640, 480))
         page.next("jpeg")
     assert not {"init", "media"} & {one["type"] for one in page.seen}
+
+
+def test_reloads_without_a_viewer_keep_only_what_the_last_one_says(site):
+    settings = [masked() for _ in range(50)]
+    there = [weakref.ref(one.hide) for one in settings]
+    show(site)
+    while settings:
+        show(site, secrecy=settings.pop(0))
+    gc.collect()
+    assert [one() is not None for one in there] == [False] * 49 + [True]
+    with Page(site.address, cameras="yard") as page:
+        page.next("hello", lambda one: one["cameras"]["yard"]["why"] == WhyPictures.HIDDEN)
+
+
+def test_cameras_that_come_and_go_without_a_viewer_leave_nothing(site):
+    feeds = []
+    for _ in range(50):
+        feeds.append(weakref.ref(show(site)))
+        show(site, secrecy=masked())
+        site.live.drop("yard")
+    gc.collect()
+    assert [one for one in feeds if one() is not None] == []
 
 
 def test_a_picture_from_before_a_reload_is_not_shown_after_it(site):

@@ -7,10 +7,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from math import sqrt
+from statistics import fmean
 
 EVERY_S = 5.0
 WARM_S = 180.0
 """After a start, memory grows for good reasons: caches and arenas fill, and cameras are tried for two groups each."""
+MEAN_S = 60.0
+"""A fault changes memory for longer than a sample: samples of one minute are not independent, so they are one point."""
 WIDTH, HEIGHT, EDGE = 900, 140, 46
 
 
@@ -79,11 +82,19 @@ def slopes(report: Report) -> dict[str, Slope]:
     begins: dict[int, float] = {}
     for one in report.samples:
         begins.setdefault(one.life, one.at_s)
-    warm = [one for one in report.samples if one.at_s - begins[one.life] >= WARM_S]
+    minutes: dict[tuple[int, int], list[Sample]] = {}
+    for one in report.samples:
+        if one.at_s - begins[one.life] >= WARM_S:
+            minutes.setdefault((one.life, int(one.at_s // MEAN_S)), []).append(one)
     return {
-        "memory, MB": slope([(one.life, one.at_s, one.rss_mb) for one in warm]),
-        "descriptors": slope([(one.life, one.at_s, float(one.descriptors)) for one in warm]),
+        "memory, MB": slope([_mean(life, found, "rss_mb") for (life, _), found in minutes.items()]),
+        "descriptors": slope([_mean(life, found, "descriptors") for (life, _), found in minutes.items()]),
     }
+
+
+def _mean(life: int, found: list[Sample], name: str) -> tuple[int, float, float]:
+    """Return a point of `slope`."""
+    return life, fmean(one.at_s for one in found), fmean(getattr(one, name) for one in found)
 
 
 def words(report: Report) -> str:

@@ -37,6 +37,17 @@ def test_slopes_are_within_lives():
     assert isnan(slope(points[:2]).value)
 
 
+def test_samples_of_one_minute_are_one_point():
+    def samples(every_s: int) -> list[Sample]:
+        return [
+            Sample(at_s=float(at), life=0, rss_mb=at // 60 % 3, descriptors=40, streaming=8, pending=0)
+            for at in range(0, 1800, every_s)
+        ]
+
+    often, seldom = (soak_report.slopes(Report(samples=samples(every_s))) for every_s in (5, 30))
+    assert often["memory, MB"].half == pytest.approx(seldom["memory, MB"].half, rel=1e-6)
+
+
 def test_a_page_has_figures_plots_and_faults():
     report = Report(faults=[(5.0, "c1 freeze"), (9.0, "kill -9")], problems=["<lost>"], kills=1)
     report.samples = [

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -62,6 +63,8 @@ class LiveHub:
         self._feeds: dict[str, CameraFeed] = {}
         """Replaced as a whole by the main thread, never changed in place."""
         self._calls: deque[Callable[[], None]] = deque()
+        self._changes: dict[CameraFeed, Callable[[], None]] = {}
+        """What is to happen to a feed, the newest only: without a viewer nothing takes it, and reloads go on."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._rung = False
         self._closed = False
@@ -90,14 +93,16 @@ class LiveHub:
             feed.show_by(secrecy, is_webcam=is_webcam)
             self._feeds = {**self._feeds, camera: feed}
         else:
-            shown = feed
-            self._post(lambda: shown.show_by(secrecy, is_webcam=is_webcam))
+            self._change(feed, partial(feed.show_by, secrecy, is_webcam=is_webcam))
 
     def drop(self, camera: str) -> None:
         """Let a camera go."""
         feed = self._feeds[camera]
         self._feeds = {name: one for name, one in self._feeds.items() if name != camera}
-        self._post(feed.close)
+        if self._loop is None:  # nobody has ever looked
+            self._changes.pop(feed, None)
+        else:
+            self._change(feed, feed.close)
 
     def feed(self, camera: str) -> CameraFeed | None:
         """Return a camera's feed; any thread may ask."""
@@ -125,6 +130,11 @@ class LiveHub:
         """Tell of an event; `update`: something about it has changed, which of one that is over is told as its end."""
         if camera in self._watched:
             self._post(lambda: self._start(self._tell_event(camera, event, phase)))
+
+    def _change(self, feed: CameraFeed, change: Callable[[], None]) -> None:
+        """Have the event loop change a feed, instead of what it was to do to it before."""
+        self._changes[feed] = change
+        self._ring()
 
     def _post(self, call: Callable[[], None]) -> None:
         """Have the event loop do something; without one, before anything else that it does."""
@@ -159,6 +169,8 @@ class LiveHub:
         loop = asyncio.get_running_loop()
         self._timer, self._next_pump = None, loop.time() + _PUMP_S
         self._rung = False  # before anything is taken: what comes now rings again
+        while self._changes:
+            self._changes.popitem()[1]()
         while self._calls:
             self._calls.popleft()()
         for camera in self._watched:
