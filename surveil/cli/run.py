@@ -19,6 +19,8 @@ def run(config: ConfigPath = DEFAULT_CONFIG) -> None:
     Example: `surveil run -c /etc/surveil/config.yaml`
     """
     from surveil.app.daemon import Daemon  # noqa: PLC0415 - other commands start faster without it
+    from surveil.capture.picture import keep_heap_small  # noqa: PLC0415 - see above
 
+    keep_heap_small()
     settings = read_config(config, needs_model=True, needs_secrets=True)
     leave(Daemon(settings, open_detector(settings)).run())

@@ -1,5 +1,9 @@
 """Pictures: crops and small planes agree with a full conversion, in every pixel format a camera sends."""
 
+import ctypes
+import subprocess
+import sys
+
 import av
 import cv2
 import numpy as np
@@ -118,3 +122,38 @@ def test_small_planes_are_not_shifted(k) -> None:
     width = ramp.shape[1] // k
     exact = cv2.resize(ramp, (width, 9), interpolation=cv2.INTER_AREA)
     assert np.abs(thumbnail(ramp, width, 9).astype(int) - exact).max() <= 1
+
+
+_HOLES = """
+import ctypes, threading
+import numpy as np
+from surveil.capture.picture import keep_heap_small
+
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")]
+
+libc = ctypes.CDLL(None)
+libc.mallinfo2.restype = Info
+{small}
+def mapped():
+    before = libc.mallinfo2().hblks
+    crops = [np.empty(100_000, np.uint8) for _ in range(20)]
+    print((libc.mallinfo2().hblks - before) / len(crops))
+
+np.empty(8 << 20, np.uint8)[:] = 1  # a freed picture, after which glibc maps nothing smaller by itself
+mapped()
+thread = threading.Thread(target=mapped)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc only")
+@pytest.mark.parametrize(("small", "share"), [("", 0.0), ("keep_heap_small()", 1.0)])
+def test_pictures_are_mapped_apart_so_that_they_leave_no_holes(small, share):
+    found = subprocess.run(
+        [sys.executable, "-c", _HOLES.format(small=small)], check=True, capture_output=True, text=True
+    )
+    # A hole that is there already may take one of twenty.
+    assert [float(line) for line in found.stdout.split()] == pytest.approx([share, share], abs=0.05)
