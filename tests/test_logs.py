@@ -6,6 +6,8 @@ import logging
 import os
 import pty
 import socket
+import subprocess
+import sys
 
 import pytest
 import structlog
@@ -260,3 +262,28 @@ def test_a_bug_in_a_rule_is_a_line_a_minute():
             clock.advance(0.2)
         errors("intrusion", ZeroDivisionError())
     assert [line["times"] for line in told] == [1, 300]
+
+
+_FAILING = """
+import sys, structlog
+from surveil.cli import root
+from surveil.cli.lazy import LazyCommand
+from typer.main import get_command
+
+def ask(password):
+    raise ValueError("an answer that nobody foresaw")
+
+command = get_command(root.app).commands["cameras"].commands["discover"]
+command.make_context("discover", [])
+try:
+    ask("hunter2")
+except ValueError:
+    structlog.get_logger("surveil.test").exception("bug in the questions to a device")
+"""
+
+
+def test_a_command_without_a_configuration_logs_no_local_variables_and_nothing_to_stdout():
+    done = subprocess.run([sys.executable, "-c", _FAILING], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "ValueError: an answer that nobody foresaw" in done.stderr
+    assert "hunter2" not in done.stderr

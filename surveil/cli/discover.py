@@ -14,6 +14,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from surveil import logs
 from surveil.cli.common import complain, console, errors, print_json, show_table, shows_progress
 from surveil.config import edit
 from surveil.discovery.camera import FoundCamera
@@ -73,6 +74,7 @@ def discover(
     config.yaml`
     """
     login = Login(user, _password(password_file)) if user else None
+    logs.hide([login.password] if login else [])
     found = _search(login, hosts or [], seconds, interface or [])
     made = entries(found, taken=_taken(write))
     values = _values(made, login)

@@ -86,6 +86,10 @@ class LazyCommand(TyperCommand):
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the context of the command itself: whatever is done next is done with that."""
+        from surveil import logs  # noqa: PLC0415 - the list of commands logs nothing
+
+        # Until then structlog writes to stdout, and tracebacks with local variables: passwords among them.
+        logs.configure()
         return self.load().make_context(*args, **kwargs)
 
 

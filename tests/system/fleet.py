@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ from tests.system.fleet_ray import RayFaults
 _HOLD_S = (1.0, 25.0)
 """For how long a fault lasts."""
 _GIVES_WAY_S = 10.0
+_ENDS_S = 20.0
+"""Cameras go back to a node that has returned, and their events end where they were: the last may be under way."""
 _CAMERAS = ["gate", "yard", "dock", "hall"]
 _REACHED = {"hall": ["node0", "node1"]}
 _OWN_NAMESPACES = "SURVEIL_TEST_OWN_NAMESPACES"
@@ -79,16 +81,23 @@ class Trial:
             read_again_after_s=self._judge.now() - mended, well=well,
         )  # fmt: skip
 
+    def _written(self) -> dict[str, outcome.Alerts]:
+        return {machine.name: outcome.written(machine.state) for machine in self._fleet.machines}
+
+    def _unended(self) -> set[str]:
+        owners = {name: owner.name for name in self._judge.cameras if (owner := self._fleet.owner(name))}
+        return outcome.unended(self._written(), owners)
+
     def sum_up(self) -> None:
         states = {machine.name: machine.state for machine in self._fleet.machines}
+        with suppress(AssertionError):  # it is counted below
+            wait_for(lambda: not self._unended(), _ENDS_S)
         wait_for(lambda: not any(map(outcome.waiting, states.values())), 120)
-        nodes = {name: outcome.written(state) for name, state in states.items()}
-        arrived = list(self._hook.alerts)
-        owners = {name: self._fleet.owner(name).name for name in self._judge.cameras}
+        nodes, arrived = self._written(), list(self._hook.alerts)
         found = {
             "lost": len(outcome.lost(nodes, arrived)),
             "told_twice": len(outcome.twice(nodes, arrived)),
-            "unended": len(outcome.unended(nodes, owners)),
+            "unended": len(self._unended()),
             "begun_twice": len(outcome.begun_twice(nodes)),
         }
         overtaken = outcome.overtaken(nodes, self._faults.steps)
