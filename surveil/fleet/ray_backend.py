@@ -20,6 +20,7 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from surveil import logs
 from surveil.clock import Every, Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.fleet.agent import Agent, CoordinatorLostError
@@ -112,6 +113,7 @@ class AgentActor:
     """The agent of one node in a process of Ray."""
 
     def __init__(self, folder: str) -> None:
+        logs.configure()
         self._stop = Stop()
         agent = Agent(Path(folder), call_coordinator, SystemClock())
         self._thread = threading.Thread(target=agent.run, args=(self._stop,), name="agent", daemon=True)
