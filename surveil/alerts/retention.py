@@ -7,7 +7,6 @@ that still waits for a sink stays, whatever its age and size, until the disk is 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 from surveil.clock import DAY_S
+from surveil.diskspace import DiskSpace
 
 log = structlog.get_logger(__name__)
 _BATCH = 64
@@ -34,6 +34,7 @@ class Retention:
         self._root = state_dir
         self._cameras = {safe_name(name): settings for name, settings in cameras.items()}
         self._index, self._age_s = outbox.evidence, outbox.db.age_s
+        self._disk = DiskSpace(state_dir, _SHARE_FREE, self._age_s)
         self.deleted: int = 0
         """Files deleted since the start."""
 
@@ -75,23 +76,12 @@ class Retention:
 
         That of alerts which wait goes after all other.
         """
-        for _ in range(10_000):
-            lacking = size + self._reserve() - self._free()
-            if lacking <= 0:
-                return True
-            if not (self._delete_bytes(lacking, None) or self._delete_bytes(lacking, None, spare=False)):
-                return False
-        return False
+        kept = max((settings.min_free_bytes for settings in self._cameras.values()), default=0)
+        return self._disk.make(size, kept, self._delete_any)
 
-    def _free(self) -> int:
-        found = os.statvfs(self._root)
-        return found.f_bavail * found.f_frsize
-
-    def _reserve(self) -> int:
-        """Bytes that stay free, as the strictest camera wants it."""
-        found = os.statvfs(self._root)
-        most = found.f_blocks * found.f_frsize // _SHARE_FREE
-        return min(max((s.min_free_bytes for s in self._cameras.values()), default=0), most)
+    def _delete_any(self, size: int) -> int:
+        """Delete the oldest files of all cameras; those of alerts that wait only where there are no others."""
+        return self._delete_bytes(size, None) or self._delete_bytes(size, None, spare=False)
 
     def _oldest(self, created_s: float, camera: str | None, *, spare: bool = True) -> list[StoredAlert]:
         """Return a batch of the oldest files, without those that alerts which wait name if they are spared."""
@@ -118,16 +108,7 @@ class Retention:
             path = stored_file(self._root, stored.path)
             # A row that names anything else was not written here: it is forgotten, the file stays.
             if path and path.is_relative_to(self._root / FOLDER):
-                path.unlink(missing_ok=True)
-                _remove_empty(path.parent)
+                self._disk.remove(path, stored.size)
         self._index.forget([stored.path for stored in files])
         self.deleted += len(files)
         return len(files)
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a day's folder that has become empty."""
-    try:
-        folder.rmdir()
-    except OSError:
-        return

@@ -6,12 +6,12 @@ them. Age is running time, as for evidence: a clock step deletes nothing.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from surveil.capture.settings import RecordSettings
 from surveil.clock import DAY_S
+from surveil.diskspace import DiskSpace
 from surveil.recording.files import recording_file
 from surveil.recording.index import Index, Segment
 
@@ -29,6 +29,7 @@ class Keeping:
 
     def __init__(self, state_dir: Path, index: Index, age_s: Callable[[], float]) -> None:
         self._root, self._index, self._age_s = state_dir, index, age_s
+        self._disk = DiskSpace(state_dir, _SHARE_FREE, age_s)
 
     def sweep(self, cameras: Mapping[str, RecordSettings]) -> None:
         """Delete what is too old, too much, or without an event; at most a batch of each.
@@ -48,20 +49,9 @@ class Keeping:
 
     def make_room(self, settings: RecordSettings) -> bool:
         """Delete the oldest recordings of all cameras until there is room for one more; return whether there is."""
-        while (lacking := _ROOM_BYTES + self._reserve(settings) - self._free()) > 0:
-            if not self._delete_bytes(lacking, None):
-                return False
-        return True
+        return self._disk.make(_ROOM_BYTES, settings.min_free_bytes, self._delete_bytes)
 
-    def _free(self) -> int:
-        found = os.statvfs(self._root)
-        return found.f_bavail * found.f_frsize
-
-    def _reserve(self, settings: RecordSettings) -> int:
-        found = os.statvfs(self._root)
-        return min(settings.min_free_bytes, found.f_blocks * found.f_frsize // _SHARE_FREE)
-
-    def _delete_bytes(self, size: int, camera: str | None) -> int:
+    def _delete_bytes(self, size: int, camera: str | None = None) -> int:
         """Delete the oldest files until `size` bytes are gone, or a batch of them; return how many."""
         chosen: list[Segment] = []
         for segment in self._index.expendable(camera, _BATCH):
@@ -75,15 +65,6 @@ class Keeping:
         for segment in segments:
             file = recording_file(self._root, segment)
             if file is not None:
-                file.unlink(missing_ok=True)
-                _remove_empty(file.parent)
+                self._disk.remove(file, segment.bytes)
         self._index.forget([segment.id for segment in segments])
         return len(segments)
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a day's folder that has become empty."""
-    try:
-        folder.rmdir()
-    except OSError:
-        return
