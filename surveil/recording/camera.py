@@ -24,6 +24,7 @@ from surveil.recording.reasons import Gap
 from surveil.recording.segment import SegmentFile
 from surveil.recording.tap import RecordTap
 from surveil.recording.timeline import MediaLine
+from surveil.recording.updates import RowUpdates
 
 log = structlog.get_logger(__name__)
 SEGMENT_S = {"continuous": 60.0, "events": 15.0}
@@ -48,6 +49,7 @@ class Place:
 
     state_dir: Path
     index: Index
+    updates: RowUpdates
     clock: Clock
     age_s: Callable[[], float]
     """Running time of the daemon."""
@@ -177,7 +179,7 @@ class CameraRecording:
             make_folders(target.parent)
             file = SegmentFile(target, packet, MediaLine(by_arrival=self._by_arrival))
         except (SourceError, OSError):
-            self._place.index.forget([row])
+            self._place.updates.forget(row)
             raise
         return _Open(
             file=file, row=row, start=start, arrived=packet.arrived, sets=_sets_in(packet), last=packet.arrived,
@@ -236,10 +238,10 @@ class CameraRecording:
         if state != "open":
             self._metrics.active.labels(self.camera).set(0)
         if state == "open" or seconds:
-            self._place.index.settle(now.row, seconds, now.file.bytes, state)
+            self._place.updates.settle(now.row, seconds, now.file.bytes, state)
             return
         now.file.path.unlink(missing_ok=True)
-        self._place.index.forget([now.row])
+        self._place.updates.forget(now.row)
 
     def _wall_of(self, packet: StoredPacket) -> float:
         """Return when a packet arrived, Unix s by the clock of the host as it goes now."""

@@ -19,6 +19,7 @@ from surveil.recording.index import FOREVER
 from surveil.recording.keeping import Keeping
 from surveil.recording.metrics import RecordingMetrics
 from surveil.recording.tap import RecordTap
+from surveil.recording.updates import RowUpdates
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,8 @@ class Recorder:
         self._keeping = Keeping(state_dir, self._index, age_s)
         self._metrics, self._clock = metrics.of(RecordingMetrics), clock
         self._place = Place(
-            state_dir=state_dir, index=self._index, clock=clock, age_s=age_s, skew_of=skew_of,
-            make_room=self._keeping.make_room,
+            state_dir=state_dir, index=self._index, updates=RowUpdates(self._index), clock=clock, age_s=age_s,
+            skew_of=skew_of, make_room=self._keeping.make_room,
         )  # fmt: skip
         self._lock = threading.Lock()
         self._settings: dict[str, RecordSettings] = {}
@@ -117,6 +118,7 @@ class Recorder:
             self._hold(alert)
         for one in cameras:
             self._guarded(one.step)
+        self._guarded(self._place.updates.write)
         for one in leaving:
             self._guarded(one.step)
             self._guarded(one.finish)
