@@ -83,7 +83,10 @@ class Copier:
 
     def _copy(self, file: Waiting) -> bool:
         source = self._root / file.path
+        if self._is_unfinished(file):
+            return True
         try:
+            size = source.stat().st_size
             self._place.put(source, file.path)
         except OSError as error:
             if not source.is_file():
@@ -93,12 +96,23 @@ class Copier:
             self._queue.failed(file)
             self._back_off(error)
             return False
-        self._queue.copied(file)
+        self._queue.copied(file, size)
         self._metrics.files.labels("copied").inc()
-        self._metrics.bytes.labels(file.kind).inc(file.size)
+        self._metrics.bytes.labels(file.kind).inc(size)
         if self._failures:
             log.info("second place available again", after_failures=self._failures)
         self._failures = 0
+        return True
+
+    def _is_unfinished(self, file: Waiting) -> bool:
+        """Return whether a file is still being written, and look for it again in that case.
+
+        One that was begun while its folder was scanned looks like one that is whole.
+        """
+        if file.kind != RECORDINGS or file.path not in self._unfinished():
+            return False
+        self._queue.forget(file)
+        self._listed.pop(file.folder, None)
         return True
 
     def _back_off(self, error: OSError) -> None:
@@ -129,13 +143,18 @@ class Copier:
                 # Another file may come in the same tick of the disk's clock.
                 is_settled = self._clock.wall() - changed / 1e9 > _LOOK_S
                 self._listed[name] = changed if is_settled else 0
-                lost += self._queue.settle(name, dict(_files(folder, name, unfinished)), self._age_s())
+                lost += self._take_in(folder, name, unfinished)
         for name in (self._listed.keys() | self._vanished) - there:
             lost += self._queue.settle(name, {}, self._age_s())
             self._listed.pop(name, None)
         self._vanished, self._skipped = set(), unfinished
         self._metrics.files.labels("lost").inc(lost)
         self._show()
+
+    def _take_in(self, folder: Path, name: str, unfinished: Collection[str]) -> int:
+        """Note what lies in a folder; return how many files have gone uncopied."""
+        being_written = {path.rpartition("/")[2] for path in unfinished if path.startswith(f"{name}/")}
+        return self._queue.settle(name, dict(_files(folder)), self._age_s(), being_written)
 
     def _folders(self) -> Iterator[Path]:
         """Yield the folders of days that are copied."""
@@ -153,10 +172,9 @@ class Copier:
         self._metrics.oldest.set(max(0.0, self._age_s() - oldest))
 
 
-def _files(folder: Path, name: str, unfinished: Collection[str]) -> Iterator[tuple[str, int]]:
-    """Yield the whole files of a folder with their sizes."""
+def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    """Yield the files of a folder that have their names, with their sizes."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            is_whole = not entry.name.startswith(".") and f"{name}/{entry.name}" not in unfinished
-            if is_whole and entry.is_file(follow_symlinks=False):
+            if not entry.name.startswith(".") and entry.is_file(follow_symlinks=False):
                 yield entry.name, entry.stat(follow_symlinks=False).st_size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,6 +33,11 @@ SELECT id, folder, name, size FROM files WHERE NOT is_copied
 ORDER BY attempts > 2, folder >= 'recordings', id DESC LIMIT 1
 """
 """Evidence before recordings, the newest first; what failed three times goes last."""
+
+_NOTE = """
+INSERT INTO files (folder, name, size, seen_s) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET size = excluded.size, seen_s = excluded.seen_s, is_copied = 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,19 +89,29 @@ class CopyQueue:
                 self._db.close()
                 raise
 
-    def settle(self, folder: str, files: Mapping[str, int], now_s: float) -> int:
-        """Bring the rows of a folder to what lies in it (name → bytes); return how many went uncopied."""
+    def settle(
+        self, folder: str, files: Mapping[str, int], now_s: float, unfinished: Collection[str] = ()
+    ) -> int:
+        """Bring the rows of a folder to what lies in it (name → bytes); return how many went uncopied.
+
+        A file is copied again if its size has changed. `unfinished`: names of files that are not to be copied yet.
+        """
         with self._ours():
             self._db.execute("BEGIN IMMEDIATE")
-            known = dict(self._db.execute("SELECT name, is_copied FROM files WHERE folder = ?", (folder,)))
+            found = self._db.execute("SELECT name, size, is_copied FROM files WHERE folder = ?", (folder,))
+            known = {name: (size, is_copied) for name, size, is_copied in found}
             gone = known.keys() - files.keys()
             self._db.executemany(
                 "DELETE FROM files WHERE folder = ? AND name = ?", [(folder, name) for name in gone]
             )
-            fresh = [(folder, name, size, now_s) for name, size in files.items() if name not in known]
-            self._db.executemany("INSERT INTO files (folder, name, size, seen_s) VALUES (?, ?, ?, ?)", fresh)
+            changed = [
+                (folder, name, size, now_s)
+                for name, size in files.items()
+                if name not in unfinished and (name not in known or known[name][0] != size)
+            ]
+            self._db.executemany(_NOTE, changed)
             self._db.execute("COMMIT")
-        return sum(not known[name] for name in gone)
+        return sum(not known[name][1] for name in gone)
 
     def folders(self) -> list[str]:
         """Return the folders of which there are rows."""
@@ -109,9 +124,10 @@ class CopyQueue:
             row = self._db.execute(_NEXT).fetchone()
         return None if row is None else Waiting(*row)
 
-    def copied(self, file: Waiting) -> None:
-        """The second place has it."""
-        self._update("UPDATE files SET is_copied = 1 WHERE id = ?", file)
+    def copied(self, file: Waiting, size: int) -> None:
+        """The second place has it, with so many bytes."""
+        with self._ours():
+            self._db.execute("UPDATE files SET is_copied = 1, size = ? WHERE id = ?", (size, file.id))
 
     def failed(self, file: Waiting) -> None:
         """It could not be copied this time."""

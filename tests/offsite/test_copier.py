@@ -114,6 +114,46 @@ def test_what_is_being_written_waits_until_it_is_whole(world):
     assert (world.there / open_one).read_bytes() == b"whole"
 
 
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_that_is_begun_while_its_folder_is_scanned_is_copied_once_it_is_whole(world, is_there):
+    begun = f"recordings/yard/{DAY}/b.mp4"
+    world.write(f"recordings/yard/{DAY}/a.mp4")
+    if not is_there:
+        shutil.rmtree(world.there)
+
+    def begin():
+        """The recorder begins a file right after it was asked."""
+        before = list(world.open)
+        if not (world.state / begun).exists():
+            world.open.append(begun)
+            world.write(begun, b"half")
+        return before
+
+    world.copier._unfinished = begin
+    world.run(4)
+    world.there.mkdir(exist_ok=True)
+    world.write(begun, b"the whole minute")
+    world.run(4)
+    world.open.clear()
+    world.run(200)
+    assert (world.there / begun).read_bytes() == b"the whole minute"
+    assert world.copies() == [f"recordings/yard/{DAY}/a.mp4", begun]
+    assert world.value("files_total", result="lost") == 0
+    assert world.value("pending_files", kind="recordings") == 0
+
+
+def test_a_file_that_has_changed_since_it_was_copied_is_copied_again(world):
+    """What was cut off by a crash is cut to what is whole of it."""
+    file = world.write(f"recordings/yard/{DAY}/a.mp4", b"a minute and a half frame")
+    world.run()
+    file.write_bytes(b"a minute")
+    world.again()
+    world.run()
+    assert (world.there / f"recordings/yard/{DAY}/a.mp4").read_bytes() == b"a minute"
+    world.run(50)
+    assert world.value("files_total", result="copied") == 1
+
+
 def test_nothing_is_forgotten_while_the_second_place_is_away_and_the_daemon_crashes(world):
     shutil.rmtree(world.there)
     for n in range(5):
