@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from surveil.clock import Clock, Every, Stop
 from surveil.errors import StateError
 from surveil.logs import LogThrottle
 from surveil.metrics import Metrics
+from surveil.reasons import Reason
 from surveil.recording.camera import CameraRecording, Place
 from surveil.recording.files import open_index
 from surveil.recording.index import FOREVER
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 _PAUSE_S = 0.5
 """How often packets are fetched: captures do not wake the thread, which would cost them time."""
 _SWEEP_S = 10.0
+_MOST_ALERTS = 10_000
+"""That wait for an index that cannot be written: an hour and more of a busy site."""
 
 
 class Recorder:
@@ -55,7 +59,7 @@ class Recorder:
         self._settings: dict[str, RecordSettings] = {}
         self._cameras: dict[str, CameraRecording] = {}
         self._leaving: list[CameraRecording] = []
-        self._alerts: list[Alert] = []
+        self._alerts: deque[Alert] = deque(maxlen=_MOST_ALERTS)
         self._sweeps = Every(_SWEEP_S)
         self._failures, self._bugs = LogThrottle(clock), LogThrottle(clock)
 
@@ -113,9 +117,7 @@ class Recorder:
         """Write what has come since the last time. Raises StateError when the index cannot be used."""
         with self._lock:
             cameras, leaving, self._leaving = list(self._cameras.values()), self._leaving, []
-            alerts, self._alerts = self._alerts, []
-        for alert in alerts:
-            self._hold(alert)
+        self._guarded(self._hold_events)
         for one in cameras:
             self._guarded(one.step)
         self._guarded(self._place.updates.write)
@@ -124,7 +126,8 @@ class Recorder:
             self._guarded(one.finish)
             if one.camera not in self._cameras:
                 self._metrics.forget(camera=one.camera)
-        if self._sweeps.due(self._clock.monotonic()):
+        # What an event needs must not go before the index knows of the event.
+        if not self._alerts and self._sweeps.due(self._clock.monotonic()):
             self.sweep()
 
     def finish(self) -> None:
@@ -144,9 +147,20 @@ class Recorder:
             self._metrics.stored.labels(camera).set(size)
             self._metrics.oldest.labels(camera).set(oldest)
 
+    def _hold_events(self) -> None:
+        """Keep what alerts need. What the index does not take waits for the next step."""
+        while self._alerts:
+            alert = self._alerts.popleft()
+            try:
+                self._hold(alert)
+            except StateError:
+                self._alerts.appendleft(alert)
+                raise
+
     def _hold(self, alert: Alert) -> None:
         settings = self._settings.get(alert.camera)
         if settings is None:
             return
-        until = FOREVER if alert.phase == "start" else alert.t_wall + settings.post_s
+        has_end = alert.phase == "start" and alert.reason != Reason.INSTANT
+        until = FOREVER if has_end else alert.t_wall + settings.post_s
         self._index.hold(alert.event_id, alert.camera, alert.t_wall - settings.pre_s, until)

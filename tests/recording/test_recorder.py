@@ -1,12 +1,15 @@
 """What the recorder writes, where one file ends, and why something is missing between two."""
 
 import os
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
 
 from surveil.alerts.evidence import FOLDER as EVIDENCE
 from surveil.capture.settings import RECORDINGS, RecordSettings
+from surveil.reasons import Reason
 from surveil.recording.boxes import extent
 from surveil.recording.files import open_index, verify
 from surveil.recording.index import DATABASE
@@ -382,6 +385,55 @@ def test_an_event_that_goes_on_keeps_what_it_has(tmp_path, clip):
         here.send(120)
         before = here.end()
         assert sweep(here, 3600) == before
+
+
+def test_a_message_of_a_moment_keeps_its_surroundings_and_nothing_else(tmp_path, clip):
+    """A digest of withheld alerts begins and has no end."""
+    with world(tmp_path, clip, EVENTS) as here:
+        here.send(60)
+        digest = here.clock.wall()
+        here.recorder.committed([alert(camera="yard", t_wall=digest, reason=Reason.INSTANT)])
+        here.send(120)
+        here.end()
+        kept = sweep(here, 200)
+        assert kept[0].start <= digest - 5.0 < kept[0].end
+        assert kept[-1].start <= digest + 5.0 < kept[-1].end
+        assert sum(one.seconds for one in kept) <= 10 + 2 * 16
+
+
+@contextmanager
+def locked(here):
+    """Another program holds the index: it can be read and not written."""
+    here.index._db.execute("PRAGMA busy_timeout = 20")
+    with closing(sqlite3.connect(here.folder / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def test_an_event_that_the_index_did_not_take_is_told_again(tmp_path, clip):
+    with world(tmp_path, clip, EVENTS) as here:
+        here.send(20)
+        with locked(here):
+            here.recorder.committed([alert(camera="yard", t_wall=here.clock.wall())])
+            here.recorder._guarded(here.recorder.step)
+        here.send(60)
+        before = here.end()
+        assert sweep(here, 3600) == before
+
+
+def test_nothing_is_deleted_before_the_index_knows_of_an_event(tmp_path, clip):
+    with world(tmp_path, clip, EVENTS) as here:
+        here.send(20)
+        event = here.clock.wall()
+        before = here.end()
+        with locked(here):
+            here.recorder.committed([alert(camera="yard", t_wall=event)])
+            here.clock.advance(3600)
+            here.recorder._guarded(here.recorder.step)
+        here.recorder.step()
+        assert here.segments() == before
+        assert all((tmp_path / one.path).exists() for one in before)
 
 
 def test_recordings_leave_the_evidence_alone(tmp_path, clip, disk):
