@@ -36,6 +36,9 @@ _HELD = """
 EXISTS (SELECT 1 FROM holds WHERE holds.camera = segments.camera AND {which}
         AND holds.since <= segments.start + segments.seconds AND segments.start <= holds.until)
 """
+_LAST_END = """
+coalesce((SELECT max(start + seconds) FROM segments WHERE segments.camera = holds.camera), 0)
+"""
 FOREVER = 1e18
 """Until when an event is kept that has not ended, Unix s."""
 
@@ -157,13 +160,16 @@ class Index:
         )  # fmt: skip
 
     def expendable(self, camera: str | None, most: int) -> list[Segment]:
-        """Return the oldest files, of a camera or of all; those of events after all others."""
+        """Return the oldest files of a camera; those of events after all others, and none of an open event.
+
+        None: of all cameras, those of open events last. Without them a full disk could record nothing more.
+        """
+        is_needed = _held(open_only=True)
         return self._segments(
-            f"(? IS NULL OR camera = ?) AND state <> 'open' ORDER BY {_held()}, id LIMIT ?",
-            camera,
-            camera,
-            most,
-        )
+            f"(camera = ? AND NOT {is_needed} OR ? IS NULL) AND state <> 'open' "
+            f"ORDER BY {_held()} + {is_needed}, id LIMIT ?",
+            camera, camera, most,
+        )  # fmt: skip
 
     # Events.
 
@@ -174,9 +180,10 @@ class Index:
             self._db.execute(query, (event, camera, since, until))
 
     def end_holds(self, until: float) -> None:
-        """End what events keep that a crash left open."""
+        """End what events keep that a crash left open: not before the last file, since the clock may be behind it."""
+        query = f"UPDATE holds SET until = max(since, ?, {_LAST_END}) WHERE until = ?"  # noqa: S608 - of this module
         with self._ours():
-            self._db.execute("UPDATE holds SET until = max(since, ?) WHERE until = ?", (until, FOREVER))
+            self._db.execute(query, (until, FOREVER))
 
     def drop_holds(self) -> None:
         """Forget events of which nothing is recorded any more."""

@@ -401,6 +401,46 @@ def test_a_message_of_a_moment_keeps_its_surroundings_and_nothing_else(tmp_path,
         assert sum(one.seconds for one in kept) <= 10 + 2 * 16
 
 
+def test_the_size_of_a_camera_costs_an_open_event_nothing(tmp_path, clip):
+    with world(tmp_path, clip, replace_settings(pre_s=0.0)) as here:
+        here.send(65)
+        here.recorder.committed([alert(camera="yard", t_wall=here.clock.wall())])
+        here.send(185)
+        _, *event = here.end()
+        here.recorder._settings["yard"] = replace_settings().model_copy(update={"max_bytes": 1})
+        assert sweep(here) == event
+        here.recorder.committed([alert(camera="yard", phase="end", t_wall=here.clock.wall())])
+        here.recorder.step()
+        assert not sweep(here)
+
+
+def test_a_full_disk_takes_the_video_of_an_open_event_last(tmp_path, clip):
+    """The oldest file is of an event that goes on, the newest of one that has ended."""
+    with world(tmp_path, clip, replace_settings(pre_s=0.0, post_s=0.0)) as here:
+        here.recorder.committed([alert(1, camera="yard", t_wall=here.clock.wall() + 1)])
+        here.send(10)
+        here.recorder.drop("yard")
+        here.tap = here.recorder.follow("hall", CONTINUOUS)
+        here.send(70)
+        here.recorder.committed([alert(2, camera="hall", phase="end", t_wall=here.clock.wall() - 1)])
+        here.send(1)
+        opened, free, ended = sorted(here.end(), key=lambda one: one.id)
+        assert [one.id for one in here.index.expendable(None, 9)] == [free.id, ended.id, opened.id]
+        assert [one.id for one in here.index.expendable("yard", 9)] == []
+
+
+def test_what_a_crash_left_open_is_kept_whatever_the_clock_says_at_the_start(tmp_path, clip):
+    """After a power cut the clock of a board without a battery is behind."""
+    with world(tmp_path, clip, EVENTS) as here:
+        here.send(10)
+        here.recorder.committed([alert(camera="yard", t_wall=here.clock.wall())])
+        here.send(60)
+    with world(tmp_path, clip, EVENTS, ahead_s=-600.0) as again:
+        before = again.segments()
+        assert round(sum(one.seconds for one in before)) in range(67, 71)
+        assert sweep(again, 400) == before
+
+
 @contextmanager
 def locked(here):
     """Another program holds the index: it can be read and not written."""

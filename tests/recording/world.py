@@ -20,8 +20,9 @@ EVENTS = RecordSettings(mode="events", pre_s=5.0, post_s=5.0, min_free_bytes=0)
 class World:
     """One camera that sends a clip again and again, and the recorder that writes it."""
 
-    def __init__(self, folder, clip, settings=CONTINUOUS):
+    def __init__(self, folder, clip, settings=CONTINUOUS, *, ahead_s=0.0):
         self.folder, self.clock = folder, ManualClock()
+        self.clock.set_wall(self.clock.wall() + ahead_s)
         self.registry = CollectorRegistry()
         self.recorder = Recorder(folder, Metrics(self.registry), self.clock, self.clock.monotonic)
         self.index = self.recorder._index
@@ -65,8 +66,8 @@ class World:
 
 
 @contextmanager
-def world(folder, clip, settings=CONTINUOUS):
-    made = World(folder, clip, settings)
+def world(folder, clip, settings=CONTINUOUS, **more):
+    made = World(folder, clip, settings, **more)
     try:
         yield made
     finally:
