@@ -146,6 +146,11 @@ def test_every_error_of_a_command_is_there_in_chinese():
     "line",
     [
         "hooks.example:443: HTTP 200, and the body refuses: duplicate",
+        "host: profile a is left out: its address refers to a secret of this machine, which the device would be sent",
+        "host: profile a is left out: its address is none of rtsp, rtsps, http, https",
+        "host: profile a is left out: its address has no host: write scheme://host/path",
+        "host: profile a has no address: its answer (HTTP 200) has a document type, which no ONVIF message has",
+        "host: names 10.0.0.1 in its stream addresses, which are changed to host",
         f"mail.example:25: {SmtpRefusal.of(SmtpStage.RECIPIENT, *NOT_ASCII)} (to jos\u00e9@mail.example)",
         "b.tar: the surveil.db in it is damaged: it is a link to itself",
     ],

@@ -62,12 +62,17 @@ def check_address(url: str) -> str:
     return url
 
 
+def refers_to_secret(url: str) -> bool:
+    """Whether `url` has a reference as in `${file:PATH}`, which only who writes the configuration may set."""
+    return "${" in url
+
+
 def check_entered(url: str) -> str:
     """Return `url` where it may be entered in a browser: of a network camera or a webcam, never a file of this host.
 
     Raises ValueError with the remedy.
     """
-    if "${" in url:
+    if refers_to_secret(url):
         raise ValueError("refers to a secret of this machine: enter the password itself")
     if not url.startswith(SCHEMES) and device_number(url) is None:
         check_address(url)  # which may know better what is meant

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
+from surveil.capture.address import check_address, refers_to_secret
 from surveil.discovery import markup
 from surveil.discovery.device import MEDIA, MEDIA2, SCHEMA, Device, DeviceError, Login, Unreachable
 from surveil.discovery.probe import Match, at_host, host_of
@@ -220,13 +221,26 @@ def _address(device: Device, service: str, namespace: str, stream: Stream, addre
         return "", f"profile {stream.name} has no address: {error}"
     named = markup.text(told, "Uri")
     url = at_host(named, address)
-    if urlsplit(url).scheme not in _SCHEMES:
-        return "", f"profile {stream.name} has no address that can be read"
+    if fault := _fault(url):
+        return "", f"profile {stream.name} is left out: its address {fault}"
     moved = host_of(named) != address
     return (
         url,
         f"names {host_of(named)} in its stream addresses, which are changed to {address}" if moved else "",
     )
+
+
+def _fault(url: str) -> str:
+    """Return why a URL that a device names may not stand in a configuration, whose references are resolved."""
+    if urlsplit(url).scheme not in _SCHEMES:
+        return f"is none of {', '.join(_SCHEMES)}"
+    if refers_to_secret(url):
+        return "refers to a secret of this machine, which the device would be sent"
+    try:
+        check_address(url)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def sources(found: FoundCamera) -> Iterator[tuple[Stream, ...]]:

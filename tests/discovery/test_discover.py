@@ -261,3 +261,26 @@ def test_an_entry_is_printed_as_yaml_whatever_its_values_hold():
         "streams": {"detect": "{x}", "record": ""},
     }
     assert yaml.safe_load(edit.written(entry)) == entry
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("x?${file:mail-password}&amp;b", "refers to a secret of this machine"),
+        ("$${env:WEBHOOK_TOKEN}", "refers to a secret of this machine"),
+        ("&#36;{env:WEBHOOK_TOKEN}", "refers to a secret of this machine"),
+        ("a b", "has a blank"),
+        ("a#b", "has a raw #"),
+    ],
+)
+def test_an_address_that_the_configuration_would_read_otherwise_is_left_out(tmp_path, monkeypatch, path, why):
+    (tmp_path / "mail-password").write_text("Mail-Secret-1")
+    monkeypatch.setenv("WEBHOOK_TOKEN", "Hook-Secret-2")
+    file = tmp_path / "config.yaml"
+    file.write_text("version: 1\n")
+    with Network([Virtual(36, login="none", stream_path=path)]) as network:
+        done = run(network.service(0), "--write", str(file))
+    assert f"127.0.7.36: profile main is left out: its address {why}" in done.output
+    [camera] = load(file).cameras.values()
+    assert (camera.url, camera.record) == ("rtsp://127.0.7.36:554/sub", None)
+    assert "${" not in file.read_text()

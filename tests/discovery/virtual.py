@@ -59,6 +59,8 @@ class Virtual:
     path: str = "/onvif/device_service"
     user: str = USER
     stream_port: int = 554
+    stream_path: str = ""
+    """Of its first profile, as XML; default: the token."""
     name: str = ""
     attempts: int = 0
     serial: str = ""
@@ -223,7 +225,8 @@ class Handler(BaseHTTPRequestHandler):
     def GetStreamUri(self, body):
         device = self.server.device
         token = re.search(r"ProfileToken>(.*?)<", body)[1]
-        return f"<r><Uri>rtsp://{device.told}:{device.stream_port}/{token}</Uri></r>"
+        path = device.stream_path if token == device.profiles[0].token else ""
+        return f"<r><Uri>rtsp://{device.told}:{device.stream_port}/{path or token}</Uri></r>"
 
 
 class Alone:
