@@ -19,6 +19,7 @@ from typing import Any
 
 from surveil.alerts.addresses import check_host, is_ip
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
+from surveil.printable import one_line
 
 _ENHANCED = re.compile(r"(?:^|\(#)([245]\.\d{1,3}\.\d{1,3})\b(?!\.)", re.ASCII)
 """At the beginning (RFC 2034), or in parentheses at the end as qmail has it: `(#5.7.1)`."""
@@ -65,8 +66,7 @@ class SmtpRefusal:
     def of(stage: SmtpStage, code: int, text: bytes | str) -> SmtpRefusal:
         """Return the refusal with its text on one line."""
         said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        said = " ".join("".join(c if c.isprintable() else " " for c in said).split())
-        return SmtpRefusal(stage=stage, code=code, text=said[:_MOST_SAID])
+        return SmtpRefusal(stage=stage, code=code, text=one_line(said)[:_MOST_SAID])
 
     @property
     def is_final(self) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from surveil.errors import UnfitModel
 from surveil.filesystem import read_json
+from surveil.printable import one_line
 
 SIDES_PX = (32, 4096)
 OTHER_TASKS = ("classify", "obb", "pose", "segment")
@@ -44,7 +45,7 @@ def _is_side(value: object) -> bool:
 def licence(metadata: Mapping[str, str]) -> str:
     """Return what the file says of its licence, on one line; empty when it does not."""
     text = metadata.get("license", "") or metadata.get("licence", "")
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+    return one_line(text)[:200]
 
 
 def check_task(metadata: Mapping[str, str]) -> None:

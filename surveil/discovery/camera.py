@@ -14,6 +14,7 @@ from surveil.capture.address import check_address, refers_to_secret
 from surveil.discovery import markup
 from surveil.discovery.device import MEDIA, MEDIA2, SCHEMA, Device, DeviceError, Login, Unreachable
 from surveil.discovery.probe import Match, at_host, host_of
+from surveil.printable import one_line
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 
@@ -183,7 +184,7 @@ def _profiles(device: Device, services: dict[str, str]) -> tuple[list[tuple[str,
 
 
 def _name(profile: Element) -> str:
-    return markup.text(profile, "Name") or profile.get("token", "?")
+    return markup.text(profile, "Name") or one_line(profile.get("token", "")) or "?"
 
 
 def _stream(profile: Element) -> Stream | None:

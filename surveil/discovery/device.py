@@ -25,6 +25,7 @@ from surveil.capture.weblogin import WebLogin
 from surveil.capture.wire import Wire, WireResponse
 from surveil.discovery import markup
 from surveil.errors import SurveilError
+from surveil.printable import one_line
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
@@ -133,7 +134,7 @@ class Device:
         fault = markup.first(root, "Fault")
         if fault is None:
             return
-        said = " ".join(" ".join(fault.itertext()).split())
+        said = one_line(" ".join(fault.itertext()))
         if any(word in said.lower() for word in _REFUSED):
             raise LoginRefused(self._why_refused())
         reason = markup.text(fault, "Reason", "Text") or markup.text(fault, "faultstring") or said
@@ -175,7 +176,7 @@ class Device:
                 return response.status, response.headers, response.read(markup.MOST_BYTES + 1)
         except (OSError, http.client.HTTPException, ValueError) as error:
             # ValueError: a port or a name that cannot be.
-            raise Unreachable(f"does not answer: {error or type(error).__name__}") from error
+            raise Unreachable(f"does not answer: {one_line(str(error)) or type(error).__name__}") from error
 
     def _link(self, parts: SplitResult) -> http.client.HTTPConnection:
         host, port = parts.hostname or "", parts.port

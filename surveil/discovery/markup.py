@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from surveil.errors import SurveilError
+from surveil.printable import one_line
 
 MOST_BYTES = 512 * 1024
 _MOST = 1e9
@@ -57,9 +58,9 @@ def first(root: Element, *path: str) -> Element | None:
 
 
 def text(root: Element, *path: str) -> str:
-    """Return the text of `first`, without blanks at its ends; empty if there is none."""
+    """Return the text of `first` on one line, without what is not printable; empty if there is none."""
     found = first(root, *path)
-    return (found.text or "").strip() if found is not None else ""
+    return one_line(found.text or "") if found is not None else ""
 
 
 def number(root: Element, *path: str) -> float:

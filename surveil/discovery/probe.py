@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from surveil.discovery import markup
+from surveil.printable import one_line
 
 GROUP, GROUP6, PORT = "239.255.255.250", "ff02::c", 3702
 TYPES = ("dn:NetworkVideoTransmitter", "tds:Device")
@@ -163,4 +164,4 @@ def _scope(scopes: Sequence[str], kind: str) -> str:
     """Return what a device says of itself in `onvif://www.onvif.org/KIND/…`."""
     start = f"onvif://www.onvif.org/{kind}/"
     found = next((scope for scope in scopes if scope.lower().startswith(start)), "")
-    return unquote(found[len(start) :]).replace("_", " ").strip()
+    return one_line(unquote(found[len(start) :]).replace("_", " "))

@@ -284,3 +284,37 @@ def test_an_address_that_the_configuration_would_read_otherwise_is_left_out(tmp_
     [camera] = load(file).cameras.values()
     assert (camera.url, camera.record) == ("rtsp://127.0.7.36:554/sub", None)
     assert "${" not in file.read_text()
+
+
+def test_what_a_device_says_of_itself_stays_on_its_line():
+    """Entries are printed to be pasted: no line of them is of the device."""
+    model = "C9\nsinks:\r\n  w: {type: webhook, url: http://192.0.2.1}\u2028x: 1\u202e\x9b2J"
+    lines = "one\n&#10;two"
+    device = Virtual(
+        37,
+        login="none",
+        model=model,
+        serial=lines,
+        name="Gate%0Asinks:%1B[2J",
+        profiles=[Profile("a", (640, 360), codec=lines), Profile("&#10;b", (0, 0), video=False)],
+    )
+    with Network([device]) as network:
+        done = run(network.service(0))
+        all_found = find(None, seconds=1.0, interfaces=["127.0.0.1"])
+    [found] = [camera for camera in all_found if camera.address == device.host]
+    entries = done.stdout[done.stdout.index("cameras:") :]
+    assert yaml.safe_load(entries) == {
+        "cameras": {"acme_c9_sinks_w_type_webhook_url": {"url": "rtsp://127.0.7.37:554/a"}}
+    }
+    assert len(entries.splitlines()) == 3
+    assert (found.name, found.serial, found.streams[0].codec) == ("Gate sinks: [2J", "one two", "one two")
+    assert found.model == "C9 sinks: w: {type: webhook, url: http://192.0.2.1} x: 1 2J"
+    assert found.notes == ("profile b has no video",)
+
+
+@pytest.mark.parametrize("answers", ["fault", "status"])
+def test_what_a_device_complains_of_is_one_line(answers):
+    with Network([Virtual(38, answers=answers, login="none")]) as network:
+        [found] = find(None, seconds=1.0, hosts=[network.service(0)])
+    assert "one two" in found.problem
+    assert found.problem.isprintable()

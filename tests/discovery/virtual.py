@@ -51,7 +51,8 @@ class Virtual:
     """Host in what it tells of itself; default: its own."""
     media2: bool = False
     answers: str = ""
-    """What is wrong with everything it says: `garbage`, `doctype`, `huge`, or `slow`, also in the `head` or `body`."""
+    """What is wrong with everything it says: `garbage`, `doctype`, `huge`, or `slow`, also in the `head` or `body`;
+    line ends and control characters in a `fault` or in the `status` of HTTP."""
     twice: bool = False
     tells_time: bool = True
     date: str = ""
@@ -64,9 +65,11 @@ class Virtual:
     name: str = ""
     attempts: int = 0
     serial: str = ""
+    model: str = ""
 
     def __post_init__(self):
         self.serial = self.serial or f"SN{self.number:04}"
+        self.model = self.model or f"C{self.number}"
 
     @property
     def host(self):
@@ -100,6 +103,8 @@ class Handler(BaseHTTPRequestHandler):
         question = re.search(r"<(?:s:)?Body><(\w+)", body)[1]
         if device.answers == "slow":
             self.server.stop.wait(30)
+        if device.answers == "status":
+            return self.wfile.write(b"one\x1b\x9btwo\r\n\r\n")
         if device.login == "digest" and question != "GetSystemDateAndTime" and not self.has_digest():
             return self.send(
                 401, b"", {"WWW-Authenticate": 'Digest realm="cam", nonce="n1", qop="auth", algorithm=MD5'}
@@ -107,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
         if device.login == "token" and question != "GetSystemDateAndTime" and not self.has_token(body):
             device.attempts += 1
             return self.reply(FAULT.format(code="ter:NotAuthorized", reason="Sender not Authorized"), 400)
+        if device.answers == "fault":
+            return self.reply(FAULT.format(code="ter:Action", reason="one\n\u009btwo"), 400)
         return self.reply(getattr(self, question)(body))
 
     def has_digest(self):
@@ -178,7 +185,7 @@ class Handler(BaseHTTPRequestHandler):
         device = self.server.device
         number = device.number
         return (
-            f"<r><Manufacturer>Acme</Manufacturer><Model>C{number}</Model><FirmwareVersion>1.{number}</FirmwareVersion>"
+            f"<r><Manufacturer>Acme</Manufacturer><Model>{device.model}</Model><FirmwareVersion>1.{number}</FirmwareVersion>"
             f"<SerialNumber>{device.serial}</SerialNumber></r>"
         )
 
