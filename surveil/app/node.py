@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -203,7 +204,9 @@ class FleetNode:
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request:
             case {"do": "status"}:
-                return self._report(with_cameras=bool(request.get("cameras"))).plain()
+                report = self._report(with_cameras=bool(request.get("cameras"))).plain()
+                age_s = self.lease_age_s()
+                return report | {"lease_age_s": round(age_s, 1) if isfinite(age_s) else None}
             case {"do": "assign", "orders": dict(orders)}:
                 return {"followed": self._follow(Orders.of(orders))}
             case {"do": "release", "cameras": list(cameras)}:

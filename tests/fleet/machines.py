@@ -11,6 +11,7 @@ from pathlib import Path
 
 from surveil.errors import StateError
 from surveil.fleet.control import ask
+from surveil.fleet.messages import RENEW_S
 from surveil.fleet.placer import CameraLoad
 from tests import forked
 from tests.fleet import clock
@@ -69,6 +70,15 @@ class Machine:
         self.kill_agent()
         self.kill()
         self.line.close()
+
+
+def has_contact(state: Path) -> bool:
+    """Whether a node has just heard from a coordinator."""
+    try:
+        age_s = ask(state, {"do": "status"})["lease_age_s"]
+    except StateError:
+        return False
+    return age_s is not None and age_s < 2 * RENEW_S
 
 
 def within(place: Place | None) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from surveil.fleet import rayprocess
 from tests import forked
 from tests.fleet import outcome
 from tests.fleet.judge import OWN, Judge
-from tests.fleet.machines import Fleet
+from tests.fleet.machines import Fleet, has_contact
 from tests.fleet.network import PLANT, Network
 from tests.fleet.ray_machines import SHORT_CHECKS, RayFleet
 from tests.integration.world import Webhook, wait_for
@@ -44,6 +44,7 @@ from tests.system.fleet_ray import RayFaults
 _HOLD_S = (1.0, 25.0)
 """For how long a fault lasts."""
 _GIVES_WAY_S = 10.0
+_CONTACT_S = 300.0
 _ENDS_S = 20.0
 """Cameras go back to a node that has returned, and their events end where they were: the last may be under way."""
 _CAMERAS = ["gate", "yard", "dock", "hall"]
@@ -70,15 +71,18 @@ class Trial:
         held_s, began = self._dice.uniform(*_HOLD_S), self._judge.now()
         self._faults.kinds[name](lambda: pause(held_s))
         mended = self._judge.now()
-        self._fleet.settle()
         lone = self._policy == "watch" and name in self._faults.without_contact
-        overlap_s, gap_s = self._judge.overlap_s(mended if lone else began), self._judge.gap_s(began)
+        if lone:  # Ray takes its time to reach a node again
+            wait_for(lambda: all(has_contact(machine.state) for machine in self._fleet.machines), _CONTACT_S)
+        contact = self._judge.now()
+        self._fleet.settle()
+        overlap_s, gap_s = self._judge.overlap_s(contact if lone else began), self._judge.gap_s(began)
         well = overlap_s <= (_GIVES_WAY_S if lone else 0.0)
         self.well &= well
         self._overlap_s, self._gap_s = max(overlap_s, self._overlap_s), max(gap_s, self._gap_s)
         tell(
             fault=number, what=name, held_s=held_s, gap_s=gap_s, overlap_s=overlap_s,
-            read_again_after_s=self._judge.now() - mended, well=well,
+            contact_after_s=contact - mended, read_again_after_s=self._judge.now() - mended, well=well,
         )  # fmt: skip
 
     def _written(self) -> dict[str, outcome.Alerts]:
