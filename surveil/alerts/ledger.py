@@ -42,6 +42,11 @@ class EvidenceIndex:
         with self._db.lock, foreign_errors():
             return rows.stored_before(self._db.writer, created_s, camera, limit)
 
+    def cameras(self) -> list[str]:
+        """Return the folders of cameras of which there is evidence."""
+        with self._db.lock, foreign_errors():
+            return [name for (name,) in self._db.writer.execute("SELECT DISTINCT camera FROM evidence")]
+
     def bytes_of(self, camera: str) -> int:
         """Return how much a camera's evidence takes."""
         query = "SELECT coalesce(sum(bytes), 0) FROM evidence WHERE camera = ?"

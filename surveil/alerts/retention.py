@@ -35,12 +35,17 @@ class Retention:
         self._cameras = {safe_name(name): settings for name, settings in cameras.items()}
         self._index, self._age_s = outbox.evidence, outbox.db.age_s
         self._disk = DiskSpace(state_dir, _SHARE_FREE, self._age_s)
+        self._gone = EvidenceSettings()
         self.deleted: int = 0
         """Files deleted since the start."""
 
     def keep(self, camera: str, settings: EvidenceSettings) -> None:
         """Keep a camera's evidence by `settings` from now on; a camera that has gone stays under its last ones."""
         self._cameras[safe_name(camera)] = settings
+
+    def keep_gone(self, settings: EvidenceSettings) -> None:
+        """Keep the evidence of cameras that were gone before this start by `settings` from now on."""
+        self._gone = settings
 
     def adopt(self) -> int:
         """Take in files that the database does not know (a crash, a new database); return how many.
@@ -63,7 +68,8 @@ class Retention:
     def sweep(self) -> int:
         """Delete what is too old or too much; return how many files."""
         gone = 0
-        for camera, settings in self._cameras.items():
+        for camera in self._index.cameras():
+            settings = self._cameras.get(camera, self._gone)
             oldest = self._age_s() - settings.keep_days * DAY_S
             gone += self._delete(self._oldest(oldest, camera))
             excess = self._index.bytes_of(camera) - settings.max_bytes

@@ -32,7 +32,7 @@ from surveil.app.evidence_store import EvidenceStore
 from surveil.app.parts import ModelKeepers, Recordings
 from surveil.capture.certificates import Pins
 from surveil.clock import Stop
-from surveil.config import CameraConfig
+from surveil.config import CameraConfig, Config
 from surveil.engine import Step
 from surveil.errors import Cause
 from surveil.features.registry import FEATURES
@@ -113,6 +113,15 @@ class CameraSet:
         self.runtimes = {**self.runtimes, **runtimes}
         for runtime in runtimes.values() if self._runs else ():
             runtime.run(self._group)
+
+    def keep_others(self, config: Config) -> None:
+        """Keep what there is of cameras that are not watched by their settings; of those that are gone by `defaults`.
+
+        `config`: with all cameras of the file, also those that other nodes watch.
+        """
+        others = [camera for name, camera in config.cameras.items() if name not in self.runtimes]
+        self._evidence.keep_others({one.name: one.evidence for one in others}, config.defaults.evidence)
+        self._recordings.keep_others({one.name: one.recording for one in others}, config.defaults.record)
 
     def remove(self, names: Iterable[str], reason: Reason = Reason.CONFIG) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""

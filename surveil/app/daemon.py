@@ -137,6 +137,7 @@ class Daemon:
         self.reloader = Reloader(
             config, again, self.cameras, self.couriers, self.evidence, metrics, clock, node
         )
+        self.cameras.keep_others(config)
         self.cameras.add(self.config.cameras.values())
         self._describe(config)
         books = self.pipeline.ring.books

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -129,6 +129,13 @@ class EvidenceStore:
             if self._makes_clips:
                 # Packets cannot be masked without re-encoding (docs/adr/0014).
                 self._clips.keep(camera.name, camera.evidence, recorder, masked=camera.hides)
+
+    def keep_others(self, cameras: Mapping[str, EvidenceSettings], gone: EvidenceSettings) -> None:
+        """Keep what there is of cameras that are not watched by their settings, of those that are gone by `gone`."""
+        with self.writer.paused():
+            self._retention.keep_gone(gone)
+            for name, settings in cameras.items():
+                self._retention.keep(name, settings)
 
     def drop(self, camera: str) -> None:
         """Finish the clips of a camera and begin no more; evidence stays for as long as its last settings say."""

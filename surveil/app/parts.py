@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -185,6 +185,7 @@ class Recordings:
         """Clock of a camera minus that of this host, s; set by who knows."""
         self._state, self._metrics, self._clock, self._group = state, metrics, clock, group
         self._settings: dict[str, RecordSettings] = {}
+        self._gone = RecordSettings()
         self._recorder: Recorder | None = None
         self._stop = Stop()
         self._threads: list[threading.Thread] = []
@@ -203,11 +204,22 @@ class Recordings:
             if settings.mode == "off":
                 return None
             self._recorder = self._make()
+            self._recorder.keep_gone(self._gone)
             for name, one in self._settings.items():
                 self._recorder.follow(name, one)
             if self._runs:
                 self._run(self._recorder)
         return self._recorder.follow(camera.name, settings)
+
+    def keep_others(self, cameras: Mapping[str, RecordSettings], gone: RecordSettings) -> None:
+        """Keep what there is of cameras that are not watched by their settings, of those that are gone by `gone`."""
+        self._gone = gone
+        off = {name: settings.model_copy(update={"mode": "off"}) for name, settings in cameras.items()}
+        self._settings |= off
+        if self._recorder is not None:
+            self._recorder.keep_gone(gone)
+            for name, settings in off.items():
+                self._recorder.follow(name, settings)
 
     def drop(self, camera: str) -> None:
         """Record a camera no more."""

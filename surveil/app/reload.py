@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_LIVE = frozenset({"cameras", "sinks", "schedules", "storm", "camera_lost", "log"})
+_LIVE = frozenset({"cameras", "sinks", "schedules", "storm", "camera_lost", "log", "defaults"})
 """Sections that are changed while the daemon runs."""
 _ASIDE = frozenset({"path", "warnings", "secrets", "drawn", "digest"})
 """Fields of a configuration that are no section of the file."""
@@ -274,6 +274,7 @@ class Reloader:
             lambda: self._cameras.remove((*self._gone(plan), *plan.replaced)),
             lambda: self._cameras.change(cameras(plan.cameras.changed)),
             lambda: self._cameras.add(cameras((*plan.cameras.added, *plan.replaced))),
+            lambda: self._cameras.keep_others(self._whole),
             lambda: self._couriers.remove(plan.sinks.removed),
             lambda: self._sections(plan, new),
         )

@@ -107,6 +107,14 @@ class CameraConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptByDefault:
+    """What `defaults` say of what is kept: it applies to cameras that are not configured any more."""
+
+    evidence: EvidenceSettings
+    record: RecordSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole configuration."""
 
@@ -115,6 +123,7 @@ class Config:
     """Names this daemon among others."""
     cameras: Mapping[str, CameraConfig]
     """By name, in the order of the file."""
+    defaults: KeptByDefault
     model: ModelSettings
     schedules: Mapping[str, ScheduleSettings]
     sinks: Mapping[str, Settings]
@@ -169,7 +178,7 @@ def build(
     printable = json.dumps(_redact(settings.model_dump(mode="json"), secrets), sort_keys=True)
     own = {
         name: getattr(settings, name)
-        for name in _shared(Config, FileSettings) - {"cameras", "sinks", "instance"}
+        for name in _shared(Config, FileSettings) - {"cameras", "defaults", "sinks", "instance"}
     }
     sinks = dict(settings.sinks)
     audit = sinks.pop(settings.http.audit_sink, None) if settings.http.console else None
@@ -179,6 +188,7 @@ def build(
         cameras=MappingProxyType(
             {name: _camera(name, camera, tuple(sinks)) for name, camera in settings.cameras.items()}
         ),
+        defaults=KeptByDefault(evidence=settings.defaults.evidence, record=settings.defaults.record),
         sinks=MappingProxyType({name: _speaking(sink, settings.language) for name, sink in sinks.items()}),
         audit_sink=None if audit is None else (settings.http.audit_sink, audit),
         warnings=tuple(warnings),

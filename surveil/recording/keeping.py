@@ -31,14 +31,16 @@ class Keeping:
         self._root, self._index, self._age_s = state_dir, index, age_s
         self._disk = DiskSpace(state_dir, _SHARE_FREE, age_s)
 
-    def sweep(self, cameras: Mapping[str, RecordSettings]) -> None:
+    def sweep(self, cameras: Mapping[str, RecordSettings], gone: RecordSettings) -> None:
         """Delete what is too old, too much, or without an event; at most a batch of each.
 
-        Cameras that are recorded no more keep by their settings; those that are gone, by the defaults.
+        Cameras that are recorded no more keep by their settings; those that are not among `cameras`, by `gone`.
         """
+        # Whether such a camera recorded events alone is not known: nothing of it goes for want of one.
+        gone = gone.model_copy(update={"mode": "off"})
         totals = self._index.totals()
         for camera, (size, _) in totals.items():
-            settings = cameras.get(camera, RecordSettings())
+            settings = cameras.get(camera, gone)
             self._delete(self._index.older(camera, self._age_s() - settings.keep_days * DAY_S, _BATCH))
             if settings.mode == "events":
                 ended = self._age_s() - settings.pre_s - LATE_S

@@ -57,6 +57,7 @@ class Recorder:
         )  # fmt: skip
         self._lock = threading.Lock()
         self._settings: dict[str, RecordSettings] = {}
+        self._gone = RecordSettings()
         self._cameras: dict[str, CameraRecording] = {}
         self._leaving: list[CameraRecording] = []
         self._alerts: deque[Alert] = deque(maxlen=_MOST_ALERTS)
@@ -78,6 +79,11 @@ class Recorder:
                 self._cameras[camera] = there
             there.settings = settings
             return there.tap
+
+    def keep_gone(self, settings: RecordSettings) -> None:
+        """Keep the recordings of cameras that were gone before this start by `settings` from now on."""
+        with self._lock:
+            self._gone = settings
 
     def drop(self, camera: str) -> None:
         """Record a camera no more; what is there is kept by its last settings."""
@@ -139,8 +145,8 @@ class Recorder:
     def sweep(self) -> None:
         """Delete what need not be kept any more, and show what there is."""
         with self._lock:
-            settings, recorded = dict(self._settings), list(self._cameras)
-        self._keeping.sweep(settings)
+            settings, gone, recorded = dict(self._settings), self._gone, list(self._cameras)
+        self._keeping.sweep(settings, gone)
         totals = self._index.totals()
         for camera in recorded:
             size, oldest = totals.get(camera, (0, 0.0))
