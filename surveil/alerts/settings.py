@@ -186,6 +186,11 @@ class OffsiteSettings(Settings):
         return self
 
     @property
+    def place(self) -> str:
+        """Where copies go, by which a new place is known from the last."""
+        return f"{self.path or self.url.rstrip('/')} {self.endpoint.rstrip('/')}".rstrip()
+
+    @property
     def is_set(self) -> bool:
         """Whether there is a second place."""
         return self.path is not None or bool(self.url)

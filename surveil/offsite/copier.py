@@ -47,6 +47,8 @@ class Copier:
         self._clock, self._age_s, self._unfinished = clock, age_s, unfinished
         self._metrics = metrics.of(OffsiteMetrics)
         self._queue = open_queue(state_dir)
+        if n := self._queue.go_to(settings.place, age_s()):
+            log.info("second place changed, files are copied again", files=n)
         self._listed: dict[str, int] = {}
         """When a folder changed that was looked at, ns."""
         self._skipped: Collection[str] = ()

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS files (
     attempts INTEGER NOT NULL DEFAULT 0, is_copied INTEGER NOT NULL DEFAULT 0, UNIQUE (folder, name)
 );
 CREATE INDEX IF NOT EXISTS waiting ON files (attempts, folder, id) WHERE NOT is_copied;
+CREATE TABLE IF NOT EXISTS place (name TEXT NOT NULL);
 PRAGMA user_version = {VERSION};
 """
 _NEXT = """
@@ -88,6 +89,20 @@ class CopyQueue:
             except BaseException:
                 self._db.close()
                 raise
+
+    def go_to(self, place: str, now_s: float) -> int:
+        """Copy to `place` from now on; return how many files are copied again because they are at another one."""
+        with self._ours():
+            self._db.execute("BEGIN IMMEDIATE")
+            last = self._db.execute("SELECT name FROM place").fetchone()
+            n = 0
+            if last is not None and last[0] != place:
+                again = "UPDATE files SET is_copied = 0, attempts = 0, seen_s = ? WHERE is_copied"
+                n = self._db.execute(again, (now_s,)).rowcount
+            self._db.execute("DELETE FROM place")
+            self._db.execute("INSERT INTO place VALUES (?)", (place,))
+            self._db.execute("COMMIT")
+        return n
 
     def settle(
         self, folder: str, files: Mapping[str, int], now_s: float, unfinished: Collection[str] = ()
@@ -178,4 +193,4 @@ def open_queue(state_dir: Path) -> CopyQueue:
 
 def _unlike(db: sqlite3.Connection) -> str:
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return "" if not tables or tables == {"files"} else "its tables are others"
+    return "" if tables <= {"files", "place"} else "its tables are others"

@@ -154,6 +154,38 @@ def test_a_file_that_has_changed_since_it_was_copied_is_copied_again(world):
     assert world.value("files_total", result="copied") == 1
 
 
+def test_a_new_second_place_gets_everything(world):
+    for name in "ab":
+        world.write(f"evidence/yard/{DAY}/{name}.jpg")
+    world.run()
+    world.there = world.there.with_name("elsewhere")
+    world.settings = world.settings.model_copy(update={"path": world.there})
+    world.again()
+    world.run(1)
+    assert world.value("pending_files", kind="evidence") == 2
+    assert world.value("oldest_pending_seconds") < 10
+    world.there.mkdir()
+    world.run(200)
+    assert world.copies() == [f"evidence/yard/{DAY}/{name}.jpg" for name in "ab"]
+    world.again()
+    world.run()
+    assert world.value("files_total", result="copied") == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "is_new"),
+    [
+        ({"url": "s3://bucket/other"}, True),
+        ({"endpoint": "https://192.0.2.9:9000"}, True),
+        ({"endpoint": "https://192.0.2.8:9000/"}, False),
+        ({"secret_key": "other", "access_key": "other"}, False),
+    ],
+)
+def test_what_makes_a_second_place_another_one(change, is_new):
+    its = {"url": "s3://bucket/a", "endpoint": "https://192.0.2.8:9000", "access_key": "k", "secret_key": "s"}
+    assert (OffsiteSettings(**its).place != OffsiteSettings(**{**its, **change}).place) == is_new
+
+
 def test_nothing_is_forgotten_while_the_second_place_is_away_and_the_daemon_crashes(world):
     shutil.rmtree(world.there)
     for n in range(5):
