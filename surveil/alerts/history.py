@@ -55,6 +55,18 @@ class EventRecord:
     judgement: Judgement
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSpan:
+    """When one event was."""
+
+    event_id: str
+    rule: str
+    start: float
+    """Unix s."""
+    end: float | None
+    """None: it goes on."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Cursor:
     """Where a page ends: the time and the row of its last event."""
@@ -88,6 +100,10 @@ class EventPage:
 _JUDGED = "e.verdict, e.class, e.note, e.judge, e.judged, e.acknowledged"
 _SELECT = f"SELECT e.t_wall, e.ending, {_JUDGED}, {COLUMNS} FROM events e JOIN alerts a ON a.seq = e.alert"  # noqa: S608
 _END = f"SELECT {COLUMNS} FROM alerts a WHERE a.seq = ?"  # noqa: S608
+_SPANS = """
+SELECT e.event_id, e.rule, e.t_wall, iif(o.event_id IS NULL, coalesce(a.t_wall, e.t_wall), NULL)
+FROM events e LEFT JOIN alerts a ON a.seq = e.ending LEFT JOIN open_events o ON o.event_id = e.event_id
+WHERE e.camera = ? AND (o.event_id IS NOT NULL OR coalesce(a.t_wall, e.t_wall) >= ?)"""
 _Row = tuple[object, ...]
 
 
@@ -113,6 +129,17 @@ class History:
         with self._opened() as db:
             row = db.execute(f"{_SELECT} WHERE e.event_id = ?", (event_id,)).fetchone()
             return None if row is None else self._record(db, row)
+
+    def spans(self, camera: str, since: float) -> list[EventSpan]:
+        """Return the events of a camera that go on, or ended after a moment (Unix s)."""
+        with self._opened() as db:
+            return [
+                EventSpan(
+                    event_id=text_of(event), rule=text_of(rule), start=moment_of(start),
+                    end=None if end is None else moment_of(end),
+                )
+                for event, rule, start, end in db.execute(_SPANS, (camera, since))
+            ]  # fmt: skip
 
     def judge(self, event_id: str, judgement: Judgement) -> bool:
         """Keep a judgement in the place of the one before, the acknowledgement apart; False: there is no such event."""

@@ -174,6 +174,11 @@ class ModelKeepers:
             self.run_once()
 
 
+def _recorded(alerts: Iterable[Alert]) -> list[Alert]:
+    """Leave out those during which there is no video."""
+    return [alert for alert in alerts if alert.type != CAMERA_LOST]
+
+
 class Recordings:
     """The cameras' recordings as the fleet and the commit thread know them. Owned by the main thread.
 
@@ -230,7 +235,7 @@ class Recordings:
         """Keep the video of events that begin or end. From the commit thread."""
         recorder = self._recorder
         if recorder is not None:
-            recorder.committed([alert for alert in alerts if alert.type != CAMERA_LOST])
+            recorder.committed(_recorded(alerts))
 
     def start(self) -> None:
         """Start the thread, where something is recorded."""
@@ -244,10 +249,18 @@ class Recordings:
         return self._group.join_those(self._threads, patience_s, self._clock)
 
     def _make(self) -> Recorder:
-        from surveil.recording.recorder import Recorder  # noqa: PLC0415 - see above
+        from surveil.alerts.history import EventSpan, History  # noqa: PLC0415 - see above
+        from surveil.recording.recorder import PastEvents, Recorder  # noqa: PLC0415
 
-        age_s: Callable[[], float] = self._state.outbox.db.age_s
-        return Recorder(self._state.folder, self._metrics, self._clock, age_s, self._skew_of)
+        outbox, history = self._state.outbox, History(self._state.database)
+
+        def of(camera: str, since: float) -> list[EventSpan]:
+            return [span for span in history.spans(camera, since) if span.rule != CAMERA_LOST]
+
+        # Before this program ends what a crash has left open: see `State.end_open_events`.
+        past = PastEvents(() if self._runs else _recorded(outbox.open_events()), of)
+        age_s: Callable[[], float] = outbox.db.age_s
+        return Recorder(self._state.folder, self._metrics, self._clock, age_s, self._skew_of, past)
 
     def _skew_of(self, camera: str) -> float | None:
         return self.skew_of(camera)

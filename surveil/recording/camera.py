@@ -112,7 +112,7 @@ class CameraRecording:
         """Find out why the first recording since the start does not continue the last one before."""
         last = self._place.index.last(self.camera)
         self._is_known, self._is_first = True, last is None
-        self._gap = Gap.KILLED if last is not None and last.state == "cut" else Gap.STOPPED
+        self._gap = Gap.KILLED if last is not None and last.state != "whole" else Gap.STOPPED
 
     def finish(self, gap: Gap = Gap.STOPPED) -> None:
         """End the file, if there is one."""

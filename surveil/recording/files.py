@@ -67,7 +67,7 @@ def open_index(state_dir: Path, age_s: float) -> Index:
 def _recover(index: Index, state_dir: Path, age_s: float) -> None:
     """Take back what a crash cut off, forget what is gone, take in what the index does not know."""
     for segment in index.unfinished():
-        _settle(index, state_dir, segment)
+        _settle(index, state_dir, segment, "cut")
     known = set()
     for segment in index.all():
         file = recording_file(state_dir, segment)
@@ -76,10 +76,10 @@ def _recover(index: Index, state_dir: Path, age_s: float) -> None:
         known.add(segment.path)
     for segment in _unknown(state_dir, known):
         adopted = replace(segment, created_s=age_s)
-        _settle(index, state_dir, replace(adopted, id=index.add(adopted)))
+        _settle(index, state_dir, replace(adopted, id=index.add(adopted)), "found")
 
 
-def _settle(index: Index, state_dir: Path, segment: Segment) -> None:
+def _settle(index: Index, state_dir: Path, segment: Segment, state: str) -> None:
     """Cut a file to what is whole of it."""
     file = recording_file(state_dir, segment)
     try:
@@ -95,7 +95,7 @@ def _settle(index: Index, state_dir: Path, segment: Segment) -> None:
         log.warning("recording cannot be recovered", file=segment.path, why=error.strerror)
         index.forget([segment.id])
         return
-    index.settle(segment.id, whole.seconds, whole.bytes, "cut")
+    index.settle(segment.id, whole.seconds, whole.bytes, state)
 
 
 def _remove(file: Path | None) -> None:

@@ -60,8 +60,8 @@ class Segment:
     gap: str = Gap.NONE
     """Why it does not continue the one before."""
     codec: str = ""
-    state: Literal["open", "whole", "cut"] = "open"
-    """It is being written, was finished, or was cut off by a crash."""
+    state: Literal["open", "whole", "cut", "found"] = "open"
+    """It is being written, was finished, was cut off by a crash, or was found on the disk and not in the index."""
     skew_s: float | None = None
     """Clock of the camera minus that of this host when it began, where the camera told."""
 
@@ -153,9 +153,13 @@ class Index:
         )  # fmt: skip
 
     def uneventful(self, camera: str, created_s: float, most: int) -> list[Segment]:
-        """Return files that ended before a moment of running time and belong to no event."""
+        """Return files that ended before a moment of running time and belong to no event.
+
+        Not those that were found: nobody remembers all the events that they may have been kept for.
+        """
         return self._segments(
-            f"camera = ? AND created_s + seconds < ? AND state <> 'open' AND NOT {_held()} ORDER BY id LIMIT ?",
+            "camera = ? AND created_s + seconds < ? AND state NOT IN ('open', 'found') "
+            f"AND NOT {_held()} ORDER BY id LIMIT ?",
             camera, created_s, most,
         )  # fmt: skip
 
@@ -178,6 +182,13 @@ class Index:
         query = "INSERT INTO holds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = excluded.until"
         with self._ours():
             self._db.execute(query, (event, camera, since, until))
+
+    def widen_holds(self, holds: Iterable[tuple[str, str, float, float]]) -> None:
+        """Keep what was recorded of many events, given as for `hold`, and whatever is kept of them already."""
+        query = """INSERT INTO holds VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE
+            SET since = min(since, excluded.since), until = max(until, excluded.until)"""
+        with self._ours():
+            self._db.executemany(query, holds)
 
     def end_holds(self, until: float) -> None:
         """End what events keep that a crash left open: not before the last file, since the clock may be behind it."""

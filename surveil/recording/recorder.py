@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,12 +27,29 @@ from surveil.recording.tap import RecordTap
 from surveil.recording.updates import RowUpdates
 from surveil.types import Alert
 
+if TYPE_CHECKING:
+    from surveil.alerts.history import EventSpan
+
 log = structlog.get_logger(__name__)
 _PAUSE_S = 0.5
 """How often packets are fetched: captures do not wake the thread, which would cost them time."""
 _SWEEP_S = 10.0
 _MOST_ALERTS = 10_000
 """That wait for an index that cannot be written: an hour and more of a busy site."""
+
+
+def _no_events(_camera: str, _since: float) -> Sequence[EventSpan]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvents:
+    """What is known of events when recording begins: the index may be new, or may not have been told of the last."""
+
+    cut_off: Sequence[Alert] = ()
+    """The starts of those that a crash left open."""
+    of: Callable[[str, float], Sequence[EventSpan]] = _no_events
+    """Returns those of a camera that go on, or ended after a moment (Unix s). May raise StateError."""
 
 
 class Recorder:
@@ -46,9 +66,12 @@ class Recorder:
         clock: Clock,
         age_s: Callable[[], float],
         skew_of: Callable[[str], float | None] = lambda _camera: None,
+        past: PastEvents | None = None,
     ) -> None:
         self._index = open_index(state_dir, age_s())
-        self._index.end_holds(clock.wall())
+        self._past: PastEvents | None = past or PastEvents()
+        """Until the index knows of them."""
+        self._end_cut_off(self._past.cut_off, clock.wall())
         self._keeping = Keeping(state_dir, self._index, age_s)
         self._metrics, self._clock = metrics.of(RecordingMetrics), clock
         self._place = Place(
@@ -63,6 +86,11 @@ class Recorder:
         self._alerts: deque[Alert] = deque(maxlen=_MOST_ALERTS)
         self._sweeps = Every(_SWEEP_S)
         self._failures, self._bugs = LogThrottle(clock), LogThrottle(clock)
+
+    def _end_cut_off(self, starts: Iterable[Alert], now: float) -> None:
+        for alert in starts:
+            self._index.hold(alert.event_id, alert.camera, alert.t_wall)
+        self._index.end_holds(now)
 
     # From any thread.
 
@@ -133,7 +161,7 @@ class Recorder:
             if one.camera not in self._cameras:
                 self._metrics.forget(camera=one.camera)
         # What an event needs must not go before the index knows of the event.
-        if not self._alerts and self._sweeps.due(self._clock.monotonic()):
+        if self._past is None and not self._alerts and self._sweeps.due(self._clock.monotonic()):
             self.sweep()
 
     def finish(self) -> None:
@@ -154,7 +182,14 @@ class Recorder:
             self._metrics.oldest.labels(camera).set(oldest)
 
     def _hold_events(self) -> None:
-        """Keep what alerts need. What the index does not take waits for the next step."""
+        """Keep what events need. What the index does not take waits for the next step."""
+        past, self._past = self._past, None
+        try:
+            if past is not None:
+                self._recall(past)
+        except StateError:
+            self._past = past
+            raise
         while self._alerts:
             alert = self._alerts.popleft()
             try:
@@ -163,6 +198,16 @@ class Recorder:
                 self._alerts.appendleft(alert)
                 raise
 
+    def _recall(self, past: PastEvents) -> None:
+        with self._lock:
+            known = dict(self._settings)
+        totals = self._index.totals()
+        for camera in known.keys() | totals.keys():
+            settings = known.get(camera, RecordSettings())
+            _, oldest = totals.get(camera, (0, math.inf))
+            spans = past.of(camera, oldest - settings.post_s)
+            self._index.widen_holds(_held(camera, span, settings) for span in spans)
+
     def _hold(self, alert: Alert) -> None:
         settings = self._settings.get(alert.camera)
         if settings is None:
@@ -170,3 +215,8 @@ class Recorder:
         has_end = alert.phase == "start" and alert.reason != Reason.INSTANT
         until = FOREVER if has_end else alert.t_wall + settings.post_s
         self._index.hold(alert.event_id, alert.camera, alert.t_wall - settings.pre_s, until)
+
+
+def _held(camera: str, span: EventSpan, settings: RecordSettings) -> tuple[str, str, float, float]:
+    until = FOREVER if span.end is None else span.end + settings.post_s
+    return span.event_id, camera, span.start - settings.pre_s, until

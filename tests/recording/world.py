@@ -20,11 +20,11 @@ EVENTS = RecordSettings(mode="events", pre_s=5.0, post_s=5.0, min_free_bytes=0)
 class World:
     """One camera that sends a clip again and again, and the recorder that writes it."""
 
-    def __init__(self, folder, clip, settings=CONTINUOUS, *, ahead_s=0.0):
+    def __init__(self, folder, clip, settings=CONTINUOUS, *, ahead_s=0.0, past=None):
         self.folder, self.clock = folder, ManualClock()
         self.clock.set_wall(self.clock.wall() + ahead_s)
         self.registry = CollectorRegistry()
-        self.recorder = Recorder(folder, Metrics(self.registry), self.clock, self.clock.monotonic)
+        self.recorder = Recorder(folder, Metrics(self.registry), self.clock, self.clock.monotonic, past=past)
         self.index = self.recorder._index
         self.packets = stored(clip, first_arrival=0.0)
         self.sent = 0
