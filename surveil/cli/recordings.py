@@ -130,10 +130,13 @@ def export_video(
     signer = _signer(settings.state_dir) if as_bundle and not unsigned else None
     done = _bundle(settings, asked, signer) if as_bundle else _export(settings, asked, output)
     if json:
-        print_json({"films": done.films, "parts": done.parts, "key": signer.fingerprint if signer else None})
+        key = signer.fingerprint if signer else None
+        print_json({"films": done.films, "parts": done.parts, "missing": done.missing, "key": key})
         return
     for part in done.parts:
         console.print(_line(part), soft_wrap=True)
+    for hole in done.missing:
+        console.print(f"missing: {_local(hole.start)} to {_local(hole.end)}: {hole.reason}", soft_wrap=True)
     for film in [output] if as_bundle else done.films:
         console.print(f"{film}: {film.stat().st_size} bytes", soft_wrap=True)
     if signer:
@@ -215,10 +218,13 @@ def _sheet(settings: Config, asked: _Asked, done: Exported) -> dict[str, object]
         "parts": [
             {
                 "film": part.film, "offset_s": part.offset_s, "seconds": part.seconds, "from": _iso(part.start),
-                "to": _iso(part.start + part.seconds), "recording": part.source, "gap_before": part.gap,
+                "to": _iso(part.end), "recording": part.source, "gap_before": part.gap,
                 "skew_s": part.skew_s,
             }
             for part in done.parts
+        ],
+        "missing": [
+            {"from": _iso(hole.start), "to": _iso(hole.end), "reason": hole.reason} for hole in done.missing
         ],
     }  # fmt: skip
 
@@ -298,8 +304,7 @@ def _table(found: list[Footage]) -> Table:
 
 
 def _line(part: ExportPart) -> str:
-    gap = f" after a gap: {part.gap}" if part.gap else ""
-    return f"{part.film} {part.offset_s:.1f} s: {_local(part.start)}, {part.seconds:.1f} s{gap}"
+    return f"{part.film} {part.offset_s:.1f} s: {_local(part.start)}, {part.seconds:.1f} s"
 
 
 def _local(t: float) -> str:

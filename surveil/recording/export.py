@@ -1,19 +1,19 @@
 """Recordings as plain MP4, without encoding: packets from the key frame before the beginning to the end.
 
-Where something is missing the film goes on at once; what its seconds are on the clock is said beside it. A film has one
-format: where the camera changed its codec or size another one begins.
+Where something is missing the film goes on at once. What its seconds are on the clock is said beside it, and so is what
+is missing of what was asked for. A film has one format: where the camera changed its codec or size another one begins.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import av
 import av.error
@@ -24,8 +24,9 @@ from surveil.errors import StateError
 from surveil.filesystem import appear, sync, sync_folder, temporary
 from surveil.recording.boxes import extent
 from surveil.recording.files import recording_file
-from surveil.recording.footage import Footage
+from surveil.recording.footage import LEAST_S, Footage, Missing, gap_before
 from surveil.recording.index import Segment
+from surveil.recording.reasons import Gap
 
 Progress = Callable[[str, float], None]
 
@@ -43,17 +44,23 @@ class ExportPart:
     source: str
     """The recording, below the state directory."""
     gap: str
-    """Why the recording does not continue the one before; empty if it does."""
+    """Why there is nothing between it and the part before, or the beginning that was asked for; empty if there is."""
     skew_s: float | None
     """Clock of the camera minus that of the host, where the camera told."""
+
+    @property
+    def end(self) -> float:
+        """Unix s."""
+        return self.start + self.seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """The films that were written, and what they are made of."""
+    """The films that were written, what they are made of, and what is missing of what was asked for."""
 
     films: tuple[Path, ...]
     parts: tuple[ExportPart, ...]
+    missing: tuple[Missing, ...]
 
 
 def export(
@@ -61,17 +68,19 @@ def export(
 ) -> Exported:
     """Write what was recorded between two moments (Unix s) to `target`; further films to `target-2` and so on.
 
-    Raises StateError where there is nothing, or something cannot be read or written.
+    A file that is deleted meanwhile is a hole. Raises StateError where there is nothing, or something cannot be read or
+    written.
     """
-    films = _Films(target)
+    films = _Films(target, since)
     try:
         for i, segment in enumerate(found.segments):
             progress("exporting", i / len(found.segments))
             path = recording_file(state_dir, segment)
-            if path is not None and path.is_file():
-                with _opened(path) as source:
+            if path is not None and (file := _WholePart.of(path)):
+                with file, av.open(file, "r", format="mp4") as source:
                     films.add(segment, path, source, since - segment.start, until - segment.start)
-        return films.finish()
+        written = films.finish()
+        return Exported(written, tuple(films.parts), tuple(_holes(films.parts, since, until, found.next_gap)))
     except (OSError, ValueError) as error:
         films.discard()
         raise StateError(
@@ -82,12 +91,28 @@ def export(
         raise
 
 
+def _holes(parts: Sequence[ExportPart], since: float, until: float, next_gap: str) -> Iterator[Missing]:
+    ends = [since, *(part.end for part in parts)]
+    for end, part in zip(ends, parts, strict=False):
+        if part.gap:
+            yield Missing(start=end, end=part.start, reason=part.gap)
+    if until - ends[-1] > LEAST_S:
+        yield Missing(start=ends[-1], end=until, reason=next_gap or Gap.NOTHING)
+
+
 class _WholePart(io.RawIOBase):
-    """The first bytes of a file that may be growing."""
+    """The whole fragments of a recording that may be growing."""
 
     def __init__(self, path: Path) -> None:
         self._size = extent(path).bytes
         self._file = path.open("rb")
+
+    @classmethod
+    def of(cls, path: Path) -> Self | None:
+        """Open a recording; None where it was deleted. Raises OSError."""
+        with suppress(FileNotFoundError):
+            return cls(path)
+        return None
 
     def readable(self) -> bool:
         return True
@@ -110,13 +135,6 @@ class _WholePart(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[InputContainer]:
-    """Open a recording up to its last whole fragment. Raises OSError or ValueError."""
-    with _WholePart(path) as file, av.open(file, "r", format="mp4") as container:
-        yield container
 
 
 class _Film:
@@ -162,8 +180,8 @@ class _Film:
 class _Films:
     """The films of one export."""
 
-    def __init__(self, target: Path) -> None:
-        self._target = target
+    def __init__(self, target: Path, since: float) -> None:
+        self._target, self._since = target, since
         self._films: list[tuple[_Film, Path]] = []
         """Each with a recording that it is made of."""
         self.parts: list[ExportPart] = []
@@ -181,9 +199,14 @@ class _Films:
         offset, base, seconds = film.copy(chain([head], packets))
         part = ExportPart(
             film=film.path.name, offset_s=offset, seconds=seconds, start=segment.start + base, source=segment.path,
-            gap=segment.gap if self.parts else "", skew_s=segment.skew_s,
+            gap=self._gap_before(segment), skew_s=segment.skew_s,
         )  # fmt: skip
         self.parts.append(part)
+
+    def _gap_before(self, segment: Segment) -> str:
+        if self.parts:
+            return gap_before(segment, self.parts[-1].end)
+        return (segment.gap or Gap.NOTHING) if segment.start - self._since > LEAST_S else ""
 
     def _film_for(self, segment: Segment, path: Path, source: InputContainer) -> _Film:
         if not self._films or self._films[-1][0].format != _format(source):
@@ -192,7 +215,7 @@ class _Films:
             self._films.append((_Film(name, source, segment.start), path))
         return self._films[-1][0]
 
-    def finish(self) -> Exported:
+    def finish(self) -> tuple[Path, ...]:
         """Put all films on the disk under their names. Raises StateError where there is none."""
         if not self._films:
             raise StateError("nothing was recorded of the camera in that time; see `surveil recordings`")
@@ -201,7 +224,7 @@ class _Films:
         for film, _ in self._films:
             appear(film.path)
         sync_folder(self._target.absolute().parent)
-        return Exported(tuple(film.path for film, _ in self._films), tuple(self.parts))
+        return tuple(film.path for film, _ in self._films)
 
     def discard(self) -> None:
         """Remove what was written."""

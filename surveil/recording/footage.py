@@ -11,7 +11,7 @@ from pathlib import Path
 from surveil.recording.index import DATABASE, Index, Segment
 from surveil.recording.reasons import Gap
 
-_LEAST_S = 1.0
+LEAST_S = 1.0
 """A shorter hole between two files is none: the last picture lasts as long as the next takes."""
 
 
@@ -32,6 +32,8 @@ class Footage:
     camera: str
     segments: tuple[Segment, ...]
     missing: tuple[Missing, ...]
+    next_gap: str
+    """Why the first file after them does not continue them; empty where it does, or where there is none."""
 
     @property
     def bytes(self) -> int:
@@ -47,13 +49,24 @@ class Footage:
 def footage(index: Index, camera: str, since: float, until: float) -> Footage:
     """Return what there is of a camera between two moments (Unix s). Raises StateError."""
     found = sorted(index.between(camera, since, until), key=lambda segment: segment.id)
-    return Footage(camera=camera, segments=tuple(found), missing=tuple(_missing(found)))
+    after = index.after(camera, until)
+    return Footage(
+        camera=camera,
+        segments=tuple(found),
+        missing=tuple(_missing(found)),
+        next_gap=after.gap if after else "",
+    )
 
 
 def _missing(segments: Sequence[Segment]) -> Iterator[Missing]:
     for before, after in pairwise(segments):
-        if after.gap or after.start - before.end > _LEAST_S:
-            yield Missing(start=before.end, end=after.start, reason=after.gap or Gap.NOT_KEPT)
+        if gap := gap_before(after, before.end):
+            yield Missing(start=before.end, end=after.start, reason=gap)
+
+
+def gap_before(segment: Segment, end: float) -> str:
+    """Return why a file does not continue video that ends at a moment (Unix s); empty if it does."""
+    return segment.gap or (Gap.NOT_KEPT if segment.start - end > LEAST_S else "")
 
 
 def read_footage(state_dir: Path, camera: str, since: float, until: float) -> Footage:

@@ -28,3 +28,5 @@ class Gap(StrEnum):
     """surveil ended without finishing the recording."""
     NOT_KEPT = "not_kept"
     """Deleted since: too old, too much, or without an event."""
+    NOTHING = "no_recording"
+    """There is none at an end of what was asked for: deleted, never made, or still being written."""

@@ -53,6 +53,19 @@ def config(folder):
     return "-c", folder / "config.yaml"
 
 
+def holes(missing):
+    """Seconds of the recording between which nothing is there, and why."""
+    return [(round(one["start"] - BEGAN), round(one["end"] - BEGAN), one["reason"]) for one in missing]
+
+
+def exported(folder, film, since, until):
+    """What an export says of itself, by seconds of the recording."""
+    asked = ("--from", moment(since), "--to", moment(until), "-o", film)
+    code, printed = surveil("export", "yard", *asked, *config(folder), "--json")
+    assert code == 0
+    return json.loads(printed)
+
+
 def packets_of(path):
     with av.open(str(path)) as container:
         return [bytes(packet) for packet in container.demux(video=0) if packet.size]
@@ -98,6 +111,7 @@ def test_an_export_has_the_packets_as_they_were_from_the_key_frame_before(record
         (56, 0, 4), (60, 4, 10), (100, 14, 10),
     ]  # fmt: skip
     assert [part["gap"] for part in parts] == ["", "", "camera_lost"]
+    assert holes(json.loads(printed)["missing"]) == [(70, 100, "camera_lost")]
     found = read_footage(recorded, "yard", 0, 1e11)
     sources = [packets_of(recorded / segment.path) for segment in found.segments]
     assert packets_of(film) == sources[0][56 * 15 :] + sources[1] + sources[2][: 10 * 15]
@@ -107,6 +121,43 @@ def test_an_export_has_the_packets_as_they_were_from_the_key_frame_before(record
     assert len(frames) == 24 * 15
     assert [frame.time for frame in frames] == pytest.approx([i / 15 for i in range(24 * 15)], abs=0.01)
     assert film.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (10, 60, []),
+        (-30, 60, [(-30, 0, "no_recording")]),
+        (80, 110, [(80, 100, "camera_lost")]),
+        (60, 90, [(70, 90, "camera_lost")]),
+        (100, 180, [(120, 180, "no_recording")]),
+    ],
+)
+def test_an_export_says_what_is_missing_at_its_ends(recorded, tmp_path, since, until, expected):
+    assert holes(exported(recorded, tmp_path / "a.mp4", since, until)["missing"]) == expected
+
+
+@pytest.mark.parametrize("is_in_index", [True, False])
+@pytest.mark.parametrize(
+    ("gone", "gaps", "expected"),
+    [
+        (0, ["no_recording", ""], (0, 60, "no_recording")),
+        (1, ["", "not_kept"], (60, 120, "not_kept")),
+        (2, ["", ""], (120, 140, "no_recording")),
+    ],
+)
+def test_a_recording_that_was_deleted_is_a_hole(tmp_path, clip, gone, gaps, expected, is_in_index):
+    """Before the export, or between its look at the index and its turn."""
+    with world(tmp_path, clip) as here:
+        here.send(140)
+        deleted = here.end()[gone]
+        (tmp_path / deleted.path).unlink()
+        if not is_in_index:
+            here.index.forget([deleted.id])
+    write_config(tmp_path)
+    done = exported(tmp_path, tmp_path / "out.mp4", 0, 140)
+    assert [part["gap"] for part in done["parts"]] == gaps
+    assert holes(done["missing"]) == [expected]
 
 
 def test_another_size_is_another_film(tmp_path, clip):
@@ -179,6 +230,13 @@ def test_a_bundle_says_what_it_is_and_is_verified(signed, recorded, tmp_path):
         archive.extractall(tmp_path)
         sheet = json.loads(archive.read("export.json"))
     assert [part["gap_before"] for part in sheet["parts"]] == ["", "", "camera_lost"]
+    assert sheet["missing"] == [
+        {
+            "from": "2023-11-14T22:14:30.000+00:00",
+            "to": sheet["parts"][-1]["from"],
+            "reason": "camera_lost",
+        }
+    ]
     assert sheet["parts"][0]["from"] == "2023-11-14T22:13:20.000+00:00"
     assert (recorded / "export.key").stat().st_mode & 0o777 == 0o600
     checked = subprocess.run(
