@@ -96,8 +96,9 @@ def _holes(parts: Sequence[ExportPart], since: float, until: float, next_gap: st
     for end, part in zip(ends, parts, strict=False):
         if part.gap:
             yield Missing(start=end, end=part.start, reason=part.gap)
-    if until - ends[-1] > LEAST_S:
-        yield Missing(start=ends[-1], end=until, reason=next_gap or Gap.NOTHING)
+    # Where the clock was set back the last part does not end last.
+    if until - max(ends) > LEAST_S:
+        yield Missing(start=max(ends), end=until, reason=next_gap or Gap.NOTHING)
 
 
 class _WholePart(io.RawIOBase):

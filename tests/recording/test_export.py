@@ -160,6 +160,16 @@ def test_a_recording_that_was_deleted_is_a_hole(tmp_path, clip, gone, gaps, expe
     assert holes(done["missing"]) == [expected]
 
 
+def test_a_clock_that_was_set_back_leaves_no_hole_at_the_end(tmp_path, clip):
+    with world(tmp_path, clip) as here:
+        here.send(60)
+        here.clock.set_wall(here.clock.wall() - 30)
+        here.send(20)
+        here.end()
+    write_config(tmp_path)
+    assert holes(exported(tmp_path, tmp_path / "out.mp4", 0, 60)["missing"]) == [(60, 30, "clock_step")]
+
+
 def test_another_size_is_another_film(tmp_path, clip):
     larger = stored(make_clip(tmp_path / "b.ts", size=(480, 272), seconds=4.0, gop=30))
     with world(tmp_path, clip) as here:
