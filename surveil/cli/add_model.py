@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from surveil.cli.common import DEFAULT_CONFIG, AsJson, ConfigPath, console, print_json
 from surveil.cli.inspect import is_experimental, model_store
@@ -97,11 +98,11 @@ def _show(added: ModelFile, detector: Detector, hint: str) -> None:
         f"time      {detector.canary.seconds * 1000:.1f} ms a picture on {detector.provider}",
     )
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     if _PERSON in detector.labels:
         console.print(f"people    {people(detector)} of {PEOPLE} in the drawn picture", soft_wrap=True)
     if hint:
-        console.print(f"[yellow]{hint}[/]", soft_wrap=True)
+        console.print(Text(hint, "yellow"), soft_wrap=True)
 
 
 def _hint(store: ModelStore, settings: ModelSettings, detector: Detector) -> str:

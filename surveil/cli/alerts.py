@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from surveil.alerts import admin
 from surveil.alerts.payload import rfc3339, to_dict
@@ -58,7 +58,7 @@ def list_alerts(
     for one in found:
         a = one.alert
         ways = ", ".join(f"{w.sink} {w.state}" for w in one.sinks)
-        table.add_row(a.id[:8], rfc3339(a.t_wall), a.camera, a.rule, a.phase, escape(a.text), ways)
+        table.add_row(a.id[:8], rfc3339(a.t_wall), a.camera, a.rule, a.phase, a.text, ways)
     show_table(table)
 
 
@@ -83,7 +83,7 @@ def show(
     for one in found:
         for key, value in _whole(one, database.parent).items():
             for line in _lines(value):
-                console.print(f"[bold]{key:12}[/] {escape(line)}", soft_wrap=True)
+                console.print(Text(f"{key:12}", "bold"), line, soft_wrap=True)
         console.print()
 
 
@@ -142,9 +142,9 @@ def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
     else:
         console.print(f"{verdict.alerts} alerts, {verdict.pending} deliveries pending")
         for path in verdict.set_aside:
-            console.print(f"[yellow]a damaged database was set aside:[/] {path}", soft_wrap=True)
+            console.print(Text("a damaged database was set aside:", "yellow"), str(path), soft_wrap=True)
         for problem in verdict.problems:
-            console.print(f"[red]{problem}[/]")
+            console.print(Text(problem, "red"))
     if verdict.problems:
         raise typer.Exit(1)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from surveil.alerts import arming as switching
 from surveil.alerts.arming import ArmingChannel, RuleKey, Switches
@@ -149,8 +150,10 @@ def _show(config: Config, switches: Switches, *, json: bool) -> None:
         return
     for state in found:
         change = _change(switches, (state.camera, state.rule), now)
-        word = ("armed" if state.armed else "[yellow]disarmed[/]") + (f" until {change}" if change else "")
-        table.add_row(state.camera, state.rule, word, "on" if state.scheduled else "[yellow]off now[/]")
+        word = Text("armed") if state.armed else Text("disarmed", "yellow")
+        schedule = Text("on") if state.scheduled else Text("off now", "yellow")
+        until = f" until {change}" if change else ""
+        table.add_row(state.camera, state.rule, Text.assemble(word, until), schedule)
     show_table(table)
 
 

@@ -29,7 +29,12 @@ def bar(clock: Clock | None = None, *, as_json: bool = False) -> Iterator[Callab
         lines = _json_lines if as_json else _lines
         yield _silent if os.environ.get("NO_PROGRESS") else lines(clock or SystemClock())
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=errors, transient=True) as progress:
         task = progress.add_task("", total=1.0)
         doing = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from math import isfinite
@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
 
 from surveil import logs
 from surveil.cli.lazy import spoken, spoken_error
 from surveil.config import Config, load
 from surveil.errors import ConfigError, UnfitModel
+from surveil.printable import without_control
 
 if TYPE_CHECKING:
     from surveil.detect.detector import Detector
@@ -53,8 +56,25 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _UNLIMITED = 10_000
 """Columns of a terminal that any table fits into."""
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+
+
+class PlainConsole(Console):
+    """Prints texts as they are: what a device, a server or a file says may hold markup, emoji codes and escape codes.
+
+    A `Text` of rich has a style.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render for the terminal, without control characters but rich's own."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(without_control(one.text), one.style)
+
+
+console = PlainConsole()
+errors = PlainConsole(stderr=True)
 
 
 def read_config(
@@ -82,22 +102,22 @@ def show_table(table: Table) -> None:
         return
     if table.title:
         console.print(table.title)
-    cells = [[str(cell) for cell in column.cells] for column in table.columns]
-    for row in zip(*cells, strict=True):
-        named = [(column.header, cell) for column, cell in zip(table.columns, row, strict=True) if cell]
-        console.print(Padding("  ".join(f"[dim]{header}[/] {cell}" for header, cell in named), (0, 0, 1, 0)))
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        named = [(str(column.header), cell) for column, cell in zip(table.columns, row, strict=True) if cell]
+        parts = [Text.assemble((header, "dim"), " ", cell) for header, cell in named]
+        console.print(Padding(Text("  ").join(parts), (0, 0, 1, 0)))
 
 
 def warn(what: str) -> None:
     """Print a warning, in the language of the terminal."""
     # The log's disk may be full: nothing to keep the daemon from starting for.
     with suppress(OSError):
-        errors.print(f"[yellow]{spoken('warning')}[/] {spoken_error(what)}", soft_wrap=True)
+        errors.print(Text(spoken("warning"), "yellow"), spoken_error(what), soft_wrap=True)
 
 
 def complain(what: str) -> None:
     """Print what is wrong, in the language of the terminal, where the command goes on or its exit code says it, too."""
-    errors.print(spoken_error(what), soft_wrap=True, markup=False)
+    errors.print(spoken_error(what), soft_wrap=True)
 
 
 def open_detector(config: Config) -> Detector:

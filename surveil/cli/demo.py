@@ -16,6 +16,7 @@ import typer
 from rich.live import Live
 from rich.progress import Progress
 from rich.table import Table
+from rich.text import Text
 
 from surveil import logs
 from surveil.app.state_dir import usable
@@ -174,7 +175,7 @@ def _table(daemon: Daemon, receiver: _Receiver, left_s: float) -> Table:
     )
     table.add_row("seen now", ", ".join(f"{t.label} {t.id} ({t.score:.2f})" for t in tracks) or "none")
     for alert in receiver.alerts[-8:]:
-        table.add_row(f"[red]{alert['phase']}[/]", f"{alert['time'][11:19]} {alert['text']}")
+        table.add_row(Text(alert["phase"], "red"), f"{alert['time'][11:19]} {alert['text']}")
     return table
 
 
@@ -195,9 +196,9 @@ def _conclude(receiver: _Receiver, place: Path, metrics: Path, *, drawn: bool) -
             if drawn
             else "No person was detected in the clip."
         )
-        console.print(f"[red]No alert arrived.[/] {why}")
+        console.print(Text("No alert arrived.", "red"), why)
     for alert in starts:
-        console.print(f"{alert['time']}  [bold]{alert['rule']}[/]  {alert['text']}")
+        console.print(Text.assemble(f"{alert['time']}  ", (alert["rule"], "bold"), f"  {alert['text']}"))
     console.print(f"\n{len(starts)} events, {len(receiver.alerts)} alerts delivered to the webhook")
     _say = console.print
     _say(f"pictures  {place / 'state' / 'evidence'}", soft_wrap=True)

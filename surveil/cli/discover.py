@@ -163,11 +163,11 @@ def _taken(file: Path | None) -> list[str]:
 
 def _print(made: Sequence[CameraEntry], values: dict[str, dict[str, object]]) -> None:
     """Print the entries for the configuration."""
-    console.print("cameras:", markup=False)
+    console.print("cameras:")
     for entry in made:
-        console.print(f"  {entry.name}:  # {entry.comment}", soft_wrap=True, markup=False)
+        console.print(f"  {entry.name}:  # {entry.comment}", soft_wrap=True)
         for line in edit.written(values[entry.name]).splitlines():
-            console.print(f"    {line}", soft_wrap=True, markup=False)
+            console.print(f"    {line}", soft_wrap=True)
 
 
 def _write(file: Path, values: dict[str, dict[str, object]], login: Login | None) -> None:
@@ -176,4 +176,4 @@ def _write(file: Path, values: dict[str, dict[str, object]], login: Login | None
         edit.write_secret(file, file.parent / SECRET, login.password.encode())
     text = file.read_text(encoding="utf-8") if file.exists() else "version: 1\n"
     edit.replace(file, edit.edited(text, lambda cameras: cameras.update(values)))
-    console.print(f"{file} has {', '.join(values)}", soft_wrap=True, markup=False)
+    console.print(f"{file} has {', '.join(values)}", soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -148,7 +149,8 @@ def check(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -> None:
         print_json(findings)
     else:
         for one in findings:
-            console.print(f"{'[green]ok[/]  ' if one.good else '[red]bad[/] '} {one.what}: {one.text}")
+            state = Text("ok  ", "green") if one.good else Text("bad ", "red")
+            console.print(state, f"{one.what}: {one.text}")
     raise typer.Exit(not all(one.good for one in findings))
 
 
@@ -210,27 +212,27 @@ def _tables(view: Mapping[str, Any]) -> list[Table]:
     cameras = Table("camera", "node", "epoch", "")
     for camera in view["cameras"]:
         cameras.add_row(
-            camera["name"], camera["node"] or "[red]none[/]", str(camera["epoch"] or ""), _remark(camera)
+            camera["name"], camera["node"] or Text("none", "red"), str(camera["epoch"] or ""), _remark(camera)
         )
     return [nodes, cameras]
 
 
-def _title(view: Mapping[str, Any]) -> str:
+def _title(view: Mapping[str, Any]) -> str | Text:
     if view["superseded"]:
-        return "[red]another coordinator has taken over: this one orders nothing[/]"
+        return Text("another coordinator has taken over: this one orders nothing", "red")
     waiting = f", places in {view['waiting_s']:.0f} s" if view["waiting_s"] else ""
     return f"term {view['term']}{waiting}"
 
 
-def _state(node: Mapping[str, Any]) -> str:
+def _state(node: Mapping[str, Any]) -> Text:
     if not node["alive"]:
-        return "[red]lost[/]"
-    return "[yellow]draining[/]" if node["draining"] else "ok"
+        return Text("lost", "red")
+    return Text("draining", "yellow") if node["draining"] else Text("ok")
 
 
-def _remark(camera: Mapping[str, Any]) -> str:
+def _remark(camera: Mapping[str, Any]) -> str | Text:
     if len(camera["readers"]) > 1:
-        return f"[red]read by {', '.join(camera['readers'])}[/]"
+        return Text(f"read by {', '.join(camera['readers'])}", "red")
     if camera["target"] and camera["target"] != camera["node"]:
         return f"moves to {camera['target']}"
     return str(camera["why"]).replace("_", " ")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from surveil.cli.common import (
     DEFAULT_CONFIG,
@@ -171,7 +172,7 @@ def check_models(config: ConfigPath = DEFAULT_CONFIG, *, json: AsJson = False) -
     else:
         table = Table("name", "state", "provider", "input", "ms a picture")
         for one in found:
-            state = "[green]good[/]" if one.ok else f"[red]{one.message}[/]"
+            state = Text("good", "green") if one.ok else Text(one.message, "red")
             table.add_row(one.name, state, one.provider, one.input, f"{one.milliseconds:.1f}")
         console.print(table)
     if not all(one.ok for one in found):

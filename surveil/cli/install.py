@@ -110,7 +110,7 @@ def uninstall(*, program: Program = None, destdir: DestDir = Path("/"), dry_run:
 
 def _extras(wanted: Iterable[Extra], dry_run: bool) -> None:
     for extra in wanted:
-        console.print(f"install {' '.join(REQUIREMENTS[extra])}", soft_wrap=True, markup=False)
+        console.print(f"install {' '.join(REQUIREMENTS[extra])}", soft_wrap=True)
         if not dry_run:
             install_extra(extra)
 

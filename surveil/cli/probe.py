@@ -9,9 +9,9 @@ from pathlib import Path
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from surveil.alerts.evidence import safe_name
 from surveil.app.layout import save, snapshot
@@ -57,7 +57,12 @@ def run_probe(
 
 @contextmanager
 def _progress(parts: int) -> Iterator[Progress]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+    )
     with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as bar:
         bar.add_task("probing", total=parts)
         yield bar
@@ -65,7 +70,7 @@ def _progress(parts: int) -> Iterator[Progress]:
 
 def _tell(bar: Progress, part: Part, ok: bool) -> None:
     (task,) = bar.task_ids
-    bar.update(task, advance=1, description=f"{' '.join(part).strip()} {'works' if ok else '[red]fails[/]'}")
+    bar.update(task, advance=1, description=f"{' '.join(part).strip()} {'works' if ok else 'fails'}")
 
 
 def _keep_none(_camera: CameraConfig, _picture: Picture) -> None:
@@ -85,16 +90,16 @@ def show(report: ProbeReport) -> None:
     _show_offsite(report.offsite)
     _show_machine(report)
     for text, about in _grouped(report.advice).items():
-        console.print(f"[yellow]advice[/] {', '.join(about)}: {escape(text)}", soft_wrap=True)
+        console.print(Text("advice", "yellow"), f"{', '.join(about)}: {text}", soft_wrap=True)
     failed = [f"camera {camera.name}" for camera in report.cameras if not camera.ok]
     failed += [f"sink {sink.name}" for sink in report.sinks if not sink.ok]
     failed += ["the second place"] * (report.offsite is not None and not report.offsite.ok)
     failed += ["the model"] * (not report.model.ok) + ["this machine"] * (not report.host.ok)
     took = f"({report.seconds:.1f} s)"
     if failed:
-        console.print(f"[red]fails:[/] {', '.join(failed)} {took}; exit code {report.exit_code}")
+        console.print(Text("fails:", "red"), f"{', '.join(failed)} {took}; exit code {report.exit_code}")
     else:
-        console.print(f"[green]everything works[/] {took}")
+        console.print(Text("everything works", "green"), took)
 
 
 def _grouped(advice: Sequence[Advice]) -> dict[str, list[str]]:
@@ -106,7 +111,7 @@ def _grouped(advice: Sequence[Advice]) -> dict[str, list[str]]:
 
 
 def _cameras(report: ProbeReport) -> Table:
-    title = f"{escape(report.config)}: cameras"
+    title = f"{report.config}: cameras"
     # Rules and padding would take a third of a terminal of 80 columns.
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("camera", "state"):
@@ -123,18 +128,18 @@ def _cameras(report: ProbeReport) -> Table:
     return table
 
 
-def _row(stream: StreamReport, cost: Cost | None) -> tuple[str, ...]:
+def _row(stream: StreamReport, cost: Cost | None) -> tuple[str | Text, ...]:
     """Return one line; of a stream that fails, its state: the message would leave no room for the others."""
     if not stream.ok:
-        return (f"[red]{stream.state}[/]",)
+        return (Text(stream.state, "red"),)
     size = f"{stream.width}×{stream.height}" if stream.width else ""
     gop = f"{stream.gop_s:.1f} s" if stream.gop_s else _NOTHING
     if stream.gop_longer_than_s:
         gop = f"> {stream.gop_longer_than_s:.0f} s"
     cpu = f"{stream.decoder}, {stream.cpu_ms:.1f} ms" if stream.cpu_ms is not None else stream.decoder or ""
     return (
-        stream.state if stream.state == "streaming" else f"[yellow]{stream.state}[/]",
-        escape(" ".join(filter(None, (stream.codec, stream.profile, size, stream.transport)))),
+        Text(stream.state, "" if stream.state == "streaming" else "yellow"),
+        " ".join(filter(None, (stream.codec, stream.profile, size, stream.transport))),
         _figure(stream.fps, ".1f"),
         gop,
         _figure(stream.first_picture_s, ".2f", " s"),
@@ -152,7 +157,7 @@ def _show_sight(cameras: Sequence[CameraReport]) -> None:
             if sight is not None:
                 seen.setdefault(str(sight), []).append(f"{camera.name}{role}")
     for text, names in seen.items():
-        console.print(f"{escape(', '.join(names))}: {text}", soft_wrap=True)
+        console.print(f"{', '.join(names)}: {text}", soft_wrap=True)
 
 
 def _show_failures(cameras: Sequence[CameraReport]) -> None:
@@ -160,8 +165,8 @@ def _show_failures(cameras: Sequence[CameraReport]) -> None:
     for camera in cameras:
         for stream, role in ((camera.detect, ""), (camera.record, " (record)")):
             if stream is not None and not stream.ok:
-                what = f"{stream.cause}: {escape(stream.message)}"
-                console.print(f"[red]camera {camera.name}{role}:[/] {what}", soft_wrap=True)
+                what = f"{stream.cause}: {stream.message}"
+                console.print(Text(f"camera {camera.name}{role}:", "red"), what, soft_wrap=True)
 
 
 def _figure(value: float | None, form: str, unit: str = "") -> str:
@@ -171,17 +176,17 @@ def _figure(value: float | None, form: str, unit: str = "") -> str:
 def _sinks(report: ProbeReport) -> Table:
     table = Table("sink", "type", "shown", title="sinks", title_justify="left")
     for sink in report.sinks:
-        shown = f"{escape(sink.shown)}{'; test message sent' * sink.test_sent}"
-        table.add_row(sink.name, sink.type, shown if sink.ok else f"[red]{escape(sink.message)}[/]")
+        shown = f"{sink.shown}{'; test message sent' * sink.test_sent}"
+        table.add_row(sink.name, sink.type, shown if sink.ok else Text(sink.message, "red"))
     return table
 
 
 def _show_offsite(place: SinkReport | None) -> None:
     if place is None:
         return
-    shown = f"{escape(place.shown)}{'; test file copied' * place.test_sent}"
-    told = shown if place.ok else f"[red]{escape(place.message)}[/]"
-    console.print(f"second place {escape(place.name)}: {told}", soft_wrap=True)
+    shown = f"{place.shown}{'; test file copied' * place.test_sent}"
+    told = shown if place.ok else Text(place.message, "red")
+    console.print(f"second place {place.name}:", told, soft_wrap=True)
 
 
 def _show_machine(report: ProbeReport) -> None:
@@ -190,14 +195,14 @@ def _show_machine(report: ProbeReport) -> None:
         where = f"on {model.provider}, {_figure(model.inference_ms, '.1f')} ms a picture"
         console.print(f"model {model.name}: {where}")
     else:
-        console.print(f"[red]model {escape(model.name)}:[/] {escape(model.message)}", soft_wrap=True)
+        console.print(Text(f"model {model.name}:", "red"), model.message, soft_wrap=True)
     for check in (host.state_dir, host.listen):
-        console.print(escape(check.shown) if check.ok else f"[red]{escape(check.message)}[/]", soft_wrap=True)
+        console.print(check.shown if check.ok else Text(check.message, "red"), soft_wrap=True)
     held = {True: "synchronised by NTP", False: "not synchronised", None: "synchronisation unknown"}[
         host.clock_synchronised
     ]
     console.print(
-        f"{(host.disk_free_bytes or 0) / 1e9:.1f} GB free; clock {held}, {escape(host.time_zone)}; "
+        f"{(host.disk_free_bytes or 0) / 1e9:.1f} GB free; clock {held}, {host.time_zone}; "
         f"{host.cores} cores; GPU: {'yes' if host.gpu else 'none'}; user {host.user}"
     )
     console.print(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from surveil import __version__
 from surveil.cli import complete
@@ -34,6 +35,7 @@ from surveil.config.problems import no_camera
 from surveil.errors import EXIT_FAILED, ConfigError, StateError
 from surveil.extras import Extra, command
 from surveil.features.counting import times
+from surveil.printable import one_line
 from surveil.recording import bundle
 from surveil.recording.export import Exported, ExportPart, export
 from surveil.recording.files import verify as verify_index
@@ -169,9 +171,9 @@ def verify_bundle(
         print_json({"files": found.files, "faults": faults, "key": found.key or None, "good": not faults})
     else:
         for name in found.files:
-            console.print(f"[green]good[/] {name}", soft_wrap=True)
+            console.print(Text("good", "green"), one_line(name), soft_wrap=True)
         for fault in faults:
-            console.print(f"[red]wrong[/] {fault}", soft_wrap=True)
+            console.print(Text("wrong", "red"), one_line(fault), soft_wrap=True)
         if found.key:
             console.print(f"signed by {found.key}", soft_wrap=True)
     if faults:
@@ -256,7 +258,7 @@ def _verify_index(state_dir: Path, *, json: bool) -> None:
         print_json({"files": n, "faults": faults})
     else:
         for fault in faults:
-            console.print(f"[red]wrong[/] {fault.path}: {fault.what}", soft_wrap=True)
+            console.print(Text("wrong", "red"), one_line(f"{fault.path}: {fault.what}"), soft_wrap=True)
         console.print(f"{n} files, {len(faults)} of them not as the index says")
     if faults:
         raise typer.Exit(EXIT_FAILED)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Annotated, TextIO
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from surveil.app.annotate import Annotator
 from surveil.app.replay import START_WALL, AnalysedFrame, Replay, ReplayResult, write_lines
@@ -28,6 +28,7 @@ from surveil.cli.common import (
     DEFAULT_CONFIG,
     AsJson,
     ConfigPath,
+    complain,
     console,
     errors,
     open_detector,
@@ -35,7 +36,6 @@ from surveil.cli.common import (
     read_config,
     shows_progress,
 )  # fmt: skip
-from surveil.cli.lazy import spoken_error
 from surveil.cli.output import written
 from surveil.config import CameraConfig, Config
 from surveil.errors import EXIT_FAILED, ConfigError
@@ -140,7 +140,7 @@ def run(options: ReplayOptions) -> None:
         counts = counted(folder)
     _show(name, result, counts, json=options.json)
     for failure in result.failures:
-        sys.stderr.write(f"{spoken_error(f'surveil: {scrub(str(failure))}')}\n")
+        complain(f"surveil: {scrub(str(failure))}")
     if number:
         raise typer.Exit(128 + number[0])
     if result.failures:
@@ -169,7 +169,7 @@ def _found(lines: TextIO | None, json: bool, alerts: Sequence[Alert]) -> None:
         lines.flush()
     for alert in alerts:
         if alert.phase == "start" and not json:
-            console.print(f"{alert.t:8.1f} s  [bold]{alert.rule}[/]  {alert.text}")
+            console.print(Text.assemble(f"{alert.t:8.1f} s  ", (alert.rule, "bold"), f"  {alert.text}"))
 
 
 @contextmanager
@@ -236,7 +236,7 @@ def _progress(stack: ExitStack, videos: Sequence[Path]) -> Callable[[float], Non
     total = sum(filter(None, map(duration_s, videos)))
     bar = stack.enter_context(
         Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
             TimeRemainingColumn(),

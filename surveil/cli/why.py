@@ -104,11 +104,9 @@ def _print(minutes: list[Minute], alerts: list[Alert], said: list[str]) -> None:
             )
         show_table(table)
     for line in said:
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     for alert in alerts:
-        console.print(
-            f"{_local(alert.t_wall)} {alert.rule} {alert.phase}: {alert.text}", soft_wrap=True, markup=False
-        )
+        console.print(f"{_local(alert.t_wall)} {alert.rule} {alert.phase}: {alert.text}", soft_wrap=True)
 
 
 def _local(t_wall: float) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from surveil.detect import metadata
 from surveil.errors import UnfitModel
 from surveil.filesystem import check_regular
+from surveil.printable import one_line
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",
@@ -63,7 +64,7 @@ def read_labels(path: Path) -> tuple[str, ...]:
         raise UnfitModel(f"{path}: the labels cannot be read: {reason}") from error
     if not lines:
         raise UnfitModel(f"{path}: the file of labels is empty; it must have one class name a line")
-    return tuple(line.strip() for line in lines)
+    return tuple(map(one_line, lines))
 
 
 def of_metadata(known: Mapping[str, str]) -> tuple[str, ...]:
@@ -100,12 +101,12 @@ def _parse(text: str) -> tuple[str, ...]:
     value = metadata.parsed(text)
     if isinstance(value, dict):
         return _of_mapping(value)
-    return tuple(str(v) for v in value) if isinstance(value, list | tuple) else ()
+    return tuple(one_line(str(v)) for v in value) if isinstance(value, list | tuple) else ()
 
 
 def _of_mapping(value: Mapping[object, object]) -> tuple[str, ...]:
     try:
-        numbered = {int(str(key)): str(name) for key, name in value.items()}
+        numbered = {int(str(key)): one_line(str(name)) for key, name in value.items()}
     except ValueError:
         return ()
     if set(numbered) != set(range(len(numbered))):

@@ -318,3 +318,11 @@ def test_what_a_device_complains_of_is_one_line(answers):
         [found] = find(None, seconds=1.0, hosts=[network.service(0)])
     assert "one two" in found.problem
     assert found.problem.isprintable()
+
+
+def test_a_model_that_looks_like_markup_is_shown_as_it_is():
+    with Network([Virtual(39, login="none", model="[/x] [red]")]) as network:
+        done = run(network.service(0))
+    assert done.exit_code == 0, done.output
+    assert "[/x] [red]" in done.output
+    assert "# Acme [/x] [red], serial" in done.output

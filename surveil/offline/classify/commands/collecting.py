@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from surveil.cli import complete
 from surveil.cli.bars import bar
@@ -177,7 +178,7 @@ def run(options: CollectOptions) -> None:
                     "left_out": problems})  # fmt: skip
         return
     for problem in problems:
-        console.print(f"[yellow]left out[/] {problem}", soft_wrap=True)
+        console.print(Text("left out", "yellow"), problem, soft_wrap=True)
     console.print(
         f"{count} pictures added to {options.folder}; look at them: surveil dataset show {options.folder}",
         soft_wrap=True,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors, read_config
@@ -81,6 +82,6 @@ def hold(conditions: tuple[Condition, ...], made: Trained) -> None:
     """Say which conditions do not hold, and exit with 1 if any does not."""
     failed = failures(conditions, made.evaluation.values())
     for line in failed:
-        errors.print(f"[red]{line}[/]")
+        errors.print(Text(line, "red"))
     if failed:
         raise typer.Exit(1)

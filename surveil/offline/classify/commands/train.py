@@ -193,9 +193,9 @@ def _next_step(name: str, made: Trained) -> str:
     if made.evaluation.objections:
         return (
             "Do not deploy it. Check the largest errors in the report for wrong labels, and collect more pictures; "
-            f"[bold]surveil models deploy {name} --shadow[/] counts what it would say and raises no alerts"
+            f"`surveil models deploy {name} --shadow` counts what it would say and raises no alerts"
         )
-    return f"[bold]surveil models deploy {name}[/] puts it into use; --shadow tries it first"
+    return f"`surveil models deploy {name}` puts it into use; --shadow tries it first"
 
 
 def _finetuner(resume: bool) -> Callable[..., Trained]:

@@ -104,7 +104,7 @@ def _watch(config: Config, cameras: list[str], bounds: Bounds) -> dict[str, Coll
         number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
     }
     sources = [_source(config, name, bounds) for name in cameras]
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
     try:
         with Progress(*columns, console=errors, transient=True, disable=not shows_progress()) as shown:
             tasks = {

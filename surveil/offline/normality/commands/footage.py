@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors
@@ -83,6 +84,6 @@ def evaluate_footage(options: FootageOptions) -> None:
     console.print_json(to_json(judged)) if options.json else console.print("\n".join(lines(judged)))
     failed = failures(conditions, judged.values())
     for line in failed:
-        errors.print(f"[red]{line}[/]")
+        errors.print(Text(line, "red"))
     if failed:
         raise typer.Exit(1)

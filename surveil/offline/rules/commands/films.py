@@ -10,6 +10,7 @@ from pathlib import Path
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from surveil.cli.bars import bar
 from surveil.cli.common import console, errors, open_detector, read_config, show_table
@@ -57,7 +58,7 @@ def evaluate_films(options: FilmsOptions) -> None:
     _show(report, json=options.json)
     failed = failures(conditions, dict.fromkeys(figures, float("nan")) | values(report.groups))
     for line in failed:
-        errors.print(f"[red]{line}[/]")
+        errors.print(Text(line, "red"))
     if failed:
         raise typer.Exit(1)
 
@@ -103,7 +104,7 @@ def _show(report: RulesReport, *, json: bool) -> None:
         console.print_json(to_json(report))
         return
     for line in lines(report):
-        console.print(line, soft_wrap=True, markup=False)
+        console.print(line, soft_wrap=True)
     found = rows(report)
     table = Table(*found[0])
     for row in found:
