@@ -46,6 +46,8 @@ class EncodedBacklog:
         """Packets whose pictures the decoder still owes."""
         self._shown: deque[Frame] = deque()
         self._catches_up = False
+        self._woken = float("-inf")
+        """When the last packet arrived (monotonic s) that was kept before it was woken."""
         self._skipped = 0
         # For the capture thread to read.
         self.awake = True
@@ -195,6 +197,8 @@ class EncodedBacklog:
         with self._lock:
             self.awake = self._catches_up = True
             self._targets.clear()
+            if self._packets:
+                self._woken = self._packets[-1].arrived
         self._begin()
 
     def _begin(self) -> None:
@@ -259,8 +263,8 @@ class EncodedBacklog:
                 self._plan(packet)
 
     def _give_up(self) -> None:
-        """Go on at the last key frame where what comes first has waited for too long."""
-        waited = self._packets[-1].arrived - self._packets[0].arrived
+        """Go on at the last key frame where what comes first has waited for too long since it was wanted."""
+        waited = self._packets[-1].arrived - max(self._packets[0].arrived, self._woken)
         if waited <= self._pace.gop_s + _BEHIND_S:
             return
         last = max(i for i, packet in enumerate(self._packets) if packet.key or i == 0)

@@ -11,6 +11,8 @@ SLACK = 1.15
 _FORGET_S = 30.0
 """The length of a longer group fades this fast: a key frame that was lost must not count for ever."""
 _LEAST_BYTES = 4 << 20
+_MOST_OF_SHORT = 32 << 20
+"""More than three groups may fill so much: at 60 Mbit/s, three times what comes between two looks 1.15 s apart."""
 _GROUPS = 3
 """Groups of pictures that may be kept: the one since the last look, the one that comes, and one for a late look."""
 
@@ -68,8 +70,10 @@ class Pace:
 
     @property
     def most_bytes(self) -> int:
-        """More is not kept."""
-        return max(_LEAST_BYTES, _GROUPS * self.gop_bytes)
+        """More is not kept. Where several groups fit between two looks, all of them count as one."""
+        groups = _GROUPS * self.gop_bytes
+        per_look = int(SLACK * self.reaction_s / self.gop_s) if self.gop_s > 0 else 1
+        return max(_LEAST_BYTES, groups, min(_MOST_OF_SHORT, groups * per_look))
 
     @property
     def most_woken_bytes(self) -> int:

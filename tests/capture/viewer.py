@@ -96,6 +96,7 @@ class Viewer:
         torn=Cut.torn,
         full=None,
         held=(0.0, 0.0),
+        camera=Cut,
         **settings,
     ):
         self.clock, self.ring = ManualClock(), FrameRing()
@@ -113,7 +114,7 @@ class Viewer:
         metrics = Metrics(self.registry)
         metrics.add_camera("gate", ())
         stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
-        source = Cut(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
+        source = camera(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
         source.cut_s, source.busy_s, source.torn = cut_s, busy_s, torn
         self.loop = CaptureLoop(
             "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
