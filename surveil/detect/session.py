@@ -17,7 +17,6 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnxruntime import RunOptions
 
-from surveil import extras
 from surveil.cuda import gpu_present, share_context
 from surveil.detect.spec import Graph, Port
 from surveil.errors import ModelError, UnfitModel
@@ -121,7 +120,7 @@ def _without_cuda(path: Path, where: RunOn) -> ort.InferenceSession:
     if where.require_gpu:
         raise ModelError(
             "a GPU is required and this onnxruntime was built without CUDA; install onnxruntime-gpu instead of "
-            f"onnxruntime (`{extras.command(extras.Extra.CUDA)}` does), or set model.require_gpu: false"
+            f"onnxruntime (`{_install_command()}` does), or set model.require_gpu: false"
         )
     return _create(path, where, [CPU])
 
@@ -143,9 +142,15 @@ def _on_gpu(path: Path, where: RunOn) -> ort.InferenceSession:
         if where.require_gpu and session.get_providers()[0] != CUDA:
             raise ModelError(
                 f"a GPU is required and CUDA does not work: {error}; install the CUDA and cuDNN libraries: "
-                f"`{extras.command(extras.Extra.CUDA)}`"
+                f"`{_install_command()}`"
             ) from error
         return session
+
+
+def _install_command() -> str:
+    from surveil.extras import Extra, command  # noqa: PLC0415 - only where something is missing
+
+    return command(Extra.CUDA)
 
 
 def _create(

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from surveil.errors import StateError
 from surveil.fleet.control import ask
-from surveil.fleet.messages import RENEW_S
 from surveil.fleet.placer import CameraLoad
 from tests import forked
 from tests.fleet import clock
@@ -72,13 +71,13 @@ class Machine:
         self.line.close()
 
 
-def has_contact(state: Path) -> bool:
-    """Whether a node has just heard from a coordinator."""
+def has_heard(state: Path, seconds: float) -> bool:
+    """Whether a node has heard from a coordinator in the last `seconds`."""
     try:
         age_s = ask(state, {"do": "status"})["lease_age_s"]
     except StateError:
         return False
-    return age_s is not None and age_s < 2 * RENEW_S
+    return age_s is not None and age_s < seconds
 
 
 def within(place: Place | None) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from surveil.fleet import rayprocess
 from tests import forked
 from tests.fleet import outcome
 from tests.fleet.judge import OWN, Judge
-from tests.fleet.machines import Fleet, has_contact
+from tests.fleet.machines import Fleet, has_heard
 from tests.fleet.network import PLANT, Network
 from tests.fleet.ray_machines import SHORT_CHECKS, RayFleet
 from tests.integration.world import Webhook, wait_for
@@ -73,7 +73,7 @@ class Trial:
         mended = self._judge.now()
         lone = self._policy == "watch" and name in self._faults.without_contact
         if lone:  # Ray takes its time to reach a node again
-            wait_for(lambda: all(has_contact(machine.state) for machine in self._fleet.machines), _CONTACT_S)
+            wait_for(lambda: self._has_contact(mended), _CONTACT_S)
         contact = self._judge.now()
         self._fleet.settle()
         overlap_s, gap_s = self._judge.overlap_s(contact if lone else began), self._judge.gap_s(began)
@@ -84,6 +84,9 @@ class Trial:
             fault=number, what=name, held_s=held_s, gap_s=gap_s, overlap_s=overlap_s,
             contact_after_s=contact - mended, read_again_after_s=self._judge.now() - mended, well=well,
         )  # fmt: skip
+
+    def _has_contact(self, since: float) -> bool:
+        return all(has_heard(machine.state, self._judge.now() - since) for machine in self._fleet.machines)
 
     def _written(self) -> dict[str, outcome.Alerts]:
         return {machine.name: outcome.written(machine.state) for machine in self._fleet.machines}
