@@ -18,6 +18,7 @@ from typing import IO, Protocol
 
 from surveil.errors import StateError
 from surveil.filesystem import appearing
+from surveil.recording.layout import oddities
 
 SHEET, SUMS, SIGNATURE, PUBLIC_KEY = "export.json", "SHA256SUMS", "SHA256SUMS.sig", "public-key.pem"
 _CHUNK = 1 << 20
@@ -89,11 +90,12 @@ def verify(path: Path, check: Verifies | None) -> Verified:
 
     Raises StateError where it is no bundle.
     """
-    with _archive(path) as archive:
+    with _archive(path) as (file, archive):
+        faults = list(oddities(file, archive))
         sums = _small(archive, SUMS)
         listed = dict(_sums(sums))
         there = set(archive.namelist()) - {SUMS, SIGNATURE}
-        faults = [f"{name}: is not listed in {SUMS}" for name in sorted(there - listed.keys())]
+        faults += [f"{name}: is not listed in {SUMS}" for name in sorted(there - listed.keys())]
         good = []
         for name, wanted in listed.items():
             if fault := _fault(archive, name, wanted):
@@ -105,17 +107,20 @@ def verify(path: Path, check: Verifies | None) -> Verified:
 
 
 @contextmanager
-def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+def _archive(path: Path) -> Iterator[tuple[IO[bytes], zipfile.ZipFile]]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            yield file, archive
     except (OSError, zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
         raise StateError(f"{path}: is no bundle of `surveil export`: {error}") from error
 
 
 def _small(archive: zipfile.ZipFile, name: str) -> bytes:
     with archive.open(name) as file:
-        return file.read(_MOST_BYTES)
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise zipfile.BadZipFile(f"{name} is larger than {_MOST_BYTES} bytes")
+    return content
 
 
 def _sums(sums: bytes) -> Iterator[tuple[str, str]]:
