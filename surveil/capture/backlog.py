@@ -33,7 +33,7 @@ class EncodedBacklog:
         self._packets: deque[KeptPacket] = deque()
         self._targets: deque[int] = deque()
         """Numbers of the packets that are to be looked at."""
-        self._ended = self._is_dropped = self._is_full = False
+        self._ended = self._is_dropped = False
         self._look_t = self._key_t = float("-inf")
         # Of the holder of the slot.
         self._seen = -1
@@ -42,6 +42,7 @@ class EncodedBacklog:
         self._next: int | None = None
         """What the decoder can go on with."""
         self._damage, self._broken = Damage(patience_s), False
+        self._bare_since: float | None = None
         self._fed: dict[int, KeptPacket] = {}
         """Packets whose pictures the decoder still owes."""
         self._shown: deque[Frame] = deque()
@@ -54,10 +55,14 @@ class EncodedBacklog:
         self.bytes = 0
         self.overrun = False
         """More came than may be kept: it sleeps no more."""
+        self.is_full = False
+        """Nothing more is kept: all that comes is given up."""
         self.failure: SourceError | None = None
         """Why nothing more can be decoded in this connection."""
-        self.bad_since: float | None = None
-        """Since when (monotonic s of arrival) packets have given no picture."""
+        self.bare_s = 0.0
+        """For how long packets have given no picture, s of arrival: no matter how late they are decoded."""
+        self.complains = False
+        """One of them should have given one."""
 
     def append(self, packet: KeptPacket) -> None:
         """Keep a packet; the first is a key frame. Where there is no room, nothing more is kept.
@@ -68,7 +73,7 @@ class EncodedBacklog:
             if self._is_dropped:
                 return
             self._make_room(len(packet.data))
-            if self._is_full:
+            if self.is_full:
                 self._skipped += 1
                 return
             if not self._packets and self._seen < 0:
@@ -83,8 +88,8 @@ class EncodedBacklog:
         """Wake the camera for want of room for `size` bytes; awake, give up."""
         wanted = self.bytes + size
         if wanted > self._pace.most_bytes and not self.overrun:
-            self.overrun, self._is_full = True, self.awake
-        self._is_full |= self.overrun and wanted > self._pace.most_woken_bytes
+            self.overrun, self.is_full = True, self.awake
+        self.is_full |= self.overrun and wanted > self._pace.most_woken_bytes
 
     def _plan(self, packet: KeptPacket) -> None:
         """Decide whether a packet is looked at."""
@@ -151,6 +156,7 @@ class EncodedBacklog:
         if not goes_on:
             self._decoder.flush()
         shown, broken = self._through([p for p in group if not goes_on or p.seq >= (self._next or 0)])
+        self._follow_yield(group[-1], gave=shown is not None, complains=shown is None)
         if shown is None:
             return None
         broken |= any(p.broken for p in group)
@@ -286,11 +292,18 @@ class EncodedBacklog:
     def _decode(self, packet: KeptPacket) -> DecodedPackets:
         """Decode a packet; where the stream has become another, nothing, and the capture is told."""
         decoded = self._guarded(lambda: self._decoder.decode(packet.data, packet.seq))
-        if decoded.pictures:
-            self.bad_since = None
-        elif decoded.broken and self.bad_since is None:
-            self.bad_since = packet.arrived
+        self._follow_yield(packet, gave=bool(decoded.pictures), complains=decoded.broken)
         return decoded
+
+    def _follow_yield(self, packet: KeptPacket, *, gave: bool, complains: bool) -> None:
+        """Take note whether a packet gave a picture."""
+        if gave:
+            self._bare_since, self.bare_s, self.complains = None, 0.0, False
+            return
+        if self._bare_since is None:
+            self._bare_since = packet.arrived
+        self.bare_s = packet.arrived - self._bare_since
+        self.complains |= complains
 
     def _guarded(self, decode: Callable[[], DecodedPackets]) -> DecodedPackets:
         try:

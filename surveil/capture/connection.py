@@ -112,9 +112,11 @@ class Connection:
             give_back()
         if backlog.failure is not None:
             raise backlog.failure
-        if backlog.bad_since is not None and now - backlog.bad_since > self._settings.undecodable_s:
+        patience_s = self._settings.undecodable_s if backlog.complains else self._settings.keyframe_timeout_s
+        if backlog.bare_s > patience_s:
             raise source_error(Cause.DAMAGED, self._settings.url, "no received frame can be decoded")
-        self._last_good = self._last_picture = now
+        if not backlog.is_full:  # else nothing is decoded before the next key frame, which may never come
+            self._last_good = self._last_picture = now
         self._follow_damage(now, key=arrival.key, broken=self._broken)
         self._broken = False
         self._tell_state()

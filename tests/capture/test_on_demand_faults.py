@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import av
 import pytest
 
 from surveil.capture.avsource import AvSource
-from surveil.capture.pace import Pace
+from surveil.capture.backlog import EncodedBacklog
+from surveil.capture.decoder import Coding, PacketDecoder
+from surveil.capture.pace import KeptPacket, Pace
+from surveil.capture.settings import StreamSettings
 from surveil.lane import Drop
 from surveil.reasons import DecodeWhy
-from tests.capture.viewer import Cut, Viewer, both, pictures
+from tests.capture.viewer import FPS, SIZE, Cut, Viewer, both, pictures, scene
+from tests.rig.clips import make_clip
 
 
 @pytest.mark.parametrize(("gop", "reaction_s"), [(15, 4.0), (5, 2.0)])
@@ -60,3 +65,64 @@ def test_room_for_short_groups_has_an_end_and_that_for_one_long_group_stays():
     assert room(0.04, 2 << 20) == 32 << 20
     assert room(30.0, 20 << 20) == 60 << 20
     assert room(0.0, 0) == 4 << 20
+
+
+def test_a_camera_whose_backlog_is_full_is_opened_anew_where_no_key_frame_comes(tmp_path):
+    """Before, all that came up to the next key frame was given up, however far off that was."""
+    options = {"forced-idr": "1", "b": "8000k"}
+    options["x264opts"] = "nal-hrd=cbr:filler=1:vbv-maxrate=8000:vbv-bufsize=8000"
+    film = {"seconds": 30, "gop": 5000, "scene": scene((9.2, 30.0)), "keys": [FPS * n for n in range(9)]}
+    path = make_clip(tmp_path / "clip.mp4", "h264", SIZE, options=options, **film)
+    demand = Viewer(path, held=(10.0, 16.0), keyframe_timeout_s=6.0)
+    assert [lost.cause for lost in demand.lost] == ["damaged"]
+    assert demand.clock.monotonic() - max(frame.arrived for frame in demand.seen) < 8.0
+    assert demand.books.dropped[Drop.BEHIND] > 0
+    assert demand.is_balanced()
+
+
+def asleep(path):
+    """Return a backlog that is asleep, and the packets of a film."""
+    with av.open(str(path)) as film:
+        stream = film.streams.video[0]
+        packets = [
+            KeptPacket(n, bytes(p), p.is_keyframe, n / FPS, n / FPS, n / FPS, 0.0, broken=False)
+            for n, p in enumerate(p for p in film.demux(stream) if p.size)
+        ]
+        decoder = PacketDecoder(Coding.of(stream), StreamSettings(url="rtsp://192.0.2.1/"))
+    backlog = EncodedBacklog("gate", decoder, Pace(gop_s=1.0, reaction_s=1.0, gop_bytes=0), 5.0)
+    backlog.awake = False
+    return backlog, packets
+
+
+@pytest.fixture(scope="module")
+def silent(clip):
+    """Return a packet that a decoder that was flushed makes no picture of, and does not complain about."""
+    _, packets = asleep(clip((0.0, 16.0), intra_refresh="1", x264opts="keyint=15:intra-refresh=1"))
+    return next(packet.data for packet in packets[1:] if packet.key)
+
+
+def test_looks_that_give_no_picture_are_told_though_the_decoder_does_not_complain(clip, silent):
+    """Before, nobody looked at such a camera ever again, and it was not opened anew."""
+    backlog, packets = asleep(clip())
+    for packet in packets[:30]:
+        backlog.append(packet)
+        while backlog.look() is not None:
+            backlog.stay()
+    assert (backlog.bare_s, backlog.complains) == (0.0, False)
+    for packet in packets[30:100]:
+        backlog.append(packet._replace(data=silent))
+        backlog.look()
+    assert (backlog.bare_s, backlog.complains) == (pytest.approx(4.0), True)
+    backlog.append(packets[105])
+    backlog.look()
+    assert (backlog.bare_s, backlog.complains) == (0.0, False)
+
+
+def test_packets_that_give_no_picture_are_told_of_a_camera_that_is_awake_too(clip, silent):
+    """Before, only where the decoder complained."""
+    backlog, packets = asleep(clip())
+    backlog.awake = True
+    for packet in packets[:45]:
+        backlog.append(packet._replace(data=silent))
+        assert list(backlog.frames(calm=False)) == []
+    assert (backlog.bare_s, backlog.complains) == (pytest.approx(44 / FPS), False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -65,11 +66,13 @@ def clip(tmp_path_factory):
 class Cut(AsIfLive):
     """A camera whose connection breaks at a moment of the film, or whose machine is busy from one on for .5 s, once.
 
-    `torn`: whether a packet (number, whether it is a key frame) is damaged.
+    `torn`: whether a packet (number, whether it is a key frame) is damaged; `sent`: what the camera sends in place of
+    its data.
     """
 
     cut_s = busy_s = float("inf")
     torn = staticmethod(lambda _number, _key: False)
+    sent = staticmethod(lambda _number, _key, data: data)
 
     def read(self):
         arrival = super().read()
@@ -81,6 +84,22 @@ class Cut(AsIfLive):
         if arrival is None or arrival.stamp is None:
             return arrival
         return arrival._replace(broken=self.torn(round(arrival.stamp * FPS), arrival.key))
+
+    def _next_packet(self):
+        packet = super()._next_packet()
+        if packet is None or not packet.size:
+            return packet
+        data = bytes(packet)
+        sent = self.sent(round(packet.dts * packet.time_base * FPS), packet.is_keyframe, data)
+        return packet if sent is data else with_data(packet, sent)
+
+
+def with_data(packet, data):
+    """Return a packet with other data."""
+    made = av.Packet(data)
+    made.pts, made.dts, made.time_base, made.stream = packet.pts, packet.dts, packet.time_base, packet.stream
+    made.is_keyframe = packet.is_keyframe
+    return made
 
 
 class Viewer:
@@ -94,6 +113,7 @@ class Viewer:
         cut_s=float("inf"),
         busy_s=float("inf"),
         torn=Cut.torn,
+        sent=Cut.sent,
         full=None,
         held=(0.0, 0.0),
         camera=Cut,
@@ -115,7 +135,7 @@ class Viewer:
         metrics.add_camera("gate", ())
         stream = StreamSettings(url="rtsp://192.0.2.1/", **settings)
         source = camera(stream.model_copy(update={"url": str(path)}), self.clock, self.work)
-        source.cut_s, source.busy_s, source.torn = cut_s, busy_s, torn
+        source.cut_s, source.busy_s, source.torn, source.sent = cut_s, busy_s, torn, sent
         self.loop = CaptureLoop(
             "gate", stream, self.ring.put, self.ring.lose, metrics, self.clock, Stop(),
             wants=self.ring.wants, taker=self.ring, full=full if callable(full) else lambda: full,
