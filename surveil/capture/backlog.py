@@ -143,7 +143,10 @@ class EncodedBacklog:
     # For the holder of the slot: asleep.
 
     def look(self) -> Frame | None:
-        """Return the picture to look at next, decoded; None: none is due, or it is awake, maybe from now on."""
+        """Return the picture to look at next, decoded; None: none is due, or it is awake, maybe from now on.
+
+        One that cannot be decoded shows nothing; therefore what comes before it is wanted.
+        """
         if self.overrun and not self.awake:
             self.wake()
         with self._lock:
@@ -158,6 +161,7 @@ class EncodedBacklog:
         shown, broken = self._through([p for p in group if not goes_on or p.seq >= (self._next or 0)])
         self._follow_yield(group[-1], gave=shown is not None, complains=shown is None)
         if shown is None:
+            self.wake()
             return None
         broken |= any(p.broken for p in group)
         self._damage.update(group[-1].arrived, key=not goes_on, broken=broken)

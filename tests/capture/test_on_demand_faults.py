@@ -101,28 +101,27 @@ def silent(clip):
     return next(packet.data for packet in packets[1:] if packet.key)
 
 
-def test_looks_that_give_no_picture_are_told_though_the_decoder_does_not_complain(clip, silent):
+@pytest.mark.parametrize("awake", [False, True])
+def test_packets_that_give_no_picture_are_told_though_the_decoder_does_not_complain(clip, silent, awake):
     """Before, nobody looked at such a camera ever again, and it was not opened anew."""
     backlog, packets = asleep(clip())
-    for packet in packets[:30]:
-        backlog.append(packet)
-        while backlog.look() is not None:
-            backlog.stay()
-    assert (backlog.bare_s, backlog.complains) == (0.0, False)
-    for packet in packets[30:100]:
-        backlog.append(packet._replace(data=silent))
-        backlog.look()
-    assert (backlog.bare_s, backlog.complains) == (pytest.approx(4.0), True)
-    backlog.append(packets[105])
-    backlog.look()
-    assert (backlog.bare_s, backlog.complains) == (0.0, False)
-
-
-def test_packets_that_give_no_picture_are_told_of_a_camera_that_is_awake_too(clip, silent):
-    """Before, only where the decoder complained."""
-    backlog, packets = asleep(clip())
-    backlog.awake = True
+    backlog.awake = awake
     for packet in packets[:45]:
         backlog.append(packet._replace(data=silent))
+        assert backlog.look() is None
         assert list(backlog.frames(calm=False)) == []
-    assert (backlog.bare_s, backlog.complains) == (pytest.approx(44 / FPS), False)
+    # A look must give a picture; while it is awake, the decoder may owe some.
+    assert (backlog.bare_s, backlog.complains) == (pytest.approx(44 / FPS), not awake)
+    backlog.append(packets[45])
+    assert len(list(backlog.frames(calm=False))) == 1
+    assert (backlog.bare_s, backlog.complains) == (0.0, False)
+
+
+def test_what_comes_before_a_look_that_gives_no_picture_is_analysed(clip):
+    """Before, it was passed over, and so was a visitor of up to two groups of pictures."""
+    demand, full = both(
+        clip((9.2, 10.8)), sent=lambda number, _, data: data[:40] if number == 10 * FPS else data
+    )
+    assert [frame for frame in full.moved if 9.2 <= frame.t < 10.0]
+    assert pictures(demand.moved) == pictures(full.moved)
+    assert demand.is_balanced()
