@@ -18,7 +18,7 @@ from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 from surveil.clock import DAY_S
-from surveil.diskspace import DiskSpace
+from surveil.filesystem import DiskSpace
 
 log = structlog.get_logger(__name__)
 _BATCH = 64

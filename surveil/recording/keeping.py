@@ -11,7 +11,7 @@ from pathlib import Path
 
 from surveil.capture.settings import RecordSettings
 from surveil.clock import DAY_S
-from surveil.diskspace import DiskSpace
+from surveil.filesystem import DiskSpace
 from surveil.recording.files import recording_file
 from surveil.recording.index import Index, Segment
 

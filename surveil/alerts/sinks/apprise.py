@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from surveil import extras
 from surveil.alerts.delivery import Context, Delivery
 from surveil.alerts.links import page_link
 from surveil.alerts.rows import UPDATE
@@ -88,7 +87,9 @@ def _service(url: str) -> Any:
     try:
         import apprise  # noqa: PLC0415 - optional
     except ImportError:
-        raise ValueError(f"needs apprise: run `{extras.command(extras.Extra.APPRISE)}`") from None
+        from surveil.extras import Extra, command  # noqa: PLC0415 - only where it is missing
+
+        raise ValueError(f"needs apprise: run `{command(Extra.APPRISE)}`") from None
     # Its log tells addresses of services, which are credentials.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     # No pool of threads for one service.

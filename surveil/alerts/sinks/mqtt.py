@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from pydantic import Field, SecretStr, model_validator
 
-from surveil import extras
 from surveil.alerts.addresses import Host, Topic
 from surveil.alerts.broker import Broker, Login, RefusedError
 from surveil.alerts.deadline import Deadline
@@ -89,7 +88,9 @@ class MqttSettings(SinkSettings):
     @model_validator(mode="after")
     def _installed(self) -> MqttSettings:
         if find_spec("paho") is None:
-            raise ValueError(f"needs paho-mqtt: run `{extras.command(extras.Extra.MQTT)}`")
+            from surveil.extras import Extra, command  # noqa: PLC0415 - only where it is missing
+
+            raise ValueError(f"needs paho-mqtt: run `{command(Extra.MQTT)}`")
         return self
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 from surveil.capture.settings import RecordSettings
 from surveil.clock import ManualClock
-from surveil.diskspace import DiskSpace
+from surveil.filesystem import DiskSpace
 from surveil.recording.index import DATABASE, Index, Segment
 from surveil.recording.keeping import Keeping
 
