@@ -4,6 +4,9 @@
 
 A text is a `str`, its English; `surveil.language` finds the template in a catalogue and says it again. A test holds the
 catalogues to the calls of `say`, whose templates are therefore literals.
+
+Texts of others are not translated. A device, a server or a file may put anything into one: `one_line` and
+`without_control` make it fit to be shown.
 """
 
 from __future__ import annotations
@@ -20,6 +23,12 @@ _FIELD = re.compile(r"\{\w+(:\.\d[f%])?\}")
 """What a template that was stored may have: nothing that looks into values, or makes them long."""
 Value: TypeAlias = "str | int | float | Said"
 """What a template is filled with; a text among them is said in the other language, too."""
+
+_CONTROL = dict.fromkeys(
+    (*(code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"),
+     *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+)  # fmt: skip
+"""Control characters (C0, C1) but tabs and line ends, and those that reorder a line (UAX #9)."""
 
 
 class Language(StrEnum):
@@ -101,3 +110,13 @@ def _unpacked(packed: object) -> Said:
     if set(_FIELD.sub("", template)) & set("{}"):
         raise ValueError("is no template of ours")
     return Said.of(template, {k: _unpacked(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line, with a blank for what is not printable."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def without_control(text: str) -> str:
+    """Return `text` without what commands a terminal, with its tabs and line ends."""
+    return text.translate(_CONTROL)

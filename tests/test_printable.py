@@ -12,7 +12,7 @@ from rich.text import Text
 import surveil
 from surveil.cli import common
 from surveil.cli.common import PlainConsole, show_table, warn
-from surveil.printable import one_line, without_control
+from surveil.wording import one_line, without_control
 
 SOURCE = Path(surveil.__file__).parent
 ODD = "[/x] [red]a[/] [link=http://192.0.2.1]b :smile: ${c} \\[d"

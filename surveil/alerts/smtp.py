@@ -19,7 +19,7 @@ from typing import Any
 
 from surveil.alerts.addresses import check_host, is_ip
 from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 _ENHANCED = re.compile(r"(?:^|\(#)([245]\.\d{1,3}\.\d{1,3})\b(?!\.)", re.ASCII)
 """At the beginning (RFC 2034), or in parentheses at the end as qmail has it: `(#5.7.1)`."""

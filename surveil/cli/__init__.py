@@ -47,7 +47,7 @@ def _open_standard_streams() -> None:
 def _say(text: str) -> None:
     from surveil.cli.lazy import spoken_error  # noqa: PLC0415 - loaded by then
     from surveil.logs import scrub  # noqa: PLC0415 - as above
-    from surveil.printable import without_control  # noqa: PLC0415 - as above
+    from surveil.wording import without_control  # noqa: PLC0415 - as above
 
     # The exit code says it, too, where the log cannot.
     with suppress(OSError):

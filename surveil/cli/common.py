@@ -24,7 +24,7 @@ from surveil import logs
 from surveil.cli.lazy import spoken, spoken_error
 from surveil.config import Config, load
 from surveil.errors import ConfigError, UnfitModel
-from surveil.printable import without_control
+from surveil.wording import without_control
 
 if TYPE_CHECKING:
     from surveil.detect.detector import Detector

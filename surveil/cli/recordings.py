@@ -35,12 +35,12 @@ from surveil.config.problems import no_camera
 from surveil.errors import EXIT_FAILED, ConfigError, StateError
 from surveil.extras import Extra, command
 from surveil.features.counting import times
-from surveil.printable import one_line
 from surveil.recording import bundle
 from surveil.recording.export import Exported, ExportPart, export
 from surveil.recording.files import verify as verify_index
 from surveil.recording.footage import Footage, read_footage, recorded_cameras
 from surveil.recording.index import DATABASE, Index
+from surveil.wording import one_line
 
 if TYPE_CHECKING:
     from surveil.recording.signing import BundleSigner

@@ -8,7 +8,7 @@ from pathlib import Path
 from surveil.detect import metadata
 from surveil.errors import UnfitModel
 from surveil.filesystem import check_regular
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 COCO = (
     "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light",

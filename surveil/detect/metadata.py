@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from surveil.errors import UnfitModel
 from surveil.filesystem import read_json
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 SIDES_PX = (32, 4096)
 OTHER_TASKS = ("classify", "obb", "pose", "segment")

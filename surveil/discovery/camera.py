@@ -14,7 +14,7 @@ from surveil.capture.address import check_address, refers_to_secret
 from surveil.discovery import markup
 from surveil.discovery.device import MEDIA, MEDIA2, SCHEMA, Device, DeviceError, Login, Unreachable
 from surveil.discovery.probe import Match, at_host, host_of
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
 

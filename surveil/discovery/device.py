@@ -25,7 +25,7 @@ from surveil.capture.weblogin import WebLogin
 from surveil.capture.wire import Wire, WireResponse
 from surveil.discovery import markup
 from surveil.errors import SurveilError
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"

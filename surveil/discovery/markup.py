@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from surveil.errors import SurveilError
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 MOST_BYTES = 512 * 1024
 _MOST = 1e9

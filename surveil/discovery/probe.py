@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from surveil.discovery import markup
-from surveil.printable import one_line
+from surveil.wording import one_line
 
 GROUP, GROUP6, PORT = "239.255.255.250", "ff02::c", 3702
 TYPES = ("dn:NetworkVideoTransmitter", "tds:Device")
