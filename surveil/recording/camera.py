@@ -20,7 +20,7 @@ from surveil.logs import LogThrottle
 from surveil.recording.files import path_of
 from surveil.recording.index import Index, Segment
 from surveil.recording.metrics import RecordingMetrics
-from surveil.recording.reasons import Gap
+from surveil.recording.reasons import PAUSE_S, Gap
 from surveil.recording.segment import SegmentFile
 from surveil.recording.tap import RecordTap
 from surveil.recording.timeline import MediaLine
@@ -31,8 +31,6 @@ SEGMENT_S = {"continuous": 60.0, "events": 15.0}
 """A file ends at the first key frame after so long. What belongs to no event is deleted by files."""
 _LONGEST = 3
 """So many times as long it may last until a key frame comes at which every player can begin."""
-_PAUSE_S = 5.0
-"""After so long without a packet the camera has paused."""
 _STEP_S = 1.0
 """The clock of the host was set when it differs by more from where it should be."""
 _RETRY_S = 5.0
@@ -134,7 +132,7 @@ class CameraRecording:
 
     def _turn_over(self, now: _Open, packet: StoredPacket) -> None:
         """End the file where the packet belongs into another one."""
-        if packet.arrived - now.last > _PAUSE_S:
+        if packet.arrived - now.last > PAUSE_S:
             self._cut(Gap.PAUSED)
         elif packet.key and abs(self._wall_of(packet) - now.start - (packet.arrived - now.arrived)) > _STEP_S:
             self._cut(Gap.CLOCK)

@@ -24,11 +24,13 @@ from surveil.errors import StateError
 from surveil.filesystem import appear, sync, sync_folder, temporary
 from surveil.recording.boxes import extent
 from surveil.recording.files import recording_file
-from surveil.recording.footage import LEAST_S, Footage, Missing, gap_before
+from surveil.recording.footage import Footage, Missing, gap_before
 from surveil.recording.index import Segment
-from surveil.recording.reasons import Gap
+from surveil.recording.reasons import PAUSE_S, Gap
 
 Progress = Callable[[str, float], None]
+_LEAST_S = 1.0
+"""Less of a gap that the recorder noted is not worth a word at an end of what was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,13 @@ def _holes(parts: Sequence[ExportPart], since: float, until: float, next_gap: st
         if part.gap:
             yield Missing(start=end, end=part.start, reason=part.gap)
     # Where the clock was set back the last part does not end last.
-    if until - max(ends) > LEAST_S:
-        yield Missing(start=max(ends), end=until, reason=next_gap or Gap.NOTHING)
+    if why := _why_empty(until - max(ends), next_gap):
+        yield Missing(start=max(ends), end=until, reason=why)
+
+
+def _why_empty(seconds: float, gap: str) -> str:
+    """Return why so much is missing at an end of what was asked for; empty if it is the time between two pictures."""
+    return (gap or Gap.NOTHING) if seconds > (_LEAST_S if gap else PAUSE_S) else ""
 
 
 class _WholePart(io.RawIOBase):
@@ -207,7 +214,7 @@ class _Films:
     def _gap_before(self, segment: Segment) -> str:
         if self.parts:
             return gap_before(segment, self.parts[-1].end)
-        return (segment.gap or Gap.NOTHING) if segment.start - self._since > LEAST_S else ""
+        return _why_empty(segment.start - self._since, segment.gap)
 
     def _film_for(self, segment: Segment, path: Path, source: InputContainer) -> _Film:
         if not self._films or self._films[-1][0].format != _format(source):

@@ -9,10 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from surveil.recording.index import DATABASE, Index, Segment
-from surveil.recording.reasons import Gap
-
-LEAST_S = 1.0
-"""A shorter hole between two files is none: the last picture lasts as long as the next takes."""
+from surveil.recording.reasons import PAUSE_S, Gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +62,11 @@ def _missing(segments: Sequence[Segment]) -> Iterator[Missing]:
 
 
 def gap_before(segment: Segment, end: float) -> str:
-    """Return why a file does not continue video that ends at a moment (Unix s); empty if it does."""
-    return segment.gap or (Gap.NOT_KEPT if segment.start - end > LEAST_S else "")
+    """Return why a file does not continue video that ends at a moment (Unix s); empty if it does.
+
+    Pictures come late, or are seconds apart: only where more is missing was a file deleted.
+    """
+    return segment.gap or (Gap.NOT_KEPT if segment.start - end > PAUSE_S else "")
 
 
 def read_footage(state_dir: Path, camera: str, since: float, until: float) -> Footage:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+PAUSE_S = 5.0
+"""After so long without a packet the camera has paused."""
+
 
 class Gap(StrEnum):
     """Why there is no video between two recordings."""

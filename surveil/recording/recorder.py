@@ -200,10 +200,10 @@ class Recorder:
 
     def _recall(self, past: PastEvents) -> None:
         with self._lock:
-            known = dict(self._settings)
+            known, gone = dict(self._settings), self._gone
         totals = self._index.totals()
         for camera in known.keys() | totals.keys():
-            settings = known.get(camera, RecordSettings())
+            settings = known.get(camera, gone)
             _, oldest = totals.get(camera, (0, math.inf))
             spans = past.of(camera, oldest - settings.post_s)
             self._index.widen_holds(_held(camera, span, settings) for span in spans)

@@ -160,6 +160,22 @@ def test_a_recording_that_was_deleted_is_a_hole(tmp_path, clip, gone, gaps, expe
     assert holes(done["missing"]) == [expected]
 
 
+def test_nothing_is_missing_of_a_camera_whose_pictures_are_seconds_apart(tmp_path, clip):
+    with world(tmp_path, clip) as here:
+        key = here.packets[0]
+        for n in range(40):
+            stamp = round(4 * n / key.time_base)
+            here.tap.append(replace(key, pts=stamp, dts=stamp, arrived=here.clock.monotonic()))
+            here.recorder.step()
+            here.clock.advance(4)
+        assert len(here.end()) > 2
+    write_config(tmp_path)
+    for until in (59, 62, 158):
+        done = exported(tmp_path, tmp_path / "out.mp4", 0, until)
+        assert {part["gap"] for part in done["parts"]} == {""}
+        assert holes(done["missing"]) == []
+
+
 def test_a_clock_that_was_set_back_leaves_no_hole_at_the_end(tmp_path, clip):
     with world(tmp_path, clip) as here:
         here.send(60)
