@@ -75,7 +75,9 @@ def _recover(index: Index, state_dir: Path, age_s: float) -> None:
             index.forget([segment.id])
         known.add(segment.path)
     for segment in _unknown(state_dir, known):
-        adopted = replace(segment, created_s=age_s)
+        before = index.before(segment.camera, segment.start)
+        is_far = before is not None and segment.start - before.end > _EXACT_S
+        adopted = replace(segment, created_s=age_s, gap=Gap.UNKNOWN if is_far else Gap.NONE)
         _settle(index, state_dir, replace(adopted, id=index.add(adopted)), "found")
 
 
@@ -109,9 +111,7 @@ def _unknown(state_dir: Path, known: set[str]) -> Iterator[Segment]:
         start = start_of(relative)
         if relative not in known and start is not None:
             camera = file.relative_to(state_dir / RECORDINGS).parts[0]
-            yield Segment(
-                camera=camera, path=relative, start=start, seconds=0.0, bytes=0, created_s=0.0, gap=Gap.KILLED
-            )
+            yield Segment(camera=camera, path=relative, start=start, seconds=0.0, bytes=0, created_s=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ class Index:
         where = "camera = ? AND start < ? AND start + seconds > ? ORDER BY start, id"
         return self._segments(where, camera, until, since)
 
+    def before(self, camera: str, moment: float) -> Segment | None:
+        """Return a camera's last row that begins before a moment (Unix s)."""
+        found = self._segments(
+            "camera = ? AND start < ? ORDER BY start DESC, id DESC LIMIT 1", camera, moment
+        )
+        return next(iter(found), None)
+
     def after(self, camera: str, moment: float) -> Segment | None:
         """Return a camera's first row that begins at or after a moment (Unix s)."""
         found = self._segments("camera = ? AND start >= ? ORDER BY start, id LIMIT 1", camera, moment)

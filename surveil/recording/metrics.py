@@ -5,7 +5,7 @@ from __future__ import annotations
 from surveil.metrics import Make, MetricsPart
 from surveil.recording.reasons import Gap
 
-GAPS = tuple(gap for gap in Gap if gap not in {Gap.NONE, Gap.NOT_KEPT, Gap.NOTHING})
+GAPS = tuple(gap for gap in Gap if gap not in {Gap.NONE, Gap.NOT_KEPT, Gap.UNKNOWN, Gap.NOTHING})
 """Reasons that are counted."""
 
 

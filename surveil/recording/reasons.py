@@ -31,5 +31,7 @@ class Gap(StrEnum):
     """surveil ended without finishing the recording."""
     NOT_KEPT = "not_kept"
     """Deleted since: too old, too much, or without an event."""
+    UNKNOWN = "unknown"
+    """The index was lost, and the reason with it."""
     NOTHING = "no_recording"
     """There is none at an end of what was asked for: deleted, never made, or still being written."""

@@ -316,8 +316,21 @@ def test_a_lost_index_is_made_anew_from_the_files(tmp_path, clip):
     ]
     assert [one.seconds for one in found] == [pytest.approx(one.seconds, abs=0.1) for one in before]
     assert {one.created_s for one in found} == {5.0}
+    assert {one.gap for one in found} == {Gap.NONE}
     assert not verify(index, tmp_path)
     index.close()
+
+
+def test_a_lost_index_leaves_gaps_without_their_reason(tmp_path, clip):
+    with world(tmp_path, clip) as here:
+        here.send(65)
+        here.tap.restart()
+        here.clock.advance(30)
+        here.send(4)
+        here.end()
+    (tmp_path / DATABASE).unlink()
+    with world(tmp_path, clip) as again:
+        assert [one.gap for one in again.segments()] == [Gap.NONE, Gap.NONE, Gap.UNKNOWN]
 
 
 def test_an_index_that_is_wrong_is_told(tmp_path, clip):
