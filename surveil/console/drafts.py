@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from surveil import logs
+from surveil.capture.address import refers_to_secret
 from surveil.config import CameraConfig, load
 from surveil.config.document import YamlNode, read
 from surveil.config.draft import (
@@ -92,10 +93,12 @@ class Drafts:
     def change(self, camera: str, sections: Mapping[str, Plain], etag: str) -> Applied:
         """Keep other sections of a camera; those that are as in the file are no longer of the draft.
 
-        Raises Refusal (412) for another `etag` than now, and ConfigError with every mistake.
+        Raises Refusal (412) for another `etag` than now, Refusal (422) for a reference to a secret, and ConfigError
+        with every mistake.
         """
         of_file = _sections(self._tree(), camera)
         drawn = {key: value for key, value in sections.items() if value != of_file[key]}
+        _check_references(drawn, of_file)
 
         def changed(cameras: _Cameras) -> None:
             cameras[camera] = _without(cameras.get(camera, {}), SHAPES) | drawn
@@ -175,7 +178,8 @@ class Drafts:
         return config.cameras[camera]
 
     def _settings(self, camera: str, change: CameraChange) -> dict[str, Plain]:
-        """Return a change as a draft has it. What is secret in addresses is in files then."""
+        """Return a change as a draft has it. What is secret in addresses is in files then. Raises Refusal."""
+        _check_references({"title": change.title}, {})
         state_dir = self._daemon.config.state_dir
         urls = [keep_login(state_dir, camera, url) for url in (change.url, change.record_url) if url]
         kept: dict[str, Plain] = dict(_addresses(*urls)) if change.url else {}
@@ -216,6 +220,28 @@ class Drafts:
         load(self._daemon.config.path, draft=text)
         make_folders(self._file.parent)
         write_atomically(self._file, text.encode())
+
+
+def _check_references(drawn: Mapping[str, Plain], of_file: Mapping[str, Plain]) -> None:
+    """Refuse references to secrets but those of the file: titles are shown, and errors tell which files there are."""
+    if set(_references(drawn)) - set(_references(of_file)):
+        raise Refusal(
+            422,
+            "invalid",
+            "a text refers to a secret of this machine",
+            remedy="set it in the configuration file",
+        )
+
+
+def _references(value: Plain | Mapping[str, Plain]) -> Iterator[str]:
+    """Yield the texts that refer to secrets."""
+    match value:
+        case str() if refers_to_secret(value):
+            yield value
+        case Mapping():
+            yield from (text for item in value.values() for text in _references(item))
+        case list():
+            yield from (text for item in value for text in _references(item))
 
 
 def _without(sections: Mapping[str, Plain], keys: Collection[str]) -> dict[str, Plain]:

@@ -13,7 +13,7 @@ from surveil.config.draft import draft_file
 from surveil.console.drawnon import DrawnOn
 from surveil.errors import ConfigError, StateError
 from tests.commands import refused
-from tests.console.site import Site
+from tests.console.site import CONFIG, Site
 from tests.optional import package
 from tests.users import NOBODY, no_root
 
@@ -202,3 +202,30 @@ def test_adopting_keeps_the_comments_of_the_file():
     for comment in ("# the gate", "# north", "# main"):
         assert comment in told
     assert "pond" in told
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"zones": {"pond": {"points": SQUARE, "title": "${file:secret.txt}"}}},
+        {"zones": {"pond": SQUARE}, "rules": [RULE | {"name": "a ${env:HOME}"}]},
+        {"zones": {"pond": {"points": SQUARE, "title": "$${x}"}}},
+    ],
+)
+def test_what_is_drawn_refers_to_no_secret(site, body):
+    """A viewer would see it as the title of a zone."""
+    (site.config_file.parent / "secret.txt").write_text("Mail-Secret-1")
+    answer = drawn(site, **body)
+    assert answer.status == 422
+    assert "refers to a secret of this machine" in answer.json["error"]["message"]
+    assert not draft_file(site.folder).exists()
+
+
+def test_references_of_the_file_are_kept_where_something_else_is_drawn(tmp_path):
+    (tmp_path / "name.txt").write_text("somebody")
+    named = "rules: [{{type: presence, name: '${{file:name.txt}}'}}]"
+    with Site(tmp_path, CONFIG.replace("rules: [{{type: presence}}]", named)) as site:
+        rules = site.get("/cameras/gate/shapes").json["rules"]
+        assert rules == [{"type": "presence", "name": "${file:name.txt}"}]
+        assert drawn(site, zones={"pond": SQUARE}, rules=[*rules, RULE]).status == 200
+        assert "somebody" in {rule.name for rule in site.daemon.config.cameras["gate"].rules}

@@ -131,6 +131,13 @@ def test_a_title_is_changed_and_the_address_stays(site):
     assert (camera.titles.camera, camera.enabled, camera.url) == ("Shed", False, WHOLE)
 
 
+def test_a_title_refers_to_no_secret(site):
+    answer = added(site, title="${file:/etc/hostname}")
+    assert (answer.status, answer.json["error"]["remedy"]) == (422, "set it in the configuration file")
+    assert not logins(site)
+    assert "barn" not in site.daemon.config.cameras
+
+
 def test_a_camera_of_the_file_is_changed_removed_and_restored(site):
     assert changed(site, "yard", body={"url": "rtsp://192.0.2.8/1"}).status == 200
     assert site.daemon.config.cameras["yard"].url == "rtsp://192.0.2.8/1"
