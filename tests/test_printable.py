@@ -52,11 +52,10 @@ def test_styles_are_kept_where_there_is_a_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("width", [20, 200])
-def test_a_table_is_shown_as_it_is_at_any_width(monkeypatch, width):
-    monkeypatch.setattr(common.console, "file", io.StringIO())
+def test_a_table_is_shown_as_it_is_at_any_width(monkeypatch, capsys, width):
     monkeypatch.setattr(common.console, "_width", width)
     show_table(table("[/x]"))
-    assert common.console.file.getvalue().count("[/x]") == 3
+    assert capsys.readouterr().out.count("[/x]") == 3
 
 
 def test_a_warning_is_shown_as_it_is(capsys):
