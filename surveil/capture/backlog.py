@@ -38,6 +38,8 @@ class EncodedBacklog:
         # Of the holder of the slot.
         self._seen = -1
         """The last picture that was looked at or analysed."""
+        self._counted = -1
+        """The last that had been looked at or analysed when decoding began at a key frame."""
         self._look = -1
         self._next: int | None = None
         """What the decoder can go on with."""
@@ -216,6 +218,7 @@ class EncodedBacklog:
         self._decoder.flush()
         self._fed.clear()
         self._next, self._broken = None, False
+        self._counted = self._seen
 
     # Awake.
 
@@ -260,6 +263,9 @@ class EncodedBacklog:
             if one.number > self._seen:
                 self._seen = one.number
                 self._shown.append(self._frame(packet, one.picture))
+            elif one.number > self._counted:  # B frames began, and one that was sent later has been taken
+                with self._lock:
+                    self._skipped += 1
 
     def _sleep(self, key: KeptPacket) -> None:
         """Fall asleep at the key frame that is next: it is looked at first."""

@@ -14,6 +14,9 @@ from surveil.capture.trial import Groups, KeyFrameTrial
 from surveil.lane import Backlog
 from surveil.reasons import DecodeWhy
 
+_CLOCK_STEP_S = 1.0
+"""B frames step back by less, clocks by more."""
+
 
 class BacklogTaker(Protocol):
     """Who takes pictures from backlogs: the frame ring."""
@@ -61,20 +64,33 @@ class Demand:
         self._groups = Groups(0.0, 0)
         self._why = DecodeWhy.LEARNING
         self._told: DecodeWhy | None = None
+        self._latest = float("-inf")
+        """The last presentation time, s."""
         self.backlog: EncodedBacklog | None = None
         """Where packets are kept; None: everything is decoded."""
 
     def keeps(self, arrival: Arrival, now: float, lag_s: float, *, well: bool) -> bool:
         """Keep a packet, or return False: then it is to be decoded. `well`: nothing is being caught up with."""
+        shown = presented(arrival)
+        self._check(arrival, shown)
         if arrival.key:
             if self._trial is not None:
-                self._trial.begin_group(now, presented(arrival))
+                self._trial.begin_group(now, shown)
             self._turn(arrival, well=well)
         if self.backlog is None:
             return False
-        self.backlog.append(self._keeper.keep(arrival, presented(arrival), now, lag_s))
+        self.backlog.append(self._keeper.keep(arrival, shown, now, lag_s))
         self._taker.kept(self._camera)
         return True
+
+    def _check(self, arrival: Arrival, shown: float | None) -> None:
+        """Revoke what was proven where the stream goes on in another way. A camera may do so at any time."""
+        if self._why is DecodeWhy.PROVEN and arrival.key and not arrival.whole:
+            self._why = DecodeWhy.NOT_ALONE
+        if shown is not None:
+            if self._why is DecodeWhy.PROVEN and 0.0 < self._latest - shown < _CLOCK_STEP_S:
+                self._why = DecodeWhy.REORDERED
+            self._latest = shown
 
     def learn(self, arrival: Arrival, decoded: Decoded, now: float) -> None:
         """Take what the stream's own decoder made of a packet."""
@@ -131,4 +147,4 @@ class Demand:
 def presented(arrival: Arrival) -> float | None:
     """Return the presentation time of a packet, s on the stream's time line; None if unknown."""
     packet = arrival.packet
-    return None if packet.pts is None else packet.pts * float(packet.time_base)
+    return None if packet is None or packet.pts is None else packet.pts * float(packet.time_base)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import pairwise
+
 import av
 import pytest
 
@@ -125,3 +128,68 @@ def test_what_comes_before_a_look_that_gives_no_picture_is_analysed(clip):
     assert [frame for frame in full.moved if 9.2 <= frame.t < 10.0]
     assert pictures(demand.moved) == pictures(full.moved)
     assert demand.is_balanced()
+
+
+def joined(path, *parts):
+    """Make a stream that goes on with other options: (seconds, options) of each part. A square walks from 12 s on."""
+    tick, number = Fraction(1, FPS), 0
+    with av.open(str(path), "w", format="mpegts") as film:
+        stream = film.add_mux_stream("h264", width=SIZE[0], height=SIZE[1], time_base=tick)
+        for seconds, options in parts:
+            encoder = av.CodecContext.create("libx264", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = *SIZE, "yuv420p"
+            encoder.time_base, encoder.framerate, encoder.gop_size = tick, FPS, FPS
+            encoder.options = {"preset": "ultrafast", "tune": "zerolatency", "bf": "0"} | options
+            frames = []
+            for n in range(number, number + seconds * FPS):
+                frames.append(av.VideoFrame.from_ndarray(scene((12.2, 16.0))(n, *SIZE), format="rgb24"))
+                frames[-1].pts, frames[-1].time_base = n, tick
+            packets = (packet for frame in [*frames, None] for packet in encoder.encode(frame))
+            for n, packet in enumerate(packets, number):
+                packet.pts, packet.dts, packet.stream = packet.pts + 5, n, stream
+                film.mux(packet)
+            number += seconds * FPS
+    return path
+
+
+PLAIN = (7, {})
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"bf": "2", "tune": "film", "b-adapt": "0"}, DecodeWhy.REORDERED),
+        ({"intra-refresh": "1", "x264opts": "keyint=15:intra-refresh=1"}, DecodeWhy.NOT_ALONE),
+    ],
+    ids=["B frames", "intra refresh"],
+)
+def test_a_stream_that_goes_on_with_what_cannot_be_decoded_on_demand_is_decoded_in_full(
+    tmp_path, options, why
+):
+    """Before, what had been proven once was never asked again: B frames vanished, and refreshes showed nothing."""
+    demand, full = both(joined(tmp_path / "clip.ts", PLAIN, (9, options)))
+    assert demand.books.dropped[Drop.IDLE] > 0
+    assert demand.loop.status.decode is why
+    # A decoder that begins with intra refresh shows nothing for the first second.
+    assert max(b.t - a.t for a, b in pairwise(demand.seen)) < 2.5
+    assert max(b.t - a.t for a, b in pairwise(demand.seen) if a.t > 9.0) < 0.3
+    came = [min(frame.t for frame in viewer.moved if frame.t > 9.0) for viewer in (demand, full)]
+    assert came[0] == pytest.approx(came[1], abs=0.2)
+    assert demand.is_balanced()
+
+
+def test_b_frames_that_begin_while_all_is_decoded_are_counted(tmp_path):
+    """Before, every picture that was sent before the one that it follows vanished."""
+    backlog, packets = asleep(
+        joined(tmp_path / "clip.ts", PLAIN, (2, {"bf": "2", "tune": "film", "b-adapt": "0"}))
+    )
+    backlog.awake = True
+    taken = []
+    for packet in packets:
+        backlog.append(packet)
+        taken += [frame.seq for frame in backlog.frames(calm=False)]
+    backlog.end()
+    taken += [frame.seq for frame in backlog.frames(calm=False)]
+    assert taken == sorted(set(taken))
+    assert len(taken) < len(packets)
+    assert len(taken) + backlog.take_skipped() == len(packets)
