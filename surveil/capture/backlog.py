@@ -224,18 +224,20 @@ class EncodedBacklog:
 
     def frames(self, *, calm: bool) -> Iterator[Frame]:
         """Decode picture after picture; `calm`: fall asleep at the next key frame."""
-        while self.awake or self._shown:
+        while self.awake:
             while self._shown:
                 yield self._shown.popleft()
             packet = self._take()
             if packet is None:
                 if not self._fed or not self._ended:
                     return
-                self._show(self._guarded(self._decoder.drain))
-                self._fed.clear()
+                self._drain()
             elif calm and packet.key and packet.seq > self._seen and not self.overrun:
-                self._show(self._guarded(self._decoder.drain))
-                self._sleep(packet)
+                self._put_back(packet)
+                if self._fed:  # these come before, and may show something
+                    self._drain()
+                else:
+                    self._sleep()
             else:
                 self._fed[packet.seq] = packet._replace(data=b"")
                 self._show(self._decode(packet), broken=packet.broken)
@@ -250,6 +252,16 @@ class EncodedBacklog:
             first = self._packets[0]
             self._forget(1)
             return first
+
+    def _put_back(self, packet: KeptPacket) -> None:
+        with self._lock:
+            self._packets.appendleft(packet)
+            self.bytes += len(packet.data)
+
+    def _drain(self) -> None:
+        """Take what the decoder still owes."""
+        self._show(self._guarded(self._decoder.drain))
+        self._fed.clear()
 
     def _show(self, decoded: DecodedPackets, *, broken: bool = False) -> None:
         """Make frames of pictures, in order."""
@@ -267,14 +279,11 @@ class EncodedBacklog:
                 with self._lock:
                     self._skipped += 1
 
-    def _sleep(self, key: KeptPacket) -> None:
+    def _sleep(self) -> None:
         """Fall asleep at the key frame that is next: it is looked at first."""
         with self._lock:
-            self._packets.appendleft(key)
-            self.bytes += len(key.data)
             self.awake = self._catches_up = False
             self._next, self._look_t = None, float("-inf")
-            self._fed.clear()
             for packet in self._packets:
                 self._plan(packet)
 

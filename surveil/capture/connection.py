@@ -91,25 +91,21 @@ class Connection:
             self._watcher.on_state("streaming")
             return
         demand = self._demand
-        if demand is not None and demand.keeps(arrival, now, self.lag_s, well=not self._catching_up):
-            self._keep(arrival, now)
+        if demand is not None and demand.wants(arrival, now, well=not self._catching_up):
+            self._keep(arrival, now, demand)
         elif self._is_wanted(arrival):
             self._decode(arrival, now)
         elif demand is not None:
             demand.missed()
         self._check_progress(now)
 
-    def _keep(self, arrival: Arrival, now: float) -> None:
-        """Follow a packet that is decoded elsewhere, if at all. Raises SourceError."""
-        assert self._demand is not None
-        assert self._demand.backlog is not None
-        backlog = self._demand.backlog
-        if not self._skipping:
-            self._emit(
-                self._source.drain().shots, now, broken=False
-            )  # what comes before the first that is kept
+    def _keep(self, arrival: Arrival, now: float, demand: Demand) -> None:
+        """Have a packet decoded elsewhere, if at all. Raises SourceError."""
+        if not self._skipping:  # what the decoder holds back comes before the first that is kept
+            self._emit(self._source.drain().shots, now, broken=False)
             self._skipping = True
             give_back()
+        backlog = demand.keep(arrival, now, self.lag_s)
         if backlog.failure is not None:
             raise backlog.failure
         patience_s = self._settings.undecodable_s if backlog.complains else self._settings.keyframe_timeout_s

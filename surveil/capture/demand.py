@@ -69,19 +69,22 @@ class Demand:
         self.backlog: EncodedBacklog | None = None
         """Where packets are kept; None: everything is decoded."""
 
-    def keeps(self, arrival: Arrival, now: float, lag_s: float, *, well: bool) -> bool:
-        """Keep a packet, or return False: then it is to be decoded. `well`: nothing is being caught up with."""
+    def wants(self, arrival: Arrival, now: float, *, well: bool) -> bool:
+        """Return whether a packet is to be kept; else it is to be decoded. `well`: nothing is being caught up with."""
         shown = presented(arrival)
         self._check(arrival, shown)
         if arrival.key:
             if self._trial is not None:
                 self._trial.begin_group(now, shown)
             self._turn(arrival, well=well)
-        if self.backlog is None:
-            return False
-        self.backlog.append(self._keeper.keep(arrival, shown, now, lag_s))
+        return self.backlog is not None
+
+    def keep(self, arrival: Arrival, now: float, lag_s: float) -> EncodedBacklog:
+        """Keep a packet that is wanted; return where."""
+        assert self.backlog is not None
+        self.backlog.append(self._keeper.keep(arrival, presented(arrival), now, lag_s))
         self._taker.kept(self._camera)
-        return True
+        return self.backlog
 
     def _check(self, arrival: Arrival, shown: float | None) -> None:
         """Revoke what was proven where the stream goes on in another way. A camera may do so at any time."""

@@ -193,3 +193,27 @@ def test_b_frames_that_begin_while_all_is_decoded_are_counted(tmp_path):
     assert taken == sorted(set(taken))
     assert len(taken) < len(packets)
     assert len(taken) + backlog.take_skipped() == len(packets)
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("h264", {"tune": "film", "x264opts": "bframes=2:b-adapt=0:scenecut=0"}),
+        ("hevc", {"x265-params": "bframes=2:b-adapt=0:scenecut=0:open-gop=0:log-level=none"}),
+    ],
+)
+@pytest.mark.parametrize("fps", [5.0, FPS])
+def test_a_decoder_that_holds_pictures_back_gives_each_once_and_in_order(tmp_path, codec, options, fps):
+    """Before, what it held was numbered after packets that came later, and one picture was taken twice."""
+    film = {"seconds": 16.0, "scene": scene((10.4, 13.0)), "keys": range(0, 16 * FPS, FPS), "no_b": True}
+    forced = {"forced-idr": "1"}
+    path = make_clip(tmp_path / "clip.mp4", codec, SIZE, options=options | forced, **film)
+    demand, full = both(path, fps=fps)
+    assert demand.loop.status.decode is DecodeWhy.PROVEN
+    assert full.moved
+    # A stream's own decoder gives two at once now and then, and the newer one overwrites the other.
+    assert set(pictures(f for f in full.moved if f.t > 6)) <= set(pictures(demand.moved))
+    assert [frame.seq for frame in demand.seen] == sorted({frame.seq for frame in demand.seen})
+    assert all(a.t < b.t for a, b in pairwise(demand.seen))
+    assert demand.books.received == full.books.received == 16 * FPS
+    assert demand.is_balanced()

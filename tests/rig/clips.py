@@ -54,10 +54,12 @@ def make_clip(
     scene: Scene = walking_square,
     options: dict[str, str] | None = None,
     keys: Collection[int] = (),
+    no_b: bool = False,
 ) -> Path:
     """Encode `scene` to `path` with a key frame every `gop` frames and no B-frames; return `path`.
 
-    `keys`: numbers of frames that are key frames, too; they are IDRs with the option `forced-idr`.
+    `keys`: numbers of frames that are key frames, too; they are IDRs with the option `forced-idr`. `no_b`: none is a
+    B-frame, though the encoder announces some.
     """
     encoder, pixels, defaults = _ENCODERS[codec]
     with av.open(str(path), "w") as container:
@@ -71,6 +73,8 @@ def make_clip(
             frame.pts = number
             if number in keys:
                 frame.pict_type = PictureType.I
+            elif no_b:
+                frame.pict_type = PictureType.P
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
