@@ -167,9 +167,14 @@ class Lane(Generic[State]):
 
     def unwanted(self, frame: Frame) -> Drop | None:
         """Return why a frame that comes in order is not analysed; None: it is."""
-        if frame.damaged and not frame.degraded:
+        if self.is_bad(frame):
             return Drop.DAMAGED
         return None if self.is_due(frame.t) else Drop.DECIMATED
+
+    @staticmethod
+    def is_bad(frame: Frame) -> bool:
+        """Whether a frame cannot be trusted, and better ones may be hoped for."""
+        return frame.damaged and not frame.degraded
 
     def forget_kept(self) -> None:
         """Drop the backlog; pictures that were not taken are lost."""
@@ -203,21 +208,24 @@ class Lane(Generic[State]):
         A loss goes before what waits, which came after it; what was kept until then goes before the loss.
         """
         slot, self.slot_is_home, self.is_announced = self.slot, False, False
-        is_newer = self.lost is not None or self.waiting is None or self._is_older(self.waiting)
+        is_newer = self.lost is not None or self.waiting is None or self.has_older(self.waiting)
         if is_newer and self.has_kept():
             slot.item = self.backlog
         elif self.lost is not None:
             slot.item, self.lost = self.lost, None
             self.forget_kept()
             self.next_due = float("-inf")
-        else:
+        elif self.waiting is not None:
+            self.pass_over(self.waiting.t)  # where it waited for what was kept, it is not in the grid yet
             slot.item, self.waiting = self.waiting, None
             self.in_flight = 1
         return slot
 
-    def _is_older(self, frame: Frame) -> bool:
-        """Whether something that is kept comes before `frame`."""
-        return self.backlog is not None and self.backlog.t < frame.t
+    def has_older(self, frame: Frame) -> bool:
+        """Whether something that is kept comes before `frame`, or is being decoded now."""
+        if self.backlog is None:
+            return False
+        return self.backlog.t < frame.t or (not self.slot_is_home and self.slot.item is self.backlog)
 
     def books(self) -> FrameCounters:
         """Return what became of the camera's frames."""

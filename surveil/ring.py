@@ -95,6 +95,8 @@ class FrameRing(Generic[State]):
     def _unwanted(self, lane: Lane[State], frame: Frame) -> Drop | None:
         if self._closed:
             return Drop.LOST
+        if lane.has_older(frame):  # the grid is for what comes in order
+            return Drop.DAMAGED if lane.is_bad(frame) else None
         reason = lane.unwanted(frame)
         # A newer frame replaces a due one that waits: the analysis always gets the newest.
         replaces = lane.waiting is not None and not self._lossless

@@ -217,3 +217,16 @@ def test_a_decoder_that_holds_pictures_back_gives_each_once_and_in_order(tmp_pat
     assert all(a.t < b.t for a, b in pairwise(demand.seen))
     assert demand.books.received == full.books.received == 16 * FPS
     assert demand.is_balanced()
+
+
+@pytest.mark.parametrize("cost_s", [0.05, 0.1])
+def test_what_is_kept_is_analysed_though_newer_frames_that_are_decoded_already_wait(clip, cost_s):
+    """Before, the first of these counted as analysed, and all that was kept as too early: a second of a visit."""
+    asked = iter([None] * 11)
+    film = clip((10.4, 14.5))
+    demand = Viewer(film, cost_s=cost_s, full=lambda: next(asked, DecodeWhy.RULE))
+    full = Viewer(film, cost_s=cost_s, full=DecodeWhy.SETTING)
+    moved = [[frame.t for frame in viewer.moved if 6 < frame.t < 11] for viewer in (demand, full)]
+    assert demand.loop.status.decode is DecodeWhy.RULE
+    assert moved[0] == moved[1]
+    assert demand.is_balanced()

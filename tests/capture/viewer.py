@@ -117,9 +117,11 @@ class Viewer:
         full=None,
         held=(0.0, 0.0),
         camera=Cut,
+        cost_s=0.0,
         **settings,
     ):
         self.clock, self.ring = ManualClock(), FrameRing()
+        self._cost_s, self._away, self._free = cost_s, None, 0.0
         self.held = [self.clock.monotonic() + moment for moment in held]
         gate = MotionGate(MotionSettings(), idle_interval_s=10.0)
         planner = RegionPlanner(input_px=320, min_object_px=40, max_crops=4, idle_interval_s=10.0)
@@ -147,6 +149,7 @@ class Viewer:
             self.ring.lose(Lost(camera="gate", t=self.loop.t, t_wall=0.0, cause=error.cause.value))
         else:
             self.ring.lose(Lost(camera="gate", t=self.loop.t, t_wall=0.0, cause="ended", final=True))
+        self.clock.advance(cost_s)
         self.work()
 
     def work(self):
@@ -154,7 +157,7 @@ class Viewer:
         self.kept.append(self.registry.get_sample_value("surveil_capture_kept_bytes", {"camera": "gate"}))
         if self.held[0] <= self.clock.monotonic() < self.held[1]:
             return
-        while slot := self.ring.poll():
+        while slot := self._take():
             if not isinstance(slot.item, Frame | Lost) and not pull(self.ring, slot, slot.item):
                 self.ring.give_back(slot)
                 continue
@@ -163,7 +166,16 @@ class Viewer:
                 self._look(slot.item, slot.state)
             else:
                 self.lost.append(slot.item)
-            self.ring.give_back(slot)
+            self._away, self._free = slot, max(self.clock.monotonic(), self._free) + self._cost_s
+
+    def _take(self):
+        """Return what is next, once the analysis of the frame before is over."""
+        if self._away is not None:
+            if self.clock.monotonic() < self._free:
+                return None
+            self.ring.give_back(self._away)
+            self._away = None
+        return self.ring.poll()
 
     def _look(self, frame, work):
         size = (frame.picture.width, frame.picture.height)
