@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from surveil.capture.decoder import Damage, DecodedPackets, PacketDecoder
+from surveil.capture.decoder import MOST_OWED, Damage, DecodedPackets, Drought, PacketDecoder
 from surveil.capture.pace import KeptPacket, Pace
 from surveil.errors import SourceError
 from surveil.types import Frame, Picture
@@ -33,8 +33,7 @@ class EncodedBacklog:
         self._packets: deque[KeptPacket] = deque()
         self._targets: deque[int] = deque()
         """Numbers of the packets that are to be looked at."""
-        self._ended = self._is_dropped = False
-        self._look_t = self._key_t = float("-inf")
+        self._ended = self._is_finished = self._is_dropped = False
         # Of the holder of the slot.
         self._seen = -1
         """The last picture that was looked at or analysed."""
@@ -44,7 +43,6 @@ class EncodedBacklog:
         self._next: int | None = None
         """What the decoder can go on with."""
         self._damage, self._broken = Damage(patience_s), False
-        self._bare_since: float | None = None
         self._fed: dict[int, KeptPacket] = {}
         """Packets whose pictures the decoder still owes."""
         self._shown: deque[Frame] = deque()
@@ -61,10 +59,7 @@ class EncodedBacklog:
         """Nothing more is kept: all that comes is given up."""
         self.failure: SourceError | None = None
         """Why nothing more can be decoded in this connection."""
-        self.bare_s = 0.0
-        """For how long packets have given no picture, s of arrival: no matter how late they are decoded."""
-        self.complains = False
-        """One of them should have given one."""
+        self.drought = Drought()
 
     def append(self, packet: KeptPacket) -> None:
         """Keep a packet; the first is a key frame. Where there is no room, nothing more is kept.
@@ -83,8 +78,8 @@ class EncodedBacklog:
             self._pace.follow(packet)
             self._packets.append(packet)
             self.bytes += len(packet.data)
-            if not self.awake:
-                self._plan(packet)
+            if not self.awake and self._pace.due(packet):
+                self._targets.append(packet.seq)
 
     def _make_room(self, size: int) -> None:
         """Wake the camera for want of room for `size` bytes; awake, give up."""
@@ -92,14 +87,6 @@ class EncodedBacklog:
         if wanted > self._pace.most_bytes and not self.overrun:
             self.overrun, self.is_full = True, self.awake
         self.is_full |= self.overrun and wanted > self._pace.most_woken_bytes
-
-    def _plan(self, packet: KeptPacket) -> None:
-        """Decide whether a packet is looked at."""
-        if self._pace.due(packet, self._look_t, self._key_t):
-            self._targets.append(packet.seq)
-            self._look_t = packet.t
-        if packet.key:
-            self._key_t = packet.t
 
     # For the ring.
 
@@ -112,21 +99,26 @@ class EncodedBacklog:
     def is_ready(self, due_at: float) -> bool:
         """Whether there is anything to take, when the next picture is due at stream time `due_at` (s)."""
         with self._lock:
+            if self._ended and not self._is_finished:
+                return True
             if not self.awake:
                 return bool(self._targets) or self.overrun
             if self._shown:
                 return True
-            if not self._packets or self._packets[-1].seq <= self._seen:
-                return self._ended and bool(self._fed)
-            return self._ended or self._packets[-1].t >= due_at
+            last = self._packets[-1] if self._packets else None
+            return last is not None and last.seq > self._seen and last.t >= due_at
 
     def end(self) -> None:
         """Take note that nothing follows: what is kept is looked at for a last time."""
         with self._lock:
             self._ended = True
-            last = self._packets[-1].seq if self._packets else -1
-            if not self.awake and last > max(self._seen, *self._targets, -1):
-                self._targets.append(last)
+            if not self.awake:
+                self._plan_last()
+
+    def _plan_last(self) -> None:
+        last = self._packets[-1].seq if self._packets else -1
+        if last > max(self._seen, self._look, *self._targets):
+            self._targets.append(last)
 
     def drop(self) -> int:
         """Forget everything; return how many pictures were not taken."""
@@ -152,16 +144,15 @@ class EncodedBacklog:
         if self.overrun and not self.awake:
             self.wake()
         with self._lock:
-            if self.awake or not self._targets:
-                return None
-            self._look = self._targets.popleft()
-            group = self._group_of(self._look)
+            group = [] if self.awake else self._next_group()
+        if not group:
+            return None
         first = group[0]
         goes_on = self._next is not None and first.seq < self._next <= self._look
         if not goes_on:
             self._decoder.flush()
         shown, broken = self._through([p for p in group if not goes_on or p.seq >= (self._next or 0)])
-        self._follow_yield(group[-1], gave=shown is not None, complains=shown is None)
+        self.drought.update(group[-1].arrived, gave=shown is not None, complains=shown is None)
         if shown is None:
             self.wake()
             return None
@@ -169,10 +160,15 @@ class EncodedBacklog:
         self._damage.update(group[-1].arrived, key=not goes_on, broken=broken)
         return self._frame(group[-1], shown)
 
-    def _group_of(self, seq: int) -> list[KeptPacket]:
-        """Return the packets from the last key frame at or before a packet to it."""
+    def _next_group(self) -> list[KeptPacket]:
+        """Return the packet that is looked at next, after those from the last key frame on; empty if there is none."""
         group: list[KeptPacket] = []
-        for packet in islice(self._packets, seq - self._packets[0].seq + 1):
+        if not self._targets:
+            if self._ended:
+                self._finish()
+            return group
+        self._look = self._targets.popleft()
+        for packet in islice(self._packets, self._look - self._packets[0].seq + 1):
             if packet.key:
                 group.clear()
             group.append(packet)
@@ -220,6 +216,12 @@ class EncodedBacklog:
         self._next, self._broken = None, False
         self._counted = self._seen
 
+    def _finish(self) -> None:
+        """Keep nothing more: all was taken, nothing follows, and the connection may go on for days."""
+        self._is_finished = True
+        self._forget(len(self._packets))
+        self._decoder.rest()
+
     # Awake.
 
     def frames(self, *, calm: bool) -> Iterator[Frame]:
@@ -227,9 +229,12 @@ class EncodedBacklog:
         while self.awake:
             while self._shown:
                 yield self._shown.popleft()
+            ended = self._ended
             packet = self._take()
             if packet is None:
-                if not self._fed or not self._ended:
+                if ended and not self._fed:
+                    self._finish()
+                if self._is_finished or not ended:
                     return
                 self._drain()
             elif calm and packet.key and packet.seq > self._seen and not self.overrun:
@@ -239,8 +244,14 @@ class EncodedBacklog:
                 else:
                     self._sleep()
             else:
-                self._fed[packet.seq] = packet._replace(data=b"")
+                self._owe(packet)
                 self._show(self._decode(packet), broken=packet.broken)
+
+    def _owe(self, packet: KeptPacket) -> None:
+        """Take note of a packet that the decoder gets; what it has owed for too long, it will never give."""
+        self._fed[packet.seq] = packet._replace(data=b"")
+        if len(self._fed) > MOST_OWED:
+            del self._fed[next(iter(self._fed))]
 
     def _take(self) -> KeptPacket | None:
         """Return what is decoded next."""
@@ -283,9 +294,11 @@ class EncodedBacklog:
         """Fall asleep at the key frame that is next: it is looked at first."""
         with self._lock:
             self.awake = self._catches_up = False
-            self._next, self._look_t = None, float("-inf")
-            for packet in self._packets:
-                self._plan(packet)
+            self._next = None
+            self._pace.begin()
+            self._targets.extend(packet.seq for packet in self._packets if self._pace.due(packet))
+            if self._ended:
+                self._plan_last()
 
     def _give_up(self) -> None:
         """Go on at the last key frame where what comes first has waited for too long since it was wanted."""
@@ -311,18 +324,8 @@ class EncodedBacklog:
     def _decode(self, packet: KeptPacket) -> DecodedPackets:
         """Decode a packet; where the stream has become another, nothing, and the capture is told."""
         decoded = self._guarded(lambda: self._decoder.decode(packet.data, packet.seq))
-        self._follow_yield(packet, gave=bool(decoded.pictures), complains=decoded.broken)
+        self.drought.update(packet.arrived, gave=bool(decoded.pictures), complains=decoded.broken)
         return decoded
-
-    def _follow_yield(self, packet: KeptPacket, *, gave: bool, complains: bool) -> None:
-        """Take note whether a packet gave a picture."""
-        if gave:
-            self._bare_since, self.bare_s, self.complains = None, 0.0, False
-            return
-        if self._bare_since is None:
-            self._bare_since = packet.arrived
-        self.bare_s = packet.arrived - self._bare_since
-        self.complains |= complains
 
     def _guarded(self, decode: Callable[[], DecodedPackets]) -> DecodedPackets:
         try:

@@ -108,8 +108,8 @@ class Connection:
         backlog = demand.keep(arrival, now, self.lag_s)
         if backlog.failure is not None:
             raise backlog.failure
-        patience_s = self._settings.undecodable_s if backlog.complains else self._settings.keyframe_timeout_s
-        if backlog.bare_s > patience_s:
+        drought, settings = backlog.drought, self._settings
+        if drought.s > (settings.undecodable_s if drought.complains else settings.keyframe_timeout_s):
             raise source_error(Cause.DAMAGED, self._settings.url, "no received frame can be decoded")
         if not backlog.is_full:  # else nothing is decoded before the next key frame, which may never come
             self._last_good = self._last_picture = now

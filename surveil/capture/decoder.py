@@ -21,6 +21,8 @@ from surveil.types import Picture
 _HARMLESS = ("not enough frames to estimate rate", "overread", "deprecated", "Duplicate POC", "EOI missing")
 _LOSS = ("RTP: missed", "Missing packets", "without a start chunk", "jitter buffer full", "bad cseq")
 """Warnings of the RTP reader that mean loss; everything else counts from level `error` on."""
+MOST_OWED = 17
+"""Packets whose pictures a decoder may owe: it holds 16 back at most (H.264, H.265)."""
 _TICK = Fraction(1, 1000)
 """Any will do: kept packets are numbered, not timed."""
 
@@ -156,6 +158,26 @@ class PacketDecoder:
         broken = any(map(means_damage, lines)) or any(frame.is_corrupt for frame in frames)
         made = [Numbered(f.pts, self._maker.make(f, self._coding, context), f.key_frame) for f in frames]
         return DecodedPackets(made, broken)
+
+
+class Drought:
+    """For how long packets have given no picture, as of the last packet."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self.s = 0.0
+        """Between their arrivals, s: no matter how late they are decoded."""
+        self.complains = False
+        """One of them should have given one."""
+
+    def update(self, arrived: float, *, gave: bool, complains: bool) -> None:
+        """Take note of a packet that arrived at `arrived` (monotonic s)."""
+        if gave:
+            self._since, self.s, self.complains = None, 0.0, False
+            return
+        self._since = arrived if self._since is None else self._since
+        self.s = arrived - self._since
+        self.complains |= complains
 
 
 class Damage:

@@ -114,10 +114,10 @@ def test_packets_that_give_no_picture_are_told_though_the_decoder_does_not_compl
         assert backlog.look() is None
         assert list(backlog.frames(calm=False)) == []
     # A look must give a picture; while it is awake, the decoder may owe some.
-    assert (backlog.bare_s, backlog.complains) == (pytest.approx(44 / FPS), not awake)
+    assert (backlog.drought.s, backlog.drought.complains) == (pytest.approx(44 / FPS), not awake)
     backlog.append(packets[45])
     assert len(list(backlog.frames(calm=False))) == 1
-    assert (backlog.bare_s, backlog.complains) == (0.0, False)
+    assert (backlog.drought.s, backlog.drought.complains) == (0.0, False)
 
 
 def test_what_comes_before_a_look_that_gives_no_picture_is_analysed(clip):
@@ -230,3 +230,56 @@ def test_what_is_kept_is_analysed_though_newer_frames_that_are_decoded_already_w
     assert demand.loop.status.decode is DecodeWhy.RULE
     assert moved[0] == moved[1]
     assert demand.is_balanced()
+
+
+def test_what_packets_without_a_picture_leave_behind_does_not_grow(clip):
+    backlog, packets = asleep(clip((0.0, 16.0)))
+    backlog.awake = True
+    owed = []
+    for packet in packets:
+        backlog.append(packet._replace(data=packet.data[:3]) if packet.seq % 5 == 4 else packet)
+        list(backlog.frames(calm=False))
+        owed.append(len(backlog._fed))
+    assert max(owed) <= 17
+    assert backlog.drop() == 0
+
+
+def taken(backlog):
+    """Take all there is; return the numbers of the pictures."""
+    numbers = []
+    while backlog.is_ready(0.0):
+        numbers += [frame.seq for frame in backlog.frames(calm=True)]
+        while (frame := backlog.look()) is not None:
+            numbers.append(frame.seq)
+            backlog.stay()
+    return numbers
+
+
+def test_a_camera_that_ends_when_it_may_fall_asleep_is_looked_at_for_a_last_time(clip):
+    """Before, all that came after its last key frame was lost."""
+    backlog, packets = asleep(clip())
+    backlog.awake = True
+    for packet in packets[:30]:
+        backlog.append(packet)
+    backlog.end()
+    assert taken(backlog) == [0, 15, 29]
+    assert backlog.drop() == 0
+
+
+@pytest.mark.parametrize("awake", [False, True])
+@pytest.mark.parametrize("taken_before", [False, True])
+def test_a_backlog_that_ended_keeps_nothing_more(clip, awake, taken_before):
+    """Before, the last group and a decoder were kept for as long as the connection lasted."""
+    backlog, packets = asleep(clip())
+    backlog.awake = awake
+    for packet in packets[:31]:
+        backlog.append(packet)
+    if taken_before:
+        list(backlog.frames(calm=False))
+        while backlog.look() is not None:
+            backlog.stay()
+    backlog.end()
+    taken(backlog)
+    assert (backlog.bytes, backlog._decoder._context) == (0, None)
+    assert not backlog.is_ready(100.0)
+    assert backlog.drop() == 0
