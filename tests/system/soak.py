@@ -24,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -262,7 +263,7 @@ class Soak:
         waiting = sum(value for (name, _), value in found.items() if name == "surveil_outbox_pending")
         return Sample(
             at_s=self.report.now(), life=self.report.kills, rss_mb=rss, streaming=int(streaming), pending=int(waiting),
-            descriptors=sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()),
+            descriptors=in_use(_open_files(pid)),
         )  # fmt: skip
 
     def _note(self, problems: object) -> None:
@@ -311,6 +312,27 @@ def unbalanced(found: dict[tuple[str, frozenset[tuple[str, str]]], float]) -> It
     for camera, left in sums.items():
         if left:
             yield f"{camera}: {left:+.0f} frames unaccounted for"
+
+
+def _open_files(pid: int) -> Counter[str]:
+    """Return how many descriptors a process has of each file."""
+    found: Counter[str] = Counter()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found[str(link.readlink())] += 1
+    return found
+
+
+def in_use(files: Counter[str]) -> int:
+    """Return the number of descriptors without the spare ones of SQLite.
+
+    POSIX locks belong to a process: to close a file would end those of the other connections. So SQLite keeps the
+    descriptor of a closed connection and gives it to the next; there are as many as connections once at the same time.
+    A connection that is open has a descriptor of the log, too (database in WAL mode).
+    """
+    logs = {name: count for name, count in files.items() if name.endswith("-wal")}
+    spare = (max(0, files[name.removesuffix("-wal")] - count) for name, count in logs.items())
+    return files.total() - sum(spare)
 
 
 @contextmanager

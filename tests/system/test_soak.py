@@ -1,11 +1,12 @@
 """The short form of the soak: `python -m tests.system.soak --hours 24` is the long one."""
 
+from collections import Counter
 from math import isnan
 
 import pytest
 
 from tests.system import soak_report
-from tests.system.soak import soaked, unbalanced
+from tests.system.soak import in_use, soaked, unbalanced
 from tests.system.soak_report import Report, Sample, slope
 
 
@@ -27,6 +28,13 @@ def test_frames_that_are_not_accounted_for_are_found():
     dropped = ("surveil_frames_dropped_total", labels | {("reason", "x")})
     assert list(unbalanced({**good, dropped: 4.0})) == []
     assert list(unbalanced(good)) == ["a: +4 frames unaccounted for"]
+
+
+def test_spare_descriptors_of_sqlite_are_not_in_use():
+    files = Counter(
+        {"/s/a.db": 8, "/s/a.db-wal": 4, "/s/a.db-shm": 1, "/s/b.db": 2, "/s/b.db-wal": 2, "socket:[1]": 1}
+    )
+    assert in_use(files) == 18 - 4
 
 
 def test_slopes_are_within_lives():
