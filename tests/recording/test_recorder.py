@@ -1,8 +1,6 @@
 """What the recorder writes, where one file ends, and why something is missing between two."""
 
 import os
-import sqlite3
-from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -17,7 +15,7 @@ from surveil.recording.reasons import Gap
 from surveil.recording.tap import RecordTap
 from tests.alerts.helpers import alert
 from tests.capture.test_packets import stored
-from tests.recording.world import CONTINUOUS, EVENTS, world
+from tests.recording.world import CONTINUOUS, EVENTS, locked, world
 from tests.rig.clips import make_clip
 
 pytestmark = pytest.mark.slow
@@ -452,16 +450,6 @@ def test_what_a_crash_left_open_is_kept_whatever_the_clock_says_at_the_start(tmp
         before = again.segments()
         assert round(sum(one.seconds for one in before)) in range(67, 71)
         assert sweep(again, 400) == before
-
-
-@contextmanager
-def locked(here):
-    """Another program holds the index: it can be read and not written."""
-    here.index._db.execute("PRAGMA busy_timeout = 20")
-    with closing(sqlite3.connect(here.folder / DATABASE, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
 
 
 def test_an_event_that_the_index_did_not_take_is_told_again(tmp_path, clip):

@@ -1,26 +1,13 @@
 """A file is finished in the index, too, where that could not be written at the moment at which the file ended."""
 
-import sqlite3
-from contextlib import closing, contextmanager
-
 import pytest
 
 from surveil.errors import StateError
 from surveil.recording.footage import unfinished
-from surveil.recording.index import DATABASE, Segment
+from surveil.recording.index import Segment
 from surveil.recording.updates import RowUpdates
 
-from .world import world
-
-
-@contextmanager
-def locked(here):
-    """Another process writes to the index."""
-    here.index._db.execute("PRAGMA busy_timeout = 10")
-    with closing(sqlite3.connect(here.folder / DATABASE, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield
-        other.execute("ROLLBACK")
+from .world import locked, world
 
 
 @pytest.mark.parametrize("ends", ["restart", "drop"])

@@ -1,6 +1,7 @@
 """A recorder whose clock and packets belong to the test."""
 
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import av
@@ -10,6 +11,7 @@ from surveil.capture.settings import RecordSettings
 from surveil.clock import ManualClock
 from surveil.metrics import Metrics
 from surveil.recording.files import verify
+from surveil.recording.index import DATABASE
 from surveil.recording.recorder import Recorder
 from tests.capture.test_packets import stored
 
@@ -72,3 +74,13 @@ def world(folder, clip, settings=CONTINUOUS, **more):
         yield made
     finally:
         made.index.close()
+
+
+@contextmanager
+def locked(here):
+    """Another program holds the index: it can be read and not written."""
+    here.index._db.execute("PRAGMA busy_timeout = 20")
+    with closing(sqlite3.connect(here.folder / DATABASE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
