@@ -181,17 +181,15 @@ def test_a_camera_that_is_decoded_in_full_costs_as_much_while_nothing_moves(conf
 def test_the_pace_is_that_of_decoding_on_demand(gop, reaction_s):
     fps, seconds = 15, 60
     pace = Pace(gop_s=gop / fps, reaction_s=reaction_s, gop_bytes=0)
-    look_t = key_t = float("-inf")
     looked, keys, others, reached = 0, 0, 0, 0
     for seq in range(fps * seconds):
         packet = KeptPacket(seq, b"", seq % gop == 0, seq / fps, 0.0, 0.0, 0.0, broken=False)
-        due = pace.due(packet, look_t, key_t)
-        key_t = packet.t if packet.key else key_t
-        if due:  # every picture is decoded from the key frame on, or from the look before in the same group
+        if pace.due(packet):
+            # Every picture is decoded from the key frame on, or from the look before in the same group.
             first = max(reached, seq - seq % gop)
             keys += first % gop == 0
             others += seq - first + (first % gop != 0)
-            looked, look_t, reached = looked + 1, packet.t, seq + 1
+            looked, reached = looked + 1, seq + 1
     found = idle_pace(fps, gop / fps, reaction_s)
     counted = (looked / seconds, keys / seconds, others / seconds)
     assert (found.looks, found.keys, found.others) == pytest.approx(counted, abs=0.05)
