@@ -7,7 +7,7 @@ before it granted, or that lease has ended.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from surveil.clock import Every
@@ -209,13 +209,23 @@ class Coordinator:
 
     def _place(self, now: float) -> None:
         rooms = [self._room(name, node) for name, node in self._nodes.items() if self._is_alive(node, now)]
-        loads = [self._load(camera) for camera in self._cameras.values()]
-        self._placement = place(loads, rooms, self._present())
+        self._placement = self._follow_wishes(rooms)
         targets = defaultdict(set)
         for camera, node in self._placement.owners.items():
             targets[node].add(camera)
         self._targets = {node: frozenset(cameras) for node, cameras in targets.items()}
         self._changed = False
+
+    def _follow_wishes(self, rooms: Sequence[NodeRoom]) -> Placement:
+        """Return a placement that leaves no camera unwatched because it was moved by hand."""
+        pinned, present = dict(self._wishes.pinned), self._present()
+        while True:
+            loads = [self._load(camera, pinned.get(camera.name)) for camera in self._cameras.values()]
+            found = place(loads, rooms, present)
+            lost = found.unplaced.keys() & pinned.keys()
+            if not lost:
+                return found
+            pinned = {camera: node for camera, node in pinned.items() if camera not in lost}
 
     def _present(self) -> dict[str, str]:
         """Return who reads, or is to read, each camera now."""
@@ -232,18 +242,9 @@ class Coordinator:
             draining=name in self._wishes.draining or node.report.draining,
         )
 
-    def _load(self, camera: CameraLoad) -> CameraLoad:
-        pinned = self._wishes.pinned.get(camera.name)
-        nodes = frozenset({pinned}) if pinned and self._can(pinned, camera) else camera.nodes
+    def _load(self, camera: CameraLoad, pinned: str | None) -> CameraLoad:
+        nodes = frozenset({pinned}) if pinned else camera.nodes
         return replace(camera, cost=self._costs[camera.name], nodes=nodes)
-
-    def _can(self, node: str, camera: CameraLoad) -> bool:
-        """Whether what was asked for by hand can be followed: the node is there and not being drained."""
-        return (
-            node in self._nodes
-            and node not in self._wishes.draining
-            and camera.name in self._nodes[node].cameras
-        )
 
     # Nodes.
 

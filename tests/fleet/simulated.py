@@ -23,6 +23,9 @@ class Node:
     rate: float = 1.0
     offset: float = 0.0
     labels: dict[str, str] = field(default_factory=dict)
+    capacity: float = 100.0
+    draining: bool = False
+    """Whether it asks to be without cameras."""
     run: int = 0
     frozen: bool = False
     dead: bool = False
@@ -66,8 +69,9 @@ class Node:
             applied=self.applied,
             leases=dict(self.leases.fresh(at)),
             reading=dict(self.reading),
-            capacity=100.0,
+            capacity=self.capacity,
             labels=self.labels,
+            draining=self.draining,
             digest="one",
             cameras=self.cameras,
         )

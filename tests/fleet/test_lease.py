@@ -180,17 +180,6 @@ def test_a_drained_node_hands_over_within_a_second_and_gets_its_share_back() -> 
     assert len(sim.nodes[0].may_read(sim.now)) == 2
 
 
-def test_a_camera_that_was_moved_by_hand_stays_there() -> None:
-    sim = Sim(Policy.STOP)
-    sim.run(20)
-    to = next(node.name for node in sim.nodes if sim.readers()["cam0"] != [node.name])
-    sim.coordinator.move("cam0", to)
-    sim.run(30)
-    assert sim.readers()["cam0"] == [to]
-    with pytest.raises(KeyError):
-        sim.coordinator.move("cam0", "nobody")
-
-
 def test_nodes_are_told_of_each_other_until_they_know() -> None:
     sim = Sim(Policy.STOP)
     sim.run(20)
