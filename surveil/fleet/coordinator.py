@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from surveil.clock import Every
 from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
-from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, place
+from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced, place
 from surveil.fleet.roster import Roster
 from surveil.fleet.seats import HOLD_S, TERM, Seats
 
@@ -163,7 +163,10 @@ class Coordinator:
 
     def configure(self, cameras: Mapping[str, CameraLoad]) -> None:
         """Place these cameras from now on."""
-        self._costs = {name: self._costs.get(name, camera.cost) for name, camera in cameras.items()}
+        self._costs = {
+            name: camera.cost if camera.declared else self._costs.get(name, camera.cost)
+            for name, camera in cameras.items()
+        }
         self._cameras = dict(cameras)
         self._changed = True
 
@@ -214,11 +217,23 @@ class Coordinator:
         for camera, node in self._placement.owners.items():
             targets[node].add(camera)
         self._targets = {node: frozenset(cameras) for node, cameras in targets.items()}
-        self._changed = False
+        self._changed = self._forget_costs()
+
+    def _forget_costs(self) -> bool:
+        """Nobody measures a camera that has no room: forget what it has cost; return whether it may have room now."""
+        lower = {
+            name: self._cameras[name].cost
+            for name, why in self._placement.unplaced.items()
+            if why is Unplaced.NO_ROOM and self._cameras[name].cost < self._costs[name]
+        }
+        self._costs |= lower
+        return bool(lower)
 
     def _follow_wishes(self, rooms: Sequence[NodeRoom]) -> Placement:
         """Return a placement that leaves no camera unwatched because it was moved by hand."""
-        pinned, present = dict(self._wishes.pinned), self._present()
+        usable = {room.name for room in rooms if not room.draining}
+        pinned = {camera: node for camera, node in self._wishes.pinned.items() if node in usable}
+        present = self._present()
         while True:
             loads = [self._load(camera, pinned.get(camera.name)) for camera in self._cameras.values()]
             found = place(loads, rooms, present)
@@ -275,6 +290,7 @@ class Coordinator:
             declared = name in self._cameras and self._cameras[name].declared
             if known is not None and not declared and cost > 0 and abs(cost - known) > _COST_STEP * known:
                 self._costs[name] = cost
+                self._changed |= self._placement.short and cost < known
 
     @staticmethod
     def _is_alive(node: _Node, now: float) -> bool:

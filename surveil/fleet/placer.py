@@ -1,8 +1,9 @@
 """Which node watches which camera: a pure function of cameras, nodes and present owners.
 
-A camera stays where it is as long as it may. One that has no owner goes to the less full of the two nodes that it
-likes best by rendezvous hashing, among those that it would not fill beyond their share. A node far above its share
-gives cameras away and one far below takes some, only where that makes the fuller of the two less full.
+A camera stays where it is as long as it may, and where no other node has room for it. One that has no owner goes to
+the less full of the two nodes that it likes best by rendezvous hashing, among those that it would not fill beyond their
+share. A node far above its share gives cameras away and one far below takes some, only where that makes the fuller of
+the two less full.
 
 Rendezvous (highest random weight) hashing: Thaler and Ravishankar, "Using name-based mappings to increase hit rates",
 1998; the bound on a node's share follows "Consistent hashing with bounded loads" by Mirrokni and others, 2018, the
@@ -56,7 +57,7 @@ class NodeRoom:
 
     name: str
     capacity: float = 1.0
-    """Sum of the costs of all cameras that it can watch; positive."""
+    """Sum of the costs of the cameras that it should watch at most; positive."""
     labels: Mapping[str, str] = field(default_factory=dict)
     cameras: frozenset[str] | None = None
     """Cameras that it can watch: those of its configuration that it reaches; None: any."""
@@ -82,22 +83,46 @@ class Placement:
     owners: Mapping[str, str]
     """Node by camera."""
     unplaced: Mapping[str, Unplaced]
+    short: bool = False
+    """Whether more room would help: cameras are unplaced, on a node that is full beyond its capacity or on one that is
+    being drained."""
 
 
 def place(cameras: Collection[CameraLoad], nodes: Sequence[NodeRoom], owners: Mapping[str, str]) -> Placement:
     """Return which node is to watch which camera, given which watches it now (`owners`).
 
-    The result depends on the names and not on the order of `cameras` and `nodes`.
+    A camera that no other node has room for stays on a node that can watch it, also above its capacity and while it is
+    drained: frames that are late are better than a camera that nobody watches. The result depends on the names and not
+    on the order of `cameras` and `nodes`.
     """
     usable = sorted((node for node in nodes if not node.draining), key=lambda node: node.name)
     wanted = sorted(cameras, key=lambda camera: (-camera.cost, camera.name))
-    if not usable:
-        return Placement({}, {camera.name: Unplaced.NO_NODE for camera in wanted})
-    plan = _Plan(usable, sum(camera.cost for camera in wanted))
+    found = _plan(wanted, usable, owners) if usable else _nowhere(wanted)
+    drained = {node.name: node for node in nodes if node.draining}
+    staying = {
+        camera.name: node.name
+        for camera in wanted
+        if camera.name in found.unplaced
+        and (node := drained.get(owners.get(camera.name, "")))
+        and _may(camera, node)
+    }
+    unplaced = {name: why for name, why in found.unplaced.items() if name not in staying}
+    return Placement({**found.owners, **staying}, unplaced, short=found.short or bool(staying or unplaced))
+
+
+def _plan(wanted: Sequence[CameraLoad], nodes: Sequence[NodeRoom], owners: Mapping[str, str]) -> Placement:
+    plan = _Plan(nodes, sum(camera.cost for camera in wanted))
     homeless = plan.keep(wanted, owners)
     unplaced = plan.settle(homeless)
+    plan.shed()
     plan.balance()
-    return Placement(plan.owners(), unplaced)
+    # What has moved since has made room.
+    unplaced = plan.settle(camera for camera in homeless if camera.name in unplaced)
+    return Placement(plan.owners(), unplaced, short=bool(plan.overfull()))
+
+
+def _nowhere(cameras: Iterable[CameraLoad]) -> Placement:
+    return Placement({}, {camera.name: Unplaced.NO_NODE for camera in cameras})
 
 
 class _Plan:
@@ -129,19 +154,34 @@ class _Plan:
                 self._give(camera, i)
             else:
                 homeless.append(camera)
-        return homeless + [camera for i in self._overfull() for camera in self._shed(i)]
+        return homeless
 
     def settle(self, homeless: Iterable[CameraLoad]) -> dict[str, Unplaced]:
         """Find a node for each camera; return why some have none."""
         unplaced = {}
         for camera in homeless:
-            eligible = self._eligible(camera)
-            room = eligible & (self._load + camera.cost <= self._capacity + _ROUNDING)
+            room = self._room(camera)
             if room.any():
                 self._give(camera, self._choose(camera, room))
             else:
-                unplaced[camera.name] = Unplaced.NO_ROOM if eligible.any() else Unplaced.NOT_ELIGIBLE
+                eligible = self._eligible(camera).any()
+                unplaced[camera.name] = Unplaced.NO_ROOM if eligible else Unplaced.NOT_ELIGIBLE
         return unplaced
+
+    def overfull(self) -> list[int]:
+        """Return the nodes that have more than they should watch."""
+        return [int(i) for i in np.flatnonzero(self._load > self._capacity + _ROUNDING)]
+
+    def shed(self) -> None:
+        """Let nodes that have too much give away what another has room for."""
+        for i in self.overfull():
+            for camera in self._least_attached(i):
+                if self._load[i] <= self._capacity[i] + _ROUNDING:
+                    break
+                room = self._room(camera)
+                if room.any():
+                    self._take(camera, i)
+                    self._give(camera, self._choose(camera, room))
 
     def balance(self) -> None:
         """Let nodes above their share give cameras away, and those below it take some."""
@@ -208,19 +248,6 @@ class _Plan:
         best = among[np.argsort(liking)[: -_CHOICES - 1 : -1]]
         return int(best[np.argmin(self._load[best] / self._capacity[best])])
 
-    def _overfull(self) -> list[int]:
-        return [int(i) for i in np.flatnonzero(self._load > self._capacity + _ROUNDING)]
-
-    def _shed(self, i: int) -> list[CameraLoad]:
-        """Take cameras from a node that has more than it can watch; return them."""
-        shed = []
-        for camera in self._least_attached(i):
-            if self._load[i] <= self._capacity[i] + _ROUNDING:
-                break
-            self._take(camera, i)
-            shed.append(camera)
-        return shed
-
     def _least_attached(self, i: int) -> list[CameraLoad]:
         """Return the cameras of a node, those that like it least first."""
         return sorted(self._held[i], key=lambda camera: (int(self._liking(camera)[i]), camera.name))
@@ -236,6 +263,10 @@ class _Plan:
     def _liking(self, camera: CameraLoad) -> NDArray[np.uint64]:
         """Return how much the camera likes each node: a hash of both names that is at least 1."""
         return _mix(self._hashes ^ np.uint64(_hash(camera.name))) | np.uint64(1)
+
+    def _room(self, camera: CameraLoad) -> BoolMap:
+        """Return which nodes may watch the camera beside what they have."""
+        return self._eligible(camera) & (self._load + camera.cost <= self._capacity + _ROUNDING)
 
     def _eligible(self, camera: CameraLoad) -> BoolMap:
         """Return which nodes may watch the camera; cameras that ask for the same share one answer."""

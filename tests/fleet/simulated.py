@@ -24,6 +24,8 @@ class Node:
     offset: float = 0.0
     labels: dict[str, str] = field(default_factory=dict)
     capacity: float = 100.0
+    cost: float | None = None
+    """What it measures of each camera that it reads; None: nothing."""
     draining: bool = False
     """Whether it asks to be without cameras."""
     run: int = 0
@@ -71,6 +73,7 @@ class Node:
             reading=dict(self.reading),
             capacity=self.capacity,
             labels=self.labels,
+            costs=dict.fromkeys(self.reading, self.cost) if self.cost else {},
             draining=self.draining,
             digest="one",
             cameras=self.cameras,

@@ -112,25 +112,48 @@ OWNERS = st.dictionaries(
 )
 
 
+def may(camera: CameraLoad, node: NodeRoom) -> bool:
+    return (
+        camera.labels.items() <= node.labels.items()
+        and (camera.nodes is None or node.name in camera.nodes)
+        and (node.cameras is None or camera.name in node.cameras)
+    )
+
+
 @settings(max_examples=200, deadline=None)
 @given(CAMERAS, NODES, OWNERS, st.randoms(use_true_random=False))
 def test_every_placement_is_allowed_complete_and_independent_of_order(cameras, nodes, owners, random) -> None:
     found = place(cameras, nodes, owners)
     by_name = {node.name: node for node in nodes}
-    load: Counter[str] = Counter()
     for camera in cameras:
         assert (camera.name in found.owners) != (camera.name in found.unplaced)
         if camera.name in found.owners:
             node = by_name[found.owners[camera.name]]
-            assert not node.draining
-            assert camera.labels.items() <= node.labels.items()
-            assert camera.nodes is None or node.name in camera.nodes
-            assert node.cameras is None or camera.name in node.cameras
-            load[node.name] += camera.cost
-    assert all(load[name] <= by_name[name].capacity + 1e-6 for name in load)
+            assert may(camera, node)
+            assert not node.draining or owners.get(camera.name) == node.name
     random.shuffle(cameras)
     random.shuffle(nodes)
     assert place(cameras, nodes, owners) == found
+
+
+@settings(max_examples=300, deadline=None)
+@given(CAMERAS, NODES, OWNERS)
+def test_no_camera_is_left_that_a_node_watches_or_has_room_for(cameras, nodes, owners) -> None:
+    """A node has more than it should only of what it had before."""
+    found = place(cameras, nodes, owners)
+    load = Counter[str]()
+    for camera in cameras:
+        if camera.name in found.owners:
+            load[found.owners[camera.name]] += camera.cost
+    free = {node.name: node.capacity - load[node.name] for node in nodes}
+    full = {name for name, room in free.items() if room < -1e-9}
+    assert all(owners.get(camera) == node for camera, node in found.owners.items() if node in full)
+    for camera in (camera for camera in cameras if camera.name in found.unplaced):
+        for node in (node for node in nodes if may(camera, node)):
+            assert node.name != owners.get(camera.name)
+            assert node.draining or free[node.name] < camera.cost
+    drained = {node.name for node in nodes if node.draining} & set(found.owners.values())
+    assert found.short == bool(found.unplaced or full or drained)
 
 
 @settings(max_examples=200, deadline=None)
