@@ -14,8 +14,10 @@ from surveil.clock import Every
 from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
 from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced, place
 from surveil.fleet.roster import Roster
-from surveil.fleet.seats import HOLD_S, TERM, Seats
+from surveil.fleet.seats import HOLD_S, Seats
 
+ORDERS = 1_000_000_000_000
+"""The orders of a coordinator are numbered from its term times this: enough for a century of a large fleet."""
 _SOON_S = 0.25
 """How soon the next report is wanted while something moves."""
 _COST_STEP = 0.25
@@ -102,8 +104,8 @@ class Coordinator:
     def __init__(self, cameras: Mapping[str, CameraLoad], term: int, now: float) -> None:
         self._cameras = dict(cameras)
         self._costs = {name: camera.cost for name, camera in cameras.items()}
-        self._term = term
-        self._number = term * TERM
+        self.term = term
+        self._number = term * ORDERS
         self._places_from = now + HOLD_S
         self._seats = Seats(term)
         self._nodes: dict[str, _Node] = {}
@@ -118,12 +120,15 @@ class Coordinator:
         """When the leases of the node that has been silent for longest end."""
         self.superseded = False
         """Another coordinator has taken over; set by who sees it."""
+        self.outdone = 0
+        """The highest term above its own whose orders a node has; 0: none."""
 
     # What nodes and operators ask.
 
     def report(self, report: NodeReport, now: float) -> Orders | None:
         """Take a node's report; return its orders, None: there are none yet, or another coordinator gives them."""
-        self.superseded |= report.applied >= (self._term + 1) * TERM
+        if report.applied // ORDERS > self.term:
+            self.superseded, self.outdone = True, max(self.outdone, report.applied // ORDERS)
         if self.superseded or not self._hear(report, now):
             return None
         if now < self._places_from:
@@ -194,7 +199,7 @@ class Coordinator:
     def view(self, now: float) -> FleetView:
         """Return the fleet as it is."""
         return FleetView(
-            term=self._term,
+            term=self.term,
             waiting_s=max(0.0, self._places_from - now),
             superseded=self.superseded,
             nodes=tuple(self._node_view(name, now) for name in sorted(self._nodes)),

@@ -24,11 +24,10 @@ from surveil import logs
 from surveil.clock import Every, Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.fleet.agent import Agent, CoordinatorLostError
-from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.messages import RENEW_S, NodeReport
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.roster import Roster, write_roster
-from surveil.fleet.terms import highest_term, take_term
+from surveil.fleet.tenure import Tenure
 
 NAMESPACE = "surveil"
 COORDINATOR = "coordinator"
@@ -43,27 +42,18 @@ class CoordinatorActor:
     """The coordinator in a process of Ray. Calls come one after another."""
 
     def __init__(self, cameras: Sequence[Mapping[str, Any]], store: str) -> None:
-        self._store = Path(store)
-        self._loads = {load.name: load for load in map(_load_of, cameras)}
+        self._store, self._roster = Path(store), Roster()
+        self._tenure = Tenure(_loads_of(cameras), self._store, boot_s())
         self._looks = Every(RENEW_S)
-        self._begin()
         threading.Thread(target=self._visit_store, name="store", daemon=True).start()
 
-    def _begin(self) -> None:
-        self._term, self._roster = take_term(self._store), Roster()
-        self._coordinator = Coordinator(self._loads, self._term, boot_s())
-
     def _visit_store(self) -> None:
-        """See whether another coordinator has begun, and tell who has which camera.
-
-        On a thread of its own: no call waits for a store that hangs.
-        """
+        """See whether another coordinator has begun, and tell who has which camera."""
         told, clock, stop = Roster(), SystemClock(), Stop()
         while not clock.sleep(RENEW_S, stop):
-            if (highest_term(self._store) or 0) > self._term:
-                self._coordinator.superseded = True
+            self._tenure.visit_store()
             roster = self._roster
-            if roster != told and not self._coordinator.superseded:
+            if roster != told and not self._tenure.coordinator.superseded:
                 with suppress(StateError):
                     write_roster(self._store, roster)
                     told = roster
@@ -71,20 +61,19 @@ class CoordinatorActor:
     def report(self, plain: Mapping[str, Any]) -> dict[str, Any] | None:
         """Take a report; return the orders."""
         now = boot_s()
-        orders = self._coordinator.report(NodeReport.of(plain), now)
+        orders = self._tenure.report(NodeReport.of(plain), now)
         if self._looks.due(now):
-            self._roster = self._coordinator.roster()
+            self._roster = self._tenure.coordinator.roster()
         return None if orders is None else orders.plain()
 
     def configure(self, cameras: Sequence[Mapping[str, Any]]) -> int:
         """Place these cameras from now on; return the term."""
-        self._loads = {load.name: load for load in map(_load_of, cameras)}
-        self._coordinator.configure(self._loads)
-        return self._term
+        self._tenure.configure(_loads_of(cameras))
+        return self.term()
 
     def term(self) -> int:
         """Return the term of this coordinator."""
-        return self._term
+        return self._tenure.coordinator.term
 
     def pid(self) -> int:
         """Return the process of the coordinator."""
@@ -93,20 +82,20 @@ class CoordinatorActor:
     def view(self) -> dict[str, Any]:
         """Return the fleet as it is, as JSON types."""
         now = boot_s()
-        self._coordinator.look(now)
-        return asdict(self._coordinator.view(now))
+        self._tenure.look(now)
+        return asdict(self._tenure.coordinator.view(now))
 
     def move(self, camera: str, node: str) -> str:
         """Pin a camera to a node, or to none; return what is wrong."""
-        return _said(lambda: self._coordinator.move(camera, node))
+        return _said(lambda: self._tenure.coordinator.move(camera, node))
 
     def drain(self, node: str, *, on: bool) -> str:
         """Drain a node, or let it have cameras again; return what is wrong."""
-        return _said(lambda: self._coordinator.drain(node, on=on))
+        return _said(lambda: self._tenure.coordinator.drain(node, on=on))
 
     def rebalance(self) -> str:
         """Forget what was moved by hand."""
-        return _said(self._coordinator.rebalance)
+        return _said(self._tenure.coordinator.rebalance)
 
 
 class AgentActor:
@@ -145,6 +134,10 @@ def _call(method: str, *arguments: Any, **named: Any) -> Any:
         return ray.get(getattr(actor, method).remote(*arguments, **named), timeout=_CALL_S)
     except (RayError, ValueError, TimeoutError, ConnectionError) as error:
         raise CoordinatorLostError(f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+
+
+def _loads_of(cameras: Sequence[Mapping[str, Any]]) -> dict[str, CameraLoad]:
+    return {load.name: load for load in map(_load_of, cameras)}
 
 
 def _load_of(plain: Mapping[str, Any]) -> CameraLoad:

@@ -17,7 +17,7 @@ MARGIN_S = 0.5
 HOLD_S = VALID_S + MARGIN_S
 """How long after an answer its node may still read."""
 TERM = 1_000_000_000
-"""Epochs and numbers of a coordinator begin at its term times this."""
+"""Epochs of a coordinator begin at its term times this."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from surveil.fleet.agent import Agent, CoordinatorLostError
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.messages import RENEW_S, NodeReport
 from surveil.fleet.placer import CameraLoad
-from surveil.fleet.terms import highest_term, take_term
+from surveil.fleet.tenure import Tenure
 
 _CALL_S = 1.5
 """As long as an agent under Ray waits."""
@@ -48,17 +48,20 @@ class Desk:
     def begin(self) -> None:
         """Start anew, as after a crash: with nothing but the next term."""
         with self.lock:
-            self._term = take_term(self._store)
             self._terms = Every(RENEW_S, boot_s())
-            self.coordinator = Coordinator(self.loads, self._term, boot_s())
+            self._tenure = Tenure(self.loads, self._store, boot_s())
+
+    @property
+    def coordinator(self) -> Coordinator:
+        return self._tenure.coordinator
 
     def report(self, plain):
         if self.away:
             raise CoordinatorLostError("away")
         with self.lock:
             if self._terms.due(boot_s()):
-                self.coordinator.superseded |= (highest_term(self._store) or 0) > self._term
-            orders = self.coordinator.report(NodeReport.of(plain), boot_s())
+                self._tenure.visit_store()
+            orders = self._tenure.report(NodeReport.of(plain), boot_s())
         return None if orders is None else orders.plain()
 
 
