@@ -7,14 +7,15 @@ before it granted, or that lease has ended.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from surveil.clock import Every
 from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
-from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced, place
+from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced
 from surveil.fleet.roster import Roster
 from surveil.fleet.seats import HOLD_S, Seats
+from surveil.fleet.wishes import Wishes
 
 ORDERS = 1_000_000_000_000
 """The orders of a coordinator are numbered from its term times this: enough for a century of a large fleet."""
@@ -83,15 +84,6 @@ class FleetView:
     cameras: tuple[CameraView, ...] = ()
 
 
-@dataclass(slots=True)
-class _Wishes:
-    """What operators have asked for by hand."""
-
-    pinned: dict[str, str] = field(default_factory=dict)
-    """Node by camera."""
-    draining: set[str] = field(default_factory=set)
-
-
 class Coordinator:
     """Owned by one thread. Times are seconds of a clock that never steps.
 
@@ -110,7 +102,7 @@ class Coordinator:
         self._seats = Seats(term)
         self._nodes: dict[str, _Node] = {}
         self._known: dict[str, frozenset[str]] = {}
-        self._wishes = _Wishes()
+        self._wishes = Wishes()
         self._placement = Placement({}, {})
         self._targets: Mapping[str, frozenset[str]] = {}
         """The cameras that each node is to read."""
@@ -179,21 +171,19 @@ class Coordinator:
         """Let a node read a camera as long as it can; an empty `node` ends that. Raises KeyError: no such name."""
         if camera not in self._cameras or (node and node not in self._nodes):
             raise KeyError(camera if camera not in self._cameras else node)
-        self._wishes.pinned.pop(camera, None)
-        if node:
-            self._wishes.pinned[camera] = node
+        self._wishes.move(camera, node)
         self._changed = True
 
     def drain(self, node: str, *, on: bool = True) -> None:
         """Take all cameras from a node, or let it have some again. Raises KeyError: no such node."""
         if node not in self._nodes:
             raise KeyError(node)
-        (self._wishes.draining.add if on else self._wishes.draining.discard)(node)
+        self._wishes.drain(node, on=on)
         self._changed = True
 
     def rebalance(self) -> None:
         """Forget what was moved by hand."""
-        self._wishes.pinned.clear()
+        self._wishes.stay_anywhere()
         self._changed = True
 
     def view(self, now: float) -> FleetView:
@@ -217,7 +207,8 @@ class Coordinator:
 
     def _place(self, now: float) -> None:
         rooms = [self._room(name, node) for name, node in self._nodes.items() if self._is_alive(node, now)]
-        self._placement = self._follow_wishes(rooms)
+        loads = [replace(camera, cost=self._costs[name]) for name, camera in self._cameras.items()]
+        self._placement = self._wishes.place(loads, rooms, self._present())
         targets = defaultdict(set)
         for camera, node in self._placement.owners.items():
             targets[node].add(camera)
@@ -234,19 +225,6 @@ class Coordinator:
         self._costs |= lower
         return bool(lower)
 
-    def _follow_wishes(self, rooms: Sequence[NodeRoom]) -> Placement:
-        """Return a placement that leaves no camera unwatched because it was moved by hand."""
-        usable = {room.name for room in rooms if not room.draining}
-        pinned = {camera: node for camera, node in self._wishes.pinned.items() if node in usable}
-        present = self._present()
-        while True:
-            loads = [self._load(camera, pinned.get(camera.name)) for camera in self._cameras.values()]
-            found = place(loads, rooms, present)
-            lost = found.unplaced.keys() & pinned.keys()
-            if not lost:
-                return found
-            pinned = {camera: node for camera, node in pinned.items() if camera not in lost}
-
     def _present(self) -> dict[str, str]:
         """Return who reads, or is to read, each camera now."""
         reading = {camera: name for name, node in self._nodes.items() for camera in node.report.reading}
@@ -259,12 +237,8 @@ class Coordinator:
             capacity=node.report.capacity,
             labels=node.report.labels,
             cameras=node.cameras,
-            draining=name in self._wishes.draining or node.report.draining,
+            draining=self._wishes.drains(name) or node.report.draining,
         )
-
-    def _load(self, camera: CameraLoad, pinned: str | None) -> CameraLoad:
-        nodes = frozenset({pinned}) if pinned else camera.nodes
-        return replace(camera, cost=self._costs[camera.name], nodes=nodes)
 
     # Nodes.
 
@@ -318,7 +292,7 @@ class Coordinator:
         return NodeView(
             name=name,
             alive=self._is_alive(node, now),
-            draining=name in self._wishes.draining or report.draining,
+            draining=self._wishes.drains(name) or report.draining,
             silent_s=now - node.heard,
             cameras=len(held),
             capacity=report.capacity,
