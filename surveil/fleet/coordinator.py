@@ -107,7 +107,9 @@ class Coordinator:
         self._targets: Mapping[str, frozenset[str]] = {}
         """The cameras that each node is to read."""
         self._changed = True
-        self._looks = Every(_SOON_S)
+        self._cheaper = False
+        """A cost has fallen while there is too little room."""
+        self._looks, self._retries = Every(_SOON_S), Every(HOLD_S)
         self._next_end = now
         """When the leases of the node that has been silent for longest end."""
         self.superseded = False
@@ -136,6 +138,8 @@ class Coordinator:
             gone = [name for name, node in self._nodes.items() if not self._is_alive(node, now)]
             self._changed |= any(self._targets.get(name) for name in gone)
             self._next_end = min((seat.until for _, seat in self._seats), default=now + HOLD_S)
+        if self._cheaper and self._retries.due(now):
+            self._changed, self._cheaper = True, False
         if self._changed and now >= self._places_from:
             self._place(now)
 
@@ -269,7 +273,7 @@ class Coordinator:
             declared = name in self._cameras and self._cameras[name].declared
             if known is not None and not declared and cost > 0 and abs(cost - known) > _COST_STEP * known:
                 self._costs[name] = cost
-                self._changed |= self._placement.short and cost < known
+                self._cheaper |= self._placement.short and cost < known
 
     @staticmethod
     def _is_alive(node: _Node, now: float) -> bool:
