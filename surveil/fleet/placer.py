@@ -30,8 +30,10 @@ _IDLE = 0.25
 _CHOICES = 2
 """Of how many liked nodes the least full is taken: two balance far better than one."""
 _DONORS = 16
-"""How many nodes may have nothing to give before a node is left as it is: bounds the work where labels keep
-cameras from it."""
+"""How many nodes may have nothing to give before a node, or a camera, is left as it is: bounds the work where labels
+keep cameras from it."""
+_TRIES = 200
+"""For how many cameras in vain room is made by moving others: bounds the work where all nodes are full."""
 _ROUNDING = 1e-9
 """Sums of costs differ by so little with the order in which they were added."""
 
@@ -138,6 +140,7 @@ class _Plan:
         self._bound: Doubles = share * (1 + _SLACK) * self._capacity + _ROUNDING
         self._share: Doubles = share * self._capacity
         self._held: dict[int, list[CameraLoad]] = defaultdict(list)
+        self._tries = _TRIES
         self._fits: dict[object, BoolMap] = {}
         self._lists = tuple({node.cameras for node in nodes if node.cameras is not None})
 
@@ -161,6 +164,9 @@ class _Plan:
         unplaced = {}
         for camera in homeless:
             room = self._room(camera)
+            if not room.any() and self._tries:
+                room = self._make_room(camera)
+                self._tries -= not room.any()
             if room.any():
                 self._give(camera, self._choose(camera, room))
             else:
@@ -267,6 +273,29 @@ class _Plan:
     def _room(self, camera: CameraLoad) -> BoolMap:
         """Return which nodes may watch the camera beside what they have."""
         return self._eligible(camera) & (self._load + camera.cost <= self._capacity + _ROUNDING)
+
+    def _make_room(self, camera: CameraLoad) -> BoolMap:
+        """Move another camera, if that makes room for this one; return which nodes have room then."""
+        eligible = np.flatnonzero(self._eligible(camera))
+        fullness = self._load[eligible] / self._capacity[eligible]
+        for i in eligible[np.argsort(fullness, kind="stable")][:_DONORS]:
+            lacks = self._load[i] + camera.cost - self._capacity[i] - _ROUNDING
+            if self._move_one(int(i), lacks):
+                break
+        return self._room(camera)
+
+    def _move_one(self, i: int, cost: float) -> bool:
+        """Move the smallest camera of a node that costs so much to where there is room; False: there is none."""
+        free = float(np.delete(self._capacity - self._load, i).max(initial=0.0)) + _ROUNDING
+        fits = [camera for camera in self._held[i] if cost <= camera.cost <= free]
+        for camera in sorted(fits, key=lambda camera: (camera.cost, camera.name)):
+            room = self._room(camera)
+            room[i] = False
+            if room.any():
+                self._take(camera, i)
+                self._give(camera, self._choose(camera, room))
+                return True
+        return False
 
     def _eligible(self, camera: CameraLoad) -> BoolMap:
         """Return which nodes may watch the camera; cameras that ask for the same share one answer."""

@@ -73,6 +73,35 @@ def test_a_node_that_joins_gets_its_share_and_nothing_else_moves() -> None:
     assert Counter(after.owners.values()) == Counter({f"node{i}": 3 for i in range(4)})
 
 
+def test_a_camera_that_may_be_anywhere_makes_room_for_one_that_may_not() -> None:
+    nodes = [NodeRoom(name="east", capacity=2, labels={"site": "east"}), NodeRoom(name="west", capacity=3)]
+    cameras = [*cameras_of(4), CameraLoad(name="gate", labels={"site": "east"})]
+    owners = {"cam0": "east", "cam1": "east", "cam2": "west", "cam3": "west"}
+    found = place(cameras, nodes, owners)
+    assert found.unplaced == {}
+    assert found.owners["gate"] == "east"
+    assert len(moved(Placement(owners, {}), found)) == 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(0, 8),
+    st.integers(0, 8),
+    st.lists(st.tuples(st.booleans(), st.integers(1, 4)), min_size=1, max_size=5),
+    st.dictionaries(st.sampled_from([f"cam{i}" for i in range(8)]), st.integers(0, 4)),
+)
+def test_as_many_cameras_are_watched_as_there_is_room_for(bound, free, rooms, where) -> None:
+    east = {"site": "east"}
+    nodes = [
+        NodeRoom(name=f"node{i}", capacity=room, labels=east if inside else {})
+        for i, (inside, room) in enumerate(rooms)
+    ]
+    cameras = cameras_of(free) + [CameraLoad(name=f"east{i}", labels=east) for i in range(bound)]
+    found = place(cameras, nodes, {camera: f"node{node}" for camera, node in where.items()})
+    inside = min(bound, sum(room for at_east, room in rooms if at_east))
+    assert len(found.owners) >= inside + min(free, sum(room for _, room in rooms) - inside)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(2, 12), st.integers(1, 12), st.integers(0, 11))
 @example(10, 10, 6)
