@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from surveil.clock import Every
-from surveil.fleet.messages import RENEW_S, NodeReport, Orders, peers_digest
+from surveil.fleet.messages import RENEW_S, VALID_S, NodeReport, Orders, peers_digest
 from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced
 from surveil.fleet.roster import Roster
 from surveil.fleet.seats import HOLD_S, Seats
@@ -247,7 +247,7 @@ class Coordinator:
     # Nodes.
 
     def _hear(self, report: NodeReport, now: float) -> bool:
-        """Note a report; return False for one of a daemon that another of the same name has replaced.
+        """Note a report; return False for one of a daemon while another of the same name has its place.
 
         Until that one falls silent: what seemed to replace it may have been a late report of the run before.
         """
@@ -255,7 +255,8 @@ class Coordinator:
             self._known[report.digest] = report.cameras
         before = self._nodes.get(report.node)
         replaced = set() if before is None else before.replaced
-        if before is not None and report.run in replaced and self._is_alive(before, now):
+        is_taken = report.run in replaced or not _may_follow(before, report, now)
+        if before is not None and is_taken and self._is_alive(before, now):
             return False
         replaced.discard(report.run)
         if before is not None and before.report.run != report.run:
@@ -318,6 +319,17 @@ class Coordinator:
             why=str(why),
             readers=tuple(sorted(n for n, node in self._nodes.items() if name in node.report.reading)),
         )
+
+
+def _may_follow(before: _Node | None, report: NodeReport, now: float) -> bool:
+    """Whether a report is of the same daemon or of one that was started on the same machine: by the same clock.
+
+    A daemon on another machine does not end the one before it, which may still read.
+    """
+    if before is None or report.run == before.report.run:
+        return True
+    passed = report.asked - before.report.asked
+    return abs(passed - (now - before.heard)) < VALID_S
 
 
 def _offer(node: _Node) -> tuple[object, ...]:

@@ -200,6 +200,32 @@ def test_a_second_daemon_of_the_same_name_gets_no_orders() -> None:
     assert sim.coordinator.report(report, sim.now) is None
 
 
+def test_a_second_machine_of_the_same_name_reads_nothing_while_the_first_is_there() -> None:
+    sim = Sim(Policy.STOP)
+    sim.run(20)
+    first, before = sim.nodes[0], sim.readers()
+    twin = replace(first, offset=7777.0, run=9, saved=None, reading={}, sent=[], answers=[])
+    twin.restart(sim.now)
+    sim.nodes.append(twin)
+    for _ in range(80):
+        sim.run(0.25)
+        assert sim.readers() == before
+    first.dead = True
+    for _ in range(80):
+        sim.run(0.25)
+        assert all(len(readers) <= 1 for readers in sim.readers().values())
+    assert twin.may_read(sim.now)
+
+
+def test_a_daemon_that_was_restarted_has_its_cameras_again_at_once() -> None:
+    sim = Sim(Policy.STOP)
+    sim.run(20)
+    before = sim.readers()
+    sim.nodes[0].restart(sim.now)
+    sim.run(3)
+    assert sim.readers() == before
+
+
 def test_a_late_report_of_the_run_before_does_not_lock_a_node_out() -> None:
     """A new coordinator may hear of a daemon first, and then what the one before it had sent."""
     sim = Sim(Policy.STOP)
