@@ -24,6 +24,9 @@ _SOON_S = 0.25
 _COST_STEP = 0.25
 """Part of a camera's cost by which a measurement must differ to be used: placement does not follow noise."""
 
+_FADE_S = 120.0
+"""How often the cost of a camera that has no room is halved: longer than nodes take to measure cameras."""
+
 
 @dataclass(slots=True, kw_only=True)
 class _Node:
@@ -109,7 +112,7 @@ class Coordinator:
         self._changed = True
         self._cheaper = False
         """A cost has fallen while there is too little room."""
-        self._looks, self._retries = Every(_SOON_S), Every(HOLD_S)
+        self._looks, self._retries, self._fades = Every(_SOON_S), Every(HOLD_S), Every(_FADE_S)
         self._next_end = now
         """When the leases of the node that has been silent for longest end."""
         self.superseded = False
@@ -140,6 +143,8 @@ class Coordinator:
             self._next_end = min((seat.until for _, seat in self._seats), default=now + HOLD_S)
         if self._cheaper and self._retries.due(now):
             self._changed, self._cheaper = True, False
+        if self._placement.short and self._fades.due(now):
+            self._changed |= self._lower_costs()
         if self._changed and now >= self._places_from:
             self._place(now)
 
@@ -164,10 +169,7 @@ class Coordinator:
 
     def configure(self, cameras: Mapping[str, CameraLoad]) -> None:
         """Place these cameras from now on."""
-        self._costs = {
-            name: camera.cost if camera.declared else self._costs.get(name, camera.cost)
-            for name, camera in cameras.items()
-        }
+        self._costs = {n: c.cost if c.declared else self._costs.get(n, c.cost) for n, c in cameras.items()}
         self._cameras = dict(cameras)
         self._changed = True
 
@@ -217,17 +219,19 @@ class Coordinator:
         for camera, node in self._placement.owners.items():
             targets[node].add(camera)
         self._targets = {node: frozenset(cameras) for node, cameras in targets.items()}
-        self._changed = self._forget_costs()
+        self._changed = False
 
-    def _forget_costs(self) -> bool:
-        """Nobody measures a camera that has no room: forget what it has cost; return whether it may have room now."""
-        lower = {
-            name: self._cameras[name].cost
-            for name, why in self._placement.unplaced.items()
-            if why is Unplaced.NO_ROOM and self._cameras[name].cost < self._costs[name]
-        }
-        self._costs |= lower
-        return bool(lower)
+    def _lower_costs(self) -> bool:
+        """Halve what cameras without room have cost, down to the usual: nobody measures them. Return whether any did.
+
+        Step by step: the nodes that take some measure them before the next step.
+        """
+        full = [name for name, why in self._placement.unplaced.items() if why is Unplaced.NO_ROOM]
+        high = [
+            name for name in full if name in self._cameras and self._costs[name] > self._cameras[name].cost
+        ]
+        self._costs |= {name: max(self._costs[name] / 2, self._cameras[name].cost) for name in high}
+        return bool(high)
 
     def _present(self) -> dict[str, str]:
         """Return who reads, or is to read, each camera now."""

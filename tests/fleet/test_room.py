@@ -42,9 +42,21 @@ def test_what_has_no_room_is_watched_as_soon_as_costs_have_fallen() -> None:
 
 def test_a_camera_that_has_cost_more_than_any_node_has_is_not_left_for_ever() -> None:
     sim = fleet(cameras=1, capacity=3, cost=1.0)
-    measure(sim, 3.6)
+    measure(sim, 14.0)
     lose(sim, [node.name for node in sim.nodes].index(sim.readers()["cam0"][0]))
+    assert unwatched(sim) == ["cam0"]
+    sim.run(250)
     assert unwatched(sim) == []
+
+
+def test_cameras_without_room_are_tried_no_faster_than_their_cost_is_measured() -> None:
+    """A node does not take all of them because they are said to cost little."""
+    sim = fleet(cameras=20, capacity=10.9, cost=1.0)
+    for node in sim.nodes:
+        node.cost = 1.0
+    sim.coordinator.configure({name: CameraLoad(name=name, cost=0.1) for name in sim.loads})
+    lose(sim, 1, 900)
+    assert 11 <= len(sim.nodes[0].may_read(sim.now)) <= 12
 
 
 def test_a_node_whose_cameras_cost_more_than_it_has_keeps_those_that_fit_nowhere_else() -> None:
