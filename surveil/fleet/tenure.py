@@ -1,4 +1,4 @@
-"""A coordinator and its term in the shared store: it ends with a higher term, and begins anew where terms were lost."""
+"""A coordinator and its term in the shared store: it starts again with a higher term if the store has lost its own."""
 
 from __future__ import annotations
 
