@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
+from surveil.alerts.delivery import Camera
 from surveil.app.evidence_store import CameraRecorder, recorded_s
 from surveil.capture.certificates import Pins
 from surveil.capture.loop import CaptureLoop
@@ -52,6 +53,16 @@ class CameraRuntime:
     def state(self) -> str:
         """The state of the stream, or that the camera is disabled. Any thread may ask."""
         return self.capture.status.state if self.capture else "disabled"
+
+    def as_sinks_know_it(self) -> Camera:
+        """Return the camera as messages describe it. Any thread may ask."""
+        return Camera(
+            state=self.state,
+            zones=tuple(self.camera.zones),
+            rules=tuple(map(rule_name, self.camera.rules)),
+            site=self.camera.site,
+            titles=self.camera.titles,
+        )
 
     def connect(
         self,

@@ -6,14 +6,14 @@ its slot and its open events live on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
-from surveil.alerts.delivery import Camera, InstallationStatus
+from surveil.alerts.delivery import InstallationStatus
 from surveil.app.assembly import (
     CameraFactory,
     Pipeline,
@@ -40,7 +40,6 @@ from surveil.lane import Lost
 from surveil.pipeline.analyse import Dismiss, Retune
 from surveil.pipeline.commit import CommitRequest
 from surveil.reasons import Reason
-from surveil.rules.base import rule_name
 from surveil.schedule import ScheduleSettings
 from surveil.threads import ThreadGroup
 from surveil.types import Alert
@@ -108,11 +107,19 @@ class CameraSet:
             self._pipeline.counting.prepare(camera)
 
     def add(self, cameras: Iterable[CameraConfig]) -> None:
-        """Take cameras in; their threads start at once when the set runs, else with it."""
-        runtimes = {camera.name: self._admit(camera) for camera in cameras}
-        self.runtimes = {**self.runtimes, **runtimes}
-        for runtime in runtimes.values() if self._runs else ():
-            runtime.run(self._group)
+        """Take cameras in; their threads start at once when the set runs, else with it.
+
+        One that fails is left out and keeps none of the others out; raises the first exception when all are through.
+        """
+        failed: list[Exception] = []
+        for camera in cameras:
+            try:
+                self._add(camera)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other cameras come
+                log.error("camera cannot be added", camera=camera.name, why=str(error))  # noqa: TRY400 - raised below
+                failed.append(error)
+        if failed:
+            raise failed[0]
 
     def keep_others(self, config: Config) -> None:
         """Keep what there is of cameras that are not watched by their settings; of those that are gone by `defaults`.
@@ -125,7 +132,9 @@ class CameraSet:
 
     def remove(self, names: Iterable[str], reason: Reason = Reason.CONFIG) -> None:
         """Let cameras go: their open events end, what is to be told of them is on the disk, their series vanish."""
-        gone = [self.runtimes[name] for name in names]
+        self._let_go([self.runtimes[name] for name in names], reason)
+
+    def _let_go(self, gone: Collection[CameraRuntime], reason: Reason) -> None:
         self._halt(gone)
         deadline = self._clock.monotonic() + _HOME_S
         ended = [self._dismiss(runtime, deadline, reason) for runtime in gone]
@@ -134,7 +143,7 @@ class CameraSet:
             self._evidence.drop(runtime.camera.name)
             self._recordings.drop(runtime.camera.name)
             self._factory.leave(runtime.camera.name, runtime.camera)
-            if self._live and runtime.capture:
+            if self._live:
                 self._live.drop(runtime.camera.name)
             self._metrics.forget(camera=runtime.camera.name)
         names = {runtime.camera.name for runtime in gone}
@@ -213,27 +222,30 @@ class CameraSet:
 
     def installation(self) -> InstallationStatus:
         """Return the cameras as sinks know them."""
-        return InstallationStatus(
-            cameras={
-                name: Camera(
-                    state=runtime.state,
-                    zones=tuple(runtime.camera.zones),
-                    rules=tuple(map(rule_name, runtime.camera.rules)),
-                    site=runtime.camera.site,
-                    titles=runtime.camera.titles,
-                )
-                for name, runtime in self.runtimes.items()
-            }
-        )
+        return InstallationStatus({name: one.as_sinks_know_it() for name, one in self.runtimes.items()})
 
     # One camera.
 
-    def _admit(self, camera: CameraConfig) -> CameraRuntime:
+    def _add(self, camera: CameraConfig) -> None:
+        """Take one camera in, or leave nothing of it behind."""
+        self.prepare((camera,))
+        runtime = CameraRuntime(camera=camera)
+        try:
+            self._admit(runtime)
+            self.runtimes = {**self.runtimes, camera.name: runtime}
+            if self._runs:
+                runtime.run(self._group)
+        except Exception:
+            self._let_go((runtime,), Reason.CONFIG)
+            raise
+
+    def _admit(self, runtime: CameraRuntime) -> None:
+        camera = runtime.camera
         self._metrics.add_camera(camera.name, rules_of(camera))
         if not camera.enabled:
             self._metrics.camera_state.labels(camera.name, "disabled").set(1)
-            return CameraRuntime(camera=camera)
-        runtime = CameraRuntime(camera=camera, off=self._factory.off(camera), recorder=make_recorder(camera))
+            return
+        runtime.off, runtime.recorder = self._factory.off(camera), make_recorder(camera)
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         if self._live:
@@ -241,7 +253,6 @@ class CameraSet:
         self._pipeline.open(camera, self._factory.work(camera), self._factory.engine(camera))
         self._keep_models(camera)
         self._connect(runtime)
-        return runtime
 
     def _connect(self, runtime: CameraRuntime, t: float = 0.0) -> None:
         tap = self._live.tap(runtime.camera.name) if self._live else None
@@ -277,7 +288,7 @@ class CameraSet:
     def _dismiss(self, runtime: CameraRuntime, deadline: float, reason: Reason) -> Stop:
         """Take a camera out of the pipeline; return what is set once its last alerts are on the disk."""
         name, done = runtime.camera.name, Stop()
-        if runtime.capture is None:
+        if name not in self._pipeline.ring.books():
             done.set()
             return done
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):

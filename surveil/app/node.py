@@ -26,6 +26,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from surveil import __version__
+from surveil.app.failed_cameras import FailedCameras
 from surveil.app.learned import LearnedCarrier
 from surveil.app.services import Service, ThreadSet
 from surveil.clock import Clock, Every, Stop, boot_s
@@ -53,7 +54,7 @@ _SHARE = 0.75
 
 
 class FleetNode:
-    """Leases of this node. `narrow`, `differs` and `applied` are the main thread's; the others any thread's.
+    """Leases of this node. `narrow`, `begin`, `differs` and `applied` are the main thread's; the others any thread's.
 
     Args:
         config: the whole configuration.
@@ -90,6 +91,7 @@ class FleetNode:
         self._applied = 0
         self._next: tuple[int, Mapping[str, int]] = 0, {}
         """What `narrow` has returned last: the number of its orders, and the epochs."""
+        self._failed = FailedCameras()
         self._draining = False
         self._address = self._pages = ""
         self._peers: Mapping[str, str] = {}
@@ -102,26 +104,32 @@ class FleetNode:
 
     def narrow(self, config: Config) -> Config:
         """Return a configuration with those cameras alone that this node is to have now."""
-        self._whole = config
         number, wanted = self._leases.number, self._leases.wanted(self._now())
         cameras = {name: config.cameras[name] for name in config.cameras if name in wanted}
-        self._epochs |= wanted
-        self._reading = {name: wanted[name] for name in cameras} | self._leaving(cameras)
         self._next = number, {name: wanted[name] for name in cameras}
         return replace(config, cameras=MappingProxyType(cameras))
 
+    def begin(self, whole: Config) -> None:
+        """Note that what `narrow` returned last is about to be carried out; `whole`: with all cameras of the file."""
+        self._whole, (_, wanted) = whole, self._next
+        self._epochs |= wanted
+        self._reading = {**self._reading, **wanted}
+
     def differs(self) -> bool:
-        """Whether the node is to have other cameras, or the same with other epochs."""
-        wanted = self._leases.wanted(self._now())
-        return self._reading != {n: epoch for n, epoch in wanted.items() if n in self._whole.cameras}
+        """Whether the node is to have other cameras, or the same with other epochs, and is to try it now."""
+        now = self._now()
+        possible = self._whole.cameras.keys() - self._failed.waiting(now)
+        return self._reading != {n: e for n, e in self._leases.wanted(now).items() if n in possible}
 
     def applied(self, cameras: Iterable[str]) -> None:
         """Note that what `narrow` returned last has been carried out as far as it could: these cameras are there."""
         self._applied, wanted = self._next
         there = set(cameras)
+        missing = wanted.keys() - there
+        self._failed.note(missing, there, self._now())
         self._reading = {name: self._epochs[name] for name in there if name in self._epochs}
-        for name in wanted.keys() - there:
-            log.error("camera of this node could not be added", camera=name)
+        for name in missing:
+            log.error("camera of this node could not be added, retrying", camera=name)
 
     def services(
         self, group: ThreadGroup, clock: Clock, stop: Stop, beats: Heartbeats
@@ -146,9 +154,6 @@ class FleetNode:
         """Name the classifiers that rules of any camera need: one that comes here finds them here."""
         rules = (rule for camera in self._whole.cameras.values() for rule in camera.rules)
         return {rule.model for rule in rules if isinstance(rule, ClassifiedSettings)}
-
-    def _leaving(self, cameras: Mapping[str, object]) -> dict[str, int]:
-        return {name: epoch for name, epoch in self._reading.items() if name not in cameras}
 
     # For any thread.
 
@@ -250,6 +255,7 @@ class FleetNode:
             labels=self._labels,
             digest=config.digest[:12],
             cameras=frozenset(n for n, c in config.cameras.items() if c.enabled) if with_cameras else None,
+            unable=sorted(self._failed.unable(now)),
             costs=self._meter.costs(now),
             version=__version__,
             address=self._address,

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import structlog
@@ -170,6 +171,8 @@ class Reloader:
         self._whole = config
         self.config = node.narrow(config) if node else config
         """What runs."""
+        if node:
+            node.begin(config)
         self._load = load
         self._cameras = cameras
         self._couriers = couriers
@@ -235,12 +238,19 @@ class Reloader:
             log.error("part of the leases not followed", problems=failed)
 
     def _carry_out(self, plan: ReloadPlan, new: Config, ending: Callable[[], bool]) -> list[str]:
+        if self._node:
+            self._node.begin(self._whole)
         failed = self._apply(plan, new, ending)
         kept = {name: getattr(self.config, name) for name in plan.restart}
-        self.config = replace(new, **kept)
+        self.config = replace(new, **kept, cameras=self._there(new))
         if self._node:
             self._node.applied(self._cameras.runtimes)
         return failed
+
+    def _there(self, new: Config) -> Mapping[str, CameraConfig]:
+        """Return the cameras that are there, in the order of the file: what failed is tried again the next time."""
+        there = {name: runtime.camera for name, runtime in self._cameras.runtimes.items()}
+        return MappingProxyType({name: there[name] for name in (*new.cameras, *there) if name in there})
 
     def _begin(self) -> tuple[Config, Config, ReloadPlan]:
         """Do what may fail: nothing has been touched then."""

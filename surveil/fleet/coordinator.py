@@ -266,7 +266,8 @@ class Coordinator:
         if before is not None and before.report.run != report.run:
             replaced.add(before.report.run)
         cameras = self._known.get(report.digest, before.cameras if before else frozenset())
-        node = _Node(report=report, cameras=cameras, heard=now, replaced=replaced)
+        able = cameras.difference(report.unable)
+        node = _Node(report=report, cameras=able, heard=now, replaced=replaced)
         self._nodes[report.node] = node
         self._changed |= before is None or _offer(before) != _offer(node) or not self._is_alive(before, now)
         self._measure(report.costs)

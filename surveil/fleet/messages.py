@@ -6,7 +6,7 @@ Times of a node are seconds of its boot-time clock, which counts suspended time 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from hashlib import sha256
@@ -50,6 +50,8 @@ class NodeReport:
     """Of its configuration."""
     cameras: frozenset[str] | None = None
     """Cameras of its configuration; None: as with this digest before."""
+    unable: Sequence[str] = ()
+    """Those of them that it has failed to watch: another node is to have them."""
     costs: Mapping[str, float] = field(default_factory=dict)
     """Measured cost of cameras, in the unit of the capacity."""
     version: str = ""

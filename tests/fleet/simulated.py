@@ -35,6 +35,7 @@ class Node:
     saved: Orders | None = None
     applied: int = 0
     reading: dict[str, int] = field(default_factory=dict)
+    unable: set[str] = field(default_factory=set)
     next_report: float = 0.0
     sent: list[NodeReport] = field(default_factory=list)
     answers: list[Orders] = field(default_factory=list)
@@ -59,7 +60,8 @@ class Node:
 
     def look(self, now: float) -> None:
         self.leases.look(self.clock(now))
-        self.reading = dict(self.leases.wanted(self.clock(now)))
+        wanted = self.leases.wanted(self.clock(now))
+        self.reading = {camera: epoch for camera, epoch in wanted.items() if camera not in self.unable}
         self.applied = self.leases.number
 
     def report(self, now: float) -> NodeReport:
@@ -77,6 +79,7 @@ class Node:
             draining=self.draining,
             digest="one",
             cameras=self.cameras,
+            unable=sorted(self.unable),
         )
 
     def take(self, orders: Orders, now: float) -> None:

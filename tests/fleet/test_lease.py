@@ -307,3 +307,18 @@ def _check(sim: Sim, policy: Policy, highest: dict[str, int]) -> None:
     for camera, epoch in sim.epochs():
         assert epoch >= highest.get(camera, 0), "epochs rise with every hand-over"
         highest[camera] = epoch
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_another_node_gets_what_one_cannot_watch_and_keeps_it(policy: Policy) -> None:
+    sim = Sim(policy, nodes=2)
+    sim.run(30)
+    (first,) = sim.readers()["cam0"]
+    node = next(node for node in sim.nodes if node.name == first)
+    node.unable = {"cam0"}
+    sim.run(5)
+    (second,) = sim.readers()["cam0"]
+    assert second != first
+    node.unable = set()
+    sim.run(60)
+    assert sim.readers()["cam0"] == [second]

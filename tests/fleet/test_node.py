@@ -34,6 +34,14 @@ def shown(node, name):
     }
 
 
+def have_what_the_leases_say(node):
+    """Do as the daemon does, with cameras of which none fails."""
+    whole = node._whole
+    cameras = node.narrow(whole).cameras
+    node.begin(whole)
+    node.applied(cameras)
+
+
 @pytest.mark.parametrize(("policy", "without"), [("watch", {"yard": 0.0}), ("stop", {})])
 def test_a_node_shows_that_it_watches_without_a_lease_for_as_long_as_it_does(make_node, policy, without):
     now = 1000.0
@@ -41,14 +49,14 @@ def test_a_node_shows_that_it_watches_without_a_lease_for_as_long_as_it_does(mak
 
     def follow(number):
         node._follow(Orders(number=number, asked=now, grants={"yard": 7}))
-        node.applied(node.narrow(node._whole).cameras)
+        have_what_the_leases_say(node)
 
     follow(1)
     assert shown(node, "surveil_camera_owner") == {"yard": 1.0}
     for now in range(1001, 1030):
         node._leases.look(now)
     assert now > 1000 + STOP_S
-    node.applied(node.narrow(node._whole).cameras)
+    have_what_the_leases_say(node)
     assert shown(node, "surveil_camera_owner") == without
     assert node.may_read("yard") is (policy == "watch")
     follow(2)
@@ -61,7 +69,7 @@ def test_a_node_that_stops_puts_what_was_changed_last(make_node, store, tmp_path
     node, folder = make_node("east"), tmp_path / "east"
     Outbox.open(folder / "surveil.db", [], ManualClock()).close()
     node._follow(Orders(number=1, asked=boot_s(), grants={"yard": 7}))
-    node.applied(node.narrow(node._whole).cameras)
+    have_what_the_leases_say(node)
     clock, stop = SystemClock(), Stop()
     (service,) = node.services(ThreadGroup(stop), clock, stop, Heartbeats(clock))
     service.start()

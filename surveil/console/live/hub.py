@@ -96,8 +96,10 @@ class LiveHub:
             self._change(feed, partial(feed.show_by, secrecy, is_webcam=is_webcam))
 
     def drop(self, camera: str) -> None:
-        """Let a camera go."""
-        feed = self._feeds[camera]
+        """Let a camera go, if it is shown."""
+        feed = self._feeds.get(camera)
+        if feed is None:
+            return
         self._feeds = {name: one for name, one in self._feeds.items() if name != camera}
         if self._loop is None:  # nobody has ever looked
             self._changes.pop(feed, None)
