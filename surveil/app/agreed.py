@@ -33,7 +33,8 @@ class Agreed:
     began: int = 0
     """Epoch of the lease that `begun` belongs to."""
     begun: Mapping[str, str] | None = None
-    """What was here when that lease began, by name: parts to which a node adds. None: the store was read since."""
+    """Parts to which a node adds, by name: what is in them that was not added since that lease began. None: all that
+    nodes before have put was read since."""
 
     def keeps(self, name: str, own: str | None, theirs: str) -> bool:
         """Whether a part of the store is to stay as it is here: it is the same, or was changed here alone."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 _PERIOD_S = 5.0
+_SETTLE_S = 2 * _PERIOD_S
+"""How long the node that had a camera before may take to put its last changes."""
 _LAST_S = 2.0
 """How long the last round may take when the daemon stops: what it does not reach is put after the next start."""
 Holdings = Callable[[], Iterable[tuple[str, int, bool]]]
@@ -58,6 +60,8 @@ class LearnedCarrier:
         self._files = AgreedFiles(folder)
         self._agreed: dict[str, Agreed] = {}
         """By camera that is held, once the store was read in this run."""
+        self._settles: dict[str, float] = {}
+        """When to read it again, by camera whose lease has just begun."""
         self._verdict_folders = (folder / FEEDBACK, store / VERDICTS)
         self._verdicts: SharedVerdicts | None = None
         """None: no node has a data set."""
@@ -121,14 +125,26 @@ class LearnedCarrier:
 
     def _leave(self, camera: str) -> None:
         """Store what has changed here until another node may watch it."""
-        self._put(camera, self._agreed.pop(camera))
+        self._put(camera, self._settled(camera, self._agreed.pop(camera)))
 
     def _carry(self, camera: str, epoch: int) -> None:
         agreed = self._agreed.get(camera)
         if agreed is None or agreed.epoch != epoch:
             self._agreed.pop(camera, None)
             self._agreed[camera] = agreed = self._follow(camera, epoch)
-        self._agreed[camera] = self._put(camera, agreed)
+            self._settles[camera] = self._now() + _SETTLE_S
+        if self._now() >= self._settles[camera] or self._ending:
+            self._agreed[camera] = agreed = self._settled(camera, agreed)
+        if agreed.begun is None:
+            self._agreed[camera] = self._put(camera, agreed)
+
+    def _settled(self, camera: str, agreed: Agreed) -> Agreed:
+        """Read the store once more after a lease has begun: what the node before put late is not covered by ours."""
+        if agreed.begun is None:
+            return agreed
+        agreed = replace(self._take(camera, agreed, agreed.epoch), begun=None)
+        self._files.note(camera, agreed)
+        return agreed
 
     def _follow(self, camera: str, epoch: int) -> Agreed:
         """Read the store for a lease that has begun, or after a start."""
@@ -139,12 +155,14 @@ class LearnedCarrier:
 
     def _begin(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
         """Note what is here when a lease begins: the store may be away for long."""
-        begun = {
-            name: content for kind in self._kinds.values() for name, content in kind.growing(camera).items()
-        }
-        agreed = replace(agreed, began=epoch, begun=begun)
+        agreed = replace(agreed, began=epoch, begun=self._growing(camera))
         self._files.note(camera, agreed)
         return agreed
+
+    def _growing(self, camera: str) -> dict[str, str]:
+        return {
+            name: content for kind in self._kinds.values() for name, content in kind.growing(camera).items()
+        }
 
     def _put(self, camera: str, agreed: Agreed) -> Agreed:
         """Store what has changed here; return what is the same here and there."""
@@ -171,14 +189,20 @@ class LearnedCarrier:
         theirs = dict(entry.parts) if entry else {}
         if entry and entry.epoch == epoch:  # It is from here: nobody else has had this lease.
             agreed = replace(agreed, parts=theirs)
-        lost = self._use(camera, agreed, theirs, shelf)
+        taken, lost = self._use(camera, agreed, theirs, shelf)
+        if agreed.begun is not None:
+            # What is taken now is not added to what is taken later.
+            grown = {n: shelf.get(taken[n]).decode("ascii") for n in self._growing(camera) if n in taken}
+            agreed = replace(agreed, begun={**agreed.begun, **grown})
         parts = {name: digest for name, digest in theirs.items() if name not in lost}
-        agreed = replace(agreed, epoch=epoch, parts=parts, begun=None)
+        agreed = replace(agreed, epoch=epoch, parts=parts)
         self._files.note(camera, agreed)
         return agreed
 
-    def _use(self, camera: str, agreed: Agreed, theirs: Mapping[str, str], shelf: Shelf) -> Collection[str]:
-        """Take what was changed in the store; return the parts that it has lost: what is here takes their place."""
+    def _use(
+        self, camera: str, agreed: Agreed, theirs: Mapping[str, str], shelf: Shelf
+    ) -> tuple[Mapping[str, str], Collection[str]]:
+        """Take what was changed in the store; return it, and the lost parts: what is here takes their place."""
         own, taken, lost = self._here(camera), dict[str, str](), set[str]()
         try:
             for name, digest in theirs.items():
@@ -194,7 +218,7 @@ class LearnedCarrier:
                 self._files.note(camera, replace(agreed, parts={**agreed.parts, **taken}))
         for kind_name, count in Counter(map(_kind, taken)).items():
             log.info("what the camera has learned taken over", camera=camera, kind=kind_name, parts=count)
-        return lost
+        return taken, lost
 
     def _shelf(self, camera: str) -> Shelf:
         return Shelf(self._store, f"learned/{camera}")

@@ -17,6 +17,7 @@ NOW = 1_700_000_000.0
 DAY = 86_400
 NOON = 20_000 * DAY + 12 * 3600
 RULE = "yard", "intrusion"
+SETTLE_S = 10.0
 
 
 class Node:
@@ -79,6 +80,13 @@ class Node:
             return hours, float(store.map(camera, 0, 1e12).max())
 
     def carry(self, **held):
+        """Take and put; the first time of a lease once more, when the node before has put its last changes."""
+        self.round(**held)
+        self.passes(SETTLE_S)
+        self.carrier.run_once()
+
+    def round(self, **held):
+        """Take and put once."""
         self.held = held
         self.carrier.run_once()
 

@@ -7,7 +7,7 @@ from surveil.errors import StateError
 from surveil.fleet.shelf import Shelf
 from surveil.offline.classify import dataset
 from surveil.offline.classify.feedback import feedback_folder
-from tests.fleet.carriers import DAY, NOON
+from tests.fleet.carriers import DAY, NOON, RULE
 
 
 def test_models_and_arming_follow_a_camera(carriers):
@@ -141,3 +141,55 @@ def test_an_hour_without_the_store_is_told_and_loses_nothing(carriers, store):
     west.carry(yard=6)
     assert west.model() == b"model 660"
     assert west.counted()[0] == {NOON: 12}
+
+
+def test_what_was_changed_just_before_a_move_is_taken_though_it_is_put_late(carriers):
+    """The rounds of the two nodes do not wait for each other."""
+    east, west = carriers
+    east.disarm(RULE)
+    east.models.publish(b"old")
+    east.count(NOON, 10)
+    east.carry(yard=5)
+    east.arm(RULE)
+    east.models.publish(b"new")
+    east.count(NOON, 3)
+    west.round(yard=6)
+    assert (west.disarmed(), west.model()) == ({RULE}, b"old")
+    west.count(NOON, 4)
+    west.count(NOON + DAY, 1)
+    east.round()
+    for _ in range(2):
+        west.passes(5.0)
+        west.round(yard=6)
+    east.carry(yard=7)
+    for node in carriers:
+        assert (node.disarmed(), node.model()) == (set(), b"new")
+        assert node.counted()[0] == {NOON: 17, NOON + DAY: 1}
+
+
+def test_a_camera_that_goes_on_at_once_takes_what_was_put_late_along(carriers):
+    east, west = carriers
+    east.models.publish(b"old")
+    east.carry(yard=5)
+    east.models.publish(b"new")
+    west.round(yard=6)
+    west.disarm(RULE)
+    east.round()
+    west.round()
+    east.carry(yard=7)
+    assert (east.model(), east.disarmed()) == (b"new", {RULE})
+
+
+def test_a_restart_while_the_node_before_may_still_put_loses_nothing(carriers):
+    east, west = carriers
+    east.count(NOON, 10)
+    east.carry(yard=5)
+    east.count(NOON, 3)
+    west.round(yard=6)
+    west.count(NOON, 4)
+    west.restart()
+    west.round(yard=6)
+    west.count(NOON, 5)
+    east.round()
+    west.carry(yard=6)
+    assert west.counted() == ({NOON: 22}, 22.0)
