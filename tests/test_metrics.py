@@ -91,6 +91,7 @@ def test_what_can_be_known_is_there_at_the_start_at_0(registry):
         "surveil_build",
         "surveil_execution_provider",
         "surveil_classifier_in_use",
+        "surveil_fleet_camera",
     }
     facts |= set(FIGURES)  # of the GPU, where there is one
     empty = {family.name for family in registry.collect() if not family.samples}

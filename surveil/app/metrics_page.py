@@ -139,7 +139,9 @@ def filled(
     registry.register(EventCollector(list, lambda: {camera: (rule,)}))
     registry.register(DiskCollector(Path("/"), lambda: [camera], dict))
     registry.register(GpuCollector())
-    registry.register(LeaseCollector(lambda: [(camera, 0, False)], lambda: 0.0, lambda: 0.0))
+    registry.register(
+        LeaseCollector(lambda: [camera], lambda: [(camera, 0, False)], lambda: 0.0, lambda: 0.0)
+    )
     registry.register(DamageCollector(lambda: dict.fromkeys(Damaged, 0)))
     registry.register(LogCollector(lambda: dict.fromkeys(LineLoss, 0)))
     kept = SignalCounters({Entry(camera, rule, RAISED): 0})

@@ -148,7 +148,11 @@ class FleetNode:
 
     def collector(self) -> Collector:
         """Return what shows the leases among the metrics."""
-        return LeaseCollector(self.holdings, self.lease_age_s, self._learned.late_s)
+        return LeaseCollector(self._enabled, self.holdings, self.lease_age_s, self._learned.late_s)
+
+    def _enabled(self) -> frozenset[str]:
+        """Name the cameras of the fleet that some node is to watch."""
+        return frozenset(name for name, camera in self._whole.cameras.items() if camera.enabled)
 
     def _classifiers(self) -> set[str]:
         """Name the classifiers that rules of any camera need: one that comes here finds them here."""
@@ -241,7 +245,7 @@ class FleetNode:
             write_atomically(self._saved, json.dumps(orders.plain()).encode())
 
     def _report(self, *, with_cameras: bool) -> NodeReport:
-        now, config, number = self._now(), self._whole, self._leases.number
+        now, number = self._now(), self._leases.number
         if self._counts.due(now):
             self._pending = sum(states["pending"] for states in self._deliveries().values())
         return NodeReport(
@@ -253,8 +257,8 @@ class FleetNode:
             reading=dict(self._reading),
             capacity=self._capacity,
             labels=self._labels,
-            digest=config.digest[:12],
-            cameras=frozenset(n for n, c in config.cameras.items() if c.enabled) if with_cameras else None,
+            digest=self._whole.digest[:12],
+            cameras=self._enabled() if with_cameras else None,
             unable=sorted(self._failed.unable(now)),
             costs=self._meter.costs(now),
             version=__version__,
@@ -272,15 +276,23 @@ class LeaseCollector(Collector):
 
     def __init__(
         self,
+        cameras: Callable[[], Iterable[str]],
         holdings: Callable[[], Iterable[tuple[str, int, bool]]],
         age_s: Callable[[], float],
         store_late_s: Callable[[], float],
     ) -> None:
-        self._holdings = holdings
+        self._cameras, self._holdings = cameras, holdings
         self._age_s, self._store_late_s = age_s, store_late_s
 
     def collect(self) -> Iterator[Metric]:
-        """Read the leases."""
+        """Read the configuration and the leases."""
+        configured = GaugeMetricFamily(
+            "surveil_fleet_camera",
+            "1 for each enabled camera of this node's configuration, whichever node of the fleet watches it.",
+            labels=["camera"],
+        )
+        for name in sorted(self._cameras()):
+            configured.add_metric([name], 1)
         epoch = GaugeMetricFamily(
             "surveil_camera_lease_epoch",
             "Epoch of the camera's lease; it rises whenever another node of the fleet takes the camera over.",
@@ -304,7 +316,7 @@ class LeaseCollector(Collector):
             "Time for which the shared store could not be read or written; 0 while it works.",
         )
         late.add_metric([], self._store_late_s())
-        yield from (epoch, owner, age, late)
+        yield from (configured, epoch, owner, age, late)
 
 
 def _link(address: str, scheme: str) -> str:

@@ -64,6 +64,10 @@ def test_a_node_shows_that_it_watches_without_a_lease_for_as_long_as_it_does(mak
     assert shown(node, "surveil_camera_lease_epoch") == {"yard": 7}
 
 
+def test_a_node_names_the_cameras_of_the_fleet_whoever_watches_them(make_node):
+    assert shown(make_node("east"), "surveil_fleet_camera") == {"yard": 1.0, "gate": 1.0}
+
+
 def test_a_node_that_stops_puts_what_was_changed_last(make_node, store, tmp_path):
     """Counts are written when the pipeline ends, and so after the stop was asked for."""
     node, folder = make_node("east"), tmp_path / "east"

@@ -38,6 +38,7 @@ EMPTY = {
     "surveil_signals_suppressed_total": "no signal was suppressed",
     "ALERTS{alertname=~": "no alert of ours fires",
     "surveil_camera_owner": "no fleet",
+    "surveil_fleet_camera": "no fleet",
     "surveil:fleet_readers": "no fleet",
     "surveil_lease_age_seconds": "no fleet",
     "surveil_fleet_store_": "no fleet",
