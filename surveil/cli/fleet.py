@@ -26,6 +26,7 @@ from surveil.config.file import FleetSettings
 from surveil.errors import ConfigError, StateError
 from surveil.extras import Extra, command
 from surveil.fleet import rayprocess
+from surveil.fleet.messages import Policy
 from surveil.fleet.rayprocess import RayTls
 
 if TYPE_CHECKING:
@@ -87,17 +88,18 @@ def status(
 
     Example: `surveil fleet status --watch`
     """
-    ask = _connected(config)
+    settings, fleet = _read(config)
+    ask, policy = _asking(settings, fleet), Policy(fleet.on_lost_coordinator)
     if json:
         print_json(ask("view"))
         return
     if not watch:
-        for table in _tables(ask("view")):
+        for table in _tables(ask("view"), policy):
             show_table(table)
         return
     with Live(console=console, refresh_per_second=1) as live:
         while True:
-            live.update(_grid(ask("view")))
+            live.update(_grid(ask("view"), policy))
             SystemClock().sleep(_REFRESH_S, Stop())
 
 
@@ -180,7 +182,11 @@ def _tls(fleet: FleetSettings) -> RayTls | None:
 
 
 def _connected(path: Path) -> Any:
-    settings, fleet = _read(path)
+    return _asking(*_read(path))
+
+
+def _asking(settings: Config, fleet: FleetSettings) -> Any:
+    """Return what asks the coordinator."""
     backend = _ray(settings, fleet)
     backend.connect(fleet.listen, rayprocess.own_address(fleet.listen))
     return backend.ask_coordinator
@@ -191,14 +197,14 @@ def _done(problem: str) -> None:
         raise StateError(problem)
 
 
-def _grid(view: Mapping[str, Any]) -> Table:
+def _grid(view: Mapping[str, Any], policy: Policy) -> Table:
     grid = Table.grid()
-    for table in _tables(view):
+    for table in _tables(view, policy):
         grid.add_row(table)
     return grid
 
 
-def _tables(view: Mapping[str, Any]) -> list[Table]:
+def _tables(view: Mapping[str, Any], policy: Policy) -> list[Table]:
     nodes = Table("node", "state", "cameras", "load", "alerts waiting", "heard", title=_title(view))
     for node in view["nodes"]:
         nodes.add_row(
@@ -212,7 +218,10 @@ def _tables(view: Mapping[str, Any]) -> list[Table]:
     cameras = Table("camera", "node", "epoch", "")
     for camera in view["cameras"]:
         cameras.add_row(
-            camera["name"], camera["node"] or Text("none", "red"), str(camera["epoch"] or ""), _remark(camera)
+            camera["name"],
+            camera["node"] or Text("none", "red"),
+            str(camera["epoch"] or ""),
+            _remark(camera, policy),
         )
     return [nodes, cameras]
 
@@ -230,9 +239,13 @@ def _state(node: Mapping[str, Any]) -> Text:
     return Text("draining", "yellow") if node["draining"] else Text("ok")
 
 
-def _remark(camera: Mapping[str, Any]) -> str | Text:
-    if len(camera["readers"]) > 1:
-        return Text(f"read by {', '.join(camera['readers'])}", "red")
-    if camera["target"] and camera["target"] != camera["node"]:
+def _remark(camera: Mapping[str, Any], policy: Policy) -> str | Text:
+    node, readers, lost = camera["node"], camera["readers"], camera["lost_readers"]
+    if len(readers) > 1:
+        return Text(f"read by {', '.join(readers)}", "red")
+    if camera["target"] and camera["target"] != node:
         return f"moves to {camera['target']}"
-    return str(camera["why"]).replace("_", " ")
+    if node and node not in readers:
+        return Text(f"{node} does not read it", "red")
+    perhaps = f"perhaps read by {', '.join(lost)} (lost)" if lost and policy is Policy.WATCH else ""
+    return ", ".join(filter(None, (str(camera["why"]).replace("_", " "), perhaps)))

@@ -71,7 +71,9 @@ class CameraView:
     why: str
     """Why there is none."""
     readers: tuple[str, ...]
-    """Nodes that have said that they read it."""
+    """Nodes that are alive and have said that they read it."""
+    lost_readers: tuple[str, ...]
+    """Nodes that are lost and said before that they read it: with `watch` they may do so still."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +201,7 @@ class Coordinator:
             waiting_s=max(0.0, self._places_from - now),
             superseded=self.superseded,
             nodes=tuple(self._node_view(name, now) for name in sorted(self._nodes)),
-            cameras=tuple(self._camera_view(name) for name in sorted(self._cameras)),
+            cameras=tuple(self._camera_view(name, now) for name in sorted(self._cameras)),
         )
 
     def roster(self) -> Roster:
@@ -314,7 +316,9 @@ class Coordinator:
             store_age_s=report.store_age_s,
         )
 
-    def _camera_view(self, name: str) -> CameraView:
+    def _camera_view(self, name: str, now: float) -> CameraView:
+        readers = sorted(n for n, node in self._nodes.items() if name in node.report.reading)
+        alive = {n for n in readers if self._is_alive(self._nodes[n], now)}
         seat, why = self._seats.get(name), self._placement.unplaced.get(name, "")
         return CameraView(
             name=name,
@@ -322,7 +326,8 @@ class Coordinator:
             epoch=seat.epoch if seat else 0,
             target=self._placement.owners.get(name, ""),
             why=str(why),
-            readers=tuple(sorted(n for n, node in self._nodes.items() if name in node.report.reading)),
+            readers=tuple(n for n in readers if n in alive),
+            lost_readers=tuple(n for n in readers if n not in alive),
         )
 
 

@@ -18,11 +18,12 @@ from surveil.fleet.agent import Agent
 from surveil.fleet.control import ControlSocket, ask
 from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.cost import CostMeter
-from surveil.fleet.messages import RENEW_S, VALID_S, NodeReport
+from surveil.fleet.messages import RENEW_S, VALID_S, NodeReport, Policy
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.terms import highest_term, take_term
 from surveil.listening import bind
 from tests.commands import refused, surveil
+from tests.fleet.simulated import Sim
 
 
 def test_every_term_is_taken_once_and_rises(tmp_path):
@@ -118,15 +119,34 @@ def test_the_status_names_what_needs_somebody(tmp_path):
     reading = dict.fromkeys(coordinator.report(report, 11.0).grants, 1)
     other = replace(report, node="west", capacity=0.1, reading=reading)
     coordinator.report(other, 11.5)
-    nodes, table = _tables(asdict(coordinator.view(12.0)))
-    text = io.StringIO()
-    for one in (nodes, table):
-        Console(file=text, width=120).print(one)
-    assert "1.00 of 1" in text.getvalue()
-    assert "no room" in text.getvalue()
-    assert " 3 " in text.getvalue()
-    assert "lost" not in text.getvalue()
+    text = status_of(coordinator, 12.0)
+    assert "1.00 of 1" in text
+    assert "no room" in text
+    assert " 3 " in text
+    assert "lost" not in text
+    assert "east does not read it" in text
     assert len(reading) == 2
+
+
+def status_of(coordinator, now, policy=Policy.WATCH):
+    """What `surveil fleet status` prints."""
+    text = io.StringIO()
+    for one in _tables(asdict(coordinator.view(now)), policy):
+        Console(file=text, width=120).print(one)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("policy", Policy)
+def test_a_lost_node_reads_nothing_any_more_or_perhaps_as_the_policy_says(policy):
+    sim = Sim(policy)
+    sim.run(40)
+    lost = sum(nodes == ["node0"] for nodes in sim.readers().values())
+    sim.nodes[0].dead = True
+    sim.run(600)
+    text = status_of(sim.coordinator, sim.now, policy)
+    assert lost
+    assert text.count("read by") == (lost if policy is Policy.WATCH else 0)
+    assert text.count("perhaps read by node0 (lost)") == text.count("read by")
 
 
 @pytest.mark.rig
