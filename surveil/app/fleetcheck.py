@@ -17,7 +17,8 @@ from surveil.config.file import FleetSettings
 from surveil.errors import StateError, SurveilError
 from surveil.extras import Extra, command
 from surveil.fleet.control import ask
-from surveil.fleet.rayprocess import TOKEN, own_address
+from surveil.fleet.rayprocess import TOKEN, is_token, own_address
+from surveil.fleet.shelf import check_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +110,20 @@ def _pages(config: Config) -> FleetFinding:
 
 def _token(config: Config) -> FleetFinding:
     path = config.state_dir / TOKEN
+    copy = "start the head, or copy the token from it with mode 0600"
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
+        mode, token = stat.S_IMODE(path.stat().st_mode), path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
-        return FleetFinding(
-            "token", good=False, text=f"{path}: {error.strerror}; copy it from the head, mode 0600"
-        )
+        return FleetFinding("token", good=False, text=f"{path}: {error.strerror}; {copy}")
+    if not is_token(token):
+        return FleetFinding("token", good=False, text=f"{path} is not a whole token; {copy}")
     text = f"{path} has mode {mode:04o}" + ("" if mode == 0o600 else "; run chmod 600 on it")
     return FleetFinding("token", good=mode == 0o600, text=text)
 
 
 def _store(fleet: FleetSettings) -> FleetFinding:
     try:
+        check_store(fleet.store)
         usable(fleet.store, "fleet.store")
     except SurveilError as error:
         return FleetFinding("store", good=False, text=str(error))

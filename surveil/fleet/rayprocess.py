@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import secrets
 import socket
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.errors import StateError
+from surveil.filesystem import appearing
 from surveil.fleet.messages import VALID_S
 from surveil.listening import split_address
 
 TOKEN = "fleet.token"  # noqa: S105 - the name of a file
 """In the state directory: who has it, and reaches Ray's ports, may run programs."""
+_TOKEN_BYTES = 32
 FOLDER = Path("/tmp/surveil-ray")  # noqa: S108 - of the unit's own: PrivateTmp
 """Where Ray keeps its session: its sockets need short paths."""
 _LAST_HEAD = "ray_current_cluster"
@@ -95,11 +97,25 @@ def reach(head: str) -> None:
 
 
 def make_token(path: Path) -> None:
-    """Create the token that all nodes of a fleet share, unless it is there; mode 0600."""
-    with suppress(FileExistsError):
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+    """Create the token that all nodes of a fleet share, unless it is there; mode 0600.
+
+    An empty file is replaced. Raises StateError where nothing can be written.
+    """
+    try:
+        if path.exists() and path.stat().st_size:
+            return
+        with appearing(path, 0o600) as staged:
+            staged.touch(0o600)
+            staged.write_text(secrets.token_hex(_TOKEN_BYTES), encoding="ascii")
+    except OSError as error:
+        raise StateError(
+            f"{path}: the token cannot be written: {error.strerror}; make room for it"
+        ) from error
+
+
+def is_token(text: str) -> bool:
+    """Whether a text is a whole token as `make_token` makes it."""
+    return re.fullmatch(rf"[0-9a-f]{{{2 * _TOKEN_BYTES}}}\n?", text) is not None
 
 
 def start_ray(*, head: str, own_ip: str, token: Path, temp: Path, is_head: bool) -> subprocess.Popen[bytes]:

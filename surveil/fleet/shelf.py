@@ -91,7 +91,7 @@ class Shelf:
         self, epoch: int, parts: Mapping[str, bytes], kept: Mapping[str, str] = MappingProxyType({})
     ) -> ShelfEntry:
         """Store files as the newest of this epoch, beside `kept`: SHA-256 by name of some that are there."""
-        self._check()
+        check_store(self._store)
         new = {name: digest_of(content) for name, content in parts.items()}
         digests = {**kept, **new}
         try:
@@ -132,21 +132,24 @@ class Shelf:
         try:
             names = [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
-            self._check()
+            check_store(self._store)
             return []
         except OSError as error:
             raise StateError(f"{self._folder}: cannot be read: {error.strerror}") from error
         return sorted((int(m[1]), int(m[2])) for m in map(_LIST.fullmatch, names) if m)
 
-    def _check(self) -> None:
-        """Refuse an empty mount point: a coordinator has left its terms in the store."""
-        if not (self._store / TERMS).is_dir():
-            raise StateError(
-                f"fleet.store: {self._store} is not the fleet's; mount it, or start the coordinator"
-            )
-
     def _path(self, epoch: int, number: int) -> Path:
         return self._folder / f"{epoch:015d}-{number:06d}.json"
+
+
+def check_store(store: Path) -> None:
+    """Refuse an empty mount point: a coordinator has left its terms in the store. Raises StateError."""
+    try:
+        is_there = (store / TERMS).is_dir()
+    except OSError as error:
+        raise StateError(f"fleet.store: {store} cannot be read: {error.strerror}") from error
+    if not is_there:
+        raise StateError(f"fleet.store: {store} is not the fleet's; mount it, or start the coordinator")
 
 
 def _parts(path: Path) -> Mapping[str, str]:

@@ -24,6 +24,7 @@ from surveil.fleet.terms import highest_term, take_term
 from surveil.listening import bind
 from tests.commands import refused, surveil
 from tests.fleet.simulated import Sim
+from tests.train.pictures import no_room
 
 
 def test_every_term_is_taken_once_and_rises(tmp_path):
@@ -52,8 +53,19 @@ def test_the_token_is_made_once_and_for_its_owner_alone(tmp_path):
     rayprocess.make_token(path)
     assert (path.read_text(), len(token)) == (token, 64)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert rayprocess.is_token(token)
     made = rayprocess.environment(path)
     assert (made["RAY_AUTH_MODE"], made["RAY_USAGE_STATS_ENABLED"]) == ("token", "0")
+
+
+def test_a_full_disk_leaves_no_token_and_the_next_start_makes_one(tmp_path):
+    path = tmp_path / rayprocess.TOKEN
+    with no_room(16), pytest.raises(StateError, match="make room"):
+        rayprocess.make_token(path)
+    assert list(tmp_path.iterdir()) == []
+    path.touch()
+    rayprocess.make_token(path)
+    assert rayprocess.is_token(path.read_text())
 
 
 def test_a_node_waits_no_longer_for_a_lost_head_than_a_lease_is_valid_unless_told_so(tmp_path, monkeypatch):
@@ -107,7 +119,18 @@ def test_a_command_for_a_fleet_says_what_is_missing(tmp_path):
     code, text = surveil("fleet", "check", "-c", path, "--json")
     found = {one["what"]: one["good"] for one in json.loads(text)}
     assert code == 1
-    assert (found["store"], found["token"], found["daemon"]) == (True, False, False)
+    assert (found["store"], found["token"], found["daemon"]) == (False, False, False)
+    assert not (tmp_path / "store").exists()
+    take_term(tmp_path / "store")
+    rayprocess.make_token(tmp_path / rayprocess.TOKEN)
+    assert checked(path) == {"store": True, "token": True}
+    (tmp_path / rayprocess.TOKEN).write_text("")
+    assert checked(path) == {"store": True, "token": False}
+
+
+def checked(path):
+    _, text = surveil("fleet", "check", "-c", path, "--json")
+    return {one["what"]: one["good"] for one in json.loads(text) if one["what"] in {"store", "token"}}
 
 
 def test_the_status_names_what_needs_somebody(tmp_path):
