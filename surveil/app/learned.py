@@ -185,7 +185,7 @@ class LearnedCarrier:
     def _take(self, camera: str, agreed: Agreed, epoch: int) -> Agreed:
         """Use what was changed in the store; return what is the same here and there."""
         shelf = self._shelf(camera)
-        entry = shelf.newest()
+        entry = shelf.newest_whole()
         theirs = dict(entry.parts) if entry else {}
         if entry and entry.epoch == epoch:  # It is from here: nobody else has had this lease.
             agreed = replace(agreed, parts=theirs)

@@ -21,10 +21,13 @@ from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
 
+import structlog
+
 from surveil.errors import StateError
 from surveil.filesystem import make_folders, read_json, sync_folder, write_atomically
 from surveil.fleet.terms import TERMS
 
+log = structlog.get_logger(__name__)
 _LIST = re.compile(r"(\d{15,})-(\d{6,})\.json")
 VERDICTS = "verdicts"
 _KEPT = 3
@@ -62,6 +65,15 @@ class Shelf:
             return None
         epoch, number = found[-1]
         return ShelfEntry(epoch, number, _parts(self._path(epoch, number)))
+
+    def newest_whole(self) -> ShelfEntry | None:
+        """Return the newest list that is not damaged; None if there is none."""
+        for epoch, number in reversed(self._lists()):
+            try:
+                return ShelfEntry(epoch, number, _parts(self._path(epoch, number)))
+            except LostError as error:
+                log.warning("damaged list in the shared store left out", why=str(error))
+        return None
 
     def get(self, digest: str) -> bytes:
         """Return a file by its SHA-256."""

@@ -226,3 +226,25 @@ def test_a_part_that_makes_no_sense_is_left(carriers, store, part, content):
     parts = Shelf(store, "learned/yard").newest().parts
     assert parts.keys() == {"arming", "normality", f"counts/{NOON // DAY}"}
     assert parts[part if part in parts else "normality"] != digest_of(content)
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_list_keeps_no_other_node_from_taking_the_one_before_or_putting_its_own(
+    carriers, store, damaged
+):
+    east, west = carriers
+    east.models.publish(b"old")
+    east.carry(yard=5)
+    east.models.publish(b"new")
+    east.carry(yard=5)
+    lists = sorted((store / "learned" / "yard").glob("0*.json"))
+    assert len(lists) == 2
+    for path in lists[-damaged:]:
+        path.write_bytes(b"")
+    west.disarm(RULE)
+    west.carry(yard=6)
+    assert west.model() == {1: b"old", 2: None}[damaged]
+    west.models.publish(b"of west")
+    west.carry(yard=6)
+    east.carry(yard=7)
+    assert (east.model(), east.disarmed()) == (b"of west", {RULE} if damaged == 2 else set())
