@@ -32,6 +32,7 @@ from surveil.app.services import Service, ThreadSet
 from surveil.clock import Clock, Every, Stop, boot_s
 from surveil.config import Config
 from surveil.config.file import FleetSettings, NodeSettings
+from surveil.errors import StateError
 from surveil.features.classify.rule import ClassifiedSettings
 from surveil.filesystem import read_json, write_atomically
 from surveil.fleet.control import ControlSocket
@@ -247,7 +248,8 @@ class FleetNode:
     def _report(self, *, with_cameras: bool) -> NodeReport:
         now, number = self._now(), self._leases.number
         if self._counts.due(now):
-            self._pending = sum(states["pending"] for states in self._deliveries().values())
+            with suppress(StateError):  # The leases are renewed whatever becomes of the outbox.
+                self._pending = sum(states["pending"] for states in self._deliveries().values())
         return NodeReport(
             node=self._name,
             run=self._run,

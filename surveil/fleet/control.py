@@ -74,7 +74,7 @@ class ControlSocket:
             if not isinstance(request, dict):
                 return {"error": "a request is an object"}
             return answer(request)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, StateError) as error:
             return {"error": f"{type(error).__name__}: {error}"}
 
 

@@ -23,14 +23,14 @@ def make_node(tmp_path, store):
     """Make a node with the cameras yard and gate; `now`: its clock."""
     with ExitStack() as stack:
 
-        def make(name, now=boot_s, policy="watch", **http):
-            (tmp_path / name).mkdir()
+        def make(name, now=boot_s, policy="watch", deliveries=dict, **http):
+            (tmp_path / name).mkdir(exist_ok=True)
             path = tmp_path / name / "config.yaml"
             cameras = {camera: {"url": "rtsp://127.0.0.1:9/x"} for camera in ("yard", "gate")}
             fleet = {"node": name, "store": str(store), "on_lost_coordinator": policy}
             path.write_text(json.dumps({"version": 1, "cameras": cameras, "fleet": fleet, "http": http}))
             config = load(path)
-            node = FleetNode(config, config.fleet, path.parent, lambda: None, dict, dict, now)
+            node = FleetNode(config, config.fleet, path.parent, lambda: None, deliveries, dict, now)
             stack.callback(node._socket.close)
             return node
 

@@ -2,8 +2,11 @@
 
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,9 @@ import surveil.fleet
 from surveil.alerts.outbox import Outbox
 from surveil.app import node as node_module
 from surveil.clock import ManualClock, Stop, SystemClock, boot_s
+from surveil.errors import StateError
 from surveil.features.normality.store import NormalityStore
+from surveil.fleet.control import ControlSocket, ask
 from surveil.fleet.messages import STOP_S, Orders
 from surveil.fleet.shelf import Shelf
 from surveil.threads import Heartbeats, ThreadGroup
@@ -84,6 +89,38 @@ def test_a_node_that_stops_puts_what_was_changed_last(make_node, store, tmp_path
     shelf = Shelf(store, "learned/yard")
     entry = wait_for(shelf.newest)
     assert shelf.get(entry.parts["normality"]) == b"model"
+
+
+def test_an_outbox_that_cannot_be_read_ends_no_lease(make_node, tmp_path):
+    path = tmp_path / "east" / "surveil.db"
+    path.parent.mkdir()
+    outbox = Outbox.open(path, [], ManualClock())
+    node = make_node("east", deliveries=outbox.queue.counts)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE deliveries")
+    with pytest.raises(StateError):
+        outbox.queue.counts()
+    serving = threading.Thread(target=lambda: node._socket.serve_one(node._answer, 10.0))
+    serving.start()
+    report = ask(tmp_path / "east", {"do": "status"})
+    serving.join()
+    outbox.close()
+    assert (report["node"], report["pending"]) == ("east", 0)
+
+
+def test_a_request_that_fails_is_an_error_and_the_next_one_is_answered(tmp_path):
+    board = ControlSocket(tmp_path)
+
+    def fails(_request):
+        raise StateError("disk I/O error")
+
+    serving = threading.Thread(target=lambda: [board.serve_one(one, 10.0) for one in (fails, dict)])
+    serving.start()
+    with pytest.raises(StateError, match="disk I/O error"):
+        ask(tmp_path, {"do": "status"})
+    assert ask(tmp_path, {"do": "status"}) == {"do": "status"}
+    serving.join()
+    board.close()
 
 
 def test_no_lease_knows_the_time_of_day():
