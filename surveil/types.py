@@ -110,6 +110,8 @@ class Motion:
     share: float  # of the picture that moved, 0..1
     changed: BoolMap | None = None
     """bool (h, w): where the picture differs from half a minute ago or longer; None: not known."""
+    all_new: bool = False
+    """Whether any place may have changed: the whole picture did, or nothing was seen for long before this frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +213,14 @@ class Observation:
     """Everything that was seen in one frame: the input of a `CameraEngine`."""
 
     frame: Frame
-    width: int
-    """Pixels of the original frame."""
+    width: int  # px of the original frame
     height: int
     motion: Motion | None = None
     detections: Detections | None = None
     """None: the detector did not look."""
     regions: Floats | None = None
     """float32 (k, 4) px: where the detector looked; None with detections means everywhere."""
-    findings: Findings = field(default_factory=lambda: NO_FINDINGS)
-    """What analysers found."""
+    findings: Findings = field(default_factory=lambda: NO_FINDINGS)  # of analysers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

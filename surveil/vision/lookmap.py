@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from surveil.types import BoolMap, Crop, GateDecision, Motion
+from surveil.types import BoolMap, Crop, Motion
 
 CELLS = (32, 18)
 """Columns and rows of the map."""
@@ -28,7 +28,7 @@ class LookMap:
 
     def note(self, motion: Motion) -> None:
         """Take what moves or has changed in a frame."""
-        if motion.gate is GateDecision.CLOSED_GLOBAL:
+        if motion.all_new:
             self._wanted.fill(LOOKS)
         for x1, y1, x2, y2 in motion.boxes.astype(int).tolist():
             self._wanted[self._cells((x1, y1, x2, y2))] = LOOKS

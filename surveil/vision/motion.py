@@ -99,7 +99,8 @@ class MotionGate:
         if lasting_s >= 0:
             background.seed(luma)
             self._t_settled = t + SETTLE_S
-            return self._decide(GateDecision.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
+            motion = self._decide(GateDecision.CLOSED_GLOBAL, NOTHING, 1.0, t, tracks)
+            return replace(motion, all_new=True)
         boxes, share = self._where(change.mask, size)
         gate = GateDecision.MOTION if len(boxes) else GateDecision.CLOSED_STILL
         if len(boxes):
@@ -124,7 +125,7 @@ class MotionGate:
         self._t = self._t_looked = t
         self._t_settled = t + SETTLE_S
         self._t_global = None
-        return Motion(GateDecision.IDLE, NOTHING, 0.0)
+        return Motion(GateDecision.IDLE, NOTHING, 0.0, all_new=True)
 
     def _decide(
         self, gate: GateDecision, boxes: Floats, share: float, t: float, tracks: Sequence[Track]

@@ -15,6 +15,7 @@ from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 from surveil.vision.crops import SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
 from surveil.vision.foresight import NO_EDGES, Foresight, Reach, ahead
 from surveil.vision.lookmap import LookMap
+from surveil.vision.motion import SETTLE_S
 
 OWN_SHARE = 0.7
 """A movement belongs to somebody who is followed when this share of it lies in his place."""
@@ -63,7 +64,7 @@ class RegionPlanner:
         self._limits = CropLimits.of(input_px, min_object_px)
         self._max_crops = max_crops
         self._idle_interval_s = idle_interval_s
-        self._t_tile = -math.inf
+        self._t_tile = self._t_new = -math.inf
         self._tile_turn = self._close_turn = False
         self._t = math.inf
         self._passed_s = 0.0
@@ -90,6 +91,8 @@ class RegionPlanner:
         if size != self._size:
             self._start(size)
         self._looks.note(motion)
+        if motion.all_new:
+            self._t_new = t
         if not motion.gate.is_open:
             return ()
         crops = self._choose(motion, tracks, t, foresight)
@@ -183,9 +186,13 @@ class RegionPlanner:
         return (*chosen, *self._looks.oldest(self._tiles, count - len(chosen)))
 
     def _idle_tile(self, gate: GateDecision, t: float) -> tuple[Crop, ...]:
-        """Return the tile that is looked at though nothing moves there: one with something new, or seldom any."""
+        """Return the tile that is looked at though nothing moves there: one with something new, or seldom any.
+
+        When all of the picture is new, the planner gets round it at once, even if the gate is open for somebody.
+        """
         waited_s = t - self._t_tile
-        if gate is not GateDecision.IDLE and waited_s < self._idle_interval_s:
+        at_once = gate is GateDecision.IDLE or 0 <= t - self._t_new < SETTLE_S
+        if not at_once and waited_s < self._idle_interval_s:
             return ()
         new = [tile for tile in self._tiles if self._looks.is_new(tile)]
         if not new and waited_s < SELDOM * self._idle_interval_s - 1e-6:

@@ -9,8 +9,8 @@ SIZE = (1280, 720)
 LEFT, RIGHT, WHOLE = (0, 0, 600, 720), (680, 0, 1280, 720), (0, 0, 1280, 720)
 
 
-def motion(*boxes, gate=GateDecision.MOTION, changed=None):
-    return Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1, changed)
+def motion(*boxes, gate=GateDecision.MOTION, changed=None, all_new=False):
+    return Motion(gate, np.array(boxes, np.float32).reshape(-1, 4), 0.1, changed, all_new)
 
 
 def seen():
@@ -43,7 +43,7 @@ def test_after_a_change_of_the_whole_picture_everything_is_new():
     made = seen()
     made.note(motion(gate=GateDecision.CLOSED_STILL))
     assert not made.is_new(WHOLE)
-    made.note(motion(gate=GateDecision.CLOSED_GLOBAL))
+    made.note(motion(gate=GateDecision.TRACK, all_new=True))
     assert made.is_new(LEFT)
     assert made.is_new(RIGHT)
 
