@@ -77,6 +77,7 @@ class MovedPlaces:
         self._t = -math.inf
         self._boxes: Floats = np.zeros((0, 4), np.float32)
         self._changed: BoolMap | None = None
+        self._since = -math.inf
         self.known = False
         """Whether it is known what moved."""
 
@@ -84,6 +85,7 @@ class MovedPlaces:
         """Take what moved in the frame of stream time `t`. Without a gate every frame is looked at, moved or not."""
         if size != self._size or t - self._t > BLIND_S:
             self._moved.fill(-math.inf)
+            self._since = t
         is_gated = motion is not None and motion.gate is not GateDecision.OFF
         self.known = is_gated and size is not None and t - self._t <= BLIND_S
         self._size, self._t = size, t
@@ -109,6 +111,10 @@ class MovedPlaces:
         Of what has gone out of the picture nothing is known.
         """
         return self.known and self._is_in_view(box) and self.share(box, within_s) == 0
+
+    def knows_since(self, t: float) -> bool:
+        """Tell whether nothing that moved since stream time `t` was missed: there was no hole in the stream."""
+        return self.known and self._since <= t
 
     def _is_in_view(self, box: Box) -> bool:
         """Whether the middle of `box` lies in the picture."""

@@ -229,7 +229,9 @@ class Tracker:
 
     def _is_missed(self, known: Tracklet, look: Coverage) -> bool:
         """Note that the detector did not find it; whether it may be somewhere else."""
-        is_there = known.id in look.unchanged or self._moved.is_untouched(known.box, EMPTIED_S)
+        knows = self._moved.knows_since(known.t_seen)
+        is_untouched = knows and self._moved.is_untouched(known.box, EMPTIED_S)
+        is_there = known.id in look.unchanged or is_untouched
         if known.id and is_there and look.t - known.t_seen < OVERLOOKED_S:
             known.overlooked()
             return False

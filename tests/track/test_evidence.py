@@ -147,3 +147,11 @@ def test_who_left_the_picture_is_gone_although_nothing_moves_where_he_should_be(
         tracks.append(tracker.update(found, t, LABELS, WHOLE, SIZE, motion=moving(at) if here else STILL))
     assert tracks[3]
     assert not any(tracks[12:])
+
+
+@pytest.mark.parametrize(("hole_s", "labels"), [(4.0, ["person"]), (6.0, [])])
+def test_in_an_untouched_place_he_is_overlooked_unless_nobody_saw_whether_he_left(hole_s, labels):
+    near = walker(300, y=100, height=300)
+    camera = Camera().show(20, seen(near))
+    camera.t += hole_s
+    assert camera.show(0.2, None).show(10, seen()).labels == labels
