@@ -107,7 +107,7 @@ def play(frames: Iterator[tuple[int, float, Bytes]], looks: Looks, detector: Det
             Observation(
                 frame, *size, motion=motion, findings=Findings([unchanged]),
                 detections=looks.at(number, picture, crops) if crops else None,
-                regions=as_boxes(crops) if crops else None,
+                regions=as_boxes(crops) if crops else None, closest=planner.closest,
             )
         )  # fmt: skip
         alerts += step.alerts

@@ -347,7 +347,7 @@ def follow(
         step = engine.step(
             Observation(
                 frame, *size, motion=motion, detections=seen, regions=as_boxes(crops) if crops else None,
-                **_found(unchanged),
+                closest=planner.closest, **_found(unchanged),
             )
         )  # fmt: skip
         tracks = step.tracks

@@ -101,8 +101,9 @@ class CameraEngine:
         found = self._unmasked(observation)
         unchanged = observation.findings.get(UnchangedTracks) or NONE
         tracks = self._tracker.update(
-            found, frame.t, self._labels, observation.regions, self._size, unchanged.ids, observation.motion
-        )
+            found, frame.t, self._labels, observation.regions, self._size, unchanged.ids, observation.motion,
+            observation.closest,
+        )  # fmt: skip
         self.held = observation.findings.misfit if self._hold_moved else ""
         off = self._why_off()
         ended += self._episodes.end_rules(off, outcomes)

@@ -74,8 +74,7 @@ class Frame:
     """Monotonic s when it left the decoder."""
     lag_s: float = 0.0
     """How far behind real time the stream was when it arrived; part of the frame's age."""
-    damaged: bool = False
-    """Decoded after damage and before the next key frame."""
+    damaged: bool = False  # decoded after damage and before the next key frame
     degraded: bool = False
     """Nothing but damaged pictures for longer than the camera's patience: analysed all the same."""
     late: bool = False
@@ -216,10 +215,11 @@ class Observation:
     width: int  # px of the original frame
     height: int
     motion: Motion | None = None
-    detections: Detections | None = None
-    """None: the detector did not look."""
+    detections: Detections | None = None  # None: the detector did not look
     regions: Floats | None = None
     """float32 (k, 4) px: where the detector looked; None with detections means everywhere."""
+    closest: float = 0.0
+    """Longer side of the smallest region that it can look at in this picture, px: nothing is seen from closer."""
     findings: Findings = field(default_factory=lambda: NO_FINDINGS)  # of analysers
 
 

@@ -193,6 +193,7 @@ class AnalyseStage:
             motion=work.motion,
             detections=work.detections,
             regions=work.regions,
+            closest=work.closest,
             findings=work.findings,
         )
         engine = self._engines[slot.camera]

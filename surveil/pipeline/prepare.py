@@ -87,7 +87,7 @@ class PrepareStage:
         meters.motion_share.set(motion.share)
         crops = work.planner.plan(motion, work.followed, size, frame.t, work.foresight)
         if crops:
-            work.regions = as_boxes(crops)
+            work.regions, work.closest = as_boxes(crops), work.planner.closest
             work.looks = tuple(self._detector.prepare(picture, crop) for crop in crops)
             meters.crops.inc(len(crops))
 

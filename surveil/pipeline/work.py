@@ -108,6 +108,8 @@ class Work:
     """What it was taken from as a look, while the pictures around it wait encoded."""
     motion: Motion | None = None
     regions: Floats | None = None
+    closest: float = 0.0
+    """Longer side of the smallest crop that its planner chooses, px."""
     looks: tuple[ModelInput, ...] = ()
     """Crops that are ready for the model; empty: the gate is closed."""
     has_cuts: bool = False
@@ -118,7 +120,7 @@ class Work:
     def clear(self) -> None:
         """Forget the frame before, so that nothing of it can be taken for the next."""
         self.watched = self.asleep = self.motion = self.regions = self.detections = None
-        self.looks = ()
+        self.looks, self.closest = (), 0.0
         self.has_cuts = False
         self.findings = NO_FINDINGS
 

@@ -11,7 +11,7 @@ from surveil.geometry import areas, intersection
 from surveil.types import BoolMap, Doubles, Floats
 
 CLOSE = 3.3
-"""A close look is at no more than so many times the longer side of somebody."""
+"""A close look is at no more than so many times the longer side of somebody, or is the closest that there can be."""
 SEEN_SHARE = 0.5
 """An object was looked for when this share of its box lies in one of the regions that were looked at."""
 
@@ -28,6 +28,8 @@ class Coverage:
     """(k, 4) px: where the detector looked; None: everywhere."""
     size: tuple[int, int] | None
     """Width and height of the picture, px; None: not known."""
+    closest: float = 0.0
+    """Longer side of the smallest region that can be looked at, px."""
     unchanged: AbstractSet[int] = frozenset()
     """Ids of objects whose places look as when they were last found."""
 
@@ -43,7 +45,8 @@ class Coverage:
         if self.regions is None:
             return np.ones(len(places), np.bool_)
         regions = self.regions.astype(np.float64)
-        is_coarse = _longer(regions)[None] > CLOSE * _longer(places)[:, None]
+        widest = np.maximum(CLOSE * _longer(places), self.closest)
+        is_coarse = _longer(regions)[None] > widest[:, None]
         shared = intersection(places[:, None], regions[None]) * ~(is_coarse & needs_close[:, None])
         common = shared.max(axis=1, initial=0.0)
         covered: BoolMap = common >= SEEN_SHARE * areas(places)

@@ -86,6 +86,7 @@ class Tracker:
         size: tuple[int, int] | None = None,
         unchanged: AbstractSet[int] = frozenset(),
         motion: Motion | None = None,
+        closest: float = 0.0,
     ) -> tuple[Track, ...]:
         """The believed objects as of stream time `t` (s), oldest first.
 
@@ -93,7 +94,8 @@ class Tracker:
         (k, 4) px: where it looked; None with detections: everywhere. `labels` names the classes. `size`:
         (width, height) px of the picture; None: not known, and nothing is known to have left it. `unchanged`: ids
         of objects whose places look as when they were last found: they are there, found or not. `motion`: what
-        moves in the frame; None: not known, and the scores alone decide on what is new.
+        moves in the frame; None: not known, and the scores alone decide on what is new. `closest`: longer side of
+        the smallest region that can be looked at, px.
         """
         dt = self._step(t)
         self._moved.note(motion, t, size)
@@ -106,7 +108,7 @@ class Tracker:
         else:
             self._look(
                 sift(detections, labels, self._settings, self._scores),
-                Coverage(t=t, dt=dt, regions=regions, size=size, unchanged=unchanged),
+                Coverage(t=t, dt=dt, regions=regions, size=size, closest=closest, unchanged=unchanged),
             )
         self._forget(t)
         return tuple(self._as_track(k, t) for k in self._known if self._visible(k, t))

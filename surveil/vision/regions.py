@@ -12,7 +12,7 @@ import numpy as np
 from surveil.detect.labels import LIVING, needs_close_look
 from surveil.geometry import areas, shares_in
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
-from surveil.vision.crops import SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
+from surveil.vision.crops import EVEN, SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
 from surveil.vision.foresight import NO_EDGES, Foresight, Reach, ahead
 from surveil.vision.lookmap import LookMap
 from surveil.vision.motion import SETTLE_S
@@ -102,6 +102,11 @@ class RegionPlanner:
                 # Every second look at what moves has more around it: both count for the same places.
                 self._looks.look(crop, t, square(crop, self._limits.native, size))
         return crops
+
+    @property
+    def closest(self) -> float:
+        """Longer side of the smallest crop that is chosen in pictures of the present size, px."""
+        return max(self._size) if len(self._tiles) == 1 else self._limits.closest + 2 * EVEN
 
     def _start(self, size: tuple[int, int]) -> None:
         """Begin with another size of frame."""

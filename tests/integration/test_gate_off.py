@@ -46,7 +46,7 @@ def first_alert(people, seconds, max_crops=4):
             np.array(boxes, np.float32).reshape(-1, 4), np.full(n, 0.8, np.float32), np.zeros(n, np.int32)
         )
         frame = Frame(camera="gate", seq=i, t=t, t_wall=t, picture=None)
-        step = engine.step(Observation(frame, *UHD, motion, found, as_boxes(crops)))
+        step = engine.step(Observation(frame, *UHD, motion, found, as_boxes(crops), closest=planner.closest))
         followed = (*step.tracks, *step.doubtful)
         if step.alerts:
             return t

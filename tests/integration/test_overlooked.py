@@ -121,7 +121,8 @@ class Yard:
         crops = self.planner.plan(view.motion, self.tracks, SIZE, self.t)
         self.looks += bool(crops)
         seen = observation(self.t, boxes, looked=bool(crops), findings=[unchanged])
-        sized = replace(seen, width=SIZE[0], height=SIZE[1], regions=as_boxes(crops) if crops else None)
+        regions, closest = as_boxes(crops) if crops else None, self.planner.closest
+        sized = replace(seen, width=SIZE[0], height=SIZE[1], regions=regions, closest=closest)
         step = self.engine.step(sized)
         self.tracks = step.tracks
         self.told += [(a.rule, a.phase) for a in step.alerts]

@@ -57,7 +57,7 @@ class RecordedObjects:
         step = self._engine.step(
             Observation(
                 frame, *size, motion=motion, detections=found, regions=as_boxes(crops) if crops else None,
-                findings=Findings([unchanged] if unchanged else []),
+                closest=self._planner.closest, findings=Findings([unchanged] if unchanged else []),
             )
         )  # fmt: skip
         self.tracks, self._followed = step.tracks, (*step.tracks, *step.doubtful)
