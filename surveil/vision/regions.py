@@ -65,11 +65,11 @@ class RegionPlanner:
         self._max_crops = max_crops
         self._idle_interval_s = idle_interval_s
         self._t_tile = self._t_new = -math.inf
-        self._tile_turn = self._close_turn = False
+        self._tile_turn = self._close_turn = self._second_turn = False
         self._t = math.inf
         self._passed_s = 0.0
         self._size = (0, 0)
-        self._looks = self._close_looks = LookMap((1, 1))
+        self._looks = self._small_looks = self._close_looks = LookMap((1, 1))
         self._tiles: list[Crop] = []
         self._reach = Reach()
 
@@ -91,17 +91,24 @@ class RegionPlanner:
         if size != self._size:
             self._start(size)
         self._looks.note(motion)
+        self._small_looks.note(motion)
         if motion.all_new:
             self._t_new = t
         if not motion.gate.is_open:
             return ()
         crops = self._choose(motion, tracks, t, foresight)
         for crop in crops:
-            # Small things are not seen in the whole picture: its parts wait for their own looks.
+            # Every second look at what moves has more around it: both count for the same places.
+            around = square(crop, self._limits.native, size)
+            if not self._is_large(crop):
+                self._small_looks.look(crop, t, around)
             if len(self._tiles) == 1 or crop != (0, 0, *size):
-                # Every second look at what moves has more around it: both count for the same places.
-                self._looks.look(crop, t, square(crop, self._limits.native, size))
+                self._looks.look(crop, t, around)
         return crops
+
+    def _is_large(self, crop: Crop) -> bool:
+        """Whether small things are not seen in it: its parts wait for their own looks."""
+        return max(crop[2] - crop[0], crop[3] - crop[1]) > self._limits.limit * SLACK + 2 * EVEN
 
     @property
     def closest(self) -> float:
@@ -112,7 +119,7 @@ class RegionPlanner:
         """Begin with another size of frame."""
         self._size = size
         self._tiles = tiles((0, 0, *size), self._limits.limit, size, self._limits.smallest)
-        self._looks, self._close_looks = LookMap(size), LookMap(size)
+        self._looks, self._small_looks, self._close_looks = LookMap(size), LookMap(size), LookMap(size)
         self._t_tile = -math.inf
 
     def _choose(
@@ -126,8 +133,9 @@ class RegionPlanner:
         crops = self._crops(wanted, t)
         if is_off:
             return ((0, 0, *self._size), *self._beside_the_whole(crops))
-        crops += self._second_looks(crops, wanted.loose, t)
-        return (*self._looks.oldest(crops, self._max_crops - len(tile)), *tile)
+        room = self._max_crops - len(tile)
+        second = self._second_looks(crops, wanted.loose, t, room)
+        return (*self._looks.oldest(crops, room - len(second)), *second, *tile)
 
     def _wanted(self, motion: Motion, tracks: Sequence[Track], t: float, foresight: Foresight) -> _Wanted:
         """Return what is to be looked at: tracks that are due, and what moves and belongs to none of them."""
@@ -186,9 +194,11 @@ class RegionPlanner:
         count = tiles_beside_whole(self._max_crops)
         if count == 1:
             self._tile_turn = not self._tile_turn or not followed
-            return self._looks.oldest(self._tiles if self._tile_turn else followed, 1)
+            if self._tile_turn:
+                return self._small_looks.oldest(self._tiles, 1)
+            return self._looks.oldest(followed, 1)
         chosen = self._looks.oldest(followed, count - 1)
-        return (*chosen, *self._looks.oldest(self._tiles, count - len(chosen)))
+        return (*chosen, *self._small_looks.oldest(self._tiles, count - len(chosen)))
 
     def _idle_tile(self, gate: GateDecision, t: float) -> tuple[Crop, ...]:
         """Return the tile that is looked at though nothing moves there: one with something new, or seldom any.
@@ -199,22 +209,28 @@ class RegionPlanner:
         at_once = gate is GateDecision.IDLE or 0 <= t - self._t_new < SETTLE_S
         if not at_once and waited_s < self._idle_interval_s:
             return ()
-        new = [tile for tile in self._tiles if self._looks.is_new(tile)]
+        new = [tile for tile in self._tiles if self._small_looks.is_new(tile)]
         if not new and waited_s < SELDOM * self._idle_interval_s - 1e-6:
             return ()
         self._t_tile = t
-        return self._looks.oldest(new or self._tiles, 1)
+        return self._small_looks.oldest(new or self._tiles, 1)
 
-    def _second_looks(self, crops: Sequence[Crop], loose: Floats, t: float) -> list[Crop]:
-        """Return tiles of crops that are larger than the limit, where small things were not seen lately."""
-        large = [c for c in crops if max(c[2] - c[0], c[3] - c[1]) > self._limits.limit * SLACK]
+    def _second_looks(self, crops: Sequence[Crop], loose: Floats, t: float, room: int) -> tuple[Crop, ...]:
+        """Return tiles of large crops, where small things were not seen lately: as many as there is room for.
+
+        `room` is for `crops`, too. If they fill it, one tile takes the place of a crop in every second frame.
+        """
+        large = [crop for crop in crops if self._is_large(crop)]
         unknown = shares_in(loose, as_boxes(large)).any(axis=0)
-        return [
+        due = [
             tile
             for crop, again_s in zip(large, np.where(unknown, LARGE_AGAIN_S, KNOWN_AGAIN_S), strict=True)
             for tile in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
-            if self._looks.age(tile, t) >= again_s
+            if self._small_looks.age(tile, t) >= again_s
         ]
+        self._second_turn = bool(due) and not self._second_turn
+        least = min(room, int(self._second_turn))
+        return self._small_looks.oldest(due, max(least, room - len(crops)))
 
     def _due(self, track: Track, t: float) -> bool:
         """Tell whether a stationary object must be checked again."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,6 +150,15 @@ def test_somebody_who_was_missed_is_looked_at_from_close_up(missed):
     assert all(any(holds(crop, one.box) for crop in close) for one in two) == missed
 
 
+def small_looks(made, large, tracks=(), seconds=12):
+    """For each second, how many crops in which small things are seen are chosen while `large` moves."""
+    counts = [0] * seconds
+    for t in np.arange(1, 1 + seconds, 0.2).round(1).tolist():
+        plan = made.plan(motion(large), [replace(k, t_last=t - 0.6) for k in tracks], HD, t)
+        counts[int(t) - 1] += sum(c[2] - c[0] <= LIMITS.limit * 1.1 + 4 for c in plan)
+    return counts
+
+
 def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every_second():
     made, large = settled(idle_s=60.0, max_crops=6), (200, 100, 1300, 1000)
     plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 4, 0.2).tolist()]
@@ -155,6 +166,28 @@ def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every
     small = [sum(c[2] - c[0] <= LIMITS.limit * 1.1 + 4 for c in plan) for plan in plans]
     assert small[0] > 0
     assert small[1:5].count(0) >= 3
+    assert all(sum(small[i : i + 5]) >= small[0] for i in (0, 5, 10))
+
+
+def test_small_things_beside_somebody_large_who_is_followed_are_looked_at_every_three_seconds():
+    large = (700.0, 200.0, 1000.0, 900.0)
+    counts = small_looks(settled(idle_s=60.0, max_crops=6), large, [track(large)])
+    assert counts[0] > 0
+    assert [i for i, count in enumerate(counts) if count] == [0, 3, 6, 9]
+
+
+@pytest.mark.parametrize("max_crops", [1, 2])
+def test_small_things_in_something_large_take_turns_with_it_where_few_crops_are_allowed(max_crops):
+    made, large = settled(idle_s=60.0, max_crops=max_crops), (200, 100, 1300, 1000)
+    plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 9, 0.2).tolist()]
+    assert max(map(len, plans)) == max_crops
+    whole = [any(holds(crop, large) for crop in plan) for plan in plans]
+    assert sum(whole) >= len(plans) // 2
+    seen = np.zeros(HD[::-1], bool)
+    for plan in plans[5:]:
+        for x1, y1, x2, y2 in (crop for crop in plan if not holds(crop, large)):
+            seen[y1:y2, x1:x2] = True
+    assert seen[100:1000, 200:1300].all()
 
 
 def test_more_crops_than_allowed_take_turns():
