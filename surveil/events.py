@@ -12,6 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from surveil.reasons import Outcome, Reason, Why
 from surveil.types import Event, Signal
@@ -24,6 +25,7 @@ CREDIT_S = 0.5
 LONGEST_STEP_S = 2.0
 """A longer time between two frames is a hole in the stream."""
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/event")
+Known = TypeVar("Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Episodes:
     policies: list[EventPolicy]
     _open: dict[tuple[int, str], _Episode] = field(default_factory=dict)
     _quiet_until: dict[tuple[int, str], float] = field(default_factory=dict)
+    _ended: dict[tuple[int, str], float] = field(default_factory=dict)
+    """Stream time (s) at which the event before ended, by key."""
     _t: float | None = None
     _dt: float = 0.0
     """Seconds since the frame before."""
@@ -121,7 +125,8 @@ class Episodes:
         episode = self._open.setdefault(key, _Episode(first=t, last=-math.inf))
         self._sustain(episode, t)
         if signal.since is not None and episode.event is None:
-            episode.first = min(episode.first, signal.since)
+            # A stay can outlast its event. The next one goes on from there: from the entry on it would be the same one.
+            episode.first = min(episode.first, max(signal.since, self._ended.get(key, -math.inf)))
         if episode.best is None or signal.score > episode.best.score:
             episode.best = signal
         if episode.event is not None:
@@ -194,6 +199,7 @@ class Episodes:
             if episode.waiting:
                 outcomes[self.policies[key[0]].name, Outcome.SUPPRESSED, pending_reason] += episode.waiting
             if episode.event is not None:
+                self._ended[key] = episode.last
                 best = episode.best or episode.event.signal
                 changes.append(Transition(replace(episode.event, t_end=episode.last, signal=best), reason))
         return changes
@@ -224,8 +230,12 @@ class Episodes:
         """Go on with other rules. `kept`: old → new index of those that stay; episodes of the others end."""
         changes = self._end([key for key in self._open if key[0] not in kept], outcomes, reason, reason)
         self.policies = list(policies)
-        self._open = {(kept[index], key): episode for (index, key), episode in self._open.items()}
-        self._quiet_until = {
-            (kept[index], key): until for (index, key), until in self._quiet_until.items() if index in kept
-        }
+        self._open = _reindexed(self._open, kept)
+        self._quiet_until = _reindexed(self._quiet_until, kept)
+        self._ended = _reindexed(self._ended, kept)
         return changes
+
+
+def _reindexed(of: Mapping[tuple[int, str], Known], kept: Mapping[int, int]) -> dict[tuple[int, str], Known]:
+    """Return what is known of the rules that stay, under their new index."""
+    return {(kept[index], key): known for (index, key), known in of.items() if index in kept}

@@ -1,6 +1,7 @@
 """Flickering signals become episodes that open once and close once, and every signal is accounted for."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -97,6 +98,41 @@ def test_a_time_without_the_camera_is_neither_absence_nor_presence():
             t for _ in episodes.step(t, t, [(0, Signal(rule="intrusion", key="k", score=0.5))], outcomes)
         ]
     assert opened == [8.7]
+
+
+def stay(episodes, *times, since=0.0):
+    """Changes (what, start, end, id) while a rule signals at these times that something is there since `since`."""
+    found, outcomes = [], Outcomes()
+    for t, there in times:
+        signals = [(0, Signal(rule="loitering", key="k", score=0.5, since=since))] if there else []
+        found += episodes.step(t, 1000.0 + t, signals, outcomes)
+    return [(c.ended or "opened", c.event.t_start, c.event.t_end, c.event.id) for c in found]
+
+
+def test_a_stay_that_outlasts_its_event_goes_on_as_another_event_where_the_first_ended():
+    episodes = Episodes(camera="gate", policies=[replace(HABIT, after_s=0.0)])
+    changes = stay(episodes, (10.0, True), (11.0, True), (13.5, False), (14.0, True), (17.0, False))
+    assert [change[:3] for change in changes] == [
+        ("opened", 0.0, None), ("gone", 0.0, 11.0), ("opened", 11.0, None), ("gone", 11.0, 14.0)
+    ]  # fmt: skip
+    assert [change[3] for change in changes[::2]] == [change[3] for change in changes[1::2]]
+    assert changes[0][3] != changes[2][3]
+
+
+def test_where_the_event_before_ended_is_known_under_the_new_index_of_its_rule():
+    goes, stays = replace(HABIT, name="goes"), replace(HABIT, after_s=0.0)
+    episodes = Episodes(camera="gate", policies=[stays])
+    stay(episodes, (10.0, True), (12.5, False))
+    episodes.replace([goes, stays], {0: 1}, Outcomes(), "config")
+    again = Signal(rule="loitering", key="k", score=0.5, since=0.0)
+    (opened,) = episodes.step(13.0, 1013.0, [(1, again)], Outcomes())
+    assert opened.event.t_start == 10.0
+
+
+def test_a_new_stay_begins_when_it_began():
+    episodes = Episodes(camera="gate", policies=[replace(HABIT, after_s=0.0)])
+    stay(episodes, (10.0, True), (13.0, False))
+    assert [c[:2] for c in stay(episodes, (40.0, True), since=30.0)] == [("opened", 30.0)]
 
 
 def test_keys_are_episodes_of_their_own():
