@@ -55,6 +55,9 @@ class _Episode:
     first: float
     """Since when it has been sustained, s."""
     last: float
+    """When it was last signalled, s."""
+    away_since: float
+    """Since when it may have been over, s; later than `last` when there were no pictures meanwhile."""
     credit_s: float = 0.0
     """For how much longer than not it was signalled lately; below 0 it was not sustained, and begins again."""
     waiting: int = 0
@@ -122,7 +125,7 @@ class Episodes:
         self, index: int, signal: Signal, t: float, t_wall: float, outcomes: Outcomes
     ) -> list[Transition]:
         policy, key = self.policies[index], (index, signal.key)
-        episode = self._open.setdefault(key, _Episode(first=t, last=-math.inf))
+        episode = self._open.setdefault(key, _Episode(first=t, last=-math.inf, away_since=t))
         self._sustain(episode, t)
         if signal.since is not None and episode.event is None:
             # A stay can outlast its event. The next one goes on from there: from the entry on it would be the same one.
@@ -154,7 +157,7 @@ class Episodes:
         """Note that the episode is signalled in the frame at `t`."""
         if episode.last == t:
             return
-        episode.last = t
+        episode.last = episode.away_since = t
         if episode.credit_s < 0:
             episode.first, episode.credit_s = t, 0.0
         episode.credit_s = min(episode.credit_s + self._dt, max(CREDIT_S, self._dt))
@@ -187,7 +190,7 @@ class Episodes:
     def _fade(self, t: float, outcomes: Outcomes) -> list[Transition]:
         """End what was not signalled for longer than it may linger."""
         self._lapse(t)
-        gone = [key for key, e in self._open.items() if t - e.last > self.policies[key[0]].linger_s]
+        gone = [key for key, e in self._open.items() if t - e.away_since > self.policies[key[0]].linger_s]
         return self._end(gone, outcomes, Reason.GONE, Reason.TOO_SHORT)
 
     def _end(
@@ -208,7 +211,7 @@ class Episodes:
         """The camera is back: the time without it counts neither as absence nor as presence."""
         self._t = t
         for episode in self._open.values():
-            away_s, episode.last = max(0.0, t - episode.last), max(episode.last, t)
+            away_s, episode.away_since = max(0.0, t - episode.away_since), max(episode.away_since, t)
             if episode.event is None:
                 episode.first += away_s
 

@@ -1,7 +1,7 @@
-"""When events begin and end: stays that outlast their events."""
+"""When events begin and end: stays that outlast their events, times without the camera."""
 
 from tests.scenes import START_WALL, observation
-from tests.test_engine import engine_of, person
+from tests.test_engine import INTRUSION, engine_of, person
 
 
 def test_a_loiterer_who_steps_over_the_edge_for_a_moment_leads_to_two_events_one_after_the_other():
@@ -13,3 +13,21 @@ def test_a_loiterer_who_steps_over_the_edge_for_a_moment_leads_to_two_events_one
     assert [(a.phase, a.t) for a in alerts] == [("start", 0.2), ("end", 10.0), ("start", 10.0), ("end", 19.8)]
     assert len({a.event_id for a in alerts}) == 2
     assert len({a.id for a in alerts}) == 4
+
+
+def ended(engine, lost=None):
+    """Somebody is there until 3 s; return when his event ended. `lost`: (since, until) there are no pictures."""
+    alerts = []
+    for i in range(100):
+        t = i / 5
+        if lost and t == lost[0]:
+            engine.lost(t, START_WALL + t)
+        if not lost or not lost[0] <= t < lost[1]:
+            alerts += engine.step(observation(t, [person(450)] if t < 3 else [])).alerts
+    return [(a.reason, a.t, a.details["duration_s"]) for a in alerts if a.phase == "end"]
+
+
+def test_an_event_ends_when_it_was_last_seen_whether_or_not_the_camera_was_lost_soon_after():
+    whole = ended(engine_of(INTRUSION))
+    assert len(whole) == 1
+    assert ended(engine_of(INTRUSION), lost=(4.0, 13.0)) == whole

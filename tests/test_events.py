@@ -100,6 +100,34 @@ def test_a_time_without_the_camera_is_neither_absence_nor_presence():
     assert opened == [8.7]
 
 
+def test_an_event_that_ends_after_a_time_without_the_camera_ended_before_it():
+    episodes, found = Episodes(camera="gate", policies=[HABIT]), []
+    for t in (0.0, 0.5, 1.0, 1.5, 2.5, 9.0, 10.0, 11.0, 11.5):
+        if t == 9.0:
+            episodes.resume(t)
+        signals = [(0, Signal(rule="intrusion", key="k", score=0.5))] if t < 2 else []
+        found += [(t, c.event.t_end) for c in episodes.step(t, t, signals, Outcomes())]
+    assert found == [(1.0, None), (11.5, 1.5)], "it lingers once more, but ends where it was last signalled"
+
+
+def test_of_two_times_without_the_camera_each_is_left_out_once():
+    episodes, opened = Episodes(camera="gate", policies=[HABIT]), []
+    for t, there in (
+        (0.0, True),
+        (0.4, True),
+        (4.0, False),
+        (8.0, False),
+        (8.2, True),
+        (8.6, True),
+        (8.8, True),
+    ):
+        if t in (4.0, 8.0):
+            episodes.resume(t)
+        signals = [(0, Signal(rule="intrusion", key="k", score=0.5))] if there else []
+        opened += [(t, round(c.event.t_start, 3)) for c in episodes.step(t, t, signals, Outcomes())]
+    assert opened == [(8.6, 7.6)], "0.4 s before the first, 0.6 s after the second"
+
+
 def stay(episodes, *times, since=0.0):
     """Changes (what, start, end, id) while a rule signals at these times that something is there since `since`."""
     found, outcomes = [], Outcomes()
