@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from surveil.events import Episodes, EventPolicy, Outcomes, Transition
 from surveil.geometry import inside
 from surveil.reasons import Outcome, Reason, Why
-from surveil.rules.base import Rule, RuleSettings, WhyOff, name_of, places_of
+from surveil.rules.base import Resumable, Rule, RuleSettings, WhyOff, name_of, places_of
 from surveil.titles import Titles
 from surveil.track.tracker import Tracker
 from surveil.types import Alert, Detections, Event, Observation, Phase, Polygon, Scene, Signal, Track
@@ -134,10 +134,16 @@ class CameraEngine:
             return []
         away, self._lost_at = t - self._lost_at, None
         if away < self._lost_grace_s:
-            self._episodes.resume(t)
+            self._resume(t)
             return []
         self._forget()
         return self._episodes.end_all(outcomes, Reason.LOST)
+
+    def _resume(self, t: float) -> None:
+        self._episodes.resume(t)
+        for rule in self._rules:
+            if isinstance(rule, Resumable):
+                rule.resume(t)
 
     def _resize(self, width: int, height: int) -> None:
         """Keep what is followed where it is when the resolution changes in mid-stream."""

@@ -1,7 +1,9 @@
 """When events begin and end: stays that outlast their events, times without the camera."""
 
+import math
+
 from tests.scenes import START_WALL, observation
-from tests.test_engine import INTRUSION, engine_of, person
+from tests.test_engine import CROSSING, INTRUSION, engine_of, person
 
 
 def test_a_loiterer_who_steps_over_the_edge_for_a_moment_leads_to_two_events_one_after_the_other():
@@ -13,6 +15,32 @@ def test_a_loiterer_who_steps_over_the_edge_for_a_moment_leads_to_two_events_one
     assert [(a.phase, a.t) for a in alerts] == [("start", 0.2), ("end", 10.0), ("start", 10.0), ("end", 19.8)]
     assert len({a.event_id for a in alerts}) == 2
     assert len({a.id for a in alerts}) == 4
+
+
+def starts(rule, where, until=40.0, lost=(0.0, 0.0)):
+    """Return (told at, began) of a rule's alerts about somebody at `where(t)`; no pictures from lost[0] to lost[1]."""
+    engine, found = engine_of(rule), []
+    for t in (i / 5 for i in range(round(until * 5))):
+        if lost[0] <= t < lost[1]:
+            engine.lost(t, START_WALL + t)
+        else:
+            alerts = engine.step(observation(t, [person(where(t))])).alerts
+            found += [(t, a.t) for a in alerts if a.phase == "start"]
+    return found
+
+
+def test_a_short_loss_ends_no_stay():
+    loitering = {"type": "loitering", "zone": "yard", "after_s": 30.0}
+
+    def sways(t):
+        return 450 + 60 * math.sin(t / 2)
+
+    assert starts(loitering, sways) == [(30.2, 0.2)]
+    assert starts(loitering, sways, lost=(20.0, 28.0)) == [(30.2, 0.2)]
+
+
+def test_who_changes_sides_during_a_short_loss_has_crossed():
+    assert starts(CROSSING, lambda t: 350 + 20 * t, until=14.0, lost=(3.0, 11.0)) == [(11.4, 11.2)]
 
 
 def ended(engine, lost=None):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -116,6 +116,14 @@ class Rule(Protocol):
 
     def reset(self) -> None:
         """Forget objects: the camera was lost and track ids start again."""
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A rule that measures absence: it would take a time without pictures for one."""
+
+    def resume(self, t: float) -> None:
+        """Go on at stream time `t` (s) after a short loss, which does not count as absence."""
 
 
 def rule_name(settings: RuleSettings) -> str:

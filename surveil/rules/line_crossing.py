@@ -63,6 +63,10 @@ class LineCrossing:
         """Forget who was where."""
         self._crossings.clear()
 
+    def resume(self, t: float) -> None:
+        """Go on at `t`: who has changed sides during a time without pictures has crossed."""
+        self._crossings.resume(t)
+
     def _signal(self, track: Track, direction: str, since: float) -> Signal:
         line = self.settings.line
         return Signal(

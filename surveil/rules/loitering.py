@@ -63,3 +63,7 @@ class Loitering:
     def reset(self) -> None:
         """Forget who was there."""
         self._visits.clear()
+
+    def resume(self, t: float) -> None:
+        """Go on at `t`: a time without pictures ends no stay."""
+        self._visits.resume(t)
