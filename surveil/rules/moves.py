@@ -10,6 +10,8 @@ from surveil.types import Point, Track
 
 WINDOW_S = 1.5
 """Motion is judged over this time: over one frame the jitter of a box is a sprint."""
+LEAST_PLACES = 3
+"""Two places are no path: these are kept however rarely pictures come."""
 LEAST_S = 0.8
 """Nothing is said of what has been followed for a shorter time."""
 FORGET_S = 5.0
@@ -26,7 +28,7 @@ class Moves:
         for track, point in points:
             path = self._paths.setdefault(track.id, deque())
             path.append((t, point))
-            while len(path) > 2 and t - path[1][0] >= WINDOW_S:
+            while len(path) > LEAST_PLACES and t - path[1][0] >= WINDOW_S:
                 path.popleft()
         for gone in [number for number, path in self._paths.items() if t - path[-1][0] > FORGET_S]:
             del self._paths[gone]
@@ -38,7 +40,7 @@ class Moves:
         object has not been followed for long enough.
         """
         path = self._paths.get(track)
-        if path is None or len(path) < 3 or path[-1][0] - path[0][0] < LEAST_S:
+        if path is None or len(path) < LEAST_PLACES or path[-1][0] - path[0][0] < LEAST_S:
             return None
         times = [t for t, _ in path]
         middle = sum(times) / len(times)

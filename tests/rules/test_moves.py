@@ -180,16 +180,22 @@ def test_velocity_is_the_slope_of_a_line_through_the_places_of_the_last_moments(
         ((0.0, 0.5, 0.7), False),
         ((0.0, 0.5, 0.8), True),
         ((10.0, 10.5, 11.0), True),
-        # The second is as old as the window: the first goes, and two places are no path.
-        ((0.0, 1.0, 2.5), False),
-        ((0.0, 1.0, 2.4), True),
-        # Seen rarely: two places are kept, however old.
+        # Seen rarely: three places are kept, however old.
+        ((0.0, 1.0, 2.5), True),
+        ((0.0, 2.0, 4.0), True),
         ((0.0, 2.0, 4.0, 4.1), True),
     ],
 )
 def test_velocity_is_told_of_three_places_and_most_of_a_second(times, is_told):
     velocity = followed(*times).velocity(1)
     assert velocity == (pytest.approx((3.0, -2.0)) if is_told else None)
+
+
+@pytest.mark.parametrize("fps", [0.25, 0.5, 0.6, 0.7, 1.0])
+def test_rare_pictures_show_who_goes_the_wrong_way_and_how_fast(fps):
+    assert drive(rule_of("wrong_way", way=ARROW), (-0.05, 0.0), fps, until=15.0, start=(0.9, 0.5)) != []
+    signals = drive(rule_of("speed", scale=FLAT, min_kmh=5), (0.05, 0.0), fps, until=15.0)
+    assert signals[-1].details["kmh"] == pytest.approx(9.0, abs=0.1)
 
 
 @pytest.mark.parametrize(("away_s", "is_known"), [(5.0, True), (5.1, False)])
