@@ -1,6 +1,7 @@
-"""When events begin and end: stays that outlast their events, times without the camera."""
+"""When events begin and end: stays that outlast their events, times without the camera, other resolutions."""
 
 import math
+from dataclasses import replace
 
 from tests.scenes import START_WALL, observation
 from tests.test_engine import CROSSING, INTRUSION, engine_of, person
@@ -41,6 +42,23 @@ def test_a_short_loss_ends_no_stay():
 
 def test_who_changes_sides_during_a_short_loss_has_crossed():
     assert starts(CROSSING, lambda t: 350 + 20 * t, until=14.0, lost=(3.0, 11.0)) == [(11.4, 11.2)]
+
+
+def resized(rule, x, until=12.0):
+    """Return (told at, key) of a rule's alerts about somebody at x(t); at 5 s the picture becomes half as large."""
+    engine, found = engine_of(rule), []
+    for t in (i / 5 for i in range(round(until * 5))):
+        share = 1.0 if t < 5 else 0.5
+        one = observation(t, [tuple(v * share for v in person(x(t)))])
+        one = replace(one, width=round(one.width * share), height=round(one.height * share))
+        found += [(t, a.key) for a in engine.step(one).alerts if a.phase == "start"]
+    return found
+
+
+def test_who_goes_the_right_way_still_does_when_the_resolution_changes():
+    rule = {"type": "wrong_way", "zone": "yard", "way": ((0.2, 0.5), (0.8, 0.5))}
+    assert resized(rule, lambda t: 250 + 30 * t) == []
+    assert [key for _, key in resized(rule, lambda t: 700 - 30 * t)] == ["yard/person"]
 
 
 def ended(engine, lost=None):

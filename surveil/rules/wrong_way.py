@@ -8,9 +8,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from surveil.geometry import scaled
 from surveil.rules.base import ObjectRuleSettings, Places, by_class, size_of, within
 from surveil.rules.moves import Moves
-from surveil.types import Point, Scene, Signal, Track
+from surveil.types import Scene, Signal, Track
 from surveil.wording import say
 
 SLOWEST = 0.15
@@ -57,9 +58,11 @@ class WrongWay:
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield one signal per class with an object that goes the wrong way."""
         there = within(self.settings, self._zone, scene)
-        self._moves.update([(track, track.foot) for track in there], scene.t)
-        way = self._way(size_of(scene))
-        wrong = [track for track in there if self._is_wrong(track, way)]
+        size = width, height = size_of(scene)
+        # In fractions of the frame: the resolution can change in mid-stream.
+        feet = [(track, scaled(track.foot, 1 / width, 1 / height)) for track in there]
+        self._moves.update(feet, scene.t)
+        wrong = [track for track in there if self._is_wrong(track, size)]
         for label, track in by_class(wrong).items():
             zone = self.settings.zone
             yield Signal(
@@ -77,13 +80,11 @@ class WrongWay:
         """Forget who was where."""
         self._moves.clear()
 
-    def _way(self, size: tuple[int, int]) -> Point:
-        (x1, y1), (x2, y2) = self.settings.way
-        return ((x2 - x1) * size[0], (y2 - y1) * size[1])
-
-    def _is_wrong(self, track: Track, way: Point) -> bool:
-        velocity = self._moves.velocity(track.id)
-        if velocity is None or math.hypot(*velocity) < SLOWEST * (track.box[3] - track.box[1]):
+    def _is_wrong(self, track: Track, size: tuple[int, int]) -> bool:
+        (x1, y1), (x2, y2) = (scaled(point, *size) for point in self.settings.way)
+        dx, dy = scaled(self._moves.velocity(track.id) or (0.0, 0.0), *size)
+        speed, length = math.hypot(dx, dy), math.hypot(x2 - x1, y2 - y1)
+        if speed <= SLOWEST * (track.box[3] - track.box[1]):
             return False
-        along = (velocity[0] * way[0] + velocity[1] * way[1]) / (math.hypot(*velocity) * math.hypot(*way))
+        along = (dx * (x2 - x1) + dy * (y2 - y1)) / (speed * length)
         return along < math.cos(math.radians(self.settings.tolerance_deg))
