@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from surveil.movement import Crossings, Identities, Visits
+from surveil.crossings import Crossings
+from surveil.movement import Identities, Visits
 from surveil.types import Track
 
 SIZE = (1000, 500)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from surveil.movement import Crossings
+from surveil.crossings import Crossings
 from surveil.rules.base import ObjectRuleSettings, Places, anchor, size_of, wanted
 from surveil.types import Scene, Signal, Track
 from surveil.wording import say

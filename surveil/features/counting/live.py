@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from surveil.crossings import Crossings
 from surveil.features.counting.settings import CountingSettings
 from surveil.geometry import Line, inside
-from surveil.movement import Crossings, Visit, Visits
+from surveil.movement import Visit, Visits
 from surveil.types import Point, Polygon, Track
 
 LONGEST_STEP_S = 2.0
