@@ -5,11 +5,21 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from statistics import median
 
-from surveil.geometry import Line, direction_over, feet_apart, is_upright, meet, scaled_line, signed_distance
+from surveil.geometry import (
+    Line,
+    direction_over,
+    feet_apart,
+    is_upright,
+    meet,
+    scaled,
+    scaled_box,
+    scaled_line,
+    signed_distance,
+)
 from surveil.movement import BREAK_S, FORGET_S, REACH, Identities
 from surveil.types import Box, Point, Track
 
@@ -66,6 +76,13 @@ class _Walk:
     """Standard deviation of its distance from one look to the next, heights."""
     looks: deque[_Look] = field(default_factory=lambda: deque(maxlen=MOST_LOOKS))
 
+    def rescale(self, x: float, y: float) -> None:
+        """The picture is now `x` times as wide and `y` times as high."""
+        self.track = replace(self.track, box=scaled_box(self.track.box, x, y))
+        self.at, self.height = scaled(self.at, x, y), self.height * y
+        self.first_box = self.first_box and scaled_box(self.first_box, x, y)
+        self.looks = deque((replace(look, at=scaled(look.at, x, y)) for look in self.looks), MOST_LOOKS)
+
 
 class Crossings:
     """Who crosses a line. An object has crossed when it has settled on the other side.
@@ -79,7 +96,8 @@ class Crossings:
         self._line = line
         self._identities = Identities()
         self._walks: dict[int, _Walk] = {}
-        self._size = (0, 0)
+        self._size = (1, 1)
+        """Of the last frame, px."""
         self.since: dict[int, float] = {}
         """Track → stream time (s) at which it was first clearly on the other side, of those who crossed last."""
 
@@ -87,7 +105,8 @@ class Crossings:
         self, points: Sequence[tuple[Track, Point]], size: tuple[int, int], t: float
     ) -> list[tuple[Track, str]]:
         """Take tracks and their points (px) in a frame of `size` px; return who crossed, and which way."""
-        self._size, line = size, scaled_line(self._line, *size)
+        self._resize(size)
+        line = scaled_line(self._line, *size)
         objects = self._identities.update([track for track, _ in points], t)
         ready = []
         for track, point in points:
@@ -120,6 +139,16 @@ class Crossings:
         self._walks.clear()
         self._identities.clear()
         return crossed
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Keep everybody where he is when the resolution changes in mid-stream."""
+        if size == self._size:
+            return
+        x, y = size[0] / self._size[0], size[1] / self._size[1]
+        self._size = size
+        self._identities.rescale(x, y)
+        for walk in self._walks.values():
+            walk.rescale(x, y)
 
     def _begun(self, number: int, track: Track, point: Point, t: float) -> _Walk:
         """Begin with a new object. Beside one whose box jitters, it may be the same one under a second id."""

@@ -74,6 +74,11 @@ def scaled_line(line: Line, width: float, height: float) -> Line:
     return (scaled(line[0], width, height), scaled(line[1], width, height))
 
 
+def scaled_box(box: Box, x: float, y: float) -> Box:
+    """The box in a picture that is `x` times as wide and `y` times as high."""
+    return (*scaled(box[:2], x, y), *scaled(box[2:], x, y))
+
+
 def area(polygon: Sequence[Point]) -> float:
     """Area of a polygon (shoelace formula), never negative."""
     total = 0.0

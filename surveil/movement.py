@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from surveil.geometry import feet_apart
+from surveil.geometry import feet_apart, scaled_box
 from surveil.types import Box, Track
 
 REACH = 1.0
@@ -51,6 +51,11 @@ class Identities:
             self._last[number] = _Last(track.id, track.label, track.box, t)
         self._forget(t)
         return {track.id: self._object[track.id] for track in tracks}
+
+    def rescale(self, x: float, y: float) -> None:
+        """The picture is now `x` times as wide and `y` times as high."""
+        for last in self._last.values():
+            last.box = scaled_box(last.box, x, y)
 
     def resume(self, t: float) -> None:
         """Go on at `t` after a time without pictures, which does not count as absence."""

@@ -61,6 +61,12 @@ def test_who_goes_the_right_way_still_does_when_the_resolution_changes():
     assert [key for _, key in resized(rule, lambda t: 700 - 30 * t)] == ["yard/person"]
 
 
+def test_who_crosses_while_the_resolution_changes_has_crossed():
+    """He is on the line as the picture becomes smaller."""
+    told = resized(CROSSING, lambda t: 320 + 30 * t)
+    assert [key for _, key in told] == ["door/right"]
+
+
 def ended(engine, lost=None):
     """Somebody is there until 3 s; return when his event ended. `lost`: (since, until) there are no pictures."""
     alerts = []

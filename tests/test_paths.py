@@ -1,10 +1,12 @@
 """Ids break; crossings and stays are neither lost nor counted twice for it."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from surveil.crossings import Crossings
+from surveil.geometry import scaled_box
 from surveil.movement import Identities, Visits
 from surveil.types import Track
 
@@ -96,6 +98,23 @@ def test_who_stays_on_the_other_side_has_crossed_once(fps):
 
 def test_who_runs_out_of_the_picture_behind_the_line_has_crossed():
     assert cross(*at(300, 380, 460, 540, 620, *[None] * 20)) == ["right"]
+
+
+@pytest.mark.parametrize("changes_at", range(12))
+@pytest.mark.parametrize(("x", "y"), [(0.5, 0.5), (2.0, 2.0), (0.64, 0.96)])
+def test_a_crossing_is_seen_at_the_same_time_whenever_the_resolution_changes(changes_at, x, y):
+    def crossed(changes_at):
+        crossings, found = Crossings(DOOR), []
+        for look in range(12):
+            by = (x, y) if look >= changes_at else (1.0, 1.0)
+            box = scaled_box((410 + 20 * look, 200, 450 + 20 * look, 300), *by)
+            one = replace(track(1 + (look >= changes_at), 0), box=box)
+            size = (round(SIZE[0] * by[0]), round(SIZE[1] * by[1]))
+            found += [(look, way) for _, way in crossings.update([(one, one.foot)], size, look / 5)]
+        return found
+
+    assert len(crossed(99)) == 1
+    assert crossed(changes_at) == crossed(99)
 
 
 def test_the_moment_of_a_crossing_is_the_first_clearly_on_the_other_side():
