@@ -67,6 +67,11 @@ def test_who_crosses_while_the_resolution_changes_has_crossed():
     assert [key for _, key in told] == ["door/right"]
 
 
+def test_a_change_of_resolution_is_no_way_through_a_zone():
+    """After two lengths of his box, 400 px, he has gone a way, not before."""
+    assert resized({"type": "perimeter", "zone": "yard"}, lambda t: 250 + 40 * t) == [(10.2, "yard")]
+
+
 def ended(engine, lost=None):
     """Somebody is there until 3 s; return when his event ended. `lost`: (since, until) there are no pictures."""
     alerts = []

@@ -75,11 +75,14 @@ class Perimeter:
         self._matrix = homography(scale.points, scale.metres) if scale else None
         self._ways: dict[int, deque[tuple[float, float, float]]] = {}
         """Track → where it was."""
+        self._size = (1, 1)
+        """Of the last frame, px."""
         self._doubts: dict[int, int] = {}
         """Mover → looks in which the model was sure that it is left out, less those in which it saw another class."""
 
     def signals(self, scene: Scene) -> Iterator[Signal]:
         """Yield one signal while something goes through the zone."""
+        self._resize(size_of(scene))
         self._follow(scene)
         found = [*self._tracks(scene), *self._movers(scene)]
         if not found:
@@ -108,6 +111,14 @@ class Perimeter:
         """Forget who was where."""
         self._ways.clear()
         self._doubts.clear()
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        """Keep the ways where they are when the resolution changes in mid-stream."""
+        if size != self._size:
+            across, down = size[0] / self._size[0], size[1] / self._size[1]
+            self._size = size
+            for number, way in self._ways.items():
+                self._ways[number] = deque((t, x * across, y * down) for t, x, y in way)
 
     def _follow(self, scene: Scene) -> None:
         """Note where the tracks are."""
