@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from surveil.clock import boot_s
 from surveil.errors import StateError
 from surveil.fleet.control import ask
 from surveil.fleet.placer import CameraLoad
@@ -137,6 +138,10 @@ class Fleet:
     def owner(self, camera: str) -> Machine | None:
         seat = self.desk.coordinator._seats.get(camera)
         return next((machine for machine in self.machines if seat and machine.name == seat.node), None)
+
+    def targets(self) -> dict[str, str]:
+        """Return the node that is to read each camera; empty: none yet."""
+        return {camera.name: camera.target for camera in self.desk.coordinator.view(boot_s()).cameras}
 
     def epoch(self, camera: str) -> int:
         """Return the epoch of the present owner."""
