@@ -1,7 +1,8 @@
 """The judge of a fleet is the camera: who takes its packets, from its side of the connection.
 
 What a session's peer has taken is what its TCP stack has acknowledged less what waits there unread: a frozen or cut-off
-process cannot close its session, and its stack acknowledges on until its buffer is full.
+process cannot close its session, and its stack acknowledges on until its buffer is full. What it throws away by closing
+is not taken either.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _WINDOW_S = 0.4
 """Longer than two pictures: a session that is read takes something in each."""
 _ACKED = 120
 """Where tcp_info of linux/tcp.h has `tcpi_bytes_acked`."""
+_ESTABLISHED = "01"
+"""State of an open connection in the tables, of net/tcp_states.h."""
 OWN = Path("/proc/net/tcp")
 """The TCP sockets of this machine."""
 Peer = tuple[str, int]
@@ -97,14 +100,16 @@ class Judge:
         return longest
 
     def _run(self) -> None:
-        before: dict[str, dict[Peer, int]] = {name: {} for name in self.cameras}
+        most: dict[str, dict[Peer, int]] = {name: {} for name in self.cameras}
         while not self._stop.wait(_WINDOW_S):
+            acked = {name: camera.taken() for name, camera in self.cameras.items()}
+            # Later than that: what has arrived in between counts as unread, and is made up for by the next look.
             unread = _unread(self._tables)
-            for name, camera in self.cameras.items():
-                now = {peer: acked - unread.get(peer, 0) for peer, acked in camera.taken().items()}
-                reading = sum(n > before[name].get(peer, n) for peer, n in now.items())
+            for name, sessions in acked.items():
+                now = {peer: n - unread[peer] for peer, n in sessions.items() if peer in unread}
+                reading = sum(n > most[name].get(peer, n) for peer, n in now.items())
                 self.windows[name].append((self.now(), reading))
-                before[name] = now
+                most[name] = {peer: max(n, most[name].get(peer, n)) for peer, n in now.items()}
 
     def __enter__(self):
         for camera in self.cameras.values():
@@ -120,10 +125,12 @@ class Judge:
 
 
 def _unread(tables: Iterable[Path]) -> dict[Peer, int]:
-    """Bytes that wait unread at each reader."""
+    """Bytes that wait unread at each reader whose connection is open."""
     found = {}
     for line in (line for table in tables for line in table.read_text().splitlines()[1:]):
         fields = line.split()
+        if fields[3] != _ESTABLISHED:
+            continue
         host, port = fields[1].split(":")
         # A word in the order of this machine's bytes, which is little-endian.
         peer = socket.inet_ntoa(bytes.fromhex(host)[::-1]), int(port, 16)
