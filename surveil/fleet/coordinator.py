@@ -120,13 +120,13 @@ class Coordinator:
         self.superseded = False
         """Another coordinator has taken over; set by who sees it."""
         self.outdone = 0
-        """The highest term above its own whose orders a node has; 0: none."""
+        """The highest term of orders that a node has followed and that are newer than any of this one; 0: none."""
 
     # What nodes and operators ask.
 
     def report(self, report: NodeReport, now: float) -> Orders | None:
         """Take a node's report; return its orders, None: there are none yet, or another coordinator gives them."""
-        if report.applied // ORDERS > self.term:
+        if report.applied > self._number:
             self.superseded, self.outdone = True, max(self.outdone, report.applied // ORDERS)
         if self.superseded or not self._hear(report, now):
             return None

@@ -55,9 +55,17 @@ class Tenure:
         if highest is None:
             return
         coordinator.superseded |= highest > coordinator.term
-        if coordinator.outdone > highest and self._next is None:
+        if self._next is None:
             with suppress(StateError):  # The next visit tries again.
-                self._next = take_term_above(self._store, coordinator.outdone)
+                self._next = self._beyond(coordinator, highest)
+
+    def _beyond(self, coordinator: Coordinator, highest: int) -> int | None:
+        """Return a term above that of orders which this store knows nothing of; None: there are none."""
+        if coordinator.outdone > highest:
+            return take_term_above(self._store, coordinator.outdone)
+        if coordinator.outdone == coordinator.term == highest:  # The store has given it twice.
+            return take_term(self._store)
+        return None
 
     def _begin_anew(self, now: float) -> None:
         if self._next is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,33 @@ def test_a_coordinator_whose_store_has_lost_the_terms_takes_one_above_those_that
         sim.run(2)
         assert sim.readers() == before, "it has begun anew before the leases end"
     assert sim.own_term() == 6
+
+
+def test_a_coordinator_whose_store_gives_its_term_a_second_time_takes_the_next(sim):
+    """The store was restored from a backup. The nodes have followed newer orders of the same term."""
+    sim.coordinator.coordinator._number += 1_000_000
+    sim.run(20)
+    (sim.store / "terms" / f"{sim.own_term():09d}").unlink()
+    before = sim.readers()
+    sim.restart_coordinator()
+    assert sim.own_term() == 5
+    for _ in range(15):
+        sim.run(2)
+        assert sim.readers() == before
+    assert sim.own_term() == 6
+    sim.nodes[0].dead = True
+    sim.run(20)
+    assert sim.is_watched()
+
+
+def test_a_node_that_comes_from_another_fleet_follows_the_orders_of_this_one(sim):
+    other, comer = sim.nodes[0].saved, sim.nodes[0]
+    assert other is not None
+    comer.saved = replace(other, number=other.number + 1_000_000, grants={})
+    comer.restart(sim.now)
+    sim.run(40)
+    assert sim.is_watched()
+    assert comer.may_read(sim.now)
 
 
 def test_a_store_without_terms_is_waited_for(sim):
