@@ -48,14 +48,19 @@ class Requests:
         self._queue.put(ProcessRequest.FOLLOW)
 
     def next(self, patience_s: float) -> ProcessRequest | None:
-        """Return what was asked for, or None after `patience_s`. Several reloads are one; the end goes first."""
+        """Return what was asked for, or None after `patience_s`. Several of a kind are one.
+
+        The end goes first, then a reload: whoever does it follows the leases as well.
+        """
         try:
-            request = self._queue.get(timeout=patience_s)
-            while request is ProcessRequest.RELOAD and not self._queue.empty():
-                request = self._queue.get_nowait()
+            requests = {self._queue.get(timeout=patience_s)}
+            while not self._queue.empty():
+                requests.add(self._queue.get_nowait())
         except Empty:
             return None
-        return ProcessRequest.END if self.ending else request
+        if self.ending:
+            return ProcessRequest.END
+        return ProcessRequest.RELOAD if ProcessRequest.RELOAD in requests else ProcessRequest.FOLLOW
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         if self.ending:
