@@ -124,8 +124,9 @@ class LearnedCarrier:
             self._tell(None)
 
     def _leave(self, camera: str) -> None:
-        """Store what has changed here until another node may watch it."""
-        self._put(camera, self._settled(camera, self._agreed.pop(camera)))
+        """Store what has changed here until another node may watch it; where that fails, the next round tries again."""
+        self._put(camera, self._settled(camera, self._agreed[camera]))
+        del self._agreed[camera]
 
     def _carry(self, camera: str, epoch: int) -> None:
         agreed = self._agreed.get(camera)

@@ -7,7 +7,7 @@ from surveil.errors import StateError
 from surveil.fleet.shelf import Shelf
 from surveil.offline.classify import dataset
 from surveil.offline.classify.feedback import feedback_folder
-from tests.fleet.carriers import DAY, NOON, RULE
+from tests.fleet.carriers import DAY, NOON, RULE, away
 
 
 def test_models_and_arming_follow_a_camera(carriers):
@@ -165,6 +165,23 @@ def test_what_was_changed_just_before_a_move_is_taken_though_it_is_put_late(carr
     for node in carriers:
         assert (node.disarmed(), node.model()) == (set(), b"new")
         assert node.counted()[0] == {NOON: 17, NOON + DAY: 1}
+
+
+def test_what_was_changed_before_a_move_is_put_though_the_store_was_away_at_that_moment(carriers, store):
+    east, west = carriers
+    east.disarm(RULE)
+    east.models.publish(b"old")
+    east.carry(yard=5)
+    east.arm(RULE)
+    east.models.publish(b"new")
+    with away(store):
+        for node, held in ((east, {}), (west, {"yard": 6})):
+            with pytest.raises(StateError, match="mount it"):
+                node.round(**held)
+    west.round(yard=6)
+    east.round()
+    west.carry(yard=6)
+    assert (west.disarmed(), west.model()) == (set(), b"new")
 
 
 def test_a_camera_that_goes_on_at_once_takes_what_was_put_late_along(carriers):
