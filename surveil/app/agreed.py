@@ -35,6 +35,8 @@ class Agreed:
     begun: Mapping[str, str] | None = None
     """Parts to which a node adds, by name: what is in them that was not added since that lease began. None: all that
     nodes before have put was read since."""
+    listed: int = 0
+    """Epoch of the list of the store that named `parts`; 0: none did."""
 
     def keeps(self, name: str, own: str | None, theirs: str) -> bool:
         """Whether a part of the store is to stay as it is here: it is the same, or was changed here alone."""
@@ -80,6 +82,7 @@ def _agreed(plain: Any) -> Agreed:
         _texts(plain["parts"]),
         int(plain["began"]),
         None if begun is None else _texts(begun),
+        int(plain.get("listed", 0)),
     )
 
 

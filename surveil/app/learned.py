@@ -179,7 +179,8 @@ class LearnedCarrier:
             for name, digest in here.items()
             if digest not in stored
         }
-        put = replace(agreed, parts=shelf.put(agreed.epoch, new, {**others, **here}).parts)
+        entry = shelf.put(agreed.epoch, new, {**others, **here})
+        put = replace(agreed, parts=entry.parts, listed=entry.epoch)
         self._files.note(camera, put)
         return put
 
@@ -188,7 +189,9 @@ class LearnedCarrier:
         shelf = self._shelf(camera)
         entry = shelf.newest_whole()
         theirs = dict(entry.parts) if entry else {}
-        if entry and entry.epoch == epoch:  # It is from here: nobody else has had this lease.
+        listed = entry.epoch if entry else 0
+        # It is from here, as nobody else has had this lease, or the store has lost a newer list.
+        if listed == epoch or listed < agreed.listed:
             agreed = replace(agreed, parts=theirs)
         taken, lost = self._use(camera, agreed, theirs, shelf)
         if agreed.begun is not None:
@@ -196,7 +199,7 @@ class LearnedCarrier:
             grown = {n: shelf.get(taken[n]).decode("ascii") for n in self._growing(camera) if n in taken}
             agreed = replace(agreed, begun={**agreed.begun, **grown})
         parts = {name: digest for name, digest in theirs.items() if name not in lost}
-        agreed = replace(agreed, epoch=epoch, parts=parts)
+        agreed = replace(agreed, epoch=epoch, parts=parts, listed=listed)
         self._files.note(camera, agreed)
         return agreed
 

@@ -1,5 +1,6 @@
 """Restarts, moves without the store and damage lose as little as they can of what moves with a camera."""
 
+import shutil
 import threading
 from functools import partial
 from pathlib import Path
@@ -248,3 +249,39 @@ def test_a_damaged_list_keeps_no_other_node_from_taking_the_one_before_or_puttin
     west.carry(yard=6)
     east.carry(yard=7)
     assert (east.model(), east.disarmed()) == (b"of west", {RULE} if damaged == 2 else set())
+
+
+def damage(store, _backup):
+    """Empty the newest list."""
+    max((store / "learned" / "yard").glob("*.json")).write_bytes(b"")
+
+
+def restore(store, backup):
+    """Put an older state of the store back."""
+    shutil.rmtree(store)
+    shutil.copytree(backup, store)
+
+
+@pytest.mark.parametrize("lose", [damage, restore])
+@pytest.mark.parametrize("epoch", [6, 8])
+def test_a_store_that_has_lost_its_newest_list_does_not_set_its_node_back(
+    carriers, store, tmp_path, lose, epoch
+):
+    east, west = carriers
+    east.disarm(RULE)
+    east.models.publish(b"old")
+    east.count(NOON, 10)
+    for _ in range(2):
+        east.carry(yard=5)
+    west.carry(yard=6)
+    shutil.copytree(store, tmp_path / "backup")
+    west.arm(RULE)
+    west.models.publish(b"new")
+    west.count(NOON, 5)
+    west.carry(yard=6)
+    lose(store, tmp_path / "backup")
+    west.restart()
+    for node, held in ((west, epoch), (east, 9)):
+        node.carry(yard=held)
+        node.carry(yard=held)
+        assert (node.disarmed(), node.model(), node.counted()[0]) == (set(), b"new", {NOON: 15})
