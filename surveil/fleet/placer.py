@@ -106,7 +106,7 @@ def place(cameras: Collection[CameraLoad], nodes: Sequence[NodeRoom], owners: Ma
         for camera in wanted
         if camera.name in found.unplaced
         and (node := drained.get(owners.get(camera.name, "")))
-        and _may(camera, node)
+        and may_watch(camera, node)
     }
     unplaced = {name: why for name, why in found.unplaced.items() if name not in staying}
     return Placement({**found.owners, **staying}, unplaced, short=found.short or bool(staying or unplaced))
@@ -303,12 +303,12 @@ class _Plan:
         key = (tuple(sorted(camera.labels.items())), camera.nodes, known)
         found = self._fits.get(key)
         if found is None:
-            found = self._fits[key] = np.array([_may(camera, node) for node in self._nodes], np.bool_)
+            found = self._fits[key] = np.array([may_watch(camera, node) for node in self._nodes], np.bool_)
         return found
 
 
-def _may(camera: CameraLoad, node: NodeRoom) -> bool:
-    """Whether a node has the camera's labels and reaches it."""
+def may_watch(camera: CameraLoad, node: NodeRoom) -> bool:
+    """Whether a node has the camera's labels and reaches it, however full it is."""
     return (
         camera.labels.items() <= node.labels.items()
         and (camera.nodes is None or node.name in camera.nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, place
+from surveil.fleet.placer import CameraLoad, NodeRoom, Placement, Unplaced, may_watch, place
 
 
 class Wishes:
@@ -39,13 +39,37 @@ class Wishes:
         """Place as `placer.place` does, with cameras where they were moved to if they can be watched there."""
         usable = {room.name for room in rooms if not room.draining}
         pinned = {camera: node for camera, node in self._pinned.items() if node in usable}
-        while True:
-            found = place([_to(camera, pinned.get(camera.name)) for camera in cameras], rooms, owners)
-            lost = found.unplaced.keys() & pinned.keys()
-            if not lost:
-                return found
-            pinned = {camera: node for camera, node in pinned.items() if camera not in lost}
+        return _place(cameras, rooms, owners, pinned)
+
+
+def _place(
+    cameras: Collection[CameraLoad],
+    rooms: Sequence[NodeRoom],
+    owners: Mapping[str, str],
+    pinned: Mapping[str, str],
+) -> Placement:
+    """Place with the `pinned` cameras on their nodes (node by camera), except where that leaves more unwatched."""
+    found = place([_to(camera, pinned.get(camera.name)) for camera in cameras], rooms, owners)
+    lost = found.unplaced.keys() & pinned.keys()
+    if lost:
+        return _place(cameras, rooms, owners, _without(pinned, lost))
+    full = [camera for camera in cameras if found.unplaced.get(camera.name) is Unplaced.NO_ROOM]
+    near = [room for room in rooms if room.name in pinned.values()]
+    wanted = {room.name for room in near if any(may_watch(camera, room) for camera in full)}
+    in_the_way = {camera for camera, node in pinned.items() if node in wanted}
+    if not in_the_way:
+        return found
+    freed = _place(cameras, rooms, owners, _without(pinned, in_the_way))
+    return min(found, freed, key=lambda placement: len(placement.unplaced))
+
+
+def _without(pinned: Mapping[str, str], cameras: Collection[str]) -> Mapping[str, str]:
+    return {camera: node for camera, node in pinned.items() if camera not in cameras}
 
 
 def _to(camera: CameraLoad, node: str | None) -> CameraLoad:
-    return replace(camera, nodes=frozenset({node})) if node else camera
+    """Limit a camera to one of the nodes that may watch it."""
+    if node is None:
+        return camera
+    nodes = frozenset({node})
+    return replace(camera, nodes=nodes if camera.nodes is None else nodes & camera.nodes)

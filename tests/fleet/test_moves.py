@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -58,6 +60,38 @@ def test_a_camera_stays_where_it_is_if_the_node_that_was_asked_for_lacks_a_label
     sim.coordinator.move("cam0", "node1")
     sim.run(20)
     assert sim.readers()["cam0"] == ["node0"]
+
+
+def test_a_camera_stays_where_it_is_if_it_may_not_be_on_the_node_that_was_asked_for() -> None:
+    sim = Sim(Policy.STOP)
+    may = frozenset({"node0", "node1"})
+    sim.coordinator.configure({**sim.loads, "cam0": CameraLoad(name="cam0", nodes=may)})
+    sim.run(20)
+    before = sim.readers()["cam0"]
+    sim.coordinator.move("cam0", "node2")
+    sim.run(20)
+    assert sim.readers()["cam0"] == before
+
+
+def test_what_was_moved_by_hand_makes_room_for_a_camera_that_may_be_nowhere_else() -> None:
+    sim = Sim(Policy.STOP, nodes=2, cameras=4)
+    gate = sim.loads.pop("cam3")
+    for node in sim.nodes:
+        node.capacity = 2
+    sim.nodes[0].labels = {"site": "east"}
+    sim.coordinator.configure(sim.loads)
+    sim.run(20)
+    for camera in ("cam0", "cam1"):
+        sim.coordinator.move(camera, "node0")
+        sim.run(5)
+    assert sim.nodes[0].may_read(sim.now) == {"cam0", "cam1"}
+    sim.loads["cam3"] = replace(gate, labels={"site": "east"})
+    sim.coordinator.configure(sim.loads)
+    for _ in range(2):
+        sim.run(20)
+        assert all(len(readers) == 1 for readers in sim.readers().values())
+        assert len(sim.nodes[0].may_read(sim.now) & {"cam0", "cam1"}) == 1
+        sim.coordinator.configure(sim.loads)
 
 
 @settings(max_examples=25, deadline=None)
