@@ -112,8 +112,8 @@ class Coordinator:
         self._targets: Mapping[str, frozenset[str]] = {}
         """The cameras that each node is to read."""
         self._changed = True
-        self._cheaper = False
-        """A cost has fallen while there is too little room."""
+        self._outdated = False
+        """A cost has fallen while there is too little room, or has risen beyond the capacity of its node."""
         self._looks, self._retries, self._fades = Every(_SOON_S), Every(HOLD_S), Every(_FADE_S)
         self._next_end = now
         """When the leases of the node that has been silent for longest end."""
@@ -143,9 +143,9 @@ class Coordinator:
             gone = [name for name, node in self._nodes.items() if not self._is_alive(node, now)]
             self._changed |= any(self._targets.get(name) for name in gone)
             self._next_end = min((seat.until for _, seat in self._seats), default=now + HOLD_S)
-        if self._cheaper and self._retries.due(now):
-            self._changed, self._cheaper = True, False
-        if self._placement.short and self._fades.due(now):
+        if self._outdated and self._retries.due(now):
+            self._changed, self._outdated = True, False
+        if self._placement.unplaced and self._fades.due(now):
             self._changed |= self._lower_costs()
         if self._changed and now >= self._places_from:
             self._place(now)
@@ -272,16 +272,20 @@ class Coordinator:
         node = _Node(report=report, cameras=able, heard=now, replaced=replaced)
         self._nodes[report.node] = node
         self._changed |= before is None or _offer(before) != _offer(node) or not self._is_alive(before, now)
-        self._measure(report.costs)
+        self._measure(report)
         return True
 
-    def _measure(self, costs: Mapping[str, float]) -> None:
-        for name, cost in costs.items():
+    def _measure(self, report: NodeReport) -> None:
+        for name, cost in report.costs.items():
             known = self._costs.get(name)
             declared = name in self._cameras and self._cameras[name].declared
             if known is not None and not declared and cost > 0 and abs(cost - known) > _COST_STEP * known:
                 self._costs[name] = cost
-                self._cheaper |= self._placement.short and cost < known
+                self._outdated |= self._placement.short if cost < known else self._is_overfull(report)
+
+    def _is_overfull(self, node: NodeReport) -> bool:
+        cameras = self._targets.get(node.node, frozenset())
+        return sum(self._costs.get(camera, 0.0) for camera in cameras) > node.capacity
 
     @staticmethod
     def _is_alive(node: _Node, now: float) -> bool:

@@ -59,6 +59,19 @@ def test_cameras_without_room_are_tried_no_faster_than_their_cost_is_measured() 
     assert 11 <= len(sim.nodes[0].may_read(sim.now)) <= 12
 
 
+def test_a_node_whose_cameras_come_to_cost_more_than_it_has_gives_some_away() -> None:
+    sim = fleet(cameras=6, capacity=4, cost=1.0)
+    busy, idle = sim.nodes
+    before = sim.readers()
+    busy.cost, idle.cost = 1.3, 0.1
+    sim.run(30)
+    assert sim.readers() == before, "it has room for them"
+    busy.cost = 2.0
+    sim.run(15)
+    assert unwatched(sim) == []
+    assert loads_of(sim, 0) <= busy.capacity
+
+
 def test_a_node_whose_cameras_cost_more_than_it_has_keeps_those_that_fit_nowhere_else() -> None:
     sim = fleet(cameras=4, capacity=3, cost=1.0)
     measure(sim, 2.0)
