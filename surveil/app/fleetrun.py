@@ -37,6 +37,8 @@ class Member:
         self._token = config.state_dir / rayprocess.TOKEN
         self._name = fleet.node or config.instance
         self._stop, self._clock = Stop(), SystemClock()
+        self._actors: list[str] = []
+        """Those that live on this node."""
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT (0), or until Ray ends here (1: another start may help)."""
@@ -53,7 +55,7 @@ class Member:
             return self._serve(processes)
         finally:
             if processes.poll() is None:
-                ray_backend.leave(self._name, is_head=self.is_head)
+                ray_backend.leave(self._actors)
                 _end(processes)
 
     def prepare(self) -> None:
@@ -63,7 +65,7 @@ class Member:
 
     def settle(self) -> None:
         """Have what belongs on this node."""
-        ray_backend.run_agent(self._name, self._config.state_dir)
+        self._actors.append(ray_backend.run_agent(self._name, self._config.state_dir))
 
     def look(self) -> None:
         """Do what is due; called every two seconds."""
@@ -123,7 +125,7 @@ class FleetHead(Member):
 
     def settle(self) -> None:
         """Have the coordinator here, too."""
-        ray_backend.run_coordinator(loads(self._config), self._fleet.store)
+        self._actors.append(ray_backend.run_coordinator(loads(self._config), self._fleet.store))
         super().settle()
 
     def look(self) -> None:

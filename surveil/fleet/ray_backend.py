@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -33,8 +33,8 @@ NAMESPACE = "surveil"
 COORDINATOR = "coordinator"
 _CALL_S = 1.5
 """How long a coordinator may take to answer: shorter than a renewal."""
-
-
+_ANSWER_S = 5.0
+"""How long the agent of a machine that lives may take to answer."""
 _TRIES = 30
 
 
@@ -112,6 +112,10 @@ class AgentActor:
         """Return the process: it runs then."""
         return os.getpid()
 
+    def where(self) -> str:
+        """Return the id of its node in Ray."""
+        return _own_id()
+
 
 def call_coordinator(plain: Mapping[str, Any]) -> dict[str, Any] | None:
     """Report to the coordinator. Raises CoordinatorLostError."""
@@ -170,42 +174,64 @@ def connect(head: str, own_ip: str) -> None:
         raise StateError(f"no Ray at {head} ({error}); start the fleet with `surveil fleet start`") from error
 
 
-def leave(node: str, *, is_head: bool) -> None:
-    """End what lives on this node and leave the cluster, before Ray ends here.
+def leave(actors: Iterable[str]) -> None:
+    """End the actors that live on this node and leave the cluster, before Ray ends here.
 
     Ray waits half a minute for actors that live, and a client whose Ray has gone aborts.
     """
     if not ray.is_initialized():
         return  # Asked for an actor, Ray would start itself anew.
-    for name in (f"agent-{node}", *((COORDINATOR,) if is_head else ())):
+    for name in actors:
         with suppress(RayError, ValueError):
             ray.kill(ray.get_actor(name, namespace=NAMESPACE))
     ray.shutdown()
 
 
-def run_coordinator(cameras: Sequence[Mapping[str, Any]], store: Path) -> None:
-    """Have one coordinator on this node: Ray starts it again whenever it ends."""
+def run_coordinator(cameras: Sequence[Mapping[str, Any]], store: Path) -> str:
+    """Have one coordinator on this node, which Ray starts again whenever it ends; return the name of its actor."""
     ray.remote(CoordinatorActor).options(name=COORDINATOR, **_here(), get_if_exists=True).remote(
         cameras, str(store)
     )
+    return COORDINATOR
 
 
-def run_agent(node: str, folder: Path) -> None:
-    """Have one agent on this node in the place of any before. Raises StateError when its name does not become free."""
+def run_agent(node: str, folder: Path) -> str:
+    """Have one agent on this node in the place of any that was here before; return the name of its actor.
+
+    Raises StateError when another machine has an agent of this name, or the name does not become free.
+    """
     name = f"agent-{node}"
+    if _is_elsewhere(name):
+        raise StateError(
+            f"another machine of the fleet is called {node}; set another fleet.node here, or, "
+            "if an earlier start has left it on this machine, end the Ray of that start"
+        )
     with suppress(ValueError):
         ray.kill(ray.get_actor(name, namespace=NAMESPACE))
     for _ in range(_TRIES):
         with suppress(ValueError):  # Ray frees the name of an actor some time after its end.
             ray.remote(AgentActor).options(name=name, **_here()).remote(str(folder))
-            return
+            return name
         SystemClock().sleep(1.0, Stop())
     raise StateError(f"Ray does not free the name {name}; is there another node called {node}?")
 
 
+def _is_elsewhere(agent: str) -> bool:
+    """Whether an agent answers from another node: without it the daemon there would have no leases."""
+    try:
+        actor = ray.get_actor(agent, namespace=NAMESPACE)
+        return bool(ray.get(actor.where.remote(), timeout=_ANSWER_S) != _own_id())
+    except (RayError, ValueError, TimeoutError, ConnectionError, AttributeError):
+        return False  # That of another version has no such method.
+
+
+def _own_id() -> str:
+    return str(ray.get_runtime_context().get_node_id())
+
+
 def _here() -> dict[str, Any]:
     """Return the options of a detached actor that stays on this node and is started again for ever."""
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    here = NodeAffinitySchedulingStrategy(_own_id(), soft=False)
     return {
         "namespace": NAMESPACE,
         "lifetime": "detached",

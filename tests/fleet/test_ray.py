@@ -6,6 +6,7 @@ Needs Ray, which is no part of the usual environment: `.ci/run` puts it beside, 
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -72,6 +73,15 @@ def encrypt(path, tls):
     path.write_text(json.dumps(whole))
 
 
+def twin_of(path):
+    """Return the configuration of another machine that calls itself as this one."""
+    whole, twin = json.loads(path.read_text()), path.parent.with_name("twin")
+    shutil.copytree(path.parent / "state", twin / "state", ignore=lambda *_: {"fleet.sock"})
+    whole["state_dir"] = str(twin / "state")
+    (twin / path.name).write_text(json.dumps(whole))
+    return twin / path.name
+
+
 def speaks_tls(fleet):
     """Whether the head shakes hands with a node that has a certificate."""
     context = ssl.create_default_context(cafile=fleet["authority"])
@@ -132,6 +142,11 @@ def test_a_fleet_comes_up_by_its_commands_and_outlives_its_coordinator_and_an_ag
             before = in_ray(paths[0], line)
             os.kill(before, signal.SIGKILL)
             wait_for(lambda before=before, line=line: in_ray(paths[0], line) not in (None, before), 60)
+        agent, twin = in_ray(paths[0], AGENT), twin_of(paths[1])
+        encrypt(twin, authority.settings("twin", "127.0.0.2", "127.0.0.4"))
+        assert commands.start("twin", "fleet", "join", HEAD, "--ip", "127.0.0.4", "-c", twin).wait(120) != 0
+        assert commands.says("twin", "another machine of the fleet is called node1")
+        assert in_ray(paths[0], AGENT) == agent
         surveil("fleet", "drain", "node1", "-c", paths[0])
         wait_for(lambda: commands.says("daemon-node1", "cameras_removed"), 60)
         wait_for(judge.read_once, 60)
