@@ -24,6 +24,7 @@ from surveil import logs
 from surveil.clock import Every, Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.fleet.agent import Agent, CoordinatorLostError
+from surveil.fleet.coordinator import Coordinator
 from surveil.fleet.messages import RENEW_S, NodeReport
 from surveil.fleet.placer import CameraLoad
 from surveil.fleet.roster import Roster, write_roster
@@ -87,15 +88,15 @@ class CoordinatorActor:
 
     def move(self, camera: str, node: str) -> str:
         """Pin a camera to a node, or to none; return what is wrong."""
-        return _said(lambda: self._tenure.coordinator.move(camera, node))
+        return self._tenure.change(lambda coordinator: coordinator.move(camera, node))
 
     def drain(self, node: str, *, on: bool) -> str:
         """Drain a node, or let it have cameras again; return what is wrong."""
-        return _said(lambda: self._tenure.coordinator.drain(node, on=on))
+        return self._tenure.change(lambda coordinator: coordinator.drain(node, on=on))
 
     def rebalance(self) -> str:
         """Forget what was moved by hand."""
-        return _said(self._tenure.coordinator.rebalance)
+        return self._tenure.change(Coordinator.rebalance)
 
 
 class AgentActor:
@@ -147,14 +148,6 @@ def _loads_of(cameras: Sequence[Mapping[str, Any]]) -> dict[str, CameraLoad]:
 def _load_of(plain: Mapping[str, Any]) -> CameraLoad:
     nodes = plain["nodes"]
     return CameraLoad(**{**plain, "nodes": None if nodes is None else frozenset(nodes)})
-
-
-def _said(change: Any) -> str:
-    try:
-        change()
-    except KeyError as error:
-        return f"there is no {error.args[0]!r}"
-    return ""
 
 
 # On this node.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,6 +45,16 @@ class Tenure:
         """Place these cameras from now on."""
         self._cameras = cameras
         self.coordinator.configure(cameras)
+
+    def change(self, follow: Callable[[Coordinator], None]) -> str:
+        """Let the coordinator follow what an operator asks for; return why it does not, empty: it does."""
+        if self.coordinator.superseded:
+            return "another coordinator has taken over: this one orders nothing; see `surveil fleet status`"
+        try:
+            follow(self.coordinator)
+        except KeyError as error:
+            return f"there is no {error.args[0]!r}"
+        return ""
 
     def visit_store(self) -> None:
         """See whether another coordinator has begun, or the store has lost the terms that nodes know of.

@@ -122,5 +122,8 @@ def test_a_coordinator_with_a_successor_takes_no_other_term(sim):
         old.visit_store()
         assert old.report(sim.nodes[0].report(sim.now), sim.now) is None
     assert old.coordinator.superseded
+    assert "another coordinator" in old.change(lambda coordinator: coordinator.move("cam0", "node1"))
+    assert sim.coordinator.change(lambda coordinator: coordinator.move("cam0", "node1")) == ""
+    assert sim.coordinator.change(lambda coordinator: coordinator.drain("nobody")) == "there is no 'nobody'"
     assert highest_term(sim.store) == sim.own_term()
     assert sim.is_watched()
