@@ -17,6 +17,7 @@ from surveil.config.file import FleetSettings
 from surveil.errors import StateError, SurveilError
 from surveil.extras import Extra, command
 from surveil.fleet.control import ask
+from surveil.fleet.messages import STOP_S
 from surveil.fleet.rayprocess import TOKEN, is_token, own_address
 from surveil.fleet.shelf import check_store
 
@@ -139,8 +140,21 @@ def _daemon(config: Config) -> Iterator[FleetFinding]:
     same = report["digest"] == config.digest[:12]
     text = f"answers as {report['node']}, watches {len(report['reading'])} cameras"
     yield FleetFinding("daemon", good=True, text=text)
+    yield _leases(report["lease_age_s"])
     yield FleetFinding(
         "configuration",
         good=same,
         text="is the one that the daemon runs" if same else "differs from the daemon's: reload it",
     )
+
+
+def _leases(age_s: float | None) -> FleetFinding:
+    """Say how old the last orders of the coordinator are, s; None: there were none since the daemon's start."""
+    if age_s is not None and age_s < STOP_S:
+        return FleetFinding("leases", good=True, text=f"were renewed {age_s:g} s ago")
+    since = "since the daemon was started" if age_s is None else f"for {age_s:.0f} s"
+    text = (
+        f"there were no orders {since}; is `surveil fleet start` or `surveil fleet join` up here, "
+        "and does `surveil fleet status` show a coordinator and no other machine of this name?"
+    )
+    return FleetFinding("leases", good=False, text=text)

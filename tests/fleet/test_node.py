@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry
 import surveil.fleet
 from surveil.alerts.outbox import Outbox
 from surveil.app import node as node_module
+from surveil.app.fleetcheck import look
 from surveil.clock import ManualClock, Stop, SystemClock, boot_s
 from surveil.errors import StateError
 from surveil.features.normality.store import NormalityStore
@@ -106,6 +108,28 @@ def test_an_outbox_that_cannot_be_read_ends_no_lease(make_node, tmp_path):
     serving.join()
     outbox.close()
     assert (report["node"], report["pending"]) == ("east", 0)
+
+
+def test_the_check_of_a_node_says_that_it_has_no_orders(make_node, tmp_path):
+    now = 1000.0
+    node = make_node("east", lambda: now)
+    config = replace(node._whole, state_dir=tmp_path / "east")
+
+    def leases():
+        serving = threading.Thread(target=lambda: node._socket.serve_one(node._answer, 10.0))
+        serving.start()
+        found = {one.what: one for one in look(config, config.fleet)}
+        serving.join()
+        return found["leases"].good, found["leases"].text
+
+    assert leases()[0] is False
+    node._follow(Orders(number=1, asked=now, grants={"yard": 7}))
+    now += 2
+    assert leases() == (True, "were renewed 2 s ago")
+    now += 60
+    good, text = leases()
+    assert not good
+    assert "no orders for 62 s; is `surveil fleet start`" in text
 
 
 def test_a_request_that_fails_is_an_error_and_the_next_one_is_answered(tmp_path):
