@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from surveil.clock import Stop, SystemClock
+from surveil.clock import Every, Stop, SystemClock
 from surveil.config import Config, load
 from surveil.config.file import FleetSettings
 from surveil.errors import ConfigError, StateError
@@ -22,6 +22,8 @@ from surveil.systemd import Notifier
 log = structlog.get_logger(__name__)
 _LOOK_S = 2.0
 _CONNECT_S = 60.0
+_REVIVE_S = 15.0
+"""How long the coordinator may be silent: Ray takes some seconds to start it again."""
 _END_S = 40.0
 """Ray may take half a minute to drain a node."""
 
@@ -117,6 +119,7 @@ class FleetHead(Member):
         super().__init__(config, fleet, fleet.listen, own_ip)
         self._changed_at = _changed_at(config.path)
         self._term = 0
+        self._revives = self._patience()
 
     def prepare(self) -> None:
         """Make the token."""
@@ -127,16 +130,32 @@ class FleetHead(Member):
         """Have the coordinator here, too."""
         self._actors.append(ray_backend.run_coordinator(loads(self._config), self._fleet.store))
         super().settle()
+        self._revives = self._patience()
 
     def look(self) -> None:
-        """Follow the configuration file, and tell a coordinator that was started again."""
+        """Follow the configuration file, tell a coordinator that was started again, and start one that has ended.
+
+        Ray starts it again, but gives up when it cannot take a term: for as long as the store is away.
+        """
         if _changed_at(self._config.path) != self._changed_at:
             self._changed_at = _changed_at(self._config.path)
             self._reload()
-        with suppress(StateError):
-            term = ray_backend.ask_coordinator("term")
-            if term != self._term:
-                self._term = ray_backend.ask_coordinator("configure", loads(self._config))
+        try:
+            self._tell()
+        except StateError as error:
+            if self._revives.due(self._clock.monotonic()):
+                log.error("no coordinator, starting one", why=str(error))  # noqa: TRY400 - as for the file
+                with suppress(StateError):
+                    ray_backend.run_coordinator(loads(self._config), self._fleet.store)
+
+    def _tell(self) -> None:
+        term = ray_backend.ask_coordinator("term")
+        self._revives = self._patience()
+        if term != self._term:
+            self._term = ray_backend.ask_coordinator("configure", loads(self._config))
+
+    def _patience(self) -> Every:
+        return Every(_REVIVE_S, self._clock.monotonic())
 
     def _reload(self) -> None:
         try:

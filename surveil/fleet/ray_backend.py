@@ -181,10 +181,15 @@ def leave(actors: Iterable[str]) -> None:
 
 
 def run_coordinator(cameras: Sequence[Mapping[str, Any]], store: Path) -> str:
-    """Have one coordinator on this node, which Ray starts again whenever it ends; return the name of its actor."""
-    ray.remote(CoordinatorActor).options(name=COORDINATOR, **_here(), get_if_exists=True).remote(
-        cameras, str(store)
-    )
+    """Have one coordinator on this node, unless there is one; return the name of its actor.
+
+    Ray starts it again when its process ends. Raises StateError when Ray refuses.
+    """
+    actor = ray.remote(CoordinatorActor).options(name=COORDINATOR, **_here(), get_if_exists=True)
+    try:
+        actor.remote(cameras, str(store))
+    except (RayError, ValueError, ConnectionError) as error:
+        raise StateError(f"Ray does not start the coordinator: {error}") from error
     return COORDINATOR
 
 

@@ -12,7 +12,7 @@ import socket
 import ssl
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -82,6 +82,16 @@ def twin_of(path):
     return twin / path.name
 
 
+@contextmanager
+def unusable(store):
+    """Have something else in the place of the store for a while."""
+    store.rename(store.with_name("away"))
+    store.touch()
+    yield
+    store.unlink()
+    store.with_name("away").rename(store)
+
+
 def speaks_tls(fleet):
     """Whether the head shakes hands with a node that has a certificate."""
     context = ssl.create_default_context(cafile=fleet["authority"])
@@ -110,6 +120,7 @@ def in_ray(path, code):
 
 HEAD = "127.0.0.2:26379"
 AGENT = "print(ray.get(ray.get_actor('agent-node1', namespace='surveil').pid.remote()))"
+IS_THERE = "ray.get_actor('coordinator', namespace='surveil'); print(1)"
 COORDINATOR = "print(ray_backend.ask_coordinator('pid'))"
 
 
@@ -147,6 +158,11 @@ def test_a_fleet_comes_up_by_its_commands_and_outlives_its_coordinator_and_an_ag
         assert commands.start("twin", "fleet", "join", HEAD, "--ip", "127.0.0.4", "-c", twin).wait(120) != 0
         assert commands.says("twin", "another machine of the fleet is called node1")
         assert in_ray(paths[0], AGENT) == agent
+        with unusable(tmp_path / "store"):
+            os.kill(in_ray(paths[0], COORDINATOR), signal.SIGKILL)
+            wait_for(lambda: in_ray(paths[0], IS_THERE) is None, 60)
+        wait_for(lambda: in_ray(paths[0], COORDINATOR) is not None, 60)
+        wait_for(judge.read_once, 60)
         surveil("fleet", "drain", "node1", "-c", paths[0])
         wait_for(lambda: commands.says("daemon-node1", "cameras_removed"), 60)
         wait_for(judge.read_once, 60)
