@@ -189,12 +189,16 @@ class FleetNode:
         return Route("/fleet/targets", targets)
 
     def elsewhere(self) -> Sequence[tuple[str, str, str, str]]:
-        """Return camera, title, node and the URL of its pages, for those that another node has."""
-        roster, cameras = self._learned.roster, self._whole.cameras
+        """Return camera, title, node and the URL of its pages, for the enabled cameras that this node does not have.
+
+        An empty node: none has it, as far as is known here.
+        """
+        roster, reading = self._learned.roster, self._reading
+        owners = {name: node for name, node in roster.owners.items() if node != self._name}
         return [
-            (name, cameras[name].titles.camera, node, roster.pages.get(node, ""))
-            for name, node in roster.owners.items()
-            if node != self._name and name in cameras and name not in self._reading
+            (name, camera.titles.camera, owners.get(name, ""), roster.pages.get(owners.get(name, ""), ""))
+            for name, camera in self._whole.cameras.items()
+            if name not in reading and (name in owners or (camera.enabled and roster.pages))
         ]
 
     def lease_age_s(self) -> float:

@@ -42,11 +42,12 @@ class CameraState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraElsewhere:
-    """A camera that another node of the fleet has."""
+    """A camera that another node of the fleet has, or none."""
 
     name: str
     title: str
     node: str
+    """Empty: none."""
     pages: str
     """URL of that node's pages; empty: unknown."""
 

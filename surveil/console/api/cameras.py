@@ -52,11 +52,12 @@ class CameraAnswer(Message):
 
 
 class Elsewhere(Message):
-    """A camera that another node of the fleet has."""
+    """A camera that another node of the fleet has, or none."""
 
     id: str
     title: str
     node: str
+    """Empty: none."""
     console: str
     """URL of the camera in that node's console; empty: unknown."""
 

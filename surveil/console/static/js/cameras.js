@@ -23,7 +23,8 @@ export function CamerasPage() {
 function Elsewhere({ cameras }) {
   return html`<section class="card"><h2>${t("cameras.elsewhere")}</h2>
     <ul>${cameras.map((camera) => html`<li key=${camera.id}>${
-      camera.console ? html`<a href=${camera.console}>${camera.title}</a>` : camera.title}: ${camera.node}</li>`)}</ul>
+      camera.console ? html`<a href=${camera.console}>${camera.title}</a>` : camera.title}: ${
+      camera.node || html`<${Badge} kind="bad">${t("cameras.nowhere")}<//>`}</li>`)}</ul>
   </section>`;
 }
 
