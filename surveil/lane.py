@@ -124,6 +124,8 @@ class Lane(Generic[State]):
     waiting: Frame | None = None
     lost: Lost | None = None
     backlog: Backlog | None = None
+    ended: Backlog | None = None
+    """The backlog that `lost` has ended; one that came since belongs to the connection after the loss."""
     slot_is_home: bool = True
     is_announced: bool = False
     """A thread was told that it is ready, and has not taken it yet."""
@@ -190,7 +192,7 @@ class Lane(Generic[State]):
 
     def lose(self, lost: Lost) -> None:
         """Take note of a loss; what was kept until then is still looked at before it is told."""
-        self.lost = lost
+        self.lost, self.ended = lost, self.backlog
         if self.backlog is None:
             self.next_due = float("-inf")
         else:
@@ -205,21 +207,28 @@ class Lane(Generic[State]):
     def load(self) -> Slot[State]:
         """Put what is next into the slot.
 
-        A loss goes before what waits, which came after it; what was kept until then goes before the loss.
+        A loss goes before what came after it; what was kept until then goes before the loss.
         """
         slot, self.slot_is_home, self.is_announced = self.slot, False, False
-        is_newer = self.lost is not None or self.waiting is None or self.has_older(self.waiting)
-        if is_newer and self.has_kept():
+        if self._kept_is_next() and self.has_kept():
             slot.item = self.backlog
         elif self.lost is not None:
             slot.item, self.lost = self.lost, None
-            self.forget_kept()
+            if self.backlog is self.ended:
+                self.forget_kept()
+            self.ended = None
             self.next_due = float("-inf")
         elif self.waiting is not None:
             self.pass_over(self.waiting.t)  # where it waited for what was kept, it is not in the grid yet
             slot.item, self.waiting = self.waiting, None
             self.in_flight = 1
         return slot
+
+    def _kept_is_next(self) -> bool:
+        """Whether what is kept, if there is any, comes before everything else."""
+        if self.lost is not None:
+            return self.backlog is self.ended
+        return self.waiting is None or self.has_older(self.waiting)
 
     def has_older(self, frame: Frame) -> bool:
         """Whether something that is kept comes before `frame`, or is being decoded now."""

@@ -235,6 +235,25 @@ def test_what_an_overrun_gave_up_is_counted_though_nobody_looked_again():
     assert books.dropped[Drop.BEHIND] + books.dropped[Drop.LOST] == books.received == 70
 
 
+@pytest.mark.parametrize("was_on_demand", [True, False])
+def test_a_loss_that_waits_for_the_slot_leaves_what_the_next_connection_keeps(was_on_demand):
+    """Before, it was forgotten with the loss, and the camera was not looked at until it was lost once more."""
+    ring = FrameRing()
+    ring.add("gate", None, 5.0)
+    if was_on_demand:
+        ring.follow("gate", backlog_of(1))
+        ring.kept("gate")
+    else:
+        ring.put(Frame(camera="gate", seq=0, t=0.0, t_wall=0.0, picture=None))
+    slot = ring.poll()
+    ring.lose(lost := Lost(camera="gate", t=1.0, t_wall=1.0, cause="reset"))
+    ring.follow("gate", backlog := backlog_of(5))
+    for item in (lost, backlog, backlog):
+        ring.give_back(slot)
+        slot = ring.poll()
+        assert slot.item is item
+
+
 def test_what_is_dropped_keeps_nothing_more():
     made = backlog_of(5)
     made.drop()
