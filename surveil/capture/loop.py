@@ -37,6 +37,9 @@ class CaptureLoop:
     counts it then). `taker`, if given, may be handed packets that are kept instead of pictures; `full` says why it
     is not (None: it is). For a recording that is not played in real time `start_wall` is the Unix time of its first
     frame. `t` is the stream time to begin at: a loop that takes over from another goes on where that one is.
+
+    After `stop` it tells of no connection and no loss: an opening that hangs may end when another loop already reads
+    the camera.
     """
 
     def __init__(
@@ -106,6 +109,8 @@ class CaptureLoop:
                 self.run_once()
                 break
             except SourceError as error:
+                if self._stop:
+                    break
                 delay_s = self._lose(error)
             if self._clock.sleep(delay_s, self._stop):
                 break
@@ -120,6 +125,8 @@ class CaptureLoop:
         try:
             while not self._stop:
                 self._info = source.open()
+                if self._stop:
+                    break
                 self.status.opened()
                 if not self._read(source) or not self._settings.repeat:
                     break
@@ -175,8 +182,10 @@ class CaptureLoop:
         return 0.0 if error.cause in _AT_ONCE and self._streamed_s >= 1.0 else delay_s
 
     def _end(self) -> None:
-        if not self._stop:
-            self._tell_lost(Cause.ENDED, final=True)
+        if self._stop:
+            self.status.stopped()
+            return
+        self._tell_lost(Cause.ENDED, final=True)
         self.status.show("ended")
 
     def _tell_lost(self, cause: Cause, *, final: bool) -> None:

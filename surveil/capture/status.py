@@ -61,6 +61,10 @@ class StreamStatus:
             log.info("camera is back", camera=self._camera)
             self._lost_cause = self.error = ""
 
+    def stopped(self) -> None:
+        """Enter the last state; the metric is of whoever reads the camera next."""
+        self.state = "ended"
+
     def opened(self) -> None:
         """Count a connection."""
         self._metrics.connects.labels(self._camera).inc()

@@ -352,3 +352,16 @@ def test_a_capture_ends_soon_whatever_the_camera_does(camera) -> None:
         assert watch.clock.monotonic() - began < STALL_BAR_S - 1.0
         camera("unhang")
     assert QUICK["read_timeout_s"] < 1.5
+
+
+@pytest.mark.parametrize("command", ["hang", "delay 0.7"])
+def test_a_capture_that_is_to_end_while_it_opens_tells_nothing_of_how_that_ended(camera, command) -> None:
+    """Another may read the camera by then: the loss was taken for its own, and the analysis got no more pictures."""
+    camera(command)
+    with Watch(camera.url) as watch:
+        watch.until(lambda: camera("stats")["clients"], "a connection")
+    camera("unhang")
+    camera("delay 0")
+    assert (watch.losses, watch.shown_states()) == ([], ["connecting"])
+    assert watch.value("surveil_camera_disconnects_total", cause="timeout") == 0
+    assert watch.value("surveil_camera_connects_total") == 0
