@@ -27,6 +27,22 @@ _TICK = Fraction(1, 1000)
 """Any will do: kept packets are numbered, not timed."""
 
 
+_LEAST_PX, _MOST_OBLONG = 16, 32
+"""Shorter side of a picture, and its longer side over that: the analysis is not made for others, and no camera sends
+them. A damaged header says anything."""
+
+
+def check_shape(width: int, height: int, url: str) -> None:
+    """Refuse a picture that cannot be analysed. Raises SourceError (unsupported)."""
+    shorter, longer = sorted((width, height))
+    if shorter < _LEAST_PX or longer > _MOST_OBLONG * shorter:
+        words = (
+            f"a picture of {width}x{height} cannot be analysed: neither side may be below {_LEAST_PX}, nor above "
+            f"{_MOST_OBLONG} times the other; set the camera to another size"
+        )
+        raise source_error(Cause.UNSUPPORTED, url, words)
+
+
 def means_damage(line: LogLine) -> bool:
     """Whether a line of FFmpeg's log means that a picture is damaged."""
     level, _, text = line
@@ -52,7 +68,7 @@ class PictureMaker:
     def make(self, frame: Any, *shaped: Any) -> Picture:
         """Return the picture of a frame; the first of `shaped` that knows its pixels' shape tells it.
 
-        Raises SourceError (changed).
+        Raises SourceError (changed, unsupported).
         """
         coded = (frame.width, frame.height)
         if coded != self.coded:
@@ -66,6 +82,7 @@ class PictureMaker:
             if self._size != (0, 0) and self._live:
                 words = f"the picture changed from {self._size[0]}x{self._size[1]} to {size[0]}x{size[1]}"
                 raise source_error(Cause.CHANGED, self._settings.url, words)
+            check_shape(*size, self._settings.url)
             self._size = size
         return picture
 
@@ -125,14 +142,17 @@ class PacketDecoder:
         self._context: Any = None
 
     def decode(self, data: bytes, number: int) -> DecodedPackets:
-        """Decode one packet. Raises SourceError (changed)."""
+        """Decode one packet. Raises SourceError (changed, unsupported)."""
         packet = av.Packet(data)
         packet.pts = packet.dts = number
         packet.time_base = _TICK
         return self._decode(packet)
 
     def drain(self) -> DecodedPackets:
-        """Return what the decoder holds back, and leave it ready for a key frame. Raises SourceError (changed)."""
+        """Return what the decoder holds back, and leave it ready for a key frame.
+
+        Raises SourceError (changed, unsupported).
+        """
         decoded = self._decode(None)
         self.flush()
         return decoded

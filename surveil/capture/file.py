@@ -13,6 +13,7 @@ import numpy as np
 
 from surveil.capture.avsource import AvSource
 from surveil.capture.causes import open_error, source_error
+from surveil.capture.decoder import check_shape
 from surveil.capture.orientation import orientation
 from surveil.capture.picture import ArrayPicture
 from surveil.capture.settings import StreamSettings
@@ -154,10 +155,12 @@ class FolderSource:
         return Arrival(0, key=True, stamp=(self._next - 1) / self._fps, broken=False)
 
     def decode(self, arrival: Arrival) -> Decoded:
-        """Read the image; one that cannot be read is damage."""
-        bgr = cv2.imread(str(self._images[self._next - 1]), cv2.IMREAD_COLOR)
+        """Read the image; one that cannot be read is damage. Raises SourceError (unsupported)."""
+        path = str(self._images[self._next - 1])
+        bgr = cv2.imread(path, cv2.IMREAD_COLOR)
         if bgr is None:
             return Decoded(broken=True)
+        check_shape(bgr.shape[1], bgr.shape[0], path)
         picture = self._shown.apply(ArrayPicture(np.asarray(bgr, np.uint8)))
         return Decoded([Shot(picture, arrival.stamp, key=True)])
 

@@ -111,6 +111,14 @@ def test_a_broken_image_in_a_folder_is_passed_over(tmp_path) -> None:
     assert [f.t for f in frames] == [0.0, 2.0]
 
 
+def test_an_image_in_a_folder_that_cannot_be_analysed_is_named(tmp_path) -> None:
+    cv2.imwrite(str(tmp_path / "line.png"), np.zeros((1, 30, 3), np.uint8))
+    loop, _, _ = capture(tmp_path, fps=1.0)
+    with pytest.raises(SourceError, match=r"line\.png: a picture of 30x1 cannot be analysed") as caught:
+        loop.run_once()
+    assert caught.value.cause is Cause.UNSUPPORTED
+
+
 def test_a_file_that_is_not_a_video_is_damaged(tmp_path) -> None:
     (tmp_path / "a.mp4").write_text("This is a letter, not a video.\n" * 100)
     assert cause_of(tmp_path / "a.mp4") is Cause.DAMAGED

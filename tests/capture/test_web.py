@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import cv2
+import numpy as np
 import pytest
 
 from surveil.capture.jpegs import JpegCutter
@@ -154,6 +155,26 @@ def test_one_broken_snapshot_among_good_ones_loses_nothing() -> None:
 
     with WebServer(answer) as server:
         assert pictures_of(server.at("/snap.jpg"), 6, fps=100) == 6
+
+
+@pytest.mark.parametrize("size", [(640, 1), (15, 400), (513, 16)])
+def test_a_picture_that_no_camera_sends_is_told(size) -> None:
+    """Before, a line of pixels went to the analysis, which failed, and with it the daemon and all its cameras."""
+    with WebServer(shots(size)) as server:
+        error = error_of(server.at("/shot"))
+    assert error.cause == "unsupported"
+    assert f"a picture of {size[0]}x{size[1]} cannot be analysed" in str(error)
+
+
+def test_the_most_oblong_picture_is_taken() -> None:
+    with WebServer(shots((512, 16))) as server:
+        assert pictures_of(server.at("/shot")) == 3
+
+
+def shots(size):
+    """Answer with a black snapshot of a width and height."""
+    jpeg = cv2.imencode(".jpg", np.zeros(size[::-1], np.uint8))[1].tobytes()
+    return lambda request: request.answer(200, jpeg, Content_Type="image/jpeg")
 
 
 def test_a_snapshot_that_ends_is_told_as_what_it_is() -> None:
