@@ -55,9 +55,9 @@ class Notifier:
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
-            try:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify:
                 notify.sendto(message.encode(), self._address)
-            except OSError:
-                # The manager's socket can be full or gone; the watchdog then does what it is for.
-                return
+        except OSError:
+            # The manager's socket can be full or gone, or no descriptor free; the watchdog then does what it is for.
+            return
