@@ -70,7 +70,7 @@ class Patience:
     def more(self) -> bool:
         """Take note of a silence; return whether to wait on."""
         self._silences += 1
-        allowed = 3 * self._most
+        allowed = 3 * min(self._most, self._AT_FIRST)
         return self._silences <= (
             max(self._AT_FIRST, allowed) if self._packets <= self._FIRST_PACKETS else allowed
         )

@@ -84,6 +84,15 @@ def test_a_stream_without_pauses_is_stalled_at_the_first() -> None:
     assert not patience.more()
 
 
+def test_a_stream_that_stalls_for_longer_and_longer_is_stalled_at_last() -> None:
+    """Before, each pause allowed one three times as long: minutes passed until the loss was told."""
+    patience, pauses = Patience(), []
+    while len(pauses) < 10 and all(patience.more() for _ in range(3 * (pauses or [1])[-1])):
+        pauses.append(3 * (pauses or [1])[-1])
+        patience.came()
+    assert pauses == [3, 9]
+
+
 def test_a_slow_stream_that_ends_is_stalled_at_last() -> None:
     patience = Patience()
     for _ in range(10):
