@@ -54,6 +54,14 @@ class CameraRuntime:
         """The state of the stream, or that the camera is disabled. Any thread may ask."""
         return self.capture.status.state if self.capture else "disabled"
 
+    @property
+    def error(self) -> str:
+        """Why streams are lost, for those that are; without credentials. Any thread may ask."""
+        told = [self.capture.status.error] if self.capture else []
+        if self.record and self.record.status.error:
+            told.append(f"second stream (clips, recordings): {self.record.status.error}")
+        return "; ".join(filter(None, told))
+
     def as_sinks_know_it(self) -> Camera:
         """Return the camera as messages describe it. Any thread may ask."""
         return Camera(

@@ -206,9 +206,8 @@ class CameraSet:
         return {name: f"{why.mode}: {why.value}" for name, why in modes.items() if why}
 
     def errors(self) -> dict[str, str]:
-        """Return why cameras are lost, for those that are."""
-        captures = {name: runtime.capture for name, runtime in self.runtimes.items() if runtime.capture}
-        return {name: c.status.error for name, c in captures.items() if c.status.error}
+        """Return why cameras are lost, or their second stream is, for those that are."""
+        return {name: runtime.error for name, runtime in self.runtimes.items() if runtime.error}
 
     def skew_of(self, camera: str) -> float | None:
         """Return the clock of a camera minus that of this host, s; None where the camera has not told."""

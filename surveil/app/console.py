@@ -114,7 +114,7 @@ class DaemonView:
             site=camera.site,
             state=runtime.state,
             cause=status.cause if status else "",
-            error=status.error if status else "",
+            error=runtime.error,
             since=status.since if status else self._reloader.last.at,
             lag_s=status.lag_s if status else 0.0,
             codec=info.codec if info else "",

@@ -39,6 +39,9 @@ class StreamStatus:
         self._camera = camera
         self._metrics = metrics
         self._speaks = speaks
+        self._lost_line, self._back_line = (
+            ("camera lost", "camera is back") if speaks else ("second stream lost", "second stream is back")
+        )
         self._info_labels: tuple[str, ...] | None = None
         self._shown = ""
         self._lost_cause = ""
@@ -58,7 +61,7 @@ class StreamStatus:
             for name in STATES:
                 self._metrics.camera_state.labels(self._camera, name).set(name == state)
         if state == "streaming" and self._lost_cause:
-            log.info("camera is back", camera=self._camera)
+            log.info(self._back_line, camera=self._camera)
             self._lost_cause = self.error = ""
 
     def stopped(self) -> None:
@@ -75,7 +78,7 @@ class StreamStatus:
         self._metrics.disconnects.labels(self._camera, error.cause.value).inc()
         self.error = str(scrub(str(error)))
         if error.cause.value != self._lost_cause:
-            log.warning("camera lost", camera=self._camera, cause=error.cause.value, reason=str(error))
+            log.warning(self._lost_line, camera=self._camera, cause=error.cause.value, reason=str(error))
         self._lost_cause = error.cause.value
         self.show("lost")
 
