@@ -93,12 +93,17 @@ class Couriers:
         self._workers: dict[str, _SinkWorker] = {}
 
     def add(self, sinks: Mapping[str, Settings]) -> None:
-        """Deliver to these sinks, too; the courier of a sink that is there already makes way for the new one."""
+        """Deliver to these sinks, too; the courier of a sink that is there already makes way for the new one.
+
+        Raises StateError, and changes nothing then, where the database cannot be written.
+        """
         workers = {name: self._make(name, settings) for name, settings in sinks.items()}
         if not workers:
             return
+        whole = {**self._workers, **workers}
+        self._outbox.set_sinks(list(whole))
         self._end(workers.keys() & self._workers.keys())
-        self._use({**self._workers, **workers})
+        self._use(whole)
         for name, worker in workers.items():
             worker.thread = self._group.start(f"courier-{name}", partial(worker.courier.run, worker.stop))
 
@@ -109,6 +114,7 @@ class Couriers:
             return
         self._end(gone)
         self._use({name: worker for name, worker in self._workers.items() if name not in gone})
+        self._outbox.set_sinks(list(self._workers))
         for name in gone:
             self._metrics.forget(sink=name)
 
@@ -119,7 +125,6 @@ class Couriers:
     def _use(self, workers: dict[str, _SinkWorker]) -> None:
         self._workers = workers
         self._bell.couriers = tuple(worker.courier for worker in workers.values())
-        self._outbox.set_sinks(list(workers))
 
     def _make(self, name: str, settings: Settings) -> _SinkWorker:
         stop = Stop()
