@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -80,6 +81,8 @@ class Courier:
         self._new_refused = 0
         """How many new alerts were refused since the last one that was taken: after a few, the sink takes none now."""
         self._failed_at_maintenance = False
+        self._unnoted: Callable[[], None] | None = None
+        """Notes the end of the last delivery, which the outbox did not take (a full disk); nothing is sent before."""
         self._refusals, self._bugs = LogThrottle(clock), LogThrottle(clock)
         for result in RESULTS:
             self._count(result, 0)
@@ -114,9 +117,14 @@ class Courier:
 
     def run_once(self) -> bool:
         """Maintain what the sink keeps, deliver one alert if one is due; return whether one was tried."""
+        if self._unnoted and not self.waits_s():
+            self._note(self._unnoted)
+            self._succeeded()
         self._maintain()
         waits = self.waits_s() > 0
-        delivery = None if waits and not self._takes_new else self._queue.next(self.name, new=waits)
+        if self._unnoted or (waits and not self._takes_new):
+            return False
+        delivery = self._queue.next(self.name, new=waits)
         if delivery is None:
             return False
         self._attempt(delivery)
@@ -133,7 +141,7 @@ class Courier:
         except DamagedError:
             raise
         except StateError as error:
-            self._answers = False
+            self._answers = True
             self._back_off(str(error), None)
             return False
 
@@ -155,7 +163,7 @@ class Courier:
         else:
             self._count("delivered")
             self._succeeded()
-            self._queue.delivered(self.name, delivery.seq)
+            self._note(partial(self._queue.delivered, self.name, delivery.seq))
 
     def _linked(self, delivery: Delivery) -> Delivery:
         """Return the delivery with the link to its event's page, where there are such pages."""
@@ -184,7 +192,13 @@ class Courier:
             )
         self._count("rejected")
         reason = Dead.PARTIAL if isinstance(error, PartlyRejected) else Dead.REJECTED
-        self._queue.rejected(self.name, delivery.seq, _words(error), reason)
+        self._note(partial(self._queue.rejected, self.name, delivery.seq, _words(error), reason))
+
+    def _note(self, note: Callable[[], None]) -> None:
+        """Note how a delivery has ended. Raises StateError when that cannot be stored; it is not forgotten."""
+        self._unnoted = note
+        note()
+        self._unnoted = None
 
     def _bug(self, delivery: Delivery, error: Exception) -> None:
         self._count("error")
@@ -207,7 +221,7 @@ class Courier:
             return
         try:
             self._sink.maintain(self._current())
-        except (RetryLater, Rejected) as error:
+        except (RetryLater, Rejected, StateError) as error:
             self._maintenance_failed(str(error), getattr(error, "after_s", None))
         except Exception as error:  # noqa: BLE001 - as above
             self._tell_bug(error)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -20,6 +22,7 @@ from surveil.errors import Rejected, RetryLater, StateError
 from surveil.metrics import Metrics
 
 from .helpers import alert
+from .servers import tmpfs
 
 HOUR = 3600.0
 
@@ -320,35 +323,73 @@ def test_at_the_end_a_courier_makes_one_more_pass_and_closes_its_sink(tmp_path):
     outbox.close()
 
 
-def test_a_database_that_fails_for_a_while_does_not_end_a_courier(outbox, clock):
-    class FailingQueue:
-        failures = 2
+class FailingQueue:
+    """The queue of an outbox whose disk is full for the first writes of one kind."""
 
-        def __getattr__(self, name: str):
-            return getattr(outbox.queue, name)
+    def __init__(self, outbox: Outbox, what: str, failures: int) -> None:
+        self._queue, self._what, self.failures = outbox.queue, what, failures
 
-        def delivered(self, sink: str, seq: int) -> None:
-            if self.failures:
-                self.failures -= 1
-                raise StateError("database or disk is full")
-            outbox.queue.delivered(sink, seq)
+    def __getattr__(self, name: str):
+        whole = getattr(self._queue, name)
+        return partial(self._fail, whole) if name == self._what else whole
 
-    class Failing:
-        queue, db = FailingQueue(), outbox.db
+    def _fail(self, write, *values: object) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StateError("database or disk is full")
+        write(*values)
 
-    stop = Stop()
-    sink = Sink(lambda _d: None)
-    c = courier(sink, Failing(), clock)
-    outbox.committer.commit([alert(0)])
 
-    def until_delivered(_delivery: Delivery) -> None:
-        if len(sink.tried) == 3:
-            stop.set()
+class Failing:
+    def __init__(self, outbox: Outbox, what: str, failures: int) -> None:
+        self.queue, self.db = FailingQueue(outbox, what, failures), outbox.db
 
-    sink.behave = until_delivered
-    c.run(stop)
-    assert sink.took == ["0 start"] * 3
-    assert outbox.queue.counts()["ops"]["delivered"] == 1
+
+@pytest.mark.parametrize(("what", "then"), [("delivered", "delivered"), ("rejected", "dead")])
+def test_what_a_full_disk_does_not_note_is_not_sent_again(outbox, clock, what, then):
+    def behave(_delivery: Delivery) -> None:
+        if then == "dead":
+            raise Rejected("never")
+
+    sink = Sink(behave)
+    failing = Failing(outbox, what, 5)
+    c = courier(sink, failing, clock)
+    outbox.committer.commit([alert(0), alert(1)])
+    pauses = []
+    while failing.queue.failures:
+        c._try_once()
+        pauses.append(c.waits_s())
+        clock.advance(c.waits_s())
+    assert sink.tried == ["0 start"]
+    assert all(
+        0.75 * longest <= pause <= longest for pause, longest in zip(pauses, [1, 2, 4, 8, 16], strict=True)
+    )
+    drive(c, clock, 2)
+    assert sink.tried == ["0 start", "1 start"]
+    assert outbox.queue.counts()["ops"][then] == 2
+
+
+@pytest.mark.rig
+def test_a_full_disk_repeats_no_message(tmp_path):
+    with tmpfs(tmp_path / "small", "size=2m"):
+        clock = ManualClock()
+        outbox = Outbox.open(tmp_path / "small" / "surveil.db", ["ops"], clock)
+        outbox.committer.commit([alert(0)])
+        hog = tmp_path / "small" / "hog"
+        with suppress(OSError), hog.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        sink = Sink()
+        c = courier(sink, outbox, clock)
+        for _ in range(10):
+            c._try_once()
+            clock.advance(c.waits_s())
+        assert sink.took == ["0 start"]
+        hog.unlink()
+        c._try_once()
+        assert sink.took == ["0 start"]
+        assert outbox.queue.counts()["ops"] == {"pending": 0, "delivered": 1, "dead": 0}
+        outbox.close()
 
 
 def test_a_running_courier_delivers_what_it_is_woken_for(tmp_path):
