@@ -124,18 +124,27 @@ class SftpPlace(RemotePlace):
 
     async def _connect(self) -> Any:
         its = self._settings
-        return await self._ssh.connect(
-            self._url.hostname,
-            port=self._url.port or 22,
-            username=self._url.username,
-            password=its.password.get_secret_value() if its.password else None,
-            client_keys=[str(its.key_file)] if its.key_file else None,
-            known_hosts=str(its.known_hosts),
-            agent_path=None,
-            config=None,
-            login_timeout=_LOGIN_S,
-            connect_timeout=_LOGIN_S,
-        )
+        try:
+            return await self._ssh.connect(
+                self._url.hostname,
+                port=self._url.port or 22,
+                username=self._url.username,
+                password=its.password.get_secret_value() if its.password else None,
+                client_keys=[str(its.key_file)] if its.key_file else None,
+                known_hosts=str(its.known_hosts),
+                agent_path=None,
+                config=None,
+                login_timeout=_LOGIN_S,
+                connect_timeout=_LOGIN_S,
+            )
+        except self._ssh.KeyImportError:
+            raise OSError(
+                0, f"{its.key_file} is no private key without a passphrase: give one as `offsite.key_file`"
+            ) from None
+        except ValueError:
+            raise OSError(
+                0, f"{its.known_hosts} has a line that ssh-keyscan would not print: correct it"
+            ) from None
 
 
 class S3Place(RemotePlace):

@@ -199,3 +199,23 @@ def test_a_place_says_what_it_lacks(tmp_path):
         OffsiteSettings(
             url="sftp://nvr@127.0.0.1/surveil", key_file=tmp_path, known_hosts=tmp_path, path=tmp_path
         )
+
+
+@pytest.mark.parametrize("passphrase", ["", "locked"])
+def test_a_key_that_cannot_be_used_is_told_and_ends_nothing(server, tmp_path, key, passphrase):
+    file = tmp_path / "key"
+    file.write_text("no key")
+    if passphrase:
+        made = asyncssh.generate_private_key("ssh-ed25519")
+        made.write_private_key(str(file), "pkcs8-pem", passphrase=passphrase)
+    its = settings(server, tmp_path, key).model_copy(update={"password": None, "key_file": file})
+    refused = pytest.raises(OSError, match="key is no private key without a passphrase")
+    with closing(OnItsThread(its)) as place, refused:
+        place.look()
+
+
+def test_known_hosts_that_are_none_are_told_and_end_nothing(server, tmp_path, key):
+    its = settings(server, tmp_path, key)
+    its.known_hosts.write_text("nothing\n")
+    with closing(OnItsThread(its)) as place, pytest.raises(OSError, match="known_hosts has a line"):
+        place.look()
