@@ -55,6 +55,8 @@ class Copier:
         """Files that were being written at the last look."""
         self._vanished = set(self._queue.folders())
         """Folders that the queue knows and that were not scanned yet."""
+        self._arrived: tuple[Waiting, int] | None = None
+        """A file that was copied, and its bytes, until the queue has noted it: a full disk repeats no copy."""
         self._looks = Every(_LOOK_S)
         self._failures, self._resume_at = 0, float("-inf")
         self._told = LogThrottle(clock, 600.0)
@@ -76,6 +78,9 @@ class Copier:
 
     def step(self) -> bool:
         """Look for new files if that is due, copy one; return whether one was copied. Raises StateError, OSError."""
+        if self._arrived:
+            # Before the look: it may give the number of the row to another file.
+            self._note(*self._arrived)
         if self._looks.due(self._clock.monotonic()):
             self._look()
         if self._clock.monotonic() < self._resume_at:
@@ -95,16 +100,22 @@ class Copier:
                 self._queue.forget(file)
                 self._metrics.files.labels("lost").inc()
                 return True
-            self._queue.failed(file)
             self._back_off(error)
+            self._queue.failed(file)
             return False
-        self._queue.copied(file, size)
-        self._metrics.files.labels("copied").inc()
-        self._metrics.bytes.labels(file.kind).inc(size)
         if self._failures:
             log.info("second place available again", after_failures=self._failures)
         self._failures = 0
+        self._note(file, size)
         return True
+
+    def _note(self, file: Waiting, size: int) -> None:
+        """Note that a file was copied. Raises StateError when that cannot be stored; it is not forgotten."""
+        self._arrived = file, size
+        self._queue.copied(file, size)
+        self._arrived = None
+        self._metrics.files.labels("copied").inc()
+        self._metrics.bytes.labels(file.kind).inc(size)
 
     def _is_unfinished(self, file: Waiting) -> bool:
         """Return whether a file is still being written, and look for it again in that case.

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from surveil.metrics import Metrics
 from surveil.offsite.copier import Copier
 from surveil.offsite.places import MountedPlace
 from surveil.offsite.queue import DATABASE
+from tests.alerts.servers import tmpfs
 
 DAY = "2026-03-01"
 
@@ -279,3 +281,26 @@ def test_another_disk_is_taken(tmp_path):
         world.write(f"evidence/yard/{DAY}/a.jpg")
         world.run()
         assert (Path(there) / f"evidence/yard/{DAY}/a.jpg").read_bytes() == b"data"
+
+
+@pytest.mark.rig
+def test_a_full_disk_repeats_no_copy(tmp_path):
+    (tmp_path / "there").mkdir()
+    with tmpfs(tmp_path / "state", "size=2m"):
+        world = World(tmp_path)
+        world.write(f"evidence/yard/{DAY}/a.jpg", b"picture")
+        world.copier._look()
+        hog = tmp_path / "state" / "hog"
+        with suppress(OSError), hog.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        world.run()
+        copy = world.there / f"evidence/yard/{DAY}/a.jpg"
+        made = copy.stat().st_ino
+        world.run()
+        assert world.value("files_total", result="copied") == 0
+        hog.unlink()
+        world.run()
+        assert copy.stat().st_ino == made
+        assert world.value("files_total", result="copied") == 1
+        world.copier._queue.close()
