@@ -8,6 +8,7 @@ that still waits for a sink stays, whatever its age and size, until the disk is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -57,7 +58,8 @@ class Retention:
         for path in sorted((self._root / FOLDER).rglob("*")):
             relative = path.relative_to(self._root).as_posix()
             if path.name.endswith(".tmp"):
-                path.unlink(missing_ok=True)
+                with suppress(OSError):
+                    path.unlink()
             elif path.is_file() and relative not in known:
                 found.append(
                     StoredAlert(relative, path.relative_to(self._root).parts[1], path.stat().st_size)
@@ -114,7 +116,15 @@ class Retention:
             path = stored_file(self._root, stored.path)
             # A row that names anything else was not written here: it is forgotten, the file stays.
             if path and path.is_relative_to(self._root / FOLDER):
-                self._disk.remove(path, stored.size)
+                self._remove(path, stored.size)
         self._index.forget([stored.path for stored in files])
-        self.deleted += len(files)
         return len(files)
+
+    def _remove(self, path: Path, size: int) -> None:
+        """Delete a file. One that cannot be deleted is forgotten until the next start, so that others go instead."""
+        try:
+            self._disk.remove(path, size)
+        except OSError as error:
+            log.error("evidence cannot be deleted", file=str(path), why=error.strerror)  # noqa: TRY400 - it says where
+        else:
+            self.deleted += 1

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
 from surveil.alerts.clips import Clips
@@ -17,6 +18,7 @@ from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.privacy import YuNet, blur, make_hide
 from surveil.alerts.retention import Retention
+from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.clock import ManualClock
@@ -97,6 +99,25 @@ def test_files_that_the_database_does_not_know_are_taken_in_and_halves_removed(t
     assert retention.adopt() == 0
     assert outbox.evidence.bytes_of("gate") == 100
     assert sorted(p.name for p in folder.iterdir()) == ["a.jpg"]
+    outbox.close()
+
+
+def test_a_file_that_cannot_be_deleted_ends_nothing_and_the_next_goes_instead(tmp_path, clock):
+    outbox, writer, retention = world(tmp_path, clock, EvidenceSettings(max_bytes=1_000_000))
+    day = tmp_path / "evidence" / "gate" / "2023-11-14"
+    # A folder is refused to any user, as a file of another one is.
+    (day / "held.jpg").mkdir(parents=True)
+    for name, size in (("held.jpg", 1_500_000), ("a.jpg", 900_000), ("b.jpg", 900_000)):
+        clock.advance(1)
+        if name != "held.jpg":
+            (day / name).write_bytes(b"x")
+        outbox.evidence.adopt([StoredAlert(f"evidence/gate/2023-11-14/{name}", "gate", size)])
+    with capture_logs() as said:
+        writer.tick()
+        retention.sweep()
+    assert [one["why"] for one in said] == ["Is a directory"]
+    assert sorted(path.name for path in day.iterdir()) == ["b.jpg", "held.jpg"]
+    assert retention.deleted == 1
     outbox.close()
 
 
