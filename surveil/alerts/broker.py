@@ -6,11 +6,12 @@ one that was taken. Both are done here.
 
 from __future__ import annotations
 
+import select
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from surveil.alerts.deadline import Deadline
+from surveil.alerts.deadline import Deadline, open_socket
 from surveil.alerts.doubt import ClosedError
 from surveil.errors import RetryLater
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import paho.mqtt.client as mqtt
 
 _KEEPALIVE_S = 30
+_LOST = 7
+"""Paho's code of a connection that is gone (MQTT_ERR_CONN_LOST)."""
 _RETAIN_NOT_SUPPORTED = 0x9A
 _TAKEN_OVER = 0x8E
 
@@ -130,7 +133,7 @@ class Broker:
         """Disconnect in an orderly way: the broker does not publish the will."""
         try:
             self.client.disconnect()
-            self.client.loop(0.0)
+            self._turn_once(0.0)
         finally:
             self.hang_up()
 
@@ -147,19 +150,32 @@ class Broker:
 
     def _try(self, deadline: Deadline) -> None:
         """Connect, and return when the broker has said yes or no; why not is in `_why_ended`."""
-        client = self.client
-        client.connect_timeout = deadline.left_s()
-        client.connect(self._login.host, self._login.port, _KEEPALIVE_S)
-        self._socket = self.socket()
+        client, login = self.client, self._login
+        self._socket = open_socket(login.host, login.port, deadline, login.tls).raw
+        # Paho would try one address after the other, each for the whole time, and hold up the end.
+        client._create_socket = lambda: self._socket  # type: ignore[method-assign]  # noqa: SLF001 - its only way
+        client.connect(login.host, login.port, _KEEPALIVE_S)
         while not client.is_connected() and not self._spin(deadline.slice_s()):
             pass
 
     def _spin(self, seconds: float) -> bool:
         """Read and write once; return whether the connection has ended."""
-        code = self.client.loop(seconds)
+        code = self._turn_once(seconds)
         if (code or self._connack_code) and not self._why_ended:
             self._why_ended = "the broker closed the connection"
         return bool(self._why_ended)
+
+    def _turn_once(self, seconds: float) -> int:
+        """Do as paho's `loop`, which cannot wait for a descriptor beyond 1023; return its code."""
+        client, sock = self.client, self.socket()
+        if sock is None or sock.fileno() < 0:
+            return _LOST
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
+        is_buffered = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+        events = sum(event for _, event in poll.poll(0 if is_buffered else seconds * 1000))
+        code = client.loop_read() if is_buffered or events & ~select.POLLOUT else 0
+        return code or (client.loop_write() if client.want_write() else 0) or client.loop_misc()
 
     def _make(self) -> mqtt.Client:
         import paho.mqtt.client as mqtt  # noqa: PLC0415 - optional
@@ -171,8 +187,6 @@ class Broker:
             protocol=mqtt.MQTTv5,
             reconnect_on_failure=False,
         )
-        if self._login.tls:
-            client.tls_set_context(self._login.tls)
         if self._login.username:
             client.username_pw_set(self._login.username, self._login.password)
         if self._will:

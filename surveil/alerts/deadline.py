@@ -6,9 +6,14 @@ courier for ever. Here every wait is bounded by what is left of the whole, and e
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import select
 import socket
 import ssl
+from collections import deque
+from contextlib import suppress
 from typing import Any
 
 from surveil.alerts.delivery import STOP_GRACE_S
@@ -95,12 +100,69 @@ class DeadlineSocket:
 
 def open_socket(host: str, port: int, deadline: Deadline, tls: ssl.SSLContext | None) -> DeadlineSocket:
     """Connect, with TLS where asked for. Raises OSError (TimeoutError, ssl.SSLError among them)."""
-    raw = socket.create_connection((host, port), timeout=deadline.left_s())
+    raw = _connected(host, port, deadline)
+    return DeadlineSocket(encrypted(raw, host, deadline, tls) if tls else raw, deadline)
+
+
+def encrypted(raw: socket.socket, host: str, deadline: Deadline, tls: ssl.SSLContext) -> ssl.SSLSocket:
+    """Shake hands over a connection, which is closed when that fails. Raises OSError as `open_socket`."""
+    sock = tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
     try:
-        if tls:
-            raw.settimeout(deadline.left_s())
-            raw = tls.wrap_socket(raw, server_hostname=host)
-    except OSError:
-        raw.close()
+        while True:
+            sock.settimeout(deadline.slice_s())
+            with suppress(TimeoutError):
+                sock.do_handshake()
+                return sock
+    except BaseException:
+        sock.close()
         raise
-    return DeadlineSocket(raw, deadline)
+
+
+def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
+    """Return the first connection that is made to any address of a host.
+
+    Each address is tried beside those before it, a quarter of a second after them (RFC 8305): the first may lead
+    nowhere, as where IPv6 is broken.
+    """
+    addresses = deque(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    trying: list[socket.socket] = []
+    why = OSError(0, "has no address")
+    try:
+        while addresses or trying:
+            if addresses:
+                try:
+                    trying.append(_begun(*addresses.popleft()))
+                except OSError as error:
+                    why = error
+                    continue
+            for sock in _settled(trying, deadline.slice_s()):
+                trying.remove(sock)
+                if not (code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                    return sock
+                sock.close()
+                why = OSError(code, os.strerror(code))
+    finally:
+        for sock in trying:
+            sock.close()
+    raise why
+
+
+def _begun(
+    family: socket.AddressFamily, kind: socket.SocketKind, protocol: int, _name: str, address: Any
+) -> socket.socket:
+    """Return a socket on its way to an address. Raises OSError where no way leads there."""
+    sock = socket.socket(family, kind, protocol)
+    sock.setblocking(False)
+    if (code := sock.connect_ex(address)) not in (0, errno.EINPROGRESS):
+        sock.close()
+        raise OSError(code, os.strerror(code))
+    return sock
+
+
+def _settled(trying: list[socket.socket], seconds: float) -> list[socket.socket]:
+    """Wait for connections; return those that are made or have failed."""
+    poll = select.poll()
+    for sock in trying:
+        poll.register(sock, select.POLLOUT)
+    ready = {number for number, _ in poll.poll(seconds * 1000)}
+    return [sock for sock in trying if sock.fileno() in ready]

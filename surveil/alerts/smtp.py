@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any
 
 from surveil.alerts.addresses import check_host, is_ip
-from surveil.alerts.deadline import Deadline, DeadlineSocket, open_socket
+from surveil.alerts.deadline import Deadline, DeadlineSocket, encrypted, open_socket
 from surveil.wording import one_line
 
 _ENHANCED = re.compile(r"(?:^|\(#)([245]\.\d{1,3}\.\d{1,3})\b(?!\.)", re.ASCII)
@@ -132,11 +132,8 @@ class Session(smtplib.SMTP):
         code, answer = self.docmd("STARTTLS")
         if code != 220:
             raise smtplib.SMTPResponseException(code, answer)
-        raw = self.opened[-1].raw
-        raw.settimeout(self._deadline.left_s())
-        self.opened.append(
-            DeadlineSocket(context.wrap_socket(raw, server_hostname=self._server), self._deadline)
-        )
+        raw = encrypted(self.opened[-1].raw, self._server, self._deadline, context)
+        self.opened.append(DeadlineSocket(raw, self._deadline))
         self.sock = self.opened[-1]  # type: ignore[assignment]
         # What was said before TLS counts for nothing (RFC 3207, 4.2).
         self.file = self.helo_resp = self.ehlo_resp = None
