@@ -67,3 +67,11 @@ class Context:
         relative = alert.evidence.get(kind, "missing:")
         path = None if relative.startswith("missing:") else stored_file(self.state_dir, relative)
         return path if path and path.is_file() else None
+
+    def read_picture(self, alert: Alert) -> tuple[bytes, str]:
+        """Return the snapshot, empty where there is none, and why it cannot be read, where that is so (a bad disk)."""
+        try:
+            path = self.picture(alert)
+            return path.read_bytes() if path else b"", ""
+        except OSError as error:
+            return b"", f"cannot be read: {error.strerror}"

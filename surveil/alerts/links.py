@@ -32,7 +32,10 @@ def _present(path: str, state_dir: Path) -> str:
     if path.startswith("missing:"):
         return path
     file = stored_file(state_dir, path)
-    return ASTRAY if file is None else path if file.is_file() else GONE
+    try:
+        return ASTRAY if file is None else path if file.is_file() else GONE
+    except OSError as error:  # a folder of another user, a damaged disk
+        return f"missing: {error.strerror}"
 
 
 def picture_path(alert: Alert, kind: str = "snapshot") -> str:

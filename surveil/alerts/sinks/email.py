@@ -183,8 +183,7 @@ class EmailSink(BaseSink):
     def _send(self, session: Session, alert: Alert, to: list[str]) -> dict[str, SmtpRefusal]:
         """Send a message, without the picture where that is too much; return who was refused."""
         session.ehlo_or_helo_if_needed()
-        picture = self.context.picture(alert) if self._settings.picture else None
-        data = picture.read_bytes() if picture else b""
+        data, _ = self.context.read_picture(alert) if self._settings.picture else (b"", "")
         message = self.compose(alert, data)
         most = session.most_bytes()
         if data and (self._doubt.holds(len(data)) or (most is not None and len(bytes(message)) > most)):

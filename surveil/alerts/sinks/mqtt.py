@@ -217,10 +217,9 @@ class MqttSink(BaseSink):
 
     def _publish_picture(self, broker: Broker, topic: str, alert: Alert, deadline: Deadline) -> str:
         """Publish the alert's picture, if there is one; return why it was left out."""
-        picture = self.context.picture(alert) if self._settings.pictures else None
-        if picture is None:
-            return ""
-        data = picture.read_bytes()
+        data, why = self.context.read_picture(alert) if self._settings.pictures else (b"", "")
+        if not data:
+            return why
         if self._doubt.holds(len(data)):
             return self._omit(f"{len(data)} bytes: the broker closes the connection on pictures of this size")
         try:

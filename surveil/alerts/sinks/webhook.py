@@ -145,9 +145,8 @@ class WebhookSink(BaseSink):
     def deliver(self, delivery: Delivery) -> None:
         """Post one alert. A picture that the receiver does not take is left out."""
         alert = delivery.alert
-        picture = self.context.picture(alert) if self._settings.picture == "multipart" else None
-        data = picture.read_bytes() if picture else b""
-        omitted = ""
+        wanted = self._settings.picture == "multipart"
+        data, omitted = self.context.read_picture(alert) if wanted else (b"", "")
         if data and self._doubt.holds(len(data)):
             data, omitted = (
                 b"",
