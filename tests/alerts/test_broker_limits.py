@@ -81,6 +81,33 @@ def test_states_that_the_broker_refuses_hold_up_no_alert_and_are_logged_once(tmp
     ]
 
 
+class SlowLine(ManualClock):
+    """Time passes with every look at it, as over a line on which each acknowledgement takes long."""
+
+    def monotonic(self) -> float:
+        self.advance(0.05)
+        return super().monotonic()
+
+
+@needs("mosquitto", "openssl")
+def test_states_that_take_longer_than_the_timeout_are_published_turn_by_turn(tmp_path, certificate):
+    cameras = {f"c{n}": Camera(state="streaming", zones=("yard",), rules=("intrusion",)) for n in range(20)}
+    port, clock = free_port(), SlowLine()
+    with mosquitto(tmp_path, port, *certificate):
+        sink = make_sink(mqtt_settings(port, certificate), Context(state_dir=tmp_path, clock=clock))
+        listener = Listener(port, certificate)
+        began, turns = clock.monotonic(), 0
+        while "surveil/surveil/c19/zone/yard" not in listener.heard:
+            sink.maintain(InstallationStatus(cameras))
+            listener.client.loop(0.05)
+            turns += 1
+            assert turns < 100
+        assert clock.monotonic() - began > mqtt_settings(port, certificate).timeout_s
+        assert turns > 1
+        listener.close()
+        sink.close()
+
+
 @needs("mosquitto", "openssl")
 def test_states_are_offered_again_after_the_access_list_was_corrected(tmp_path, certificate):
     port, clock = free_port(), ManualClock()

@@ -43,6 +43,8 @@ from surveil.types import Alert
 from surveil.wording import Language
 
 log = structlog.get_logger(__name__)
+_TURN_S = 2.0
+"""How long states are published before alerts have their turn; each waits for its acknowledgement."""
 _REFUSED_AGAIN_S = 60.0
 """How often states that the broker refused are offered again: its access list may have been corrected."""
 
@@ -155,9 +157,8 @@ class MqttSink(BaseSink):
         self._publish_alert(self._connected(deadline), delivery.alert, deadline)
 
     def maintain(self, status: InstallationStatus) -> None:
-        """Keep the connection alive and publish what has changed since."""
-        deadline = self._deadline()
-        broker = self._connected(deadline)
+        """Keep the connection alive and publish what has changed since: as much as a turn has time for."""
+        broker = self._connected(self._deadline())
         self._turn(broker)
         wanted = states(self._base, status) | (self._remote.follow(status) if self._remote else {})
         if self._settings.discovery:
@@ -173,11 +174,18 @@ class MqttSink(BaseSink):
         pictures = {f"{self._base}/{topic_part(name)}/snapshot" for name in status.cameras}
         gone = self._retained - wanted.keys() - pictures
         self._offer_again()
-        for topic, payload in [*wanted.items(), *((topic, b"") for topic in sorted(gone))]:
-            if self._said.get(topic) != payload:
-                self._state(broker, topic, payload, deadline)
-                self._said[topic] = payload
         self._retained |= wanted.keys()
+        self._say(broker, wanted | dict.fromkeys(sorted(gone), b""))
+
+    def _say(self, broker: Broker, states: Mapping[str, bytes]) -> None:
+        """Publish what is new of the states, until the turn is over; the rest is for the next one."""
+        over = self.context.clock.monotonic() + _TURN_S
+        for topic, payload in states.items():
+            if self._said.get(topic) != payload:
+                self._state(broker, topic, payload, self._deadline())
+                self._said[topic] = payload
+                if self.context.stop or self.context.clock.monotonic() >= over:
+                    return
 
     def close(self) -> None:
         """Say `offline` and disconnect."""
