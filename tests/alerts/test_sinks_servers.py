@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import gc
+import html
 import json
 import signal
 from pathlib import Path
@@ -415,6 +416,16 @@ def test_apprise_sends_title_text_and_id(apprise_threads):
     got = receiver.got[0].json
     assert got["title"] == "gate: intrusion"
     assert got["message"].splitlines() == ["person in yard", local_and_utc(alert(0).t_wall), alert(0).id]
+
+
+def test_a_service_of_html_gets_names_and_line_ends_as_they_are(apprise_threads):
+    with Receiver() as receiver:
+        settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/x?format=html")
+        make_sink(settings, Context()).deliver(Delivery(alert(0, text="person in <yard> & garden")))
+    text, _, rest = receiver.got[0].json["message"].partition("<br/>")
+    assert html.unescape(text).replace("\N{NO-BREAK SPACE}", " ") == "person in <yard> & garden"
+    assert "<yard>" not in text
+    assert rest.count("<br/>") >= 1
 
 
 def test_apprise_tries_without_the_picture_what_a_service_refuses_with_it(tmp_path, apprise_threads):

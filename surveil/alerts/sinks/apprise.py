@@ -75,6 +75,8 @@ class AppriseSink(BaseSink):
             body="\n".join(
                 filter(None, (alert.text, local_and_utc(alert.t_wall), alert.id, page_link(alert)))
             ),
+            # Services that want HTML get it with `<`, `&` and line ends written as HTML has them.
+            body_format="text",
             notify_type="success" if alert.phase == "end" else "warning",
             attach=str(picture) if picture else None,
         )
