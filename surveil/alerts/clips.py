@@ -172,6 +172,8 @@ class Clips:
         return "" if camera in self._recorders else "this camera has no recorded stream"
 
     def _secure(self, alert: Alert, since: float) -> None:
+        if alert.event_id in self._held:  # a commit that failed is made again
+            return
         room = len(self._held) < _MOST_HELD * len(self._settings)
         hold = self._recorders[alert.camera].secure(since) if room else None
         self._held[alert.event_id] = _Held(alert.camera, hold, since)

@@ -22,7 +22,7 @@ from surveil.alerts.rows import StoredAlert
 from surveil.alerts.settings import EvidenceSettings
 from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.clock import ManualClock
-from surveil.errors import Cause, ConfigError, SourceError
+from surveil.errors import Cause, ConfigError, SourceError, StateError
 from surveil.metrics import Metrics
 
 from .helpers import T0, alert, frame, make_writer
@@ -266,6 +266,23 @@ def test_the_end_alert_waits_for_its_clip_and_names_it(tmp_path, clock):
     assert ring.asked == [(began - 5, began + 13)]
     assert ring.held == []
     assert outbox.open_events() == []
+    outbox.close()
+
+
+def test_a_start_that_is_committed_at_the_second_try_holds_its_packets_once(tmp_path, clock):
+    ring = Ring()
+    outbox, writer = clip_world(tmp_path, clock, ring)
+    start = alert(0, details={"much": "x" * 100_000})
+    (pages,) = outbox.db.writer.execute("PRAGMA page_count").fetchone()
+    outbox.db.writer.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StateError, match="full"):
+        writer.write([WriteJob([start])])
+    outbox.db.writer.execute("PRAGMA max_page_count = 100000")
+    assert len(writer.write([WriteJob([start])])) == 1
+    assert len(ring.held) == 1
+    writer.write([WriteJob([alert(0, "end")])])
+    writer.finish()
+    assert ring.held == []
     outbox.close()
 
 
