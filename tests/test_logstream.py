@@ -203,6 +203,14 @@ def test_alerts_in_the_log_are_never_held_back_and_wait_while_it_cannot_be_writt
             sink.deliver(Delivery(alert(0)))
 
 
+def test_alerts_are_in_the_log_whatever_its_level_is():
+    stream = io.StringIO()
+    logs.configure(level="error", stream=stream, clock=ManualClock())
+    LogSink(LogSinkSettings(type="log"), Context(name="lines")).deliver(Delivery(alert(0)))
+    log.warning("anything else")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["person in yard"]
+
+
 def test_why_the_program_ends_is_always_said():
     stream = io.StringIO()
     logs.configure(stream=stream, clock=ManualClock())

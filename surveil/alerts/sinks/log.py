@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Literal
 
 import structlog
@@ -16,7 +17,8 @@ from surveil.logstream import LineLoss, losses
 _FIELDS = (
     "id", "camera", "rule", "phase", "time", "score", "label", "zone", "line", "direction", "track", "reason"
 )  # fmt: skip
-log = structlog.get_logger(__name__)
+log = structlog.wrap_logger(None, wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+"""Writes alerts whatever `log.level` is: who wants them in the log named this sink."""
 
 
 class LogSinkSettings(SinkSettings):
