@@ -166,6 +166,8 @@ class OffsiteSettings(Settings):
             raise ValueError("give either 'path' or 'url'")
         if self.is_s3:
             return self._checked_s3()
+        if urlsplit(self.url).password is not None:
+            raise ValueError("the password in 'url' is never used: give it as 'password'")
         if self.url and self.known_hosts is None:
             raise ValueError(
                 "'url' needs 'known_hosts': ssh-keyscan HOST > known_hosts, compared with the server's own key"

@@ -193,6 +193,8 @@ def test_a_key_logs_in_without_a_password(server, tmp_path, key):
 def test_a_place_says_what_it_lacks(tmp_path):
     with pytest.raises(ValidationError, match="key_file"):
         OffsiteSettings(url="sftp://nvr@127.0.0.1/surveil", known_hosts=tmp_path)
+    with pytest.raises(ValidationError, match="the password in 'url' is never used"):
+        OffsiteSettings(url="sftp://nvr:s3@127.0.0.1/surveil", key_file=tmp_path, known_hosts=tmp_path)
     with pytest.raises(ValidationError, match="known_hosts"):
         OffsiteSettings(url="sftp://nvr@127.0.0.1/surveil", key_file=tmp_path)
     with pytest.raises(ValidationError, match="either"):
