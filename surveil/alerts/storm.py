@@ -107,7 +107,7 @@ class StormCap:
 
     def admit(self, alerts: Sequence[Alert]) -> StormDecision:
         """Return which alerts may go, digests that are due first."""
-        if not self._cap:
+        if not self._cap and not any(window.events for window in self._windows.values()):
             return StormDecision(tuple(alerts), Counter())
         kept: list[Alert] = []
         withheld: Counter[Entry] = Counter()
@@ -142,7 +142,7 @@ class StormCap:
                 return True
             window.events.remove(alert.event_id)
             return False
-        if window.told < self._cap:
+        if not self._cap or window.told < self._cap:
             window.told += 1
             return True
         _withhold(window, alert)

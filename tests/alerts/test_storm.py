@@ -66,6 +66,15 @@ def test_no_cap_withholds_nothing():
     assert len(cap(0).admit([alert(n) for n in range(1000)]).alerts) == 1000
 
 
+def test_the_end_of_a_withheld_event_is_withheld_even_when_the_cap_has_gone():
+    capped = StormCap(StormSettings(max_per_hour=1))
+    capped.admit([alert(0), alert(1)])
+    free = StormCap(StormSettings(max_per_hour=0), capped.dump())
+    decision = free.admit([alert(1, "end"), alert(2), alert(0, "end")])
+    assert [(a.phase, a.t) for a in decision.alerts] == [("start", 2.0), ("end", 0.0)]
+    assert sum(decision.withheld.values()) == 1
+
+
 def test_the_books_of_a_storm_balance_across_kills(tmp_path):
     """Every alert that was made is committed or withheld, and the digest tells of all that were withheld."""
     clock = ManualClock(wall=T0)
