@@ -82,18 +82,18 @@ class CameraWatch:
         self._titles[camera] = title
         self._cameras.setdefault(camera, _Watched())
 
-    def leave(self, camera: str, t: float, t_wall: float, reason: Reason = Reason.CONFIG) -> list[Alert]:
+    def leave(self, camera: str, t: float, reason: Reason = Reason.CONFIG) -> list[Alert]:
         """Watch a camera no more; return the end of what was told of it."""
         watched = self._cameras.pop(camera, _Watched())
         self._sinks.pop(camera, None)
         self._titles.pop(camera, None)
-        return [_end(watched, watched.start, t, t_wall, reason)] if watched.start else []
+        return [_end(watched, watched.start, t, reason)] if watched.start else []
 
-    def retune(self, settings: CameraWatchSettings, t: float, t_wall: float) -> list[Alert]:
+    def retune(self, settings: CameraWatchSettings, t: float) -> list[Alert]:
         """Watch by other settings; return the ends of what is told of no more."""
         self._settings = settings
         told = [w for w in self._cameras.values() if w.start and not settings.enabled]
-        ends = [_end(w, w.start, t, t_wall, Reason.CONFIG) for w in told if w.start]
+        ends = [_end(w, w.start, t, Reason.CONFIG) for w in told if w.start]
         for watched in told:
             watched.start = watched.down_since = None
         return ends
@@ -117,7 +117,7 @@ class CameraWatch:
             watched.down_s += t - watched.seen[1]
         watched.seen = (is_up, t)
         if is_up:
-            return self._up(watched, t, t_wall)
+            return self._up(watched, t)
         watched.came_back |= watched.up_since is not None
         watched.up_since = None
         if watched.down_since is None:
@@ -127,13 +127,13 @@ class CameraWatch:
         watched.start = self._lost(name, watched, sight, t)
         return [watched.start]
 
-    def _up(self, watched: _Watched, t: float, t_wall: float) -> list[Alert]:
+    def _up(self, watched: _Watched, t: float) -> list[Alert]:
         watched.up_since = t if watched.up_since is None else watched.up_since
         if t - watched.up_since < self._settings.back_after_s:
             return []
         start, ended = watched.start, []
         if start is not None:
-            end = _end(watched, start, t, t_wall, Reason.BACK)
+            end = _end(watched, start, t, Reason.BACK)
             ended = [replace(end, text=say("camera {camera} is back", camera=end.title("camera")))]
         watched.start = watched.down_since = None
         return ended
@@ -159,8 +159,11 @@ class CameraWatch:
         )
 
 
-def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: Reason) -> Alert:
-    """Return the alert that ends what `start` began; the camera was away until it came back, or until now."""
+def _end(watched: _Watched, start: Alert, t: float, reason: Reason) -> Alert:
+    """Return the alert that ends what `start` began; the camera was away until it came back, or until now.
+
+    Its time is the start's and what has passed since: a clock that was stepped makes no event longer or negative.
+    """
     until = t if watched.up_since is None else watched.up_since
     since = until if watched.down_since is None else watched.down_since
     return replace(
@@ -168,7 +171,7 @@ def _end(watched: _Watched, start: Alert, t: float, t_wall: float, reason: Reaso
         id=str(uuid.uuid5(uuid.UUID(start.event_id), "end")),
         phase="end",
         t=t,
-        t_wall=t_wall,
+        t_wall=start.t_wall + t - since,
         reason=reason,
         details={"duration_s": round(until - since, 3)},
     )

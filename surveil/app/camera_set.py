@@ -186,7 +186,7 @@ class CameraSet:
 
     def watch_by(self, settings: CameraWatchSettings) -> None:
         """Watch by other settings from now on."""
-        self._tell(self._watch.retune(settings, self._clock.monotonic(), self._clock.wall()))
+        self._tell(self._watch.retune(settings, self._clock.monotonic()))
 
     def _tell(self, alerts: Iterable[Alert]) -> None:
         for alert in alerts:
@@ -292,7 +292,7 @@ class CameraSet:
             return done
         if not self._pipeline.ring.remove(name, max(0.0, deadline - self._clock.monotonic())):
             log.error("frame of a removed camera still in the pipeline", camera=name)
-        self._tell(self._watch.leave(name, self._clock.monotonic(), self._clock.wall(), reason))
+        self._tell(self._watch.leave(name, self._clock.monotonic(), reason))
         self._pipeline.analyse.inbox.put(Dismiss(name, reason, done.set))
         return done
 

@@ -403,6 +403,18 @@ def test_a_short_loss_is_no_alert_and_a_camera_that_flaps_is_one():
     ) == [("start", 30)]
 
 
+@pytest.mark.parametrize("step_s", [-3600.0, 3600.0])
+def test_a_clock_that_is_stepped_while_a_camera_is_lost_leaves_its_end_where_it_was(step_s):
+    watch = CameraWatch(CameraWatchSettings(after_s=30, back_after_s=10), {"gate": None})
+    told = []
+    for t in range(120):
+        state, wall = ("lost", T0) if t < 100 else ("streaming", T0 + step_s)
+        told += watch.step({"gate": StreamCondition(state)}, t, wall + t)
+    start, end = told
+    assert end.t_wall - start.t_wall == 110
+    assert end.details == {"duration_s": 100}
+
+
 @pytest.mark.parametrize(("up_s", "down_s"), [(1.3, 4.7), (5.0, 19.0), (6.0, 2.0), (9.0, 1.0)])
 def test_a_camera_that_is_reset_every_few_seconds_is_lost(up_s, down_s):
     """Seen once a second, as the daemon looks."""
