@@ -41,6 +41,9 @@ _FOLLOWERS = """
 UPDATE deliveries SET state = 'dead', reason = 'start_dead'
 WHERE state = 'pending' AND sink = ? AND alert > ?
 AND event_id = (SELECT event_id FROM alerts WHERE seq = ?)"""
+_UNTOLD = """
+SELECT 1 FROM events e WHERE e.event_id = ?
+AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.event_id = e.event_id AND d.sink = ?)"""
 _FORGOTTEN = """
 SELECT seq FROM alerts a WHERE created_s < ?
 AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.alert = a.seq AND d.state = 'pending')
@@ -126,7 +129,12 @@ def begins(alert: Alert) -> bool:
 
 
 def address(db: sqlite3.Connection, alert: Alert, seq: int, sink: str, now: float, *, full: bool) -> bool:
-    """Add the row of one sink; return whether it is pending, and no dead letter at once."""
+    """Add the row of one sink; return whether it is pending, and no dead letter at once.
+
+    There is none for the end of an event whose start the sink was never told of, or whose start was purged.
+    """
+    if alert.phase == "end" and db.execute(_UNTOLD, (alert.event_id, sink)).fetchone():
+        return False
     reason = _why_dead(db, alert, sink, full=full)
     state = "dead" if reason else "pending"
     db.execute(

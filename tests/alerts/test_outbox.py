@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from surveil.alerts.admin import check, purge
 from surveil.alerts.database import DamagedError, aside, connect, migrations
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.payload import dump, load, to_dict
@@ -193,6 +194,24 @@ def test_alerts_expire_by_running_time_and_not_by_the_wall_clock(tmp_path, clock
     assert again.queue.next("ops") is None
     assert again.queue.counts()["ops"] == {"pending": 0, "delivered": 0, "dead": 1}
     again.close()
+
+
+def test_a_sink_that_does_not_know_a_start_is_not_told_of_the_end(tmp_path, clock):
+    """It was added meanwhile, or the start was a dead letter that was purged."""
+    outbox = Outbox.open(tmp_path / "outbox.db", ["ops", "log"], clock)
+    outbox.committer.commit([alert(0)])
+    outbox.queue.rejected("log", outbox.queue.next("log").seq, "never")
+    purge(outbox.db.path, sink="log")
+    outbox.set_sinks(["ops", "log", "new"])
+    outbox.committer.commit([alert(0, "end"), alert(1)])
+    assert {sink: outbox.queue.next(sink).alert.t for sink in ("ops", "log", "new")} == {
+        "ops": 0,
+        "log": 1,
+        "new": 1,
+    }
+    assert outbox.queue.counts()["ops"]["pending"] == 3
+    assert check(outbox.db.path).problems == ()
+    outbox.close()
 
 
 def test_beyond_the_cap_starts_are_dead_letters_and_ends_of_kept_starts_are_kept(tmp_path, clock):
