@@ -12,8 +12,10 @@ import os
 import select
 import socket
 import ssl
+import threading
 from collections import deque
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from surveil.alerts.delivery import STOP_GRACE_S
@@ -124,7 +126,7 @@ def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
     Each address is tried beside those before it, a quarter of a second after them (RFC 8305): the first may lead
     nowhere, as where IPv6 is broken.
     """
-    addresses = deque(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    addresses = deque(_addresses(host, port, deadline))
     trying: list[socket.socket] = []
     why = OSError(0, "has no address")
     try:
@@ -145,6 +147,29 @@ def _connected(host: str, port: int, deadline: Deadline) -> socket.socket:
         for sock in trying:
             sock.close()
     raise why
+
+
+def _addresses(host: str, port: int, deadline: Deadline) -> list[Any]:
+    """Return what the system knows of a host. Its resolver heeds no deadline: what it says too late is not heard."""
+    said: SimpleQueue[list[Any] | Exception] = SimpleQueue()
+    threading.Thread(target=_resolve, args=(host, port, said), name="resolver", daemon=True).start()
+    try:
+        while True:
+            with suppress(Empty):
+                found = said.get(timeout=deadline.slice_s())
+                break
+    except TimeoutError:
+        raise OSError(0, "no answer from the name server") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _resolve(host: str, port: int, said: SimpleQueue[list[Any] | Exception]) -> None:
+    try:
+        said.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, ValueError) as error:
+        said.put(error)
 
 
 def _begun(

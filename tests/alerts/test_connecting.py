@@ -95,6 +95,26 @@ def broker(scheme: str, port: int, context: Context) -> BaseSink:
     return MqttSink(settings, context)
 
 
+@pytest.fixture
+def silent_names(monkeypatch):
+    """A name server that does not answer before the test is over."""
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: over.wait(20) and [])
+    yield
+    over.set()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_a_name_server_that_does_not_answer_is_waited_for_no_longer_than_a_server(silent_names, ends):
+    stop = Stop()
+    settings = WebhookSettings(url="http://hook.example/", timeout_s=100 if ends else 0.3)
+    sink = WebhookSink(settings, Context(stop=stop))
+    if ends:
+        threading.Timer(0.3, stop.set).start()
+    with pytest.raises(RetryLater, match="no answer from the name server"):
+        sink.deliver(Delivery(alert()))
+
+
 @pytest.mark.parametrize("make", [hook, broker])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_server_that_does_not_answer_does_not_hold_up_the_end(make, scheme):
