@@ -1,7 +1,8 @@
 """Alerts about the daemon's own storage: a full disk, a damaged database.
 
 Pure. The disk's starts with the first picture or clip that is missing, and is read from what the alerts say of theirs.
-It ends when one of the same kind is stored: a picture may still fit where a clip does not.
+It ends when one of the same kind is stored (a picture may still fit where a clip does not) and none has failed for
+five minutes (small pictures may still fit where large ones do not).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SYSTEM = "system"
 _KINDS = (("start", "snapshot"), ("end", "clip"))
 """The phase of the alerts that name it, and the kind of evidence."""
 _ERRORS = frozenset(map(os.strerror, errno.errorcode)) | {"write failed"}
+CALM_S = 300.0
+"""How long nothing must fail before the alert ends."""
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://surveil.invalid/storage")
 
 
@@ -32,25 +35,36 @@ class DiskWatch:
     def __init__(self) -> None:
         self.open: Alert | None = None
         """The alert that was told and is not over."""
+        self._failed_at = 0.0
+        self._is_stored = False
+        """Whether the last one of its kind was stored."""
 
     def reset(self, was_open: Alert | None) -> None:
         """Take back a look whose alert was not committed."""
         self.open = was_open
 
-    def look(self, alerts: Sequence[Alert], t_wall: float) -> list[Alert]:
-        """Return what is to be told after alerts got, or did not get, their pictures."""
+    def look(self, alerts: Sequence[Alert], t: float, t_wall: float) -> list[Alert]:
+        """Return what is to be told after alerts got, or did not get, their pictures. `t`: monotonic s."""
         said = {kind: _said(alerts, phase, kind) for phase, kind in _KINDS}
         if self.open is None:
             kind, why = next(((k, why) for k, whys in said.items() for why in whys if why), ("", ""))
             self.open = _start(kind, why, t_wall) if why else None
+            self._failed_at, self._is_stored = t, False
             return [self.open] if self.open else []
-        same = said[str(self.open.details["kind"])]
-        if same and not any(same):
-            start, self.open = self.open, None
-            end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
-            end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason=Reason.GONE)
-            return [replace(end, text=say("evidence is stored again"))]
-        return []
+        if same := said[str(self.open.details["kind"])]:
+            self._is_stored = not any(same)
+            self._failed_at = self._failed_at if self._is_stored else t
+        if not self._is_stored or t - self._failed_at < CALM_S:
+            return []
+        start, self.open = self.open, None
+        return [_over(start, t_wall)]
+
+
+def _over(start: Alert, t_wall: float) -> Alert:
+    """Return the end of the alert about evidence."""
+    end_id = str(uuid.uuid5(uuid.UUID(start.event_id), "end"))
+    end = replace(start, id=end_id, phase="end", t_wall=max(t_wall, start.t_wall), reason=Reason.GONE)
+    return replace(end, text=say("evidence is stored again"))
 
 
 def _said(alerts: Sequence[Alert], phase: str, kind: str) -> list[str]:

@@ -191,7 +191,7 @@ class AlertWriter:
     def _commit(self, work: UnitOfWork) -> list[Alert]:
         """Commit, with what there is to tell of the disk."""
         work.undo.append(partial(self._disk.reset, self._disk.open))
-        work.alerts += self._disk.look(work.alerts, self._clock.wall())
+        work.alerts += self._disk.look(work.alerts, self._clock.monotonic(), self._clock.wall())
         counts, incidents = work.counts + work.withheld, self._incidents.copy()
         alerts = incidents.admit(work.alerts, self._clock.wall())
         if not alerts and not work.withheld:

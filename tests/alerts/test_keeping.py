@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from surveil.alerts.camerawatch import CameraWatch, CameraWatchSettings, StreamCondition
 from surveil.alerts.clips import Clips
-from surveil.alerts.disk import DiskWatch
+from surveil.alerts.disk import CALM_S, DiskWatch
 from surveil.alerts.evidence import Evidence, FrameContext
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.privacy import YuNet, blur, make_hide
@@ -24,6 +24,7 @@ from surveil.alerts.writer import AlertWriter, WriteJob
 from surveil.clock import ManualClock
 from surveil.errors import Cause, ConfigError, SourceError, StateError
 from surveil.metrics import Metrics
+from surveil.types import Alert
 
 from .helpers import T0, alert, frame, make_writer
 from .servers import tmpfs
@@ -159,28 +160,45 @@ def test_when_others_fill_the_disk_alerts_go_on_without_evidence_and_say_so(smal
     assert [a.rule for a in second] == ["intrusion"]
     hog.unlink()
     third = writer.write([WriteJob([alert(2)], FrameContext(frame=noisy(1280, 720)))])
-    assert [(a.rule, a.phase, a.text) for a in third][1] == ("storage", "end", "evidence is stored again")
+    clock.advance(CALM_S)
+    assert [(a.rule, a.phase, a.text) for a in writer.tick()] == [
+        ("storage", "end", "evidence is stored again")
+    ]
     assert (small_disk / third[0].evidence["snapshot"]).is_file()
     assert outbox.queue.counts()["ops"]["pending"] == 5
     assert not list(small_disk.rglob("*.tmp"))
     outbox.close()
 
 
+def looks(*alerts: Alert) -> list[list[str]]:
+    """Look at one alert after the other, each when nothing has failed for long enough; return the phases told."""
+    watch = DiskWatch()
+    return [[a.phase for a in watch.look([x], n * CALM_S, T0)] for n, x in enumerate(alerts)]
+
+
 def test_a_full_disk_is_told_once_and_its_end_once():
+    bad, good = (alert(0, evidence={"snapshot": s}) for s in ("missing: full", "a.jpg"))
+    assert looks(good, bad, bad, good, good) == [[], ["start"], [], ["end"], []]
+
+
+def test_a_disk_on_which_only_small_pictures_fit_is_told_once():
     watch = DiskWatch()
     bad, good = (alert(0, evidence={"snapshot": s}) for s in ("missing: full", "a.jpg"))
-    told = [[a.phase for a in watch.look([x], T0)] for x in (good, bad, bad, good, good)]
-    assert told == [[], ["start"], [], ["end"], []]
+    told = [a.phase for t in range(1000) for a in watch.look([(good, bad)[t % 2]], t, T0)]
+    assert told == ["start"]
+    assert watch.look([good], 1000, T0) == []
+    assert watch.look([], 999 + CALM_S - 1, T0) == []
+    (end,) = watch.look([], 999 + CALM_S, T0)
+    assert (end.phase, end.reason) == ("end", "gone")
 
 
 def test_a_clip_that_does_not_fit_is_told_until_one_is_stored():
-    watch = DiskWatch()
     fits = alert(0, evidence={"snapshot": "a.jpg"})
     full, masked, good = (
         alert(0, "end", evidence={"clip": s})
         for s in ("missing: No space left on device", "missing: no packets for a clip", "a.mp4")
     )
-    told = [[a.phase for a in watch.look([x], T0)] for x in (masked, full, fits, full, masked, good, good)]
+    told = looks(masked, full, fits, full, masked, good, good)
     assert told == [[], ["start"], [], [], [], ["end"], []]
 
 
@@ -323,6 +341,7 @@ def test_a_clip_that_the_disk_does_not_take_is_counted_and_an_alert(tmp_path, cl
     for n in range(3):
         writer.write([WriteJob([alert(n)])])
         writer.write([WriteJob([alert(n, "end")])])
+        clock.advance(CALM_S)
         told.append([(a.rule, a.phase) for a in writer.finish()])
         ring.error = None if n else ring.error
     event_end = ("intrusion", "end")
