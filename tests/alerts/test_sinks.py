@@ -70,6 +70,16 @@ def test_a_line_that_a_crash_cut_short_is_removed(tmp_path, torn):
     assert [json.loads(line)["t"] for line in lines] == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("there", [b"notes", b"notes\n", b'{"other": 1}\n{"other": 2}'])
+def test_what_others_wrote_into_the_file_stays(tmp_path, there):
+    (tmp_path / "alerts.jsonl").write_bytes(there)
+    for n in range(2):
+        deliver(FileSinkSettings(path="alerts.jsonl"), alert(n), state_dir=tmp_path)
+    *before, first, second = (tmp_path / "alerts.jsonl").read_bytes().splitlines()
+    assert before == there.splitlines()
+    assert [json.loads(line)["t"] for line in (first, second)] == [0.0, 1.0]
+
+
 def test_a_rotated_file_is_made_anew(tmp_path):
     sink = make_sink(FileSinkSettings(path="alerts.jsonl"), Context(state_dir=tmp_path))
     sink.deliver(Delivery(alert(0)))

@@ -19,6 +19,8 @@ from surveil.errors import RetryLater
 from surveil.filesystem import how_written, sync_folder
 
 _BLOCK = 65_536
+_BEGINS = b'{"schema":'
+"""What every line begins with, and so a file of this sink."""
 
 
 class FileSinkSettings(SinkSettings):
@@ -83,7 +85,7 @@ class FileSink(BaseSink):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             self._file = os.fdopen(handle, "r+b", buffering=0)
-            self._file.truncate(_whole_lines(self._file))
+            _end_line(self._file)
             sync_folder(self._path.parent)
         return self._file
 
@@ -95,6 +97,17 @@ class FileSink(BaseSink):
             return False
         here = os.fstat(file.fileno())
         return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+
+def _end_line(file: BinaryIO) -> None:
+    """Remove a line that a crash has cut short; in a file that others began it stays, and is ended."""
+    file.seek(0)
+    begins = file.read(len(_BEGINS))
+    whole, end = _whole_lines(file), file.seek(0, os.SEEK_END)
+    if _BEGINS.startswith(begins):
+        file.truncate(whole)
+    elif whole < end:
+        file.write(b"\n")
 
 
 def _whole_lines(file: BinaryIO) -> int:
