@@ -2,8 +2,8 @@
 
 Pure: the time comes in with the alerts. An hour begins with its first alert. What is withheld is counted in the
 ledger (`withheld`: `storm`, and `storm_end` for their ends) and told by the digest, itself an alert; the ends of
-withheld events are withheld with them. The state is small and saved with each commit, so a restart does not open
-the gate.
+withheld events are withheld with them. That a camera is lost is always told: who cuts it may have caused the storm.
+The state is small and saved with each commit, so a restart does not open the gate.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 import structlog
 from pydantic import Field, TypeAdapter, ValidationError
 
+from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.rows import WITHHELD, Entry
 from surveil.damage import Damaged, found
 from surveil.reasons import Reason
@@ -136,6 +137,8 @@ class StormCap:
         return [_digest(camera, window, t_wall)] if window.withheld else []
 
     def _take(self, alert: Alert) -> bool:
+        if alert.type == CAMERA_LOST:
+            return True
         window = self._windows.setdefault(alert.camera, _Window(start=alert.t_wall))
         if alert.phase == "end":
             if alert.event_id not in window.events:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from surveil.alerts.outbox import Outbox
 from surveil.alerts.rows import Entry
@@ -64,6 +65,18 @@ def test_a_restart_does_not_open_the_gate():
 
 def test_no_cap_withholds_nothing():
     assert len(cap(0).admit([alert(n) for n in range(1000)]).alerts) == 1000
+
+
+def test_a_storm_does_not_hide_that_the_camera_is_lost():
+    storm = cap(1)
+    lost = alert(2, rule="camera_lost", type="camera_lost")
+    verdict = storm.admit([alert(0), alert(1), lost, replace(lost, id="end", phase="end")])
+    assert [(a.type, a.phase) for a in verdict.alerts] == [
+        ("intrusion", "start"),
+        ("camera_lost", "start"),
+        ("camera_lost", "end"),
+    ]
+    assert verdict.withheld == {CAPPED: 1}
 
 
 def test_the_end_of_a_withheld_event_is_withheld_even_when_the_cap_has_gone():
