@@ -304,6 +304,7 @@ def _escaped(text: str) -> Iterator[str]:
     yield text.replace("\\", "\\\\").replace("'", "\\'")  # in a repr that has both quotation marks
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield json.dumps(text)[1:-1].replace("/", "\\/")  # as PHP writes it
     if not text.isascii():
         latin = text.encode("latin-1", "replace")
         yield repr(latin)[2:-1]

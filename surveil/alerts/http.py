@@ -28,7 +28,7 @@ from surveil.alerts.delivery import Context
 from surveil.alerts.doubt import ClosedError
 from surveil.errors import Refused, Rejected, RetryLater
 from surveil.filesystem import check_regular, read_json
-from surveil.redact import scrub
+from surveil.redact import cut, scrub
 
 _MAX_ANSWER = 65_536
 _SINK_IS_DOWN = (408, 425, 429, 502, 503, 504)
@@ -42,6 +42,8 @@ _MOST_SAID = 200
 """Characters of a refusal's reason that are quoted."""
 _INTERIM = 102
 """Statuses from here to 199 announce another answer (RFC 9110, 15.2)."""
+_TOLD = frozenset({"accept", "content-type", "idempotency-key", "x-surveil-signature"})
+"""Headers that are no secrets, and differ from alert to alert."""
 _SEGMENT = 4
 """Characters that a part of a path must have to be cut out of what a receiver says."""
 USER_AGENT = f"surveil/{__version__}"
@@ -98,7 +100,8 @@ def request(server: Server, method: str, url: str, body: bytes, headers: Mapping
     """Send one request and read the answer. Raises RetryLater (no credentials in it) on network errors."""
     with network_errors(place_of(url), server.timeout_s):
         response = _exchange(server, method, urlsplit(url), body, headers)
-    return replace(response, said=_said(response, url, headers.values()))
+    sent = [value for name, value in headers.items() if name.lower() not in _TOLD]
+    return replace(response, said=_said(response, url, sent))
 
 
 def reach(server: Server, url: str) -> str:
@@ -206,10 +209,7 @@ def _said(response: Response, url: str, sent: Iterable[str]) -> str:
     parts = urlsplit(url)
     secrets = {*(part for value in sent for part in (value, value.rpartition(" ")[2]))}
     secrets |= {parts.path, parts.query, *parts.path.split("/")}
-    for secret in sorted((s for s in secrets if len(s) >= _SEGMENT), key=len, reverse=True):
-        for spelling in (secret, unquote(secret)):
-            text = text.replace(spelling, "***")
-    text = " ".join(scrub(text, url).split())
+    text = " ".join(scrub(cut(text, secrets, _SEGMENT), url).split())
     return text if len(text) <= _MOST_SAID else text[:_MOST_SAID] + "…"
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import random
 import socket
 import threading
+from base64 import b64encode
+from urllib.parse import quote
 
 import pytest
 
@@ -84,6 +87,26 @@ def test_a_receiver_that_repeats_what_was_sent_tells_no_secret():
             make_sink(settings, Context()).deliver(Delivery(alert(0)))
     for secret in ("hunter", "t0ken", "q0ery", "abcdefgh", "bWU6aHVudGVyIDI"):
         assert secret not in str(caught.value)
+
+
+def as_php(value: object) -> str:
+    return json.dumps(value).replace("/", "\\/")
+
+
+@pytest.mark.parametrize(
+    "write",
+    [str, as_php, lambda token: as_php({"got": [token]}), quote, html.escape, repr, str.upper,
+     lambda token: b64encode(token.encode()).decode()],
+)  # fmt: skip
+def test_a_receiver_that_repeats_a_token_in_its_own_spelling_tells_no_secret(write):
+    token = 's3cr/et+T0k"en&x=='
+    with Receiver(answer=lambda _got: (400, {}, f"bad token {write(token)}".encode())) as receiver:
+        settings = WebhookSettings(url=receiver.url, headers={"Authorization": f"Bearer {token}"})
+        with pytest.raises(Rejected) as caught:
+            make_sink(settings, Context()).deliver(Delivery(alert(0)))
+    told = str(caught.value)
+    assert "***" in told
+    assert not [part for part in ("t0k", "cznjci9") if part in told.lower()]
 
 
 @pytest.mark.parametrize(
