@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from surveil.alerts.delivery import Context
 from surveil.alerts.sinks.file import FileSinkSettings
@@ -94,6 +95,25 @@ def test_a_sink_that_is_down_gets_all_of_it_later(audit, tmp_path, clock):
             "/events/1",
             "/events/2",
         ]
+
+
+def test_a_sink_that_stays_away_is_told_of_now_and_then_and_paused_for_as_it_asks(audit, tmp_path, clock):
+    wish = {"Retry-After": "900"}
+    with (
+        Receiver(answer=lambda _got: (429, wish)) as receiver,
+        forwarder(audit, WebhookSettings(url=receiver.url), tmp_path, clock) as sends,
+        capture_logs() as lines,
+    ):
+        sends.run_once(Stop())
+        look(audit, 1)
+        pauses = []
+        for _ in range(4):
+            sends.run_once(Stop())
+            pauses.append(sends._pause_s)
+            clock.advance(sends._pause_s)
+            wish.clear()
+    assert pauses == [900, 300, 300, 300]
+    assert sum(line["event"] == "sink unavailable, audit entries wait" for line in lines) == 3
 
 
 def test_the_sink_of_the_audit_log_gets_no_alerts(tmp_path):

@@ -25,6 +25,9 @@ RULE = "audit"
 """Rule and type of an entry where alerts are expected."""
 _AT_ONCE = 100
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
+_LONGEST_WISH_S = 3600.0
+_TELL_EVERY_S = 600.0
+"""How often a sink that stays away is logged."""
 _LOOK_S = 0.5
 """How often it looks for the end while there is nothing to do."""
 
@@ -37,7 +40,7 @@ class AuditForwarder:
         self._sink: Sink = make_sink(settings, context)
         self._name, self._instance = context.name, context.instance
         self._clock = clock
-        self._pause_s = 0.0
+        self._pause_s = self._tell_at = 0.0
 
     def run(self, stop: Stop) -> None:
         """Deliver until `stop`. What is left is delivered after the next start."""
@@ -67,7 +70,7 @@ class AuditForwarder:
                 self._audit.sent(n)
                 done += 1
         except (RetryLater, StateError) as error:
-            self._back_off(str(error))
+            self._back_off(str(error), getattr(error, "after_s", None))
         except Exception as error:
             # A bug in a sink must not end the daemon.
             log.exception("bug in a sink", sink=self._name)
@@ -86,10 +89,14 @@ class AuditForwarder:
         else:
             self._audit.count("sent")
 
-    def _back_off(self, why: str) -> None:
-        if not self._pause_s:
+    def _back_off(self, why: str, after_s: float | None = None) -> None:
+        """Pause twice as long as before; longer when the sink asks for it."""
+        now = self._clock.monotonic()
+        if not self._pause_s or now >= self._tell_at:
+            self._tell_at = now + _TELL_EVERY_S
             log.warning("sink unavailable, audit entries wait", sink=self._name, why=why)
-        self._pause_s = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, 2 * self._pause_s))
+        pause = min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, 2 * self._pause_s))
+        self._pause_s = max(pause, min(after_s or 0.0, _LONGEST_WISH_S))
 
 
 def _alert(n: int, entry: AuditEntry, instance: str) -> Alert:
