@@ -65,7 +65,8 @@ class HttpSettings(Settings):
     )
     token: SecretStr | None = Field(
         default=None,
-        description="Bearer token (or `?token=`) for evidence and status; required if `listen` is not loopback.",
+        description="Bearer token (or `?token=`) for evidence and status; required if `listen` is not loopback. Behind "
+        "a `proxy`, both are shown only with it.",
     )
     hosts: tuple[str, ...] = Field(
         default=(),

@@ -1,7 +1,8 @@
 """The HTTP pages of the daemon: /metrics, /livez, /readyz, /status and the evidence.
 
 Serves what others own, through the `StatusSource` protocol; holds no state. Listens on loopback unless
-told otherwise; evidence and status need the bearer token where one is set, and one must be set away from loopback.
+told otherwise; evidence and status need the bearer token where one is set, or a proxy is; one must be set away from
+loopback.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Web:
         self._more = tuple(more)
         self._listener = listener
         self._token = settings.token.get_secret_value() if settings.token else None
-        self._open = settings.is_loopback and self._token is None
+        # What comes from a proxy on this machine is the whole network.
+        self._open = settings.is_loopback and self._token is None and settings.proxy is None
         self._hosts = (
             [Middleware(KnownHosts, hosts=settings.hosts)] if settings.is_loopback or settings.hosts else []
         )
@@ -159,7 +161,7 @@ class Web:
     def _guarded(
         self, page: Callable[[Request], Awaitable[Response]]
     ) -> Callable[[Request], Awaitable[Response]]:
-        """Let a page be seen with the token; where none is set, on loopback."""
+        """Let a page be seen with the token; where neither that nor a proxy is set, on loopback."""
 
         async def guarded(request: Request) -> Response:
             if self._open or self._has_token(request):

@@ -98,6 +98,14 @@ def test_a_token_counts_on_loopback_too(client, page):
     assert client().get(page).status_code == 200
 
 
+@pytest.mark.parametrize("page", GUARDED)
+def test_behind_a_proxy_loopback_is_the_whole_network(client, page):
+    behind = {"proxy": {"addresses": ["127.0.0.1"], "secret": "0123456789abcdef"}}
+    assert client(**behind).get(page).status_code == 401
+    pages = client(**behind, token="a-good-token")
+    assert pages.get(page, headers={"authorization": "Bearer a-good-token"}).status_code == 200
+
+
 @pytest.mark.parametrize("page", [*GUARDED, *OPEN])
 def test_a_name_that_somebody_points_here_reads_nothing(client, page):
     pages = client()
