@@ -10,13 +10,14 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal, TypeVar, get_type_hints
 
 import structlog
 from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from surveil.console.access import Origin, Role, Scope
 from surveil.console.context import Call, Parts
@@ -32,6 +33,8 @@ MOST_BYTES = 1 << 18
 """Of a body: 200 shapes of 200 points take a quarter of it."""
 BODY_S = 10.0
 """How long a body may take to arrive."""
+_LOOK_S, _MOST_LOOKS = 3600.0, 1000
+"""For how long, and of how many looks, more parts of the same file make no other entry in the audit log."""
 AT_ONCE = 16
 """Answers that are worked on at a time; the rest waits."""
 Returned = TypeVar("Returned")
@@ -85,6 +88,8 @@ class Answering:
         hints = endpoint.hints
         self._body: type[BaseModel] | None = hints.get("body")
         self._query: type[BaseModel] | None = hints.get("query")
+        self._looks: dict[tuple[str, str], float] = {}
+        """User and path of what is in the audit log, and since when (monotonic s), oldest first."""
 
     async def answer(self, request: Request) -> Response:
         """Answer one request; whatever happens, in the form of the API."""
@@ -101,7 +106,7 @@ class Answering:
         except Exception:
             log.exception("bug in the console", endpoint=self._endpoint.name)
             response = Refusal(500, "bug", "this is a bug in surveil, please report it").response()
-        if self._is_noted(request):
+        if self._is_noted(request, call, response):
             await self._on_thread(lambda: self._note(request, call, response.status_code))
         return secured(response)
 
@@ -130,14 +135,27 @@ class Answering:
         assert isinstance(answer, Response)
         return answer
 
-    def _is_noted(self, request: Request) -> bool:
-        """Whether the audit log has the request: every change and every look, of a clip only its beginning.
+    def _is_noted(self, request: Request, call: Call | None, response: Response) -> bool:
+        """Whether the audit log has the request: every change and every look, of a file in parts only the first part.
 
         Who logs in has no identity yet: those endpoints write their own entries.
         """
         endpoint = self._endpoint
-        goes_on = not request.headers.get("range", "bytes=0-").startswith("bytes=0-")
-        return endpoint.role is not None and (endpoint.changes or (endpoint.evidence and not goes_on))
+        if endpoint.role is None or not (endpoint.changes or endpoint.evidence):
+            return False
+        return call is None or not isinstance(response, FileResponse) or self._is_new(request, call)
+
+    def _is_new(self, request: Request, call: Call) -> bool:
+        """Whether a look at a file is another than the last one, and no further part of the same."""
+        look, now = (call.identity.user, request.url.path), call.parts.clock.monotonic()
+        is_later = not request.headers.get("range", "bytes=0-").startswith("bytes=0-")
+        if is_later and now - self._looks.get(look, -inf) < _LOOK_S:
+            return False
+        self._looks.pop(look, None)
+        self._looks[look] = now
+        if len(self._looks) > _MOST_LOOKS:
+            del self._looks[next(iter(self._looks))]
+        return True
 
     def _note(self, request: Request, call: Call | None, status: int) -> None:
         self._parts.auth.audit.note(

@@ -406,6 +406,32 @@ def test_looks_and_changes_are_in_the_audit_log_and_lists_are_not(guarded):
     ]
 
 
+@pytest.mark.parametrize("part", ["bytes=1-", "bytes=-1", "bytes=00-", "x"])
+def test_no_look_is_hidden_from_the_audit_log_by_asking_for_a_part(guarded, part):
+    event = guarded.happens(0, evidence={"snapshot": guarded.store("gate/a.jpg", b"0123")})
+    session = cookie(log_in(guarded, "viewer"))
+    before = len(guarded.auth.audit.page(None, 9))
+    guarded.ask("GET", f"/api/v1/events/{event}/picture.jpg", headers={**session, "Range": part})
+    guarded.ask("GET", "/api/v1/cameras/gate/snapshot.jpg", headers={**session, "Range": part})
+    assert len(guarded.auth.audit.page(None, 9)) == before + 2
+
+
+def test_the_parts_of_one_look_are_one_entry_of_the_audit_log(guarded):
+    event = guarded.happens(0, evidence={"snapshot": guarded.store("gate/a.jpg", b"0123")})
+    session = cookie(log_in(guarded, "viewer"))
+
+    def entries(*parts):
+        before = len(guarded.auth.audit.page(None, 9))
+        for part in parts:
+            guarded.ask("GET", f"/api/v1/events/{event}/picture.jpg", headers={**session, "Range": part})
+        return len(guarded.auth.audit.page(None, 9)) - before
+
+    assert entries("bytes=0-", "bytes=1-", "bytes=2-3") == 1
+    assert entries("bytes=0-") == 1
+    guarded.clock.advance(3600)
+    assert entries("bytes=1-") == 1
+
+
 def test_the_audit_log_is_paged_and_forgets_by_its_own_retention(guarded):
     session = cookie(log_in(guarded, "admin"))
     for _ in range(4):
