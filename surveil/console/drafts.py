@@ -77,18 +77,21 @@ class Drafts:
         return draft_file(self._daemon.config.state_dir)
 
     def etag(self) -> str:
-        """Return what names the configuration and the draft as they are now."""
+        """Return what names the configuration that runs, its file and the draft as they are now.
+
+        Who reads them asks for it first: what changes meanwhile must not have the name of what was read.
+        """
         found = hashlib.sha256(self._daemon.config.digest.encode())
-        if self._file.exists():
-            found.update(self._file.read_bytes())
+        for file in (self._daemon.config.path, self._file):
+            found.update(hashlib.sha256(file.read_bytes()).digest() if file.exists() else b"none")
         return found.hexdigest()[:32]
 
     def shapes(self, camera: str) -> CameraShapes:
         """Return what is drawn on a camera."""
-        root = self._tree()
+        etag, root = self.etag(), self._tree()
         overlay = lay_over(root, self._file, None, Problems())
         drawn = frozenset(key for key in SHAPES if overlay.covers(f"cameras.{camera}.{key}"))
-        return CameraShapes(sections=_sections(root, camera), drawn=drawn, etag=self.etag())
+        return CameraShapes(sections=_sections(root, camera), drawn=drawn, etag=etag)
 
     def change(self, camera: str, sections: Mapping[str, Plain], etag: str) -> Applied:
         """Keep other sections of a camera; those that are as in the file are no longer of the draft.

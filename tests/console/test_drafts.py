@@ -10,6 +10,7 @@ import pytest
 
 from surveil.config import load
 from surveil.config.draft import draft_file
+from surveil.console.drafts import Drafts
 from surveil.console.drawnon import DrawnOn
 from surveil.errors import ConfigError, StateError
 from tests.commands import refused
@@ -117,6 +118,45 @@ def test_of_two_editors_the_second_is_told(site):
     answer = drawn(site, etag, zones={"lawn": SQUARE})
     assert (answer.status, answer.code) == (412, "conflict")
     assert list(site.daemon.config.cameras["gate"].zones) == ["pond"]
+
+
+def test_what_was_written_into_the_file_meanwhile_is_not_overwritten_before_it_is_read_again(site):
+    told = site.get("/cameras/yard/shapes").json
+    setup = site.get("/cameras/yard/setup").json["etag"]
+    site.config_file.write_text(site.config_file.read_text().replace("[0.1, 0.1], [0.9", "[0.0, 0.1], [0.9"))
+    body = {key: told[key] for key in ("zones", "lines", "masks", "rules")}
+    answer = drawn(site, told["etag"], camera="yard", **body)
+    assert (answer.status, answer.code) == (412, "conflict")
+    assert site.change("PUT", "/cameras/yard", {"title": "x"}, {"If-Match": setup}).status == 412
+    assert site.get("/cameras/yard/shapes").json["zones"]["lawn"][0] == [0.0, 0.1]
+    assert load(site.config_file, {}).drawn == ()
+
+
+class Interrupted:
+    """A daemon of which somebody else changes the draft at the n-th look at its configuration."""
+
+    def __init__(self, daemon, n, change):
+        self._daemon, self._left, self._change = daemon, n, change
+
+    @property
+    def config(self):
+        self._left -= 1
+        if self._left == 0:
+            self._change()
+        return self._daemon.config
+
+
+@pytest.mark.parametrize("n", range(1, 8))
+def test_what_is_read_while_somebody_saves_does_not_have_the_name_of_what_was_saved(site, n):
+    theirs = Drafts(site.daemon)
+
+    def save():
+        shown = theirs.shapes("gate")
+        theirs.change("gate", {**shown.sections, "zones": {"pond": SQUARE}}, shown.etag)
+
+    read = Drafts(Interrupted(site.daemon, n, save)).shapes("gate")
+    now = theirs.shapes("gate")
+    assert read.sections == now.sections or read.etag != now.etag
 
 
 def test_without_an_etag_nothing_is_overwritten(site):

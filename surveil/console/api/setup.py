@@ -90,6 +90,7 @@ class CameraSetup(Message):
 
 def setup(call: Call) -> CameraSetup:
     """Return how a camera is set up."""
+    etag = call.parts.drafts.etag()
     camera = call.parts.daemon.config.cameras[call.camera]
     return CameraSetup(
         id=camera.name,
@@ -98,7 +99,7 @@ def setup(call: Call) -> CameraSetup:
         url=_shown(camera.url),
         record_url=_shown(camera.record_url) if camera.record else "",
         origin=_origin(call),
-        etag=call.parts.drafts.etag(),
+        etag=etag,
     )
 
 
