@@ -174,8 +174,10 @@ class Drafts:
 
     def tried(self, camera: str, change: CameraChange) -> CameraConfig:
         """Return a camera as it would be with these addresses; nothing is kept. Raises ConfigError."""
-        addresses = _addresses(change.url, change.record_url)
-        text = draft_text({**read_draft(self._file), camera: addresses})
+        draft = read_draft(self._file)
+        # What is hidden of the camera stays hidden in what the probe shows.
+        kept = _without(draft.get(camera, {}), (*ADDRESSES, REMOVED))
+        text = draft_text({**draft, camera: kept | _addresses(change.url, change.record_url)})
         config = load(self._daemon.config.path, draft=text)
         logs.hide(config.secrets)
         return config.cameras[camera]

@@ -41,6 +41,16 @@ def test_a_camera_is_probed_with_its_picture_and_nothing_is_stored(site, camera)
     assert "no_rules" not in [one["code"] for one in found["advice"]]
 
 
+def test_what_was_hidden_in_the_console_is_hidden_at_another_address_too(site, camera):
+    told = site.get("/cameras/gate/shapes").json
+    half = {"points": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], "hide": "both"}
+    body = {"masks": {"window": half}, "rules": told["rules"]}
+    assert site.change("PUT", "/cameras/gate/shapes", body, {"If-Match": told["etag"]}).status == 200
+    path, _ = probed(site, camera="gate", url=camera.url)
+    picture = cv2.imdecode(np.frombuffer(site.get(f"{path}/picture.jpg").body, np.uint8), cv2.IMREAD_COLOR)
+    assert np.ptp(picture[:, :150]) < 8 < np.ptp(picture[:, 170:])
+
+
 def test_a_camera_that_is_not_there_is_told_with_its_cause_and_without_its_password(site):
     path, found = probed(site, url="rtsp://127.0.0.1:9/1", user="ada", password="sekret-99")
     assert (found["detect"]["ok"], found["detect"]["cause"], found["picture"]) == (False, "refused", False)
