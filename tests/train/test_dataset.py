@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 
 import cv2
 import numpy as np
@@ -53,6 +54,47 @@ def test_the_first_line_of_a_manifest_does_not_hide_the_pictures_that_are_there(
     assert [p.split(": ")[1] for p in read.problems] == ["is empty"]
     dataset.add(tmp_path, draw("disc", 99), "full")
     assert dataset.load(tmp_path).counts == {"empty": 13, "full": 12}
+
+
+@pytest.mark.parametrize("left", [1, 40, -2])
+def test_a_torn_line_costs_its_picture_and_no_other(tmp_path, left):
+    for seed in range(2):
+        dataset.add(tmp_path, draw("disc", seed), "disc")
+    manifest = tmp_path / dataset.MANIFEST
+    first, second = manifest.read_text().splitlines()
+    manifest.write_text(f"{first}\n{second[:left]}")
+    assert len(dataset.listed(tmp_path)) == 1
+    added = dataset.add(tmp_path, draw("cross", 1), "cross")
+    assert dataset.load(tmp_path).counts == {"cross": 1, "disc": 1}
+    dataset.remove(tmp_path, added)
+    assert dataset.load(tmp_path).counts == {"disc": 1}
+
+
+def test_a_last_line_without_its_end_is_kept_and_a_wrong_one_is_told(tmp_path):
+    dataset.add(tmp_path, draw("disc", 1), "disc")
+    manifest = tmp_path / dataset.MANIFEST
+    manifest.write_text(manifest.read_text().rstrip("\n"))
+    dataset.add(tmp_path, draw("disc", 2), "disc")
+    assert len(dataset.listed(tmp_path)) == 2
+    manifest.write_text(manifest.read_text() + "disc/1.jpg disc")
+    with pytest.raises(ConfigError, match=f"{manifest}:3: "):
+        dataset.listed(tmp_path)
+
+
+def test_what_a_full_disk_has_no_room_for_is_in_no_manifest(tmp_path):
+    for seed in range(40):
+        dataset.add(tmp_path, draw("disc", seed), "disc")
+    size = (tmp_path / dataset.MANIFEST).stat().st_size
+    item = dataset.listed(tmp_path)[0]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores the signal: to write beyond the limit fails, when what there is room for is written.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            dataset.append(tmp_path, item)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / dataset.MANIFEST).stat().st_size == size
 
 
 def test_damaged_pictures_are_left_out_and_named(tmp_path):

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +153,18 @@ def _manifest(folder: Path) -> list[Item]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+    lines = text.splitlines()
+    return lines[:-1] if _is_torn(text.encode()) else lines
+
+
+def _is_torn(text: bytes) -> bool:
+    """Whether the end is a part of a line: all that a crash or a full disk left room for."""
+    return not text.endswith(b"\n") and text.rpartition(b"\n")[2].startswith(b"{") and not text.endswith(b"}")
 
 
 def _is_removal(raw: Any) -> bool:
@@ -256,8 +265,34 @@ def append(folder: Path, item: Item) -> None:
     """
     if not (folder / MANIFEST).exists():
         _begin_manifest(folder, item.path)
-    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(_line(item))
+    _write_line(folder / MANIFEST, _line(item))
+
+
+def _write_line(path: Path, line: str) -> None:
+    """Append a whole line or nothing, in the place of one that was torn. Raises OSError."""
+    with path.open("a+b", buffering=0) as file:
+        begin = _mended(file)
+        left = line.encode()
+        try:
+            while left:
+                left = left[file.write(left) :]
+        except OSError:
+            file.truncate(begin)
+            raise
+
+
+def _mended(file: FileIO) -> int:
+    """Bring the end of a manifest in order; return where the next line begins."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    if file.read(1) in (b"", b"\n"):
+        return end
+    file.seek(0)
+    text = file.readall()
+    if _is_torn(text):
+        return file.truncate(len(text) - len(text.rpartition(b"\n")[2]))
+    file.write(b"\n")
+    return end + 1
 
 
 def store(folder: Path, item: Item, content: bytes) -> None:
@@ -271,8 +306,7 @@ def store(folder: Path, item: Item, content: bytes) -> None:
 def remove(folder: Path, item: Item) -> None:
     """Take a picture out of a data set that has a manifest, and delete its file. Raises OSError."""
     # The line first: a file that is left over is in no data set, a line without its file is a problem to report.
-    with (folder / MANIFEST).open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"path": item.path, "removed": True}) + "\n")
+    _write_line(folder / MANIFEST, json.dumps({"path": item.path, "removed": True}) + "\n")
     (folder / item.path).unlink(missing_ok=True)
 
 
