@@ -63,6 +63,23 @@ def appear(path: Path) -> None:
         temporary(path).rename(path)
 
 
+def keep_key(path: Path, size: int) -> bytes:
+    """Return the random bytes of a file, which is made, for its owner alone, where there is none. Raises OSError."""
+    with suppress(FileNotFoundError):
+        if not path.stat().st_size:  # a crash left it
+            path.unlink()
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "wb", buffering=0) as file:
+                file.write(os.urandom(size))
+                os.fsync(handle)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+    return path.read_bytes()
+
+
 def make_folders(folder: Path) -> None:
     """Create a folder and its parents, mode 0750, each of their names synced. Raises OSError."""
     if folder.is_dir():

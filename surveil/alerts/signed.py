@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -19,7 +16,7 @@ from pathlib import Path
 from surveil.alerts.links import DETAIL
 from surveil.clock import DAY_S
 from surveil.errors import StateError
-from surveil.filesystem import make_folders
+from surveil.filesystem import keep_key, make_folders
 from surveil.types import Alert
 
 KEY = Path("console", "link.key")
@@ -98,11 +95,7 @@ def make_signer(state_dir: Path) -> Signer:
     path = state_dir / KEY
     try:
         make_folders(path.parent)
-        with suppress(FileExistsError):
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(secrets.token_bytes(_KEY_BYTES))
-        key = path.read_bytes()
+        key = keep_key(path, _KEY_BYTES)
     except OSError as error:
         raise StateError(f"{path}: the key of links cannot be used: {error.strerror}") from error
     if len(key) != _KEY_BYTES:

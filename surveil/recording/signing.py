@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -17,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from surveil.errors import StateError
+from surveil.filesystem import keep_key
 
 KEY = "export.key"
 """In the state directory: 32 bytes, for its owner alone."""
@@ -29,11 +28,7 @@ class BundleSigner:
     def __init__(self, state_dir: Path) -> None:
         path = state_dir / KEY
         try:
-            with suppress(FileExistsError):
-                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(os.urandom(_BYTES))
-            raw = path.read_bytes()
+            raw = keep_key(path, _BYTES)
         except OSError as error:
             raise StateError(
                 f"{path}: the key of exports cannot be used: {error.strerror}; run the command as the user of the "
