@@ -7,6 +7,8 @@ A pointer is replaced atomically: a running daemon reads the old one or the new 
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -102,16 +104,33 @@ class VersionedStore:
 
         `reuse`: content that is stored already is not stored again.
         """
-        before = self._readable(VersionRole.CURRENT)
         try:
-            name = self._point_to(content, role, self._known(content) if reuse else "")
-            for other in VersionRole:
-                if other is not VersionRole.CURRENT and not self._is_of_use(other):
-                    (self.folder / other).unlink(missing_ok=True)
-            self._prune(before)
+            make_folders(self.folder)
+            with self._alone():
+                return self._publish(content, role, reuse=reuse)
         except OSError as error:
             raise StateError(f"{self.folder}: cannot be written: {error.strerror}") from None
+
+    def _publish(self, content: bytes, role: VersionRole, *, reuse: bool) -> str:
+        before = self._readable(VersionRole.CURRENT)
+        name = self._point_to(content, role, self._known(content) if reuse else "")
+        for other in VersionRole:
+            if other is not VersionRole.CURRENT and not self._is_of_use(other):
+                (self.folder / other).unlink(missing_ok=True)
+        self._prune(before)
         return name
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other threads and processes from numbering a version meanwhile: a daemon fits while somebody deploys."""
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            # Where a network's file system has no such locks, it goes without.
+            with suppress(OSError):
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def rollback(self) -> str:
         """Point to the last version before the one in use that can be read; return its file name.
@@ -190,7 +209,6 @@ class VersionedStore:
     def _store(self, content: bytes) -> str:
         versions = self.versions()
         name = f"{(self._number(versions[-1]) if versions else 0) + 1:04d}{self._suffix}"
-        make_folders(self.folder)
         write_atomically(self.folder / name, content)
         return name
 

@@ -1,6 +1,8 @@
 """One store of versions: what is deployed, and how anything that is wrong with it is got out of."""
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 
@@ -114,6 +116,21 @@ def test_the_same_content_is_stored_once_where_that_is_wanted(store):
     assert store.publish(b"two", reuse=True) == "0002.bin"
     assert (store.versions(), store.current(VersionRole.SHADOW)) == (["0001.bin", "0002.bin"], None)
     assert store.publish(b"two") == "0003.bin"
+
+
+def test_two_that_deploy_at_a_time_get_a_version_each(store):
+    def publish(content):
+        other = VersionedStore(store.folder, ".bin", check, "camera yard", "roll back")
+        start.wait()
+        return other.publish(content)
+
+    for n in range(20):
+        start = Barrier(2)
+        contents = (b"a" * 200_000 + bytes([n]), b"b" * 200_000 + bytes([n]))
+        with ThreadPoolExecutor(2) as pool:
+            names = list(pool.map(publish, contents))
+        assert len(set(names)) == 2
+        assert tuple((store.folder / name).read_bytes() for name in names) == contents
 
 
 def test_only_old_versions_that_nothing_points_to_are_removed(store):
