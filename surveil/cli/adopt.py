@@ -35,6 +35,7 @@ def adopt(
     """
     settings = read_config(config)
     draft = draft_file(settings.state_dir.absolute())
+    before = _content(draft)
     cameras = read_draft(draft)
     if not cameras:
         console.print("nothing was set in the console: there is nothing to adopt")
@@ -49,6 +50,10 @@ def adopt(
     for target, secret in secrets.items():
         edit.write_secret(config, target, secret)
     edit.replace(config, text, draft="cameras: {}")
+    if _content(draft) != before:
+        raise StateError(
+            f"{config} has what was set until now; something else was set in the console meanwhile: run this again"
+        )
     with _as_owner(settings.state_dir) as state:
         for file in (draft, *moves):
             _remove(state, file, config)
@@ -57,6 +62,12 @@ def adopt(
         console.print(
             f"{target} has a password of it, mode {target.stat().st_mode & 0o777:04o}", soft_wrap=True
         )
+
+
+def _content(draft: Path) -> bytes:
+    with suppress(FileNotFoundError):
+        return draft.read_bytes()
+    return b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 
 import pytest
 
@@ -13,7 +14,7 @@ from surveil.config.draft import draft_file
 from surveil.console.drafts import Drafts
 from surveil.console.drawnon import DrawnOn
 from surveil.errors import ConfigError, StateError
-from tests.commands import refused
+from tests.commands import refused, surveil
 from tests.console.site import CONFIG, Site
 from tests.optional import package
 from tests.users import NOBODY, no_root
@@ -231,6 +232,29 @@ def test_a_draft_that_cannot_be_removed_after_it_was_adopted_is_told_with_the_re
         assert str(draft) in said
         assert "run this again as its owner" in said
         assert "pond" in site.config_file.read_text()
+
+
+def test_what_is_set_while_the_draft_is_adopted_is_not_lost(site):
+    package("ruamel.yaml")
+    drawn(site, zones={"pond": SQUARE})
+    draft, written = draft_file(site.folder), site.config_file.with_name(".config.yaml.new.yaml")
+    later, ended = draft.read_text().replace("pond", "lake"), Event()
+
+    def save():
+        # Between the reading of the draft and its removal, the new file is checked under another name.
+        while not written.exists() and not ended.is_set():
+            pass
+        draft.write_text(later)
+
+    with ThreadPoolExecutor(1) as pool:
+        saved = pool.submit(save)
+        said = refused(StateError, "config", "adopt", "-c", site.config_file)
+        ended.set()
+        saved.result()
+    assert "run this again" in said
+    assert list(load(site.config_file, {}).cameras["gate"].zones) == ["lake"]
+    surveil("config", "adopt", "-c", site.config_file)
+    assert (list(load(site.config_file, {}).cameras["gate"].zones), draft.exists()) == (["lake"], False)
 
 
 def test_adopting_keeps_the_comments_of_the_file():
