@@ -1,7 +1,7 @@
 """Atomic files, checks of whether a path is writable, room on a full disk, and JSON from files and peers.
 
 A file that appears whole is written beside its place, synced, renamed, and its folder is synced. Mode 0640; what fails
-leaves nothing behind.
+leaves nothing behind. What root makes belongs to the owner of the folder that it is in.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def appearing(path: Path, mode: int = 0o640) -> Iterator[Path]:
     with _or_nothing(path):
         yield temporary(path)
         temporary(path).chmod(mode)
+        give_away(temporary(path))
     sync(path)
     appear(path)
     sync_folder(path.parent)
@@ -42,8 +43,9 @@ def appearing(path: Path, mode: int = 0o640) -> Iterator[Path]:
 def stage(path: Path, data: bytes) -> None:
     """Write what shall become `path` beside it."""
     with _or_nothing(path):
-        handle = os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        with os.fdopen(handle, "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary(path), flags, 0o640), "wb") as file:
+            give_away(temporary(path))
             file.write(data)
 
 
@@ -63,6 +65,14 @@ def appear(path: Path) -> None:
         temporary(path).rename(path)
 
 
+def give_away(path: Path) -> None:
+    """Give what root has made to the owner of its folder: the daemon must read what a command of root wrote."""
+    if os.geteuid() == 0:
+        owner = path.parent.stat()
+        with suppress(OSError):  # the root of a container may give nothing away
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def keep_key(path: Path, size: int) -> bytes:
     """Return the random bytes of a file, which is made, for its owner alone, where there is none. Raises OSError."""
     with suppress(FileNotFoundError):
@@ -74,6 +84,7 @@ def keep_key(path: Path, size: int) -> bytes:
             with os.fdopen(handle, "wb", buffering=0) as file:
                 file.write(os.urandom(size))
                 os.fsync(handle)
+            give_away(path)
         except OSError:
             path.unlink(missing_ok=True)
             raise
@@ -86,6 +97,7 @@ def make_folders(folder: Path) -> None:
         return
     make_folders(folder.parent)
     folder.mkdir(mode=0o750, exist_ok=True)
+    give_away(folder)
     sync_folder(folder.parent)
 
 
@@ -103,7 +115,10 @@ def keep_private(database: Path) -> None:
     clear_logs(database)
     # What cannot be created or is somebody else's is for SQLite to report when it opens the file.
     with suppress(OSError):
+        is_new = not database.exists()
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640))
+        if is_new:
+            give_away(database)
         for suffix in ("", "-wal", "-shm"):
             file = database.with_name(database.name + suffix)
             if file.exists():

@@ -6,7 +6,6 @@ daemon, may open it.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -78,7 +77,7 @@ class ConsoleDb:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yield a connection."""
         try:
-            _make_private(self.path)
+            keep_private(self.path)
             with foreign_errors(), closing(_connect(self.path)) as db:
                 yield db
         except StateError as error:
@@ -109,16 +108,6 @@ def _lost_words(moved: Path) -> str:
         f"users, tokens and audit log of the console were damaged and are kept as {moved.name}; the console is closed: "
         "add users with `surveil users add`"
     )
-
-
-def _make_private(path: Path) -> None:
-    """Make the file, which only its owner may change; what root makes belongs to the owner of the folder."""
-    is_new = not path.exists()
-    keep_private(path)
-    if is_new and os.geteuid() == 0:
-        owner = path.parent.stat()
-        with suppress(OSError):
-            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -24,7 +24,7 @@ from typing import Any
 import cv2
 
 from surveil.errors import ConfigError
-from surveil.filesystem import read_json, write_atomically
+from surveil.filesystem import appear, make_folders, read_json, stage, write_atomically
 from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
 from surveil.types import Bytes
 
@@ -243,8 +243,7 @@ def add(
         group=group,
     )
     path = folder / item.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(raw)
+    _write_picture(path, raw)
     append(folder, item)
     return item
 
@@ -298,9 +297,14 @@ def _mended(file: FileIO) -> int:
 def store(folder: Path, item: Item, content: bytes) -> None:
     """Store a picture of another data set, in the place of what is there by its path. Raises OSError on a full disk."""
     path = folder / item.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    _write_picture(path, content)
     append(folder, item)
+
+
+def _write_picture(path: Path, content: bytes) -> None:
+    make_folders(path.parent)
+    stage(path, content)
+    appear(path)
 
 
 def remove(folder: Path, item: Item) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from surveil.errors import StateError
+from surveil.filesystem import make_folders
 from surveil.offline.classify.checkpoint import Checkpoint
 from surveil.offline.classify.dataset import PictureSet
 from surveil.offline.classify.descent import Descent
@@ -288,7 +289,7 @@ class _Run:
         self.state.stage, self.state.epoch = stage, epoch
         self.state.weights = self.network.all_weights()
         try:
-            self.saved.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(self.saved.parent)
             self.state.save(self.saved)
         except OSError as error:
             raise StateError(f"{self.saved}: the checkpoint cannot be written: {error.strerror}") from None

@@ -10,7 +10,7 @@ import numpy as np
 
 from surveil.errors import ConfigError, ModelError, StateError
 from surveil.features.classify.classifier import Card, Classifier
-from surveil.filesystem import write_atomically
+from surveil.filesystem import make_folders, write_atomically
 from surveil.offline.classify.dataset import Item, PictureSet
 from surveil.offline.classify.evaluation import Evaluation, doubts, few_bins, judge, threshold_for
 from surveil.offline.classify.head import Fitted, Labels
@@ -101,7 +101,7 @@ def finish(
 ) -> Trained:  # fmt: skip
     """Write the file whole or not at all, and judge what it will say: what is written is what is tested."""
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         write_atomically(target, content)
     except OSError as error:
         raise StateError(f"{target}: cannot be written: {error.strerror}") from None
