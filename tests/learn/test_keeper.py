@@ -1,12 +1,15 @@
 """What happens to learned models while a camera is reloaded, removed or gets another model during a fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from surveil.clock import ManualClock
 from surveil.features.normality.keeper import NormalityKeeper
 from surveil.features.normality.model import SceneModel
+from surveil.features.normality.modelfile import encode
+from surveil.features.normality.result import NormalityState
 from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.settings import NormalitySettings
 from surveil.features.normality.store import NormalityStore
@@ -75,6 +78,31 @@ def test_a_scene_that_replaced_another_goes_on_from_its_model(tmp_path, store, s
     for plane, t in frames(1):
         new.observe(plane, t, 1_700_000_000.0 + t, FRAME)
     assert new.learning.seconds >= store.load().model.seen.seconds
+
+
+@pytest.mark.parametrize("learn", ["off", "auto"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"camera": "gate"}, "learned for camera 'gate', not 'yard'"),
+        ({"width": 2 * FRAME[0], "height": 2 * FRAME[1]}, f"the model is for {2 * FRAME[0]}x{2 * FRAME[1]}"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_no_camera_without_a_model(tmp_path, scenes, change, why, learn):
+    store = NormalityStore(tmp_path, "yard")
+    store.publish(encode(replace(model().model, **change))[0])
+    scene = SceneNormality("yard", NormalitySettings(enabled=True, learn=learn))
+    keeper = kept(tmp_path, scenes, scene)
+
+    def seen(t):
+        keeper.run_once()
+        (plane, t0), *_ = frames(0.1)
+        return scene.observe(plane, t + t0, 1_700_000_000.0 + t, FRAME).status
+
+    assert seen(0.0).state is NormalityState.INVALID
+    assert why in seen(0.1).reason
+    store.deploy(model().model)
+    assert seen(0.2).state is not NormalityState.INVALID
 
 
 def test_a_camera_that_was_removed_during_a_fit_and_comes_back_gets_the_model(tmp_path, store, scenes):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from surveil.clock import Clock, Every
 from surveil.damage import Damaged
+from surveil.errors import ModelError, StateError
 from surveil.features.normality.scene import SceneNormality, Scenes
 from surveil.features.normality.store import NormalityStore, Note
 from surveil.versions import ModelReloader, recovering
@@ -42,8 +43,16 @@ class NormalityKeeper:
                 if notes:
                     self._note(camera, scene)
                 self._fit(camera, scene)
-                with recovering(self._store(camera), Damaged.NORMALITY):
-                    self._reloader.look(camera, scene)
+                self._look(camera, scene)
+
+    def _look(self, camera: str, scene: SceneNormality) -> None:
+        """Pick up what is deployed. A model that cannot be used must not look like a camera without one."""
+        try:
+            with recovering(self._store(camera), Damaged.NORMALITY):
+                self._reloader.look(camera, scene)
+        except (ModelError, StateError) as error:
+            scene.refuse(f"the model cannot be used: {error}")
+            raise
 
     def _store(self, camera: str) -> NormalityStore:
         return NormalityStore(self._state_dir, camera)

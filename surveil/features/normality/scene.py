@@ -4,8 +4,8 @@
     learning ── no model yet, or its calibration does not reach the budget: watches, says how far it is
     provisional ── the budget is within reach by extrapolation: alerts, and says so
     ready ── the held-out footage supports the budget
-    invalid ── the camera moved, sends another resolution, what is normal has drifted, or the model is
-               too old: does not alert, says why, and learns again where it is allowed to
+    invalid ── the model cannot be used, the camera moved, sends another resolution, what is normal has drifted, or the
+               model is too old: does not alert, says why, and learns again where it is allowed to
 
 Fitting takes seconds and files take I/O, so neither happens here: another thread takes what is ripe
 (`learning.take_learned`), runs `Learned.fit()`, saves it, and hands it back with `offer`.
@@ -60,6 +60,7 @@ class SceneNormality:
         self._is_blind = False
         """The last frame did not show what the model knows."""
         self._offered: tuple[LoadedModel, bool] | None = None
+        self._refused = ""
         self.dwell = Dwell()
         self.drift = DriftWatch()
         self.said = NormalityStatus(NormalityState.OFF)
@@ -79,6 +80,10 @@ class SceneNormality:
         """
         self._offered = loaded, own
 
+    def refuse(self, why: str) -> None:
+        """Note, from any thread, that what is deployed cannot be used; without another model that is its state."""
+        self._refused = why
+
     def use(self, loaded: LoadedModel, *, own: bool = False) -> None:
         """Judge with `loaded` from the next frame on; learning goes on."""
         model = loaded.model
@@ -96,6 +101,8 @@ class SceneNormality:
         self._moved = MovedWatch(geometry)
 
     def _take_offer(self, frame: tuple[int, int]) -> None:
+        if self._refused and self._judge is None:
+            self._invalid, self._refused = self._refused, ""
         if self._offered is None:
             return
         (loaded, own), self._offered = self._offered, None
@@ -243,7 +250,7 @@ class SceneNormality:
     def _resolution(self, frame: tuple[int, int]) -> None:
         before, self._frame = self._frame, frame
         if before is None:
-            self._anew("")
+            self._anew(self._invalid)
         else:
             self._anew(f"the resolution changed from {before[0]}x{before[1]} to {frame[0]}x{frame[1]}")
 
