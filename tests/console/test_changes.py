@@ -7,6 +7,7 @@ import pytest
 from surveil.alerts import rows
 from surveil.alerts.arming import ArmingChannel
 from surveil.console.access import Role
+from surveil.offline.classify.dataset import add, listed, load
 from tests.alerts.helpers import T0, alert
 
 EVENT = alert(0).event_id
@@ -39,6 +40,24 @@ def test_what_nobody_is_sure_of_is_not_trained_on(site, verdict):
     with_picture(site)
     assert judged(site, verdict=verdict).json["verdict"] == verdict
     assert not (site.folder / "feedback").exists()
+
+
+@pytest.mark.parametrize("verdict", ["unsure", None])
+def test_a_verdict_that_is_taken_back_is_not_trained_on(site, verdict):
+    with_picture(site)
+    judged(site, verdict="true")
+    (own,) = (site.folder / "feedback").iterdir()
+    add(own, np.zeros((90, 90, 3), np.uint8), "true", camera="gate", t_wall=T0)
+    assert judged(site, verdict=verdict).json["verdict"] == verdict
+    assert [item.sha256 for item in listed(own)] == [item.sha256 for item in load(own).items]
+    assert len(listed(own)) == 1, "the picture that somebody chose stays"
+
+
+def test_a_verdict_whose_picture_is_gone_can_be_taken_back(site):
+    with_picture(site)
+    judged(site, verdict="true")
+    (site.folder / "evidence" / "gate" / "a-clean.jpg").unlink()
+    assert judged(site, verdict=None).json["verdict"] is None
 
 
 def test_a_verdict_without_a_picture_is_kept_all_the_same(site):

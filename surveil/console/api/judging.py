@@ -11,7 +11,7 @@ from surveil.console.api.events import EventAnswer, answer, found
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
 from surveil.console.refusal import Refusal
-from surveil.errors import StateError
+from surveil.errors import ConfigError, StateError
 from surveil.types import Alert
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ class VerdictBody(Message):
 
 
 def judge(call: Call, body: VerdictBody) -> EventAnswer:
-    """Keep a verdict, and add the picture to the rule's data set."""
+    """Keep a verdict, and add the picture to the rule's data set; one that is taken back takes it out again."""
     record = found(call)
     said = Judgement(
         verdict=body.verdict,
@@ -37,6 +37,8 @@ def judge(call: Call, body: VerdictBody) -> EventAnswer:
     )
     if body.verdict in {Verdict.TRUE, Verdict.FALSE}:
         _train_on(call, record.start, said.label or str(body.verdict))
+    elif record.judgement.verdict in {Verdict.TRUE, Verdict.FALSE}:
+        _forget(call, record.start)
     call.parts.history.judge(record.start.event_id, said)
     return _changed(call, record)
 
@@ -59,6 +61,15 @@ def _train_on(call: Call, alert: Alert, verdict: str) -> None:
     except StateError as error:
         # The verdict is worth keeping without a picture, too.
         log.info("verdict without a picture to train on", alert=alert.id, why=str(error))
+
+
+def _forget(call: Call, alert: Alert) -> None:
+    from surveil.offline.classify.feedback import take_back  # noqa: PLC0415 - as above
+
+    try:
+        take_back(alert, call.parts.evidence.parent)
+    except (ConfigError, StateError) as error:
+        log.warning("the picture of a verdict that was taken back stays", alert=alert.id, why=str(error))
 
 
 def revoke_link(call: Call) -> EventAnswer:

@@ -16,7 +16,7 @@ import numpy as np
 from surveil.errors import ConfigError
 from surveil.features.classify.crops import CropRequest, cut_out, places
 from surveil.hidden import HiddenPicture
-from surveil.offline.classify.dataset import Item, PictureSet, add, append, load
+from surveil.offline.classify.dataset import Item, PictureSet, add, append, encoded, listed, load, remove
 from surveil.offline.classify.pictures import SUFFIXES, BadPictureError, decode, read_bytes
 from surveil.offline.normality.frames import stills
 from surveil.types import Bytes, Frame, Polygon, Track
@@ -204,13 +204,9 @@ def from_feedback(
 
     Raises ConfigError when the picture is gone or damaged.
     """
-    try:
-        rgb = decode(read_bytes(picture))
-    except BadPictureError as error:
-        raise ConfigError([f"{picture}: {error}"]) from None
     return add(
         folder,
-        np.ascontiguousarray(rgb[:, :, ::-1]),
+        _bgr(picture),
         verdict,
         camera=camera,
         t_wall=t_wall,
@@ -218,6 +214,20 @@ def from_feedback(
         box=box,
         correct=True,
     )
+
+
+def without_feedback(folder: Path, picture: Path, box: BoxOf | None = None) -> None:
+    """Take out what `from_feedback` has stored. Raises ConfigError as it does."""
+    digest = hashlib.sha256(encoded(_bgr(picture), box)).hexdigest()
+    for item in [one for one in listed(folder) if one.sha256 == digest]:
+        remove(folder, item)
+
+
+def _bgr(picture: Path) -> Bytes:
+    try:
+        return np.ascontiguousarray(decode(read_bytes(picture))[:, :, ::-1])
+    except BadPictureError as error:
+        raise ConfigError([f"{picture}: {error}"]) from None
 
 
 def relabel(data: PictureSet, path: str, label: str) -> None:

@@ -226,10 +226,7 @@ def add(
     """
     if not label or label.startswith(".") or any(c in label for c in "/\\\0"):
         raise ConfigError([f"label {label!r}: cannot name a folder"])
-    part = bgr if box is None else bgr[max(0, box[1]) : box[3], max(0, box[0]) : box[2]]
-    if min(part.shape[:2]) < 2:
-        raise ConfigError([f"box {box}: has no pixels in a picture of {bgr.shape[1]}x{bgr.shape[0]}"])
-    raw = cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    raw = encoded(bgr, box, quality)
     sha256 = hashlib.sha256(raw).hexdigest()
     if correct and (known := _relabelled(folder, sha256, label)):
         return known
@@ -246,6 +243,14 @@ def add(
     _write_picture(path, raw)
     append(folder, item)
     return item
+
+
+def encoded(bgr: Bytes, box: tuple[int, int, int, int] | None = None, quality: int = 95) -> bytes:
+    """Return what `add` stores of a picture. Raises ConfigError for a box without pixels."""
+    part = bgr if box is None else bgr[max(0, box[1]) : box[3], max(0, box[0]) : box[2]]
+    if min(part.shape[:2]) < 2:
+        raise ConfigError([f"box {box}: has no pixels in a picture of {bgr.shape[1]}x{bgr.shape[0]}"])
+    return cv2.imencode(".jpg", part, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 def _relabelled(folder: Path, sha256: str, label: str) -> Item | None:

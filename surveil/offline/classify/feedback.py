@@ -13,7 +13,7 @@ from surveil.errors import ConfigError, StateError
 from surveil.features.classify.classifier import read_card
 from surveil.features.classify.crops import wider
 from surveil.features.classify.store import FEEDBACK, ClassifierStore
-from surveil.offline.classify.collect import from_feedback
+from surveil.offline.classify.collect import from_feedback, without_feedback
 from surveil.offline.classify.dataset import Item
 from surveil.types import Alert
 
@@ -34,10 +34,19 @@ def add_feedback(
     picture = clean_picture(alert, state_dir)
     labels = _labels(alert, state_dir)
     shown = _class(alert, verdict, labels)
-    model = str(alert.details.get("model", ""))
-    target = folder or feedback_folder(state_dir) / (model or safe_name(alert.rule))
+    target = folder or _own_folder(alert, state_dir)
     box = None if whole else about(alert, picture)
     return target, from_feedback(target, picture, shown, camera=alert.camera, t_wall=alert.t_wall, box=box)
+
+
+def take_back(alert: Alert, state_dir: Path) -> None:
+    """Take the picture of an alert out of the rule's own data set. Raises StateError where there is no picture."""
+    picture = clean_picture(alert, state_dir)
+    without_feedback(_own_folder(alert, state_dir), picture, about(alert, picture))
+
+
+def _own_folder(alert: Alert, state_dir: Path) -> Path:
+    return feedback_folder(state_dir) / (str(alert.details.get("model", "")) or safe_name(alert.rule))
 
 
 def feedback_folder(state_dir: Path) -> Path:
