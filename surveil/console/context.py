@@ -16,7 +16,7 @@ from surveil.console.drawnon import DrawnOn
 from surveil.console.language import language_of, said
 from surveil.console.live.hub import LiveHub
 from surveil.console.probes import Probes
-from surveil.console.refusal import not_found
+from surveil.console.refusal import Refusal, not_found
 from surveil.console.running import RunningDaemon
 from surveil.console.training.job import Trainings
 from surveil.wording import Language
@@ -65,3 +65,12 @@ class Call:
         if name not in self.parts.daemon.config.cameras or not self.identity.sees(name):
             raise not_found("camera")
         return name
+
+    def check_shown(self, camera: str, remedy: str) -> None:
+        """Refuse a video of a camera of which areas are hidden now. Raises Refusal."""
+        known = self.parts.daemon.config.cameras.get(camera)
+        if known is not None and known.hides:
+            raise Refusal(
+                409, "hidden", "areas of this camera are hidden now; what was recorded before would show them",
+                remedy=remedy,
+            )  # fmt: skip

@@ -109,6 +109,21 @@ def test_pictures_and_parts_of_a_clip_are_served(site):
     assert (part.status, part.body, part.headers["content-range"]) == (206, b"2345", "bytes 2-5/10")
 
 
+def test_a_clip_from_before_an_area_was_hidden_is_not_shown(site):
+    site.happens(0)
+    site.outbox.committer.commit([ended(0, evidence={"clip": site.store("gate/a.mp4", b"0123456789")})])
+    url = site.get(f"/events/{event_id(0)}").json["clip"]["url"]
+    assert site.ask("GET", url).status == 200
+    site.config_file.write_text(
+        site.config_file.read_text().replace(
+            "192.0.2.2/1", "192.0.2.2/1\n    masks: {w: {points: [[0, 0], [1, 0], [1, 1]], hide: store}}"
+        )
+    )
+    site.daemon.reload()
+    answer = site.ask("GET", url)
+    assert (answer.status, answer.code) == (409, "hidden")
+
+
 @pytest.mark.parametrize(
     "path",
     ["../surveil.db", "evidence/../surveil.db", "/etc/passwd", "surveil.db", "evidence/../../config.yaml"],

@@ -111,10 +111,11 @@ def picture(call: Call) -> Response:
 
 
 def clip(call: Call) -> Response:
-    """Return the clip of an event; parts of it by Range."""
+    """Return the clip of an event; parts of it by Range. A camera that hides areas has none but of the time before."""
     end = found(call).end
     if end is None:
         raise not_found("clip: the event goes on")
+    call.check_shown(end.camera, "`surveil alerts show` on the host names its file")
     return _file(call, end, "clip")
 
 

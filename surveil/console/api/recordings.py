@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from surveil.capture.settings import RECORDINGS
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
-from surveil.console.refusal import Refusal, not_found
+from surveil.console.refusal import not_found
 
 _LONGEST_S = 2 * 86_400.0
 _CHUNK = 1 << 16
@@ -90,11 +90,7 @@ def recordings(call: Call, query: RecordingsQuery) -> Recordings:
 def recording(call: Call) -> Response:
     """Return a file of a recording; parts of it by Range."""
     camera, row = call.camera, str(call.request.path_params["segment"])
-    if _hides(call, camera):
-        raise Refusal(
-            409, "hidden", "areas of this camera are hidden now; what was recorded before would show them",
-            remedy="`surveil export` on the host",
-        )  # fmt: skip
+    call.check_shown(camera, "`surveil export` on the host")
     if not row.isdecimal() or int(row) > _MOST_ID or not (_state_dir(call) / RECORDINGS).is_dir():
         raise not_found("recording")
     from surveil.recording.files import recording_file  # noqa: PLC0415 - where something is recorded
