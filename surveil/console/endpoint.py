@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
 from surveil.console.access import Origin, Role, Scope
+from surveil.console.auth.gate import check_rights
 from surveil.console.context import Call, Parts
 from surveil.console.language import language_of
 from surveil.console.refusal import Refusal, invalid, refusal_of
@@ -97,7 +98,11 @@ class Answering:
         try:
             if self._endpoint.changes:
                 check_site(request)
-            call = await self._on_thread(lambda: self._let_in(request))
+            call = await self._on_thread(lambda: self._recognised(request))
+            if (role := self._endpoint.role) is not None:
+                check_rights(
+                    request, call.identity, role, self._endpoint.scope, changes=self._endpoint.changes
+                )
             response = await self._handle(call)
         except ClientDisconnect:
             return Response(status_code=400)
@@ -113,9 +118,9 @@ class Answering:
     async def _on_thread(self, function: Callable[[], Returned]) -> Returned:
         return await to_thread.run_sync(function, limiter=self._limit)
 
-    def _let_in(self, request: Request) -> Call:
-        endpoint, gate = self._endpoint, self._parts.auth.gate
-        identity = gate.identify(request, endpoint.role, endpoint.scope, changes=endpoint.changes)
+    def _recognised(self, request: Request) -> Call:
+        gate = self._parts.auth.gate
+        identity = gate.recognise(request, self._endpoint.role)
         address = gate.peer(request).address
         return Call(parts=self._parts, identity=identity, request=request, address=address)
 

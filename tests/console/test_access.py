@@ -432,6 +432,16 @@ def test_the_parts_of_one_look_are_one_entry_of_the_audit_log(guarded):
     assert entries("bytes=1-") == 1
 
 
+def test_who_was_refused_is_in_the_audit_log(guarded):
+    session = cookie(log_in(guarded, "viewer"))
+    csrf = guarded.ask("GET", "/api/v1/me", headers=session).json["csrf"]
+    for token, code in (("", "csrf"), (csrf, "forbidden")):
+        headers = {**session, "X-CSRF-Token": token}
+        assert guarded.ask("POST", "/api/v1/arming", {"armed": False}, headers).code == code
+        _, entry = guarded.auth.audit.page(None, 1)[0]
+        assert (entry.user, entry.origin, entry.action, entry.status) == ("viewer", "session", "switch", 403)
+
+
 def test_the_audit_log_is_paged_and_forgets_by_its_own_retention(guarded):
     session = cookie(log_in(guarded, "admin"))
     for _ in range(4):

@@ -85,6 +85,13 @@ class Gatekeeper:
 
     def identify(self, request: Request, role: Role | None, scope: Scope, *, changes: bool) -> Identity:
         """Return the caller. Raises Refusal if the caller lacks this role or scope."""
+        found = self.recognise(request, role)
+        if role is not None:
+            check_rights(request, found, role, scope, changes=changes)
+        return found
+
+    def recognise(self, request: Request, role: Role | None) -> Identity:
+        """Return the caller, whatever it may do. Raises Refusal for nobody, unless `role` is None."""
         peer = self.peer(request)
         if not peer.is_safe:
             raise Refusal(
@@ -100,13 +107,6 @@ class Gatekeeper:
             return found or _NOBODY
         if found is None:
             raise self._unknown()
-        if changes:
-            check_csrf(request, found)
-        if not found.may(role, scope):
-            raise Refusal(
-                403, "forbidden", f"this needs the role {role} and the scope {scope}",
-                remedy="ask an administrator for it",
-            )  # fmt: skip
         return found
 
     def _unknown(self) -> Refusal:
@@ -184,6 +184,17 @@ _NOBODY = Identity(user="", role=Role.VIEWER, cameras=frozenset(), scopes=frozen
 
 def _of(user: User, origin: Origin, csrf: str) -> Identity:
     return Identity(user=user.name, role=user.role, cameras=user.cameras, origin=origin, csrf=csrf)
+
+
+def check_rights(request: Request, identity: Identity, role: Role, scope: Scope, *, changes: bool) -> None:
+    """Refuse what the caller may not do. Raises Refusal."""
+    if changes:
+        check_csrf(request, identity)
+    if not identity.may(role, scope):
+        raise Refusal(
+            403, "forbidden", f"this needs the role {role} and the scope {scope}",
+            remedy="ask an administrator for it",
+        )  # fmt: skip
 
 
 def check_csrf(request: Request, identity: Identity) -> None:
