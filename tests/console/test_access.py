@@ -432,6 +432,25 @@ def test_the_parts_of_one_look_are_one_entry_of_the_audit_log(guarded):
     assert entries("bytes=1-") == 1
 
 
+def test_who_only_reaches_the_port_cannot_fill_the_disk_with_the_audit_log(guarded, monkeypatch):
+    monkeypatch.setattr("surveil.console.auth.audit.STRANGERS", 20)
+
+    def knock():
+        guarded.auth.audit.note(
+            user="", origin="nobody", address="192.0.2.9", action="switch", subject="/arming", status=401
+        )
+
+    for _ in range(25):
+        knock()
+    assert len(guarded.auth.audit.page(None, 99)) == 20
+    assert guarded.ask("POST", "/api/v1/arming", {"armed": False}).status == 401
+    assert log_in(guarded, "viewer").status == 200
+    assert [entry.action for _, entry in guarded.auth.audit.page(None, 2)] == ["login", "switch"]
+    guarded.clock.advance(3600)
+    assert guarded.ask("POST", "/api/v1/arming", {"armed": False}).status == 401
+    assert guarded.auth.audit.page(None, 1)[0][1].action == "switch"
+
+
 def test_who_was_refused_is_in_the_audit_log(guarded):
     session = cookie(log_in(guarded, "viewer"))
     csrf = guarded.ask("GET", "/api/v1/me", headers=session).json["csrf"]

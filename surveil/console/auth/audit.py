@@ -15,6 +15,8 @@ from surveil.errors import StateError
 
 log = structlog.get_logger(__name__)
 _PURGE_EVERY_S = 3600.0
+STRANGERS, _STRANGERS_S = 1000, 3600.0
+"""Entries without a user in so many seconds: who can only reach the port must not fill the disk."""
 _COLUMNS = "n, at, user, origin, address, action, subject, status"
 
 
@@ -45,11 +47,20 @@ class Audit:
         self._clock = clock
         self._metrics = metrics
         self._next_purge = 0.0
+        self._lock = threading.Lock()
+        self._strangers, self._begun = 0, -_STRANGERS_S
+        """Entries without a user, and since when they are counted (monotonic s)."""
         self.written = threading.Event()
         """Set with every entry; cleared by who forwards them."""
 
     def note(self, *, user: str, origin: str, address: str, action: str, subject: str, status: int) -> None:
-        """Add an entry, also to the daemon's log, which has what the disk refuses; no request fails because of it."""
+        """Add an entry, also to the daemon's log, which has what the disk refuses; no request fails because of it.
+
+        Of callers whom nobody knows only some: the others are counted.
+        """
+        if not user and not self._has_room():
+            self.count("left_out")
+            return
         now = self._clock.wall()
         log.info(
             "audit", user=user, origin=origin, address=address, action=action, subject=subject, status=status
@@ -71,6 +82,16 @@ class Audit:
             return
         self.count("stored")
         self.written.set()
+
+    def _has_room(self) -> bool:
+        now = self._clock.monotonic()
+        with self._lock:
+            if now - self._begun >= _STRANGERS_S:
+                self._strangers, self._begun = 0, now
+            self._strangers += 1
+            if self._strangers == STRANGERS + 1:
+                log.warning("entries of unknown callers are left out of the audit log for up to an hour")
+            return self._strangers <= STRANGERS
 
     def count(self, result: str) -> None:
         """Count what became of an entry."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from surveil.metrics import Make, MetricsPart
 
 LOGINS = ("good", "refused", "limited")
-AUDIT = ("stored", "lost", "sent", "rejected")
+AUDIT = ("stored", "lost", "sent", "rejected", "left_out")
 
 
 class ConsoleMetrics(MetricsPart):
