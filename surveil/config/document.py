@@ -109,8 +109,13 @@ class _Loader(
             self._depth -= 1
 
 
+class Dumper(yaml.SafeDumper):
+    """Writes text so that it is read as text: `1e3` is a number here, and in YAML 1.1 it is none."""
+
+
 def _resolve(kind: str, pattern: str, first: str) -> None:
-    _Loader.add_implicit_resolver(type_prefix + kind, re.compile(f"^(?:{pattern})$"), list(first))
+    for one in (_Loader, Dumper):
+        one.add_implicit_resolver(type_prefix + kind, re.compile(f"^(?:{pattern})$"), list(first))
 
 
 _resolve("bool", "true|True|TRUE|false|False|FALSE", "tTfF")

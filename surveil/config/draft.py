@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from surveil.config.document import YamlNode, parse, read
+from surveil.config.document import Dumper, YamlNode, parse, read
 from surveil.config.problems import Problems
 from surveil.errors import ConfigError
 
@@ -113,9 +113,8 @@ def read_draft(file: Path) -> dict[str, dict[str, Plain]]:
 def draft_text(cameras: Mapping[str, Mapping[str, Plain]]) -> str:
     """Return a draft as it is written."""
     kept = {name: dict(sections) for name, sections in cameras.items() if sections}
-    return (
-        "# Set in the console. `surveil config adopt` moves it into the configuration file.\n"
-        + yaml.safe_dump({"cameras": kept}, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return "# Set in the console. `surveil config adopt` moves it into the configuration file.\n" + yaml.dump(
+        {"cameras": kept}, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None
     )
 
 

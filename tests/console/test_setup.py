@@ -131,6 +131,15 @@ def test_a_title_is_changed_and_the_address_stays(site):
     assert (camera.titles.camera, camera.enabled, camera.url) == ("Shed", False, WHOLE)
 
 
+@pytest.mark.parametrize(
+    "title", ["1e3", "0o17", "12E5", "-3", "0x1F", ".5", "1_000", "true", "~", "12:30", "2024-01-01", "<<", "a: b"]
+)  # fmt: skip
+def test_a_title_that_looks_like_something_else_is_a_title(site, title):
+    added(site)
+    assert changed(site, body={"title": title}).status == 200
+    assert site.daemon.config.cameras["barn"].titles.camera == title
+
+
 def test_a_title_refers_to_no_secret(site):
     answer = added(site, title="${file:/etc/hostname}")
     assert (answer.status, answer.json["error"]["remedy"]) == (422, "set it in the configuration file")
