@@ -297,6 +297,14 @@ def test_the_threshold_keeps_the_budget_or_weighs_the_costs():
     assert operating(scores, positive, dear).recall == 1.0
 
 
+@pytest.mark.parametrize("budget", [0.0, 0.01, 0.095, 0.1])
+def test_no_recall_is_bought_beyond_the_budget(budget):
+    scores = np.concatenate([[0.95], np.full(4, 0.5), np.linspace(0.55, 0.9, 10), np.full(90, 0.1)])
+    positive = np.arange(105) < 5
+    found = operating(scores, positive, choose_threshold(scores, positive, Wanted(budget)))
+    assert (found.false_alarms <= budget, found.recall) == (True, 1.0 if budget == 0.1 else 0.2)
+
+
 @pytest.mark.parametrize("wanted", [Wanted(), Wanted(0.0), Wanted(0.2), Wanted(miss_cost=10)])
 def test_a_threshold_is_within_reach_of_scores_that_saturate(wanted):
     scores = np.array([0.0, 0.0, 1e-9, 0.1, 0.9, 1 - 1e-9, 1.0, 1.0, 1.0])

@@ -20,6 +20,8 @@ from surveil.offline.normality.figures import (
 from surveil.types import Doubles
 
 BINS = 10
+_BEYOND = 1e6
+"""What a false alarm beyond the budget costs, in recall: more than all of it, also where only a part is beyond."""
 Indices = NDArray[np.int64]
 
 
@@ -153,7 +155,7 @@ def choose_threshold(scores: Doubles, positive: NDArray[np.bool_], wanted: Wante
 
     def cost(o: Operating) -> float:
         if wanted.false_alarm_budget is not None:
-            return max(o.false_alarms - wanted.false_alarm_budget, 0.0) * (misses + 1) + 1 - o.recall
+            return max(o.false_alarms - wanted.false_alarm_budget, 0.0) * others * _BEYOND + 1 - o.recall
         return (1 - o.recall) * misses * wanted.miss_cost + o.false_alarms * others * wanted.false_alarm_cost
 
     costs = np.array([cost(o) for o in found])
