@@ -47,6 +47,16 @@ def test_labels_longer_or_shorter_than_the_clip_say_so(tmp_path, clip):
     ]
 
 
+def test_no_clip_is_judged_that_was_learned_from(tmp_path, clip):
+    (tmp_path / "link").symlink_to(clip)
+    file = dataset(
+        tmp_path, normal=["clip"], clips=[{"path": "../" + tmp_path.name + "/clip"}, {"path": "link"}]
+    )
+    said = messages(file)
+    assert [one.partition(": ")[0] for one in said] == ["clips[0].path", "clips[1].path"]
+    assert all("is in `normal`, too" in one for one in said)
+
+
 def test_every_mistake_is_said_at_once(tmp_path, clip):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.json").write_text("[0, 1")

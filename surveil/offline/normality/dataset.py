@@ -117,9 +117,19 @@ class _Reader:
         clips = tuple(self._clip(c, f"clips[{i}]") for i, c in enumerate(self._list(raw, "clips")))
         if not normal and not clips:
             self._say("", "has neither `normal` nor `clips`: add one of them")
+        self._check_apart(normal, clips)
         if self._wrong:
             raise ConfigError(self._wrong)
         return Dataset(name, fps, normal, clips)
+
+    def _check_apart(self, normal: Sequence[Path], clips: Sequence[LabelledClip]) -> None:
+        learned = {path.resolve() for path in normal}
+        for i, clip in enumerate(clips):
+            if clip.path != self._path and clip.path.resolve() in learned:
+                self._say(
+                    f"clips[{i}].path",
+                    f"{clip.path}: is in `normal`, too: what was learned from it is not judged by it",
+                )
 
     def _say(self, where: str, what: str) -> None:
         self._wrong.append(f"{self._path}: {where + ': ' if where else ''}{what}")
