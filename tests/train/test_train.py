@@ -75,6 +75,21 @@ def test_training_twice_gives_the_same_file(made, tmp_path):
     assert again.path.read_bytes() == trained.path.read_bytes()
 
 
+def test_a_training_that_ends_while_it_is_judged_leaves_what_was_there(made, tmp_path):
+    data = dataset.load(fill(tmp_path / "set", 30))
+    target = tmp_path / "shapes.onnx"
+    target.write_bytes(b"of the training before")
+
+    def spoil(doing, share):
+        if (doing, share) == ("fitting", 1.0):
+            for item in data.items:
+                (data.folder / item.path).write_bytes(b"another picture")
+
+    with pytest.raises(ConfigError, match="changed while it was read"):
+        train(data, target, replace(FAST, beside=made[1].path), spoil)
+    assert target.read_bytes() == b"of the training before"
+
+
 def test_probabilities_are_those_of_the_head_on_the_networks_features(made):
     _, trained = made
     found = Classifier(trained.path).probabilities(

@@ -99,12 +99,7 @@ def finish(
     fitted: Fitted, options: Options, worth: Worth | None = None,
     history: tuple[tuple[float, float, float], ...] = (),
 ) -> Trained:  # fmt: skip
-    """Write the file whole or not at all, and judge what it will say: what is written is what is tested."""
-    try:
-        make_folders(target.parent)
-        write_atomically(target, content)
-    except OSError as error:
-        raise StateError(f"{target}: cannot be written: {error.strerror}") from None
+    """Judge what the file will say, then write it whole or not at all: what is written is what is tested."""
     tested = ready.split.of(TEST)
     items = [ready.data.items[i] for i in tested]
     unit = ready.split.unit[tested]
@@ -114,6 +109,11 @@ def finish(
     )
     cautions = (*doubts(ready.data.items, items, len(set(unit.tolist()))), *few_bins(evaluation))
     other, why = _beside(options, ready, items, unit)
+    try:
+        make_folders(target.parent)
+        write_atomically(target, content)
+    except OSError as error:
+        raise StateError(f"{target}: cannot be written: {error.strerror}") from None
     return Trained(
         path=target,
         card=card,
