@@ -21,9 +21,9 @@ OWN_SHARE = 0.7
 """A movement belongs to somebody who is followed when this share of it lies in his place."""
 MARGIN = 0.3
 """Margin around a box, of its longer side: motion often shows legs only."""
-LARGE_AGAIN_S, KNOWN_AGAIN_S = 1.0, 3.0
-"""An area too large for one crop is seen whole every time, and in tiles this often: where something moves that belongs
-to nobody who is followed, and where nothing does."""
+LARGE_AGAIN_S = 1.0
+"""An area too large for one crop is seen whole every time, and in tiles this often where something moves that belongs
+to nobody who is followed. Elsewhere in it, tiles get idle looks."""
 CARRIED = 0.5
 """What somebody carries is at most this part of his own area: a car behind him is larger."""
 SELDOM = 6
@@ -222,9 +222,10 @@ class RegionPlanner:
         """
         large = [crop for crop in crops if self._is_large(crop)]
         unknown = shares_in(loose, as_boxes(large)).any(axis=0)
+        pauses = np.where(unknown, LARGE_AGAIN_S, self._idle_interval_s)
         due = [
             tile
-            for crop, again_s in zip(large, np.where(unknown, LARGE_AGAIN_S, KNOWN_AGAIN_S), strict=True)
+            for crop, again_s in zip(large, pauses, strict=True)
             for tile in tiles(crop, self._limits.limit, self._size, self._limits.smallest)
             if self._small_looks.age(tile, t) >= again_s
         ]
