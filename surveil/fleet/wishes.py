@@ -1,4 +1,8 @@
-"""What operators have asked for by hand: it is followed as long as no camera is unwatched because of it."""
+"""What operators have asked for by hand.
+
+Moves are followed as long as no camera is unwatched because of them. A node that is being drained takes no camera, also
+where no other node can watch it: it is about to be stopped.
+"""
 
 from __future__ import annotations
 
