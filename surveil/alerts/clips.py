@@ -154,11 +154,14 @@ class Clips:
         return None
 
     def due(self, now: float) -> list[Alert]:
-        """Write the clips whose time has come; return their end alerts."""
-        ready = [w for w in self._waiting if w.due <= now]
-        self._waiting = [w for w in self._waiting if w.due > now]
-        again, self._ready = self._ready, []
-        made = again + [self._finish(waiting) for waiting in ready]
+        """Write the clips whose time has come; return their end alerts.
+
+        Raises StateError when no room could be made for one because of the database; nothing is lost then.
+        """
+        for waiting in [w for w in self._waiting if w.due <= now]:
+            self._ready.append(self._finish(waiting))
+            self._waiting.remove(waiting)
+        made, self._ready = self._ready, []
         self._let_go()
         return made
 

@@ -304,6 +304,27 @@ def test_a_start_that_is_committed_at_the_second_try_holds_its_packets_once(tmp_
     outbox.close()
 
 
+def test_an_end_whose_clip_the_database_held_up_is_told_later(tmp_path, clock):
+    busy = [True]
+
+    def make_room(_size: int) -> bool:
+        if busy:
+            raise StateError("the database is locked")
+        return True
+
+    outbox, writer = clip_world(tmp_path, clock, Ring(), make_room=make_room)
+    for n in range(2):
+        writer.write([WriteJob([alert(n)])])
+        writer.write([WriteJob([alert(n, "end")])])
+    clock.advance(60)
+    with pytest.raises(StateError):
+        writer.tick()
+    busy.clear()
+    assert [(a.t, a.phase) for a in writer.tick()] == [(0.0, "end"), (1.0, "end")]
+    assert outbox.open_events() == []
+    outbox.close()
+
+
 def test_overlapping_events_have_clips_of_their_own(tmp_path, clock):
     ring = Ring()
     outbox, writer = clip_world(tmp_path, clock, ring)
