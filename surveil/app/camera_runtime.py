@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
+
+import structlog
 
 from surveil.alerts.camerawatch import RULE as CAMERA_LOST
 from surveil.alerts.delivery import Camera
@@ -31,6 +34,14 @@ from surveil.threads import ThreadGroup
 if TYPE_CHECKING:
     from surveil.capture.leased import MayRead
     from surveil.discovery.follow import Follower
+
+log = structlog.get_logger(__name__)
+
+CHANGEABLE = frozenset(
+    {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
+     "lines", "rules", "sinks", "evidence", "recording", "site", "placement"}
+)  # fmt: skip
+"""Fields of a camera that `CameraSet.change` can bring about; with a change of any other the camera goes and comes."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -219,3 +230,28 @@ def reconnects(old: CameraConfig, new: CameraConfig) -> bool:
         return (camera.stream, camera.record, recorded_s(camera) is None, camera.recorded.mode == "off")
 
     return connection(old) != connection(new)
+
+
+class Failures:
+    """Collects the exceptions of steps for several cameras: one that fails keeps none of the others.
+
+    Each is logged as `event`. Owned by one thread.
+    """
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._first: Exception | None = None
+
+    @contextmanager
+    def of(self, camera: str) -> Iterator[None]:
+        """Run a step for a camera; an exception in it ends that step alone."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other cameras go on
+            log.error(self._event, camera=camera, why=str(error))  # noqa: TRY400 - raised in the end
+            self._first = self._first or error
+
+    def raise_first(self) -> None:
+        """Raise the first exception that there was."""
+        if self._first is not None:
+            raise self._first

@@ -22,6 +22,7 @@ from surveil.app.assembly import (
 )
 from surveil.app.camera_runtime import (
     CameraRuntime,
+    Failures,
     LiveCameras,
     counts_of,
     make_recorder,
@@ -55,13 +56,6 @@ _HOME_S = 2.0
 """How long a camera's slot may take to come home, and its last alerts to be on the disk."""
 _SEAM_S = 0.1
 """Stream time between the last frame of one connection and the first of the one that takes over."""
-
-
-CHANGEABLE = frozenset(
-    {"url", "record_url", "stream", "record", "detect", "motion", "track", "sections", "masks", "zones",
-     "lines", "rules", "sinks", "evidence", "recording", "site", "placement"}
-)  # fmt: skip
-"""Fields of a camera that `CameraSet.change` can bring about; with a change of any other the camera goes and comes."""
 
 
 class CameraSet:
@@ -111,15 +105,11 @@ class CameraSet:
 
         One that fails is left out and keeps none of the others out; raises the first exception when all are through.
         """
-        failed: list[Exception] = []
+        failures = Failures("camera cannot be added")
         for camera in cameras:
-            try:
+            with failures.of(camera.name):
                 self._add(camera)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the other cameras come
-                log.error("camera cannot be added", camera=camera.name, why=str(error))  # noqa: TRY400 - raised below
-                failed.append(error)
-        if failed:
-            raise failed[0]
+        failures.raise_first()
 
     def keep_others(self, config: Config) -> None:
         """Keep what there is of cameras that are not watched by their settings; of those that are gone by `defaults`.
@@ -150,14 +140,22 @@ class CameraSet:
         self.runtimes = {name: runtime for name, runtime in self.runtimes.items() if name not in names}
 
     def change(self, cameras: Iterable[CameraConfig]) -> None:
-        """Let enabled cameras go on by other settings; only those whose stream is another one connect again."""
+        """Let enabled cameras go on by other settings; only those whose stream is another one connect again.
+
+        One that fails goes on by its old settings; raises the first exception when all are through.
+        """
+        failures, ended = Failures("camera cannot be changed"), list[Stop]()
         pairs = [(self.runtimes[camera.name], camera) for camera in cameras]
         reopened = [runtime for runtime, camera in pairs if reconnects(runtime.camera, camera)]
         self._halt(reopened)
-        ended = [self._retune(runtime, camera) for runtime, camera in pairs]
+        for runtime, camera in pairs:
+            with failures.of(camera.name):
+                ended.append(self._retune(runtime, camera))
         for runtime in reopened:
-            self._take_over(runtime)
+            with failures.of(runtime.camera.name):
+                self._take_over(runtime)
         self._await(ended)
+        failures.raise_first()
 
     def schedule(self, schedules: Mapping[str, ScheduleSettings]) -> None:
         """Use these schedules for cameras that come or change from now on."""
@@ -298,6 +296,7 @@ class CameraSet:
 
     def _retune(self, runtime: CameraRuntime, camera: CameraConfig) -> Stop:
         """Change everything about a camera but its connection; return what is set once that has happened."""
+        self._recordings.follow(camera)  # the disk may refuse, and nothing has changed yet
         old, runtime.camera = runtime.camera, camera
         runtime.off = self._factory.off(camera)
         if self._live:
@@ -310,7 +309,6 @@ class CameraSet:
         self._keep_models(camera)
         self._pipeline.ring.retune(camera.name, camera.detect.fps, work)
         runtime.record_by(camera)
-        self._recordings.follow(camera)
         self._evidence.keep(camera, runtime.recorder)
         self._watch.follow(camera.name, camera.sinks, camera.titles.camera)
         self._metrics.add_rules(camera.name, rules_of(camera))

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from surveil import logs
-from surveil.app.camera_runtime import reconnects
-from surveil.app.camera_set import CHANGEABLE, CameraSet
+from surveil.app.camera_runtime import CHANGEABLE, reconnects
+from surveil.app.camera_set import CameraSet
 from surveil.app.couriers import Couriers
 from surveil.app.evidence_store import EvidenceStore
 from surveil.clock import Clock
