@@ -102,7 +102,8 @@ class VersionedStore:
     def publish(self, content: bytes, role: VersionRole = VersionRole.CURRENT, *, reuse: bool = False) -> str:
         """Store a new version and point to it; return its file name. Pointers that cannot be read are replaced.
 
-        `reuse`: content that is stored already is not stored again.
+        `reuse`: content that is stored already is not stored again, unless as a version before the one in use: a
+        rollback then leads to what was in use before.
         """
         try:
             make_folders(self.folder)
@@ -113,7 +114,7 @@ class VersionedStore:
 
     def _publish(self, content: bytes, role: VersionRole, *, reuse: bool) -> str:
         before = self._readable(VersionRole.CURRENT)
-        name = self._point_to(content, role, self._known(content) if reuse else "")
+        name = self._point_to(content, role, self._known(content, role) if reuse else "")
         for other in VersionRole:
             if other is not VersionRole.CURRENT and not self._is_of_use(other):
                 (self.folder / other).unlink(missing_ok=True)
@@ -193,8 +194,12 @@ class VersionedStore:
         """Whether a role beside the current one points to another version."""
         return self._readable(role) not in (None, self._readable(VersionRole.CURRENT))
 
-    def _known(self, content: bytes) -> str:
-        return next((v for v in reversed(self.versions()) if (self.folder / v).read_bytes() == content), "")
+    def _known(self, content: bytes, role: VersionRole) -> str:
+        """Return the version that has the content and may be used again; empty: none."""
+        current = self._readable(VersionRole.CURRENT)
+        first = self._number(current) if current and role is VersionRole.CURRENT else 0
+        recent = (v for v in reversed(self.versions()) if self._number(v) >= first)
+        return next((v for v in recent if (self.folder / v).read_bytes() == content), "")
 
     def _point_to(self, content: bytes, role: VersionRole, known: str) -> str:
         name = known or self._store(content)

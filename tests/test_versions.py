@@ -118,6 +118,16 @@ def test_the_same_content_is_stored_once_where_that_is_wanted(store):
     assert store.publish(b"two") == "0003.bin"
 
 
+def test_after_an_older_one_is_deployed_again_the_version_before_is_the_one_that_was_in_use(store):
+    for content in (b"one", b"two", b"three"):
+        store.publish(content, reuse=True)
+    store.publish(b"one", reuse=True)
+    assert store.path().read_bytes() == b"one"
+    store.publish(b"one", reuse=True)
+    store.rollback()
+    assert store.path().read_bytes() == b"three"
+
+
 def test_two_that_deploy_at_a_time_get_a_version_each(store):
     def publish(content):
         other = VersionedStore(store.folder, ".bin", check, "camera yard", "roll back")
