@@ -116,6 +116,22 @@ def test_a_sink_that_stays_away_is_told_of_now_and_then_and_paused_for_as_it_ask
     assert sum(line["event"] == "sink unavailable, audit entries wait" for line in lines) == 3
 
 
+def test_an_entry_that_the_sink_refuses_does_not_keep_the_others_from_it_for_good(audit, tmp_path, clock):
+    def answer(got):
+        return 200, {}, json.dumps({"ok": got.json["details"]["subject"] != "/events/1"}).encode()
+
+    with (
+        Receiver(answer=answer) as receiver,
+        forwarder(audit, WebhookSettings(url=receiver.url), tmp_path, clock) as sends,
+    ):
+        sends.run_once(Stop())
+        for n in (1, 2):
+            look(audit, n)
+        assert [sends.run_once(Stop()) for _ in range(12)] == [0] * 11 + [2]
+        tried = [got.json["details"]["subject"] for got in receiver.got]
+    assert tried == ["/events/1"] * 12 + ["/events/2"]
+
+
 def test_the_sink_of_the_audit_log_gets_no_alerts(tmp_path):
     with Site(tmp_path, TO_A_FILE) as site:
         config = site.config

@@ -15,7 +15,7 @@ from surveil.alerts.sinks import make_sink
 from surveil.alerts.sinks.base import Sink, SinkSettings
 from surveil.clock import Clock, Stop
 from surveil.console.auth.audit import Audit, AuditEntry
-from surveil.errors import Rejected, RetryLater, StateError
+from surveil.errors import Refused, Rejected, RetryLater, StateError
 from surveil.reasons import Reason
 from surveil.types import Alert
 
@@ -26,6 +26,8 @@ RULE = "audit"
 _AT_ONCE = 100
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 _LONGEST_WISH_S = 3600.0
+_MOST_REFUSALS = 12
+"""Tries of an entry that the sink refuses: half an hour."""
 _TELL_EVERY_S = 600.0
 """How often a sink that stays away is logged."""
 _LOOK_S = 0.5
@@ -41,6 +43,8 @@ class AuditForwarder:
         self._name, self._instance = context.name, context.instance
         self._clock = clock
         self._pause_s = self._tell_at = 0.0
+        self._refusals = 0
+        """How often the sink has refused the entry that is under way."""
 
     def run(self, stop: Stop) -> None:
         """Deliver until `stop`. What is left is delivered after the next start."""
@@ -80,14 +84,18 @@ class AuditForwarder:
         return done
 
     def _deliver(self, n: int, entry: AuditEntry) -> None:
-        """Raises RetryLater."""
+        """Raises RetryLater; what the sink refuses again and again is given up, so that others are sent."""
         try:
             self._sink.deliver(Delivery(_alert(n, entry, self._instance)))
-        except Rejected as error:
+        except (Rejected, Refused) as error:
+            self._refusals += 1
+            if isinstance(error, Refused) and self._refusals < _MOST_REFUSALS:
+                raise
             self._audit.count("rejected")
             log.warning("sink rejected an audit entry permanently", sink=self._name, entry=n, why=str(error))
         else:
             self._audit.count("sent")
+        self._refusals = 0
 
     def _back_off(self, why: str, after_s: float | None = None) -> None:
         """Pause twice as long as before; longer when the sink asks for it."""
