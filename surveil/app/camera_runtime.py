@@ -22,6 +22,7 @@ from surveil.capture.settings import StreamSettings
 from surveil.capture.source import Source
 from surveil.clock import Clock, Stop
 from surveil.config import CameraConfig
+from surveil.errors import Cause
 from surveil.features.counting.settings import CountingSettings
 from surveil.lane import Lost
 from surveil.metrics import Metrics
@@ -43,6 +44,10 @@ CHANGEABLE = frozenset(
 )  # fmt: skip
 """Fields of a camera that `CameraSet.change` can bring about; with a change of any other the camera goes and comes."""
 
+_HANGS = (
+    "reading hangs: check the pipe or the network drive that the camera is read from, then restart surveil"
+)
+
 
 @dataclass(slots=True, kw_only=True)
 class CameraRuntime:
@@ -63,12 +68,21 @@ class CameraRuntime:
     @property
     def state(self) -> str:
         """The state of the stream, or that the camera is disabled. Any thread may ask."""
-        return self.capture.status.state if self.capture else "disabled"
+        if self.capture is None:
+            return "disabled"
+        return "lost" if self.capture.hangs else self.capture.status.state
+
+    @property
+    def cause(self) -> str:
+        """Why the stream was lost, as the metric names it; empty while it runs. Any thread may ask."""
+        if self.capture is None:
+            return ""
+        return Cause.STALLED.value if self.capture.hangs else self.capture.status.cause
 
     @property
     def error(self) -> str:
         """Why streams are lost, for those that are; without credentials. Any thread may ask."""
-        told = [self.capture.status.error] if self.capture else []
+        told = [_HANGS if self.capture.hangs else self.capture.status.error] if self.capture else []
         if self.record and self.record.status.error:
             told.append(f"second stream (clips, recordings): {self.record.status.error}")
         return "; ".join(filter(None, told))

@@ -176,7 +176,7 @@ class CameraSet:
     def watch(self) -> None:
         """Alert when a camera has been away for long, and when it is back."""
         sights = {
-            name: StreamCondition(runtime.capture.status.state, runtime.capture.status.cause)
+            name: StreamCondition(runtime.state, runtime.cause)
             for name, runtime in self.runtimes.items()
             if runtime.capture
         }

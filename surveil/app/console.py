@@ -113,7 +113,7 @@ class DaemonView:
             title=camera.titles.camera,
             site=camera.site,
             state=runtime.state,
-            cause=status.cause if status else "",
+            cause=runtime.cause,
             error=runtime.error,
             since=status.since if status else self._reloader.last.at,
             lag_s=status.lag_s if status else 0.0,

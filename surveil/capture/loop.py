@@ -25,6 +25,8 @@ from surveil.types import Frame
 
 _TRUSTED_SKEW_S = 2.0
 """A camera whose clock agrees so well says when a picture was taken; others say 1970."""
+_HUNG_S = 30.0
+"""Reading takes some seconds at most, but for a pipe or a network drive that no longer answers."""
 _AT_ONCE = (Cause.CHANGED, Cause.BEHIND)
 """The camera is well: the first attempt after these does not wait."""
 
@@ -84,6 +86,8 @@ class CaptureLoop:
         self.skew_s: float | None = None
         """Clock of the camera minus that of this host, where this connection has told."""
         self._seq = -1
+        self._reading_since: float | None = None
+        """When the last read began (monotonic s); None: nothing is open."""
         self._size = (0, 0)
         self._source: Source | None = None
         self._info = StreamInfo(codec="", decoder="", transport="")
@@ -99,6 +103,12 @@ class CaptureLoop:
     def now(self) -> float:
         """Stream time as of now: of a live stream it goes on without frames, s."""
         return self._file_time.t if self._is_recording else self._live_time.at(self._clock.monotonic())
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a read has not come back for so long that nothing comes from the camera. Any thread may ask."""
+        since = self._reading_since
+        return since is not None and self._clock.monotonic() - since > _HUNG_S
 
     # Two loops: one retries, one works.
 
@@ -133,7 +143,7 @@ class CaptureLoop:
                 source.close()
         finally:
             source.close()
-            self._source = None
+            self._source = self._reading_since = None
             self._kept.set(0)
             give_back()
 
@@ -151,7 +161,7 @@ class CaptureLoop:
         if self._info.fps:
             self._file_time.expect(1 / self._info.fps)
         while not self._stop:
-            before = clock.monotonic()
+            self._reading_since = before = clock.monotonic()
             arrival = source.read()
             now = clock.monotonic()
             if arrival is None:
