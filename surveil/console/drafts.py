@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -209,12 +210,14 @@ class Drafts:
                 raise Refusal(
                     412, "conflict", "the configuration has changed since it was read", remedy="read it again"
                 )
-            before, cameras = read_draft(self._file), read_draft(self._file)
+            cameras = read_draft(self._file)
             try:
                 change(cameras)
                 self._keep(cameras)
             except BaseException:
-                sweep_logins(self._daemon.config.state_dir, before)
+                # Whatever failed, and when: it may have been kept all the same.
+                with suppress(ConfigError):
+                    sweep_logins(self._daemon.config.state_dir, read_draft(self._file))
                 raise
             why = self._daemon.reload()
             sweep_logins(self._daemon.config.state_dir, cameras)

@@ -1,6 +1,8 @@
 """Cameras that are set up in the console: kept apart from the file and from their passwords, applied, and adopted."""
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,6 +13,7 @@ from surveil.errors import StateError
 from tests.commands import refused, surveil
 from tests.console.site import CONFIG, Site
 from tests.optional import package
+from tests.users import no_root
 
 PASSWORD = "s3kret/ü@1:2"
 CAMERA = {"id": "barn", "title": "The barn", "url": "rtsp://192.0.2.9/1", "user": "ada", "password": PASSWORD}
@@ -283,3 +286,18 @@ def test_a_damaged_draft_is_not_written_over_and_its_passwords_stay(site, text):
     assert "correct the draft of the console, or delete it" in answer.json["error"]["message"]
     assert draft_file(site.folder).read_text() == text
     assert len(logins(site)) == 1
+
+
+def test_a_login_stays_where_only_the_end_of_saving_has_failed():
+    with TemporaryDirectory() as name, Site(Path(name)) as site:
+        added(site)
+        for path in (Path(name), site.folder, *site.folder.rglob("*")) if os.geteuid() == 0 else ():
+            os.chown(path, NOBODY, NOBODY)
+        # What is renamed in it is there, and the folder cannot be opened to be synced.
+        console = site.folder / "console"
+        console.chmod(0o300)
+        with no_root():
+            answer = changed(site, body={"url": "rtsp://ada:another-7@192.0.2.9/1"})
+        console.chmod(0o755)
+        assert answer.status == 503
+        assert load(site.config_file, {}).cameras["barn"].url == "rtsp://ada:another-7@192.0.2.9/1"
