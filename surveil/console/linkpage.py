@@ -166,7 +166,8 @@ class LinkPages:
             parts.append(f"<p>{text['verdict']}: {text[str(record.judgement.verdict)]}</p>")
         if picture_path(start):
             parts.append(f'<img src="{own}/picture.jpg" alt="{escape(start.text)}">')
-        if record.end is not None and picture_path(record.end, "clip"):
+        told = events.told(call, record)
+        if told.clip is not None and told.clip.url:
             parts.append(f'<video src="{own}/clip.mp4" controls aria-label="{text["clip"]}"></video>')
         buttons = "".join(
             f'<button name="action" value="{action}">{text[action]}</button> '

@@ -122,6 +122,9 @@ def test_a_clip_from_before_an_area_was_hidden_is_not_shown(site):
     site.daemon.reload()
     answer = site.ask("GET", url)
     assert (answer.status, answer.code) == (409, "hidden")
+    assert site.get(f"/events/{event_id(0)}").json["clip"] == {
+        "url": None, "note": "areas of this camera are hidden now",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

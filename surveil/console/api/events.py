@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, Response
 from surveil.alerts.evidence import safe_name
 from surveil.alerts.history import Cursor, EventFilter, EventRecord, Verdict
 from surveil.alerts.links import picture_path, stored_file
+from surveil.config import CameraConfig, Config
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
 from surveil.console.refusal import Refusal, not_found
@@ -94,12 +95,12 @@ class EventQuery(Message):
 def events(call: Call, query: EventQuery) -> Events:
     """Return a page of events, newest first."""
     page = call.parts.history.page(filter_of(call, query), place_of(query.cursor), query.limit)
-    return Events(events=tuple(answer(one, call.language) for one in page.events), next=cursor_of(page.next))
+    return Events(events=tuple(told(call, one) for one in page.events), next=cursor_of(page.next))
 
 
 def event(call: Call) -> EventAnswer:
     """Return one event."""
-    return answer(found(call), call.language)
+    return told(call, found(call))
 
 
 def picture(call: Call) -> Response:
@@ -144,8 +145,13 @@ def filter_of(call: Call, query: EventQuery) -> EventFilter:
     )
 
 
-def answer(record: EventRecord, language: Language = Language.ENGLISH) -> EventAnswer:
-    """Return an event as the API has it, its reason in a language."""
+def told(call: Call, record: EventRecord) -> EventAnswer:
+    """Return an event as the API has it, in the language of the caller."""
+    return answer(record, call.parts.daemon.config, call.language)
+
+
+def answer(record: EventRecord, config: Config, language: Language = Language.ENGLISH) -> EventAnswer:
+    """Return an event as the API has it, its reason in a language; without a clip of what is hidden now."""
     start, end, judgement = record.start, record.end, record.judgement
     return EventAnswer(
         id=start.event_id,
@@ -170,7 +176,7 @@ def answer(record: EventRecord, language: Language = Language.ENGLISH) -> EventA
         acknowledged=judgement.acknowledged_at is not None,
         acknowledged_at=judgement.acknowledged_at,
         pictures=_pictures(start),
-        clip=None if end is None else _clip(end),
+        clip=None if end is None else _clip(end, config.cameras.get(end.camera)),
     )
 
 
@@ -188,10 +194,12 @@ def _pictures(start: Alert) -> Pictures:
     )
 
 
-def _clip(end: Alert) -> Clip | None:
+def _clip(end: Alert, camera: CameraConfig | None) -> Clip | None:
     if "clip" not in end.evidence:
         return None
     is_there = bool(picture_path(end, "clip"))
+    if is_there and camera is not None and camera.hides:
+        return Clip(url=None, note="areas of this camera are hidden now")
     said = str(end.details.get("clip_note", "")) if is_there else end.evidence["clip"]
     return Clip(url=f"/api/v1/events/{end.event_id}/clip.mp4" if is_there else None, note=said)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surveil.alerts.camerawatch import RULE as LOST
 from surveil.alerts.history import EventFilter
-from surveil.console.api.events import EventAnswer, answer
+from surveil.console.api.events import EventAnswer, told
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
 from surveil.features.health.rule import PictureSettings
@@ -38,5 +38,5 @@ def health(call: Call) -> Health:
     return Health(
         faults=seen.faults,
         view_changed_at=seen.view_changed_at,
-        events=tuple(answer(one, call.language) for one in found[:_SHOWN]),
+        events=tuple(told(call, one) for one in found[:_SHOWN]),
     )

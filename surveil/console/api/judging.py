@@ -7,7 +7,7 @@ from pydantic import Field
 
 from surveil.alerts.history import EventRecord, Judgement, Verdict
 from surveil.config.problems import suggest
-from surveil.console.api.events import EventAnswer, answer, found
+from surveil.console.api.events import EventAnswer, found, told
 from surveil.console.context import Call
 from surveil.console.endpoint import Message
 from surveil.console.refusal import Refusal
@@ -76,10 +76,10 @@ def revoke_link(call: Call) -> EventAnswer:
     """Make all links to the event useless."""
     record = found(call)
     call.parts.auth.users.revoke_link(record.start.event_id, call.parts.clock.wall())
-    return answer(record, call.language)
+    return told(call, record)
 
 
 def _changed(call: Call, record: EventRecord) -> EventAnswer:
     """Return the event as it is now; pages that are open learn of it, too."""
     call.parts.live.tell_event(record.start.camera, record.start.event_id, "update")
-    return answer(call.parts.history.event(record.start.event_id) or record, call.language)
+    return told(call, call.parts.history.event(record.start.event_id) or record)

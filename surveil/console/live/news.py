@@ -27,4 +27,8 @@ class News:
     def event(self, event: str) -> Mapping[str, object] | None:
         """Return an event as the API has it; None where there is none."""
         record = self._history.event(event)
-        return None if record is None else answer(record).model_dump(mode="json", by_alias=True)
+        return (
+            None
+            if record is None
+            else answer(record, self._daemon.config).model_dump(mode="json", by_alias=True)
+        )
