@@ -6,7 +6,6 @@ Identical workers, as many as cores; a camera's state travels with its slot, so 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from math import isfinite
 
@@ -126,7 +125,7 @@ def _watched(look: Frame, work: Work) -> tuple[FrameView, Motion] | None:
     """
     if not work.calmed(look.t) or (look.damaged and not look.degraded):
         return None
-    before, work.gate = work.gate, copy.deepcopy(work.gate)
+    before, work.gate = work.gate, work.gate.copy()
     view, motion = work.watch(look)
     if motion.gate in QUIET:
         return view, motion

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -59,6 +60,12 @@ def rate(dt: float, tau: float) -> float:
     return 1.0 - math.exp(-dt / tau)
 
 
+_REMEMBERED = (
+    "_noise", "_mean8", "_smooth", "_previous", "_background", "_reference", "_next", "_before", "_before_next"
+)  # fmt: skip
+"""What of a background is not worked out anew for each plane."""
+
+
 class Background:
     """The model of one camera. Owned by the camera's slot; made again when the plane changes its size.
 
@@ -76,6 +83,12 @@ class Background:
         self._mean8 = np.empty_like(plane)
         self._set_threshold()
         self.seed(plane)
+
+    def copy(self) -> Background:
+        """Return a model of its own as it is now. What an update works in is shared: only one of them goes on."""
+        made = copy(self)
+        vars(made).update({name: vars(self)[name].copy() for name in _REMEMBERED})
+        return made
 
     def seed(self, plane: Bytes) -> None:
         """Take `plane` (uint8 (h, w)) for the background; what is known about noise is kept."""
@@ -193,6 +206,10 @@ class LitPlane:
     def __init__(self, plane: Bytes | Floats, cells: Floats) -> None:
         self.plane = plane
         self.cells = cells
+
+    def copy(self) -> LitPlane:
+        """Return a plane of its own that is lit as this one."""
+        return LitPlane(self.plane.copy(), self.cells)
 
     def take(self, plane: Bytes, cells: Floats) -> None:
         """Become a copy of `plane`."""

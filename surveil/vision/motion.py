@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -78,6 +79,12 @@ class MotionGate:
         self._t = self._t_settled = self._t_looked = 0.0
         self._t_global: float | None = None
         self._t_moved = -math.inf
+
+    def copy(self) -> MotionGate:
+        """Return a gate that has seen the same; only one of the two may go on."""
+        made = copy(self)
+        vars(made)["_background"] = self._background and self._background.copy()
+        return made
 
     def update(self, luma: Bytes, t: float, size: tuple[int, int], tracks: Sequence[Track] = ()) -> Motion:
         """Return what moved in the plane `luma` (uint8 (h, w)) of a frame of `size` (width, height) px.

@@ -57,6 +57,18 @@ def test_somebody_who_walks_opens_the_gate_and_lies_in_a_moving_box(height, spee
     assert all(m.gate.is_open for m in said[2:])
 
 
+def test_a_copy_of_a_gate_goes_on_as_the_gate_would_have_whatever_the_gate_has_seen_meanwhile():
+    scenes = [person(SCENE, 300 + 10 * i, 500, 120)[0] * (1 - i / 60) for i in range(30)]
+    machine, alone = gate(), gate()
+    for one in (machine, alone):
+        run(one, [SCENE] * 10, Camera())
+    kept = machine.copy()
+    run(machine, scenes[::-1], Camera(), t0=2.0)
+    said, expected = (run(one, scenes, Camera(), t0=2.0) for one in (kept, alone))
+    assert [m.gate for m in said] == [m.gate for m in expected]
+    assert all(np.array_equal(a.boxes, b.boxes) for a, b in zip(said, expected, strict=True))
+
+
 def test_what_stops_becomes_background_and_opens_the_gate_again_when_it_moves_on():
     machine, camera = gate(), Camera()
     still(machine, 4.0, camera)
