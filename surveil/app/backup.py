@@ -27,7 +27,7 @@ from surveil.app.state_dir import StateLock, usable
 from surveil.console.auth import database as console
 from surveil.errors import StateError
 from surveil.features.counting import store as counts
-from surveil.filesystem import appearing, free_name
+from surveil.filesystem import appearing, free_name, give_away
 from surveil.offsite import queue as offsite
 from surveil.recording import index as recordings
 
@@ -145,6 +145,8 @@ def restore(file: Path, state_dir: Path, *, replace: bool = False) -> Copied:
         with tempfile.TemporaryDirectory(dir=state_dir, prefix=".restore-") as name:
             unpacked = Path(name)
             found = _unpack(file, unpacked)
+            for path in (unpacked, *sorted(unpacked.rglob("*"))):  # folders before what is in them
+                give_away(path)
             before = _make_way(state_dir, replace=replace)
             for path in sorted(unpacked.iterdir()):
                 path.rename(state_dir / path.name)
@@ -213,6 +215,7 @@ def _make_way(state_dir: Path, *, replace: bool) -> str:
         return ""
     aside = free_name(state_dir / _BEFORE)
     aside.mkdir(mode=0o750)
+    give_away(aside)
     for path in there:
         shutil.move(path, aside / path.name)
     return aside.name

@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from surveil.errors import ConfigError, StateError
+from surveil.filesystem import give_away
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class StateLock:
         try:
             # Only this process may hold it: a child that inherited the descriptor would hold it, too.
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+            give_away(path)
         except OSError as error:
             raise StateError(f"state_dir: {path} cannot be opened: {error.strerror}") from error
         try:

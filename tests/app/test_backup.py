@@ -1,6 +1,7 @@
 """A backup of a running daemon's state, proven by restoring it."""
 
 import json
+import os
 import sqlite3
 import tarfile
 import threading
@@ -19,6 +20,7 @@ from surveil.features.normality.store import NormalityStore
 from tests.alerts.helpers import alert
 from tests.commands import surveil
 from tests.integration.world import config_text
+from tests.users import NOBODY
 
 
 @pytest.fixture
@@ -52,6 +54,19 @@ def ids(outbox):
         found.append(delivery.alert.id)
         outbox.queue.delivered("ops", delivery.seq)
     return found
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes what is not its own")
+def test_what_root_restores_belongs_to_the_owner_of_the_state_directory(state, tmp_path):
+    folder, _ = state
+    file, again = tmp_path / "backup.tar", tmp_path / "again"
+    backup(folder, file)
+    again.mkdir()
+    (again / "surveil.db").touch()
+    for path in (again, again / "surveil.db"):
+        os.chown(path, NOBODY, NOBODY)
+    restore(file, again, replace=True)
+    assert {path.stat().st_uid for path in again.rglob("*")} == {NOBODY}
 
 
 @pytest.mark.parametrize("evidence", [False, True])
