@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from surveil.errors import ConfigError, ModelError, StateError
+from surveil.errors import ConfigError, DamagedModel, ModelError, StateError
 from surveil.features.classify.classifier import Classifier
 from surveil.features.classify.preprocess import CropPreprocess
 from surveil.features.classify.store import ClassifierStore
@@ -67,6 +67,26 @@ def test_the_file_is_a_valid_onnx_model_with_everything_about_itself(made):
     assert about["surveil.dataset"] == data.sha256
     assert CropPreprocess.from_json(about["surveil.preprocess"]) == CropPreprocess(size=96)
     assert [o.name for o in model.graph.output] == ["logits", "probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("positive", "dusk", "do not go with 'dusk'"),
+        ("labels", '["disc", "disc"]', "do not go with"),
+        ("labels", '["cross", "disc", "dusk"]', "names 3 classes, and its network tells 2 apart"),
+        ("threshold", "nan", "is no probability"),
+        ("threshold", "7.5", "is no probability"),
+        ("quantiles", "[]", "scores of its validation are missing"),
+        ("quantiles", "[0, NaN]", "scores of its validation are missing"),
+    ],
+)
+def test_a_file_that_could_not_run_is_not_loaded(made, tmp_path, key, value, why):
+    model = onnx.load(made[1].path)
+    next(entry for entry in model.metadata_props if entry.key == f"surveil.{key}").value = value
+    onnx.save(model, tmp_path / "shapes.onnx")
+    with pytest.raises(DamagedModel, match=why):
+        Classifier(tmp_path / "shapes.onnx")
 
 
 def test_training_twice_gives_the_same_file(made, tmp_path):

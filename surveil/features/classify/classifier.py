@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,15 @@ class Card:
     """`false_alarms` and `missed`: shares that its threshold promises, by the validation split."""
     objections: tuple[str, ...] = ()
     """Why it should not be deployed, found on the test split."""
+
+    def __post_init__(self) -> None:
+        """Check what running it depends on. Raises ValueError."""
+        if self.positive not in self.labels or len({*self.labels}) < len(self.labels):
+            raise ValueError(f"the classes {self.labels} do not go with {self.positive!r}")
+        if not 0 <= self.threshold <= 1:
+            raise ValueError(f"the threshold {self.threshold} is no probability")
+        if len(self.quantiles) < 2 or not all(map(isfinite, self.quantiles)):
+            raise ValueError("the scores of its validation are missing")
 
     def said(self, scores: Sequence[float]) -> str:
         """Return the class that these probabilities mean: the positive one at its threshold, else the likeliest."""
@@ -113,6 +123,10 @@ class Classifier:
         names = [port.name for port in self._session.graph.outputs]
         if names != ["logits", "probabilities"]:
             raise ModelError(f"{path}: has the outputs {', '.join(names)}")
+        if (width := self._session.graph.outputs[1].shape[-1]) not in {None, len(self.card.labels)}:
+            raise DamagedModel(
+                f"{path}: names {len(self.card.labels)} classes, and its network tells {width} apart"
+            )
         # A GPU stands still for seconds whenever the shape changes, also to one that it has seen: it gets one only.
         self._pads = self._session.provider != CPU
 
