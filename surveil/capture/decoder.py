@@ -76,7 +76,7 @@ class PictureMaker:
             self._aspect = next(filter(None, (one.sample_aspect_ratio for one in shaped)), None)
         # FFmpeg's angle is the other way round.
         shown = orientation(self._settings.rotate - frame.rotation, self._aspect)
-        picture = shown.apply(AvPicture(frame))
+        picture = shown.apply(self._readable(frame))
         size = (picture.width, picture.height)
         if size != self._size:
             if self._size != (0, 0) and self._live:
@@ -85,6 +85,13 @@ class PictureMaker:
             check_shape(*size, self._settings.url)
             self._size = size
         return picture
+
+    def _readable(self, frame: Any) -> Picture:
+        try:
+            return AvPicture(frame)
+        except OSError:
+            words = f"pixels of the format {frame.format.name} cannot be read: set the camera to H.264"
+            raise source_error(Cause.UNSUPPORTED, self._settings.url, words) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,17 @@ def test_an_end_that_cannot_be_decoded_is_told(folder, plain) -> None:
         loop.run_once()
     assert error.value.cause is Cause.DAMAGED
     assert len(frames) >= 24
+
+
+def test_pixels_that_cannot_be_read_are_told(folder) -> None:
+    """Before, FFmpeg's error went through the capture thread, and ended the daemon."""
+    path = folder / "rgb4.nut"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("rawvideo", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb4"
+        frame = av.VideoFrame(64, 48, "rgb4")
+        frame.pts, frame.time_base = 0, Fraction(1, 5)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(SourceError, match="pixels of the format rgb4 cannot be read") as caught:
+        played(path)
+    assert caught.value.cause is Cause.UNSUPPORTED
