@@ -62,6 +62,7 @@ def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]
         _check_names(http, "audit_sink", "sinks", sinks, problems)
         sinks -= {audit.text}  # it gets no alerts
     for camera in _children(root, "cameras").values():
+        _check_source(camera, problems)
         _check_names(camera, "sinks", "sinks", sinks, problems)
         _check_labels(camera.get("detect", "scores"), labels, problems)
         if counting := camera.get("counting"):
@@ -72,6 +73,13 @@ def check_references(root: YamlNode, problems: Problems, labels: tuple[str, ...]
             _check_names(rule, "schedule", "schedules", schedules, problems)
             _check_names(rule, "sinks", "sinks", sinks, problems)
         _check_rule_names(rules.items if rules else [], problems)
+
+
+def _check_source(camera: YamlNode, problems: Problems) -> None:
+    """Refuse none and two sources; the schema looks for that only where nothing else of the camera is wrong."""
+    written = [node for key in ("url", "streams") if (node := camera.get(key)) and node.value is not None]
+    if isinstance(camera.value, dict) and len(written) != 1:
+        problems.add(camera.line, camera.path, "give either 'url' or 'streams'")
 
 
 def check_booleans(
