@@ -118,6 +118,14 @@ def open_files() -> dict[int, str]:
 
 
 @pytest.fixture(autouse=True)
+def no_secret_left_behind() -> Iterator[None]:
+    """Show again what a test had hidden: a secret of one letter would be cut from what the next test reads."""
+    strings = logs._secrets.strings
+    yield
+    logs._secrets.strings = strings
+
+
+@pytest.fixture(autouse=True)
 def no_thread_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread running."""
     before = _threads()
