@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,6 +12,7 @@ import pytest
 
 from surveil.console.access import Role
 from surveil.console.training.job import JobState, Trainings
+from surveil.errors import EXIT_CONFIG
 from surveil.features.classify.store import ClassifierStore
 from surveil.versions import VersionRole
 from tests.alerts.helpers import T0
@@ -197,6 +200,17 @@ def test_one_training_runs_at_a_time_at_the_lowest_priority_and_its_end_is_nobod
     site.change("DELETE", "/training/job")
     wait_for(lambda: site.get("/training").json["job"]["state"] == "cancelled", 60)
     assert site.get("/training/sets/shapes").json["about"]["model"]["trained_at"] is None
+
+
+@pytest.mark.slow
+def test_a_training_that_has_let_go_of_its_file_and_not_ended_yet_was_not_killed(tmp_path):
+    file = tmp_path / "training" / "job.jsonl"
+    file.parent.mkdir()
+    file.write_bytes(b'{"set": "shapes", "started_at": 1}\n')
+    trainings = Trainings(tmp_path)
+    ends_later = f"import time; time.sleep(0.5); raise SystemExit({EXIT_CONFIG})"
+    trainings._child = subprocess.Popen([sys.executable, "-c", ends_later])
+    assert trainings.job().state is JobState.REFUSED
 
 
 @pytest.mark.parametrize(

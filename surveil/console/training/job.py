@@ -30,6 +30,10 @@ _WARNING, _REPORT = "warning ", "report: "
 """How lines of `surveil train` begin."""
 
 
+_ENDING_S = 5.0
+"""A process without its files needs so long to end at most."""
+
+
 class JobState(StrEnum):
     """What became of a training."""
 
@@ -96,10 +100,11 @@ class Trainings:
     def job(self) -> Job | None:
         """Return the training that runs, or else the last one; None where there was none."""
         with self._one:
-            code = None if self._child is None else self._child.poll()
+            runs = self._is_held()
+            code = None if runs else self._exit_code()
             # A file that is damaged tells of no training.
             with suppress(LookupError, TypeError, ValueError):
-                return _read(self._file, code, runs=self._is_held())
+                return _read(self._file, code, runs=runs)
             return None
 
     def cancel(self) -> None:
@@ -113,6 +118,13 @@ class Trainings:
     def pid(self) -> int | None:
         """The process of the training that was started last; None: none was."""
         return None if self._child is None else self._child.pid
+
+    def _exit_code(self) -> int | None:
+        """Return how the process has ended, which lets go of the file a moment before; None: it is another daemon's."""
+        if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                return self._child.wait(_ENDING_S)
+        return None
 
     def _is_held(self) -> bool:
         try:
