@@ -75,14 +75,20 @@ def give_away(path: Path) -> None:
 
 def keep_key(path: Path, size: int) -> bytes:
     """Return the random bytes of a file, which is made, for its owner alone, where there is none. Raises OSError."""
+    return keep_secret(path, os.urandom(size))
+
+
+def keep_secret(path: Path, content: bytes) -> bytes:
+    """Return what a file holds; where there is none it is made with `content`, for its owner alone. Raises OSError."""
     with suppress(FileNotFoundError):
         if not path.stat().st_size:  # a crash left it
             path.unlink()
     with suppress(FileExistsError):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            with os.fdopen(handle, "wb", buffering=0) as file:
-                file.write(os.urandom(size))
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
                 os.fsync(handle)
             give_away(path)
         except OSError:

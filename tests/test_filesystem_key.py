@@ -20,10 +20,11 @@ def test_an_empty_file_is_no_key(tmp_path):
     assert len(keep_key(tmp_path / "key", 32)) == 32
 
 
-def test_a_full_disk_leaves_nothing_that_the_next_start_takes_for_a_key(tmp_path):
+@pytest.mark.parametrize("room", [0, 16])
+def test_a_full_disk_leaves_nothing_that_the_next_start_takes_for_a_key(tmp_path, room):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     # Python ignores the signal: a write beyond the limit fails.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
         with pytest.raises(StateError, match="cannot be used: File too large"):
             make_signer(tmp_path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surveil.errors import StateError
-from surveil.filesystem import appearing
+from surveil.filesystem import keep_secret
 from surveil.fleet.messages import VALID_S
 from surveil.listening import split_address
 
@@ -102,11 +102,7 @@ def make_token(path: Path) -> None:
     An empty file is replaced. Raises StateError where nothing can be written.
     """
     try:
-        if path.exists() and path.stat().st_size:
-            return
-        with appearing(path, 0o600) as staged:
-            staged.touch(0o600)
-            staged.write_text(secrets.token_hex(_TOKEN_BYTES), encoding="ascii")
+        keep_secret(path, secrets.token_hex(_TOKEN_BYTES).encode("ascii"))
     except OSError as error:
         raise StateError(
             f"{path}: the token cannot be written: {error.strerror}; make room for it"
