@@ -94,10 +94,14 @@ class NetworkWriter:
         """Store kernel (its axes turned) and bias; return their names."""
         names = []
         for tensor, turn in ((operator.inputs[1], axes), (operator.inputs[2], (0,))):
-            value = self.source.constant(tensor)
-            assert value is not None
-            names.append(self.write.constant(f"w{tensor}", value.transpose(turn)))
+            names.append(self.write.constant(f"w{tensor}", self._parameters(tensor).transpose(turn)))
         return names
+
+    def _parameters(self, tensor: int) -> np.ndarray:
+        """Return a kernel or a bias, output channels first, except a depthwise kernel's."""
+        value = self.source.constant(tensor)
+        assert value is not None
+        return value
 
     def _conv(self, operator: Operator) -> None:
         self._convolve(operator, self._weights(operator, (0, 3, 1, 2)), group=1)
@@ -158,10 +162,14 @@ class NetworkWriter:
 
     def _reshape(self, operator: Operator) -> None:
         """Turn a head, NCHW here, back to NHWC and lay its anchors in a row."""
-        source, columns = operator.inputs[0], self.source.shape(operator.outputs[0])[2]
+        source, columns = operator.inputs[0], self._columns(operator)
         turned = self.write.node("Transpose", [self._names[source]], f"t{source}_nhwc", perm=[0, 2, 3, 1])
         shape = self.write.constant(f"rows_of_{columns}", np.array([0, -1, columns]))
         self.write.node("Reshape", [turned, shape], self._set(operator))
+
+    def _columns(self, operator: Operator) -> int:
+        """Return how many numbers an anchor has in a head."""
+        return self.source.shape(operator.outputs[0])[2]
 
     def _concat(self, operator: Operator) -> None:
         self.write.node("Concat", [self._names[i] for i in operator.inputs], self._set(operator), axis=1)
