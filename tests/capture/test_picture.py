@@ -3,6 +3,8 @@
 import ctypes
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import av
 import cv2
@@ -42,6 +44,24 @@ def test_a_crop_equals_the_crop_of_the_whole_conversion(scene, pixels) -> None:
     expected = cv2.resize(whole[50:370, 100:420], (160, 160), interpolation=cv2.INTER_AREA)
     assert (crop.shape, crop.dtype) == ((160, 160, 3), np.uint8)
     assert difference(crop, expected) < 1.5
+
+
+@pytest.mark.parametrize("pixels", [*FORMATS, "gray"])
+def test_no_crop_is_overwritten_by_the_next_or_by_another_thread(scene, pixels) -> None:
+    """The planes of a crop lie in memory that is used again; 1,100 px are too many for that."""
+    boxes, sides = ((0, 0, 320, 320), (320, 160, 640, 480), (10, 20, 33, 55)), (320, 160, 97, 1100)
+
+    def crops(_turn: int) -> list[tuple[bytes, bytes]]:
+        picture = AvPicture(frame_of(scene, pixels))
+        made = [picture.rgb(box, side, side) for side in sides for box in boxes]
+        return [(one.tobytes(), picture.rgb(box, side, side).tobytes())
+                for one, (side, box) in zip(made, product(sides, boxes), strict=True)]  # fmt: skip
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(crops, range(8))
+    assert all(one == again for one, again in first)
+    assert len({one for one, _ in first}) == len(first)
+    assert all(other == first for other in others)
 
 
 @pytest.mark.parametrize("pixels", [*FORMATS, "gray", "gray10le"])
