@@ -1,4 +1,4 @@
-"""What needs no look in this frame: objects found lately that move as predicted, and what stirs and was nothing.
+"""Objects that need no look in this frame, because they were found recently and move as predicted.
 
 The tracker's filter says where an object is until the next look, and the brightness plane whether that is so: it
 moves where it should, or stands still where it should, and nothing else is near. Edges of zones and lines are where
@@ -7,16 +7,13 @@ rules decide: objects near one are looked at in every frame.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from surveil.detect.labels import LIVING
-from surveil.geometry import Line, intersection, iou_matrix, shares_in
+from surveil.geometry import Line, intersection, shares_in
 from surveil.types import BoolMap, Floats, Polygon, Track
-from surveil.vision.lookmap import LOOKS
 
 AGAIN_S = 0.55
 """An object is looked at again when it was found so long ago: in every third frame at 5 frames/s."""
@@ -40,14 +37,6 @@ WALKS = 0.27
 """Part of its longer side that an object covers in a second when it is going somewhere."""
 BORDER = 0.002
 """Part of the picture's side within which an edge lies on the border, where nobody crosses it in view."""
-SAME_AREA = 0.7
-"""Least IoU of an area with itself in the frame before: who walks across the picture moves out of his own sooner."""
-SEEN = 0.9
-"""Part of an area that must lie in a crop that shows it."""
-SURE_TIMES = 5.0
-"""What is so many times as high as the smallest wanted object would have been found, were it one."""
-GONE_S = 1.0
-"""After so long without anything that moves there, an area is a new one."""
 
 
 class Foresight:
@@ -126,60 +115,6 @@ class Reach:
         for i in np.flatnonzero(moving.any(axis=0)).tolist():
             kept[tracks[i].id] = _beyond(places[i], boxes[moving[:, i]])
         self._margins = kept
-
-
-class Stirring:
-    """Moving areas of one camera that belong to nobody who is followed. Mutable; owned by the planner.
-
-    What moves on the spot and is nothing that the detector knows need not be looked at in every frame. Where somebody
-    has stood for long, the bare ground counts as moving until the background knows it; leaves never stop.
-    """
-
-    def __init__(self, smallest_px: float) -> None:
-        self._least_px = SURE_TIMES * smallest_px
-        self._boxes: Floats = np.empty((0, 4), np.float32)
-        self._looks: NDArray[np.int64] = np.empty(0, np.int64)
-        """In a row, in which there was nothing."""
-        self._looked: NDArray[np.float64] = np.empty(0)
-        """When the last one was, s."""
-        self._t = -math.inf
-
-    def due(self, boxes: Floats, known: Floats, t: float) -> BoolMap:
-        """Return which of the moving `boxes` (k, 4) px are to be looked at in the frame at stream time `t`: (k,).
-
-        `known` (m, 4) px: where everything is that is followed, be it doubtful: what moves there was found to be
-        something.
-        """
-        self._follow(boxes, t)
-        since = t - self._looked
-        waits = (self._looks >= LOOKS) & (since >= 0) & (since < AGAIN_S)
-        waits &= (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0) >= self._least_px
-        is_known = (intersection(boxes[:, None], known[None]) > 0).any(axis=1)
-        self._looks[is_known] = 0
-        return np.asarray(~waits | is_known)
-
-    def look(self, crops: Floats, t: float) -> None:
-        """Note that the detector looks at `crops` (n, 4) px of the frame of the last call of `due`."""
-        if len(self._boxes) and len(crops):
-            shown = (shares_in(self._boxes, crops) >= SEEN).any(axis=1)
-            self._looks[shown] += 1
-            self._looked[shown] = t
-
-    def forget(self) -> None:
-        """Take all of the picture for new."""
-        self._t = -math.inf
-
-    def _follow(self, boxes: Floats, t: float) -> None:
-        """Take the areas of a frame: those that are still there keep what is known of them."""
-        same = iou_matrix(boxes[:, None], self._boxes[None])
-        if not 0 <= t - self._t <= GONE_S:
-            same[:] = 0.0
-        self._t, looks, looked = t, np.zeros(len(boxes), np.int64), np.full(len(boxes), -math.inf)
-        if same.size:
-            before = same.argmax(axis=1)
-            stays = same.max(axis=1) >= SAME_AREA
-            looks[stays], looked[stays] = self._looks[before[stays]], self._looked[before[stays]]
-        self._boxes, self._looks, self._looked = boxes, looks, looked
 
 
 def ahead(tracks: Sequence[Track], dt: float) -> Floats:

@@ -13,7 +13,7 @@ from surveil.detect.labels import LIVING, needs_close_look
 from surveil.geometry import areas, shares_in
 from surveil.types import BoolMap, Crop, Floats, GateDecision, Motion, Track
 from surveil.vision.crops import EVEN, SLACK, CropLimits, cover, square, tiles, tiles_beside_whole
-from surveil.vision.foresight import NO_EDGES, Foresight, Reach, Stirring, ahead
+from surveil.vision.foresight import NO_EDGES, Foresight, Reach, ahead
 from surveil.vision.lookmap import LookMap
 from surveil.vision.motion import SETTLE_S
 
@@ -40,8 +40,6 @@ class _Wanted:
     """What else is followed."""
     loose: Floats
     """What moves and belongs to nobody who is followed."""
-    stirring: Floats
-    """The same, but it moves on the spot and was nothing: only small things in it are looked for."""
 
     def any(self) -> bool:
         """Whether there is anything."""
@@ -74,7 +72,6 @@ class RegionPlanner:
         self._looks = self._small_looks = self._close_looks = LookMap((1, 1))
         self._tiles: list[Crop] = []
         self._reach = Reach()
-        self._stirring = Stirring(min_object_px)
 
     def plan(
         self,
@@ -97,11 +94,9 @@ class RegionPlanner:
         self._small_looks.note(motion)
         if motion.all_new:
             self._t_new = t
-            self._stirring.forget()
         if not motion.gate.is_open:
             return ()
         crops = self._choose(motion, tracks, t, foresight)
-        self._stirring.look(as_boxes(crops), t)
         for crop in crops:
             # Every second look at what moves has more around it: both count for the same places.
             around = square(crop, self._limits.native, size)
@@ -124,7 +119,6 @@ class RegionPlanner:
         """Begin with another size of frame."""
         self._size = size
         self._tiles = tiles((0, 0, *size), self._limits.limit, size, self._limits.smallest)
-        self._stirring.forget()
         self._looks, self._small_looks, self._close_looks = LookMap(size), LookMap(size), LookMap(size)
         self._t_tile = -math.inf
 
@@ -140,7 +134,7 @@ class RegionPlanner:
         if is_off:
             return ((0, 0, *self._size), *self._beside_the_whole(crops))
         room = self._max_crops - len(tile)
-        second = self._second_looks(crops, wanted, t, room)
+        second = self._second_looks(crops, wanted.loose, t, room)
         return (*self._looks.oldest(crops, room - len(second)), *second, *tile)
 
     def _wanted(self, motion: Motion, tracks: Sequence[Track], t: float, foresight: Foresight) -> _Wanted:
@@ -162,14 +156,8 @@ class RegionPlanner:
         unsure = np.array(
             [needs_close_look(k.label, k.score, doubted=k.missed or not k.id) for k in tracks], np.bool_
         )
-        alone = motion.boxes[~own.any(axis=1)]
-        new = self._stirring.due(alone, expected, t) | (motion.gate is GateDecision.OFF)
-        return _Wanted(
-            unsure=places[due & unsure],
-            sure=places[due & ~unsure],
-            loose=_padded(alone[new], self._size),
-            stirring=_padded(alone[~new], self._size),
-        )
+        loose = _padded(motion.boxes[~own.any(axis=1)], self._size)
+        return _Wanted(unsure=places[due & unsure], sure=places[due & ~unsure], loose=loose)
 
     def _crops(self, wanted: _Wanted, t: float) -> list[Crop]:
         """Return crops of what is to be looked at.
@@ -227,14 +215,12 @@ class RegionPlanner:
         self._t_tile = t
         return self._small_looks.oldest(new or self._tiles, 1)
 
-    def _second_looks(self, crops: Sequence[Crop], wanted: _Wanted, t: float, room: int) -> tuple[Crop, ...]:
+    def _second_looks(self, crops: Sequence[Crop], loose: Floats, t: float, room: int) -> tuple[Crop, ...]:
         """Return tiles of large crops, where small things were not seen lately: as many as there is room for.
 
         `room` is for `crops`, too. If they fill it, one tile takes the place of a crop in every second frame.
         """
-        stirring = cover(wanted.stirring, self._limits, self._size)
-        large = [crop for crop in (*crops, *stirring) if self._is_large(crop)]
-        loose = np.concatenate([wanted.loose, wanted.stirring])
+        large = [crop for crop in crops if self._is_large(crop)]
         unknown = shares_in(loose, as_boxes(large)).any(axis=0)
         pauses = np.where(unknown, LARGE_AGAIN_S, self._idle_interval_s)
         due = [

@@ -162,8 +162,7 @@ def small_looks(made, large, tracks=(), seconds=12):
 def test_something_larger_than_a_crop_is_seen_whole_and_small_things_in_it_every_second():
     made, large = settled(idle_s=60.0, max_crops=6), (200, 100, 1300, 1000)
     plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 4, 0.2).tolist()]
-    whole = [any(holds(c, large) for c in plan) for plan in plans]
-    assert whole == [True, True, *([False, False, True] * 4), False][: len(plans)]
+    assert all(any(holds(c, large) for c in plan) for plan in plans)
     small = [sum(c[2] - c[0] <= LIMITS.limit * 1.1 + 4 for c in plan) for plan in plans]
     assert small[0] > 0
     assert small[1:5].count(0) >= 3
@@ -183,7 +182,7 @@ def test_small_things_in_something_large_take_turns_with_it_where_few_crops_are_
     plans = [made.plan(motion(large), (), HD, t) for t in np.arange(1, 9, 0.2).tolist()]
     assert max(map(len, plans)) == max_crops
     whole = [any(holds(crop, large) for crop in plan) for plan in plans]
-    assert all(any(whole[i : i + 5]) for i in range(len(plans) - 5))
+    assert sum(whole) >= len(plans) // 2
     seen = np.zeros(HD[::-1], bool)
     for plan in plans[5:]:
         for x1, y1, x2, y2 in (crop for crop in plan if not holds(crop, large)):
