@@ -209,29 +209,27 @@ class AvPicture:
 
     def rgb(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
         """The part x1 y1 x2 y2 (pixels) scaled to uint8 RGB (height, width, 3)."""
-        chroma = [2] if self._layout.interleaved else [1, 1]
-        into = _scratch.arrays(width, height, [1, *chroma, 3])
-        return np.asarray(cv2.transform(self._yuv(box, width, height, into), self._colours()))
+        return np.asarray(cv2.transform(self._yuv(box, width, height), self._colours()))
 
     def bgr(self) -> Bytes:
         """The whole picture as uint8 BGR (height, width, 3)."""
-        yuv = self._yuv((0, 0, self.width, self.height), self.width, self.height, [None] * 4)
+        yuv = self._yuv((0, 0, self.width, self.height), self.width, self.height)
         return np.asarray(cv2.transform(yuv, self._colours()[::-1]))
 
-    def _yuv(
-        self, box: tuple[int, int, int, int], width: int, height: int, into: Sequence[Bytes | None]
-    ) -> Bytes:
-        """Scale each plane by itself: cheaper than converting first, and as good. `into`: one a plane, and for all."""
+    def _yuv(self, box: tuple[int, int, int, int], width: int, height: int) -> Bytes:
+        """Scale each plane by itself: cheaper than converting first, and as good. The next call may overwrite it."""
         x1, y1, x2, y2 = box
-        luma = self._eight_bits(shrink(self._luma_plane()[y1:y2, x1:x2], width, height, into[0]))
+        chroma = [2] if self._layout.interleaved else [1, 1]
+        for_luma, *for_colour, for_all = _scratch.arrays(width, height, [1, *chroma, 3])
+        luma = self._eight_bits(shrink(self._luma_plane()[y1:y2, x1:x2], width, height, for_luma))
         if self._layout.chroma is None:
             grey = np.full_like(luma, 128)
-            return np.asarray(cv2.merge([luma, grey, grey]))
+            return np.asarray(cv2.merge([luma, grey, grey], dst=for_all))
         sx, sy = self._layout.chroma
         across, down = slice(x1 // sx, -(-x2 // sx)), slice(y1 // sy, -(-y2 // sy))
-        planes = zip(self._chroma_planes(), into[1:], strict=False)
+        planes = zip(self._chroma_planes(), for_colour, strict=True)
         colour = [self._eight_bits(shrink(p[down, across], width, height, part)) for p, part in planes]
-        return np.asarray(cv2.merge([luma, *colour], dst=into[-1]))
+        return np.asarray(cv2.merge([luma, *colour], dst=for_all))
 
     def _luma_plane(self) -> _Plane:
         return _view(self._frame.planes[0], self.height, self.width, self._item())

@@ -85,7 +85,7 @@ def slope(points: list[tuple[int, float, float]]) -> Slope:
     rise = sum(x * y for _, x, y in centred) / square
     rests = [(life, y - rise * x) for life, x, y in centred]
     squares = sum(rest * rest for _, rest in rests)
-    error = sqrt(squares / free / square) * sqrt(_fewer(rests, squares))
+    error = sqrt(squares / free / square * _fewer(rests, squares))
     return Slope(rise * 3600, 1.96 * error * 3600)
 
 
