@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 # Writes to the stderr of its import: first imported under a command's runner, it would write to what is closed.
 from surveil import logs
@@ -123,6 +125,16 @@ def no_secret_left_behind() -> Iterator[None]:
     strings = logs._secrets.strings
     yield
     logs._secrets.strings = strings
+
+
+@pytest.fixture(autouse=True)
+def no_log_left_behind() -> Iterator[None]:
+    """Take back what a test has set up as its log: it would hold back lines that the next test waits for."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before
 
 
 @pytest.fixture(autouse=True)

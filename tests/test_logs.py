@@ -30,12 +30,8 @@ SECRET = "hunter2-and-more"
 
 
 @pytest.fixture(autouse=True)
-def settings_of_others():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
+def no_journal_left_open():
     yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
     logs._journal()._socket.close()
     logs._journal.cache_clear()
 
@@ -287,3 +283,8 @@ def test_a_command_without_a_configuration_logs_no_local_variables_and_nothing_t
     assert done.stdout == ""
     assert "ValueError: an answer that nobody foresaw" in done.stderr
     assert "hunter2" not in done.stderr
+
+
+def test_no_test_inherits_the_log_of_another():
+    """Those above have set it up: what they hold back, such as a second `camera lost`, the next test may wait for."""
+    assert not structlog.is_configured()

@@ -27,15 +27,6 @@ FULL = Path("/dev/full")
 log = structlog.get_logger("surveil.test")
 
 
-@pytest.fixture(autouse=True)
-def settings_of_others():
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
-
-
 def lost(loss=LineLoss.UNWRITABLE):
     return losses.counts()[loss]
 

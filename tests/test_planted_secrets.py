@@ -206,7 +206,6 @@ def test_no_log_and_no_page_shows_it(
         )
         page = {"cameras": {"yard": text}, "errors": {"yard": [text]}}
         assert_silent(json.dumps(logs.scrub(page)))
-    structlog.reset_defaults()
     if form == "journal":
         logs._journal()._socket.close()
         logs._journal.cache_clear()

@@ -31,9 +31,7 @@ def log():
     handler = logging.StreamHandler(stream)
     logging.getLogger().addHandler(handler)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(stream), cache_logger_on_first_use=False)
-    yield stream
-    structlog.reset_defaults()
-    logging.getLogger().removeHandler(handler)
+    return stream
 
 
 # Streams that are well.
